@@ -1,0 +1,381 @@
+/**
+ * What workflows ask of activities, and how client and workflows speak: the shapes of every input and result. Inputs are parsed
+ * at an activity's entry. Results are digests and short facts, never file contents or logs (DESIGN §5).
+ */
+import { z } from 'zod';
+import { DISK_TYPE_NAMES } from './disk.ts';
+import { Failure, LogLocation } from './failure.ts';
+import { ARCHITECTURES, HostName } from './queue.ts';
+import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
+import { Digest, Repository, Tag } from './reference.ts';
+import { ReleaseRequest, RequestedDisk } from './request.ts';
+import { STAGES } from './stage.ts';
+import { TimingSchema } from './timing.ts';
+
+/** Names a release to an activity: the workflow id of the *release* (also in a builder run's child) and its run id. */
+export const ReleaseIdentity = z.object({ release: z.string(), runId: z.string() });
+export type ReleaseIdentity = z.infer<typeof ReleaseIdentity>;
+
+/** A context artifact in its repository. */
+export const ContextArtifact = z.object({ repository: Repository, digest: Digest });
+
+/** The builder configuration inside the context artifact. */
+export const BuilderConfig = z.object({ format: z.enum(['toml', 'json']), digest: Digest });
+
+/** In every stage's result: how often the server had to start the activity, this time included. */
+const attempts = z.number().int().positive();
+
+// ── control ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const ResolveInput = ReleaseIdentity.extend({ request: ReleaseRequest });
+export type ResolveInput = z.infer<typeof ResolveInput>;
+
+export const ResolveResult = z.object({
+  attempts,
+  /** The record of the same inputs that is already there in full, when the tag exists: the release ends as `unchanged`. */
+  unchanged: ReleaseRecord.nullable(),
+  context: ContextArtifact,
+  /** Digest over bases, context, build arguments, platform (spec/inputs.ts). */
+  imageInputs: Digest,
+  /** Every external image of the Containerfile. */
+  bases: z.array(PinnedImage),
+  /** Null when no disk is asked for. */
+  builder: PinnedImage.nullable(),
+  builderConfig: BuilderConfig.nullable(),
+  /** What the release's tag pointed at when it began; null when it did not exist. */
+  existingTag: Digest.nullable(),
+});
+export type ResolveResult = z.infer<typeof ResolveResult>;
+
+export interface ControlActivities {
+  /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
+  resolve(input: ResolveInput): Promise<ResolveResult>;
+}
+
+// ── hosts: claim, probe, clean up, logs ──────────────────────────────────────────────────────────────────────────────
+
+export const ClaimInput = ReleaseIdentity.extend({
+  /** `image`, or the subject of a builder run (`qcow2+vmdk`). One lease per release and branch. */
+  branch: z.string(),
+  /** Which limit of the host the slot counts against. */
+  slot: z.enum(['build', 'disk']),
+  /** When the branch first asked, ISO 8601: the oldest request is granted first. */
+  requestedAt: z.string(),
+  /** Bytes the branch is expected to need in the host's work directory and storage. */
+  space: z.number().int().nonnegative(),
+  /** Hosts that failed this branch or are lost. */
+  exclude: z.array(z.string()),
+  timing: TimingSchema,
+});
+export type ClaimInput = z.infer<typeof ClaimInput>;
+
+export const ClaimResult = z.object({ attempts, host: HostName });
+export type ClaimResult = z.infer<typeof ClaimResult>;
+
+export interface ClaimActivities {
+  /** Grants a lease, or fails with `no-slot` (retryable, the reason in words) or `disk-full`. Idempotent per release and branch. */
+  claim(input: ClaimInput): Promise<ClaimResult>;
+}
+
+export const ProbeResult = z.object({
+  host: HostName,
+  /** When the worker process started, ISO 8601. */
+  since: z.string(),
+});
+export type ProbeResult = z.infer<typeof ProbeResult>;
+
+export const CleanUpInput = ReleaseIdentity.extend({ timing: TimingSchema });
+export type CleanUpInput = z.infer<typeof CleanUpInput>;
+
+export const CleanUpResult = z.object({
+  /** What was removed, in words: `container flightline-0123456789ab`, `work directory`, `lease image`. */
+  removed: z.array(z.string()),
+});
+export type CleanUpResult = z.infer<typeof CleanUpResult>;
+
+export const LogPageInput = z.object({
+  /** Absolute path below the host's log directory. */
+  path: z.string(),
+  /** Bytes from the start. */
+  offset: z.number().int().nonnegative(),
+});
+export type LogPageInput = z.infer<typeof LogPageInput>;
+
+export const LogPageResult = z.object({
+  /** At most 8,000 bytes, redacted. */
+  text: z.string(),
+  nextOffset: z.number().int().nonnegative(),
+  /** Nothing is behind this page now. */
+  end: z.boolean(),
+});
+export type LogPageResult = z.infer<typeof LogPageResult>;
+
+export interface HostActivities extends ClaimActivities {
+  /** Answers at once: the host lives. */
+  probe(): Promise<ProbeResult>;
+  /** Stops and removes all that the release made on this host: containers, processes, images' names, work directory, leases. */
+  cleanUp(input: CleanUpInput): Promise<CleanUpResult>;
+  /** A page of a log. Refuses a path outside the log directory. */
+  logPage(input: LogPageInput): Promise<LogPageResult>;
+}
+
+// ── hosts: build, push, disk-build, publish ──────────────────────────────────────────────────────────────────────────
+
+/** In the results of host stages. */
+const hostStage = { attempts, host: HostName, log: LogLocation.nullable() };
+
+export const BuildInput = ReleaseIdentity.extend({
+  repository: Repository,
+  tag: Tag,
+  context: ContextArtifact,
+  imageInputs: Digest,
+  bases: z.array(PinnedImage),
+  buildArgs: z.record(z.string(), z.string()),
+  architecture: z.enum(ARCHITECTURES),
+  commit: z.string().nullable(),
+  source: z.string().nullable(),
+  /** Repositories that the host will push to: the right is proved before anything is built. */
+  pushTo: z.array(Repository),
+  timing: TimingSchema,
+});
+export type BuildInput = z.infer<typeof BuildInput>;
+
+export const BuildResult = z.object({
+  ...hostStage,
+  /** Image id (configuration digest) in the host's storage, 64 hexadecimal digits. */
+  imageId: z.string(),
+  /** Bytes, uncompressed. */
+  size: z.number().int().nonnegative(),
+  /** `true` when an image of the same inputs was there. */
+  adopted: z.boolean(),
+});
+export type BuildResult = z.infer<typeof BuildResult>;
+
+export const PushInput = ReleaseIdentity.extend({
+  repository: Repository,
+  imageId: z.string(),
+  timing: TimingSchema,
+});
+export type PushInput = z.infer<typeof PushInput>;
+
+export const PushResult = z.object({ ...hostStage, digest: Digest });
+export type PushResult = z.infer<typeof PushResult>;
+
+export const DiskBuildInput = ReleaseIdentity.extend({
+  /** Subject of the builder run, `qcow2+vmdk`. */
+  branch: z.string(),
+  image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
+  builder: PinnedImage,
+  builderConfig: BuilderConfig.nullable(),
+  context: ContextArtifact,
+  rootfs: z.string().nullable(),
+  types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
+  architecture: z.enum(ARCHITECTURES),
+  timing: TimingSchema,
+});
+export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
+
+export const DiskBuildResult = z.object({
+  ...hostStage,
+  /** Digest over the disk inputs of the run (spec/inputs.ts). */
+  inputs: Digest,
+  /** The files as built, on the host. */
+  files: z.array(z.object({ type: z.enum(DISK_TYPE_NAMES), path: z.string(), size: z.number().int().positive() })),
+  /** Name of the container that made them. */
+  container: z.string(),
+});
+export type DiskBuildResult = z.infer<typeof DiskBuildResult>;
+
+export const PublishInput = ReleaseIdentity.extend({
+  branch: z.string(),
+  disk: RequestedDisk,
+  /** The file as built, on this host. */
+  file: z.object({ path: z.string(), size: z.number().int().positive() }),
+  /** Digest over the disk inputs. */
+  inputs: Digest,
+  image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
+  architecture: z.enum(ARCHITECTURES),
+  /** Absolute directory on the host where the file is left; null to leave none. */
+  keepFiles: z.string().nullable(),
+  timing: TimingSchema,
+});
+export type PublishInput = z.infer<typeof PublishInput>;
+
+export const PublishResult = z.object({
+  ...hostStage,
+  /** Index digest of an artifact, manifest digest of a container disk; null for form `none`. */
+  digest: Digest.nullable(),
+  file: DiskFile,
+});
+export type PublishResult = z.infer<typeof PublishResult>;
+
+export interface BuildActivities {
+  build(input: BuildInput): Promise<BuildResult>;
+}
+export interface DiskActivities {
+  diskBuild(input: DiskBuildInput): Promise<DiskBuildResult>;
+}
+export interface TransferActivities {
+  push(input: PushInput): Promise<PushResult>;
+  publish(input: PublishInput): Promise<PublishResult>;
+}
+
+// ── sign ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const ProveSigningInput = ReleaseIdentity.extend({
+  key: z.string(),
+  /** All repositories that will be signed in and tagged in. */
+  repositories: z.array(Repository),
+  timing: TimingSchema,
+});
+export type ProveSigningInput = z.infer<typeof ProveSigningInput>;
+
+export const SignInput = ReleaseIdentity.extend({
+  key: z.string(),
+  repository: Repository,
+  digest: Digest,
+  /** The names to sign for: one signature for each tag. */
+  tags: z.array(Tag).min(1),
+  timing: TimingSchema,
+});
+export type SignInput = z.infer<typeof SignInput>;
+
+export const SignResult = z.object({
+  attempts,
+  /** Tags signed now; the others had their signature. */
+  signed: z.array(Tag),
+});
+export type SignResult = z.infer<typeof SignResult>;
+
+/** Same shape as {@link SignInput}: verifies under the device's policy and that each name is signed. */
+export const VerifyInput = SignInput;
+export type VerifyInput = SignInput;
+
+export const TagMove = z.object({
+  repository: Repository,
+  tag: Tag,
+  digest: Digest,
+  /** What the tag may point at now, besides `digest`: this digest, nothing (`null`), or `any`. Else `tag-moved`. */
+  expected: z.union([Digest, z.null(), z.literal('any')]),
+});
+export type TagMove = z.infer<typeof TagMove>;
+
+export const TagInput = ReleaseIdentity.extend({
+  key: z.string(),
+  /** In this order: each disk's tag, the image's, then further tags. Each is verified by tag once it stands. */
+  moves: z.array(TagMove).min(1),
+  timing: TimingSchema,
+});
+export type TagInput = z.infer<typeof TagInput>;
+
+export const TagResult = z.object({
+  attempts,
+  /** `repository:tag` of what now stands. */
+  moved: z.array(z.string()),
+  /** Digests that the registry no longer has: nothing was moved, and their branches go back to push (DESIGN §3.9). */
+  vanished: z.array(Digest),
+});
+export type TagResult = z.infer<typeof TagResult>;
+
+export const RecordInput = ReleaseIdentity.extend({
+  key: z.string(),
+  repository: Repository,
+  tags: z.array(Tag).min(1),
+  record: ReleaseRecord,
+  timing: TimingSchema,
+});
+export type RecordInput = z.infer<typeof RecordInput>;
+
+export const RecordResult = z.object({ attempts, digest: Digest });
+export type RecordResult = z.infer<typeof RecordResult>;
+
+export interface SignActivities {
+  /** Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the log-in may push. */
+  proveSigning(input: ProveSigningInput): Promise<{ attempts: number }>;
+  sign(input: SignInput): Promise<SignResult>;
+  verify(input: VerifyInput): Promise<{ attempts: number }>;
+  tag(input: TagInput): Promise<TagResult>;
+  record(input: RecordInput): Promise<RecordResult>;
+}
+
+// ── progress (heartbeat details) ─────────────────────────────────────────────────────────────────────────────────────
+
+/** What a long activity reports about itself; at most 1 kB. Shown live, never relied upon. */
+export const Progress = z.object({
+  stage: z.enum(STAGES),
+  /** What it does now, in words: `org.osbuild.qemu`, `pushing layers`. */
+  step: z.string().optional(),
+  done: z.number().optional(),
+  total: z.number().optional(),
+  /** Bytes transferred, for pushes. */
+  bytes: z.number().optional(),
+  /** Last line of output, redacted, at most 200 characters. */
+  line: z.string().optional(),
+  container: z.string().optional(),
+  host: z.string().optional(),
+});
+export type Progress = z.infer<typeof Progress>;
+
+// ── workflows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Workflow types. */
+export const RELEASE_WORKFLOW = 'release';
+export const BUILDER_RUN_WORKFLOW = 'builderRun';
+export const LOG_WORKFLOW = 'log';
+
+/** Input of the `builderRun` child: one builder run with the publication of its disks. */
+export const BuilderRunInput = ReleaseIdentity.extend({
+  build: DiskBuildInput,
+  disks: z.array(RequestedDisk).min(1),
+  key: z.string(),
+  /** The release's host, asked first; null when it is lost. */
+  preferredHost: z.string().nullable(),
+  exclude: z.array(z.string()),
+  /** Bytes to reserve. */
+  space: z.number().int().nonnegative(),
+  requestedAt: z.string(),
+  tags: z.array(Tag).min(1),
+  keepFiles: z.string().nullable(),
+});
+export type BuilderRunInput = z.infer<typeof BuilderRunInput>;
+
+/** What a builder run hands back when all its disks are published, signed and verified. */
+export const BuilderRunResult = z.object({
+  host: HostName,
+  /** Every host that holds something of this release. */
+  hosts: z.array(HostName),
+  inputs: Digest,
+  disks: z.array(
+    z.object({ type: z.enum(DISK_TYPE_NAMES), digest: Digest.nullable(), verified: z.boolean(), file: DiskFile }),
+  ),
+  stages: ReleaseRecord.shape.stages,
+});
+export type BuilderRunResult = z.infer<typeof BuilderRunResult>;
+
+/** Details of the failure with which a `builderRun` ends: what is held, and what its stages were. */
+export const BuilderRunFailure = z.object({
+  failure: Failure,
+  hosts: z.array(HostName),
+  stages: ReleaseRecord.shape.stages,
+});
+export type BuilderRunFailure = z.infer<typeof BuilderRunFailure>;
+
+/** Query on `release` and `builderRun` (there with the child's stages only): where it stands. */
+export const RECORD_QUERY = 'record';
+
+/** Update on `release`: resumes every held branch; with a request, stages whose inputs changed run again. */
+export const RETRY_UPDATE = 'retry';
+export const RetryInput = z.object({ request: ReleaseRequest.nullable() });
+export type RetryInput = z.infer<typeof RetryInput>;
+export const RetryResult = z.object({
+  /** Subjects of the branches that go on. */
+  resumed: z.array(z.string()),
+});
+export type RetryResult = z.infer<typeof RetryResult>;
+
+/** Input of the `log` workflow: one page of a log of a host. */
+export const LogInput = LogPageInput.extend({ host: HostName, timing: TimingSchema });
+export type LogInput = z.infer<typeof LogInput>;
+
+/** Details of the failure with which a `release` ends as failed: the whole record. */
+export const ReleaseFailure = z.object({ record: ReleaseRecord });

@@ -1,0 +1,95 @@
+/**
+ * Disk types: a row each. Names, export directories and file names are those of bootc-image-builder
+ * (its README and `internal/bibimg/imagetypes.go`); artifact types are the guide's `application/vnd.diskimage.<type>`.
+ */
+
+/** How the file of a disk is compressed before it is published. */
+export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** How a disk is published: an OCI artifact, a KubeVirt container disk, or not at all. */
+export const PUBLISH_FORMS = ['artifact', 'container-disk', 'none'] as const;
+export type PublishForm = (typeof PUBLISH_FORMS)[number];
+
+interface DiskTypeRow {
+  /** Directory below the builder's output directory in which the result is the one regular file. */
+  directory: string;
+  /** Media type suffix of the file as built: `application/vnd.diskimage.<suffix>`. */
+  suffix: string;
+  /** `disk` types share one builder run; an `iso` type runs alone, since all iso types write the same file (bib refuses mixes). */
+  family: 'disk' | 'iso';
+  /** What `compress` is when the spec does not say. */
+  compress: Compression;
+  /** `true` when KubeVirt accepts the file in a container disk: qcow2 or raw (KubeVirt user guide, "containerDisk"). */
+  containerDisk: boolean;
+}
+
+const row = (directory: string, suffix: string, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
+  directory,
+  suffix,
+  family: 'disk',
+  compress: 'none',
+  containerDisk: false,
+  ...more,
+});
+
+/** Every disk type the spec accepts. `ami` and `raw` are one file published twice. */
+export const DISK_TYPES = {
+  ami: row('image', 'ami', { compress: 'gzip' }),
+  'anaconda-iso': row('bootiso', 'iso', { family: 'iso' }),
+  'bootc-installer': row('bootiso', 'iso', { family: 'iso' }),
+  gce: row('gce', 'gce.tgz'),
+  iso: row('bootiso', 'iso', { family: 'iso' }),
+  ova: row('archive', 'ova'),
+  'pxe-tar-xz': row('xz', 'pxe.tar.xz'),
+  qcow2: row('qcow2', 'qcow2', { containerDisk: true }),
+  raw: row('image', 'raw', { compress: 'gzip', containerDisk: true }),
+  vhd: row('vpc', 'vhd'),
+  vmdk: row('vmdk', 'vmdk'),
+} as const satisfies Record<string, DiskTypeRow>;
+
+export type DiskType = keyof typeof DISK_TYPES;
+
+/** The disk types' names, in alphabetical order as bib lists them. */
+export const DISK_TYPE_NAMES = Object.keys(DISK_TYPES) as [DiskType, ...DiskType[]];
+
+/** A disk of a release with every default filled in. */
+export interface Disk {
+  type: DiskType;
+  publish: PublishForm;
+  compress: Compression;
+}
+
+/**
+ * The artifact type of a published disk: `application/vnd.diskimage.<type>`, with `.gzip` or `.zstd` only when the bytes are
+ * compressed so (Konflux's and Flight Control's convention).
+ */
+export function diskArtifactType(disk: Pick<Disk, 'type' | 'compress'>): string {
+  return `application/vnd.diskimage.${DISK_TYPES[disk.type].suffix}${disk.compress === 'none' ? '' : `.${disk.compress}`}`;
+}
+
+/** The disks that one run of the builder makes (DESIGN §3.6). */
+export interface BuilderRun {
+  /** Types to give to the builder, sorted and without doubles. */
+  types: DiskType[];
+  /** The disks published from the run's files. */
+  disks: Disk[];
+}
+
+/** Groups the disks of a release into builder runs: all `disk` types together, every `iso` type for itself. */
+export function builderRuns(disks: readonly Disk[]): BuilderRun[] {
+  const runs = new Map<string, Disk[]>();
+  for (const disk of disks) {
+    const key = DISK_TYPES[disk.type].family === 'iso' ? disk.type : 'disk';
+    runs.set(key, [...(runs.get(key) ?? []), disk]);
+  }
+  return [...runs.values()].map((group) => ({
+    types: [...new Set(group.map((disk) => disk.type))].sort(),
+    disks: group,
+  }));
+}
+
+/** The subject of a builder run in stage tables and workflow ids: `qcow2+vmdk`. */
+export function builderRunSubject(run: Pick<BuilderRun, 'types'>): string {
+  return run.types.join('+');
+}

@@ -1,0 +1,146 @@
+/** The user's `flightline.yaml` (DESIGN §7): what a release is asked to do. Unknown keys are errors. */
+import { z } from 'zod';
+import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
+import { ImageReference, Repository, Tag } from './reference.ts';
+import { isTemplate } from './template.ts';
+
+/** A tag, or a template of one with `{{date}}` and `{{commit}}`. */
+const TagTemplate = z
+  .string()
+  .refine((text) => isTemplate(text) || Tag.safeParse(text).success, {
+    message: 'is not a tag: use letters, digits, "_", "." and "-", at most 128; {{date}} and {{commit}} are replaced',
+  })
+  .describe("{{date}} is the UTC day as YYYYMMDD, {{commit}} the first 12 digits of the context's git commit");
+
+/** A path inside the project: relative, and not leaving it. */
+const ProjectPath = z
+  .string()
+  .min(1)
+  .refine((path) => !path.startsWith('-') && !path.includes('\0'), { message: 'must not begin with "-"' });
+
+const GitContext = z.strictObject({
+  git: z
+    .string()
+    .regex(/^(?:https|ssh|http|file|git):\/\/[^\s]+$/, 'is not a git URL: write it with its scheme, such as https://…')
+    .describe('URL of a git repository'),
+  ref: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'is not a git branch, tag or commit')
+    .default('HEAD')
+    .describe('branch, tag or commit'),
+  subdirectory: ProjectPath.refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), {
+    message: 'must lie inside the repository',
+  })
+    .default('.')
+    .describe('directory of the repository that is the context'),
+});
+
+/** Build argument names are identifiers; a value that begins with `-` is refused by DESIGN §6. */
+const BuildArguments = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of a build argument'),
+  z
+    .union([z.string(), z.number(), z.boolean()])
+    .transform(String)
+    .refine((value) => !value.startsWith('-'), {
+      message: 'must not begin with "-"',
+    }),
+);
+
+const ImageSection = z.strictObject({
+  repository: Repository.describe('where the OS image is published, with its registry: quay.io/acme/edge-camera'),
+  tag: TagTemplate.default('latest'),
+  alsoTag: z.array(TagTemplate).default([]).describe('further tags, moved last'),
+  tagPolicy: z
+    .enum(['create', 'move'])
+    .optional()
+    .describe(
+      'create refuses to move an existing tag (default for a literal tag), move allows it (default for a template)',
+    ),
+  context: z.union([ProjectPath, GitContext]).default('.').describe('a directory, or {git: URL, ref, subdirectory}'),
+  containerfile: ProjectPath.default('Containerfile').describe('path of the Containerfile, relative to the spec'),
+  buildArgs: BuildArguments.default({}),
+  platforms: z
+    .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
+    .min(1)
+    .default(['linux/amd64']),
+});
+
+const DiskSection = z
+  .strictObject({
+    type: z.enum(DISK_TYPE_NAMES).describe("a disk type of bootc-image-builder's"),
+    publish: z.enum(PUBLISH_FORMS).default('artifact'),
+    compress: z.enum(COMPRESSIONS).optional().describe('default gzip for raw and ami, none otherwise'),
+  })
+  .superRefine((disk, context) => {
+    if (disk.publish !== 'container-disk') return;
+    if (!DISK_TYPES[disk.type].containerDisk) {
+      context.addIssue({
+        code: 'custom',
+        path: ['publish'],
+        message: `container-disk is for qcow2 and raw, not ${disk.type}`,
+      });
+    }
+    if (disk.compress && disk.compress !== 'none') {
+      context.addIssue({
+        code: 'custom',
+        path: ['compress'],
+        message: 'a container disk holds the plain file: leave compress out',
+      });
+    }
+  });
+
+const RepositoriesSection = z.strictObject({
+  disk: z
+    .string()
+    .default('{{repository}}/diskimage-{{type}}')
+    .describe('where disks are published; {{repository}} and {{type}} are replaced'),
+  record: z.string().default('{{repository}}/release').describe('where the signed record is published'),
+  context: z.string().default('{{repository}}/context').describe('where the context is sent for the build host'),
+});
+
+const BuilderSection = z.strictObject({
+  image: ImageReference.default('quay.io/centos-bootc/bootc-image-builder:latest').describe('the builder image'),
+  rootfs: z.enum(['ext4', 'xfs', 'btrfs']).optional().describe("root file system; default is the image's own"),
+  config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
+});
+
+/** The schema of `flightline.yaml`. */
+export const FlightlineSpec = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/, 'is a short name: letters, digits, spaces, ".", "_" and "-"')
+      .describe('what the project is called'),
+    image: ImageSection,
+    signing: z.strictObject({
+      key: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a key of the worker configuration')
+        .describe("name of a key in the sign worker's configuration"),
+    }),
+    disks: z.array(DiskSection).default([]),
+    repositories: RepositoriesSection.prefault({}),
+    builder: BuilderSection.prefault({}),
+    onFailure: z
+      .enum(['hold', 'fail'])
+      .default('hold')
+      .describe('hold waits for `flightline retry`, fail ends the release'),
+  })
+  .superRefine((spec, context) => {
+    const types = spec.disks.map((disk) => disk.type);
+    for (const [index, type] of types.entries()) {
+      if (types.indexOf(type) !== index) {
+        context.addIssue({ code: 'custom', path: ['disks', index, 'type'], message: `${type} is listed twice` });
+      }
+    }
+    if (new Set(spec.image.platforms).size > 1) {
+      context.addIssue({
+        code: 'custom',
+        path: ['image', 'platforms'],
+        message: 'more than one platform is not yet supported: name one, and run one release for each',
+      });
+    }
+  });
+
+/** The parsed spec, defaults filled in. */
+export type FlightlineSpec = z.infer<typeof FlightlineSpec>;

@@ -1,0 +1,25 @@
+/** The published JSON Schemas of the spec and the record, made from their zod schemas. */
+import { z } from 'zod';
+import { FlightlineSpec } from './flightline-spec.ts';
+import { ReleaseRecord } from './record.ts';
+import { WorkerConfiguration } from './worker-configuration.ts';
+
+const make = (schema: z.ZodType, title: string) => ({
+  title,
+  ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
+});
+
+/** JSON Schema of `flightline.yaml`, for editors. */
+export function flightlineJsonSchema(): object {
+  return make(FlightlineSpec, 'flightline.yaml');
+}
+
+/** JSON Schema of the record that `--json` prints and that is published as an artifact. */
+export function recordJsonSchema(): object {
+  return make(ReleaseRecord, 'flightline record');
+}
+
+/** JSON Schema of the operator's worker configuration. */
+export function workerConfigurationJsonSchema(): object {
+  return make(WorkerConfiguration, 'flightline worker configuration');
+}

@@ -1,0 +1,41 @@
+/** Task queues (DESIGN §4), and which role polls which. */
+import { z } from 'zod';
+
+/** Roles of a worker process. `control` runs workflows and reads; `build` owns a host; `sign` holds the keys. */
+export const ROLES = ['control', 'build', 'sign'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Polled by control workers: workflows, resolve, git packing. */
+export const CONTROL_QUEUE = 'flightline';
+
+/** Polled by sign workers, one activity at a time: `.sig` tags are read, changed and written back, so two signers lose signatures. */
+export const SIGN_QUEUE = 'flightline-sign';
+
+/** Architectures in Go's and OCI's names. */
+export const ARCHITECTURES = ['amd64', 'arm64'] as const;
+export type Architecture = (typeof ARCHITECTURES)[number];
+
+/** Polled by every build host of an architecture, for `claim` only. */
+export function claimQueue(architecture: Architecture): string {
+  return `flightline-build-${architecture}`;
+}
+
+/** A host's name: a DNS label or name in lower case, stable across restarts, since queue names are made of it. */
+export const HostName = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/,
+    'is not a host name: use lower-case letters, digits, "-" and ".", at most 63',
+  );
+
+/** The kinds of work a host does, each on a queue of its own so that a long disk build never delays a probe. */
+export const HOST_WORK = ['build', 'disk', 'transfer', 'short'] as const;
+export type HostWork = (typeof HOST_WORK)[number];
+
+/** A host's queue for one kind of work: `flightline-host-<name>-<work>`. */
+export function hostQueue(host: string, work: HostWork): string {
+  return `flightline-host-${host}-${work}`;
+}
+
+/** How many `short` activities (probe, claim, clean-up, log page) a host runs at once. */
+export const SHORT_SLOTS = 20;

@@ -1,0 +1,77 @@
+/** The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's answer (DESIGN §8). */
+import { z } from 'zod';
+import { DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
+import { Failure } from './failure.ts';
+import { Digest } from './reference.ts';
+import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from './stage.ts';
+
+/** Artifact type and layer type of a record in a registry. */
+export const RECORD_MEDIA_TYPE = 'application/vnd.flightline.record.v1+json';
+
+/** An image looked up once: the name the user wrote, and the digest used from then on. */
+export const PinnedImage = z.object({ reference: z.string(), digest: Digest });
+export type PinnedImage = z.infer<typeof PinnedImage>;
+
+export const StageRow = z.object({
+  name: z.enum(STAGES),
+  /** What the stage is about: `image`, `release`, a disk type, or the types of a builder run joined by `+`. */
+  subject: z.string(),
+  status: z.enum(STAGE_STATUSES),
+  /** The host it ran on; null for stages of control and sign workers. */
+  host: z.string().nullable(),
+  /** How often an activity was started for it, by all holds and hosts together. */
+  attempts: z.number().int().nonnegative(),
+  /** ISO 8601, UTC; null before it began. */
+  startedAt: z.string().nullable(),
+  /** Milliseconds from start to end; null while it has not ended. */
+  durationMs: z.number().int().nonnegative().nullable(),
+});
+export type StageRow = z.infer<typeof StageRow>;
+
+export const DiskFile = z.object({
+  /** Bytes, as published (compressed, if so). */
+  size: z.number().int().nonnegative(),
+  /** Hexadecimal sha256 of the file as published. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  host: z.string(),
+  /** Absolute path on the host; null after clean-up. */
+  path: z.string().nullable(),
+});
+
+export const DiskRecord = z.object({
+  type: z.enum(DISK_TYPE_NAMES),
+  form: z.enum(PUBLISH_FORMS),
+  /** `repository:tag`; null for form `none`. */
+  reference: z.string().nullable(),
+  /** Manifest (container disk) or index (artifact) digest; null until published, and for form `none`. */
+  digest: Digest.nullable(),
+  verified: z.boolean(),
+  file: DiskFile.nullable(),
+});
+export type DiskRecord = z.infer<typeof DiskRecord>;
+
+export const ReleaseRecord = z.object({
+  schemaVersion: z.literal(1),
+  /** The workflow id, `release/<repository>:<tag>`. */
+  release: z.string(),
+  /** The workflow's run id. */
+  runId: z.string(),
+  status: z.enum(RELEASE_STATUSES),
+  image: z.object({ reference: z.string(), digest: Digest.nullable(), verified: z.boolean() }),
+  disks: z.array(DiskRecord),
+  inputs: z
+    .object({
+      /** Digest over all image inputs. */
+      image: Digest,
+      /** Digest over the disk inputs, by disk type: image digest, builder digest, builder configuration, type and form. */
+      disks: z.record(z.string(), Digest),
+      base: z.array(PinnedImage),
+      builder: PinnedImage.nullable(),
+      context: Digest,
+    })
+    .nullable(),
+  stages: z.array(StageRow),
+  /** Of the first failing or held stage. */
+  failure: Failure.nullable(),
+});
+export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

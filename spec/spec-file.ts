@@ -1,0 +1,149 @@
+/** Reads the text of a YAML file by a schema, with every problem at its line and column. Pure: the caller reads the file. */
+import leven from 'leven';
+import { isMap, isNode, isPair, LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
+
+/** One thing wrong in a file: where (1-based) and what. */
+export interface Problem {
+  line: number;
+  column: number;
+  /** Path of keys, such as `disks[0].type`; empty for the whole file. */
+  path: string;
+  message: string;
+}
+
+/** The answer of {@link parseYamlFile}. */
+export type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
+
+/**
+ * Parses YAML text by a zod schema. All problems are listed: syntax errors, doubled keys, unknown keys with the nearest known
+ * one, wrong values.
+ */
+export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Schema): FileResult<z.infer<Schema>> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  if (document.errors.length > 0) {
+    return {
+      ok: false,
+      problems: document.errors.map((error) => ({ ...at(error.pos[0]), path: '', message: error.message })),
+    };
+  }
+  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const problems = parsed.error.issues
+    .flatMap((issue) => explain(issue))
+    .map(({ path, message, key }) => ({
+      ...at(offsetOf(document, path, key)),
+      path: formatPath(key === undefined ? path : [...path, key]),
+      message,
+    }));
+  return { ok: false, problems: unique(problems) };
+
+  function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string; key?: string }[] {
+    if (issue.code === 'unrecognized_keys') {
+      const known = knownKeys(schema, issue.path);
+      return issue.keys.map((key) => ({ path: issue.path, key, message: unknownKeyMessage(key, known) }));
+    }
+    // A union reports one list of issues per branch: the branch with the fewest is the one the user meant.
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const best = [...issue.errors].sort(
+        (left, right) => depth(right) - depth(left) || left.length - right.length,
+      )[0]!;
+      return best.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }));
+    }
+    return [{ path: issue.path, message: issue.message }];
+  }
+}
+
+/** `FILE:3:5: image.repository: …`, a line for each problem. */
+export function formatProblems(file: string, problems: readonly Problem[]): string {
+  return problems
+    .map(
+      (problem) =>
+        `${file}:${problem.line}:${problem.column}: ${problem.path ? `${problem.path}: ` : ''}${problem.message}`,
+    )
+    .join('\n');
+}
+
+function unknownKeyMessage(key: string, known: readonly string[]): string {
+  const nearest = known
+    .map((name) => ({ name, distance: leven(key.toLowerCase(), name.toLowerCase()) }))
+    .sort((left, right) => left.distance - right.distance)[0];
+  const close = nearest && nearest.distance <= Math.max(2, Math.floor(key.length / 2));
+  return close
+    ? `unknown key "${key}"; did you mean "${nearest.name}"?`
+    : `unknown key "${key}"; known here: ${known.join(', ')}`;
+}
+
+function depth(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(...issues.map((issue) => issue.path.length), 0);
+}
+
+function unique(problems: Problem[]): Problem[] {
+  return problems.filter(
+    (problem, index) =>
+      problems.findIndex((other) => other.path === problem.path && other.message === problem.message) === index,
+  );
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) => text + (typeof part === 'number' ? `[${part}]` : `${text ? '.' : ''}${String(part)}`),
+    '',
+  );
+}
+
+/** Offset of the node a path names, or of the key itself; of the nearest existing parent where the node is absent. */
+function offsetOf(document: Document, path: readonly PropertyKey[], key?: string): number {
+  if (key !== undefined) {
+    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isPair(item) && String(item.key) === key);
+      if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
+    }
+  }
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
+}
+
+interface SchemaDefinition {
+  type?: string;
+  innerType?: SchemaNode;
+  element?: SchemaNode;
+  options?: SchemaNode[];
+  in?: SchemaNode;
+  valueType?: SchemaNode;
+  shape?: Record<string, SchemaNode>;
+}
+interface SchemaNode {
+  _zod: { def: SchemaDefinition };
+}
+
+/** The keys that objects at a path of the schema know; wrappers, arrays and unions are looked through. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let nodes = objectsOf(schema as unknown as SchemaNode);
+  for (const part of path) {
+    nodes = nodes.flatMap((node) => {
+      const { def } = node._zod;
+      const child =
+        def.type === 'array' ? def.element : def.type === 'record' ? def.valueType : def.shape?.[String(part)];
+      return child ? objectsOf(child) : [];
+    });
+  }
+  return [...new Set(nodes.flatMap((node) => Object.keys(node._zod.def.shape ?? {})))];
+}
+
+function objectsOf(node: SchemaNode): SchemaNode[] {
+  const { def } = node._zod;
+  if (def.innerType) return objectsOf(def.innerType);
+  if (def.type === 'union') return (def.options ?? []).flatMap(objectsOf);
+  if (def.type === 'pipe' && def.in) return objectsOf(def.in);
+  return [node];
+}

@@ -1,0 +1,68 @@
+/** The operator's worker configuration (DESIGN §7), by default `/etc/flightline/worker.yaml`. It, and never a spec, grants rights. */
+import { z } from 'zod';
+import { HostName } from './queue.ts';
+import { repositoryIsWithin } from './reference.ts';
+
+/** Where a worker looks without `--config`. */
+export const DEFAULT_WORKER_CONFIGURATION = '/etc/flightline/worker.yaml';
+
+const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
+const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: letters, digits, ".", "_" and "-"');
+/** A registry, or a repository below one: matches itself and what is below it, by path segment. */
+const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or repository without tag');
+
+const Key = z.strictObject({
+  privateKey: AbsolutePath,
+  publicKey: AbsolutePath,
+  passphraseFile: AbsolutePath,
+  repositories: z.array(Scope).min(1).describe('the repositories that the key may sign for, and what is below them'),
+});
+export type SigningKey = z.infer<typeof Key>;
+
+const Registry = z.strictObject({
+  location: Scope,
+  authfile: AbsolutePath.optional(),
+  insecure: z.boolean().default(false).describe('plain HTTP or an unverified certificate'),
+});
+export type RegistryConfiguration = z.infer<typeof Registry>;
+
+export const WorkerConfiguration = z.strictObject({
+  host: HostName.optional().describe("default is the machine's host name"),
+  directories: z.strictObject({ work: AbsolutePath.default('/var/lib/flightline') }).prefault({}),
+  limits: z
+    .strictObject({
+      build: z.number().int().min(1).max(64).default(2),
+      disk: z.number().int().min(1).max(64).default(1),
+      transfer: z.number().int().min(1).max(64).default(2),
+    })
+    .prefault({}),
+  builders: z
+    .array(Scope)
+    .default(['quay.io/centos-bootc/bootc-image-builder'])
+    .describe('builder images that may run privileged here'),
+  keys: z.record(Name, Key).default({}),
+  registries: z.array(Registry).default([]),
+  secrets: z.record(Name, z.strictObject({ file: AbsolutePath })).default({}),
+  git: z
+    .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
+    .prefault({}),
+  webhooks: z.record(Name, z.strictObject({ url: z.url(), hmacSecret: Name.optional() })).default({}),
+});
+
+/** The parsed worker configuration, defaults filled in. */
+export type WorkerConfiguration = z.infer<typeof WorkerConfiguration>;
+
+/** The most specific registry entry that covers a repository; `undefined` when none does. */
+export function registryFor(
+  configuration: Pick<WorkerConfiguration, 'registries'>,
+  repository: string,
+): RegistryConfiguration | undefined {
+  return configuration.registries
+    .filter((registry) => repositoryIsWithin(repository, registry.location))
+    .sort((left, right) => right.location.length - left.location.length)[0];
+}
+
+/** `true` when a scope of the list covers the repository. */
+export function isAllowed(scopes: readonly string[], repository: string): boolean {
+  return scopes.some((scope) => repositoryIsWithin(repository, scope));
+}
