@@ -1,7 +1,7 @@
 /** The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's answer (DESIGN §8). */
 import { z } from 'zod';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
-import { Failure } from './failure.ts';
+import { Failure, LogLocation } from './failure.ts';
 import { Digest } from './reference.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from './stage.ts';
 
@@ -25,6 +25,8 @@ export const StageRow = z.object({
   startedAt: z.string().nullable(),
   /** Milliseconds from start to end; null while it has not ended. */
   durationMs: z.number().int().nonnegative().nullable(),
+  /** Where the stage's log lies; null before it began and for stages that write none. */
+  log: LogLocation.nullable(),
 });
 export type StageRow = z.infer<typeof StageRow>;
 
