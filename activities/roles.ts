@@ -1,0 +1,60 @@
+/** Which activities a role offers, by task queue. Each is made of its stage's file and the role's own context. */
+import type {
+  BuildActivities,
+  ClaimActivities,
+  ControlActivities,
+  DiskActivities,
+  HostActivities,
+  SignActivities,
+  TransferActivities,
+} from '../spec/contract.ts';
+import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { makeBuild } from './build.ts';
+import { makeClaim } from './claim.ts';
+import { makeCleanUp } from './clean-up.ts';
+import { makeDiskBuild } from './disk-build.ts';
+import { makeLogPage } from './log-page.ts';
+import { makeProbe } from './probe.ts';
+import { makeProveSigning } from './prove-signing.ts';
+import { makePublish } from './publish.ts';
+import { makePush } from './push.ts';
+import { makeRecord } from './record.ts';
+import { makeResolve } from './resolve.ts';
+import { makeSign } from './sign.ts';
+import { makeTag } from './tag.ts';
+import { makeVerify } from './verify.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** For control workers: reads only. */
+export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
+  return { resolve: makeResolve(worker) };
+}
+
+/** For sign workers. */
+export function createSignActivities(worker: { configuration: WorkerConfiguration }): SignActivities {
+  return {
+    proveSigning: makeProveSigning(worker),
+    sign: makeSign(worker),
+    verify: makeVerify(worker),
+    tag: makeTag(worker),
+    record: makeRecord(worker),
+  };
+}
+
+/** For build hosts: one object for each of their queues. */
+export function createHostActivities(host: HostContext): {
+  claim: ClaimActivities;
+  build: BuildActivities;
+  disk: DiskActivities;
+  transfer: TransferActivities;
+  short: HostActivities;
+} {
+  const claim = makeClaim(host);
+  return {
+    claim: { claim },
+    build: { build: makeBuild(host) },
+    disk: { diskBuild: makeDiskBuild(host) },
+    transfer: { push: makePush(host), publish: makePublish(host) },
+    short: { claim, probe: makeProbe(host), cleanUp: makeCleanUp(host), logPage: makeLogPage(host) },
+  };
+}

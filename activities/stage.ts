@@ -1,0 +1,123 @@
+/**
+ * The frame of every activity, and the only place that knows Temporal: it parses the input, keeps the heartbeat, tells a cancel
+ * that was asked for from a detach, and turns errors into failures of a known kind.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import { z } from 'zod';
+import type { Progress } from '../spec/contract.ts';
+import { FAILURES, failureOf, FlightlineError, type Failure } from '../spec/failure.ts';
+import type { Stage } from '../spec/stage.ts';
+import { DEFAULT_TIMING } from '../spec/timing.ts';
+import { redact } from './tools/redact.ts';
+
+/**
+ * Why a running stage must end (DESIGN §5). `requested`: the workflow asked; stop everything and clean up. `detach`: the worker
+ * shuts down, or the server lost track; leave containers running, the next attempt re-attaches.
+ */
+export type CancelReason = 'requested' | 'detach';
+
+/** What a running stage, and the tools it calls, can ask of its frame. */
+export interface StageContext {
+  /** Aborted when the stage must end; look at {@link StageContext.cancelReason} then. */
+  readonly signal: AbortSignal;
+  /** Why; `undefined` while nothing was cancelled. */
+  cancelReason(): CancelReason | undefined;
+  /** Throws the cancellation if there is one. Call it before an exit code is classified: a rolling restart is no broken build. */
+  throwIfCancelled(): void;
+  /** Replaces members of the progress shown live; sent with the next heartbeat. */
+  report(progress: Partial<Progress>): void;
+  /** Which start of the activity this is, from 1. */
+  readonly attempt: number;
+}
+
+const storage = new AsyncLocalStorage<StageContext>();
+
+/** The stage that the caller runs in; `undefined` outside an activity, as in the client. */
+export function currentStage(): StageContext | undefined {
+  return storage.getStore();
+}
+
+const HasTiming = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
+/** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
+const MAX_LINE = 200;
+
+/**
+ * Makes an activity of a stage's body: the input is parsed by the schema (`invalid-input` if it does not fit), the progress is
+ * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
+ */
+export function stage<Input extends z.ZodType, Result extends object>(
+  name: Stage | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  input: Input,
+  body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
+): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
+  return async (given) => {
+    const activity = Context.current();
+    const { attempt } = activity.info;
+    const progress: Record<string, unknown> = { stage: name };
+    const cancelReason = (): CancelReason | undefined => {
+      if (!activity.cancellationSignal.aborted) return undefined;
+      return activity.cancellationDetails?.cancelRequested ? 'requested' : 'detach';
+    };
+    const context: StageContext = {
+      signal: activity.cancellationSignal,
+      cancelReason,
+      throwIfCancelled: () => {
+        if (!activity.cancellationSignal.aborted) return;
+        const reason: unknown = activity.cancellationSignal.reason;
+        throw reason instanceof Error ? reason : new CancelledFailure('cancelled');
+      },
+      report: (change) => {
+        Object.assign(progress, change);
+        if (typeof progress.line === 'string') progress.line = redact(progress.line).slice(-MAX_LINE);
+      },
+      attempt,
+    };
+    const timing = HasTiming.safeParse(given);
+    const interval = timing.success ? timing.data.timing.heartbeatInterval : DEFAULT_TIMING.heartbeatInterval;
+    const heartbeat = () => activity.heartbeat({ ...progress });
+    heartbeat();
+    const timer = setInterval(heartbeat, interval);
+    try {
+      const parsed = input.safeParse(given);
+      if (!parsed.success) {
+        throw new FlightlineError('invalid-input', `the ${name} activity was given: ${z.prettifyError(parsed.error)}`);
+      }
+      const result = await storage.run(context, () => body(parsed.data, context));
+      return { ...result, attempts: attempt };
+    } catch (error) {
+      context.throwIfCancelled();
+      if (error instanceof TemporalFailure) throw error;
+      throw toApplicationFailure(error, name);
+    } finally {
+      clearInterval(timer);
+    }
+  };
+}
+
+/** Turns any error into a Temporal failure whose type is the kind and whose only detail is the {@link Failure}. */
+export function toApplicationFailure(error: unknown, stageName: string): ApplicationFailure {
+  const failure = failureFrom(error, stageName);
+  return ApplicationFailure.create({
+    message: failure.message,
+    type: failure.kind,
+    nonRetryable: FAILURES[failure.kind].disposition !== 'retry',
+    details: [failure],
+  });
+}
+
+function failureFrom(error: unknown, stageName: string): Failure {
+  if (error instanceof FlightlineError) {
+    return { ...error.failure, message: redact(error.failure.message), stage: stageName };
+  }
+  if (isNodeError(error) && error.code === 'ENOSPC') {
+    return failureOf('disk-full', `no space left: ${redact(error.message)}`, { stage: stageName });
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  return failureOf('unexpected', redact(text), { stage: stageName });
+}
+
+function isNodeError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error;
+}

@@ -1,0 +1,23 @@
+/** Keeps secrets out of logs, heartbeats, failures and history: known values and credentials in URLs are blotted out. */
+
+const BLOT = '[secret]';
+/** Shorter values would blot out ordinary words. */
+const SHORTEST = 4;
+const known = new Set<string>();
+
+/** From now on this value is blotted out of all that passes {@link redact}. Each line of a longer value counts too. */
+export function registerSecret(value: string): void {
+  for (const part of [value, ...value.split('\n')]) {
+    const trimmed = part.trim();
+    if (trimmed.length >= SHORTEST) known.add(trimmed);
+  }
+}
+
+/** The text without known secrets, credentials in URLs and bearer tokens. */
+export function redact(text: string): string {
+  let clean = text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s@]+@/gi, `$1${BLOT}@`)
+    .replace(/\b(authorization:?\s*(?:basic|bearer)|bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${BLOT}`);
+  for (const secret of known) clean = clean.replaceAll(secret, BLOT);
+  return clean;
+}
