@@ -1,0 +1,164 @@
+"""What will be done, as an osbuild manifest: pipelines of stages with their options. Pure, no I/O."""
+
+import hashlib
+import json
+import uuid
+from typing import NamedTuple
+
+from blueprint import Blueprint
+from disk_types import TYPES
+from storage import Image
+
+MIB = 2**20
+SECTOR = 512
+# The boot partition holds one kernel and one initrd, some 30 MB.
+BOOT_START, BOOT_SIZE = 1 * MIB, 128 * MIB
+# bib's disks are 10 GiB. Smaller ones here: they are hashed, copied and published in tests.
+ROOT_MINIMUM = 2048 * MIB
+# The partition types of the Discoverable Partitions Specification, and the name firmware looks for.
+ARCHITECTURES = {
+    'amd64': ('x86_64', '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709', 'x64'),
+    'arm64': ('aarch64', 'B921B045-1DF0-41C3-AF44-4C6F280D3FAE', 'aa64'),
+}
+NAMESPACE = uuid.UUID('6b0fa1a1-5f0c-4ac3-8f2c-6d0b6f3d3a52')
+
+
+class Request(NamedTuple):
+    """Everything the plan depends on. `image_size` is the content of the image in bytes, 0 for iso types."""
+
+    reference: str
+    image: Image
+    types: list[str]
+    rootfs: str
+    blueprint: Blueprint
+    kernel: str
+    kernel_arguments: str
+    image_size: int
+
+
+def root_size(content: int, minimum: int) -> int:
+    """Twice the content as bib does, not below the minimum, in whole MiB."""
+    size = max(2 * content, minimum, ROOT_MINIMUM)
+    return -(-size // MIB) * MIB
+
+
+def _tree(request: Request, filesystem: str | None) -> list[dict]:
+    """The stages that turn the image into a root directory."""
+    blueprint = request.blueprint
+    stages = [
+        {
+            'type': 'org.osbuild.container-deploy',
+            'options': {'image': request.reference, 'id': f'sha256:{request.image.id}'},
+        }
+    ]
+    if blueprint.groups:
+        stages.append({'type': 'org.osbuild.groups', 'options': {'groups': [dict(one) for one in blueprint.groups]}})
+    if blueprint.users:
+        # Hashes and keys stay out of the plan, which is printed and kept beside the disk.
+        users = [
+            {key: value for key, value in one.items() if key not in ('password', 'key')} for one in blueprint.users
+        ]
+        stages.append({'type': 'org.osbuild.users', 'options': {'users': users}})
+    origin = {'container-image-reference': f'ostree-unverified-registry:{request.reference}'}
+    stages.append({'type': 'org.osbuild.update-origin', 'options': origin})
+    if filesystem:
+        entry = {'uuid': filesystem, 'vfs_type': request.rootfs, 'path': '/', 'options': 'rw'}
+        stages.append({'type': 'org.osbuild.fstab', 'options': {'filesystems': [entry]}})
+    return stages
+
+
+def _loader(request: Request, root_arguments: str) -> dict:
+    _, _, firmware = ARCHITECTURES[request.image.architecture]
+    arguments = [root_arguments, 'console=tty0 console=ttyS0', request.kernel_arguments]
+    options = {
+        'firmware': firmware,
+        'kernel': request.kernel,
+        'options': ' '.join(filter(None, [*arguments, request.blueprint.kernel_arguments])),
+    }
+    return {'type': 'org.osbuild.systemd-boot', 'options': options}
+
+
+def _disk(request: Request) -> list[dict]:
+    """The raw disk, and a pipeline for each form made of it."""
+    identity = json.dumps([request.image.id, request.reference, request.rootfs, request.kernel_arguments])
+    disk, boot, filesystem = (str(uuid.uuid5(NAMESPACE, identity + part)) for part in ('disk', 'boot', 'root'))
+    root_start = BOOT_START + BOOT_SIZE
+    size = root_size(request.image_size, request.blueprint.minimum_size)
+    # One MiB at the end for the second copy of the partition table.
+    total = root_start + size + MIB
+    _, root_type, _ = ARCHITECTURES[request.image.architecture]
+    partitions = [
+        {'name': 'boot', 'type': 'U', 'uuid': boot, 'start': BOOT_START // SECTOR, 'size': BOOT_SIZE // SECTOR},
+        {'name': 'root', 'type': root_type, 'uuid': filesystem, 'start': root_start // SECTOR, 'size': size // SECTOR},
+    ]
+    stages = [
+        *_tree(request, filesystem),
+        {'type': 'org.osbuild.truncate', 'options': {'filename': 'disk.raw', 'size': str(total)}},
+        {'type': 'org.osbuild.sfdisk', 'options': {'label': 'gpt', 'uuid': disk, 'partitions': partitions}},
+        {'type': 'org.osbuild.mkfs.fat', 'options': {'label': 'BOOT', 'volid': boot[:8], 'start': BOOT_START, 'size': BOOT_SIZE}},
+        _loader(request, f'root=UUID={filesystem} rw'),
+        {'type': f'org.osbuild.mkfs.{request.rootfs}', 'options': {'label': 'root', 'uuid': filesystem, 'start': root_start, 'size': size}},
+    ]  # fmt: skip
+    pipelines = [{'name': 'image', 'stages': stages}]
+    formats = {
+        'qcow2': {'type': 'qcow2', 'compat': '1.1'},
+        'vmdk': {'type': 'vmdk', 'subformat': 'streamOptimized'},
+    }
+    for name, form in formats.items():
+        if name in request.types:
+            options = {'filename': TYPES[name].file, 'format': form}
+            pipelines.append({'name': name, 'stages': [{'type': 'org.osbuild.qemu', 'options': options}]})
+    return pipelines
+
+
+def _iso(request: Request) -> list[dict]:
+    """A live system: the image as a compressed file system, started from a FAT image in the iso."""
+    label = 'LIVE'
+    return [
+        {'name': 'os-tree', 'stages': _tree(request, None)},
+        {
+            'name': 'efiboot-tree',
+            'stages': [
+                {'type': 'org.osbuild.mkfs.fat', 'options': {'label': 'BOOT', 'volid': request.image.id[:8]}},
+                _loader(request, 'boot=live components'),
+            ],
+        },
+        {
+            'name': 'bootiso-tree',
+            'stages': [
+                {
+                    'type': 'org.osbuild.squashfs',
+                    'options': {'filename': 'live/filesystem.squashfs', 'compression': {'method': 'zstd', 'level': 1}},
+                }
+            ],
+        },
+        {
+            'name': 'bootiso',
+            'stages': [
+                {'type': 'org.osbuild.xorrisofs', 'options': {'filename': TYPES['iso'].file, 'volid': label}},
+            ],
+        },
+    ]
+
+
+def manifest(request: Request) -> dict:
+    """The osbuild manifest, format 2, of a request."""
+    return {
+        'version': '2',
+        'pipelines': _iso(request) if 'iso' in request.types else _disk(request),
+        'sources': {
+            'org.osbuild.containers-storage': {'items': {f'sha256:{request.image.id}': {}}},
+        },
+    }
+
+
+def identifiers(pipelines: list[dict]) -> list[list[str]]:
+    """For each pipeline its stages' ids: a hash over the stage and everything before it in the pipeline."""
+    found = []
+    for pipeline in pipelines:
+        seen, ids = hashlib.sha256(), []
+        for stage in pipeline['stages']:
+            seen.update(json.dumps(stage, sort_keys=True).encode())
+            ids.append(seen.copy().hexdigest())
+        found.append(ids)
+    return found

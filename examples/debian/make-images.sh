@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# Makes two container images from Debian packages alone, so that a release can be tried where no image registry is
+# reachable: a bootable base image, and a builder that turns images into disks (see README.md).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+base=localhost/flightline/debian-base:trixie
+builder=localhost/flightline/debian-builder:1
+suite=trixie
+mirror=
+cache=
+force=
+
+usage() {
+  cat <<HELP
+Usage: make-images.sh [options]
+
+Makes a bootable base image and the example builder from a Debian mirror, with mmdebstrap and podman, as root.
+An image that was made from the same inputs is kept; the second run takes a second.
+
+  --base NAME      name of the base image     (default $base)
+  --builder NAME   name of the builder image  (default $builder)
+  --suite NAME     Debian suite               (default $suite)
+  --mirror URL     Debian mirror              (default: the one in this machine's apt sources, else deb.debian.org)
+  --cache DIR      keep the root file systems there and use them again
+  --force          make both images anew, for newer packages
+  --help           this text
+
+Example: examples/debian/make-images.sh --builder localhost/my-builder:1
+HELP
+}
+
+fail() {
+  echo "make-images.sh: $*" >&2
+  exit 1
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base | --builder | --suite | --mirror | --cache)
+      [ $# -ge 2 ] || fail "$1 needs a value, see --help"
+      declare "${1#--}=$2"
+      shift 2
+      ;;
+    --force) force=yes && shift ;;
+    --help | -h) usage && exit 0 ;;
+    *) fail "unknown argument: $1, see --help" ;;
+  esac
+done
+
+for program in mmdebstrap podman sha256sum tar; do
+  command -v "$program" >/dev/null || fail "$program is missing: install it with the system's package manager"
+done
+[ "$(id -u)" = 0 ] || fail "needs root, as privileged disk builds do: run it with sudo"
+architecture=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+
+# What an image depends on; its hash is a label of the image, and an image with the same hash is not made again.
+inputs_label=io.flightline.example.inputs
+root_inputs=$({ cat "$here/make-images.sh" && echo "$suite $architecture"; } | sha256sum | cut -c1-64)
+builder_inputs=$({ echo "$root_inputs" && cd "$here/builder" && sha256sum -- *; } | sha256sum | cut -c1-64)
+
+inputs_of() {
+  podman image inspect --format "{{index .Labels \"$inputs_label\"}}" "$1" 2>/dev/null || true
+}
+
+wanted=()
+[ -z "$force" ] && [ "$(inputs_of "$base")" = "$root_inputs" ] || wanted+=(base)
+[ -z "$force" ] && [ "$(inputs_of "$builder")" = "$builder_inputs" ] || wanted+=(builder)
+if [ ${#wanted[@]} = 0 ]; then
+  echo "unchanged: $base and $builder were made from the same inputs"
+  exit 0
+fi
+
+# Mirrors, best first: the Debian ones in the machine's own apt sources, of the same suite before others.
+mirrors() {
+  if [ -n "$mirror" ]; then
+    echo "$mirror"
+    return
+  fi
+  if command -v apt-get >/dev/null; then
+    apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null |
+      awk -v suite="$suite" '
+        $2 == "main" && $1 ~ /^(bookworm|trixie|forky|sid|stable|testing|unstable)$/ {
+          print ($1 == suite ? 0 : 1), $3 }' | sort -u -k1,1n -k2 | cut -d' ' -f2 |
+      while read -r uri; do
+        case $uri in
+          mirror+file:*) grep -m1 -oE '^https?://[^[:space:]]+' "${uri#mirror+file:}" || true ;;
+          http:* | https:*) echo "$uri" ;;
+        esac
+      done
+  fi
+  echo http://deb.debian.org/debian
+}
+
+# The first mirror that answers for the suite. apt's own helper knows the machine's proxy.
+choose_mirror() {
+  local candidate
+  while read -r candidate; do
+    candidate=${candidate%/}
+    if [ ! -x /usr/lib/apt/apt-helper ] ||
+      /usr/lib/apt/apt-helper download-file "$candidate/dists/$suite/InRelease" "$work/InRelease" >/dev/null 2>&1; then
+      echo "$candidate"
+      return
+    fi
+  done < <(mirrors | awk '!seen[$0]++')
+  fail "no Debian mirror answers for suite $suite: name one with --mirror"
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/make-images.XXXXXX")
+jobs_running=()
+clean_up() {
+  for job in "${jobs_running[@]}"; do kill "$job" 2>/dev/null || true; done
+  wait
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Times in the images are of trixie's release at the latest, so that equal packages give equal layers.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1754697600}
+
+common=(
+  --mode=root --architectures="$architecture" --skip=output/dev
+  --aptopt='Acquire::Retries "3"' --aptopt='Acquire::Languages "none"'
+  --dpkgopt=force-unsafe-io
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright'
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*'
+  --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*'
+  # mmdebstrap leaves this machine's name and resolver in the root.
+  --customize-hook='echo localhost >"$1/etc/hostname"; : >"$1/etc/resolv.conf"; : >"$1/etc/machine-id"'
+)
+for scheme in http https; do
+  proxy=$(apt-config dump --format '%v%n' "Acquire::$scheme::Proxy" 2>/dev/null || true)
+  [ -z "$proxy" ] || common+=(--aptopt="Acquire::$scheme::Proxy \"$proxy\"")
+done
+
+# The kernel and the initrd where bootc images have them: /usr/lib/modules/<version>/{vmlinuz,initramfs.img}.
+move_kernel='
+  version=$(ls "$1/usr/lib/modules")
+  mv "$1/boot/vmlinuz-$version" "$1/usr/lib/modules/$version/vmlinuz"
+  mv "$1/boot/initrd.img-$version" "$1/usr/lib/modules/$version/initramfs.img"
+  rm -rf "$1"/boot/* "$1"/vmlinuz* "$1"/initrd.img*'
+# What a Containerfile of a user installs comes from Debian itself, wherever this machine found it.
+public_sources='
+  rm -f "$1"/etc/apt/sources.list.d/*
+  { echo "deb http://deb.debian.org/debian '$suite' main"
+    echo "deb http://deb.debian.org/debian-security '$suite'-security main"; } >"$1/etc/apt/sources.list"'
+
+root_of_base() {
+  mmdebstrap "${common[@]}" --variant=minbase \
+    --include="linux-image-cloud-$architecture,systemd-sysv,udev,dbus,login,passwd,zstd,live-boot,live-boot-initramfs-tools" \
+    --customize-hook="$move_kernel" --customize-hook="$public_sources" "$@"
+}
+
+root_of_builder() {
+  # libicu (36 MB) is there for xfs_scrub only, which the builder does not run.
+  mmdebstrap "${common[@]}" --variant=essential \
+    --include=python3,e2fsprogs,xfsprogs,dosfstools,mtools,fdisk,mount,systemd-boot-efi,qemu-utils,squashfs-tools,xorriso \
+    --dpkgopt='path-exclude=*/libicu*' \
+    --dpkgopt='path-exclude=/usr/bin/qemu-storage-daemon' --dpkgopt='path-exclude=/usr/bin/qemu-nbd' "$@"
+}
+
+# Makes NAME's root file system as a tar, from the cache when it is there.
+make_root() {
+  local name=$1 tar=$work/$1.tar kept=
+  if [ -n "$cache" ]; then
+    mkdir -p "$cache"
+    kept=$cache/$name-$root_inputs.tar
+    if [ -z "$force" ] && [ -f "$kept" ]; then
+      ln -s "$(realpath "$kept")" "$tar"
+      return
+    fi
+  fi
+  local source="deb $chosen $suite main" keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  [ ! -f "$keyring" ] || source="deb [signed-by=$keyring] $chosen $suite main"
+  "root_of_$name" "$suite" "$tar" "$source"
+  if [ -n "$kept" ]; then
+    cp "$tar" "$kept.part"
+    mv "$kept.part" "$kept"
+  fi
+}
+
+# Imports a tar under a name and removes the image that had the name before, unless something is built on it.
+import() {
+  local name=$1 inputs=$2 tar=$3 before
+  shift 3
+  before=$(podman image inspect --format '{{.Id}}' "$name" 2>/dev/null || true)
+  podman import --quiet --change "LABEL $inputs_label=$inputs" "$@" "$tar" "$name" >/dev/null
+  if [ -n "$before" ] && [ "$before" != "$(podman image inspect --format '{{.Id}}' "$name")" ]; then
+    podman rmi "$before" >/dev/null 2>&1 || true
+  fi
+}
+
+make_base() {
+  make_root base
+  import "$base" "$root_inputs" "$work/base.tar" --change 'LABEL containers.bootc=1' --change 'CMD ["/sbin/init"]'
+}
+
+make_builder() {
+  make_root builder
+  local program=usr/lib/bootc-image-builder
+  mkdir -p "$work/program/$program" "$work/program/usr/bin"
+  cp "$here"/builder/* "$work/program/$program/"
+  chmod 0755 "$work/program/$program/bootc-image-builder"
+  ln -s "/$program/bootc-image-builder" "$work/program/usr/bin/bootc-image-builder"
+  tar --create --file "$work/program.tar" --directory "$work/program" --sort=name --owner=0 --group=0 --numeric-owner \
+    --mtime="@$SOURCE_DATE_EPOCH" "./$program" ./usr/bin/bootc-image-builder
+  cp "$work/builder.tar" "$work/whole.tar"
+  tar --concatenate --file "$work/whole.tar" "$work/program.tar"
+  import "$builder" "$builder_inputs" "$work/whole.tar" \
+    --change 'ENTRYPOINT ["/usr/bin/bootc-image-builder"]' --change 'WORKDIR /output' \
+    --change 'VOLUME /output' --change 'VOLUME /store' --change 'VOLUME /rpmmd' \
+    --change 'VOLUME /var/lib/containers/storage'
+}
+
+chosen=$(choose_mirror)
+echo "making ${wanted[*]} from Debian $suite ($architecture) of $chosen"
+for name in "${wanted[@]}"; do
+  ("make_$name") >"$work/$name.log" 2>&1 &
+  jobs_running+=($!)
+done
+failed=
+for index in "${!wanted[@]}"; do
+  name=${wanted[$index]}
+  if wait "${jobs_running[$index]}"; then
+    echo "made ${!name}, $(podman image inspect --format '{{.Size}}' "${!name}" | awk '{printf "%.0f MB", $1 / 1e6}')"
+  else
+    echo "make-images.sh: making the $name image failed:" >&2
+    tail -n 25 "$work/$name.log" | sed 's/^/  /' >&2
+    failed=yes
+  fi
+done
+jobs_running=()
+[ -z "$failed" ] || fail "not all images were made"
