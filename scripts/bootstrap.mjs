@@ -26,7 +26,7 @@ const BUNDLE_STAMP = join(ROOT, 'dist', '.bundle-stamp');
 const TARGETS = {
   demo: { built: true, setup: 'demo', module: 'dist/scripts/demo.js' },
   flightline: { built: true, module: 'dist/client/main.js' },
-  setup: { built: true, module: 'dist/scripts/setup/main.js' },
+  setup: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/setup/main.ts'] },
   build: { built: true },
   test: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/test.ts'] },
   vitest: { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
@@ -209,6 +209,17 @@ function buildBundle() {
   writeFileSync(BUNDLE_STAMP, wanted);
 }
 
+/** Host tools: podman and its relatives, the Temporal CLI. */
+async function setUpHost(purpose, assumeYes) {
+  const { setUp } = await import(pathToFileURL(join(ROOT, 'dist/scripts/setup/set-up.js')).href);
+  try {
+    await setUp({ purpose, assumeYes });
+  } catch (error) {
+    if (error.name !== 'SetupError') throw error;
+    fail(error.message);
+  }
+}
+
 /** Runs a compiled module in this process, as if Node had been started with it: signals and exit codes stay its own. */
 async function become(module, args) {
   const path = join(ROOT, module);
@@ -226,8 +237,7 @@ async function main() {
   if (target.built) ensureBuilt();
   const asksForHelp = args.includes('--help') || args.includes('-h');
   if (target.setup && !asksForHelp) {
-    const { setUp } = await import(pathToFileURL(join(ROOT, 'dist/scripts/setup/set-up.js')).href);
-    await setUp({ purpose: target.setup, assumeYes: args.includes('--yes') });
+    await setUpHost(target.setup, args.includes('--yes'));
   }
   if (target.module) await become(target.module, args);
   if (target.command) await handOver([...target.command, ...args]);
