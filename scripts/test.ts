@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SetupError } from './setup/plan.ts';
+import { setUp } from './setup/set-up.ts';
+import { add, closingLine, countsIn, NO_TESTS } from './test/counts.ts';
+import type { Counts } from './test/counts.ts';
+import { formatDuration, runStep } from './test/run-step.ts';
+import type { StepResult } from './test/run-step.ts';
+
+/**
+ * `npm test`: sets the machine up, then runs every check in order of price, and stops at the first that fails.
+ *
+ *   --yes   change the system without asking
+ *   --long  only the tests that take longer (`npm run test:long`)
+ */
+const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+interface Step {
+  name: string;
+  /** Arguments of Node. */
+  args: string[];
+  /** Set for a step of vitest: the project whose tests are counted. */
+  project?: string;
+}
+
+function vitest(name: string, project: string): Step {
+  return { name, project, args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project] };
+}
+
+const BUILD: Step = { name: 'build', args: ['scripts/bootstrap.mjs', 'build'] };
+
+const STEPS: readonly Step[] = [
+  { name: 'format', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'] },
+  { name: 'lint', args: ['node_modules/oxlint/bin/oxlint'] },
+  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
+  { name: 'schemas', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-schemas.ts', '--check'] },
+  BUILD,
+  vitest('unit tests', 'unit'),
+  vitest('workflow tests', 'workflows'),
+  vitest('end-to-end tests', 'e2e'),
+  vitest('fault tests', 'faults'),
+];
+
+const LONG_STEPS: readonly Step[] = [BUILD, vitest('long tests', 'long')];
+
+/** A finished step, for the summary. */
+type Row = StepResult & { name: string; counts: Counts };
+
+let interrupted = false;
+process.on('SIGINT', () => {
+  interrupted = true;
+});
+
+async function runOne(step: Step, reports: string): Promise<Row> {
+  console.error(`\n=== ${step.name}`);
+  if (step.project === undefined) {
+    return { name: step.name, counts: NO_TESTS, ...(await runStep(step.name, step.args, ROOT)) };
+  }
+  if (step.project !== 'long' && !existsSync(path.join(ROOT, 'test', step.project))) {
+    console.error(`skipped: there is no test/${step.project} yet`);
+    return { name: step.name, counts: NO_TESTS, ok: true, ending: 'skipped', durationMs: 0 };
+  }
+  const report = path.join(reports, `${step.project}.json`);
+  const args = [...step.args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const result = await runStep(step.name, args, ROOT);
+  const counts = await readFile(report, 'utf8').then(countsIn, () => NO_TESTS);
+  return { name: step.name, counts, ...result };
+}
+
+function summary(rows: readonly Row[]): string {
+  return rows
+    .map(({ name, ok, ending, durationMs, counts }) => {
+      const tests = counts.passed + counts.failed > 0 ? `  ${closingLine(counts)}` : '';
+      return `${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(18)} ${formatDuration(durationMs).padStart(12)}${tests}${ok ? '' : `  (${ending})`}`;
+    })
+    .join('\n');
+}
+
+async function main(): Promise<void> {
+  const start = Date.now();
+  await setUp({ purpose: 'test', assumeYes: process.argv.includes('--yes') });
+  const reports = await mkdtemp(path.join(os.tmpdir(), 'flightline-test-'));
+  const rows: Row[] = [];
+  try {
+    for (const step of process.argv.includes('--long') ? LONG_STEPS : STEPS) {
+      rows.push(await runOne(step, reports));
+      if (interrupted || !rows.at(-1)?.ok) break;
+    }
+  } finally {
+    await rm(reports, { recursive: true, force: true });
+  }
+  const sum = rows.reduce((total, { counts, ok }) => add(total, counts, ok), NO_TESTS);
+  console.error(`\n${summary(rows)}\nTogether ${formatDuration(Date.now() - start)}.\n`);
+  console.log(closingLine(sum));
+  process.exitCode = interrupted ? 130 : rows.every(({ ok }) => ok) ? 0 : 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(`error: ${error.message}`);
+  console.log(closingLine({ ...NO_TESTS, failed: 1 }));
+  process.exitCode = 1;
+}
