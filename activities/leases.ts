@@ -105,9 +105,17 @@ export async function keepLease(
   };
 }
 
-/** Gives the slot of a branch back and keeps its space. `false` when the branch has no lease here. */
+/**
+ * Gives the slot of a branch back. The space of a disk build stays promised, less what it has written: publication may need it.
+ * What an image build needed is in the container storage by now, so that free space tells it. `false` when the branch has no
+ * lease here.
+ */
 export async function returnSlot(host: LeaseHost, release: string, branch: string): Promise<boolean> {
-  return change(host, release, branch, (lease) => ({ ...lease, slot: null }));
+  return change(host, release, branch, (lease) => ({
+    ...lease,
+    slot: null,
+    space: lease.slot === 'build' ? 0 : lease.space,
+  }));
 }
 
 /** Removes every lease and request of a release. Returns the branches that had a lease. */

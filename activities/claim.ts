@@ -1,0 +1,49 @@
+/** The `claim` activity: this host promises a slot and space to a branch, or says in words why it does not. */
+import { ClaimInput, type ClaimResult } from '../spec/contract.ts';
+import { FlightlineError } from '../spec/failure.ts';
+import { spaceOf, type Space } from './host-space.ts';
+import { claimLease, forgetRequest } from './leases.ts';
+import { stage } from './stage.ts';
+import { runCommand } from './tools/command.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** A waiting claim is remembered for so many of its pauses: on a queue of several hosts, each sees only some of the tries. */
+const REMEMBERED_PAUSES = 5;
+
+/** Makes the activity. `space` tells the host's room; by default of its work directory and podman's storage. */
+export function makeClaim(
+  host: HostContext,
+  space: () => Promise<Space> = hostSpace(host),
+): (input: ClaimInput) => Promise<ClaimResult> {
+  return stage('claim', ClaimInput, async (input) => {
+    if (input.exclude.includes(host.name)) {
+      await forgetRequest(host, input);
+      throw new FlightlineError('no-slot', `${host.name} is excluded for this branch: it failed it, or is lost`);
+    }
+    const { release, runId, branch, slot, requestedAt } = input;
+    const now = new Date();
+    const seenUntil = new Date(now.getTime() + REMEMBERED_PAUSES * input.timing.claimRetry).toISOString();
+    const decision = await claimLease(
+      host,
+      { release, runId, branch, slot, space: input.space, requestedAt, seenUntil },
+      input.timing,
+      space,
+      now,
+    );
+    if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
+    return { host: host.name };
+  });
+}
+
+/** The space of the host's work directory and of podman's storage, whose place is asked for once. */
+function hostSpace(host: HostContext): () => Promise<Space> {
+  let graphRoot: string | undefined;
+  return async () => {
+    // A podman that does not answer must not stop the queue of claims: the build will say what is wrong with it.
+    graphRoot ??= await runCommand('podman', ['info', '--format', '{{.Store.GraphRoot}}']).then(
+      ({ stdout }) => stdout.trim(),
+      () => undefined,
+    );
+    return spaceOf(graphRoot ? [host.work.path, graphRoot] : [host.work.path]);
+  };
+}

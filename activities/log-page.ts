@@ -1,0 +1,85 @@
+/** The `logPage` activity: a page of a log on this host, for `flightline logs`. */
+import { open, realpath, type FileHandle } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { LogPageInput, type LogPageResult } from '../spec/contract.ts';
+import { FlightlineError } from '../spec/failure.ts';
+import { stage } from './stage.ts';
+import { redact } from './tools/redact.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** Bytes of a page: with its frame it stays below the 10 kB that a payload may have (DESIGN §5). */
+export const MAX_PAGE = 8_000;
+
+/** Makes the activity. */
+export function makeLogPage(host: Pick<HostContext, 'name' | 'work'>): (input: LogPageInput) => Promise<LogPageResult> {
+  return stage('log', LogPageInput, async (input) => readLogPage(host, input.path, input.offset));
+}
+
+/**
+ * A page of a file below the host's log directory.
+ *
+ * @throws FlightlineError `invalid-input` when the path lies elsewhere, links followed, or there is no such file.
+ */
+export async function readLogPage(
+  host: Pick<HostContext, 'name' | 'work'>,
+  path: string,
+  offset: number,
+): Promise<LogPageResult> {
+  const refuse = (why: string) =>
+    new FlightlineError('invalid-input', `the log ${path} cannot be read on ${host.name}: ${why}`, {
+      remedy: 'take the path from `flightline status RELEASE --json`; logs are kept for 7 days',
+    });
+  const logs = await realpath(host.work.logs);
+  const real = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    throw refuse(error.code === 'ENOENT' ? 'there is no such file (any more)' : error.message);
+  });
+  if (!real.startsWith(logs + sep)) throw refuse('it is not below the log directory');
+  const file = await open(real, 'r');
+  try {
+    if (!(await file.stat()).isFile()) throw refuse('it is no file');
+    return await readPage(file, offset);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readPage(file: FileHandle, offset: number): Promise<LogPageResult> {
+  // One byte more than a page tells whether something is behind it.
+  const buffer = Buffer.alloc(MAX_PAGE + 1);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+  const end = bytesRead <= MAX_PAGE;
+  const page = buffer.subarray(0, pageLength(buffer.subarray(0, bytesRead)));
+  const text = fit(redact(page.toString('utf8')));
+  return { text, nextOffset: offset + page.length, end };
+}
+
+/**
+ * How many of the bytes make a page: at most {@link MAX_PAGE}, to the end of a line if there is one, else without half a
+ * character. A secret that the redaction knows is thus never split between two pages.
+ */
+export function pageLength(bytes: Uint8Array): number {
+  if (bytes.length > MAX_PAGE) {
+    const line = Buffer.from(bytes.buffer, bytes.byteOffset, MAX_PAGE).lastIndexOf('\n'.charCodeAt(0)) + 1;
+    if (line > 0) return line;
+  }
+  const limit = Math.min(bytes.length, MAX_PAGE);
+  for (let start = limit - 1; start >= 0 && start > limit - 4; start -= 1) {
+    const byte = bytes[start]!;
+    // Bytes 10xxxxxx continue a character; 110…, 1110… and 11110… begin one of 2, 3 and 4 bytes (RFC 3629).
+    if ((byte & 0xc0) === 0x80) continue;
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return start + needed > limit ? start : limit;
+  }
+  return limit;
+}
+
+/** Redaction and the mark for damaged bytes can make a text longer than a page may be; its end is left out then. */
+function fit(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= MAX_PAGE
+    ? text
+    : `${bytes
+        .subarray(0, MAX_PAGE - 4)
+        .toString('utf8')
+        .replace(/\uFFFD$/, '')}…`;
+}

@@ -1,0 +1,21 @@
+/** A build host of its own for a test: a work directory in a temporary directory, no worker. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openWorkDirectory, type HostContext } from '../../activities/work-directory.ts';
+import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+
+/** Makes a host; `remove` takes its files away. */
+export async function temporaryHost(
+  configuration: { limits?: Partial<WorkerConfiguration['limits']> } = {},
+): Promise<HostContext & { remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'flightline-host-'));
+  return {
+    name: 'host-a',
+    architecture: 'amd64',
+    configuration: WorkerConfiguration.parse({ directories: { work: path }, ...configuration }),
+    work: await openWorkDirectory(path),
+    startedAt: '2026-01-01T00:00:00.000Z',
+    remove: () => rm(path, { recursive: true, force: true }),
+  };
+}
