@@ -66,3 +66,8 @@ export function registryFor(
 export function isAllowed(scopes: readonly string[], repository: string): boolean {
   return scopes.some((scope) => repositoryIsWithin(repository, scope));
 }
+
+/** `true` when a git URL's scheme is one of these. */
+export function isAllowedScheme(schemes: readonly string[], url: string): boolean {
+  return schemes.includes(url.slice(0, url.indexOf('://')));
+}
