@@ -46,7 +46,7 @@ describe('leases', () => {
     expect(await returnSlot(host, a.release, a.branch)).toBe(true);
     expect(await claimLease(host, b, timing, space, at(3))).toEqual({ granted: true });
     const files = await readLeaseFiles(host);
-    expect(files.leases.map((lease) => [lease.release, lease.slot, lease.space]).sort()).toEqual([
+    expect(files.leases.map((lease) => [lease.release, lease.slot, lease.space])).toEqual([
       [a.release, null, 1000],
       [b.release, 'disk', 1000],
     ]);
