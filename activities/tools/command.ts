@@ -52,6 +52,8 @@ export interface CommandOptions {
   okExitCodes?: readonly number[];
   /** Keep standard output whole (up to 64 MiB) in {@link CommandResult.stdout}; default true. False keeps its tail only. */
   keepOutput?: boolean;
+  /** For ending and removing what a stage made: starts, and goes on, in a cancelled stage too. Default false. */
+  cleanUp?: boolean;
 }
 
 export interface CommandResult {
@@ -134,7 +136,7 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const stage = currentStage();
+  const stage = options.cleanUp ? undefined : currentStage();
   stage?.throwIfCancelled();
   const log = options.logFile ? createWriteStream(options.logFile, { flags: 'a', mode: 0o600 }) : undefined;
   log?.on('error', () => undefined);
