@@ -1,0 +1,124 @@
+/**
+ * Attempts that a killed worker left behind. While an activity runs, its task token lies in a file; a worker that starts fails the
+ * tokens it finds, so that the server gives the next attempt at once instead of after a heartbeat timeout (DESIGN §4).
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import { z } from 'zod';
+import { failureOf } from '../spec/failure.ts';
+
+/** What is kept of a running attempt. The token alone decides; the rest is for the log and for people. */
+const Attempt = z.object({
+  token: z.base64(),
+  activity: z.string(),
+  workflow: z.string(),
+  attempt: z.number(),
+});
+export type Attempt = z.infer<typeof Attempt>;
+
+/** Only these are attempts; other files in the directory are left alone. */
+const SUFFIX = '.attempt.json';
+
+/** A file name for a task token. */
+export function attemptFile(token: Uint8Array): string {
+  return `${createHash('sha256').update(token).digest('hex').slice(0, 32)}${SUFFIX}`;
+}
+
+/** Told when a file could not be written or removed. */
+export type AttemptWarning = (message: string) => void;
+
+/** An interceptor that keeps the task token of each running attempt in `directory` (files 0600). */
+export function recordAttempts(directory: string, warn: AttemptWarning): ActivityInterceptorsFactory {
+  return ({ info }) => ({
+    inbound: {
+      async execute(input, next) {
+        const file = join(directory, attemptFile(info.taskToken));
+        const attempt: Attempt = {
+          token: Buffer.from(info.taskToken).toString('base64'),
+          activity: info.activityType,
+          workflow: info.workflowExecution?.workflowId ?? '',
+          attempt: info.attempt,
+        };
+        // A full disk must not stop the activity (it may be the clean-up): a restart is then noticed by the heartbeat timeout.
+        await writeFile(file, JSON.stringify(attempt), { mode: 0o600 }).catch((error: Error) =>
+          warn(`the attempt could not be noted: ${error.message}`),
+        );
+        try {
+          return await next(input);
+        } finally {
+          await rm(file, { force: true }).catch((error: Error) => warn(`${file} is left: ${error.message}`));
+        }
+      },
+    },
+  });
+}
+
+/** What became of an attempt that was left behind. */
+export interface AbandonedAttempt {
+  activity: string;
+  workflow: string;
+  /** `failed`: the next attempt is on its way. `gone`: the server has already gone on. `unreadable`: killed while writing it. */
+  outcome: 'failed' | 'gone' | 'unreadable' | 'refused';
+  /** Why, when the server refused it. */
+  reason?: string;
+}
+
+/** The failure that the server records for an attempt whose worker was killed; the next attempt starts at once. */
+export function workerRestarted(attempt: Pick<Attempt, 'activity'>): ApplicationFailure {
+  const failure = failureOf(
+    'worker-restarted',
+    `the worker was restarted while ${attempt.activity} ran; what it had started is looked for and adopted`,
+  );
+  return ApplicationFailure.create({
+    message: failure.message,
+    type: failure.kind,
+    nonRetryable: false,
+    details: [failure],
+    nextRetryDelay: 50,
+  });
+}
+
+/** Fails every attempt left in `directory`, which is made if it is not there. Call it under the directory's lock, before polling. */
+export async function failAbandonedAttempts(
+  client: Pick<Client, 'activity'>,
+  directory: string,
+): Promise<AbandonedAttempt[]> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const files = (await readdir(directory)).filter((file) => file.endsWith(SUFFIX));
+  return Promise.all(files.map((file) => failAttempt(client, join(directory, file))));
+}
+
+async function failAttempt(client: Pick<Client, 'activity'>, file: string): Promise<AbandonedAttempt> {
+  const attempt = parseAttempt(await readFile(file, 'utf8'));
+  const outcome = attempt
+    ? await tell(client, attempt)
+    : { activity: 'unknown', workflow: 'unknown', outcome: 'unreadable' as const };
+  await rm(file, { force: true });
+  return outcome;
+}
+
+async function tell(client: Pick<Client, 'activity'>, attempt: Attempt): Promise<AbandonedAttempt> {
+  const { activity, workflow } = attempt;
+  try {
+    await client.activity.fail(Buffer.from(attempt.token, 'base64'), workerRestarted(attempt));
+    return { activity, workflow, outcome: 'failed' };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ActivityNotFoundError')
+      return { activity, workflow, outcome: 'gone' };
+    // Another server, or one that was set up anew: its heartbeat timeout decides, and the token is of no use.
+    return { activity, workflow, outcome: 'refused', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Reads what {@link recordAttempts} wrote; `undefined` for anything else, such as half a file. */
+export function parseAttempt(text: string): Attempt | undefined {
+  try {
+    return Attempt.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+/** Loads the operator's worker configuration, and what follows from it about this machine. */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { FlightlineError } from '../spec/failure.ts';
+import { HostName, type Architecture } from '../spec/queue.ts';
+import { formatProblems, parseYamlFile } from '../spec/spec-file.ts';
+import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../spec/worker-configuration.ts';
+
+/** The parsed worker configuration, and where it came from. */
+export interface LoadedConfiguration {
+  configuration: WorkerConfiguration;
+  /** The file; null when there is none at the default place and the defaults hold. */
+  file: string | null;
+}
+
+/**
+ * Reads the worker configuration. Without a file named, the default place is looked at, and the defaults hold when nothing is there.
+ *
+ * @throws FlightlineError `invalid-input` with every problem at its line and column, or when a named file cannot be read.
+ */
+export async function loadWorkerConfiguration(file?: string): Promise<LoadedConfiguration> {
+  const path = file ?? DEFAULT_WORKER_CONFIGURATION;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (file === undefined && code === 'ENOENT') return { configuration: WorkerConfiguration.parse({}), file: null };
+    throw new FlightlineError(
+      'invalid-input',
+      code === 'ENOENT'
+        ? `there is no worker configuration ${path}`
+        : `the worker configuration cannot be read: ${message}`,
+      { remedy: 'name the file with --config, or write one: docs/operating.md shows what belongs in it' },
+    );
+  }
+  const parsed = parseYamlFile(text, WorkerConfiguration);
+  if (!parsed.ok) {
+    throw new FlightlineError('invalid-input', formatProblems(path, parsed.problems), {
+      remedy: `correct ${path} and start the worker again`,
+    });
+  }
+  return { configuration: parsed.value, file: path };
+}
+
+/**
+ * The host's name: the one given on the command line, else the configured one, else the machine's.
+ *
+ * @throws FlightlineError `invalid-input` when it is no host name.
+ */
+export function chooseHostName(
+  given: string | undefined,
+  configuration: Pick<WorkerConfiguration, 'host'>,
+  machine: string = hostname(),
+): string {
+  const name = given ?? configuration.host ?? machine.toLowerCase();
+  const parsed = HostName.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new FlightlineError('invalid-input', `"${name}" ${parsed.error.issues[0]!.message}`, {
+    remedy: 'name the host with --host-name, or with `host:` in the worker configuration',
+  });
+}
+
+const ARCHITECTURES: Partial<Record<string, Architecture>> = { x64: 'amd64', arm64: 'arm64' };
+
+/**
+ * The architecture of this machine, from Node's name of it.
+ *
+ * @throws FlightlineError `host-setup` for one that flightline cannot build on.
+ */
+export function machineArchitecture(node: string = process.arch): Architecture {
+  const architecture = ARCHITECTURES[node];
+  if (architecture) return architecture;
+  throw new FlightlineError('host-setup', `a build worker cannot run on ${node}`, {
+    remedy: 'run build workers on x86-64 or 64-bit ARM',
+  });
+}

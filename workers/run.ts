@@ -1,0 +1,216 @@
+/** A worker process: from roles and a configuration to polling task queues, until it is told to stop. */
+import { existsSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createControlActivities, createHostActivities, createSignActivities } from '../activities/roles.ts';
+import { openWorkDirectory, type HostContext } from '../activities/work-directory.ts';
+import { FlightlineError } from '../spec/failure.ts';
+import { ROLES, type Role } from '../spec/queue.ts';
+import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
+import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
+import { connectToTemporal, temporalTarget } from './connection.ts';
+import { startJanitor } from './janitor.ts';
+import { lockDirectory } from './lock.ts';
+import { createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
+import { planQueues, workerIdentity, type QueuePlan } from './queues.ts';
+import { ensureSearchAttributes } from './search-attributes.ts';
+import { installRuntime } from './telemetry.ts';
+
+export interface RunWorkerOptions {
+  /** One or more; each at most once. */
+  roles: readonly Role[];
+  /** Default is the configuration's, then the machine's. */
+  hostName?: string;
+  /** Default is {@link DEFAULT_WORKER_CONFIGURATION}, or no file at all. */
+  configurationFile?: string;
+  /** Longest pause between two heartbeats that reach the server (ms): how soon a cancel is learnt. Default 5 s. */
+  heartbeatThrottle?: number;
+  /** Stops the worker, as SIGTERM and SIGINT do. */
+  signal?: AbortSignal;
+  /** Where log lines go; default standard output. */
+  log?: LogSink;
+}
+
+const HEARTBEAT_THROTTLE = 5_000;
+/** After this the process ends although an activity did not listen (ms); it is then failed at the next start. */
+const SHUTDOWN_FORCE = 30_000;
+/** Cached workflows: a held release costs memory, and its history is read again when it is needed. */
+const CACHED_WORKFLOWS = 50;
+/** How soon the workflows of a killed control worker go to another one, or to its successor (ms). */
+const STICKY_TIMEOUT = 2_000;
+
+/**
+ * Runs workers of the given roles until SIGTERM, SIGINT or the signal: then no new work is taken, host activities detach, and it
+ * returns when the rest has ended. Writes a JSON line with `"event":"worker-ready"` when it polls.
+ *
+ * @throws FlightlineError `invalid-input` for a wrong configuration, `host-setup` for a work directory in use or a missing right.
+ * @throws TemporalUnreachableError when no server answers.
+ */
+export async function runWorker(options: RunWorkerOptions): Promise<void> {
+  const roles = ROLES.filter((role) => options.roles.includes(role));
+  if (roles.length === 0) throw new FlightlineError('invalid-input', 'a worker needs at least one role');
+  const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
+  const hostName = chooseHostName(options.hostName, configuration);
+  const logger = createLogger({ host: hostName, roles }, options.log);
+  if (file === null) logger.info('no worker configuration: defaults hold, and no key and no registry log-in is known');
+  const target = temporalTarget();
+  const undo: (() => unknown)[] = [];
+  try {
+    installRuntime(logger);
+    const host = await openHost(roles, hostName, configuration, undo);
+    const signDirectory = roles.includes('sign') ? await openSignDirectory(configuration, logger, undo) : undefined;
+    const connection = await connectToTemporal(target);
+    undo.push(() => connection.close());
+    const client = new Client({ connection, namespace: target.namespace });
+    if (roles.includes('control')) {
+      const created = await ensureSearchAttributes(connection, target.namespace);
+      if (created.length > 0) logger.info({ created }, 'search attributes created');
+    }
+    for (const directory of [host?.work.attempts, signDirectory]) {
+      if (directory === undefined) continue;
+      for (const attempt of await failAbandonedAttempts(client, directory)) {
+        logger.info({ event: 'attempt-left-behind', ...attempt }, 'an attempt of an earlier worker was found');
+      }
+    }
+    const plans = planQueues(roles, host, configuration.limits);
+    const offered = activitiesOf(roles, configuration, host);
+    const workers: Worker[] = [];
+    for (const plan of plans) {
+      const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
+      workers.push(
+        await Worker.create({
+          ...baseOptions(connection, target.namespace, plan, hostName, options),
+          activities: offered[plan.activities]!,
+          ...(directory === undefined
+            ? {}
+            : { interceptors: { activity: [recordAttempts(directory, (message) => logger.warn(message))] } }),
+        }),
+      );
+    }
+    await poll(workers, options.signal, () => {
+      if (host) undo.push(startJanitor(host, client, logger));
+      logger.info(
+        {
+          event: WORKER_READY,
+          queues: plans.map((plan) => plan.taskQueue),
+          temporal: target.address,
+          pid: process.pid,
+        },
+        'the worker polls its task queues',
+      );
+    });
+    logger.info({ event: WORKER_STOPPED }, 'the worker has stopped');
+  } finally {
+    for (const step of undo.reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        // What ended the worker is thrown; this must not hide it.
+        logger.debug({ error }, 'cleaning up after the worker failed');
+      }
+    }
+  }
+}
+
+/** Runs all workers; when one ends, the others are stopped. */
+async function poll(workers: readonly Worker[], signal: AbortSignal | undefined, ready: () => void): Promise<void> {
+  const stop = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) => worker.run().finally(stop));
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop();
+  ready();
+  const ends = await Promise.allSettled(runs);
+  signal?.removeEventListener('abort', stop);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+async function openHost(
+  roles: readonly Role[],
+  name: string,
+  configuration: WorkerConfiguration,
+  undo: (() => unknown)[],
+): Promise<HostContext | undefined> {
+  if (!roles.includes('build')) return undefined;
+  const architecture = machineArchitecture();
+  const work = await openWorkDirectory(configuration.directories.work);
+  const lock = await lockDirectory(work.path, {
+    name: 'worker.lock',
+    remedy: 'end that worker first, or give this one a work directory of its own (directories.work)',
+  });
+  undo.push(() => lock.release());
+  return { name, architecture, configuration, work, startedAt: new Date().toISOString() };
+}
+
+/** A sign worker needs no directory to work; with one, a restart is noticed at once, and a second signer is refused. */
+async function openSignDirectory(
+  configuration: WorkerConfiguration,
+  logger: Logger,
+  undo: (() => unknown)[],
+): Promise<string | undefined> {
+  const directory = join(configuration.directories.work, 'sign');
+  try {
+    const lock = await lockDirectory(directory, {
+      name: 'worker.lock',
+      remedy: 'two signers lose signatures: end that worker first',
+    });
+    undo.push(() => lock.release());
+    return directory;
+  } catch (error) {
+    if (error instanceof FlightlineError) throw error;
+    logger.warn({ error }, `${directory} cannot be used: after a kill, signing goes on only after a heartbeat timeout`);
+    return undefined;
+  }
+}
+
+function activitiesOf(
+  roles: readonly Role[],
+  configuration: WorkerConfiguration,
+  host: HostContext | undefined,
+): Partial<Record<QueuePlan['activities'], object>> {
+  return {
+    ...(roles.includes('control') ? { control: createControlActivities({ configuration }) } : {}),
+    ...(roles.includes('sign') ? { sign: createSignActivities({ configuration }) } : {}),
+    ...(host ? createHostActivities(host) : {}),
+  };
+}
+
+function baseOptions(
+  connection: NativeConnection,
+  namespace: string,
+  plan: QueuePlan,
+  hostName: string,
+  options: RunWorkerOptions,
+): WorkerOptions {
+  return {
+    connection,
+    namespace,
+    taskQueue: plan.taskQueue,
+    identity: workerIdentity(plan.role, hostName),
+    maxConcurrentActivityTaskExecutions: plan.slots,
+    maxConcurrentActivityTaskPolls: Math.min(plan.slots, 2),
+    maxHeartbeatThrottleInterval: options.heartbeatThrottle ?? HEARTBEAT_THROTTLE,
+    shutdownGraceTime: plan.grace,
+    shutdownForceTime: SHUTDOWN_FORCE,
+    ...(plan.workflows
+      ? {
+          ...workflowSource(),
+          maxCachedWorkflows: CACHED_WORKFLOWS,
+          stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+        }
+      : {}),
+  };
+}
+
+/** The prebuilt bundle beside the compiled code, else the workflows themselves (bundled now, which takes seconds). */
+function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const here = fileURLToPath(import.meta.url);
+  const codePath = join(dirname(here), '..', 'workflow-bundle.js');
+  if (extname(here) === '.js' && existsSync(codePath)) return { workflowBundle: { codePath } };
+  return { workflowsPath: join(dirname(here), '..', 'workflows', `index${extname(here)}`) };
+}

@@ -1,0 +1,153 @@
+/** One process of the embedded stack: started in a session of its own with its output in a log file, waited for, ended. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { lastLines } from '../../activities/tools/command.ts';
+import { redact } from '../../activities/tools/redact.ts';
+import { FlightlineError } from '../../spec/failure.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../process-identity.ts';
+
+/** How a process is started, and how one knows that it serves. */
+export interface ChildPlan {
+  name: string;
+  /** In words, for messages: `Temporal dev server`. */
+  title: string;
+  command: readonly [string, ...string[]];
+  /** Its whole environment. */
+  environment: NodeJS.ProcessEnv;
+  logFile: string;
+  /** Asked again and again until it is true; may read what the process has logged since it started. */
+  isReady: (log: () => Promise<string>) => Promise<boolean>;
+  /** It must be ready within this (ms). */
+  readyWithin: number;
+  /** It must have ended so long after SIGTERM, else it gets SIGKILL (ms). */
+  stopWithin: number;
+}
+
+/** A started process. */
+export interface Child {
+  readonly plan: ChildPlan;
+  readonly identity: ProcessIdentity;
+  /** Settles when it has ended: `exit code 1`, `SIGKILL`. */
+  readonly ended: Promise<string>;
+  hasEnded(): boolean;
+  /** What it has logged since it started (its end, when that is long). */
+  log(): Promise<string>;
+}
+
+/** A log that has grown past this is moved aside at the next start (bytes). */
+const MAX_LOG = 20 * 1024 * 1024;
+/** Lines of a log that are quoted in an error. */
+const QUOTED_LINES = 15;
+const POLL = 100;
+/** Bytes of a log that are looked at. */
+const MAX_READ = 256 * 1024;
+
+/**
+ * Starts a process. It gets a session of its own, so that Ctrl-C in a terminal reaches only the stack, which ends its processes in order.
+ *
+ * @throws FlightlineError `host-setup` when the program cannot be started.
+ */
+export async function startChild(plan: ChildPlan): Promise<Child> {
+  rotate(plan.logFile);
+  const descriptor = openSync(plan.logFile, 'a', 0o600);
+  const from = statSync(plan.logFile).size;
+  const [program, ...args] = plan.command;
+  let subprocess: ChildProcess;
+  try {
+    subprocess = spawn(program, args, {
+      cwd: '/',
+      detached: true,
+      env: plan.environment,
+      stdio: ['ignore', descriptor, descriptor],
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+  let ended: string | undefined;
+  const end = new Promise<string>((resolve) => {
+    subprocess.once('exit', (code, signal) => resolve((ended = signal ?? `exit code ${code}`)));
+    subprocess.once('error', (error) => resolve((ended = error.message)));
+  });
+  const { pid } = subprocess;
+  if (pid === undefined) {
+    throw new FlightlineError('host-setup', `the ${plan.title} could not be started: ${await end}`);
+  }
+  return {
+    plan,
+    identity: identityOf(pid) ?? { pid, started: '' },
+    ended: end,
+    hasEnded: () => ended !== undefined,
+    log: () => readFrom(plan.logFile, from),
+  };
+
+  function rotate(file: string): void {
+    try {
+      if (statSync(file).size > MAX_LOG) renameSync(file, `${file}.1`);
+    } catch {
+      // There is none yet.
+    }
+  }
+}
+
+/**
+ * Waits until a process serves.
+ *
+ * @throws FlightlineError `host-setup` with the last lines of its log, when it ends or is not ready in time. `signal`'s reason when that aborts.
+ */
+export async function waitUntilReady(child: Child, signal?: AbortSignal): Promise<void> {
+  const { plan } = child;
+  const start = Date.now();
+  for (;;) {
+    signal?.throwIfAborted();
+    if (child.hasEnded()) {
+      throw await childError(child, `ended while starting (${await child.ended})`);
+    }
+    if (await plan.isReady(() => child.log())) return;
+    if (Date.now() - start > plan.readyWithin) {
+      throw await childError(child, `was not ready within ${Math.round(plan.readyWithin / 1000)} s`);
+    }
+    await pause(POLL);
+  }
+}
+
+/** An error about a process, with the last lines of its log. */
+export async function childError(child: Child, what: string): Promise<FlightlineError> {
+  const words = lastLines(redact(await child.log()), QUOTED_LINES);
+  return new FlightlineError('host-setup', `the ${child.plan.title} ${what}${words ? `:\n${words}` : ''}`, {
+    remedy: `its whole log is ${child.plan.logFile}`,
+  });
+}
+
+/** Ends a process: SIGTERM, and SIGKILL to all of its session's first group when it has not ended in time (ms). */
+export async function endProcess(identity: ProcessIdentity, within: number): Promise<void> {
+  if (!isAlive(identity)) return;
+  signalProcess(identity.pid, 'SIGTERM');
+  const deadline = Date.now() + within;
+  while (isAlive(identity) && Date.now() < deadline) await pause(POLL / 2);
+  if (!isAlive(identity)) return;
+  signalProcess(-identity.pid, 'SIGKILL');
+  signalProcess(identity.pid, 'SIGKILL');
+  while (isAlive(identity)) await pause(POLL / 2);
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended.
+  }
+}
+
+async function readFrom(file: string, from: number): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const begin = Math.max(from, size - MAX_READ);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.max(size - begin, 0)), 0, undefined, begin);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,151 @@
+/** The processes of an embedded stack: their command lines, environments, and how each shows that it serves. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
+import { FlightlineError } from '../../spec/failure.ts';
+import type { Role } from '../../spec/queue.ts';
+import { WORKER_READY } from '../log.ts';
+import { devServerSearchAttributes } from '../search-attributes.ts';
+import type { ChildPlan } from './child.ts';
+import type { StackPaths } from './files.ts';
+import { LOOPBACK } from './ports.ts';
+import type { StackPorts } from './state.ts';
+
+/** The one namespace of the dev server. */
+export const NAMESPACE = 'default';
+
+/** A start on two busy cores (ms). */
+const SERVER_READY = 60_000;
+const WORKER_READY_WITHIN = 120_000;
+/** A worker gives its activities 30 s at most (workers/run.ts), then needs a moment (ms). */
+const WORKER_STOP = 40_000;
+const SERVER_STOP = 10_000;
+const PROBE = 2_000;
+
+/** `temporal server start-dev` with a database file and the Web UI. */
+export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths): ChildPlan {
+  return {
+    name: 'temporal',
+    title: 'Temporal dev server',
+    command: [
+      cli,
+      'server',
+      'start-dev',
+      '--ip',
+      LOOPBACK,
+      '--port',
+      String(ports.temporal),
+      '--ui-port',
+      String(ports.ui),
+      '--db-filename',
+      paths.database,
+      '--log-level',
+      'warn',
+      ...devServerSearchAttributes(),
+    ],
+    environment: withoutTemporal(process.env),
+    logFile: join(paths.logs, 'temporal.log'),
+    isReady: async () =>
+      (await answers(`http://${LOOPBACK}:${ports.ui}/`)) && (await serves(`${LOOPBACK}:${ports.temporal}`)),
+    readyWithin: SERVER_READY,
+    stopWithin: SERVER_STOP,
+  };
+}
+
+/** Names under which distribution's registry is installed: by Debian, and by everybody else. */
+export const REGISTRY_PROGRAMS = ['docker-registry', 'registry'] as const;
+
+/** The stack's own registry. */
+export function registryPlan(program: string, address: string, paths: StackPaths): ChildPlan {
+  return {
+    name: 'registry',
+    title: 'registry',
+    command: [program, 'serve', paths.registryConfiguration],
+    environment: process.env,
+    logFile: join(paths.logs, 'registry.log'),
+    isReady: () => answers(`http://${address}/v2/`),
+    readyWithin: SERVER_READY,
+    stopWithin: SERVER_STOP,
+  };
+}
+
+/** How a worker process is started; tests give another one. */
+export type WorkerCommand = (role: Role, configurationFile: string) => readonly [string, ...string[]];
+
+/** `flightline worker --role ROLE` of this installation. */
+export function installedWorkerCommand(role: Role, configurationFile: string): readonly [string, ...string[]] {
+  const main = join(packageRoot(), 'dist', 'client', 'main.js');
+  if (!existsSync(main)) {
+    throw new FlightlineError('host-setup', `${main} is missing`, { remedy: 'run `npm run build` first' });
+  }
+  return [process.execPath, main, 'worker', '--role', role, '--config', configurationFile];
+}
+
+/** A worker of one role. */
+export function workerPlan(
+  role: Role,
+  command: readonly [string, ...string[]],
+  variables: Record<string, string>,
+  paths: StackPaths,
+): ChildPlan {
+  return {
+    name: role,
+    title: `${role} worker`,
+    command,
+    environment: { ...withoutTemporal(process.env), ...variables },
+    logFile: join(paths.logs, `worker-${role}.log`),
+    isReady: async (log) => hasReadyEvent(await log()),
+    readyWithin: WORKER_READY_WITHIN,
+    stopWithin: WORKER_STOP,
+  };
+}
+
+/** `true` when a worker's log has the line that says that it polls. */
+export function hasReadyEvent(log: string): boolean {
+  return log.split('\n').some((line) => line.startsWith('{') && line.includes(`"event":"${WORKER_READY}"`));
+}
+
+/** The directory of this package: the nearest above with a package.json, from the sources as from dist/. */
+export function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) {
+    const above = dirname(directory);
+    if (above === directory) throw new Error('package.json is missing');
+    directory = above;
+  }
+  return directory;
+}
+
+/** A user's own TEMPORAL_* variables (profile, API key, TLS) must not reach the stack's processes. */
+function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}
+
+/** `true` when an HTTP server answers; a request for a log-in is an answer. */
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE) });
+    await response.body?.cancel();
+    return response.status < 500 && response.status !== 404;
+  } catch {
+    return false;
+  }
+}
+
+/** `true` when the server's frontend says that it serves, and the namespace is there. */
+async function serves(address: string): Promise<boolean> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.connect({ address, connectTimeout: PROBE });
+    const { workflowService } = connection;
+    await connection.withDeadline(Date.now() + PROBE, () =>
+      workflowService.describeNamespace({ namespace: NAMESPACE }),
+    );
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await connection?.close();
+  }
+}
