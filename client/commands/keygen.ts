@@ -1,0 +1,141 @@
+/** `flightline keygen`: a sigstore key pair, made by skopeo, with a passphrase that is on no command line. */
+import { randomBytes } from 'node:crypto';
+import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import { CommandError, runCommand } from '../../activities/tools/command.ts';
+import { UserError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { askSecret } from '../secret-prompt.ts';
+
+/** Options of `flightline keygen`. */
+export interface KeygenOptions {
+  /** Path and beginning of the files' names. */
+  outputPrefix: string;
+  passphraseFile?: string | undefined;
+}
+
+/** Bytes of chance in a passphrase that is made here. */
+const PASSPHRASE_BYTES = 32;
+/** Shortest passphrase that a person may type. */
+const SHORTEST = 8;
+/** Milliseconds; the key derivation of a sigstore key takes about one second. */
+const TIMEOUT = 60_000;
+
+/** Makes the key pair. */
+export async function keygen(options: KeygenOptions, output: Output): Promise<number> {
+  const prefix = resolve(options.outputPrefix);
+  const files = { privateKey: `${prefix}.private`, publicKey: `${prefix}.pub`, passphrase: `${prefix}.passphrase` };
+  await refuseExisting([files.privateKey, files.publicKey]);
+  const typed = options.passphraseFile === undefined && isatty(0) && isatty(2) ? await typePassphrase() : '';
+  const makes = options.passphraseFile === undefined && typed === '';
+  if (makes) await refuseExisting([files.passphrase]);
+  await mkdir(dirname(prefix), { recursive: true });
+  const scratch = await mkdtemp(join(tmpdir(), 'flightline-keygen-'));
+  try {
+    const passphraseFile =
+      options.passphraseFile === undefined ? join(scratch, 'passphrase') : resolve(options.passphraseFile);
+    if (options.passphraseFile === undefined) {
+      const passphrase = makes ? randomBytes(PASSPHRASE_BYTES).toString('base64url') : typed;
+      await writeFile(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
+    } else {
+      await checkPassphraseFile(options.passphraseFile);
+    }
+    await generate(prefix, passphraseFile);
+    await chmod(files.privateKey, 0o600);
+    if (makes) await writeFile(files.passphrase, await readFile(passphraseFile), { mode: 0o600, flag: 'wx' });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  const kept = makes ? files.passphrase : options.passphraseFile === undefined ? null : resolve(options.passphraseFile);
+  report(files, kept, makes, output);
+  return EXIT.ok;
+}
+
+function report(
+  files: { privateKey: string; publicKey: string },
+  passphrase: string | null,
+  made: boolean,
+  output: Output,
+): void {
+  const name = basename(files.publicKey, '.pub');
+  const passphraseLine =
+    passphrase === null
+      ? '  passphrase   the one you typed; the sign worker reads it from a file (0600) that you write'
+      : `  passphrase   ${passphrase}${made ? ' (made by chance, only you can read it)' : ''}`;
+  output.result(
+    [
+      `  private key  ${files.privateKey} (for the sign worker; give it to nobody)`,
+      `  public key   ${files.publicKey} (for devices: \`keyPath\` in their policy.json)`,
+      passphraseLine,
+      '',
+      "In the sign worker's configuration:",
+      `  keys:`,
+      `    ${/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) ? name : 'release'}:`,
+      `      privateKey: ${files.privateKey}`,
+      `      publicKey: ${files.publicKey}`,
+      `      passphraseFile: ${passphrase ?? '…'}`,
+      '      repositories: [quay.io/acme]   # what it may sign for',
+    ].join('\n'),
+  );
+  output.document({ privateKey: files.privateKey, publicKey: files.publicKey, passphraseFile: passphrase });
+}
+
+async function refuseExisting(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!exists) continue;
+    throw new UserError(
+      'exists',
+      `${path} exists already, and a key is never overwritten: what it signed could not be verified any more`,
+      'choose another --output-prefix, or move that file away first',
+    );
+  }
+}
+
+async function checkPassphraseFile(file: string): Promise<void> {
+  try {
+    await readFile(file);
+  } catch (error) {
+    throw new UserError(
+      'passphrase-file',
+      `the passphrase file cannot be read: ${(error as Error).message}`,
+      'name a file with the passphrase in its first line, readable only by you',
+    );
+  }
+}
+
+async function typePassphrase(): Promise<string> {
+  const first = await askSecret(`Passphrase of the key (nothing: one is made and written to a file): `);
+  if (first === '') return '';
+  if (first.length < SHORTEST) {
+    throw new UserError('passphrase', `the passphrase is shorter than ${SHORTEST} characters`, 'type a longer one');
+  }
+  if ((await askSecret('The same once more: ')) !== first) {
+    throw new UserError('passphrase', 'the two passphrases differ', 'run the command again');
+  }
+  return first;
+}
+
+async function generate(prefix: string, passphraseFile: string): Promise<void> {
+  try {
+    await runCommand(
+      'skopeo',
+      ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphraseFile],
+      { timeout: TIMEOUT },
+    );
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new UserError(
+      'skopeo',
+      error.message,
+      error.notFound ? 'install skopeo 1.14 or later' : 'see that the directory can be written and try again',
+      EXIT.failed,
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/** `flightline run`: starts a release and shows it to its end. */
+import { isAbsolute } from 'node:path';
+import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../connection.ts';
+import { detachable, printEnding } from '../ending.ts';
+import { UserError } from '../errors.ts';
+import { follow } from '../follow.ts';
+import type { Output } from '../output.ts';
+import { Interrupted, withInterrupt } from '../pause.ts';
+import { prepareRequest, type PrepareOptions } from '../preparation.ts';
+import { referenceOf } from '../release-name.ts';
+import { startRelease } from '../release-start.ts';
+import { openRelease } from '../release-view.ts';
+import { renderRelease } from '../view/release.ts';
+
+/** Options of `flightline run`. */
+export interface RunOptions extends PrepareOptions {
+  /** Ends once the release has been taken up. */
+  detach?: boolean | undefined;
+}
+
+/** Runs a release of a spec. Answers the exit code. */
+export async function run(file: string, options: RunOptions, output: Output): Promise<number> {
+  if (options.keepFiles !== undefined && !isAbsolute(options.keepFiles)) {
+    throw new UserError(
+      'usage',
+      `--keep-files ${options.keepFiles} is a relative path`,
+      'give an absolute directory: it is made on the build host',
+    );
+  }
+  return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, file, options, output, signal)));
+}
+
+/** The release itself, for callers that have a connection and an interrupt of their own. */
+export async function runRelease(
+  temporal: Temporal,
+  file: string,
+  options: RunOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  await awaitControlWorker(temporal, signal);
+  const { request } = await prepareRequest(file, options, output);
+  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
+  const { release, runId } = await startRelease(temporal, request);
+  const reference = referenceOf(release);
+  output.note(`${request.name}: releasing ${reference}`);
+  const page = workflowPage(temporal.ui, temporal.namespace, release, runId);
+  if (page) output.note(`  ${page}`);
+  return detachable(reference, async () => {
+    const reader = await openRelease(temporal, release, runId);
+    if (options.detach) {
+      const view = await reader.read();
+      output.result(
+        [
+          ...renderRelease(view, { colour: output.colour.result, columns: undefined, now: Date.now() }),
+          `watch it: flightline watch ${reference}`,
+        ].join('\n'),
+      );
+      output.document(view.record);
+      return 0;
+    }
+    return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
+  });
+}

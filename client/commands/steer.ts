@@ -1,0 +1,137 @@
+/** `flightline cancel` and `retry`: a person's word to a running release. */
+import { RETRY_UPDATE, RetryResult } from '../../spec/contract.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
+import { releaseId } from '../../spec/reference.ts';
+import type { ReleaseRequest } from '../../spec/request.ts';
+import { isFinal } from '../../spec/stage.ts';
+import { isTemplate } from '../../spec/template.ts';
+import { awaitControlWorker, noControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
+import { detachable, printEnding } from '../ending.ts';
+import { isUnavailable, UserError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { follow } from '../follow.ts';
+import type { Output } from '../output.ts';
+import { withInterrupt } from '../pause.ts';
+import { prepareRequest } from '../preparation.ts';
+import { referenceOf, releaseIdOf } from '../release-name.ts';
+import { failureOfError, openRelease } from '../release-view.ts';
+
+/** `flightline cancel RELEASE`: asks for it and waits until everything is cleaned up. */
+export async function cancel(name: string, output: Output): Promise<number> {
+  const id = releaseIdOf(name);
+  return withTemporal((temporal) => withInterrupt((signal) => cancelRelease(temporal, id, output, signal)));
+}
+
+/** The cancellation itself, for callers that have a connection and an interrupt of their own. */
+export async function cancelRelease(
+  temporal: Temporal,
+  id: string,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const reader = await openRelease(temporal, id);
+  const before = (await reader.read()).record;
+  if (isFinal(before.status)) return reportEnd(before, true);
+  await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id, reader.runId).cancel());
+  output.note(`cancelling ${referenceOf(id)}; waiting for the clean-up`);
+  return detachable(referenceOf(id), async () =>
+    reportEnd(await follow(reader, output, { until: 'final', signal }), false),
+  );
+
+  function reportEnd(record: ReleaseRecord, already: boolean): number {
+    if (record.status !== 'cancelled') {
+      throw new UserError(
+        'already-ended',
+        `${referenceOf(id)} ${already ? 'had' : 'has'} ended before it could be cancelled: ${record.status}`,
+        `flightline status ${referenceOf(id)} shows how`,
+        EXIT.failed,
+      );
+    }
+    printEnding(record, temporal, output);
+    return EXIT.ok;
+  }
+}
+
+/** Options of `flightline retry`. */
+export interface RetryOptions {
+  /** Packs and sends this spec's context anew; stages whose inputs changed run again. */
+  spec?: string | undefined;
+  /** Ends once the release goes on. */
+  detach?: boolean | undefined;
+  publicContext?: boolean | undefined;
+}
+
+/** `flightline retry RELEASE`: every held branch goes on. */
+export async function retry(name: string, options: RetryOptions, output: Output): Promise<number> {
+  const id = releaseIdOf(name);
+  const reference = referenceOf(id);
+  return withTemporal((temporal) =>
+    withInterrupt(async (signal) => {
+      const reader = await openRelease(temporal, id);
+      await awaitControlWorker(temporal, signal);
+      const before = (await reader.read()).record;
+      if (isFinal(before.status)) {
+        throw new UserError(
+          'not-held',
+          `${reference} has ended: ${before.status}`,
+          'start it again with `flightline run`',
+        );
+      }
+      const request = options.spec === undefined ? null : await requestFor(id, options.spec, options, output);
+      const { resumed } = await askToRetry(temporal, id, reader.runId, request);
+      output.note(`going on with ${resumed.join(', ') || 'nothing'}`);
+      return detachable(reference, async () => {
+        if (!options.detach) {
+          return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
+        }
+        output.result(`watch it: flightline watch ${reference}`);
+        output.document((await reader.read()).record);
+        return EXIT.ok;
+      });
+    }),
+  );
+}
+
+async function requestFor(id: string, spec: string, options: RetryOptions, output: Output): Promise<ReleaseRequest> {
+  // The release has its tag already: a template would be filled in anew, and name another release tomorrow.
+  const tag = id.slice(id.lastIndexOf(':') + 1);
+  const { request, loaded } = await prepareRequest(spec, { tag, publicContext: options.publicContext }, output);
+  const { image } = loaded.spec;
+  const tagPolicy = image.tagPolicy ?? (isTemplate(image.tag) ? 'move' : 'create');
+  if (releaseId(request.repository, request.tag) === id) return { ...request, tagPolicy };
+  throw new UserError(
+    'other-release',
+    `${spec} is for ${request.repository}, and this release is ${referenceOf(id)}`,
+    'give the spec that the release was started with, with the same repository, tag and key',
+  );
+}
+
+async function askToRetry(
+  temporal: Temporal,
+  id: string,
+  runId: string,
+  request: ReleaseRequest | null,
+): Promise<RetryResult> {
+  try {
+    const answer = await temporal.within(REQUEST_TIMEOUT, () =>
+      temporal.client.workflow.getHandle(id, runId).executeUpdate(RETRY_UPDATE, { args: [{ request }] }),
+    );
+    return RetryResult.parse(answer);
+  } catch (error) {
+    // Without a worker an update waits for ever.
+    if (isUnavailable(error) || nameOf(error) === 'WorkflowUpdateRPCTimeoutOrCancelledError') {
+      throw noControlWorker(temporal, 'the release is still held');
+    }
+    if (nameOf(error) !== 'WorkflowUpdateFailedError') throw error;
+    const { kind, message } = failureOfError(error);
+    throw new UserError(
+      kind === 'unexpected' ? 'not-held' : kind,
+      `${referenceOf(id)} does not go on: ${message}`,
+      `flightline status ${referenceOf(id)} shows where it stands`,
+    );
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
+}

@@ -1,0 +1,24 @@
+/** `flightline worker`: workers of this machine against an existing Temporal. */
+import { ROLES } from '../../spec/queue.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+
+/** Options of `flightline worker`. */
+export interface WorkerCommandOptions {
+  /** Names of roles, checked by the command line. */
+  role: string[];
+  hostName?: string | undefined;
+  /** The worker configuration's file. */
+  config?: string | undefined;
+}
+
+/** Runs the workers until they are told to stop. Their log goes to stdout, a JSON object on each line. */
+export async function worker(options: WorkerCommandOptions, _output: Output): Promise<number> {
+  const { runWorker } = await import('../../workers/run.ts');
+  await runWorker({
+    roles: ROLES.filter((role) => options.role.includes(role)),
+    ...(options.hostName === undefined ? {} : { hostName: options.hostName }),
+    ...(options.config === undefined ? {} : { configurationFile: options.config }),
+  });
+  return EXIT.ok;
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The `flightline` command. */
+import module from 'node:module';
+
+// Node ≥ 22.1 keeps compiled code from one start to the next; before it there is no such function.
+(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+
+// The reader of a pipe may leave early (`flightline list | head`): that is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const { runCommandLine } = await import('./command-line.ts');
+process.exitCode = await runCommandLine(process.argv.slice(2));

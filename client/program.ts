@@ -1,0 +1,195 @@
+/** The command line: verbs, options, help. Loads nothing that `--help` does not need. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { handlers as realHandlers, type Handlers } from './handlers.ts';
+import { processOutput, type Output } from './output.ts';
+import { version } from './version.ts';
+
+/** Told the exit code that a verb answered. */
+export type OnExit = (code: number) => void;
+
+/** Makes the parser. `run` and its relatives do their work in `handlers`. */
+export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers): Command {
+  const program = new Command('flightline')
+    .description(
+      'From a Containerfile to signed, verified, published OS and disk images, as durable Temporal workflows.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .addHelpText(
+      'after',
+      example('flightline up', 'flightline run examples/debian/flightline.yaml', 'flightline list') +
+        '\nTemporal is found by the TEMPORAL_* variables and profiles (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE).' +
+        '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker · 4 held · 5 cancelled · 6 already running · 130 detached',
+    );
+
+  const verb = (usage: string, summary: string, ...examples: string[]) =>
+    program
+      .command(usage)
+      .description(summary)
+      .addHelpText('after', example(...examples));
+  /** Runs a handler with the output that `--json` asks for. */
+  const act = async (options: { json?: boolean | undefined }, work: (output: Output) => Promise<number>) => {
+    onExit(await work(processOutput(options)));
+  };
+
+  verb(
+    'run',
+    'Check a spec, send its context, start the release and show it to its end.',
+    'flightline run',
+    'flightline run flightline.yaml --tag v2 --detach',
+  )
+    .argument('[spec]', 'the spec', 'flightline.yaml')
+    .option('--tag <tag>', "replace the spec's tag; {{date}} and {{commit}} are filled in")
+    .option('--detach', 'end once the release has been taken up')
+    .addOption(
+      new Option(
+        '--on-failure <what>',
+        'what a failure that a person can mend does; default is what the spec says',
+      ).choices(['hold', 'fail']),
+    )
+    .option('--keep-files <dir>', 'leave the disk files in this directory of the build host')
+    .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository')
+    .option('--json', 'print the record as JSON; progress goes to standard error')
+    .action((spec: string, options: RunFlags) =>
+      act(options, (output) => handlers.run(spec, withoutJson(options), output)),
+    );
+
+  verb('list', 'List the releases that Temporal knows, newest first.', 'flightline list --limit 5')
+    .option('--limit <n>', 'how many at most', positiveInteger, 20)
+    .option('--json', 'print JSON')
+    .action((options: JsonFlag & { limit: number }) =>
+      act(options, (output) => handlers.list({ limit: options.limit }, output)),
+    );
+
+  verb('status', 'Show how a release stands.', 'flightline status quay.io/acme/edge-camera:v1 --json')
+    .argument(...RELEASE)
+    .option('--json', 'print the record as JSON')
+    .action((release: string, options: JsonFlag) => act(options, (output) => handlers.status(release, output)));
+
+  verb(
+    'watch',
+    'Show the progress of a release to its end, or until it is held. Ctrl-C only stops watching.',
+    'flightline watch quay.io/acme/edge-camera:v1',
+  )
+    .argument(...RELEASE)
+    .option('--json', 'print the record as JSON at the end; progress goes to standard error')
+    .action((release: string, options: JsonFlag) => act(options, (output) => handlers.watch(release, output)));
+
+  verb(
+    'cancel',
+    'End a release and wait until its hosts are cleaned up. No tag is moved.',
+    'flightline cancel quay.io/acme/edge-camera:v1',
+  )
+    .argument(...RELEASE)
+    .option('--json', 'print the record as JSON')
+    .action((release: string, options: JsonFlag) => act(options, (output) => handlers.cancel(release, output)));
+
+  verb(
+    'retry',
+    'Let every held branch of a release go on.',
+    'flightline retry quay.io/acme/edge-camera:v1',
+    'flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml',
+  )
+    .argument(...RELEASE)
+    .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
+    .option('--detach', 'do not show the progress')
+    .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository')
+    .option('--json', 'print the record as JSON; progress goes to standard error')
+    .action((release: string, options: JsonFlag & { spec?: string; detach?: boolean; publicContext?: boolean }) =>
+      act(options, (output) => handlers.retry(release, withoutJson(options), output)),
+    );
+
+  verb(
+    'logs',
+    "Print a stage's whole log; without a stage that of the failure, or of the stage that began last.",
+    'flightline logs quay.io/acme/edge-camera:v1 --stage disk-build',
+  )
+    .argument(...RELEASE)
+    .option('--stage <stage>', 'build, push, disk-build, publish, …')
+    .option('--json', 'print JSON')
+    .action((release: string, options: JsonFlag & { stage?: string }) =>
+      act(options, (output) => handlers.logs(release, withoutJson(options), output)),
+    );
+
+  verb(
+    'keygen',
+    'Make a signing key: P.private, P.pub and, unless a passphrase is given, P.passphrase. Overwrites nothing.',
+    'flightline keygen --output-prefix ./release',
+  )
+    .requiredOption('--output-prefix <p>', 'path and beginning of the file names')
+    .option(
+      '--passphrase-file <f>',
+      'file with the passphrase; without it one is asked for, or made and written to P.passphrase',
+    )
+    .option('--json', 'print the paths as JSON')
+    .action((options: JsonFlag & { outputPrefix: string; passphraseFile?: string }) =>
+      act(options, (output) => handlers.keygen(withoutJson(options), output)),
+    );
+
+  verb(
+    'up',
+    'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
+    'flightline up',
+    'flightline up --data ~/flightline --registry 127.0.0.1:5000',
+  )
+    .option('--registry <address>', 'use this registry instead of starting one')
+    .option('--data <dir>', 'where its state is kept', '.flightline/stack')
+    .option('--json', 'print the addresses as JSON once it is up')
+    .action((options: JsonFlag & { registry?: string; data: string }) =>
+      act(options, (output) => handlers.up(withoutJson(options), output)),
+    );
+
+  verb(
+    'worker',
+    'Run workers against an existing Temporal until SIGTERM or Ctrl-C; running builds go on and are taken up again.',
+    'flightline worker --role build --config /etc/flightline/worker.yaml',
+  )
+    .option('--role <roles>', 'control, build, sign; several with commas', roleList, ['control', 'build', 'sign'])
+    .option('--host-name <name>', "the host's name, the same after every restart; default is the machine's")
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
+    .action((options: { role: string[]; hostName?: string; config?: string }) =>
+      act({}, (output) => handlers.worker(options, output)),
+    );
+
+  return program;
+}
+
+interface JsonFlag {
+  json?: boolean;
+}
+type RunFlags = JsonFlag & {
+  tag?: string;
+  detach?: boolean;
+  onFailure?: 'hold' | 'fail';
+  keepFiles?: string;
+  publicContext?: boolean;
+};
+
+const RELEASE = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
+/** Repeated from spec/queue.ts, which loads zod. */
+const ROLES = ['control', 'build', 'sign'];
+
+function example(...lines: string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
+
+function withoutJson<Options extends JsonFlag>({ json: _, ...options }: Options): Omit<Options, 'json'> {
+  return options;
+}
+
+function positiveInteger(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a positive whole number.');
+}
+
+/** `control,build` as a list; each role at most once. */
+export function roleList(text: string): string[] {
+  const roles = text.split(',').map((role) => role.trim());
+  for (const role of roles) {
+    if (!ROLES.includes(role)) throw new InvalidArgumentError(`Roles are ${ROLES.join(', ')}.`);
+  }
+  return ROLES.filter((role) => roles.includes(role));
+}

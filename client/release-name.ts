@@ -1,0 +1,23 @@
+/** RELEASE on the command line: `repository:tag`, or the workflow id. */
+import { releaseIdFrom } from '../spec/reference.ts';
+import { UserError } from './errors.ts';
+
+/**
+ * The workflow id that is meant.
+ *
+ * @throws UserError `usage` (exit code 2).
+ */
+export function releaseIdOf(text: string): string {
+  const id = releaseIdFrom(text);
+  if (id !== undefined) return id;
+  throw new UserError(
+    'usage',
+    `"${text}" names no release`,
+    'write REPOSITORY:TAG, such as quay.io/acme/edge-camera:v1; `flightline list` shows what there is',
+  );
+}
+
+/** `repository:tag` of a workflow id. */
+export function referenceOf(release: string): string {
+  return release.replace(/^release\//, '');
+}

@@ -1,0 +1,90 @@
+/** Starts a release's workflow, with everything an operator wants to see of it in the Web UI. */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { RELEASE_WORKFLOW } from '../spec/contract.ts';
+import { CONTROL_QUEUE } from '../spec/queue.ts';
+import { releaseId } from '../spec/reference.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
+import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { grpcDetails, isInvalidArgument, UserError } from './errors.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** A started run. */
+export interface Started {
+  release: string;
+  runId: string;
+}
+
+/**
+ * Starts the release.
+ *
+ * @throws UserError `already-running` (exit code 6); `no-control-worker` (3) when no control worker ever prepared the namespace.
+ */
+export async function startRelease(temporal: Temporal, request: ReleaseRequest): Promise<Started> {
+  const release = releaseId(request.repository, request.tag);
+  const reference = `${request.repository}:${request.tag}`;
+  const keyword = (name: string, value: string) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value });
+  try {
+    const handle = await temporal.within(REQUEST_TIMEOUT, () =>
+      temporal.client.workflow.start(RELEASE_WORKFLOW, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: release,
+        args: [request],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'FAIL',
+        typedSearchAttributes: [
+          keyword('FlightlineRepository', request.repository),
+          keyword('FlightlineTag', request.tag),
+          keyword('FlightlineStage', 'resolve'),
+          keyword('FlightlineStatus', 'running'),
+        ],
+        staticSummary: `${request.name}: ${reference}`,
+        staticDetails: staticDetails(request),
+      }),
+    );
+    return { release, runId: handle.firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') {
+      throw new UserError(
+        'already-running',
+        `a release of ${reference} is already running`,
+        `watch it: flightline watch ${reference}   end it: flightline cancel ${reference}`,
+        EXIT.alreadyRunning,
+      );
+    }
+    if (isInvalidArgument(error) && /search attribute/i.test(grpcDetails(error))) {
+      throw new UserError(
+        'no-control-worker',
+        `the namespace ${temporal.namespace} is not prepared: ${grpcDetails(error)}`,
+        'start a control worker, which prepares it: `flightline worker --role control`',
+        EXIT.unavailable,
+      );
+    }
+    throw error;
+  }
+}
+
+/** What the release is asked to do, in Markdown, for the workflow's page in the Web UI. No secret is in a request. */
+export function staticDetails(request: ReleaseRequest): string {
+  const context =
+    request.context.kind === 'git'
+      ? `${request.context.url} at \`${request.context.ref.slice(0, 12)}\``
+      : `\`${request.contextRepository}@${request.context.digest}\``;
+  const disks = request.disks.map(
+    (disk) =>
+      `- ${disk.type}, ${disk.publish === 'none' ? 'not published' : `as ${disk.publish} in \`${disk.repository}\``}` +
+      `${disk.compress === 'none' ? '' : ` (${disk.compress})`}`,
+  );
+  return [
+    `**${request.name}** → \`${request.repository}:${request.tag}\``,
+    '',
+    `- also tagged: ${request.alsoTag.join(', ') || 'nothing'} (policy: ${request.tagPolicy})`,
+    `- context: ${context}`,
+    `- commit: ${request.commit ?? 'none, or not clean'}`,
+    `- architecture: ${request.architecture}`,
+    `- signing key: ${request.key}`,
+    `- builder: \`${request.builder.image}\``,
+    '',
+    disks.length > 0 ? '**Disks**' : 'No disks.',
+    ...disks,
+  ].join('\n');
+}

@@ -1,0 +1,50 @@
+/** Progress where nothing can be redrawn: a line for each change. Pure. */
+import type { StageRow } from '../../spec/record.ts';
+import { formatDuration } from './format.ts';
+import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
+
+/** Percentages are told in steps of ten: a disk build has hundreds. */
+const STEP = 10;
+
+/** What was said of each row, so that nothing is said twice. */
+export type Said = ReadonlyMap<string, string>;
+
+/** The lines that are new in a view, and what has been said now. */
+export function progressLines(view: ReleaseView, said: Said): { lines: string[]; said: Said } {
+  const now = new Map<string, string>();
+  const lines: string[] = [];
+  const activities = activitiesByRow(view);
+  const tell = (key: string, words: string, line: string) => {
+    now.set(key, words);
+    if (words !== '' && said.get(key) !== words) lines.push(line);
+  };
+  for (const row of view.record.stages) {
+    const name = `${row.name} ${row.subject}`;
+    const status = statusWords(row);
+    tell(`${name} status`, status, `${name}: ${status}`);
+    const activity = activities.get(row);
+    if (!activity) continue;
+    const note = noteOf(activity);
+    const percent = note.percent === undefined ? '' : `${Math.floor(note.percent / STEP) * STEP}%`;
+    const words = note.waiting ? note.text : percent || (activity.attempt > 1 ? note.text : '');
+    tell(`${name} note`, words, `${name}: ${note.text}`);
+  }
+  for (const text of besides(view)) tell(text, text, text);
+  return { lines, said: now };
+}
+
+function statusWords(row: StageRow): string {
+  switch (row.status) {
+    case 'waiting':
+      return '';
+    case 'running':
+      return row.host ? `running on ${row.host}` : 'running';
+    case 'done':
+      return row.durationMs === null ? 'done' : `done in ${formatDuration(row.durationMs)}`;
+    case 'held':
+    case 'failed':
+    case 'skipped':
+    case 'cancelled':
+      return row.status;
+  }
+}

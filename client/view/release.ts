@@ -1,0 +1,96 @@
+/** A release as a stage table, and what to do when it is held or has failed. Pure. */
+import type { Failure } from '../../spec/failure.ts';
+import type { ReleaseRecord, StageRow } from '../../spec/record.ts';
+import type { ReleaseStatus, StageStatus } from '../../spec/stage.ts';
+import { formatDuration, formatTable } from './format.ts';
+import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
+import { plain, style, truncate, type Style } from './style.ts';
+
+/** How a view is drawn. */
+export interface ViewOptions {
+  colour: boolean;
+  /** Characters in a line; longer lines are cut. Undefined where nothing is cut. */
+  columns: number | undefined;
+  /** Milliseconds since 1970, for what still runs. */
+  now: number;
+}
+
+/** Colours a status by what it means. */
+export function paintStatus(status: StageStatus | ReleaseStatus, paint: Style): string {
+  switch (status) {
+    case 'done':
+    case 'released':
+    case 'unchanged':
+      return paint.green(status);
+    case 'running':
+      return paint.cyan(status);
+    case 'held':
+    case 'cancelled':
+      return paint.yellow(status);
+    case 'failed':
+      return paint.red(status);
+    case 'waiting':
+    case 'skipped':
+      return paint.dim(status);
+  }
+}
+
+/** Time spent in a stage: measured when it ended, counted up while it runs, empty before it began. */
+export function elapsed(row: Pick<StageRow, 'startedAt' | 'durationMs' | 'status'>, now: number): string {
+  if (row.durationMs !== null) return formatDuration(row.durationMs);
+  if (row.startedAt === null || row.status !== 'running') return '';
+  return formatDuration(now - Date.parse(row.startedAt));
+}
+
+/** The header and the stage table. */
+export function renderRelease(view: ReleaseView, options: ViewOptions): string[] {
+  const { record } = view;
+  const paint = style(options.colour);
+  const activities = activitiesByRow(view);
+  const table = formatTable(
+    record.stages.map((row) => {
+      const activity = activities.get(row);
+      const note = activity ? noteOf(activity).text : row.attempts > 1 ? `${row.attempts} tries` : '';
+      return [
+        row.name,
+        row.subject,
+        paintStatus(row.status, paint),
+        elapsed(row, options.now),
+        row.host ?? '',
+        paint.dim(note),
+      ];
+    }),
+    '  ',
+  );
+  // The last line of output stands below its row.
+  const lines = record.stages.flatMap((row, index) => {
+    const activity = activities.get(row);
+    const last = activity ? noteOf(activity).line : '';
+    return last ? [table[index]!, paint.dim(`      ${last}`)] : [table[index]!];
+  });
+  const header = `${paint.bold(record.image.reference)}  ${paintStatus(record.status, paint)}`;
+  const all = [header, ...lines, ...besides(view).map((text) => paint.dim(`  ${text}`))];
+  return options.columns === undefined ? all : all.map((line) => truncate(line, options.columns!));
+}
+
+/** Puts the release's name into a remedy, so that its command can be pasted. */
+export function namedRemedy(remedy: string, reference: string): string {
+  return remedy.replaceAll(/\bRELEASE\b/g, reference);
+}
+
+/** What failed, why and what to do next. */
+export function renderFailure(failure: Failure, record: ReleaseRecord, colour: boolean): string[] {
+  const paint = style(colour);
+  const { reference } = record.image;
+  const head = record.status === 'held' ? paint.yellow('held') : paint.red('failed');
+  const logStage = failure.stage ? ` --stage ${failure.stage}` : '';
+  return [
+    `${head}${failure.stage ? ` at ${failure.stage}` : ''} (${failure.kind}):`,
+    ...failure.message.split('\n').map((line) => `  ${plain(line)}`),
+    `  what to do: ${namedRemedy(failure.remedy, reference)}`,
+    ...(failure.log ? [`  the whole log: flightline logs ${reference}${logStage}`] : []),
+    ...(record.status === 'held' && !failure.remedy.includes('flightline retry')
+      ? [`  then: flightline retry ${reference}`]
+      : []),
+  ];
+}

@@ -1,0 +1,69 @@
+/** The end of a release: what there is now, where, and that a device would take it. Pure. */
+import type { DiskRecord, ReleaseRecord } from '../../spec/record.ts';
+import { formatBytes, formatTable } from './format.ts';
+import { paintStatus, renderFailure } from './release.ts';
+import { style } from './style.ts';
+
+/** What the summary says besides the record. */
+export interface SummaryOptions {
+  colour: boolean;
+  /** The Web UI's address; null when it is not known. */
+  ui: string | null;
+  /** The workflow's page there. */
+  page: string | null;
+}
+
+const FORMS = { artifact: 'artifact', 'container-disk': 'container disk', none: 'not published' } as const;
+
+/** `true` when the image and every published disk were verified as a device would. */
+export function isVerified(record: ReleaseRecord): boolean {
+  return record.image.verified && record.disks.every((disk) => disk.form === 'none' || disk.verified);
+}
+
+/** The summary's lines. */
+export function renderSummary(record: ReleaseRecord, options: SummaryOptions): string[] {
+  const paint = style(options.colour);
+  const complete = record.status === 'released' || record.status === 'unchanged';
+  const head = `${paint.bold(record.image.reference)} ${paintStatus(record.status, paint)}${ended(record)}`;
+  const rows = [
+    ['image', record.image.reference, ''],
+    ...(record.image.digest ? [['', paint.dim(record.image.digest), '']] : []),
+    ...record.disks.flatMap(diskRows),
+  ];
+  return [
+    head,
+    ...(complete ? formatTable(rows, '  ') : []),
+    ...(complete ? [`  verified as a device would: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
+    ...(record.failure && !complete ? renderFailure(record.failure, record, options.colour) : []),
+    ...(options.ui ? [`  Temporal Web UI: ${options.ui}`] : []),
+    ...(options.page ? [`  this release there: ${options.page}`] : []),
+  ];
+
+  function diskRows(disk: DiskRecord): string[][] {
+    const size = disk.file ? formatBytes(disk.file.size) : '';
+    return [
+      [disk.type, disk.reference ?? FORMS.none, [size, disk.reference ? FORMS[disk.form] : ''].join('  ').trim()],
+      ...(disk.digest ? [['', paint.dim(disk.digest), '']] : []),
+      ...(disk.file?.path ? [['', `${disk.file.host}:${disk.file.path}`, '']] : []),
+    ];
+  }
+}
+
+function ended(record: ReleaseRecord): string {
+  switch (record.status) {
+    case 'unchanged':
+      return ': the same inputs were released before; nothing was built';
+    case 'cancelled':
+      return `: its hosts are cleaned up${tagged(record) ? '' : ', and no tag was moved'}`;
+    case 'released':
+    case 'running':
+    case 'held':
+    case 'failed':
+      return '';
+  }
+}
+
+/** `true` when the stage that moves tags had begun. */
+function tagged(record: ReleaseRecord): boolean {
+  return record.stages.some((row) => row.name === 'tag' && row.startedAt !== null);
+}
