@@ -4,7 +4,7 @@ import { FlightlineError } from '../spec/failure.ts';
 import { spaceOf, type Space } from './host-space.ts';
 import { claimLease, forgetRequest } from './leases.ts';
 import { stage } from './stage.ts';
-import { runCommand } from './tools/command.ts';
+import { podmanInfo } from './tools/podman.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** A waiting claim is remembered for so many of its pauses: on a queue of several hosts, each sees only some of the tries. */
@@ -40,8 +40,8 @@ function hostSpace(host: HostContext): () => Promise<Space> {
   let graphRoot: string | undefined;
   return async () => {
     // A podman that does not answer must not stop the queue of claims: the build will say what is wrong with it.
-    graphRoot ??= await runCommand('podman', ['info', '--format', '{{.Store.GraphRoot}}']).then(
-      ({ stdout }) => stdout.trim(),
+    graphRoot ??= await podmanInfo().then(
+      (info) => info.graphRoot,
       () => undefined,
     );
     return spaceOf(graphRoot ? [host.work.path, graphRoot] : [host.work.path]);
