@@ -1,0 +1,95 @@
+/** The command line of `podman build`, and the names of what it makes. Pure. */
+import { join } from 'node:path';
+import { releaseKey } from '../../spec/inputs.ts';
+import { CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../../spec/labels.ts';
+import type { PinnedImage } from '../../spec/record.ts';
+import { parseReference } from '../../spec/reference.ts';
+
+/** Repository, known on this host only, of all images that an installation has built. */
+export function builtImages(installation: string): string {
+  return `localhost/flightline/${installation}`;
+}
+
+/** Repository of a release's own images on its host: `localhost/flightline/<installation>/<16 hex>`. */
+export function releaseImages(installation: string, release: string): string {
+  return `${builtImages(installation)}/${releaseKey(release)}`;
+}
+
+/**
+ * Name of the image that a release built from these inputs. The name, and not a label, says who built it: labels are published,
+ * would make the same inputs give other bytes on each host, and are inherited by whatever a person builds on the image.
+ */
+export function builtImageName(installation: string, release: string, imageInputs: string): string {
+  return `${releaseImages(installation, release)}:${imageInputs.replace('sha256:', '').slice(0, 16)}`;
+}
+
+/** What a build is told. */
+export interface BuildCommand {
+  /** Directory that holds an unpacked context (`CONTEXT_LAYOUT`). */
+  directory: string;
+  name: string;
+  /** File to which podman writes the image's id. */
+  idFile: string;
+  cgroup: string;
+  bases: readonly PinnedImage[];
+  buildArgs: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string | null>>;
+}
+
+/** The labels of a release's image. `null` takes away what it would inherit from its base and what would be untrue here. */
+export function imageLabels(facts: {
+  tag: string;
+  imageInputs: string;
+  commit: string | null;
+  source: string | null;
+  base: PinnedImage | null;
+}): Record<string, string | null> {
+  return {
+    [INPUTS_LABEL]: facts.imageInputs,
+    [OCI.version]: facts.tag,
+    [OCI.revision]: facts.commit,
+    [OCI.source]: facts.source,
+    [OCI.baseName]: facts.base?.reference ?? null,
+    [OCI.baseDigest]: facts.base?.digest ?? null,
+    // The image's own configuration says when it was made; a label would make equal inputs differ.
+    [OCI.created]: null,
+  };
+}
+
+/** Arguments of `podman` for a build: every external image by its digest, and none pulled. */
+export function buildArguments(command: BuildCommand): string[] {
+  const labels = Object.entries(command.labels);
+  return [
+    'build',
+    '--format=oci',
+    '--pull=never',
+    // A RUN that fails leaves no working container behind.
+    '--force-rm',
+    cgroupArgument(command.cgroup),
+    `--file=${join(command.directory, CONTEXT_LAYOUT.containerfile)}`,
+    `--iidfile=${command.idFile}`,
+    `--tag=${command.name}`,
+    ...command.bases.map((base) => `--build-context=${base.reference}=docker-image://${pinnedName(base)}`),
+    ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
+    // All of them, so that a step in podman's cache never holds one that an earlier build left to inherit.
+    ...labels.map(([name]) => `--unsetlabel=${name}`),
+    ...labels.filter(([, value]) => value !== null).map(([name, value]) => `--label=${name}=${value}`),
+    join(command.directory, CONTEXT_LAYOUT.context),
+  ];
+}
+
+/** The argument by which a running build is recognised among all processes. */
+export function cgroupArgument(cgroup: string): string {
+  return `--cgroup-parent=${cgroup}`;
+}
+
+/** `repository@digest` of a pinned image, whatever tag it was written with. */
+export function pinnedName(image: PinnedImage): string {
+  return `${repositoryOf(image.reference)}@${image.digest}`;
+}
+
+/** The repository of a reference that the contract has checked. */
+export function repositoryOf(reference: string): string {
+  const parsed = parseReference(reference);
+  return parsed.ok ? parsed.reference.repository : reference;
+}

@@ -1,0 +1,155 @@
+/** podman: a command of it, its set-up, and images in its storage. Containers are in `container.ts`. */
+import { z } from 'zod';
+import { FlightlineError } from '../../spec/failure.ts';
+import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from './command.ts';
+import { classifyPodman } from './podman-failure.ts';
+import type { RegistryAccess } from './registry-access.ts';
+
+/** Lines of output in a failure's message. */
+const MESSAGE_LINES = 20;
+
+/**
+ * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`.
+ *
+ * @throws FlightlineError of the kind that podman's output tells.
+ */
+export async function podman(
+  what: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  try {
+    return await runCommand('podman', args, options);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    if (error.notFound) throw new FlightlineError('host-setup', 'podman is not installed', { cause: error });
+    const { kind, remedy } = classifyPodman(error.output);
+    const said = lastLines(error.stderr || error.stdout, MESSAGE_LINES);
+    throw new FlightlineError(kind, `${what} failed: ${said || error.message}`, {
+      ...(remedy === undefined ? {} : { remedy }),
+      cause: error,
+    });
+  }
+}
+
+const Info = z.object({
+  host: z.object({ cgroupManager: z.enum(['cgroupfs', 'systemd']) }),
+  store: z.object({ graphRoot: z.string(), graphDriverName: z.string() }),
+});
+
+/** What other tools must know about this host's podman. */
+export interface PodmanInfo {
+  cgroupManager: 'cgroupfs' | 'systemd';
+  /** Absolute path of the storage, by default `/var/lib/containers/storage`. */
+  graphRoot: string;
+  graphDriver: string;
+}
+
+/** Asks podman about itself. */
+export async function podmanInfo(options: Pick<CommandOptions, 'cleanUp'> = {}): Promise<PodmanInfo> {
+  const { stdout } = await podman('podman info', ['info', '--format', 'json'], options);
+  const { host, store } = parseOutput('podman info', Info, stdout);
+  return { cgroupManager: host.cgroupManager, graphRoot: store.graphRoot, graphDriver: store.graphDriverName };
+}
+
+/** Reads JSON that a tool printed; anything else than expected is a failure that quotes none of it. */
+export function parseOutput<Schema extends z.ZodType>(what: string, schema: Schema, text: string): z.infer<Schema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new FlightlineError('unexpected', `${what} printed no JSON`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new FlightlineError(
+    'unexpected',
+    `${what} printed something else than expected: ${z.prettifyError(parsed.error)}`,
+  );
+}
+
+const Names = z.array(z.string()).nullish();
+const Labels = z.record(z.string(), z.string()).nullish();
+
+const InspectedImage = z.array(
+  z.object({ Id: z.string(), Size: z.number(), Labels, RootFS: z.object({ Layers: Names }).nullish() }),
+);
+const ListedImages = z
+  .array(z.object({ Id: z.string(), Labels, Names, History: Names, Created: z.number() }))
+  .nullable();
+
+/** An image in the host's storage. */
+export interface LocalImage {
+  /** Configuration digest, 64 hexadecimal digits. */
+  id: string;
+  /** Bytes, uncompressed. */
+  size: number;
+  labels: Record<string, string>;
+  /** Number of layers. */
+  layers: number;
+}
+
+/** The image of a name or id; null when the storage has none. */
+export async function inspectImage(name: string): Promise<LocalImage | null> {
+  if (!(await imageExists(name))) return null;
+  const { stdout } = await podman(`inspecting ${name}`, ['image', 'inspect', name]);
+  const [image] = parseOutput('podman image inspect', InspectedImage, stdout);
+  if (!image) return null;
+  return {
+    id: image.Id.replace('sha256:', ''),
+    size: image.Size,
+    labels: image.Labels ?? {},
+    layers: image.RootFS?.Layers?.length ?? 0,
+  };
+}
+
+/** `true` when the storage has an image of this name or id. */
+export async function imageExists(name: string): Promise<boolean> {
+  const { exitCode } = await podman(`looking for ${name}`, ['image', 'exists', name], { okExitCodes: [0, 1] });
+  return exitCode === 0;
+}
+
+/** An image as a list of images tells it. */
+export interface ListedImage {
+  id: string;
+  labels: Record<string, string>;
+  /** The names it has and those it had, `localhost/…` with tag. */
+  names: string[];
+  /** Seconds since 1970. */
+  created: number;
+}
+
+/** The images with a label of this value, the newest first. */
+export async function imagesWithLabel(label: string, value: string): Promise<ListedImage[]> {
+  const filter = `label=${label}=${value}`;
+  const { stdout } = await podman('podman images', ['images', '--filter', filter, '--format', 'json']);
+  return (parseOutput('podman images', ListedImages, stdout) ?? [])
+    .map((image) => ({
+      id: image.Id.replace('sha256:', ''),
+      labels: image.Labels ?? {},
+      names: [...(image.Names ?? []), ...(image.History ?? [])],
+      created: image.Created,
+    }))
+    .sort((left, right) => right.created - left.created);
+}
+
+/** Flags by which podman reaches a repository: the activity's own log-ins, and TLS or not. */
+export function accessFlags(access: RegistryAccess, repository: string): string[] {
+  return [
+    ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
+    `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`,
+  ];
+}
+
+/** Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there. */
+export async function pullByDigest(access: RegistryAccess, repository: string, digest: string): Promise<string> {
+  const name = `${repository}@${digest}`;
+  if (await imageExists(name)) return name;
+  await podman(`pulling ${name}`, ['pull', '--quiet', ...accessFlags(access, repository), name]);
+  return name;
+}
+
+/** Gives an image another name in the storage; who had the name before loses it. */
+export async function tagImage(image: string, name: string): Promise<void> {
+  await podman(`naming ${image} ${name}`, ['tag', image, name]);
+}
