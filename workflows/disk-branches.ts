@@ -1,0 +1,206 @@
+/** The disk branches of a release: one child workflow for each builder run, all at once, each held and redone alone. */
+import {
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  executeChild,
+  isCancellation,
+  sleep,
+} from '@temporalio/workflow';
+import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../spec/contract.ts';
+import { builderRunId } from '../spec/reference.ts';
+import { builderRunFailureFrom, failureFrom, StageFailed } from './failure.ts';
+import { diskBuildInput, runKey, type Plan } from './plan.ts';
+import type { ReleaseState } from './release-state.ts';
+import { builderRunSpace } from './space.ts';
+import { requestedRuns, type RequestedRun } from './stage-table.ts';
+import { builderRunSummary } from './summaries.ts';
+
+type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
+
+/** A builder run under way, held or done. */
+interface Branch {
+  readonly run: RequestedRun;
+  /** What it makes; another key is another branch. */
+  readonly key: string;
+  readonly imageInputs: string;
+  readonly scope: CancellationScope;
+  readonly requestedAt: string;
+  /** The host of its last child, which has its files. */
+  host: string | null;
+  /** Null while it runs or is held; `superseded` when a retry came with another plan while it was held. */
+  outcome: { error: unknown } | 'done' | 'superseded' | null;
+  ended: Promise<void>;
+}
+
+export class DiskBranches {
+  private readonly state: ReleaseState;
+  private readonly branches = new Map<string, Branch>();
+  /** The plan that the branches follow. */
+  private plan: Plan | null = null;
+
+  constructor(state: ReleaseState) {
+    this.state = state;
+  }
+
+  /** Waits until every disk of the plan is published, signed and verified; `false` when another plan took its place. */
+  async run(plan: Plan): Promise<boolean> {
+    const { state } = this;
+    this.plan = plan;
+    const wanted = new Map(
+      requestedRuns(plan.request.disks).map((run) => {
+        const input = this.input(plan, run);
+        return [run.subject, { run, input, key: runKey(input.build, run, plan.request.keepFiles) }];
+      }),
+    );
+    await this.retire((branch) => wanted.get(branch.run.subject)?.key !== branch.key);
+    for (const [subject, { run, input, key }] of wanted) {
+      const before = this.branches.get(subject);
+      if (!before || before.outcome === 'superseded') this.begin(plan, run, input, key, before);
+    }
+    const all = [...this.branches.values()];
+    const failed = () =>
+      all.map(({ outcome }) => outcome).find((outcome) => typeof outcome === 'object' && outcome !== null);
+    await condition(() => {
+      const over = all.every((branch) => branch.outcome === 'done');
+      return over || failed() !== undefined || state.plan !== plan;
+    });
+    const failure = failed();
+    if (failure) throw failure.error;
+    return state.plan === plan;
+  }
+
+  /** Ends the branches of an image that is to be built anew. */
+  async retireOutdated(imageInputs: string): Promise<void> {
+    await this.retire((branch) => branch.imageInputs !== imageInputs);
+  }
+
+  /** Makes the builder runs with one of these digests run again; they adopt what still is there. */
+  redo(digests: readonly string[]): void {
+    for (const [subject, result] of this.state.runs) {
+      if (!result.disks.some((disk) => disk.digest !== null && digests.includes(disk.digest))) continue;
+      this.forget(subject);
+    }
+  }
+
+  /** Cancels everything and waits for its end. */
+  async stop(): Promise<void> {
+    for (const branch of this.branches.values()) branch.scope.cancel();
+    await Promise.all([...this.branches.values()].map((branch) => branch.ended));
+  }
+
+  private async retire(outdated: (branch: Branch) => boolean): Promise<void> {
+    const leaving = [...this.branches.values()].filter(outdated);
+    for (const branch of leaving) branch.scope.cancel();
+    await Promise.all(leaving.map((branch) => branch.ended));
+    for (const branch of leaving) this.forget(branch.run.subject);
+  }
+
+  private forget(subject: string): void {
+    this.branches.delete(subject);
+    this.state.runs.delete(subject);
+    this.state.reset(subject);
+  }
+
+  private input(plan: Plan, run: RequestedRun): BuilderRunInput {
+    const { state } = this;
+    const { image, identity } = state;
+    const { request } = plan;
+    if (!image.push) throw new Error('a builder run needs a pushed image');
+    return {
+      ...identity,
+      build: diskBuildInput(identity, plan, run, image.push.digest),
+      disks: run.disks,
+      key: request.key,
+      preferredHost: image.build?.host ?? image.push.host,
+      exclude: [],
+      space: builderRunSpace(image.build?.size ?? 0, run.types),
+      requestedAt: state.startedAt,
+      tags: [request.tag],
+      keepFiles: request.keepFiles,
+    };
+  }
+
+  private begin(plan: Plan, run: RequestedRun, input: BuilderRunInput, key: string, before?: Branch): void {
+    const branch: Branch = {
+      run,
+      key,
+      imageInputs: plan.resolved.imageInputs,
+      scope: new CancellationScope(),
+      requestedAt: before?.requestedAt ?? new Date().toISOString(),
+      host: before?.host ?? null,
+      outcome: null,
+      ended: Promise.resolve(),
+    };
+    this.branches.set(run.subject, branch);
+    branch.ended = branch.scope
+      .run(() =>
+        this.state.untilDone(
+          run.subject,
+          () => this.child(branch, input),
+          () => this.state.plan !== this.plan,
+        ),
+      )
+      .then(
+        (done) => {
+          branch.outcome = done ? 'done' : 'superseded';
+        },
+        (error: unknown) => {
+          branch.outcome = { error };
+        },
+      );
+  }
+
+  /** One child workflow from start to end. */
+  private async child(branch: Branch, input: BuilderRunInput): Promise<void> {
+    const { state } = this;
+    const { subject, types } = branch.run;
+    const workflowId = builderRunId(state.identity.release, types);
+    state.children.set(subject, workflowId);
+    state.reset(subject);
+    state.table.update('disk-build', subject, { status: 'running', at: Date.now() });
+    state.changed();
+    const { requestedAt, host } = branch;
+    try {
+      const result = await this.execute(workflowId, {
+        ...input,
+        requestedAt,
+        preferredHost: host ?? input.preferredHost,
+      });
+      state.runs.set(subject, result);
+      for (const one of result.hosts) state.hosts.add(one);
+      state.table.merge(result.stages);
+      state.changed();
+    } catch (error) {
+      if (!(error instanceof ChildWorkflowFailure)) throw error;
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+      const told = builderRunFailureFrom(error);
+      for (const one of told?.hosts ?? []) state.hosts.add(one);
+      branch.host = told?.hosts.at(-1) ?? branch.host;
+      if (told) state.table.merge(told.stages);
+      else state.table.update('disk-build', subject, { status: 'failed', at: Date.now(), attempts: 1 });
+      throw new StageFailed(failureFrom(error, 'disk-build'));
+    }
+  }
+
+  /** Executes the child. One of an earlier run of the release may still be cleaning up under the same id: that is waited for. */
+  private async execute(workflowId: string, input: BuilderRunInput): Promise<BuilderRunResult> {
+    const { timing, branch, image } = input.build;
+    for (let pause = timing.retryInitial; ; pause = Math.min(2 * pause, timing.retryMaximum)) {
+      try {
+        return await executeChild<ChildWorkflow>(BUILDER_RUN_WORKFLOW, {
+          workflowId,
+          args: [input],
+          parentClosePolicy: 'REQUEST_CANCEL',
+          cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          staticSummary: builderRunSummary(branch, image),
+        });
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError) || isCancellation(error)) throw error;
+        await sleep(pause, { summary: `until ${workflowId} of an earlier run has ended` });
+      }
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/** What workflows make of what went wrong: any Temporal failure becomes a {@link Failure} of a known kind. Pure. */
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  type TemporalFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/common';
+import { BuilderRunFailure } from '../spec/contract.ts';
+import { Failure, failureOf, FAILURES, type Disposition, type FailureKind } from '../spec/failure.ts';
+import type { Stage } from '../spec/stage.ts';
+
+/** A stage that failed for good where it ran. Never leaves a workflow. */
+export class StageFailed extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = 'StageFailed';
+    this.failure = failure;
+  }
+}
+
+/** The host of a branch is gone: what lived there is redone elsewhere. Never leaves a workflow. */
+export class HostLost extends Error {
+  readonly host: string;
+  constructor(host: string) {
+    super(`${host} does not answer`);
+    this.name = 'HostLost';
+    this.host = host;
+  }
+}
+
+/** The release ends as failed. Never leaves a workflow. */
+export class ReleaseFailed extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = 'ReleaseFailed';
+    this.failure = failure;
+  }
+}
+
+/** What is to be done about a failure. */
+export function dispositionOf(failure: Pick<Failure, 'kind'>): Disposition {
+  return FAILURES[failure.kind].disposition;
+}
+
+/** `true` when the workflow, not the server, must look after it: nobody reported a failure, the host fell silent. */
+export function isSilence(error: unknown): boolean {
+  const type = timeoutTypeOf(error);
+  return type === 'HEARTBEAT' || type === 'SCHEDULE_TO_START';
+}
+
+/** The kind of time-out an activity ended with, if it did. */
+export function timeoutTypeOf(error: unknown): string | undefined {
+  return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure
+    ? error.cause.timeoutType
+    : undefined;
+}
+
+/** The failure of an activity or child, with `stage` where it does not name one. */
+export function failureFrom(error: TemporalFailure, stage: Stage | null): Failure {
+  const found = readFailure(error, stage);
+  return { ...found, stage: found.stage ?? stage };
+}
+
+/** What a failed builder run says of itself; `undefined` when it ended without saying. */
+export function builderRunFailureFrom(error: unknown): BuilderRunFailure | undefined {
+  if (!(error instanceof ChildWorkflowFailure) || !(error.cause instanceof ApplicationFailure)) return undefined;
+  const parsed = BuilderRunFailure.safeParse(error.cause.details?.[0]);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below 10 kB. */
+const MAX_OUTER_MESSAGE = 1_000;
+
+/** The Temporal failure with which a workflow ends, or refuses an update. `details` hold everything. */
+export function toTemporalFailure(failure: Failure, details: unknown): ApplicationFailure {
+  const { message } = failure;
+  const shown = message.length > MAX_OUTER_MESSAGE ? `…${message.slice(1 - MAX_OUTER_MESSAGE)}` : message;
+  return ApplicationFailure.nonRetryable(shown, failure.kind, details);
+}
+
+function readFailure(error: TemporalFailure, stage: Stage | null): Failure {
+  if (error instanceof ChildWorkflowFailure) return readChild(error, stage);
+  if (error instanceof ApplicationFailure) return reportedFailure(error);
+  if (!(error instanceof ActivityFailure)) return failureOf('unexpected', error.message);
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) {
+    const reported = reportedFailure(cause);
+    // The server stopped trying: what was to pass by itself did not.
+    return dispositionOf(reported) === 'retry' ? exhausted(reported.message, reported.log) : reported;
+  }
+  if (cause instanceof TimeoutFailure) {
+    const last = cause.failure?.cause?.message;
+    if (last) return exhausted(last, null);
+    if (cause.timeoutType === 'SCHEDULE_TO_CLOSE' || cause.timeoutType === 'SCHEDULE_TO_START') {
+      return exhausted(`${stage ?? error.activityType} was not done in time: ${absentWorker(stage)}`, null);
+    }
+    const how = cause.timeoutType === 'HEARTBEAT' ? 'fell silent again and again' : 'did not end in time';
+    return exhausted(`${stage ?? error.activityType} ${how}`, null);
+  }
+  return failureOf('unexpected', cause?.message ?? error.message);
+}
+
+function readChild(error: ChildWorkflowFailure, stage: Stage | null): Failure {
+  const told = builderRunFailureFrom(error);
+  if (told) return told.failure;
+  if (error.cause instanceof ApplicationFailure) return reportedFailure(error.cause);
+  const how = error.cause instanceof TerminatedFailure ? 'was terminated' : `ended: ${error.cause?.message ?? ''}`;
+  return failureOf('unexpected', `the workflow ${error.execution.workflowId} ${how}`, {
+    stage,
+    remedy: 'find out who ended it, then `flightline retry RELEASE`',
+  });
+}
+
+/** What an activity reported; activities of this project put a {@link Failure} in the details. */
+function reportedFailure(cause: ApplicationFailure): Failure {
+  const parsed = Failure.safeParse(cause.details?.[0]);
+  if (parsed.success) return parsed.data;
+  return failureOf(isKind(cause.type) ? cause.type : 'unexpected', cause.message);
+}
+
+function isKind(type: unknown): type is FailureKind {
+  return typeof type === 'string' && Object.hasOwn(FAILURES, type);
+}
+
+function exhausted(message: string, log: Failure['log']): Failure {
+  return failureOf('retries-exhausted', `it was tried until its time was up: ${message}`, { log });
+}
+
+function absentWorker(stage: Stage | null): string {
+  switch (stage) {
+    case 'sign':
+    case 'verify':
+    case 'tag':
+    case 'record':
+      return 'see that a sign worker runs (`flightline worker --role sign`)';
+    case 'build':
+    case 'push':
+    case 'disk-build':
+    case 'publish':
+      return 'see that the build worker of its host runs (`flightline worker --role build`)';
+    case 'resolve':
+    case null:
+      return 'see that a control worker runs (`flightline worker --role control`)';
+  }
+}

@@ -1,0 +1,122 @@
+/** The end of a release once everything is verified: tags, then the record. */
+import { CancelledFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
+import type { SignActivities, TagResult } from '../spec/contract.ts';
+import { failureOf } from '../spec/failure.ts';
+import type { ReleaseRecord } from '../spec/record.ts';
+import type { DiskBranches } from './disk-branches.ts';
+import { StageFailed } from './failure.ts';
+import { signOptions } from './options.ts';
+import { tagMoves, type Plan } from './plan.ts';
+import type { ReleaseState } from './release-state.ts';
+import { runStage } from './run-stage.ts';
+
+/** How often a registry may lose digests before the release is held: each time their branches go back to push. */
+const MAX_VANISHED = 3;
+
+/** What an activity that was stopped midway may tell of itself. */
+const Moved = z.object({ moved: z.array(z.string()) });
+
+export class Finish {
+  private readonly state: ReleaseState;
+  private readonly disks: DiskBranches;
+  private vanished = 0;
+
+  constructor(state: ReleaseState, disks: DiskBranches) {
+    this.state = state;
+    this.disks = disks;
+  }
+
+  /** Moves tags and publishes the record; `false` when something must be done again before, or another plan took its place. */
+  async run(plan: Plan): Promise<boolean> {
+    const { state } = this;
+    let redone = false;
+    const done = await state.untilDone(
+      'release',
+      async () => {
+        redone = (await this.tag(plan)) === 'redo';
+        if (!redone) await this.record(plan);
+      },
+      () => state.plan !== plan,
+    );
+    return done && !redone;
+  }
+
+  private async tag(plan: Plan): Promise<'done' | 'redo'> {
+    const { state } = this;
+    if (state.table.row('tag', 'release').status === 'done') return 'done';
+    const { key, timing } = plan.request;
+    const disks = [...state.runs.values()].flatMap((run) => run.disks);
+    const moves = tagMoves(plan, state.image.push!.digest, disks);
+    const { moved, vanished } = await runStage(state, { name: 'tag', subject: 'release' }, null, async () => {
+      try {
+        const options = signOptions(timing, `tag ${plan.request.tag}`);
+        return await proxyActivities<SignActivities>(options).tag({ ...state.identity, key, moves, timing });
+      } catch (error) {
+        this.noteMoved(error);
+        throw error;
+      }
+    });
+    this.addMoved(moved);
+    if (vanished.length > 0) this.sendBack(vanished);
+    return vanished.length > 0 ? 'redo' : 'done';
+  }
+
+  /** What the registry lost goes back to push. */
+  private sendBack(vanished: TagResult['vanished']): void {
+    const { state } = this;
+    state.table.update('tag', 'release', { status: 'waiting', at: Date.now() });
+    if (state.image.push && vanished.includes(state.image.push.digest)) state.unpushImage();
+    this.disks.redo(vanished);
+    this.vanished += 1;
+    if (this.vanished > MAX_VANISHED) {
+      this.vanished = 0;
+      state.table.update('tag', 'release', { status: 'failed', at: Date.now() });
+      const message = `the registry lost ${vanished.join(', ')} again and again before it could be tagged`;
+      throw new StageFailed(failureOf('disk-vanished', message, { stage: 'tag' }));
+    }
+    state.changed();
+  }
+
+  private async record(plan: Plan): Promise<void> {
+    const { state } = this;
+    const { key, recordRepository, tag, timing } = plan.request;
+    await runStage(state, { name: 'record', subject: 'release' }, null, () =>
+      proxyActivities<SignActivities>(signOptions(timing, `record ${tag}`)).record({
+        ...state.identity,
+        key,
+        timing,
+        repository: recordRepository,
+        tags: [tag],
+        record: publishedRecord(state.record()),
+      }),
+    );
+  }
+
+  /** Learns what a tag activity that failed or was cancelled had moved. */
+  private noteMoved(error: unknown): void {
+    const cause = error instanceof ActivityFailure ? error.cause : undefined;
+    if (!(cause instanceof ApplicationFailure || cause instanceof CancelledFailure)) return;
+    for (const detail of cause.details ?? []) {
+      const parsed = Moved.safeParse(detail);
+      if (parsed.success) this.addMoved(parsed.data.moved);
+    }
+    if (isCancellation(error)) this.state.changed();
+  }
+
+  private addMoved(moved: readonly string[]): void {
+    this.state.moved = [...new Set([...this.state.moved, ...moved])];
+  }
+}
+
+/** The record as it is published: its being there is what makes the release complete. */
+function publishedRecord(record: ReleaseRecord): ReleaseRecord {
+  return {
+    ...record,
+    status: 'released',
+    stages: record.stages.map((row) =>
+      row.name === 'record' ? { ...row, status: 'done', attempts: row.attempts + 1, durationMs: 0 } : row,
+    ),
+  };
+}

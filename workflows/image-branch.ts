@@ -1,0 +1,145 @@
+/** The image branch of a release: proof of signing, build, push, sign, verify. */
+import { isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure } from '@temporalio/common';
+import type { BuildActivities, SignActivities, TransferActivities } from '../spec/contract.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
+import { failureFrom, StageFailed } from './failure.ts';
+import { HostSegment, type ClaimedHost } from './host-segment.ts';
+import { hostOptions, signOptions } from './options.ts';
+import { buildInput, imageTags, signedRepositories, type Plan } from './plan.ts';
+import type { ReleaseState } from './release-state.ts';
+import { runStage, type Settled } from './run-stage.ts';
+import { BUILD_SPACE } from './space.ts';
+
+/** Makes the image, pushes it by digest, signs and verifies it. Each step that is done already is left out. */
+export class ImageBranch {
+  private readonly state: ReleaseState;
+  /** Repositories for which signing was proved. */
+  private proven: string | null = null;
+  /** The proof that began with the release, beside resolve. */
+  private early: Settled<void> | null;
+
+  constructor(state: ReleaseState, early: Settled<void>) {
+    this.state = state;
+    this.early = early;
+    if (early.ok) this.proven = provenKey(state.request);
+  }
+
+  /** `false` when another plan took its place meanwhile. */
+  async run(plan: Plan): Promise<boolean> {
+    const { state } = this;
+    const superseded = () => state.plan !== plan;
+    return state.untilDone('image', () => this.steps(plan), superseded);
+  }
+
+  private async steps(plan: Plan): Promise<void> {
+    const { state } = this;
+    const { request } = plan;
+    await this.prove(request);
+    if (!state.image.push) await this.buildAndPush(plan);
+    const { repository, key, timing } = request;
+    const { digest } = state.image.push!;
+    const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
+    if (!state.image.signed) {
+      await runStage(state, { name: 'sign', subject: 'image' }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, 'sign image')).sign(input),
+      );
+      state.image.signed = true;
+    }
+    if (!state.image.verified) {
+      await runStage(state, { name: 'verify', subject: 'image' }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, 'verify image')).verify(input),
+      );
+      state.image.verified = true;
+      state.changed();
+    }
+  }
+
+  private async prove(request: ReleaseRequest): Promise<void> {
+    if (this.proven === provenKey(request)) return;
+    const { early, state } = this;
+    this.early = null;
+    try {
+      if (early) {
+        if (!early.ok) throw early.error;
+      } else {
+        await proveSigning(state, request);
+      }
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      // The proof has no row of its own: it stands for the signature that it is about.
+      const failure = failureFrom(error, 'sign');
+      state.table.update('sign', 'image', { status: 'failed', at: Date.now() });
+      throw new StageFailed({ ...failure, stage: 'sign' });
+    }
+    this.proven = provenKey(request);
+  }
+
+  private async buildAndPush(plan: Plan): Promise<void> {
+    const { state } = this;
+    const { request } = plan;
+    const { architecture, timing } = request;
+    const { identity, startedAt, image } = state;
+    const segment = new HostSegment({
+      identity,
+      architecture,
+      timing,
+      requestedAt: startedAt,
+      branch: 'image',
+      slot: 'build',
+      space: BUILD_SPACE,
+      stage: 'build',
+      preferred: image.build?.host ?? null,
+      exclude: [],
+    });
+    const forgetBuild = () => {
+      state.image.build = null;
+    };
+    try {
+      const body = (host: ClaimedHost) => this.onHost(plan, host);
+      const claimed = (host: string) => state.addHost(host);
+      await segment.work({ body, claimed, left: forgetBuild }, image.build?.host ?? null);
+    } catch (error) {
+      // The host has lost what it built: a retry builds again.
+      if (error instanceof StageFailed && error.failure.kind === 'disk-vanished') forgetBuild();
+      throw error;
+    }
+  }
+
+  private async onHost(plan: Plan, host: ClaimedHost): Promise<void> {
+    const { state } = this;
+    const { image, identity } = state;
+    const { repository, timing } = plan.request;
+    const at = host.name;
+    image.build ??= await runStage(state, { name: 'build', subject: 'image' }, at, () =>
+      host.run((scheduleToStart) => {
+        const place = { host: at, work: 'build', startToClose: timing.buildStartToClose } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `build image on ${at}`);
+        return proxyActivities<BuildActivities>(options).build(buildInput(identity, plan));
+      }),
+    );
+    const { imageId } = image.build;
+    image.push = await runStage(state, { name: 'push', subject: 'image' }, at, () =>
+      host.run((scheduleToStart) => {
+        const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `push image from ${at}`);
+        return proxyActivities<TransferActivities>(options).push({ ...identity, repository, imageId, timing });
+      }),
+    );
+  }
+}
+
+/** Proves that the release's key signs and that what is signed may be pushed, before an hour is spent. */
+export async function proveSigning(state: ReleaseState, request: ReleaseRequest): Promise<void> {
+  const { key, timing } = request;
+  await proxyActivities<SignActivities>(signOptions(timing, `prove that ${key} may sign`)).proveSigning({
+    ...state.identity,
+    key,
+    repositories: signedRepositories(request),
+    timing,
+  });
+}
+
+function provenKey(request: ReleaseRequest): string {
+  return signedRepositories(request).join();
+}

@@ -1,0 +1,4 @@
+/** The workflow types that control workers offer; names as in spec/contract.ts. */
+export { builderRun } from './builder-run.ts';
+export { log } from './log.ts';
+export { release } from './release.ts';

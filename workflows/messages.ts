@@ -1,0 +1,24 @@
+/** Messages that workflows receive, by their names in spec/contract.ts. */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import {
+  RECORD_QUERY,
+  RETRY_UPDATE,
+  type BuilderRunFailure,
+  type RetryInput,
+  type RetryResult,
+} from '../spec/contract.ts';
+import type { Failure } from '../spec/failure.ts';
+import type { ReleaseRecord } from '../spec/record.ts';
+
+/** Where a release stands. */
+export const recordQuery = defineQuery<ReleaseRecord>(RECORD_QUERY);
+
+/** Where a builder run stands; `failure` is null unless it failed. */
+export type BuilderRunState = Omit<BuilderRunFailure, 'failure'> & { failure: Failure | null };
+export const builderRunQuery = defineQuery<BuilderRunState>(RECORD_QUERY);
+
+/** Resumes what is held. */
+export const retryUpdate = defineUpdate<RetryResult, [RetryInput]>(RETRY_UPDATE);
+
+/** A builder run tells its release that it works on another host than the release's: clean-up must reach it in any case. */
+export const hostSignal = defineSignal<[string]>('hostClaimed');

@@ -1,0 +1,126 @@
+/** Activity options: one preset for each kind of work. Every one waits for a cancelled activity to end and carries a summary. */
+import type { ActivityOptions } from '@temporalio/common';
+import { CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../spec/queue.ts';
+import { DEFAULT_TIMING, type Timing } from '../spec/timing.ts';
+
+/** The SDK's default is TRY_CANCEL: the workflow would end while the activity still runs. */
+const waits = { cancellationType: 'WAIT_CANCELLATION_COMPLETED' } as const;
+
+/** A heartbeat time-out of a host's activity goes to the workflow, which asks the host whether it lives (DESIGN §4). */
+const LEFT_TO_THE_WORKFLOW = ['TemporalTimeout:Heartbeat'];
+
+function retryPolicy(timing: Timing): NonNullable<ActivityOptions['retry']> {
+  return { initialInterval: timing.retryInitial, maximumInterval: timing.retryMaximum, backoffCoefficient: 2 };
+}
+
+/** How many tries fill `timing.retryFor` with the pauses between them. */
+export function attemptsWithin(timing: Timing): number {
+  let waited = 0;
+  let attempts = 1;
+  for (let pause = timing.retryInitial; waited < timing.retryFor; pause = Math.min(pause * 2, timing.retryMaximum)) {
+    waited += pause;
+    attempts += 1;
+  }
+  return attempts;
+}
+
+/** For resolve. */
+export function controlOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: CONTROL_QUEUE,
+    startToCloseTimeout: timing.shortStartToClose,
+    scheduleToCloseTimeout: timing.retryFor,
+    // Its input holds the timing inside the request, out of reach of the activity's frame: that beats at the default pace.
+    heartbeatTimeout: Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout),
+    retry: retryPolicy(timing),
+  };
+}
+
+/** For sign, verify, tag, record and the proof that signing works. */
+export function signOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: SIGN_QUEUE,
+    startToCloseTimeout: timing.shortStartToClose,
+    scheduleToCloseTimeout: timing.retryFor,
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: retryPolicy(timing),
+  };
+}
+
+/** For the long stages on a host: build, push, disk-build, publish. `startToClose` and `scheduleToStart` in milliseconds. */
+export function hostOptions(
+  timing: Timing,
+  place: { host: string; work: HostWork; startToClose: number; scheduleToStart: number },
+  summary: string,
+): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(place.host, place.work),
+    scheduleToStartTimeout: place.scheduleToStart,
+    startToCloseTimeout: place.startToClose,
+    scheduleToCloseTimeout: place.scheduleToStart + place.startToClose + timing.retryFor,
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: {
+      ...retryPolicy(timing),
+      maximumAttempts: attemptsWithin(timing),
+      nonRetryableErrorTypes: LEFT_TO_THE_WORKFLOW,
+    },
+  };
+}
+
+/** For a claim on one queue. `bound` in milliseconds; null waits without limit. */
+export function claimOptions(timing: Timing, queue: string, bound: number | null, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: queue,
+    // A claim also measures the free space: give it more time than a bare answer.
+    startToCloseTimeout: 3 * timing.probeStartToClose,
+    ...(bound === null ? {} : { scheduleToCloseTimeout: bound }),
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: { initialInterval: timing.claimRetry, maximumInterval: timing.claimRetry, backoffCoefficient: 1 },
+  };
+}
+
+/** For asking a host whether it lives: one try. */
+export function probeOptions(timing: Timing, host: string, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(host, 'short'),
+    scheduleToStartTimeout: timing.probeScheduleToStart,
+    startToCloseTimeout: timing.probeStartToClose,
+    retry: { maximumAttempts: 1 },
+  };
+}
+
+/** For cleaning up on a host: a dead one must not hold up the end of a release. */
+export function cleanUpOptions(timing: Timing, host: string, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(host, 'short'),
+    startToCloseTimeout: timing.cleanUpFor,
+    scheduleToCloseTimeout: timing.cleanUpFor,
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: retryPolicy(timing),
+  };
+}
+
+/** For a page of a log: someone is waiting for it. */
+export function logOptions(timing: Timing, host: string, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(host, 'short'),
+    scheduleToStartTimeout: timing.probeScheduleToStart,
+    startToCloseTimeout: timing.probeStartToClose,
+    scheduleToCloseTimeout: timing.probeScheduleToStart + timing.probeStartToClose,
+    retry: retryPolicy(timing),
+  };
+}

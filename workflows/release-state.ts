@@ -1,0 +1,271 @@
+/** All that a `release` workflow knows of itself, in one place: plan, stages, hosts, holds, and how they are shown. */
+import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
+import {
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  setCurrentDetails,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { BuilderRunResult, BuildResult, PushResult, ReleaseIdentity } from '../spec/contract.ts';
+import type { Failure } from '../spec/failure.ts';
+import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../spec/stage.ts';
+import { releaseDetails } from './details.ts';
+import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
+import { imageTags, type Plan } from './plan.ts';
+import type { StageBoard } from './run-stage.ts';
+import { isOfBranch, releaseStages, requestedRuns, StageTable } from './stage-table.ts';
+
+const STAGE = defineSearchAttributeKey('FlightlineStage', SEARCH_ATTRIBUTES.FlightlineStage);
+const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
+const HOST = defineSearchAttributeKey('FlightlineHost', SEARCH_ATTRIBUTES.FlightlineHost);
+
+/** What there is of the image. */
+export interface ImageState {
+  build: BuildResult | null;
+  push: PushResult | null;
+  signed: boolean;
+  verified: boolean;
+}
+
+const NO_IMAGE: ImageState = { build: null, push: null, signed: false, verified: false };
+
+/** The state of a release; changed by its branches, shown by {@link ReleaseState.changed}. */
+export class ReleaseState implements StageBoard {
+  readonly identity: ReleaseIdentity;
+  readonly table: StageTable;
+  /** When the release began, ISO 8601. */
+  readonly startedAt = new Date().toISOString();
+  request: ReleaseRequest;
+  /** Null until resolved. */
+  plan: Plan | null = null;
+  image: ImageState = { ...NO_IMAGE };
+  /** Results of finished builder runs, by subject. */
+  readonly runs = new Map<string, BuilderRunResult>();
+  /** Workflow ids of builder runs, by subject. */
+  readonly children = new Map<string, string>();
+  /** Every host that holds something of this release. */
+  readonly hosts = new Set<string>();
+  /** `repository:tag` of what was moved. */
+  moved: string[] = [];
+  /** Held branches, the longest held first. */
+  private readonly holds = new Map<string, Failure>();
+  /** Branches that are not finished. */
+  private readonly active = new Set<string>();
+  /** Counts the times that held branches were told to go on. */
+  private resumes = 0;
+  private outcome: { status: ReleaseStatus; failure: Failure | null; record: ReleaseRecord | null } | null = null;
+  private shown = new Map<string, string>();
+
+  constructor(identity: ReleaseIdentity, request: ReleaseRequest) {
+    this.identity = identity;
+    this.request = request;
+    this.table = new StageTable(releaseStages(request));
+  }
+
+  get status(): ReleaseStatus {
+    if (this.outcome) return this.outcome.status;
+    const held = this.holds.size > 0 && [...this.active].every((branch) => this.holds.has(branch));
+    return held ? 'held' : 'running';
+  }
+
+  get heldBranches(): string[] {
+    return [...this.holds.keys()];
+  }
+
+  /** The record as of now. */
+  record(): ReleaseRecord {
+    const { identity, request, image, plan } = this;
+    if (this.outcome?.record) return this.outcome.record;
+    return {
+      schemaVersion: 1,
+      release: identity.release,
+      runId: identity.runId,
+      status: this.status,
+      image: {
+        reference: `${request.repository}:${request.tag}`,
+        digest: image.push?.digest ?? null,
+        verified: image.verified,
+      },
+      disks: this.disks(),
+      inputs: plan && {
+        image: plan.resolved.imageInputs,
+        disks: Object.fromEntries(
+          [...this.runs.values()].flatMap((run) => run.disks.map((disk) => [disk.type, run.inputs])),
+        ),
+        base: plan.resolved.bases,
+        builder: plan.resolved.builder,
+        context: plan.resolved.context.digest,
+      },
+      stages: this.table.rows,
+      failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
+    };
+  }
+
+  /** Shows the state: current details, and those search attributes that are not as they were. */
+  changed(): void {
+    const record = this.record();
+    const holds = [...this.holds].map(([branch, failure]) => ({ branch, failure }));
+    setCurrentDetails(releaseDetails({ record, holds, children: this.children, moved: this.moved }));
+    const stage = this.currentStage();
+    const pairs: SearchAttributeUpdatePair[] = [
+      { key: STAGE, value: stage },
+      { key: STATUS, value: this.status },
+      { key: HOST, value: this.hosts.size > 0 ? [...this.hosts] : null },
+    ];
+    // Each upsert is an event: only what changed is sent, all at once.
+    const news = pairs.filter(({ key, value }) => (this.shown.get(key.name) ?? 'null') !== JSON.stringify(value));
+    if (news.length === 0) return;
+    for (const { key, value } of news) this.shown.set(key.name, JSON.stringify(value));
+    upsertSearchAttributes(news);
+  }
+
+  /** Notes a host that works for this release. */
+  addHost(host: string): void {
+    if (this.hosts.has(host)) return;
+    this.hosts.add(host);
+    this.changed();
+  }
+
+  /** Takes a plan over: what its changes do not concern is kept. */
+  adopt(plan: Plan): void {
+    const { plan: before } = this;
+    this.plan = plan;
+    this.request = plan.request;
+    this.table.reshape(releaseStages(plan.request));
+    if (!before) return;
+    this.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
+    if (before.resolved.imageInputs !== plan.resolved.imageInputs) {
+      this.image = { ...NO_IMAGE };
+      this.reset('image');
+    } else if (imageTags(before.request).join() !== imageTags(plan.request).join()) {
+      this.unsignImage();
+    }
+    for (const subject of this.runs.keys()) {
+      if (!requestedRuns(plan.request.disks).some((run) => run.subject === subject)) this.runs.delete(subject);
+    }
+  }
+
+  /** The image is to be pushed, signed and verified again. */
+  unpushImage(): void {
+    this.image.push = null;
+    this.unsignImage();
+    this.table.update('push', 'image', { status: 'waiting', at: Date.now() });
+  }
+
+  /** The rows of a branch wait again. */
+  reset(branch: string): void {
+    this.table.updateAll((row) => isOfBranch(row, branch) && row.status !== 'waiting', {
+      status: 'waiting',
+      at: Date.now(),
+      host: null,
+      log: null,
+    });
+  }
+
+  /**
+   * Does the work of a branch until it succeeds; a failure that a person can mend holds it meanwhile.
+   *
+   * @param superseded tells after a hold that the branch is not wanted any more as it is.
+   * @returns `false` when it was superseded.
+   * @throws ReleaseFailed when the release must end.
+   */
+  async untilDone(branch: string, body: () => Promise<void>, superseded: () => boolean): Promise<boolean> {
+    this.active.add(branch);
+    try {
+      for (;;) {
+        try {
+          await body();
+          return true;
+        } catch (error) {
+          if (!(error instanceof StageFailed)) throw error;
+          // What is ended by a cancellation may look like a failure of its own.
+          if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+          await this.hold(branch, error.failure);
+          if (superseded()) return false;
+        }
+      }
+    } finally {
+      this.active.delete(branch);
+    }
+  }
+
+  /** Lets every held branch go on; returns which. */
+  resume(): string[] {
+    const resumed = this.heldBranches;
+    this.holds.clear();
+    this.table.updateAll((row) => row.status === 'held', { status: 'waiting', at: Date.now() });
+    this.resumes += 1;
+    this.changed();
+    return resumed;
+  }
+
+  /** Closes the books: nothing changes any more. `record` replaces the release's own, for an unchanged one. */
+  end(status: ReleaseStatus, failure: Failure | null, record: ReleaseRecord | null = null): void {
+    const at = Date.now();
+    this.table.updateAll((row) => row.status === 'running' || row.status === 'held', { status: 'cancelled', at });
+    this.table.updateAll((row) => row.status === 'waiting', { status: 'skipped', at });
+    this.holds.clear();
+    this.outcome = { status, failure, record: record && { ...record, stages: this.table.rows } };
+    this.changed();
+  }
+
+  /** Waits for `flightline retry`. */
+  private async hold(branch: string, failure: Failure): Promise<void> {
+    const { onFailure, timing } = this.request;
+    if (dispositionOf(failure) === 'fail' || onFailure === 'fail') throw new ReleaseFailed(failure);
+    this.holds.set(branch, failure);
+    this.table.updateAll((row) => row.status === 'failed' && isOfBranch(row, branch), {
+      status: 'held',
+      at: Date.now(),
+    });
+    this.changed();
+    const { resumes } = this;
+    try {
+      const summary = `${branch} is held: ${failure.kind}`;
+      const resumed = await condition(() => this.resumes !== resumes, timing.holdFor, { summary });
+      if (resumed) return;
+    } finally {
+      this.holds.delete(branch);
+    }
+    this.table.updateAll((row) => row.status === 'held' && isOfBranch(row, branch), {
+      status: 'failed',
+      at: Date.now(),
+    });
+    throw new ReleaseFailed(failure);
+  }
+
+  private unsignImage(): void {
+    this.image.signed = false;
+    this.image.verified = false;
+    this.table.updateAll((row) => row.subject === 'image' && (row.name === 'sign' || row.name === 'verify'), {
+      status: 'waiting',
+      at: Date.now(),
+    });
+  }
+
+  private disks(): DiskRecord[] {
+    const { tag, keepFiles } = this.request;
+    const results = [...this.runs.values()].flatMap((run) => run.disks);
+    return this.request.disks.map((disk) => {
+      const result = results.find((one) => one.type === disk.type);
+      return {
+        type: disk.type,
+        form: disk.publish,
+        reference: disk.publish === 'none' ? null : `${disk.repository}:${tag}`,
+        digest: result?.digest ?? null,
+        verified: result?.verified ?? false,
+        // The file in the work directory goes with the clean-up; only one that is kept has a lasting path.
+        file: result ? { ...result.file, path: keepFiles === null ? null : result.file.path } : null,
+      };
+    });
+  }
+
+  /** The earliest stage that is not finished; at an end, the one that ended it. */
+  private currentStage(): string | null {
+    if (!this.outcome) return this.table.earliestUnfinished()?.name ?? null;
+    return this.table.rows.find((row) => row.status === 'failed' || row.status === 'cancelled')?.name ?? null;
+  }
+}

@@ -1,0 +1,195 @@
+/** The `release` workflow: one run of the pipeline for one `repository:tag` (DESIGN §3). */
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
+import { RetryInput, type ControlActivities, type ResolveResult, type RetryResult } from '../spec/contract.ts';
+import { failureOf, type Failure } from '../spec/failure.ts';
+import type { ReleaseRecord } from '../spec/record.ts';
+import { ReleaseRequest } from '../spec/request.ts';
+import { cleanUp } from './clean-up.ts';
+import { DiskBranches } from './disk-branches.ts';
+import { failureFrom, ReleaseFailed, StageFailed, toTemporalFailure } from './failure.ts';
+import { Finish } from './finish.ts';
+import { ImageBranch, proveSigning } from './image-branch.ts';
+import { hostSignal, recordQuery, retryUpdate } from './messages.ts';
+import { controlOptions } from './options.ts';
+import { refusalOf, type Plan } from './plan.ts';
+import { ReleaseState } from './release-state.ts';
+import { runStage, settled } from './run-stage.ts';
+
+/** A whole release. Ends with the record, as failed by {@link ReleaseFailure}, or as cancelled after its clean-up. */
+export async function release(input: ReleaseRequest): Promise<ReleaseRecord> {
+  const { workflowId, runId } = workflowInfo();
+  const identity = { release: workflowId, runId };
+  const parsed = ReleaseRequest.safeParse(input);
+  if (!parsed.success) {
+    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
+    const record = invalidRecord(identity, failure);
+    setHandler(recordQuery, () => record);
+    throw toTemporalFailure(failure, { record });
+  }
+  return new Release(new ReleaseState(identity, parsed.data)).execute();
+}
+
+class Release {
+  private readonly state: ReleaseState;
+  private readonly disks: DiskBranches;
+  /** A changed request is being looked at. */
+  private replanning = false;
+  private ending = false;
+
+  constructor(state: ReleaseState) {
+    this.state = state;
+    this.disks = new DiskBranches(state);
+    setHandler(recordQuery, () => state.record());
+    setHandler(hostSignal, (host) => {
+      if (typeof host === 'string') state.addHost(host);
+    });
+    setHandler(retryUpdate, (input) => this.retry(input), { validator: (input) => this.checkRetry(input) });
+  }
+
+  async execute(): Promise<ReleaseRecord> {
+    const { state } = this;
+    const end = await settled(this.pipeline());
+    const cancelled = CancellationScope.current().consideredCancelled;
+    if (!end.ok && !(end.error instanceof ReleaseFailed) && !isCancellation(end.error)) throw end.error;
+    await CancellationScope.nonCancellable(async () => {
+      this.ending = true;
+      await this.disks.stop();
+      await cleanUp(state.identity, state.hosts, state.request.timing);
+      await condition(allHandlersFinished);
+    });
+    if (end.ok) {
+      if (end.value === 'released') state.end('released', null);
+      return state.record();
+    }
+    if (cancelled && isCancellation(end.error)) {
+      state.end('cancelled', this.cancelledWhileTagging());
+      throw end.error;
+    }
+    const failure =
+      end.error instanceof ReleaseFailed
+        ? end.error.failure
+        : failureOf('unexpected', 'a part of it was cancelled alone');
+    state.end('failed', failure);
+    throw toTemporalFailure(failure, { record: state.record() });
+  }
+
+  private async pipeline(): Promise<'released' | 'unchanged'> {
+    const { state } = this;
+    state.changed();
+    // Both in the first workflow task: an hour is not spent before it is known that the result can be signed.
+    const proof = new CancellationScope();
+    const proving = settled(proof.run(() => proveSigning(state, state.request)));
+    const resolved = await settled(this.resolveFirst());
+    if (!resolved.ok || resolved.value.unchanged) proof.cancel();
+    const proven = await proving;
+    if (!resolved.ok) throw resolved.error;
+    state.adopt({ request: state.request, resolved: resolved.value });
+    const image = new ImageBranch(state, proven);
+    const finish = new Finish(state, this.disks);
+    for (;;) {
+      const plan = state.plan!;
+      if (plan.resolved.unchanged) return this.unchanged(plan.resolved.unchanged);
+      await this.disks.retireOutdated(plan.resolved.imageInputs);
+      if (!(await image.run(plan))) continue;
+      if (!(await this.disks.run(plan))) continue;
+      if (await finish.run(plan)) return 'released';
+    }
+  }
+
+  /** There is nothing yet that a hold could keep: what resolve rejects fails the release. */
+  private async resolveFirst(): Promise<ResolveResult> {
+    const { state } = this;
+    try {
+      return await runStage(state, { name: 'resolve', subject: 'release' }, null, () => this.resolve(state.request));
+    } catch (error) {
+      throw error instanceof StageFailed ? new ReleaseFailed(error.failure) : error;
+    }
+  }
+
+  private resolve(request: ReleaseRequest): Promise<ResolveResult> {
+    const options = controlOptions(request.timing, `resolve ${request.repository}:${request.tag}`);
+    return proxyActivities<ControlActivities>(options).resolve({ ...this.state.identity, request });
+  }
+
+  /** The earlier record's facts under this release's name. */
+  private async unchanged(earlier: ReleaseRecord): Promise<'unchanged'> {
+    const { state } = this;
+    await this.disks.stop();
+    state.end('unchanged', null, { ...earlier, ...state.identity, status: 'unchanged', failure: null });
+    return 'unchanged';
+  }
+
+  /** Runs before the update is accepted: what it throws writes nothing to the history. */
+  private checkRetry(input: RetryInput): void {
+    const parsed = RetryInput.safeParse(input);
+    if (!parsed.success) throw refused(failureOf('invalid-input', z.prettifyError(parsed.error)));
+    const { state } = this;
+    if (state.heldBranches.length === 0 || this.ending) {
+      const remedy = 'look at it with `flightline status RELEASE`';
+      throw refused(failureOf('invalid-input', `nothing is held: the release is ${state.status}`, { remedy }));
+    }
+    if (this.replanning) throw refused(failureOf('invalid-input', 'another retry is being looked at'));
+    const { request } = parsed.data;
+    const refusal = request && refusalOf(state.request, request);
+    if (refusal) throw refused(refusal);
+  }
+
+  private async retry({ request }: RetryInput): Promise<RetryResult> {
+    if (request) await this.replan(request);
+    return { resumed: this.state.resume() };
+  }
+
+  private async replan(request: ReleaseRequest): Promise<void> {
+    const { state } = this;
+    this.replanning = true;
+    try {
+      const resolved = await this.resolve(request);
+      if (this.ending) throw refused(failureOf('invalid-input', `the release has ended meanwhile: ${state.status}`));
+      const plan: Plan = { request, resolved };
+      state.adopt(plan);
+    } catch (error) {
+      if (error instanceof ActivityFailure) throw refused(failureFrom(error, 'resolve'));
+      throw error;
+    } finally {
+      this.replanning = false;
+    }
+  }
+
+  /** What stands although the release was cancelled; null when no tag had moved. */
+  private cancelledWhileTagging(): Failure | null {
+    const { moved, request } = this.state;
+    if (moved.length === 0) return null;
+    return failureOf('unexpected', `cancelled when these tags had been moved: ${moved.join(', ')}`, {
+      stage: 'tag',
+      remedy: `start the release of ${request.repository}:${request.tag} again, or delete these tags`,
+    });
+  }
+}
+
+function refused(failure: Failure): ApplicationFailure {
+  return toTemporalFailure(failure, failure);
+}
+
+/** The record of a release whose request could not even be read. */
+function invalidRecord(identity: { release: string; runId: string }, failure: Failure): ReleaseRecord {
+  return {
+    schemaVersion: 1,
+    ...identity,
+    status: 'failed',
+    image: { reference: identity.release.replace(/^release\//, ''), digest: null, verified: false },
+    disks: [],
+    inputs: null,
+    stages: [],
+    failure,
+  };
+}
