@@ -30,6 +30,8 @@ export interface StageContext {
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
   readonly attempt: number;
+  /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
+  log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
 }
 
 const storage = new AsyncLocalStorage<StageContext>();
@@ -73,6 +75,13 @@ export function stage<Input extends z.ZodType, Result extends object>(
         if (typeof progress.line === 'string') progress.line = redact(progress.line).slice(-MAX_LINE);
       },
       attempt,
+      log: (level, message, attributes = {}) => {
+        const clean = Object.entries(attributes).map(([key, value]) => [
+          key,
+          typeof value === 'string' ? redact(value) : value,
+        ]);
+        activity.log.log(level, redact(message), Object.fromEntries(clean) as Record<string, string | number>);
+      },
     };
     const timing = HasTiming.safeParse(given);
     const interval = timing.success ? timing.data.timing.heartbeatInterval : DEFAULT_TIMING.heartbeatInterval;

@@ -1,0 +1,29 @@
+/** The policy.json under which a device pulls (containers-policy.json(5)). */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 } from '../../spec/inputs.ts';
+import type { RegistryAccess } from './registry-access.ts';
+
+/**
+ * Everything is rejected but the repository, whose images must carry a signature by the key for the very name they are pulled
+ * by. The entry is the one that the guide gives to devices; it has no `signedIdentity`, so that the default
+ * (`matchRepoDigestOrExact`) holds, which a re-tag does not pass. Pure.
+ */
+export function devicePolicy(repository: string, publicKeyFile: string): string {
+  return JSON.stringify({
+    default: [{ type: 'reject' }],
+    transports: { docker: { [repository]: [{ type: 'sigstoreSigned', keyPath: publicKeyFile }] } },
+  });
+}
+
+/** Writes the policy into the access's private directory. @returns its path */
+export async function writeDevicePolicy(
+  access: Pick<RegistryAccess, 'directory'>,
+  repository: string,
+  publicKeyFile: string,
+): Promise<string> {
+  const policy = devicePolicy(repository, publicKeyFile);
+  const file = join(access.directory, `policy-${sha256(policy).slice(0, 12)}.json`);
+  await writeFile(file, policy);
+  return file;
+}
