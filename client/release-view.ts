@@ -90,18 +90,20 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
   const readBranch = async (id: string) => {
     const description = await describe(temporal, id, undefined);
     if (!description || description.status.name !== 'RUNNING') return undefined;
-    const seen = branches.get(id);
+    // A branch that goes on after a hold is a new run under the same id.
+    const key = `${id} ${description.runId}`;
+    const seen = branches.get(key);
     if (seen?.historyLength !== description.historyLength) {
       try {
         const { stages } = await query(temporal, id, undefined, BranchState);
-        branches.set(id, { historyLength: description.historyLength, state: stages });
+        branches.set(key, { historyLength: description.historyLength, state: stages });
       } catch (error) {
         // A builder run that has just ended answers nothing; its release knows its stages then.
         if (!isUnavailable(error) && !isNotFound(error)) throw error;
       }
     }
     const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1));
-    return { stages: branches.get(id)?.state ?? [], activities };
+    return { stages: branches.get(key)?.state ?? [], activities };
   };
 
   return { release, runId, read };

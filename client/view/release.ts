@@ -82,7 +82,8 @@ export function namedRemedy(remedy: string, reference: string): string {
 export function renderFailure(failure: Failure, record: ReleaseRecord, colour: boolean): string[] {
   const paint = style(colour);
   const { reference } = record.image;
-  const head = record.status === 'held' ? paint.yellow('held') : paint.red('failed');
+  const heads = { held: paint.yellow('held'), cancelled: paint.yellow('cancelled') } as const;
+  const head = record.status === 'held' || record.status === 'cancelled' ? heads[record.status] : paint.red('failed');
   const logStage = failure.stage ? ` --stage ${failure.stage}` : '';
   return [
     `${head}${failure.stage ? ` at ${failure.stage}` : ''} (${failure.kind}):`,

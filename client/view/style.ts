@@ -61,8 +61,13 @@ export function truncate(text: string, width: number): string {
   return `${cut}…`;
 }
 
-/** ANSI sequences (ECMA-48 §5.4), then whatever else moves a cursor; tabs and line feeds are told apart by the caller. */
-const SEQUENCES = new RegExp(`${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${ESCAPE}]*|[@-Z^_])`, 'g');
+/** ANSI sequences (ECMA-48 §5.4): CSI, OSC up to its terminator (BEL or ESC \), and the short ones. */
+const BELL = String.fromCharCode(7);
+const SEQUENCES = new RegExp(
+  `${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${ESCAPE}${BELL}]*(?:${BELL}|${ESCAPE}\\\\)?|[@-Z^_])`,
+  'g',
+);
+/** Whatever else moves a cursor or rings; tabs and line feeds stay. */
 const CONTROLS = new RegExp(`[${range(0, 8)}${range(11, 31)}${range(127, 159)}]`, 'g');
 
 function range(first: number, last: number): string {

@@ -1,6 +1,6 @@
 /** The end of a release: what there is now, where, and that a device would take it. Pure. */
 import type { DiskRecord, ReleaseRecord } from '../../spec/record.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatBytes } from './format.ts';
 import { paintStatus, renderFailure } from './release.ts';
 import { style } from './style.ts';
 
@@ -25,26 +25,27 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
   const paint = style(options.colour);
   const complete = record.status === 'released' || record.status === 'unchanged';
   const head = `${paint.bold(record.image.reference)} ${paintStatus(record.status, paint)}${ended(record)}`;
-  const rows = [
-    ['image', record.image.reference, ''],
-    ...(record.image.digest ? [['', paint.dim(record.image.digest), '']] : []),
-    ...record.disks.flatMap(diskRows),
+  const published = [
+    '  image',
+    `    ${record.image.reference}`,
+    ...(record.image.digest ? [`    ${paint.dim(record.image.digest)}`] : []),
+    ...record.disks.flatMap(diskLines),
   ];
   return [
     head,
-    ...(complete ? formatTable(rows, '  ') : []),
+    ...(complete ? published : []),
     ...(complete ? [`  verified as a device would: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
     ...(record.failure && !complete ? renderFailure(record.failure, record, options.colour) : []),
     ...(options.ui ? [`  Temporal Web UI: ${options.ui}`] : []),
     ...(options.page ? [`  this release there: ${options.page}`] : []),
   ];
 
-  function diskRows(disk: DiskRecord): string[][] {
-    const size = disk.file ? formatBytes(disk.file.size) : '';
+  function diskLines(disk: DiskRecord): string[] {
     return [
-      [disk.type, disk.reference ?? FORMS.none, [size, disk.reference ? FORMS[disk.form] : ''].join('  ').trim()],
-      ...(disk.digest ? [['', paint.dim(disk.digest), '']] : []),
-      ...(disk.file?.path ? [['', `${disk.file.host}:${disk.file.path}`, '']] : []),
+      `  ${[disk.type, FORMS[disk.form], ...(disk.file ? [formatBytes(disk.file.size)] : [])].join(', ')}`,
+      ...(disk.reference ? [`    ${disk.reference}`] : []),
+      ...(disk.digest ? [`    ${paint.dim(disk.digest)}`] : []),
+      ...(disk.file?.path ? [`    ${disk.file.host}:${disk.file.path}`] : []),
     ];
   }
 }
@@ -54,16 +55,11 @@ function ended(record: ReleaseRecord): string {
     case 'unchanged':
       return ': the same inputs were released before; nothing was built';
     case 'cancelled':
-      return `: its hosts are cleaned up${tagged(record) ? '' : ', and no tag was moved'}`;
+      return `: its hosts are cleaned up${record.failure ? '' : ', and no tag was moved'}`;
     case 'released':
     case 'running':
     case 'held':
     case 'failed':
       return '';
   }
-}
-
-/** `true` when the stage that moves tags had begun. */
-function tagged(record: ReleaseRecord): boolean {
-  return record.stages.some((row) => row.name === 'tag' && row.startedAt !== null);
 }
