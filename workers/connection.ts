@@ -57,7 +57,7 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
     connection = await Native.connect(target.connectionOptions);
   } catch (error) {
     throw new TemporalUnreachableError(
-      `no Temporal server answers at ${target.address}: ${rootCause(error)}`,
+      `no Temporal server answers at ${target.address}: ${connectFailure(error)}`,
       'start one, or name it in TEMPORAL_ADDRESS or a profile; `flightline up` starts an embedded one',
       { cause: error },
     );
@@ -69,17 +69,17 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
     return connection;
   } catch (error) {
     await connection.close();
-    const { details, message } = error as { details?: string; message?: string };
     throw new TemporalUnreachableError(
-      `Temporal at ${target.address} does not serve the namespace "${target.namespace}": ${details || message}`,
+      `Temporal at ${target.address} does not serve the namespace "${target.namespace}": ${connectFailure(error)}`,
       'name the namespace in TEMPORAL_NAMESPACE or the profile, and check the credentials',
       { cause: error },
     );
   }
 }
 
-/** `Connection refused` out of the Rust core's nested error text. */
-function rootCause(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+/** Why a connection or call failed, in words: `Connection refused` out of nested error texts. */
+export function connectFailure(error: unknown): string {
+  const { details, message } = error as { details?: string; message?: string };
+  const text = details || message || String(error);
   return /message: "([^"]+)"/.exec(text)?.[1] ?? text;
 }

@@ -1,0 +1,70 @@
+/** What a check is, and what it finds. */
+import { CommandError } from '../../activities/tools/command.ts';
+import type { Role } from '../../spec/queue.ts';
+import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+
+export const FINDING_STATUSES = ['ok', 'warning', 'failed'] as const;
+export type FindingStatus = (typeof FINDING_STATUSES)[number];
+
+/** A file of its own that mends a finding; nothing that belongs to anybody else is ever changed. */
+export interface Fix {
+  file: string;
+  content: string;
+}
+
+/** What a check found. */
+export interface Finding {
+  /** The check's name. */
+  name: string;
+  status: FindingStatus;
+  /** What was seen, in one line. */
+  detail: string;
+  /** What to do; null when all is well. */
+  remedy: string | null;
+  /** What `doctor --fix` would write, when a drop-in file mends it. */
+  fix: Fix | null;
+  /** `true` when the file was written just now and the check found all well after it. */
+  fixed: boolean;
+}
+
+/** What checks look at. */
+export interface DoctorContext {
+  roles: readonly Role[];
+  configuration: WorkerConfiguration;
+  environment: NodeJS.ProcessEnv;
+}
+
+/** The answer of a check: a finding without its name. */
+export type CheckResult = Pick<Finding, 'status' | 'detail'> & { remedy?: string; fix?: Fix };
+
+/** One thing that the roles need of this machine. */
+export interface Check {
+  name: string;
+  /** The roles that need it. */
+  roles: readonly Role[];
+  /** Looks, by doing it where that is possible. An error that it throws becomes a failed finding. */
+  run(context: DoctorContext): Promise<CheckResult>;
+}
+
+export function ok(detail: string): CheckResult {
+  return { status: 'ok', detail };
+}
+
+export function warning(detail: string, remedy: string, fix?: Fix): CheckResult {
+  return { status: 'warning', detail, remedy, ...(fix ? { fix } : {}) };
+}
+
+export function failed(detail: string, remedy: string, fix?: Fix): CheckResult {
+  return { status: 'failed', detail, remedy, ...(fix ? { fix } : {}) };
+}
+
+/** A failed result from an error: of a program, its last lines. */
+export function failedBy(error: unknown, remedy: string): CheckResult {
+  if (error instanceof CommandError && error.notFound) {
+    return failed(error.message, `install ${error.program} with the system's package manager`);
+  }
+  return failed(error instanceof Error ? error.message : String(error), remedy);
+}
+
+/** Longest time for a program that only looks (ms). */
+export const LOOK_WITHIN = 30_000;

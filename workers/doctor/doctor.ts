@@ -1,0 +1,123 @@
+/** `flightline doctor`: looks whether this machine gives what its roles need, by doing it, and mends what a drop-in file can. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { FlightlineError } from '../../spec/failure.ts';
+import { ROLES, type Role } from '../../spec/queue.ts';
+import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { loadWorkerConfiguration } from '../configuration.ts';
+import { failedBy, type Check, type CheckResult, type DoctorContext, type Finding, type Fix } from './check.ts';
+import { containerChecks } from './containers.ts';
+import { hostChecks } from './host.ts';
+import { keyChecks } from './keys.ts';
+import { registryChecks } from './registries.ts';
+import { spaceChecks } from './space.ts';
+import { temporalChecks } from './temporal.ts';
+import { versionChecks } from './versions.ts';
+
+export type { Finding, FindingStatus } from './check.ts';
+
+/** Every check, in the order in which a person would mend what they find. */
+export const CHECKS: readonly Check[] = [
+  ...versionChecks,
+  ...hostChecks,
+  ...containerChecks,
+  ...spaceChecks,
+  ...registryChecks,
+  ...keyChecks,
+  ...temporalChecks,
+];
+
+export interface DoctorOptions {
+  /** Default all. */
+  roles?: readonly Role[];
+  /** Default is read from {@link DoctorOptions.configurationFile}. */
+  configuration?: WorkerConfiguration;
+  /** Default is {@link DEFAULT_WORKER_CONFIGURATION}, or no file at all. */
+  configurationFile?: string;
+  /** Writes the drop-in files that mend findings, and looks again. */
+  fix?: boolean;
+  /** Told each finding as it comes. */
+  onFinding?: (finding: Finding) => void;
+}
+
+/** Runs the checks of the roles, one after another. Never throws for what it finds; `failed` findings are the answer. */
+export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
+  const roles = options.roles ?? ROLES;
+  const findings: Finding[] = [];
+  const add = (finding: Finding) => {
+    findings.push(finding);
+    options.onFinding?.(finding);
+  };
+  const { configuration, finding } = await configurationFor(options);
+  if (finding) add(finding);
+  const context: DoctorContext = { roles, configuration, environment: process.env };
+  for (const check of checksFor(roles)) add(await examine(check, context, options.fix ?? false));
+  return findings;
+}
+
+/** The checks that some of the roles need. */
+export function checksFor(roles: readonly Role[], checks: readonly Check[] = CHECKS): Check[] {
+  return checks.filter((check) => check.roles.some((role) => roles.includes(role)));
+}
+
+/** Runs a check; with `fix`, writes its drop-in file and runs it once more. */
+export async function examine(
+  check: Check,
+  context: DoctorContext,
+  fix: boolean,
+  write: (fix: Fix) => Promise<void> = writeDropIn,
+): Promise<Finding> {
+  const first = await attempt(check, context);
+  if (!fix || !first.fix || first.status === 'ok') return findingOf(check.name, first, false);
+  try {
+    await write(first.fix);
+  } catch (error) {
+    const remedy = `write ${first.fix.file} as root`;
+    return findingOf(check.name, { ...first, ...failedBy(error, remedy) }, false);
+  }
+  const second = await attempt(check, context);
+  return findingOf(check.name, second, second.status === 'ok');
+}
+
+async function attempt(check: Check, context: DoctorContext): Promise<CheckResult> {
+  try {
+    return await check.run(context);
+  } catch (error) {
+    return failedBy(error, 'mend what the message names');
+  }
+}
+
+function findingOf(name: string, result: CheckResult, fixed: boolean): Finding {
+  return {
+    name,
+    status: result.status,
+    detail: result.detail,
+    remedy: result.remedy ?? null,
+    fix: result.fix ?? null,
+    fixed,
+  };
+}
+
+async function configurationFor(
+  options: DoctorOptions,
+): Promise<{ configuration: WorkerConfiguration; finding?: Finding }> {
+  const name = 'worker configuration';
+  if (options.configuration) return { configuration: options.configuration };
+  try {
+    const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
+    const detail = file ? `${file} is well-formed` : 'there is none: defaults hold';
+    return { configuration, finding: findingOf(name, { status: 'ok', detail }, false) };
+  } catch (error) {
+    const { failure } = error as FlightlineError;
+    return {
+      configuration: WorkerConfiguration.parse({}),
+      finding: findingOf(name, { status: 'failed', detail: failure.message, remedy: failure.remedy }, false),
+    };
+  }
+}
+
+/** Writes a file that is wholly ours, readable by all as its neighbours are. */
+async function writeDropIn({ file, content }: Fix): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content, { mode: 0o644 });
+}

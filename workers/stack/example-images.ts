@@ -1,0 +1,97 @@
+/** Makes the example images from Debian packages and puts them into the stack's registry, where releases look for images (DESIGN §8). */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CommandError, runCommand, type CommandResult } from '../../activities/tools/command.ts';
+import { FlightlineError } from '../../spec/failure.ts';
+import { isLoopbackRegistry, registryOf } from '../../spec/reference.ts';
+import { packageRoot } from './plans.ts';
+import type { Stack } from './start.ts';
+
+/** Where an example image is in podman's storage (examples/debian/make-images.sh), and below the registry. */
+export const EXAMPLE_IMAGES = {
+  base: { local: 'localhost/flightline/debian-base:trixie', path: 'flightline/debian-base:trixie' },
+  builder: { local: 'localhost/flightline/debian-builder:1', path: 'flightline/debian-builder:1' },
+} as const;
+
+/** References of the example images in the stack's registry. */
+export type ExampleReferences = Record<keyof typeof EXAMPLE_IMAGES, string>;
+
+/** Two root file systems from a slow mirror (ms). */
+const MAKE_WITHIN = 20 * 60_000;
+const PUSH_WITHIN = 10 * 60_000;
+const LOOK_WITHIN = 60_000;
+
+/**
+ * Makes the images if they are not there or their sources changed, and pushes those that the registry does not have as they are
+ * (compared by configuration digest). Takes about a second when there is nothing to do.
+ *
+ * @throws FlightlineError `host-setup` with the last lines of the program that failed.
+ */
+export async function publishExampleImages(
+  stack: Pick<Stack, 'registry' | 'authfile' | 'environment' | 'paths'>,
+  report: (line: string) => void = () => undefined,
+): Promise<ExampleReferences> {
+  const logFile = join(stack.paths.logs, 'example-images.log');
+  const { CONTAINERS_CONF } = stack.environment;
+  const environment = CONTAINERS_CONF ? { CONTAINERS_CONF } : undefined;
+  const run = (what: string, program: string, args: readonly string[], timeout: number): Promise<CommandResult> =>
+    runCommand(program, args, { logFile, timeout, ...(environment ? { environment } : {}) }).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
+      throw new FlightlineError('host-setup', `${what} failed: ${error.message}`, {
+        remedy: `the whole log is ${logFile}`,
+      });
+    });
+
+  report('looking whether the example images (a Debian base and its builder) are made');
+  const script = join(packageRoot(), 'examples', 'debian', 'make-images.sh');
+  const made = await run('making the example images', script, [], MAKE_WITHIN);
+  report(made.stdout.trim().split('\n').at(-1) ?? '');
+  const insecure = isLoopbackRegistry(registryOf(`${stack.registry}/`));
+  const access = (side: 'dest-' | '') => [
+    ...(insecure ? [`--${side}tls-verify=false`] : []),
+    ...(stack.authfile ? ['--authfile', stack.authfile] : []),
+  ];
+  const references = {} as ExampleReferences;
+  for (const [name, { local, path }] of Object.entries(EXAMPLE_IMAGES)) {
+    const reference = `${stack.registry}/${path}`;
+    references[name as keyof ExampleReferences] = reference;
+    const inspected = await run(
+      `looking at ${local}`,
+      'podman',
+      ['image', 'inspect', '--format', '{{.Id}}', local],
+      LOOK_WITHIN,
+    );
+    const present = await runCommand('skopeo', ['inspect', '--raw', ...access(''), `docker://${reference}`], {
+      timeout: LOOK_WITHIN,
+      // It is not there yet, or its registry cannot be reached: the push tells which.
+    }).catch(() => undefined);
+    if (present && configurationDigest(present.stdout) === `sha256:${inspected.stdout.trim()}`) continue;
+    report(`pushing ${reference}`);
+    await run(
+      `pushing ${reference}`,
+      'skopeo',
+      // The image is this machine's own, so no policy has a say in whether it may be read.
+      [
+        '--insecure-policy',
+        'copy',
+        '--quiet',
+        ...access('dest-'),
+        `containers-storage:${local}`,
+        `docker://${reference}`,
+      ],
+      PUSH_WITHIN,
+    );
+  }
+  return references;
+}
+
+const Manifest = z.object({ config: z.object({ digest: z.string() }) });
+
+/** The configuration digest in an image manifest's text: the image id in podman's storage. `undefined` for an index or other text. */
+export function configurationDigest(manifest: string): string | undefined {
+  try {
+    return Manifest.parse(JSON.parse(manifest)).config.digest;
+  } catch {
+    return undefined;
+  }
+}
