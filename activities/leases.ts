@@ -118,17 +118,52 @@ export async function returnSlot(host: LeaseHost, release: string, branch: strin
   }));
 }
 
-/** Removes every lease and request of a release. Returns the branches that had a lease. */
+/** Removes every lease and request of a release, damaged ones too. Returns the branches that had a lease. */
 export async function releaseLeases(host: LeaseHost, release: string): Promise<string[]> {
   return exclusively(host, async () => {
-    const files = await readLeaseFiles(host);
-    const leases = files.leases.filter((lease) => lease.release === release);
-    for (const lease of leases) await rm(leaseFile(host, lease), { force: true });
-    for (const request of files.requests) {
-      if (request.release === release) await rm(requestFile(host, request), { force: true });
+    const { leases } = await readLeaseFiles(host);
+    for (const directory of [host.work.leases, host.work.requests]) {
+      for (const name of await readdir(directory)) {
+        if (keyOf(name) === releaseKey(release)) await rm(join(directory, name), { force: true });
+      }
     }
-    return leases.map((lease) => lease.branch);
+    return leases.filter((lease) => lease.release === release).map((lease) => lease.branch);
   });
+}
+
+/**
+ * Removes what counts for nothing any more: void leases, forgotten requests, damaged files, and what a killed process left half
+ * written. Returns what was removed, in words.
+ */
+export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<string[]> {
+  return exclusively(host, async () => {
+    const files = await readLeaseFiles(host);
+    const removed: string[] = [];
+    const remove = async (path: string, words: string) => {
+      await rm(path, { force: true });
+      removed.push(words);
+    };
+    for (const lease of files.leases) {
+      if (isVoid(lease, now)) await remove(leaseFile(host, lease), `void lease ${lease.branch} of ${lease.release}`);
+    }
+    for (const request of files.requests) {
+      if (Date.parse(request.seenUntil) < now.getTime()) {
+        await remove(requestFile(host, request), `forgotten claim ${request.branch} of ${request.release}`);
+      }
+    }
+    for (const path of files.damaged) await remove(path, `damaged file ${path}`);
+    for (const directory of [host.work.leases, host.work.requests]) {
+      for (const name of await readdir(directory)) {
+        if (!name.endsWith('.json')) await remove(join(directory, name), `unfinished file ${name}`);
+      }
+    }
+    return removed;
+  });
+}
+
+/** The key ({@link releaseKey}) of every release that has a file here, whatever is in it. */
+export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
+  return new Set((await readdir(host.work.leases)).map(keyOf));
 }
 
 /** `true` when some branch of the release has a lease here that is not void. */
@@ -169,6 +204,11 @@ async function change(host: LeaseHost, release: string, branch: string, to: (lea
 
 function fileName(branch: Pick<Lease, 'release' | 'branch'>): string {
   return `${releaseKey(branch.release)}-${sha256(branch.branch).slice(0, 16)}.json`;
+}
+
+/** The release's key in a file's name. */
+function keyOf(name: string): string {
+  return name.slice(0, name.indexOf('-'));
 }
 
 function leaseFile(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): string {

@@ -5,11 +5,12 @@
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PublishInput, type PublishResult } from '../spec/contract.ts';
-import { FlightlineError, type LogLocation } from '../spec/failure.ts';
+import type { LogLocation } from '../spec/failure.ts';
 import { keepFile } from './keep-file.ts';
 import { keepLease } from './leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
 import { stage, type StageContext } from './stage.ts';
+import { stageLog, withLog } from './stage-log.ts';
 import { writeLayout } from './tools/oci-layout.ts';
 import { headManifest } from './tools/registry.ts';
 import { withRegistryAccess } from './tools/registry-access.ts';
@@ -19,24 +20,32 @@ import type { HostContext } from './work-directory.ts';
 /** Makes the activity. */
 export function makePublish(host: HostContext): (input: PublishInput) => Promise<PublishResult> {
   return stage('publish', PublishInput, async (input, context) => {
-    const log = await openLog(host, input);
-    const release = await keepLease(host, input.release, input.branch, input.timing);
+    const log = await stageLog(host, input.release, `publish-${input.disk.type}`);
+    context.report({ host: host.name });
+    // The slot went back with the build; the lease says that the space is still in use.
+    const stop = await keepLease(host, input.release, input.branch, input.timing);
     try {
-      context.report({ host: host.name });
-      const directory = host.work.release(input.release);
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      const publication = await preparePublication(input, directory);
-      const { path, size, sha256 } = publication.file;
-      await note(log, `${path}: ${size} bytes, sha256 ${sha256}`);
-      const digest = await push(host, input, publication, log, context);
-      const kept = input.keepFiles === null ? null : await keepFile(input.keepFiles, input.disk.type, publication.file);
-      return { host: host.name, log, digest, file: { size, sha256, host: host.name, path: kept } };
-    } catch (error) {
-      throw withLog(error, log);
+      return await withLog(log, () => publish(host, input, log, context));
     } finally {
-      await release();
+      await stop();
     }
   });
+}
+
+async function publish(
+  host: HostContext,
+  input: PublishInput,
+  log: LogLocation,
+  context: StageContext,
+): Promise<Omit<PublishResult, 'attempts'>> {
+  const directory = host.work.release(input.release);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const publication = await preparePublication(input, directory);
+  const { path, size, sha256 } = publication.file;
+  await note(log, `${path}: ${size} bytes, sha256 ${sha256}`);
+  const digest = await push(host, input, publication, log, context);
+  const kept = input.keepFiles === null ? null : await keepFile(input.keepFiles, input.disk.type, publication.file);
+  return { host: host.name, log, digest, file: { size, sha256, host: host.name, path: kept } };
 }
 
 /** Pushes what the registry does not have. Returns the digest; null when nothing is to be published. */
@@ -70,19 +79,6 @@ async function push(
   return digest;
 }
 
-async function openLog(host: HostContext, input: PublishInput): Promise<LogLocation> {
-  const directory = host.work.releaseLogs(input.release);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return { host: host.name, path: join(directory, `publish-${input.disk.type}.log`) };
-}
-
 async function note(log: LogLocation, line: string): Promise<void> {
   await appendFile(log.path, `${line}\n`, { mode: 0o600 });
-}
-
-/** The same failure, saying where its log lies. */
-function withLog(error: unknown, log: LogLocation): unknown {
-  if (!(error instanceof FlightlineError) || error.failure.log) return error;
-  const { kind, message, remedy } = error.failure;
-  return new FlightlineError(kind, message, { remedy, log, cause: error });
 }

@@ -1,0 +1,149 @@
+/**
+ * The janitor of a build host (DESIGN §5): what a release left behind although its clean-up could not run. It touches only what
+ * its own installation made, and only when the release is closed or holds no lease on this host.
+ */
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
+import { cleanUpRelease, removeDirectory, type CleanUpHost } from './clean-up.ts';
+import { ifMissing, spaceOf } from './host-space.ts';
+import { isVoid } from './lease-decision.ts';
+import { leasedKeys, readLeaseFiles, sweepLeases } from './leases.ts';
+import { listImages, unname, type NamedImage, type Unnaming } from './local-images.ts';
+import { containersWithLabels, inspectContainer } from './tools/container.ts';
+import { builtImages } from './tools/podman-build.ts';
+import { podmanInfo } from './tools/podman.ts';
+
+const DAY = 24 * 60 * 60_000;
+/** Logs are kept so long (ms; DESIGN §3). */
+const LOG_LIFETIME = 7 * DAY;
+/** Private directories of activities are gone within their stage; one older than any stage (ms) was left by a killed worker. */
+const TEMPORARY_LIFETIME = DAY;
+const TEMPORARY_PREFIX = 'flightline-registry-';
+/** Below this part of the storage's file system the images kept as cache go, the oldest first. */
+const WATERMARK = 0.1;
+
+/**
+ * Sweeps once. `isOpen` says whether a release (workflow id) runs or is held; when it cannot say, it throws, and so does the
+ * sweep: nothing is removed on a guess. Returns what was removed, in words.
+ */
+export async function sweep(host: CleanUpHost, isOpen: (release: string) => Promise<boolean>): Promise<string[]> {
+  const { work } = host;
+  const removed: string[] = [];
+  // Listed before the leases are read: whatever is listed had its lease by then, if it ever had one.
+  const containers = await releasesOfContainers(work.installation);
+  const directories = await readdir(join(work.path, 'releases')).catch(ifMissing<string[]>([]));
+  const images = await listImages();
+  removed.push(...(await sweepLeases(host)));
+  const now = new Date();
+  const { leases } = await readLeaseFiles(host);
+  const holders = new Set(leases.filter((lease) => !isVoid(lease, now)).map((lease) => lease.release));
+  for (const release of new Set([...holders, ...containers])) {
+    if (holders.has(release) && (await isOpen(release))) continue;
+    const what = await cleanUpRelease(host, release, 0);
+    removed.push(...what.map((words) => `${words} of ${release}`));
+  }
+  const held = await leasedKeys(host);
+  for (const key of directories) {
+    if (held.has(key)) continue;
+    if (await removeDirectory(join(work.path, 'releases', key))) removed.push(`work directory ${key}`);
+  }
+  removed.push(...(await unname(orphanedNames(images, work.installation, held))));
+  removed.push(...(await trimCache(work.installation, held)));
+  removed.push(...(await removeOldLogs(work.logs, now)));
+  removed.push(...(await removeTemporaries(now)));
+  return removed;
+}
+
+/** The names of built images whose release holds no lease here. Pure. */
+export function orphanedNames(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): Unnaming[] {
+  const prefix = `${builtImages(installation)}/`;
+  return images.flatMap((image) => {
+    const names = image.names.filter(
+      (name) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!),
+    );
+    return names.length > 0 ? [{ id: image.id, names, remove: false }] : [];
+  });
+}
+
+/**
+ * The images without a name that this installation built and that stay as cache, the oldest first. A release that holds a lease
+ * may have adopted what it built before. Pure.
+ */
+export function cachedImages(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): NamedImage[] {
+  const prefix = `${builtImages(installation)}/`;
+  const keys = (image: NamedImage) =>
+    image.formerNames.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split(':')[0]!);
+  return images
+    .filter((image) => image.names.length === 0 && keys(image).length > 0 && !keys(image).some((key) => held.has(key)))
+    .sort((left, right) => left.created - right.created);
+}
+
+async function releasesOfContainers(installation: string): Promise<string[]> {
+  const names = await containersWithLabels({ [INSTALLATION_LABEL]: installation });
+  const releases: string[] = [];
+  for (const name of names) {
+    const release = (await inspectContainer(name))?.labels[RELEASE_LABEL];
+    if (release !== undefined) releases.push(release);
+  }
+  return releases;
+}
+
+async function trimCache(installation: string, held: ReadonlySet<string>): Promise<string[]> {
+  const removed: string[] = [];
+  const { graphRoot } = await podmanInfo({ cleanUp: true });
+  const isLow = async () => {
+    const { free, total } = await spaceOf([graphRoot]);
+    return free < total * WATERMARK;
+  };
+  if (!(await isLow())) return removed;
+  for (const image of cachedImages(await listImages(), installation, held)) {
+    removed.push(...(await unname([{ id: image.id, names: [], remove: true }])));
+    if (!(await isLow())) break;
+  }
+  return removed;
+}
+
+async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
+  const removed: string[] = [];
+  for (const entry of await readdir(logs, { withFileTypes: true }).catch(ifMissing<Dirent[]>([]))) {
+    if (!entry.isDirectory()) continue;
+    const directory = join(logs, entry.name);
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      if (!(await isOlder(path, LOG_LIFETIME, now))) continue;
+      await rm(path, { recursive: true, force: true });
+      removed.push(`log ${path}`);
+    }
+    // Refused unless it is empty.
+    await rmdir(directory).catch(() => undefined);
+  }
+  return removed;
+}
+
+/** What holds log-ins must not stay; the system's temporary directory may be shared, so only this user's count. */
+async function removeTemporaries(now: Date): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(tmpdir())) {
+    const path = join(tmpdir(), name);
+    if (!name.startsWith(TEMPORARY_PREFIX) || !(await isOlder(path, TEMPORARY_LIFETIME, now))) continue;
+    if ((await lstat(path).catch(ifMissing(undefined)))?.uid !== process.getuid?.()) continue;
+    if (await removeDirectory(path)) removed.push(`temporary directory ${path}`);
+  }
+  return removed;
+}
+
+async function isOlder(path: string, lifetime: number, now: Date): Promise<boolean> {
+  const facts = await lstat(path).catch(ifMissing(undefined));
+  return facts !== undefined && now.getTime() - facts.mtimeMs > lifetime;
+}
