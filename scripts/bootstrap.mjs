@@ -29,7 +29,8 @@ const TARGETS = {
   setup: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/setup/main.ts'] },
   build: { built: true },
   test: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/test.ts'] },
-  vitest: { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
+  vitest: { command: ['node_modules/vitest/vitest.mjs', 'run'] },
+  'vitest-built': { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
   fresh: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/fresh.ts'] },
 };
 

@@ -28,7 +28,7 @@ installed() {
 }
 
 cd "$HOME" || exit 1
-step clone git clone --quiet /opt/machine/flightline.bundle flightline || exit 1
+step clone git -c advice.detachedHead=false clone --quiet /opt/machine/flightline.bundle flightline || exit 1
 cd flightline || exit 1
 for what in "$@"; do
   case $what in

@@ -67,7 +67,7 @@ function describePlan(plan: Plan): string[] {
     const from = plan.trixie ? ' from trixie' : '';
     lines.push(`install with ${plan.manager === 'apt' ? 'apt-get' : 'dnf'}${from}: ${plan.packages.join(' ')}`);
   }
-  if (plan.trixie) lines.push('upgrade the C library (libc6) to trixie’s, with what depends on its version');
+  if (plan.trixie?.files) lines.push('upgrade the C library (libc6) to trixie’s, with what depends on its version');
   for (const program of plan.build) lines.push(`build ${program.path} with "go install ${program.module}" (2 minutes)`);
   return lines;
 }
@@ -80,7 +80,11 @@ async function ask(assumeYes: boolean): Promise<void> {
     return;
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question('Change this system? [y/N] ');
+  // Ctrl-C and Ctrl-D close the prompt and leave the question without an answer: that is a no.
+  const closed = new Promise<string>((resolve) => {
+    prompt.once('close', () => resolve(''));
+  });
+  const answer = await Promise.race([prompt.question('Change this system? [y/N] '), closed]);
   prompt.close();
   if (!/^y(es)?$/i.test(answer.trim())) throw new SetupError('Nothing was changed.');
 }

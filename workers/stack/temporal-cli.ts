@@ -221,7 +221,8 @@ async function build(program: string, options: FindTemporalCliOptions): Promise<
     options.report?.(`  still building the Temporal CLI (${Math.round((Date.now() - start) / 1000)} s)`);
   }, PROGRESS_INTERVAL_MS);
   try {
-    await goInstall(go, module, { ...environment, GOBIN: path.dirname(program) });
+    // Without cgo no C compiler is needed.
+    await goInstall(go, module, { CGO_ENABLED: '0', ...environment, GOBIN: path.dirname(program) });
   } finally {
     clearInterval(progress);
   }

@@ -1,0 +1,136 @@
+/**
+ * `npm run demo`: an embedded stack, a release of an example, the summary, and everything stopped again. What the machine needs for
+ * it was set up before (scripts/bootstrap.mjs).
+ */
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { cancelRelease } from '../client/commands/steer.ts';
+import { startFromSpec } from '../client/commands/run.ts';
+import { printError, usageError } from '../client/command-line.ts';
+import { withTemporal, type Temporal } from '../client/connection.ts';
+import { printEnding } from '../client/ending.ts';
+import { explain } from '../client/errors.ts';
+import { EXIT } from '../client/exit-codes.ts';
+import { follow } from '../client/follow.ts';
+import { processOutput, type Output } from '../client/output.ts';
+import { Interrupted, withStop } from '../client/pause.ts';
+import { openRelease } from '../client/release-view.ts';
+import { describeStack, startToldStack, untilInterrupted } from '../client/stack-runner.ts';
+import { formatDuration } from '../client/view/format.ts';
+import { publishExampleImages } from '../workers/stack/example-images.ts';
+import { packageRoot } from '../workers/stack/plans.ts';
+import type { Stack } from '../workers/stack/start.ts';
+import { chooseExample, EXAMPLES, type ExampleName } from './demo/example.ts';
+import { cancelLeftOverDemos } from './demo/leftover-releases.ts';
+import { demoTag, writeDemoProject } from './demo/project.ts';
+
+interface DemoOptions {
+  example?: ExampleName;
+  keep?: boolean;
+  json?: boolean;
+  yes?: boolean;
+}
+
+function parse(args: readonly string[]): DemoOptions {
+  return new Command('npm run demo --')
+    .description('Start an embedded stack, release an example with it, show what was made, and stop everything.')
+    .addOption(new Option('--example <name>', 'which example; default is what can be had from here').choices(EXAMPLES))
+    .option('--keep', 'leave the stack up until Ctrl-C')
+    .option('--json', 'print the record as JSON; progress goes to standard error')
+    .option('--yes', "answer the set-up's questions with yes")
+    .addHelpText('after', '\nExample:\n  $ npm run demo -- --example debian --keep')
+    .allowExcessArguments(false)
+    .configureOutput({ writeErr: () => undefined })
+    .exitOverride()
+    .parse([...args], { from: 'user' })
+    .opts<DemoOptions>();
+}
+
+async function demo(options: DemoOptions, output: Output, signal: AbortSignal): Promise<number> {
+  const began = Date.now();
+  const { name, reason } = await chooseExample(options.example);
+  output.note(`The example is examples/${name}: ${reason}.`);
+  const root = packageRoot();
+  const directory = join(root, '.flightline', 'demo');
+  const stack = await startToldStack({ directory, signal }, output);
+  try {
+    const work = async () => {
+      const example = join(root, 'examples', name);
+      const code = await withTemporal((temporal) => releaseExample(temporal, stack, example, options, output, signal), {
+        ...process.env,
+        ...stack.environment,
+      });
+      output.note(`\n${formatDuration(Date.now() - began)} in all.`);
+      if (options.keep) {
+        output.note(['The stack stays up until Ctrl-C.', ...describeStack(stack)].join('\n'));
+        await untilInterrupted(stack, signal);
+      } else {
+        output.note('Everything is stopped now; `npm run demo -- --keep` leaves it up to look around.');
+      }
+      return code;
+    };
+    return await Promise.race([work(), diesWith(stack)]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function diesWith(stack: Stack): Promise<never> {
+  throw await stack.failed;
+}
+
+async function releaseExample(
+  temporal: Temporal,
+  stack: Stack,
+  example: string,
+  options: DemoOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  await cancelLeftOverDemos(temporal, output);
+  if (example.endsWith('debian')) {
+    await interruptible(
+      publishExampleImages(stack, (line) => output.note(line)),
+      signal,
+    );
+  }
+  const values = { registry: stack.registry, tag: demoTag(new Date()) };
+  const spec = await writeDemoProject(example, join(stack.directory, 'project'), values);
+  // Nobody is there to mend what is held once the stack has stopped.
+  const onFailure = options.keep ? 'hold' : 'fail';
+  const { release, runId } = await startFromSpec(temporal, spec, { onFailure }, output, signal);
+  try {
+    const reader = await openRelease(temporal, release, runId);
+    const record = await follow(reader, output, { until: 'settled', signal });
+    return printEnding(record, temporal, output);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    await cancelRelease(temporal, release, { ...output, document: () => undefined }, new AbortController().signal);
+    throw new Interrupted('interrupted: the release is cancelled and cleaned up');
+  }
+}
+
+/** Gives up waiting when the signal is aborted; what was waited for ends with this process. */
+async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const interrupted = new Promise<never>((_, reject) => {
+    const give = () => reject(new Interrupted());
+    if (signal.aborted) give();
+    signal.addEventListener('abort', give, { once: true });
+  });
+  return Promise.race([work, interrupted]);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parse(args);
+    return await withStop((signal) => demo(options, processOutput(options), signal));
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    const explained = explain(error instanceof CommanderError ? usageError(error) : error);
+    printError(explained, args.includes('--json'));
+    return explained.exitCode;
+  }
+}
+
+// A program that an interrupted step had started is ended by the exit.
+process.exit(await main(process.argv.slice(2)));
