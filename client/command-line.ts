@@ -31,7 +31,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
-function usageError(error: CommanderError): UserError {
+/** commander's error in the form of every other one. */
+export function usageError(error: CommanderError): UserError {
   const message = error.message.replace(/^error: /, '').trim();
   // `flightline help nonsense` answers with the whole help text as its error.
   return new UserError(
@@ -42,7 +43,7 @@ function usageError(error: CommanderError): UserError {
 }
 
 /** With `--json` the error is the document on stdout; what is said on stderr is for people either way. */
-function printError(explained: Explained, json: boolean): void {
+export function printError(explained: Explained, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify({ error: explained.explanation }, null, 2)}\n`);
   process.stderr.write(`${errorText(explained)}\n`);
 }

@@ -105,8 +105,11 @@ function refused(address: string, cause: unknown): UserError {
 }
 
 /** Runs work on a connection and closes it. */
-export async function withTemporal<T>(work: (temporal: Temporal) => Promise<T>): Promise<T> {
-  const temporal = await connect();
+export async function withTemporal<T>(
+  work: (temporal: Temporal) => Promise<T>,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<T> {
+  const temporal = await connect(environment);
   try {
     return await work(temporal);
   } finally {

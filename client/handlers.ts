@@ -16,6 +16,7 @@ export interface Handlers {
   retry(release: string, options: RetryOptions, output: Output): Promise<number>;
   logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
+  verify(reference: string, options: { key: string }, output: Output): Promise<number>;
   up(options: UpOptions, output: Output): Promise<number>;
   worker(options: WorkerCommandOptions, output: Output): Promise<number>;
 }
@@ -30,6 +31,7 @@ export const handlers: Handlers = {
   retry: async (...given) => (await import('./commands/steer.ts')).retry(...given),
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
+  verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),
   up: async (...given) => (await import('./commands/up.ts')).up(...given),
   worker: async (...given) => (await import('./commands/worker.ts')).worker(...given),
 };

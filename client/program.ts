@@ -130,6 +130,18 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     );
 
   verb(
+    'verify',
+    'Verify an image, disk artifact or container disk in a registry as a device would: all is refused but what the key signed for that name.',
+    'flightline verify quay.io/acme/edge-camera:v1 --key release.pub',
+  )
+    .argument('<reference>', 'REPOSITORY:TAG')
+    .requiredOption('--key <file>', 'the public key')
+    .option('--json', 'print JSON')
+    .action((reference: string, options: JsonFlag & { key: string }) =>
+      act(options, (output) => handlers.verify(reference, { key: options.key }, output)),
+    );
+
+  verb(
     'up',
     'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
     'flightline up',

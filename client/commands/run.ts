@@ -3,12 +3,13 @@ import { isAbsolute } from 'node:path';
 import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../connection.ts';
 import { detachable, printEnding } from '../ending.ts';
 import { UserError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
 import type { Output } from '../output.ts';
 import { Interrupted, withInterrupt } from '../pause.ts';
 import { prepareRequest, type PrepareOptions } from '../preparation.ts';
 import { referenceOf } from '../release-name.ts';
-import { startRelease } from '../release-start.ts';
+import { startRelease, type Started } from '../release-start.ts';
 import { openRelease } from '../release-view.ts';
 import { renderRelease } from '../view/release.ts';
 
@@ -30,22 +31,15 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
   return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, file, options, output, signal)));
 }
 
-/** The release itself, for callers that have a connection and an interrupt of their own. */
-export async function runRelease(
+async function runRelease(
   temporal: Temporal,
   file: string,
   options: RunOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  await awaitControlWorker(temporal, signal);
-  const { request } = await prepareRequest(file, options, output);
-  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
-  const { release, runId } = await startRelease(temporal, request);
+  const { release, runId } = await startFromSpec(temporal, file, options, output, signal);
   const reference = referenceOf(release);
-  output.note(`${request.name}: releasing ${reference}`);
-  const page = workflowPage(temporal.ui, temporal.namespace, release, runId);
-  if (page) output.note(`  ${page}`);
   return detachable(reference, async () => {
     const reader = await openRelease(temporal, release, runId);
     if (options.detach) {
@@ -57,8 +51,26 @@ export async function runRelease(
         ].join('\n'),
       );
       output.document(view.record);
-      return 0;
+      return EXIT.ok;
     }
     return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
   });
+}
+
+/** Checks a spec, sends its context and starts the release; for callers that follow it in their own way. */
+export async function startFromSpec(
+  temporal: Temporal,
+  file: string,
+  options: PrepareOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Started> {
+  await awaitControlWorker(temporal, signal);
+  const { request } = await prepareRequest(file, options, output);
+  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
+  const started = await startRelease(temporal, request);
+  output.note(`${request.name}: releasing ${referenceOf(started.release)}`);
+  const page = workflowPage(temporal.ui, temporal.namespace, started.release, started.runId);
+  if (page) output.note(`  ${page}`);
+  return started;
 }

@@ -46,6 +46,7 @@ test.each<[string[], string, unknown[], boolean]>([
   [['retry', R, '--detach', '--json'], 'retry', [R, { detach: true }], true],
   [['logs', R, '--stage', 'build'], 'logs', [R, { stage: 'build' }], false],
   [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
+  [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
   [['up'], 'up', [{ data: '.flightline/stack' }], false],
   [['up', '--registry', 'quay.io/acme', '--data', 'd'], 'up', [{ registry: 'quay.io/acme', data: 'd' }], false],
   [['worker'], 'worker', [{ role: ['control', 'build', 'sign'] }], false],
@@ -69,6 +70,7 @@ describe('usage errors', () => {
     [['list', '--limit', 'x']],
     [['status']],
     [['keygen']],
+    [['verify', R]],
     [['worker', '--role', 'build,cook']],
   ])('%j', async (args) => {
     await expect(parse(...args)).rejects.toBeInstanceOf(CommanderError);

@@ -1,0 +1,32 @@
+/** `flightline verify`: would a device that knows only this key take what the registry has under this name? */
+import { withUserAccess } from '../../activities/tools/registry-access.ts';
+import { verifyAsDevice } from '../../activities/verify.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { style } from '../view/style.ts';
+
+/** What a person calls what was pulled. */
+const KINDS = {
+  image: 'image',
+  artifact: 'disk artifact',
+  'container-disk': 'container disk',
+  record: 'release record',
+  context: 'context',
+} as const;
+
+/** Verifies one reference. What a device would refuse ends with exit code 1. */
+export async function verify(reference: string, options: { key: string }, output: Output): Promise<number> {
+  const found = await withUserAccess((access) => verifyAsDevice({ reference, publicKey: options.key, access }));
+  const paint = style(output.colour.result);
+  const type = found.artifactType ?? found.mediaType;
+  output.result(
+    [
+      `${reference}: ${KINDS[found.kind]} (${type})`,
+      `  ${found.digest}`,
+      `  verified as a device would: ${paint.green('yes')}`,
+      `  signed by this key for: ${found.signedNames.join(', ')}`,
+    ].join('\n'),
+  );
+  output.document({ reference, verified: true, ...found });
+  return EXIT.ok;
+}
