@@ -1,0 +1,32 @@
+/** Runs an activity as a worker would, without a worker. */
+import { ActivityCancellationDetails } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+
+/** The answer or the failure of an activity, and all that it reported. */
+export async function runActivity<Input extends unknown[], Result>(
+  activity: (...input: Input) => Promise<Result>,
+  ...input: Input
+): Promise<{ result: Result; heartbeats: Record<string, unknown>[] }> {
+  const environment = new MockActivityEnvironment({ attempt: 1 });
+  const heartbeats: Record<string, unknown>[] = [];
+  environment.on('heartbeat', (details) => heartbeats.push(details as Record<string, unknown>));
+  const result = await environment.run(activity, ...input);
+  return { result, heartbeats };
+}
+
+/** Starts an activity; `cancel` asks it to end, as the workflow does (`requested`) or a worker that shuts down (`detach`). */
+export function startActivity<Input extends unknown[], Result>(
+  activity: (...input: Input) => Promise<Result>,
+  ...input: Input
+): { result: Promise<Result>; cancel: (reason: 'requested' | 'detach') => void } {
+  const environment = new MockActivityEnvironment({ attempt: 1 });
+  const result = environment.run(activity, ...input);
+  return {
+    result,
+    cancel: (reason) =>
+      environment.cancel(
+        reason === 'requested' ? 'CANCELLED' : 'WORKER_SHUTDOWN',
+        new ActivityCancellationDetails(reason === 'requested' ? { cancelRequested: true } : { workerShutdown: true }),
+      ),
+  };
+}

@@ -1,0 +1,107 @@
+/** An embedded stack for tests: private directory, random ports, the example images in its registry. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import type { Role } from '../../spec/queue.ts';
+import type { Timing } from '../../spec/timing.ts';
+import { publishExampleImages } from '../../workers/stack/example-images.ts';
+import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+
+/** What a test file must know of a running stack; plain data, since the stack may live in another process. */
+export interface StackFacts {
+  directory: string;
+  registry: string;
+  temporalAddress: string;
+  webUi: string;
+  publicKey: string;
+  privateKey: string;
+  passphrase: string;
+  registryLog: string;
+  work: string;
+  /** For the command: TEMPORAL_ADDRESS and the rest, timings scaled for tests. */
+  environment: Record<string, string>;
+}
+
+/** Timings for tests: faults are noticed in seconds, holds last minutes. */
+export const TEST_TIMING: Partial<Timing> = {
+  heartbeatInterval: 500,
+  heartbeatTimeout: 10_000,
+  hostScheduleToStart: 20_000,
+  probeScheduleToStart: 3_000,
+  probeStartToClose: 3_000,
+  claimRetry: 500,
+  claimPreferred: 3_000,
+  retryInitial: 500,
+  retryMaximum: 3_000,
+  retryFor: 60_000,
+  holdFor: 240_000,
+};
+
+/** A stack of this process. */
+export interface TestStack extends StackFacts {
+  stack: Stack;
+  pidOf(role: Role): number;
+  /** Stops it and removes its directory. */
+  end(): Promise<void>;
+}
+
+/**
+ * Starts a stack with the example images in its registry.
+ *
+ * @param prepare runs once the addresses are known, before anything is pushed.
+ */
+export async function startTestStack(
+  options: Partial<StackOptions> = {},
+  prepare: (stack: Stack) => Promise<void> = async () => undefined,
+): Promise<TestStack> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flightline-stack-')));
+  const stack = await startStack({ ...options, directory });
+  const end = async () => {
+    await stack.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await prepare(stack);
+    await publishExampleImages(stack);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { ...factsOf(stack), stack, pidOf: (role) => pidOf(stack, role), end };
+}
+
+function pidOf(stack: Stack, role: Role): number {
+  const child = stack.children().find(({ name }) => name === role);
+  if (!child) throw new Error(`the stack runs no ${role} worker`);
+  return child.pid;
+}
+
+/** The plain facts of a stack. */
+export function factsOf(stack: Stack): StackFacts {
+  return {
+    directory: stack.directory,
+    registry: stack.registry,
+    temporalAddress: stack.temporal.address,
+    webUi: stack.temporal.webUi,
+    publicKey: stack.paths.publicKey,
+    privateKey: stack.paths.privateKey,
+    passphrase: stack.paths.passphrase,
+    registryLog: join(stack.paths.logs, 'registry.log'),
+    work: stack.paths.work,
+    environment: { ...stack.environment, FLIGHTLINE_TIMING: JSON.stringify(TEST_TIMING) },
+  };
+}
+
+/** Runs `body` with a Temporal client of the stack. */
+export async function withClient<Result>(
+  facts: Pick<StackFacts, 'temporalAddress'>,
+  body: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const connection = await Connection.connect({ address: facts.temporalAddress });
+  try {
+    return await body(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
