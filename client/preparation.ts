@@ -22,27 +22,44 @@ export interface PrepareOptions {
 /** Stands for the context's digest until it is sent: what else is wrong is told before anything is packed. */
 const NOT_YET_SENT = `sha256:${'0'.repeat(64)}`;
 
+/** A spec that is in order, before its context is sent. */
+export interface CheckedSpec {
+  loaded: LoadedSpec;
+  facts: RequestFacts;
+  /** The request as it will be, but for the context's digest. */
+  draft: ReleaseRequest;
+}
+
 /**
- * Makes the request of a spec. The context is packed and sent on the way.
+ * Checks a spec and everything else that can be known on this machine. Nothing is sent.
  *
- * @throws UserError `invalid-spec`, `usage`, `git` (exit code 2); FlightlineError of packing and sending.
+ * @throws UserError `spec-not-found`, `invalid-spec`, `usage`, `git` (exit code 2).
  */
-export async function prepareRequest(
-  file: string,
-  options: PrepareOptions,
-  output: Output,
-): Promise<{ request: ReleaseRequest; loaded: LoadedSpec }> {
+export async function checkSpec(file: string, options: PrepareOptions): Promise<CheckedSpec> {
   const loaded = await loadSpec(file);
   const facts = await factsOf(loaded, options);
-  const draft = requestOf(loaded, facts);
-  if (loaded.local === null) return { request: draft, loaded };
+  return { loaded, facts, draft: requestOf(loaded, facts) };
+}
+
+/**
+ * Packs and sends the context of a checked spec; a git context is packed by a control worker.
+ *
+ * @throws UserError and FlightlineError of packing and sending.
+ */
+export async function sendContextOf(
+  checked: CheckedSpec,
+  options: Pick<PrepareOptions, 'publicContext'>,
+  output: Output,
+): Promise<ReleaseRequest> {
+  const { loaded, facts, draft } = checked;
+  if (loaded.local === null) return draft;
   const digest = await sendLocalContext(
     loaded.local,
     draft.contextRepository,
     { publicContext: options.publicContext === true },
     output,
   );
-  return { request: requestOf(loaded, { ...facts, context: { kind: 'artifact', digest } }), loaded };
+  return requestOf(loaded, { ...facts, context: { kind: 'artifact', digest } });
 }
 
 function requestOf(loaded: LoadedSpec, facts: RequestFacts): ReleaseRequest {

@@ -14,6 +14,7 @@ import { EXIT } from '../client/exit-codes.ts';
 import { follow } from '../client/follow.ts';
 import { processOutput, type Output } from '../client/output.ts';
 import { Interrupted, withStop } from '../client/pause.ts';
+import { checkSpec } from '../client/preparation.ts';
 import { openRelease } from '../client/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/stack-runner.ts';
 import { formatDuration } from '../client/view/format.ts';
@@ -98,7 +99,7 @@ async function releaseExample(
   const spec = await writeDemoProject(example, join(stack.directory, 'project'), values);
   // Nobody is there to mend what is held once the stack has stopped.
   const onFailure = options.keep ? 'hold' : 'fail';
-  const { release, runId } = await startFromSpec(temporal, spec, { onFailure }, output, signal);
+  const { release, runId } = await startFromSpec(temporal, await checkSpec(spec, { onFailure }), {}, output, signal);
   try {
     const reader = await openRelease(temporal, release, runId);
     const record = await follow(reader, output, { until: 'settled', signal });

@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
 import type { Output } from '../output.ts';
 import { Interrupted, withInterrupt } from '../pause.ts';
-import { prepareRequest, type PrepareOptions } from '../preparation.ts';
+import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../preparation.ts';
 import { referenceOf } from '../release-name.ts';
 import { startRelease, type Started } from '../release-start.ts';
 import { openRelease } from '../release-view.ts';
@@ -28,17 +28,19 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
       'give an absolute directory: it is made on the build host',
     );
   }
-  return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, file, options, output, signal)));
+  // A wrong spec is told of whether or not there is a Temporal.
+  const checked = await checkSpec(file, options);
+  return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, checked, options, output, signal)));
 }
 
 async function runRelease(
   temporal: Temporal,
-  file: string,
+  checked: CheckedSpec,
   options: RunOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  const { release, runId } = await startFromSpec(temporal, file, options, output, signal);
+  const { release, runId } = await startFromSpec(temporal, checked, options, output, signal);
   const reference = referenceOf(release);
   return detachable(reference, async () => {
     const reader = await openRelease(temporal, release, runId);
@@ -57,16 +59,16 @@ async function runRelease(
   });
 }
 
-/** Checks a spec, sends its context and starts the release; for callers that follow it in their own way. */
+/** Sends the context of a spec and starts the release; for callers that follow it in their own way. */
 export async function startFromSpec(
   temporal: Temporal,
-  file: string,
-  options: PrepareOptions,
+  checked: CheckedSpec,
+  options: Pick<PrepareOptions, 'publicContext'>,
   output: Output,
   signal: AbortSignal,
 ): Promise<Started> {
   await awaitControlWorker(temporal, signal);
-  const { request } = await prepareRequest(file, options, output);
+  const request = await sendContextOf(checked, options, output);
   if (signal.aborted) throw new Interrupted('interrupted: no release was started');
   const started = await startRelease(temporal, request);
   output.note(`${request.name}: releasing ${referenceOf(started.release)}`);

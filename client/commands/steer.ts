@@ -12,7 +12,7 @@ import { EXIT } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
 import type { Output } from '../output.ts';
 import { withInterrupt } from '../pause.ts';
-import { prepareRequest } from '../preparation.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../preparation.ts';
 import { referenceOf, releaseIdOf } from '../release-name.ts';
 import { failureOfError, openRelease } from '../release-view.ts';
 
@@ -65,6 +65,7 @@ export interface RetryOptions {
 export async function retry(name: string, options: RetryOptions, output: Output): Promise<number> {
   const id = releaseIdOf(name);
   const reference = referenceOf(id);
+  const checked = options.spec === undefined ? null : await checkSpecFor(id, options.spec);
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       const reader = await openRelease(temporal, id);
@@ -77,7 +78,7 @@ export async function retry(name: string, options: RetryOptions, output: Output)
           'start it again with `flightline run`',
         );
       }
-      const request = options.spec === undefined ? null : await requestFor(id, options.spec, options, output);
+      const request = checked && (await requestOf(checked, options, output));
       const { resumed } = await askToRetry(temporal, id, reader.runId, request);
       output.note(`going on with ${resumed.join(', ') || 'nothing'}`);
       return detachable(reference, async () => {
@@ -92,18 +93,25 @@ export async function retry(name: string, options: RetryOptions, output: Output)
   );
 }
 
-async function requestFor(id: string, spec: string, options: RetryOptions, output: Output): Promise<ReleaseRequest> {
+/** Checks that a spec is for this release. */
+async function checkSpecFor(id: string, file: string): Promise<CheckedSpec> {
   // The release has its tag already: a template would be filled in anew, and name another release tomorrow.
   const tag = id.slice(id.lastIndexOf(':') + 1);
-  const { request, loaded } = await prepareRequest(spec, { tag, publicContext: options.publicContext }, output);
-  const { image } = loaded.spec;
-  const tagPolicy = image.tagPolicy ?? (isTemplate(image.tag) ? 'move' : 'create');
-  if (releaseId(request.repository, request.tag) === id) return { ...request, tagPolicy };
+  const checked = await checkSpec(file, { tag });
+  const { repository, tag: named } = checked.draft;
+  if (releaseId(repository, named) === id) return checked;
   throw new UserError(
     'other-release',
-    `${spec} is for ${request.repository}, and this release is ${referenceOf(id)}`,
+    `${file} is for ${repository}, and this release is ${referenceOf(id)}`,
     'give the spec that the release was started with, with the same repository, tag and key',
   );
+}
+
+async function requestOf(checked: CheckedSpec, options: RetryOptions, output: Output): Promise<ReleaseRequest> {
+  const { image } = checked.loaded.spec;
+  // The tag was given literally above; the policy is still the one that the spec's own tag means.
+  const tagPolicy = image.tagPolicy ?? (isTemplate(image.tag) ? 'move' : 'create');
+  return { ...(await sendContextOf(checked, options, output)), tagPolicy };
 }
 
 async function askToRetry(
