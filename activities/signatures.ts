@@ -115,7 +115,7 @@ export interface SignatureWritten {
  * Signs a digest for each tag that has no signature by the key yet, and reads each back. A `.sig` is read, changed and written
  * back by whoever signs, so that one may be lost to somebody else's: it is written again.
  *
- * @param options.written called for each signature, at once
+ * @param options.written called for each signature, before it is read back
  * @returns the tags that were signed now
  * @throws FlightlineError `disk-vanished` when the digest is gone; `key-passphrase`, `key-missing`; `registry-login`, …
  */
@@ -123,7 +123,7 @@ export async function signDigest(
   access: RegistryAccess,
   key: OpenedKey,
   subject: { repository: string; digest: string; tags: readonly string[] },
-  options: { timeout: number; written?: (signature: SignatureWritten) => void },
+  options: { timeout: number; written?: (signature: SignatureWritten) => void | Promise<void> },
 ): Promise<string[]> {
   const { repository, digest, tags } = subject;
   const targets = await digestsToSign(access, repository, digest);
@@ -158,7 +158,7 @@ export async function signDigest(
           },
           { timeout: options.timeout },
         );
-        options.written?.({ repository, digest: target.digest, tag });
+        await options.written?.({ repository, digest: target.digest, tag });
         signed.add(tag);
       }
     }
