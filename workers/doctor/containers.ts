@@ -71,10 +71,7 @@ const privilegedContainer: Check = {
       await runCommand('podman', ['run', '--name', name, '--privileged', image], { timeout: RUN_WITHIN });
       return ok('a privileged container with a network was started and ended');
     } catch (error) {
-      return failedBy(
-        error,
-        'mend what podman names; if the finding "containers.conf" failed, mend that one first',
-      );
+      return failedBy(error, 'mend what podman names; if the finding "containers.conf" failed, mend that one first');
     } finally {
       await quietly(['rm', '--force', '--ignore', name]);
       await quietly(['rmi', '--force', image]);
