@@ -2,7 +2,7 @@
 import { CancelledFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import type { SignActivities, TagResult } from '../spec/contract.ts';
+import type { SignActivities, TagMove, TagResult } from '../spec/contract.ts';
 import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import type { DiskBranches } from './disk-branches.ts';
@@ -54,7 +54,7 @@ export class Finish {
         const options = signOptions(timing, `tag ${plan.request.tag}`);
         return await proxyActivities<SignActivities>(options).tag({ ...state.identity, key, moves, timing });
       } catch (error) {
-        this.noteMoved(error);
+        this.noteMoved(error, moves);
         throw error;
       }
     });
@@ -95,14 +95,14 @@ export class Finish {
   }
 
   /** Learns what a tag activity that failed or was cancelled had moved. */
-  private noteMoved(error: unknown): void {
+  private noteMoved(error: unknown, moves: readonly TagMove[]): void {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     if (!(cause instanceof ApplicationFailure || cause instanceof CancelledFailure)) return;
-    for (const detail of cause.details ?? []) {
-      const parsed = Moved.safeParse(detail);
-      if (parsed.success) this.addMoved(parsed.data.moved);
+    const told = (cause.details ?? []).map((detail) => Moved.safeParse(detail)).find((parsed) => parsed.success);
+    if (told?.data) this.addMoved(told.data.moved);
+    else if (isCancellation(error)) {
+      this.state.maybeMoved = moves.map(({ repository, tag }) => `${repository}:${tag}`);
     }
-    if (isCancellation(error)) this.state.changed();
   }
 
   private addMoved(moved: readonly string[]): void {

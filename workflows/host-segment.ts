@@ -170,7 +170,7 @@ export class HostSegment {
     host: string | null,
   ): Promise<string | Failure> {
     const { identity, branch, slot, space, requestedAt, timing, stage, architecture } = this.request;
-    const summary = `claim ${host ?? `a ${architecture} host`} for ${branch}`;
+    const summary = `claim ${host ?? `any ${architecture} host`} for ${branch}`;
     const { claim } = proxyActivities<ClaimActivities>(claimOptions(timing, queue, bound, summary));
     try {
       const input = { ...identity, branch, slot, requestedAt, space, exclude: [...exclude], timing };

@@ -50,6 +50,8 @@ export class ReleaseState implements StageBoard {
   readonly hosts = new Set<string>();
   /** `repository:tag` of what was moved. */
   moved: string[] = [];
+  /** What a tag activity was moving when it was cancelled, if it could not say how far it came. */
+  maybeMoved: string[] = [];
   /** Held branches, the longest held first. */
   private readonly holds = new Map<string, Failure>();
   /** Branches that are not finished. */

@@ -165,11 +165,15 @@ class Release {
     }
   }
 
-  /** What stands although the release was cancelled; null when no tag had moved. */
+  /** What stands, or may stand, although the release was cancelled; null when no tag had moved. */
   private cancelledWhileTagging(): Failure | null {
-    const { moved, request } = this.state;
-    if (moved.length === 0) return null;
-    return failureOf('unexpected', `cancelled when these tags had been moved: ${moved.join(', ')}`, {
+    const { moved, maybeMoved, request } = this.state;
+    if (moved.length === 0 && maybeMoved.length === 0) return null;
+    const message =
+      moved.length > 0
+        ? `cancelled when these tags had been moved: ${moved.join(', ')}`
+        : `cancelled while these tags were being moved, and some may stand: ${maybeMoved.join(', ')}`;
+    return failureOf('unexpected', message, {
       stage: 'tag',
       remedy: `start the release of ${request.repository}:${request.tag} again, or delete these tags`,
     });

@@ -1,0 +1,251 @@
+import { describe, expect, test } from 'vitest';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW, type LogPageResult } from '../../spec/contract.ts';
+import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
+import { builderRunId } from '../../spec/reference.ts';
+import { idOf, requestFor } from './facts.ts';
+import type { House, ReleaseHandle } from './house.ts';
+import { useHouse } from './setup.ts';
+import { failed, untilCancelled } from './stand-ins.ts';
+
+const house = useHouse('ends');
+const rowOf = (record: ReleaseRecord, name: string, subject: string) =>
+  record.stages.find((row) => row.name === name && row.subject === subject);
+
+/** The failure that a workflow ended with. */
+async function causeOf(promise: Promise<unknown>): Promise<unknown> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(WorkflowFailedError);
+  return (error as WorkflowFailedError).cause;
+}
+
+/** Cancels a release once a stage runs, and gives its last record. */
+async function cancelIn(
+  { until }: House,
+  handle: ReleaseHandle,
+  stage: string,
+  subject: string,
+): Promise<ReleaseRecord> {
+  await until(handle, `${stage} runs`, (record) => rowOf(record, stage, subject)?.status === 'running');
+  await handle.cancel();
+  expect(await causeOf(handle.result())).toBeInstanceOf(CancelledFailure);
+  return handle.query<ReleaseRecord>(RECORD_QUERY);
+}
+
+describe('a failing release', () => {
+  test('with an input that is none ends at once, with a record', async () => {
+    const { client } = house();
+    const handle = await client.workflow.start(RELEASE_WORKFLOW, {
+      workflowId: 'release/registry.example/acme/invalid:v1',
+      taskQueue: CONTROL_QUEUE,
+      args: [{ schemaVersion: 1, repository: '-x' }],
+    });
+    const cause = (await causeOf(handle.result())) as ApplicationFailure;
+    expect(cause).toBeInstanceOf(ApplicationFailure);
+    expect(cause.type).toBe('invalid-input');
+    expect(cause.details?.[0]).toMatchObject({ record: { status: 'failed', failure: { kind: 'invalid-input' } } });
+    expect(await handle.query<ReleaseRecord>(RECORD_QUERY)).toMatchObject({ status: 'failed' });
+  });
+
+  test('fails for whatever resolve rejects, even what could be held later', async () => {
+    const { standIns, start } = house();
+    for (const kind of ['tag-exists', 'registry-login'] as const) {
+      const request = requestFor(`resolve-${kind}`);
+      standIns.behave(idOf(request), {
+        resolve: () => {
+          throw failed(kind, 'no');
+        },
+      });
+      const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
+      expect(cause.type).toBe(kind);
+      expect(standIns.callsOf(idOf(request), 'build', 'cleanUp')).toEqual([]);
+    }
+  });
+
+  test('fails for a key that may not sign here', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('key');
+    standIns.behave(idOf(request), {
+      proveSigning: () => {
+        throw failed('key-not-allowed', 'not here');
+      },
+    });
+    const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
+    expect(cause).toMatchObject({ type: 'key-not-allowed', message: 'not here' });
+    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    expect(record.failure).toMatchObject({ kind: 'key-not-allowed', stage: 'sign' });
+    expect(rowOf(record, 'sign', 'image')?.status).toBe('failed');
+    expect(rowOf(record, 'build', 'image')?.status).toBe('skipped');
+  });
+
+  test('with onFailure: fail ends instead of being held, and cancels the other branches', async () => {
+    const { client, standIns, start } = house();
+    const request = requestFor('no-hold', { onFailure: 'fail' });
+    const release = idOf(request);
+    standIns.behave(release, {
+      diskBuild: async ({ branch }) => {
+        if (branch !== 'iso') return untilCancelled();
+        while (standIns.callsOf(release, 'diskBuild').length < 2) await new Promise((go) => setTimeout(go, 20));
+        throw failed('builder', 'osbuild failed');
+      },
+    });
+    const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
+    expect(cause.type).toBe('builder');
+    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('failed');
+    expect(rowOf(record, 'disk-build', 'qcow2+vmdk')?.status).toBe('cancelled');
+    expect(standIns.callsOf(release).at(-1)?.activity).toBe('cleanUp');
+    const other = await client.workflow.getHandle(builderRunId(release, ['qcow2', 'vmdk'])).describe();
+    expect(other.status.name).toBe('CANCELLED');
+    const attributes = Object.fromEntries(
+      (await client.workflow.getHandle(release).describe()).typedSearchAttributes
+        .getAll()
+        .map(({ key, value }) => [key.name, value]),
+    );
+    expect(attributes).toMatchObject({ FlightlineStatus: 'failed', FlightlineStage: 'disk-build' });
+  });
+
+  test('keeps its payloads small with the longest message', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('long', { onFailure: 'fail' });
+    standIns.behave(idOf(request), {
+      diskBuild: () => {
+        throw failed('builder', 'x'.repeat(5_000));
+      },
+    });
+    const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
+    expect(cause.message.length).toBeLessThanOrEqual(1_000);
+    expect(JSON.stringify(cause.details).length).toBeLessThanOrEqual(10_000);
+  });
+});
+
+describe('a cancelled release', () => {
+  test('in the build cleans up and moves no tag', async () => {
+    const home = house();
+    const request = requestFor('cancel-build');
+    const release = idOf(request);
+    let stopped = false;
+    home.standIns.behave(release, {
+      build: () =>
+        untilCancelled().finally(() => {
+          stopped = true;
+        }),
+    });
+    const handle = await home.start(request);
+    const record = await cancelIn(home, handle, 'build', 'image');
+    expect(record.status).toBe('cancelled');
+    expect(rowOf(record, 'build', 'image')?.status).toBe('cancelled');
+    expect(rowOf(record, 'push', 'image')?.status).toBe('skipped');
+    expect(stopped).toBe(true);
+    expect(home.standIns.callsOf(release, 'cleanUp')).toHaveLength(1);
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+  });
+
+  test('in the disk builds cancels its builder runs first', async () => {
+    const home = house();
+    const request = requestFor('cancel-disks');
+    const release = idOf(request);
+    home.standIns.behave(release, { diskBuild: untilCancelled });
+    const handle = await home.start(request);
+    await home.until(handle, 'both run', () => home.standIns.callsOf(release, 'diskBuild').length === 2);
+    const record = await cancelIn(home, handle, 'disk-build', 'iso');
+    expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('cancelled');
+    expect(record.image.verified).toBe(true);
+    for (const types of [['iso'], ['qcow2', 'vmdk']]) {
+      const child = await home.client.workflow.getHandle(builderRunId(release, types)).describe();
+      expect(child.status.name).toBe('CANCELLED');
+    }
+    expect(home.standIns.callsOf(release, 'cleanUp')).toHaveLength(1);
+    expect(home.standIns.callsOf(release, 'tag')).toEqual([]);
+  });
+
+  test('while held', async () => {
+    const home = house();
+    const request = requestFor('cancel-held', { disks: {} });
+    home.standIns.behave(idOf(request), {
+      push: () => {
+        throw failed('registry-denied', 'denied');
+      },
+    });
+    const handle = await home.start(request);
+    await home.until(handle, 'held', ({ status }) => status === 'held');
+    await handle.cancel();
+    expect(await causeOf(handle.result())).toBeInstanceOf(CancelledFailure);
+    const record = await handle.query<ReleaseRecord>(RECORD_QUERY);
+    expect(rowOf(record, 'push', 'image')?.status).toBe('cancelled');
+    expect(home.standIns.callsOf(idOf(request), 'cleanUp')).toHaveLength(1);
+  });
+
+  test('while it waits for a host', async () => {
+    const home = house();
+    const request = requestFor('cancel-claim', { disks: {} });
+    home.standIns.behave(idOf(request), {
+      claim: () => {
+        throw failed('no-slot', 'host-a has 2 of 2 image builds running');
+      },
+    });
+    const handle = await home.start(request);
+    await home.until(handle, 'claims', () => home.standIns.callsOf(idOf(request), 'claim').length > 1);
+    await handle.cancel();
+    expect(await causeOf(handle.result())).toBeInstanceOf(CancelledFailure);
+  });
+
+  test('during tag says which tags had moved', async () => {
+    const home = house();
+    const known = requestFor('cancel-tag-known', { disks: {} });
+    home.standIns.behave(idOf(known), {
+      tag: async (_, { ordinary }) => {
+        await untilCancelled().catch(() => undefined);
+        return ordinary();
+      },
+    });
+    const moved = await cancelIn(home, await home.start(known), 'tag', 'release');
+    expect(moved.status).toBe('cancelled');
+    expect(moved.failure?.message).toContain(`had been moved: ${known.repository}:v1`);
+
+    const told = requestFor('cancel-tag-told', { disks: { iso: 'artifact' } });
+    home.standIns.behave(idOf(told), {
+      tag: async ({ moves }) => {
+        await untilCancelled().catch(() => undefined);
+        throw new CancelledFailure('cancelled', [{ moved: [`${moves[0]!.repository}:v1`] }]);
+      },
+    });
+    const partly = await cancelIn(home, await home.start(told), 'tag', 'release');
+    expect(partly.failure?.message).toBe(
+      `cancelled when these tags had been moved: ${told.repository}/diskimage-iso:v1`,
+    );
+
+    const unknown = requestFor('cancel-tag-unknown', { disks: {} });
+    home.standIns.behave(idOf(unknown), { tag: untilCancelled });
+    const maybe = await cancelIn(home, await home.start(unknown), 'tag', 'release');
+    expect(maybe.failure?.message).toContain(`some may stand: ${unknown.repository}:v1`);
+  });
+
+  test('ends although its host does not answer the clean-up', async () => {
+    const home = house();
+    const request = requestFor('cancel-deaf', { disks: {} });
+    home.standIns.behave(idOf(request), { build: untilCancelled, cleanUp: untilCancelled });
+    const record = await cancelIn(home, await home.start(request), 'build', 'image');
+    expect(record.status).toBe('cancelled');
+  });
+});
+
+describe('the log workflow', () => {
+  test('fetches a page, and says when the host does not answer', async () => {
+    const { client } = house();
+    const { timing } = requestFor('log');
+    const page = (host: string) =>
+      client.workflow.execute<(input: object) => Promise<LogPageResult>>(LOG_WORKFLOW, {
+        workflowId: `log-${host}`,
+        taskQueue: CONTROL_QUEUE,
+        args: [{ host, path: '/logs/build.log', offset: 0, timing }],
+      });
+    expect(await page('host-a')).toEqual({ text: 'a line\n', nextOffset: 7, end: true });
+    expect(await causeOf(page('host-gone'))).toMatchObject({ type: 'no-host' });
+  });
+});

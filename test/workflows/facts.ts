@@ -1,0 +1,74 @@
+/** Requests and digests for tests: plain, and the same each time. */
+import { createHash } from 'node:crypto';
+import { DISK_TYPES, type DiskType, type PublishForm } from '../../spec/disk.ts';
+import { releaseId } from '../../spec/reference.ts';
+import type { ReleaseRequest } from '../../spec/request.ts';
+import { timingWith, type Timing } from '../../spec/timing.ts';
+
+/** A digest for a name. */
+export function digestOf(name: string): string {
+  return `sha256:${createHash('sha256').update(name).digest('hex')}`;
+}
+
+/** Timings under which a fault is noticed in about a second (ms). */
+export const QUICK: Partial<Timing> = {
+  heartbeatInterval: 100,
+  heartbeatTimeout: 1_000,
+  hostScheduleToStart: 1_500,
+  probeScheduleToStart: 500,
+  probeStartToClose: 500,
+  claimRetry: 200,
+  claimPreferred: 1_000,
+  retryInitial: 100,
+  retryMaximum: 500,
+  retryFor: 20_000,
+  cleanUpFor: 1_500,
+  holdFor: 60_000,
+};
+
+/** Three disks in two builder runs, as in the demo. */
+export const THREE_DISKS: Record<string, PublishForm> = { qcow2: 'container-disk', vmdk: 'artifact', iso: 'artifact' };
+
+/** A request for `registry.example/acme/<name>:v1`. */
+export function requestFor(
+  name: string,
+  { disks = THREE_DISKS, timing = {}, ...more }: RequestChanges = {},
+): ReleaseRequest {
+  const repository = `registry.example/acme/${name}`;
+  return {
+    schemaVersion: 1,
+    name,
+    repository,
+    tag: 'v1',
+    alsoTag: [],
+    tagPolicy: 'create',
+    context: { kind: 'artifact', digest: digestOf('context') },
+    contextRepository: `${repository}/context`,
+    recordRepository: `${repository}/release`,
+    commit: null,
+    source: null,
+    buildArgs: {},
+    architecture: 'amd64',
+    key: 'release',
+    disks: Object.entries(disks).map(([type, publish]) => ({
+      type: type as DiskType,
+      publish,
+      compress: publish === 'container-disk' ? 'none' : DISK_TYPES[type as DiskType].compress,
+      repository: `${repository}/diskimage-${type}`,
+    })),
+    builder: { image: 'registry.example/builder:1', rootfs: null },
+    onFailure: 'hold',
+    keepFiles: null,
+    timing: timingWith({ ...QUICK, ...timing }),
+    ...more,
+  };
+}
+
+export interface RequestChanges extends Partial<Omit<ReleaseRequest, 'disks' | 'timing'>> {
+  disks?: Record<string, PublishForm>;
+  timing?: Partial<Timing>;
+}
+
+export function idOf(request: ReleaseRequest): string {
+  return releaseId(request.repository, request.tag);
+}

@@ -1,0 +1,290 @@
+import { describe, expect, test } from 'vitest';
+import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { BuildInput, TagInput } from '../../spec/contract.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
+import { digestOf, idOf, requestFor } from './facts.ts';
+import { useHouse } from './setup.ts';
+import { failed, untilCancelled } from './stand-ins.ts';
+
+const house = useHouse('holds');
+const isHeld = (record: ReleaseRecord) => record.status === 'held';
+const rowOf = (record: ReleaseRecord, name: string, subject: string) =>
+  record.stages.find((row) => row.name === name && row.subject === subject);
+
+/** The application failure inside what the client throws. */
+async function causeOf(promise: Promise<unknown>): Promise<ApplicationFailure> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)) throw error;
+  expect(error.cause).toBeInstanceOf(ApplicationFailure);
+  return error.cause as ApplicationFailure;
+}
+
+describe('a held release', () => {
+  test('of a broken Containerfile goes on with a mended one', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('mended', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    standIns.behave(release, {
+      build: ({ context }, { ordinary }) => {
+        if (context.digest === digestOf('context')) throw failed('containerfile', 'STEP 2: RUN false\nexit status 1');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'containerfile', stage: 'build' });
+    expect(held.failure?.message).toContain('exit status 1');
+    expect(rowOf(held, 'build', 'image')).toMatchObject({ status: 'held', host: 'host-a', attempts: 1 });
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('### Held: image (build)');
+    expect(currentDetails).toContain(`What to do: mend the Containerfile, then \`flightline retry ${release}`);
+    const attributes = Object.fromEntries(
+      (await handle.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
+    expect(attributes).toMatchObject({ FlightlineStatus: 'held', FlightlineStage: 'build' });
+
+    const mended = { ...request, context: { kind: 'artifact' as const, digest: digestOf('mended context') } };
+    expect(await retry(handle, mended)).toEqual({ resumed: ['image'] });
+    const record = await handle.result();
+    expect(record.status).toBe('released');
+    expect(rowOf(record, 'build', 'image')).toMatchObject({ status: 'done', attempts: 2 });
+    expect(record.inputs?.context).toBe(digestOf('mended context'));
+    const builds = standIns.callsOf(release, 'build').map((call) => (call.input as BuildInput).context.digest);
+    expect(builds).toEqual([digestOf('context'), digestOf('mended context')]);
+    expect(
+      standIns.callsOf(release, 'claim').filter(({ input }) => (input as { branch: string }).branch === 'image'),
+    ).toHaveLength(2);
+    expect(standIns.callsOf(release, 'proveSigning')).toHaveLength(1);
+  });
+
+  test('holds one disk branch while the other finishes, and redoes only that', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('one-branch');
+    const release = idOf(request);
+    let mended = false;
+    standIns.behave(release, {
+      publish: ({ disk }, { ordinary }) => {
+        if (disk.type === 'vmdk' && !mended) throw failed('registry-denied', 'denied: vmdk');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'registry-denied', stage: 'publish' });
+    expect(rowOf(held, 'publish', 'vmdk')?.status).toBe('held');
+    expect(rowOf(held, 'verify', 'qcow2')?.status).toBe('done');
+    expect(rowOf(held, 'verify', 'iso')?.status).toBe('done');
+    expect(held.disks.find(({ type }) => type === 'iso')?.verified).toBe(true);
+    expect(standIns.callsOf(release, 'tag')).toEqual([]);
+
+    mended = true;
+    expect(await retry(handle)).toEqual({ resumed: ['qcow2+vmdk'] });
+    const record = await handle.result();
+    expect(record.status).toBe('released');
+    expect(standIns.callsOf(release, 'build')).toHaveLength(1);
+    const isoBuilds = standIns.callsOf(release, 'diskBuild').filter(({ input }) => {
+      return (input as { branch: string }).branch === 'iso';
+    });
+    expect(isoBuilds).toHaveLength(1);
+    expect(rowOf(record, 'publish', 'vmdk')).toMatchObject({ status: 'done', attempts: 2 });
+  });
+
+  test('that cannot sign is held before anything is built', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('passphrase', { disks: {} });
+    const release = idOf(request);
+    let mended = false;
+    standIns.behave(release, {
+      proveSigning: (_, { ordinary }) => {
+        if (!mended) throw failed('key-passphrase', 'the passphrase does not open the key');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'key-passphrase', stage: 'sign' });
+    expect(rowOf(held, 'sign', 'image')?.status).toBe('held');
+    expect(standIns.callsOf(release, 'claim')).toEqual([]);
+    mended = true;
+    await retry(handle);
+    expect((await handle.result()).status).toBe('released');
+    expect(standIns.callsOf(release, 'resolve')).toHaveLength(1);
+  });
+
+  test('refuses a retry that would make it another release, or when nothing is held', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('refused', { disks: {} });
+    const release = idOf(request);
+    let mended = false;
+    standIns.behave(release, {
+      sign: (_, { ordinary }) => {
+        if (!mended) throw failed('key-missing', 'no such key');
+        return ordinary();
+      },
+      resolve: ({ request: asked }, { ordinary }) => {
+        if (asked.buildArgs['BASE'] === 'gone') throw failed('image-not-found', 'gone is not there');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    await until(handle, 'held', isHeld);
+    const otherKey = await causeOf(retry(handle, { ...request, key: 'other' }));
+    expect(otherKey).toMatchObject({ type: 'invalid-input' });
+    expect(otherKey.message).toContain('a retry cannot change the key from release to other');
+    const unknownBase = await causeOf(retry(handle, { ...request, buildArgs: { BASE: 'gone' } }));
+    expect(unknownBase).toMatchObject({ type: 'image-not-found' });
+    expect((await until(handle, 'still held', isHeld)).failure?.kind).toBe('key-missing');
+    mended = true;
+    expect(await retry(handle)).toEqual({ resumed: ['image'] });
+    await handle.result();
+    // One resolve to start with, one for the retry that got as far as asking.
+    expect(standIns.callsOf(release, 'resolve')).toHaveLength(2);
+
+    const waiting = requestFor('not-held', { disks: {} });
+    standIns.behave(idOf(waiting), { build: untilCancelled });
+    const running = await start(waiting);
+    await until(running, 'building', (record) => rowOf(record, 'build', 'image')?.status === 'running');
+    expect((await causeOf(retry(running))).message).toContain('nothing is held: the release is running');
+    await running.cancel();
+    await expect(running.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+  });
+
+  test('cancels the disks of an outdated image before it builds the new one', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('outdated');
+    const release = idOf(request);
+    let first = true;
+    standIns.behave(release, {
+      diskBuild: ({ branch, image }, { ordinary }) => {
+        const outdated = image.digest === digestOf(digestOf(`image of ${inputs(request)}`).slice(7));
+        if (!outdated) return ordinary();
+        if (branch === 'iso') throw failed('builder-configuration', 'no such customization');
+        first = false;
+        return untilCancelled();
+      },
+    });
+    const handle = await start(request);
+    const waiting = await until(handle, 'one branch held', (record) => record.failure !== null && !first);
+    expect(waiting.status).toBe('running');
+    expect(rowOf(waiting, 'disk-build', 'iso')?.status).toBe('held');
+
+    const mended = { ...request, buildArgs: { VERSION: '2' } };
+    expect(await retry(handle, mended)).toEqual({ resumed: ['iso'] });
+    const record = await handle.result();
+    expect(record.status).toBe('released');
+    expect(record.image.digest).toBe(digestOf(digestOf(`image of ${inputs(mended)}`).slice(7)));
+    const names = standIns.callsOf(release, 'build', 'diskBuild').map((call) => call.activity);
+    expect(names).toEqual(['build', 'diskBuild', 'diskBuild', 'build', 'diskBuild', 'diskBuild']);
+    const { moves } = standIns.callsOf(release, 'tag')[0]!.input as TagInput;
+    expect(moves.at(-1)?.digest).toBe(record.image.digest);
+  });
+
+  test('keeps a running disk when a retry changes only another one', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('kept-running', { disks: { qcow2: 'artifact', iso: 'artifact' } });
+    const release = idOf(request);
+    let free = () => {};
+    const freed = new Promise<void>((resolve) => {
+      free = resolve;
+    });
+    standIns.behave(release, {
+      diskBuild: async ({ branch }, { ordinary }) => {
+        if (branch === 'iso') throw failed('builder-configuration', 'no such customization');
+        await freed;
+        return ordinary();
+      },
+    });
+    const handle = await start({ ...request, timing: { ...request.timing, heartbeatTimeout: 20_000 } });
+    await until(handle, 'one branch held', (record) => record.failure !== null);
+    const withoutIso = { ...request, disks: request.disks.filter(({ type }) => type !== 'iso') };
+    await retry(handle, withoutIso);
+    free();
+    const record = await handle.result();
+    expect(record.status).toBe('released');
+    expect(record.disks.map(({ type }) => type)).toEqual(['qcow2']);
+    expect(record.stages.some(({ subject }) => subject === 'iso')).toBe(false);
+    expect(standIns.callsOf(release, 'diskBuild')).toHaveLength(2);
+  });
+
+  test('fails when nobody mends it in time', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('expired', { disks: { iso: 'artifact' }, timing: { holdFor: 1_000 } });
+    standIns.behave(idOf(request), {
+      diskBuild: () => {
+        throw failed('builder', 'osbuild failed');
+      },
+    });
+    const handle = await start(request);
+    const cause = await causeOf(handle.result());
+    expect(cause).toMatchObject({ type: 'builder', message: 'osbuild failed' });
+    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    expect(record.status).toBe('failed');
+    expect(record.failure).toMatchObject({ kind: 'builder', stage: 'disk-build' });
+    expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('failed');
+    expect(rowOf(record, 'tag', 'release')?.status).toBe('skipped');
+    expect(standIns.callsOf(idOf(request), 'cleanUp')).toHaveLength(1);
+  });
+
+  test('goes back to push when the registry lost a digest', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('vanished');
+    const release = idOf(request);
+    standIns.behave(release, {
+      tag: ({ moves }, { ordinary }) => {
+        const vanished = [moves[1]!.digest, moves[3]!.digest];
+        const again = standIns.callsOf(release, 'tag').length > 1;
+        return again ? ordinary() : { attempts: 1, moved: [], vanished };
+      },
+    });
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    expect(standIns.callsOf(release, 'build')).toHaveLength(1);
+    expect(standIns.callsOf(release, 'push')).toHaveLength(2);
+    // The branch of qcow2 and vmdk ran again, the iso's did not.
+    expect(standIns.callsOf(release, 'diskBuild')).toHaveLength(3);
+    expect(rowOf(record, 'push', 'image')?.attempts).toBe(2);
+    expect(rowOf(record, 'tag', 'release')).toMatchObject({ status: 'done', attempts: 2 });
+  });
+
+  test('is held when the registry loses digests again and again', async () => {
+    const { standIns, start, until } = house();
+    const request = requestFor('vanishing', { disks: {} });
+    standIns.behave(idOf(request), {
+      tag: ({ moves }) => ({ attempts: 1, moved: [], vanished: [moves[0]!.digest] }),
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'disk-vanished', stage: 'tag' });
+    await handle.cancel();
+    await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+  });
+
+  test('is held when what should pass by itself does not', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('exhausted', { disks: {}, timing: { retryFor: 800 } });
+    let mended = false;
+    standIns.behave(idOf(request), {
+      push: (_, { ordinary }) => {
+        if (!mended) throw failed('registry', 'registry.example answered 503');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'retries-exhausted', stage: 'push' });
+    expect(held.failure?.message).toContain('registry.example answered 503');
+    mended = true;
+    await retry(handle);
+    expect((await handle.result()).status).toBe('released');
+    expect(standIns.callsOf(idOf(request), 'build')).toHaveLength(1);
+  });
+});
+
+/** The image inputs that the stand-in of resolve makes of a request. */
+function inputs({ context, buildArgs }: ReturnType<typeof requestFor>): string {
+  return digestOf(`inputs ${JSON.stringify([context, buildArgs])}`);
+}

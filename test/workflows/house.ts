@@ -1,0 +1,94 @@
+/** Workers of all roles in one process, with stand-ins for activities: control, sign, and two hosts. */
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../spec/contract.ts';
+import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../spec/queue.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
+import type { ReleaseRequest } from '../../spec/request.ts';
+import { releaseSummary } from '../../workflows/summaries.ts';
+import { eventually } from '../support/wait.ts';
+import { idOf } from './facts.ts';
+import { StandIns, type ActivityName } from './stand-ins.ts';
+
+const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
+  build: ['build'],
+  disk: ['diskBuild'],
+  transfer: ['push', 'publish'],
+  short: ['claim', 'probe', 'cleanUp', 'logPage'],
+};
+
+export type ReleaseHandle = WorkflowHandle<(request: ReleaseRequest) => Promise<ReleaseRecord>>;
+
+/** The running workers, a client, and their stand-ins. */
+export interface House {
+  client: Client;
+  standIns: StandIns;
+  start(request: ReleaseRequest): Promise<ReleaseHandle>;
+  /** Waits until the release's record is as wished. */
+  until(handle: ReleaseHandle, what: string, wished: (record: ReleaseRecord) => boolean): Promise<ReleaseRecord>;
+  retry(handle: ReleaseHandle, request?: ReleaseRequest): Promise<RetryResult>;
+  close(): Promise<void>;
+}
+
+/** Starts the house in a namespace. `identity` names it in histories. */
+export async function openHouse(options: { address: string; namespace: string; bundle: string }): Promise<House> {
+  const { address, namespace, bundle } = options;
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const native = await NativeConnection.connect({ address });
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, namespace, identity: 'test client' });
+  const standIns = new StandIns();
+  const worker = (taskQueue: string, host: string | null, names: ActivityName[], more: Partial<WorkerOptions> = {}) =>
+    Worker.create({
+      connection: native,
+      namespace,
+      taskQueue,
+      identity: `${host ?? 'test'} ${taskQueue}`,
+      activities: standIns.activities(host, names),
+      maxHeartbeatThrottleInterval: 100,
+      shutdownGraceTime: 0,
+      shutdownForceTime: 5_000,
+      ...more,
+    });
+  const workers = await Promise.all([
+    worker(CONTROL_QUEUE, null, ['resolve'], { workflowBundle: { codePath: bundle } }),
+    worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
+      maxConcurrentActivityTaskExecutions: 1,
+    }),
+    worker(claimQueue('amd64'), null, ['claim']),
+    ...['host-a', 'host-b'].flatMap((host) =>
+      Object.entries(HOST_ACTIVITIES).map(([work, names]) => worker(hostQueue(host, work as HostWork), host, names)),
+    ),
+  ]);
+  const running = Promise.all(workers.map((one) => one.run()));
+  return {
+    client,
+    standIns,
+    start: (request) =>
+      client.workflow.start<(request: ReleaseRequest) => Promise<ReleaseRecord>>(RELEASE_WORKFLOW, {
+        workflowId: idOf(request),
+        taskQueue: CONTROL_QUEUE,
+        args: [request],
+        staticSummary: releaseSummary(request),
+      }),
+    until: (handle, what, wished) =>
+      eventually(
+        what,
+        async () => {
+          const record = await handle.query<ReleaseRecord>(RECORD_QUERY);
+          return wished(record) ? record : undefined;
+        },
+        { timeout: 20_000, interval: 50 },
+      ),
+    retry: (handle, request) =>
+      handle.executeUpdate<RetryResult, [{ request: ReleaseRequest | null }]>(RETRY_UPDATE, {
+        args: [{ request: request ?? null }],
+      }),
+    close: async () => {
+      for (const one of workers) one.shutdown();
+      await running;
+      await connection.close();
+      await native.close();
+    },
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * Stand-ins for activities, on the real queues: each answers at once with plain facts, unless a test says otherwise for its
+ * release. Every call is noted, with the host it came to.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type {
+  BuildInput,
+  BuildResult,
+  ClaimInput,
+  ClaimResult,
+  CleanUpInput,
+  CleanUpResult,
+  DiskBuildInput,
+  DiskBuildResult,
+  LogPageInput,
+  LogPageResult,
+  ProbeResult,
+  ProveSigningInput,
+  PublishInput,
+  PublishResult,
+  PushInput,
+  PushResult,
+  RecordInput,
+  RecordResult,
+  ResolveInput,
+  ResolveResult,
+  SignInput,
+  SignResult,
+  TagInput,
+  TagResult,
+  VerifyInput,
+} from '../../spec/contract.ts';
+import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
+import { digestOf } from './facts.ts';
+
+/** What the activities of the contract take and give. */
+export interface Signatures {
+  resolve: [ResolveInput, ResolveResult];
+  claim: [ClaimInput, ClaimResult];
+  probe: [undefined, ProbeResult];
+  cleanUp: [CleanUpInput, CleanUpResult];
+  logPage: [LogPageInput, LogPageResult];
+  build: [BuildInput, BuildResult];
+  push: [PushInput, PushResult];
+  diskBuild: [DiskBuildInput, DiskBuildResult];
+  publish: [PublishInput, PublishResult];
+  proveSigning: [ProveSigningInput, { attempts: number }];
+  sign: [SignInput, SignResult];
+  verify: [VerifyInput, { attempts: number }];
+  tag: [TagInput, TagResult];
+  record: [RecordInput, RecordResult];
+}
+export type ActivityName = keyof Signatures;
+
+/** What a stand-in knows of its call. */
+export interface Call {
+  activity: ActivityName;
+  /** Workflow id of the release. */
+  release: string;
+  /** Name of the host whose queue it came by; null for control and sign. */
+  host: string | null;
+  attempt: number;
+  input: unknown;
+}
+
+/** How a release's activities behave where they do not just succeed. `ordinary` gives the plain answer. */
+export type Behaviour = {
+  [Name in ActivityName]?: (
+    input: Signatures[Name][0],
+    call: Call & { ordinary: () => Signatures[Name][1] },
+  ) => Promise<Signatures[Name][1]> | Signatures[Name][1];
+};
+
+const HOSTS = ['host-a', 'host-b'];
+
+const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Call) => Signatures[Name][1] } = {
+  resolve: ({ request }, { attempt }) => ({
+    attempts: attempt,
+    unchanged: null,
+    context: {
+      repository: request.contextRepository,
+      digest: request.context.kind === 'artifact' ? request.context.digest : digestOf(request.context.ref),
+    },
+    imageInputs: digestOf(`inputs ${JSON.stringify([request.context, request.buildArgs])}`),
+    bases: [{ reference: 'registry.example/base:1', digest: digestOf('base') }],
+    builder: request.disks.length > 0 ? { reference: request.builder.image, digest: digestOf('builder') } : null,
+    builderConfig: null,
+    existingTag: null,
+  }),
+  claim: ({ exclude }, { attempt }) => {
+    const host = HOSTS.find((name) => !exclude.includes(name));
+    if (!host) throw failed('no-slot', 'every host is excluded');
+    return { attempts: attempt, host };
+  },
+  probe: (_, { host }) => ({ host: host!, since: '2026-01-01T00:00:00.000Z' }),
+  cleanUp: () => ({ removed: ['work directory'] }),
+  logPage: ({ offset }) => ({ text: 'a line\n', nextOffset: offset + 7, end: true }),
+  build: ({ imageInputs }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: { host: host!, path: '/logs/build.log' },
+    imageId: digestOf(`image of ${imageInputs}`).slice(7),
+    size: 700_000_000,
+    adopted: false,
+  }),
+  push: ({ imageId }, { attempt, host }) => ({ attempts: attempt, host: host!, log: null, digest: digestOf(imageId) }),
+  diskBuild: ({ image, types }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: { host: host!, path: `/logs/disk-build-${types.join('+')}.log` },
+    inputs: digestOf(`${image.digest} ${types.join()}`),
+    files: types.map((type) => ({ type, path: `/output/${type}/disk`, size: 1_000_000 })),
+    container: 'flightline-0123456789ab',
+  }),
+  publish: ({ disk, inputs, keepFiles, file }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: null,
+    digest: disk.publish === 'none' ? null : digestOf(`${disk.type} ${inputs}`),
+    file: {
+      size: file.size,
+      sha256: digestOf(disk.type).slice(7),
+      host: host!,
+      path: keepFiles === null ? file.path : `${keepFiles}/disk.${disk.type}`,
+    },
+  }),
+  proveSigning: (_, { attempt }) => ({ attempts: attempt }),
+  sign: ({ tags }, { attempt }) => ({ attempts: attempt, signed: tags }),
+  verify: (_, { attempt }) => ({ attempts: attempt }),
+  tag: ({ moves }, { attempt }) => ({
+    attempts: attempt,
+    moved: moves.map(({ repository, tag }) => `${repository}:${tag}`),
+    vanished: [],
+  }),
+  record: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('record') }),
+};
+
+/** A failure as activities report it. */
+export function failed(kind: FailureKind, message: string): ApplicationFailure {
+  const nonRetryable = FAILURES[kind].disposition !== 'retry';
+  return ApplicationFailure.create({ type: kind, message, nonRetryable, details: [failureOf(kind, message)] });
+}
+
+/** Works until it is cancelled, with heartbeats. */
+export async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat({ line: 'working' }), 50);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Says nothing for `milliseconds`, as a host that was switched off. */
+export async function silent(milliseconds = 8_000): Promise<never> {
+  await pause(milliseconds);
+  throw failed('unexpected', 'nobody waits for this any more');
+}
+
+/** Makes the stand-ins of one test file, and keeps what was asked of them. */
+export class StandIns {
+  readonly calls: Call[] = [];
+  private readonly behaviours = new Map<string, Behaviour>();
+
+  /** Says how the activities of a release behave. */
+  behave(release: string, behaviour: Behaviour): void {
+    this.behaviours.set(release, behaviour);
+  }
+
+  /** The calls for a release, in order; of some activities only, if any are named. */
+  callsOf(release: string, ...names: ActivityName[]): Call[] {
+    return this.calls.filter(
+      (call) => call.release === release && (names.length === 0 || names.includes(call.activity)),
+    );
+  }
+
+  /** The activities of some names, as a worker takes them. */
+  activities(host: string | null, names: readonly ActivityName[]): Record<string, (input: never) => Promise<unknown>> {
+    return Object.fromEntries(names.map((name) => [name, (input: never) => this.answer(name, host, input)]));
+  }
+
+  private async answer<Name extends ActivityName>(
+    activity: Name,
+    host: string | null,
+    input: Signatures[Name][0],
+  ): Promise<Signatures[Name][1]> {
+    const { workflowExecution, attempt } = Context.current().info;
+    const release = (workflowExecution?.workflowId ?? '').replace(/\/disks\/.*$/, '');
+    const call: Call = { activity, release, host, attempt, input };
+    this.calls.push(call);
+    const ordinary = () => ORDINARY[activity](input, call);
+    const behaviour = this.behaviours.get(release)?.[activity];
+    return behaviour ? behaviour(input, { ...call, ordinary }) : ordinary();
+  }
+}
