@@ -113,8 +113,13 @@ async function runBuild(
   const cgroup = buildCgroup(cgroupManager, host.work.installation, input.release);
   const { name, directory } = place;
   const args = buildArguments({
-    ...{ directory, name, idFile, cgroup, bases: input.bases, buildArgs: input.buildArgs },
-    labels: imageLabels({ ...input, base: await finalBase(input, directory) }),
+    directory,
+    name,
+    idFile,
+    cgroup,
+    bases: input.bases,
+    buildArgs: input.buildArgs,
+    labels: imageLabels({ ...input, ...(await containerfileFacts(input, directory)) }),
   });
   const log = new CappedLog(place.logFile, 'a');
   // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
@@ -155,16 +160,22 @@ function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
   const lines = log.tail(MESSAGE_LINES).filter((line) => line.trim() !== '');
   const { kind, remedy } = classifyBuild(log.tail(200).join('\n'));
   return new FlightlineError(kind, `podman build failed:\n${lines.join('\n')}`, {
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
     cause: error,
   });
 }
 
-/** The pinned image that the last stage is built on; null for `scratch`. */
-async function finalBase(input: BuildInput, directory: string): Promise<PinnedImage | null> {
+/** The pinned image that the last stage is built on (null for `scratch`), and the labels that the Containerfile sets. */
+async function containerfileFacts(
+  input: BuildInput,
+  directory: string,
+): Promise<{ base: PinnedImage | null; own: (name: string) => string | undefined }> {
   const text = await readFile(join(directory, CONTEXT_LAYOUT.containerfile), 'utf8');
-  const { base } = readContainerfile(text, input.buildArgs, input.architecture);
-  return input.bases.find((image) => image.reference === base) ?? null;
+  const facts = readContainerfile(text, input.buildArgs, input.architecture);
+  return {
+    base: input.bases.find((image) => image.reference === facts.base) ?? null,
+    own: (name) => facts.label(name),
+  };
 }
 
 /** The image, when a device could boot it. */

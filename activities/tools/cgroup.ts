@@ -3,7 +3,7 @@
  * and with podman's cgroupfs and systemd managers.
  */
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { releaseKey } from '../../spec/inputs.ts';
 
 /** Where Linux mounts cgroups: a v2 hierarchy itself, or a directory of v1 hierarchies and perhaps `unified`. */
@@ -28,7 +28,8 @@ export function cgroupPath(cgroup: string): string {
 /** The processes of a cgroup and of those below it, in every hierarchy. */
 export async function cgroupProcesses(cgroup: string, mount = MOUNT): Promise<number[]> {
   const pids = new Set<number>();
-  for (const directory of await treesOf(cgroup, mount)) {
+  const trees = await Promise.all((await rootsOf(cgroup, mount)).map(treeOf));
+  for (const directory of trees.flat()) {
     const text = await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '');
     for (const line of text.split('\n')) if (/^\d+$/.test(line) && line !== '0') pids.add(Number(line));
   }
@@ -52,9 +53,14 @@ export async function killCgroup(cgroup: string, mount = MOUNT): Promise<number>
   return pids.length;
 }
 
-/** Removes an empty cgroup and those below it. One that is not empty stays. */
+/** Removes an empty cgroup, those below it, and flightline's own above it. One that is not empty stays. */
 export async function removeCgroup(cgroup: string, mount = MOUNT): Promise<void> {
-  for (const directory of (await treesOf(cgroup, mount)).reverse()) await rmdir(directory).catch(() => undefined);
+  for (const root of await rootsOf(cgroup, mount)) {
+    for (const directory of (await treeOf(root)).reverse()) await rmdir(directory).catch(() => undefined);
+    const own = cgroupPath(cgroup).split('/').length - 1;
+    let above = dirname(root);
+    for (let level = 0; level < own; level++, above = dirname(above)) await rmdir(above).catch(() => undefined);
+  }
 }
 
 /** The cgroup's directory in every hierarchy that has it. */
@@ -73,15 +79,10 @@ async function rootsOf(cgroup: string, mount: string): Promise<string[]> {
   return candidates.filter((_, index) => present[index]);
 }
 
-/** The same with every directory below, parents first. */
-async function treesOf(cgroup: string, mount: string): Promise<string[]> {
-  const found: string[] = [];
-  const walk = async (directory: string): Promise<void> => {
-    found.push(directory);
-    for (const child of await directoriesIn(directory)) await walk(child);
-  };
-  for (const root of await rootsOf(cgroup, mount)) await walk(root);
-  return found;
+/** A directory and every directory below, parents first. */
+async function treeOf(directory: string): Promise<string[]> {
+  const below = await Promise.all((await directoriesIn(directory)).map(treeOf));
+  return [directory, ...below.flat()];
 }
 
 async function directoriesIn(directory: string): Promise<string[]> {

@@ -36,24 +36,32 @@ export interface BuildCommand {
   labels: Readonly<Record<string, string | null>>;
 }
 
-/** The labels of a release's image. `null` takes away what it would inherit from its base and what would be untrue here. */
+/**
+ * The labels of a release's image. `null` takes away what it would inherit from its base and what would be untrue here; what the
+ * Containerfile sets itself is left as it is, where nothing better is known.
+ */
 export function imageLabels(facts: {
   tag: string;
   imageInputs: string;
   commit: string | null;
   source: string | null;
   base: PinnedImage | null;
+  /** The value that the Containerfile gives to a label. */
+  own: (name: string) => string | undefined;
 }): Record<string, string | null> {
-  return {
+  const labels = {
     [INPUTS_LABEL]: facts.imageInputs,
     [OCI.version]: facts.tag,
     [OCI.revision]: facts.commit,
     [OCI.source]: facts.source,
     [OCI.baseName]: facts.base?.reference ?? null,
     [OCI.baseDigest]: facts.base?.digest ?? null,
-    // The image's own configuration says when it was made; a label would make equal inputs differ.
+    // The image's own configuration says when it was made; a label of ours would make equal inputs differ.
     [OCI.created]: null,
   };
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name, value]) => value !== null || facts.own(name) === undefined),
+  );
 }
 
 /** Arguments of `podman` for a build: every external image by its digest, and none pulled. */
@@ -71,8 +79,8 @@ export function buildArguments(command: BuildCommand): string[] {
     `--tag=${command.name}`,
     ...command.bases.map((base) => `--build-context=${base.reference}=docker-image://${pinnedName(base)}`),
     ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
-    // All of them, so that a step in podman's cache never holds one that an earlier build left to inherit.
-    ...labels.map(([name]) => `--unsetlabel=${name}`),
+    // Takes a label away even where --label or the Containerfile sets it.
+    ...labels.filter(([, value]) => value === null).map(([name]) => `--unsetlabel=${name}`),
     ...labels.filter(([, value]) => value !== null).map(([name, value]) => `--label=${name}=${value}`),
     join(command.directory, CONTEXT_LAYOUT.context),
   ];

@@ -23,10 +23,11 @@ export async function podman(
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (error.notFound) throw new FlightlineError('host-setup', 'podman is not installed', { cause: error });
-    const { kind, remedy } = classifyPodman(error.output);
-    const said = lastLines(error.stderr || error.stdout, MESSAGE_LINES);
+    const last = error.stderr.split('\n').findLast((line) => line.startsWith('Error: '));
+    const said = last ?? lastLines(error.stderr || error.stdout, MESSAGE_LINES);
+    const { kind, remedy } = classifyPodman(said);
     throw new FlightlineError(kind, `${what} failed: ${said || error.message}`, {
-      ...(remedy === undefined ? {} : { remedy }),
+      remedy,
       cause: error,
     });
   }

@@ -1,0 +1,77 @@
+/** Watches a builder container to its end, from whatever worker process: its log, its progress, and whether it still gets on. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timing } from '../spec/timing.ts';
+import { plannedStages, type DiskRun } from './disk-run.ts';
+import { bytesBelow } from './host-space.ts';
+import type { StageContext } from './stage.ts';
+import { advance, NO_PROGRESS, withTotal } from './tools/builder-progress.ts';
+import type { CappedLog } from './tools/capped-log.ts';
+import { ContainerLogReader, type ContainerLine } from './tools/container-log.ts';
+import { hasConmon, hasInit, inspectContainer, type ContainerState } from './tools/container.ts';
+import { withoutPasswords } from './tools/builder.ts';
+import { redact } from './tools/redact.ts';
+
+/** How a builder container ended. `lost`: its conmon died, and with it the exit code. */
+export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' } | { kind: 'stalled' };
+
+/** Milliseconds between two looks at a running container; they cost two small reads. */
+const LOOK = 1_000;
+/** Milliseconds in which podman must know an exit code after conmon is gone, and between two questions. */
+const SETTLE = 10_000;
+const ASK = 200;
+
+/**
+ * Follows a container, running or ended, to its end. Its log is copied from its first line, redacted, so that a worker that comes
+ * later has all of it. Throws the cancellation when the stage is cancelled; the container is left as it is.
+ */
+export async function watchBuilder(
+  container: ContainerState,
+  run: DiskRun,
+  log: CappedLog,
+  timing: Pick<Timing, 'stall'>,
+  context: StageContext,
+): Promise<BuilderEnd> {
+  const reader = new ContainerLogReader(run.log);
+  let progress = NO_PROGRESS;
+  const take = (lines: readonly ContainerLine[]) => {
+    for (const { text } of lines) {
+      const line = withoutPasswords(redact(text));
+      log.write(line);
+      progress = advance(progress, line);
+      if (line.trim() !== '') context.report({ line });
+    }
+    context.report({ step: progress.step, done: progress.done, total: progress.total });
+  };
+  let size = -1;
+  let grewAt = Date.now();
+  for (;;) {
+    context.throwIfCancelled();
+    // Asked before the log is read: what conmon wrote before its end is then read for certain.
+    const alive = await hasConmon(container);
+    const lines = await reader.read();
+    if (progress.total === undefined) {
+      const total = await plannedStages(run);
+      if (total !== undefined) progress = withTotal(progress, total);
+    }
+    take(lines);
+    if (!alive) break;
+    const before = size;
+    size = await bytesBelow(run.output);
+    if (lines.length > 0 || size !== before) grewAt = Date.now();
+    if (Date.now() - grewAt > timing.stall) return { kind: 'stalled' };
+    await sleep(Math.min(LOOK, timing.stall), undefined, { signal: context.signal }).catch(() => undefined);
+  }
+  take(reader.end());
+  return settle(container);
+}
+
+async function settle(container: ContainerState): Promise<BuilderEnd> {
+  for (let waited = 0; waited < SETTLE; waited += ASK) {
+    const now = await inspectContainer(container.name);
+    if (!now || now.id !== container.id) return { kind: 'lost' };
+    if (now.status === 'exited' || now.status === 'stopped') return { kind: 'exited', exitCode: now.exitCode };
+    if (await hasInit(now)) return { kind: 'lost' };
+    await sleep(ASK);
+  }
+  return { kind: 'lost' };
+}

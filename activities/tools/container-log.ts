@@ -1,0 +1,98 @@
+/** A container's log as conmon writes it (`k8s-file`): read from the start, while it grows. */
+import { open, type FileHandle } from 'node:fs/promises';
+
+/** Bytes read at once. */
+const CHUNK = 256 * 1024;
+/** A line longer than this (characters) is given out in pieces. */
+const MAX_LINE = 64 * 1024;
+
+/** One line of a container, whole. */
+export interface ContainerLine {
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+const ENTRY = /^\S+ (stdout|stderr) ([FP])(?: (.*))?$/;
+
+/**
+ * Joins conmon's entries to lines: `<time> stdout F text` ends a line, `P` is a part of one (conmon's `ctr_logging.c`). The
+ * streams are joined apart from each other.
+ */
+export class LineJoiner {
+  private rest = '';
+  private readonly parts = { stdout: '', stderr: '' };
+
+  /** The lines that are whole with this text. */
+  add(text: string): ContainerLine[] {
+    const entries = (this.rest + text).split('\n');
+    this.rest = entries.pop() ?? '';
+    const lines: ContainerLine[] = [];
+    for (const entry of entries) {
+      const match = ENTRY.exec(entry);
+      if (!match) continue;
+      const stream = match[1] as 'stdout' | 'stderr';
+      const whole = this.parts[stream] + (match[3] ?? '');
+      const ends = match[2] === 'F' || whole.length > MAX_LINE;
+      this.parts[stream] = ends ? '' : whole;
+      // osbuild redraws some lines with carriage returns: the last state counts.
+      if (ends) lines.push({ stream, text: whole.replace(/\r+$/, '').replace(/^.*\r/, '') });
+    }
+    return lines;
+  }
+
+  /** What was begun and not ended, when nothing more will come. */
+  end(): ContainerLine[] {
+    const lines = (['stdout', 'stderr'] as const)
+      .filter((stream) => this.parts[stream] !== '')
+      .map((stream) => ({ stream, text: this.parts[stream] }));
+    this.parts.stdout = '';
+    this.parts.stderr = '';
+    return lines;
+  }
+}
+
+/** Reads a container's log again and again. */
+export class ContainerLogReader {
+  private readonly path: string;
+  private readonly joiner = new LineJoiner();
+  private readonly decoder = new TextDecoder();
+  private inode = 0n;
+  private position = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The lines that came since the last call; none while there is no file. */
+  async read(): Promise<ContainerLine[]> {
+    let file: FileHandle;
+    try {
+      file = await open(this.path, 'r');
+    } catch {
+      return [];
+    }
+    try {
+      // conmon puts a new file in the place of one that grew too long.
+      const { ino } = await file.stat({ bigint: true });
+      if (ino !== this.inode) {
+        this.inode = ino;
+        this.position = 0;
+      }
+      const lines: ContainerLine[] = [];
+      const buffer = Buffer.alloc(CHUNK);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, CHUNK, this.position);
+        if (bytesRead === 0) return lines;
+        this.position += bytesRead;
+        lines.push(...this.joiner.add(this.decoder.decode(buffer.subarray(0, bytesRead), { stream: true })));
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** What was begun and not ended, when nothing more will come. */
+  end(): ContainerLine[] {
+    return this.joiner.end();
+  }
+}
