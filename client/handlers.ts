@@ -1,4 +1,5 @@
 /** What each verb of the command does. Every verb's code is loaded when it is called: `--help` needs none of it. */
+import type { DoctorOptions } from './commands/doctor.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { RetryOptions } from './commands/steer.ts';
@@ -17,6 +18,7 @@ export interface Handlers {
   logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
+  doctor(options: DoctorOptions, output: Output): Promise<number>;
   up(options: UpOptions, output: Output): Promise<number>;
   worker(options: WorkerCommandOptions, output: Output): Promise<number>;
 }
@@ -32,6 +34,7 @@ export const handlers: Handlers = {
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
   verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),
+  doctor: async (...given) => (await import('./commands/doctor.ts')).doctor(...given),
   up: async (...given) => (await import('./commands/up.ts')).up(...given),
   worker: async (...given) => (await import('./commands/worker.ts')).worker(...given),
 };

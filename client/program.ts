@@ -142,6 +142,20 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     );
 
   verb(
+    'doctor',
+    'Check what this machine needs for its roles, by doing it. Every finding has a remedy.',
+    'flightline doctor',
+    'flightline doctor --role build --fix',
+  )
+    .option('--role <roles>', 'check for these roles: control, build, sign', roleList)
+    .option('--config <file>', 'the worker configuration to check with')
+    .option('--fix', 'apply remedies that are a drop-in file of their own')
+    .option('--json', 'print JSON')
+    .action((options: JsonFlag & { role?: string[]; config?: string; fix?: boolean }) =>
+      act(options, (output) => handlers.doctor(withoutJson(options), output)),
+    );
+
+  verb(
     'up',
     'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
     'flightline up',

@@ -47,6 +47,8 @@ test.each<[string[], string, unknown[], boolean]>([
   [['logs', R, '--stage', 'build'], 'logs', [R, { stage: 'build' }], false],
   [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
   [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
+  [['doctor'], 'doctor', [{}], false],
+  [['doctor', '--role', 'build', '--fix', '--json'], 'doctor', [{ role: ['build'], fix: true }], true],
   [['up'], 'up', [{ data: '.flightline/stack' }], false],
   [['up', '--registry', 'quay.io/acme', '--data', 'd'], 'up', [{ registry: 'quay.io/acme', data: 'd' }], false],
   [['worker'], 'worker', [{ role: ['control', 'build', 'sign'] }], false],

@@ -7,6 +7,7 @@ import { renderList } from '../../client/view/list.ts';
 import { isVerified, renderSummary } from '../../client/view/summary.ts';
 import { chooseLogs, knownLogs } from '../../client/commands/logs.ts';
 import { statusOf } from '../../client/commands/look.ts';
+import { renderFinding, renderVerdict, type ShownFinding } from '../../client/view/findings.ts';
 import { activity, DIGEST, OTHER_DIGEST, record, row, view } from './client-record.ts';
 
 const NOW = Date.parse('2026-01-01T00:02:05Z');
@@ -303,4 +304,42 @@ describe('which log is meant', () => {
   );
 
   test('each log is known once', () => expect(knownLogs(failed)).toHaveLength(4));
+});
+
+describe('what doctor found', () => {
+  const finding = (more: Partial<ShownFinding>): ShownFinding => ({
+    name: 'podman',
+    status: 'ok',
+    detail: '5.4.2',
+    remedy: null,
+    fix: null,
+    fixed: false,
+    ...more,
+  });
+  const failed = finding({
+    status: 'failed',
+    detail: 'is 4.3\nmore',
+    remedy: 'install 5.0',
+    fix: { file: '/etc/x.conf' },
+  });
+
+  test.each([
+    [finding({}), ['ok       podman: 5.4.2']],
+    [finding({ fixed: true }), ['ok       podman: 5.4.2 (mended just now)']],
+    [
+      failed,
+      ['failed   podman: is 4.3', '           more', '         install 5.0', '         `--fix` writes /etc/x.conf'],
+    ],
+  ])('a finding %#', (given, lines) => expect(renderFinding(given, false)).toEqual(lines));
+
+  test.each([
+    [[finding({})], false, 'this machine has what its roles need'],
+    [[finding({ status: 'warning' })], false, 'this machine has what its roles need, with 1 warning'],
+    [
+      [finding({}), failed, finding({ status: 'warning' }), finding({ status: 'warning' })],
+      false,
+      '1 of 4 checks failed, 2 warnings; `flightline doctor --fix` mends what a file of its own can',
+    ],
+    [[failed], true, '1 of 1 checks failed'],
+  ])('the verdict %#', (findings, fixed, text) => expect(renderVerdict(findings, fixed)).toBe(text));
 });
