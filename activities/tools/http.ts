@@ -127,7 +127,7 @@ async function throughProxy(
         'proxy-authorization': `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')}`,
       }
     : {};
-  const address = { host: proxy.hostname.replace(/^\[|\]$/g, ''), port: proxy.port || 80 };
+  const address = { hostname: proxy.hostname.replace(/^\[|\]$/g, ''), port: proxy.port || 80 };
   if (url.protocol === 'http:') {
     return {
       ...address,
@@ -156,6 +156,8 @@ async function throughProxy(
         return;
       }
       resolve({
+        // Node asks `createConnection` only when no agent is named.
+        agent: undefined,
         createConnection: () => tlsConnect({ socket, servername: url.hostname, rejectUnauthorized: !request.insecure }),
       });
     });
