@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CommandError } from '../../activities/tools/command.ts';
 import { plainText, registryFailure, registryVerdict } from '../../activities/tools/registry-failure.ts';
-import { FlightlineError } from '../../spec/failure.ts';
+import type { FlightlineError } from '../../spec/failure.ts';
 
 /** What skopeo 1.18 printed, each provoked on a real or refusing registry. */
 const TEXTS: readonly [kind: string | undefined, text: string][] = [
