@@ -4,7 +4,8 @@ import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
-import { CommandError, runCommand } from '../../activities/tools/command.ts';
+import { CommandError } from '../../activities/tools/command.ts';
+import { generateKey } from '../../activities/tools/skopeo.ts';
 import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
@@ -21,8 +22,6 @@ export interface KeygenOptions {
 const PASSPHRASE_BYTES = 32;
 /** Shortest passphrase that a person may type. */
 const SHORTEST = 8;
-/** Milliseconds; the key derivation of a sigstore key takes about one second. */
-const TIMEOUT = 60_000;
 
 /** Makes the key pair. */
 export async function keygen(options: KeygenOptions, output: Output): Promise<number> {
@@ -124,11 +123,7 @@ async function typePassphrase(): Promise<string> {
 
 async function generate(prefix: string, passphraseFile: string): Promise<void> {
   try {
-    await runCommand(
-      'skopeo',
-      ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphraseFile],
-      { timeout: TIMEOUT },
-    );
+    await generateKey(prefix, passphraseFile);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new UserError(

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CommandError, runCommand } from '../../activities/tools/command.ts';
+import { CommandError } from '../../activities/tools/command.ts';
+import { generateKey } from '../../activities/tools/skopeo.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { STACK_KEY, type StackPaths } from './files.ts';
 
@@ -26,11 +27,7 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
   const passphrase = join(draft, basename(paths.passphrase));
   await writeFile(passphrase, randomBytes(24).toString('base64url'), { mode: 0o600 });
   try {
-    await runCommand(
-      'skopeo',
-      ['generate-sigstore-key', '--output-prefix', join(draft, STACK_KEY), '--passphrase-file', passphrase],
-      { timeout: 60_000 },
-    );
+    await generateKey(join(draft, STACK_KEY), passphrase);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new FlightlineError('host-setup', `the signing key could not be made: ${error.message}`, {
