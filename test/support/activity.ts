@@ -1,16 +1,20 @@
 /** Runs an activity as a worker would, without a worker. */
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+
+/** Failures that a test expects are not worth a warning each. */
+const quiet = { logger: new DefaultLogger('ERROR') };
 
 /** The answer or the failure of an activity, and all that it reported. */
 export async function runActivity<Input extends unknown[], Result>(
   activity: (...input: Input) => Promise<Result>,
   ...input: Input
 ): Promise<{ result: Result; heartbeats: Record<string, unknown>[] }> {
-  const environment = new MockActivityEnvironment({ attempt: 1 });
+  const environment = new MockActivityEnvironment({ attempt: 1 }, quiet);
   const heartbeats: Record<string, unknown>[] = [];
   environment.on('heartbeat', (details) => heartbeats.push(details as Record<string, unknown>));
-  const result = await environment.run(activity, ...input);
+  const result = (await environment.run(activity, ...input)) as Result;
   return { result, heartbeats };
 }
 
@@ -19,8 +23,8 @@ export function startActivity<Input extends unknown[], Result>(
   activity: (...input: Input) => Promise<Result>,
   ...input: Input
 ): { result: Promise<Result>; cancel: (reason: 'requested' | 'detach') => void } {
-  const environment = new MockActivityEnvironment({ attempt: 1 });
-  const result = environment.run(activity, ...input);
+  const environment = new MockActivityEnvironment({ attempt: 1 }, quiet);
+  const result = environment.run(activity, ...input) as Promise<Result>;
   return {
     result,
     cancel: (reason) =>
