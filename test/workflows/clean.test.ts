@@ -7,7 +7,7 @@ import { useHouse } from './setup.ts';
 
 const house = useHouse('clean');
 
-describe('a clean release', () => {
+describe.concurrent('a clean release', () => {
   test('of three disks runs its stages in order, within the budget of events and bytes', async () => {
     const { client, standIns, start } = house();
     const request = requestFor('clean', { alsoTag: ['latest'] });

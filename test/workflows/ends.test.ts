@@ -37,7 +37,7 @@ async function cancelIn(
   return handle.query<ReleaseRecord>(RECORD_QUERY);
 }
 
-describe('a failing release', () => {
+describe.concurrent('a failing release', () => {
   test('with an input that is none ends at once, with a record', async () => {
     const { client } = house();
     const handle = await client.workflow.start(RELEASE_WORKFLOW, {
@@ -124,7 +124,7 @@ describe('a failing release', () => {
   });
 });
 
-describe('a cancelled release', () => {
+describe.concurrent('a cancelled release', () => {
   test('in the build cleans up and moves no tag', async () => {
     const home = house();
     const request = requestFor('cancel-build');
@@ -235,7 +235,7 @@ describe('a cancelled release', () => {
   });
 });
 
-describe('the log workflow', () => {
+describe.concurrent('the log workflow', () => {
   test('fetches a page, and says when the host does not answer', async () => {
     const { client } = house();
     const { timing } = requestFor('log');

@@ -10,13 +10,13 @@ export function digestOf(name: string): string {
   return `sha256:${createHash('sha256').update(name).digest('hex')}`;
 }
 
-/** Timings under which a fault is noticed in about a second (ms). */
+/** Timings under which a fault is noticed in about two seconds (ms); less would mistake a busy machine for a fault. */
 export const QUICK: Partial<Timing> = {
   heartbeatInterval: 100,
-  heartbeatTimeout: 1_000,
-  hostScheduleToStart: 1_500,
-  probeScheduleToStart: 500,
-  probeStartToClose: 500,
+  heartbeatTimeout: 2_000,
+  hostScheduleToStart: 2_500,
+  probeScheduleToStart: 1_000,
+  probeStartToClose: 1_000,
   claimRetry: 200,
   claimPreferred: 1_000,
   retryInitial: 100,

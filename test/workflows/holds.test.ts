@@ -23,7 +23,7 @@ async function causeOf(promise: Promise<unknown>): Promise<ApplicationFailure> {
   return error.cause as ApplicationFailure;
 }
 
-describe('a held release', () => {
+describe.concurrent('a held release', () => {
   test('of a broken Containerfile goes on with a mended one', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('mended', { disks: { qcow2: 'artifact' } });

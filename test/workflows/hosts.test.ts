@@ -10,14 +10,14 @@ const house = useHouse('hosts');
 const rowOf = (record: ReleaseRecord, name: string, subject: string) =>
   record.stages.find((row) => row.name === name && row.subject === subject);
 
-describe('a host segment', () => {
+describe.concurrent('a host segment', () => {
   test('goes to another host when its own is lost, and redoes only what lived there', async () => {
     const { client, standIns, start } = house();
     const request = requestFor('lost');
     const release = idOf(request);
     standIns.behave(release, {
       diskBuild: ({ branch }, { host, ordinary }) => (host === 'host-a' && branch === 'iso' ? silent() : ordinary()),
-      probe: () => silent(1_500),
+      probe: () => silent(3_000),
     });
     const record = await (await start(request)).result();
     expect(record.status).toBe('released');
@@ -42,7 +42,7 @@ describe('a host segment', () => {
     const release = idOf(request);
     standIns.behave(release, {
       diskBuild: (_, { ordinary }) =>
-        standIns.callsOf(release, 'diskBuild').length === 1 ? silent(3_000) : ordinary(),
+        standIns.callsOf(release, 'diskBuild').length === 1 ? silent(5_000) : ordinary(),
     });
     const record = await (await start(request)).result();
     expect(record.status).toBe('released');
@@ -57,7 +57,7 @@ describe('a host segment', () => {
     const release = idOf(request);
     standIns.behave(release, {
       push: (_, { host, ordinary }) => (host === 'host-a' ? silent() : ordinary()),
-      probe: () => silent(1_500),
+      probe: () => silent(3_000),
     });
     const record = await (await start(request)).result();
     expect(standIns.callsOf(release, 'build').map(({ host }) => host)).toEqual(['host-a', 'host-b']);
@@ -83,7 +83,7 @@ describe('a host segment', () => {
     const release = idOf(request);
     standIns.behave(release, {
       build: (_, { ordinary }) => (standIns.callsOf(release, 'build').length === 1 ? silent() : ordinary()),
-      probe: () => silent(1_500),
+      probe: () => silent(3_000),
       claim: ({ exclude }, { attempt }) => {
         if (exclude.length > 0) throw failed('no-slot', 'host-a is excluded');
         return { attempts: attempt, host: 'host-a' };
@@ -157,14 +157,14 @@ describe('a host segment', () => {
   });
 });
 
-describe('a cancelled builder run on another host', () => {
+describe.concurrent('a cancelled builder run on another host', () => {
   test('is cleaned up there too', async () => {
     const { client, standIns, start, until } = house();
     const request = requestFor('far', { disks: { qcow2: 'artifact' } });
     const release = idOf(request);
     standIns.behave(release, {
       claim: ({ slot }, { ordinary }) => (slot === 'disk' ? { attempts: 1, host: 'host-b' } : ordinary()),
-      diskBuild: () => silent(2_000),
+      diskBuild: () => silent(4_000),
     });
     const handle = await start(request);
     const child = client.workflow.getHandle(builderRunId(release, ['qcow2']));

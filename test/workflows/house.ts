@@ -1,6 +1,6 @@
 /** Workers of all roles in one process, with stand-ins for activities: control, sign, and two hosts. */
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../spec/contract.ts';
 import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../spec/queue.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
@@ -33,7 +33,6 @@ export interface House {
 /** Starts the house in a namespace. `identity` names it in histories. */
 export async function openHouse(options: { address: string; namespace: string; bundle: string }): Promise<House> {
   const { address, namespace, bundle } = options;
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, identity: 'test client' });

@@ -1,0 +1,127 @@
+/**
+ * Records the histories that the replay test replays: `npx tsx test/histories/record-histories.ts`. To be run again only when
+ * workflows change on purpose so that running releases could not go on with them; otherwise the change goes through `patched()`.
+ */
+import { execFile } from 'node:child_process';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { ReleaseRequest } from '../../spec/request.ts';
+import { builderRunId } from '../../spec/reference.ts';
+import { digestOf, idOf, requestFor } from '../workflows/facts.ts';
+import { openHouse, type House, type ReleaseHandle } from '../workflows/house.ts';
+import { installQuietRuntime, startServer } from '../workflows/server.ts';
+import { failed, silent, untilCancelled } from '../workflows/stand-ins.ts';
+
+const NAMESPACE = 'recording';
+const ended = (handle: ReleaseHandle) => handle.result().catch(() => undefined);
+
+interface Scenario {
+  request: ReleaseRequest;
+  /** Leads the release to its end; tells which of its builder runs are worth a file. */
+  play: (house: House, request: ReleaseRequest) => Promise<string[][]>;
+}
+
+const SCENARIOS: Record<string, Scenario> = {
+  released: {
+    request: requestFor('released', { alsoTag: ['latest'] }),
+    play: async ({ start }, request) => {
+      await ended(await start(request));
+      return [['qcow2', 'vmdk'], ['iso']];
+    },
+  },
+  'held-and-mended': {
+    request: requestFor('held', { disks: { qcow2: 'artifact' } }),
+    play: async ({ start, standIns, until, retry }, request) => {
+      let mended = false;
+      standIns.behave(idOf(request), {
+        build: ({ context }, { ordinary }) => {
+          if (context.digest === digestOf('context')) throw failed('containerfile', 'exit status 1');
+          return ordinary();
+        },
+        publish: (_, { ordinary }) => {
+          if (!mended) throw failed('registry-denied', 'denied');
+          return ordinary();
+        },
+      });
+      const handle = await start(request);
+      await until(handle, 'held', ({ failure }) => failure?.kind === 'containerfile');
+      await retry(handle, { ...request, context: { kind: 'artifact', digest: digestOf('mended') } });
+      await until(handle, 'held', ({ failure }) => failure?.kind === 'registry-denied');
+      mended = true;
+      await retry(handle);
+      await ended(handle);
+      return [['qcow2']];
+    },
+  },
+  'host-lost': {
+    request: requestFor('lost', { disks: { iso: 'artifact' } }),
+    play: async ({ start, standIns }, request) => {
+      standIns.behave(idOf(request), {
+        diskBuild: (_, { host, ordinary }) => (host === 'host-a' ? silent(4_000) : ordinary()),
+        probe: () => silent(2_000),
+      });
+      await ended(await start(request));
+      return [['iso']];
+    },
+  },
+  cancelled: {
+    request: requestFor('cancelled', { disks: { iso: 'artifact' } }),
+    play: async ({ start, standIns, until }, request) => {
+      standIns.behave(idOf(request), { diskBuild: untilCancelled });
+      const handle = await start(request);
+      await until(handle, 'building', () => standIns.callsOf(idOf(request), 'diskBuild').length > 0);
+      await handle.cancel();
+      await ended(handle);
+      return [['iso']];
+    },
+  },
+  failed: {
+    request: requestFor('failed', { onFailure: 'fail' }),
+    play: async ({ start, standIns }, request) => {
+      standIns.behave(idOf(request), {
+        diskBuild: ({ branch }) => {
+          if (branch === 'iso') throw failed('builder', 'osbuild failed');
+          return untilCancelled();
+        },
+      });
+      await ended(await start(request));
+      return [];
+    },
+  },
+};
+
+/** A stack trace names paths of the machine it was recorded on; a replay does not look at it. */
+function withoutStackTraces(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutStackTraces);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, name === 'stackTrace' ? '' : withoutStackTraces(member)]),
+  );
+}
+
+installQuietRuntime();
+const here = new URL('.', import.meta.url);
+const server = await startServer([NAMESPACE]);
+const house = await openHouse({ address: server.address, namespace: NAMESPACE, bundle: server.bundle });
+try {
+  for (const name of await readdir(here)) if (name.endsWith('.json')) await rm(new URL(name, here));
+  for (const [name, { request, play }] of Object.entries(SCENARIOS)) {
+    const runs = await play(house, request);
+    const release = idOf(request);
+    const files = new Map([
+      [name, release],
+      ...runs.map((types): [string, string] => [`${name}.${types.join('+')}`, builderRunId(release, types)]),
+    ]);
+    for (const [file, workflowId] of files) {
+      const show = ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json'];
+      const place = ['--address', server.address, '--namespace', NAMESPACE];
+      const { stdout } = await promisify(execFile)(server.cli, [...show, ...place], { maxBuffer: 64 * 1024 * 1024 });
+      const history = withoutStackTraces(JSON.parse(stdout));
+      await writeFile(new URL(`${file}.json`, here), `${JSON.stringify({ workflowId, history })}\n`);
+      console.log(`recorded ${file}.json`);
+    }
+  }
+} finally {
+  await house.close();
+  await server.stop();
+}
