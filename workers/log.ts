@@ -28,10 +28,13 @@ export function createLogger(base: Record<string, unknown>, sink: LogSink = proc
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
+/** Said of every queue that serves one purpose, which all of ours do: nothing to read on each start. */
+const EXPECTED = /^No (?:workflows|activities|Nexus services) registered/;
+
 /** What the SDK logs, through our logger. */
 export function sdkLogger(logger: Logger): SdkLogger {
   const log = (level: LogLevel, message: string, metadata?: LogMetadata) =>
-    logger[LEVELS[level]](metadata ? { ...metadata } : {}, message);
+    logger[EXPECTED.test(message) ? 'debug' : LEVELS[level]](metadata ? { ...metadata } : {}, message);
   return {
     log,
     trace: (message, metadata) => log('TRACE', message, metadata),

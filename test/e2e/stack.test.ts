@@ -1,0 +1,119 @@
+/** The embedded stack itself: its state, its leftovers, its end. Workers are stand-ins; server and registry are real. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseYamlFile } from '../../spec/spec-file.ts';
+import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { isAlive } from '../../workers/process-identity.ts';
+import { readState, type ChildState } from '../../workers/stack/state.ts';
+import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+import type { StackEvent } from '../../workers/stack/supervisor.ts';
+
+const SUPPORT = join(import.meta.dirname, '../support');
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-stack-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+function start(more: Partial<StackOptions> = {}): Promise<Stack> {
+  return startStack({
+    directory,
+    workerCommand: (role, file) => [process.execPath, join(SUPPORT, 'idle-worker.mjs'), role, file],
+    ...more,
+  });
+}
+
+const answers = async (url: string) => (await fetch(url)).status;
+
+it('survives a kill: the next start ends what was left, and keeps ports and key', async () => {
+  const killed = spawn(process.execPath, ['--import', 'tsx', join(SUPPORT, 'stack-process.ts'), directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [printed] = (await once(killed.stdout, 'data')) as [Buffer];
+  const first = JSON.parse(printed.toString()) as { children: ChildState[]; environment: Record<string, string> };
+  expect(first.children.map((child) => child.name).sort()).toEqual([
+    'build',
+    'control',
+    'registry',
+    'sign',
+    'temporal',
+  ]);
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+  expect(first.children.every(isAlive)).toBe(true);
+  const key = await readFile(join(directory, 'keys/release.pub'), 'utf8');
+
+  const events: StackEvent[] = [];
+  const stack = await start({ onEvent: (event) => events.push(event) });
+  try {
+    expect(first.children.filter(isAlive)).toEqual([]);
+    expect(events.filter((event) => event.type === 'left-over')).toHaveLength(5);
+    expect(stack.environment).toEqual(first.environment);
+    expect(await readFile(stack.paths.publicKey, 'utf8')).toBe(key);
+    expect(await answers(stack.temporal.webUi)).toBe(200);
+    expect(await answers(`http://${stack.registry}/v2/`)).toBe(200);
+  } finally {
+    await stack.stop();
+  }
+  expect(stack.children()).toEqual([]);
+  expect(readState(directory)!.children).toEqual([]);
+});
+
+it('is refused while another stack holds the directory, and stops twice without harm', async () => {
+  const stack = await start({ roles: [] });
+  try {
+    await expect(start()).rejects.toThrow(`is in use by process ${process.pid}`);
+  } finally {
+    await Promise.all([stack.stop(), stack.stop()]);
+  }
+});
+
+it('writes what workers and shells need, secrets for the owner only', async () => {
+  const stack = await start({ roles: [], hostName: 'host-a' });
+  try {
+    const text = await readFile(stack.paths.workerConfiguration, 'utf8');
+    expect(parseYamlFile(text, WorkerConfiguration)).toEqual({ ok: true, value: stack.configuration });
+    for (const file of [stack.paths.privateKey, stack.paths.passphrase, stack.paths.workerConfiguration]) {
+      expect((await stat(file)).mode & 0o077).toBe(0);
+    }
+    const shell = spawnSync('sh', [
+      '-c',
+      `. "${stack.paths.environment}"; echo "$FLIGHTLINE_REGISTRY $TEMPORAL_ADDRESS"`,
+    ]);
+    expect(shell.stdout.toString()).toBe(`${stack.registry} ${stack.temporal.address}\n`);
+  } finally {
+    await stack.stop();
+  }
+});
+
+it('refuses a kept port that another program holds', async () => {
+  const { registry } = readState(directory)!.ports;
+  const server = createServer().listen(registry, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await expect(start()).rejects.toThrow(`port ${registry} of the registry is held by process ${process.pid}`);
+  } finally {
+    server.close();
+  }
+});
+
+it('ends as a whole, and says why, when its server dies', async () => {
+  const stack = await start();
+  const children = stack.children();
+  process.kill(children.find((child) => child.name === 'temporal')!.pid, 'SIGKILL');
+  expect((await stack.failed).message).toContain('the Temporal dev server died (SIGKILL)');
+  expect(children.filter(isAlive)).toEqual([]);
+});
+
+it('gives up with the last words of a worker that does not start, and leaves nothing', async () => {
+  const workerCommand = () => [process.execPath, '-e', 'console.error("error: no such key"); process.exit(2)'] as const;
+  await expect(start({ roles: ['sign'], workerCommand })).rejects.toThrow(
+    'the sign worker ended while starting (exit code 2):\nerror: no such key',
+  );
+  expect(readState(directory)!.children).toEqual([]);
+});
