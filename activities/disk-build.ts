@@ -134,7 +134,13 @@ function check(end: BuilderEnd, log: CappedLog): void {
   }
   if (end.exitCode === 0) return;
   const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
-  throw new FlightlineError(kind, `the builder ended with exit code ${end.exitCode}:\n${said}`, { remedy });
+  const how =
+    kind === 'container-lost'
+      ? `was ended from outside (exit code ${end.exitCode}); it said last`
+      : kind === 'out-of-memory'
+        ? `was killed, as when memory runs out (exit code ${end.exitCode}); it said last`
+        : `ended with exit code ${end.exitCode}`;
+  throw new FlightlineError(kind, `the builder ${how}:\n${said}`, { remedy });
 }
 
 /** After a retry with another spec the container of the former inputs may still be there: it writes to the same directory. */
@@ -161,12 +167,18 @@ async function findContainer({ host, name }: Attempt): Promise<ContainerState | 
 }
 
 async function start(attempt: Attempt): Promise<ContainerState> {
-  const { host, input, inputs, name, run } = attempt;
+  const { host, input, context, inputs, name, run } = attempt;
   await emptyRun(run);
   const repositories = [input.image.repository, repositoryOf(input.builder.reference), input.context.repository];
   const command = await withRegistryAccess(host.configuration, repositories, (access) => prepare(attempt, access));
   const identity = { installation: host.work.installation, release: input.release, branch: input.branch, inputs };
-  await podman('starting the builder', builderArguments({ ...command, ...identity }));
+  try {
+    await podman('starting the builder', builderArguments({ ...command, ...identity }));
+  } catch (error) {
+    // What could not be started stays as `created`; what a detach interrupted may run by now, and is attached to.
+    if (context.cancelReason() === undefined) await abandon(attempt, 0);
+    throw error;
+  }
   const container = await inspectContainer(name);
   if (!container)
     throw new FlightlineError('container-lost', `the container ${name} was removed as soon as it was started`);
