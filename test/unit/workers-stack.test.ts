@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { parseYamlFile } from '../../spec/spec-file.ts';
 import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
 import { identityOf, isAlive } from '../../workers/process-identity.ts';
+import { defaultAuthfile } from '../../workers/stack/authfile.ts';
 import { endProcess, startChild, waitUntilReady, type ChildPlan } from '../../workers/stack/child.ts';
 import { configurationDigest } from '../../workers/stack/example-images.ts';
 import {
@@ -155,6 +156,21 @@ describe('command lines', () => {
 
   it('start from the package', () => {
     expect(packageRoot()).toBe(join(import.meta.dirname, '../..'));
+  });
+});
+
+describe('the log-in for an existing registry', () => {
+  test.each([
+    [{ REGISTRY_AUTH_FILE: '/a.json', HOME: '/h' }, '/a.json'],
+    [{ XDG_RUNTIME_DIR: '/run/user/0', HOME: '/h' }, '/run/user/0/containers/auth.json'],
+    [{ HOME: '/h' }, `/run/containers/${process.getuid?.()}/auth.json`],
+  ])('%j', (environment, file) => {
+    expect(defaultAuthfile(environment, () => true)).toBe(file);
+  });
+
+  it('is none when nobody has logged in', () => {
+    expect(defaultAuthfile({ HOME: '/h' }, () => false)).toBeUndefined();
+    expect(defaultAuthfile({ HOME: '/h' }, (path) => path.endsWith('config.json'))).toBe('/h/.docker/config.json');
   });
 });
 

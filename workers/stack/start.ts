@@ -11,6 +11,7 @@ import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
 import { chooseHostName } from '../configuration.ts';
 import { containersConfText, machineFacts, mergeSettings, planContainersConf } from '../containers-conf.ts';
 import { lockDirectory } from '../lock.ts';
+import { defaultAuthfile } from './authfile.ts';
 import {
   environmentText,
   registryConfigurationText,
@@ -41,7 +42,7 @@ export interface StackOptions {
   directory: string;
   /** An existing registry, `quay.io/acme` or `127.0.0.1:5000`, instead of the stack's own. */
   registry?: string;
-  /** containers-auth.json(5) with the log-in for that registry. */
+  /** containers-auth.json(5) with the log-in for that registry; default is where `podman login` leaves it. */
   authfile?: string;
   /** Makes the stack's own registry ask for a log-in. */
   registryAuth?: RegistryAuth;
@@ -107,7 +108,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const ports = await preparePorts(paths, options, onEvent);
     const cli = await findTemporalCli(options.report ? { report: options.report } : {});
     const registry = options.registry ?? `${LOOPBACK}:${ports.registry}`;
-    const authfile = options.registry ? options.authfile : options.registryAuth?.authfile;
+    const authfile = options.registry ? (options.authfile ?? defaultAuthfile()) : options.registryAuth?.authfile;
     const environment = await writeFiles(paths, ports, registry, options);
     const configuration = await writeConfiguration(paths, registry, authfile, options);
     const workerCommand = options.workerCommand ?? installedWorkerCommand;

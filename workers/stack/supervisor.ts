@@ -114,7 +114,9 @@ export class Supervisor {
       const wait = restartPause(deaths);
       deaths += 1;
       this.note();
-      const { message } = await childError(child, `died (${how}) and is started again in ${wait / 1000} s`);
+      const what = `died (${how}) and is started again in ${wait / 1000} s`;
+      // Its last lines explain an end of its own; who sends a signal knows why.
+      const message = how.startsWith('SIG') ? `the ${plan.title} ${what}` : (await childError(child, what)).message;
       this.onEvent({ type: 'died', child: plan.name, message });
       try {
         await pause(wait, undefined, { signal: this.stopping.signal });
