@@ -31,7 +31,7 @@ export async function loadWorkerConfiguration(file?: string): Promise<LoadedConf
       code === 'ENOENT'
         ? `there is no worker configuration ${path}`
         : `the worker configuration cannot be read: ${message}`,
-      { remedy: 'name the file with --config, or write one: docs/operating.md shows what belongs in it' },
+      { remedy: 'name the right file with --config, or make it readable for the worker' },
     );
   }
   const parsed = parseYamlFile(text, WorkerConfiguration);

@@ -108,7 +108,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const ports = await preparePorts(paths, options, onEvent);
     const cli = await findTemporalCli(options.report ? { report: options.report } : {});
     const registry = options.registry ?? `${LOOPBACK}:${ports.registry}`;
-    const authfile = options.registry ? (options.authfile ?? defaultAuthfile()) : options.registryAuth?.authfile;
+    const login = options.registry ? (options.authfile ?? defaultAuthfile()) : options.registryAuth?.authfile;
+    const authfile = login === undefined ? undefined : resolve(login);
     const environment = await writeFiles(paths, ports, registry, options);
     const configuration = await writeConfiguration(paths, registry, authfile, options);
     const workerCommand = options.workerCommand ?? installedWorkerCommand;
