@@ -156,6 +156,8 @@ export function isInvalidArgument(error: unknown): boolean {
 
 /** The text of an error for people: `error: …`, then what to do. */
 export function errorText({ explanation, stack }: Explained): string {
-  const { message, remedy } = explanation;
-  return [...(stack ? [stack] : []), `error: ${message}`, ...(remedy ? [`  ${remedy}`] : [])].join('\n');
+  const { kind, message, remedy } = explanation;
+  // Ctrl-C is no error: it was asked for.
+  const first = kind === 'interrupted' ? message : `error: ${message}`;
+  return [...(stack ? [stack] : []), first, ...(remedy ? [`  ${remedy}`] : [])].join('\n');
 }

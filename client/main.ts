@@ -14,4 +14,5 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const { runCommandLine } = await import('./command-line.ts');
-process.exitCode = await runCommandLine(process.argv.slice(2));
+// A program that an interrupted step had started is ended by the exit.
+process.exit(await runCommandLine(process.argv.slice(2)));

@@ -38,6 +38,20 @@ export async function withStop<T>(work: (signal: AbortSignal) => Promise<T>): Pr
   return withSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], work, () => undefined);
 }
 
+/**
+ * Gives up waiting when the signal is aborted, for work that takes no signal; its programs end with this process.
+ *
+ * @throws Interrupted
+ */
+export async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const interrupted = new Promise<never>((_, reject) => {
+    const give = () => reject(new Interrupted());
+    if (signal.aborted) give();
+    signal.addEventListener('abort', give, { once: true });
+  });
+  return Promise.race([work, interrupted]);
+}
+
 async function withSignals<T>(
   names: readonly NodeJS.Signals[],
   work: (signal: AbortSignal) => Promise<T>,

@@ -163,8 +163,9 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
   )
     .option('--registry <address>', 'use this registry instead of starting one')
     .option('--data <dir>', 'where its state is kept', '.flightline/stack')
+    .option('--no-examples', "do not put the images of examples/debian into the stack's own registry")
     .option('--json', 'print the addresses as JSON once it is up')
-    .action((options: JsonFlag & { registry?: string; data: string }) =>
+    .action((options: JsonFlag & { registry?: string; data: string; examples: boolean }) =>
       act(options, (output) => handlers.up(withoutJson(options), output)),
     );
 

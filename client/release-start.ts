@@ -44,12 +44,7 @@ export async function startRelease(temporal: Temporal, request: ReleaseRequest):
     return { release, runId: handle.firstExecutionRunId };
   } catch (error) {
     if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') {
-      throw new UserError(
-        'already-running',
-        `a release of ${reference} is already running`,
-        `watch it: flightline watch ${reference}   end it: flightline cancel ${reference}`,
-        EXIT.alreadyRunning,
-      );
+      throw alreadyRunning(reference, await isHeld(temporal, release));
     }
     if (isInvalidArgument(error) && /search attribute/i.test(grpcDetails(error))) {
       throw new UserError(
@@ -61,6 +56,24 @@ export async function startRelease(temporal: Temporal, request: ReleaseRequest):
     }
     throw error;
   }
+}
+
+async function isHeld(temporal: Temporal, release: string): Promise<boolean> {
+  const description = await temporal.within(REQUEST_TIMEOUT, () =>
+    temporal.client.workflow.getHandle(release).describe(),
+  );
+  return description.typedSearchAttributes.get(defineSearchAttributeKey('FlightlineStatus', 'KEYWORD')) === 'held';
+}
+
+function alreadyRunning(reference: string, held: boolean): UserError {
+  return new UserError(
+    'already-running',
+    `a release of ${reference} is already running${held ? ', and is held' : ''}`,
+    held
+      ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline watch ${reference}   end it: flightline cancel ${reference}`
+      : `watch it: flightline watch ${reference}   end it: flightline cancel ${reference}`,
+    EXIT.alreadyRunning,
+  );
 }
 
 /** What the release is asked to do, in Markdown, for the workflow's page in the Web UI. No secret is in a request. */

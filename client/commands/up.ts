@@ -1,8 +1,10 @@
 /** `flightline up`: the embedded stack in the foreground. */
 import { resolve } from 'node:path';
+import type { Stack } from '../../workers/stack/start.ts';
+import { explain } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { withStop } from '../pause.ts';
+import { Interrupted, interruptible, withStop } from '../pause.ts';
 import { describeStack, stackDocument, startToldStack, untilInterrupted } from '../stack-runner.ts';
 
 /** Options of `flightline up`. */
@@ -11,6 +13,8 @@ export interface UpOptions {
   registry?: string | undefined;
   /** Directory of its state. */
   data: string;
+  /** Makes the example images and puts them into the stack's own registry. */
+  examples: boolean;
 }
 
 /** Runs the stack until Ctrl-C or SIGTERM, which is its ordinary end (exit code 0). */
@@ -25,6 +29,8 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
       output,
     );
     try {
+      // Into somebody's own registry nothing is pushed unasked.
+      if (options.examples && options.registry === undefined) await offerExamples(stack, output, signal);
       output.result(['The stack is up; Ctrl-C stops it and keeps its state.', ...describeStack(stack)].join('\n'));
       output.document(stackDocument(stack));
       await untilInterrupted(stack, signal);
@@ -33,4 +39,19 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
     }
     return EXIT.ok;
   });
+}
+
+/** The stack serves without its examples too: what fails here is only told. */
+async function offerExamples(stack: Stack, output: Output, signal: AbortSignal): Promise<void> {
+  const { publishExampleImages } = await import('../../workers/stack/example-images.ts');
+  try {
+    await interruptible(
+      publishExampleImages(stack, (line) => output.note(line)),
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof Interrupted) return;
+    const { explanation } = explain(error);
+    output.note(`warning: examples/debian cannot be released here: ${explanation.message}\n  ${explanation.remedy}`);
+  }
 }

@@ -1,6 +1,8 @@
 /** `flightline verify`: would a device that knows only this key take what the registry has under this name? */
+import { access } from 'node:fs/promises';
 import { withUserAccess } from '../../activities/tools/registry-access.ts';
 import { verifyAsDevice } from '../../activities/verify.ts';
+import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { style } from '../view/style.ts';
@@ -16,7 +18,16 @@ const KINDS = {
 
 /** Verifies one reference. What a device would refuse ends with exit code 1. */
 export async function verify(reference: string, options: { key: string }, output: Output): Promise<number> {
-  const found = await withUserAccess((access) => verifyAsDevice({ reference, publicKey: options.key, access }));
+  await access(options.key).catch((error: Error) => {
+    throw new UserError(
+      'key-missing',
+      `the public key cannot be read: ${error.message}`,
+      'name the .pub file of `flightline keygen`, or PEM that its owner gave you',
+    );
+  });
+  const found = await withUserAccess((registry) =>
+    verifyAsDevice({ reference, publicKey: options.key, access: registry }),
+  );
   const paint = style(output.colour.result);
   const type = found.artifactType ?? found.mediaType;
   output.result(

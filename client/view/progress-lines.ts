@@ -36,6 +36,7 @@ export function progressLines(view: ReleaseView, said: Said): { lines: string[];
 function statusWords(row: StageRow): string {
   switch (row.status) {
     case 'waiting':
+    case 'skipped':
       return '';
     case 'running':
       return row.host ? `running on ${row.host}` : 'running';
@@ -43,7 +44,6 @@ function statusWords(row: StageRow): string {
       return row.durationMs === null ? 'done' : `done in ${formatDuration(row.durationMs)}`;
     case 'held':
     case 'failed':
-    case 'skipped':
     case 'cancelled':
       return row.status;
   }

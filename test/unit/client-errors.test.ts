@@ -62,6 +62,7 @@ describe('explain', () => {
 test('the text of an error', () => {
   expect(errorText(explain(new UserError('kind', 'it failed', 'do this')))).toBe('error: it failed\n  do this');
   expect(errorText(explain(new UserError('kind', 'it failed', '')))).toBe('error: it failed');
+  expect(errorText(explain(new Interrupted('detached', 'watch it')))).toBe('detached\n  watch it');
   expect(errorText(explain(new Error('bug')))).toMatch(/^Error: bug\n {4}at .*error: bug\n/s);
 });
 

@@ -49,8 +49,14 @@ test.each<[string[], string, unknown[], boolean]>([
   [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
   [['doctor'], 'doctor', [{}], false],
   [['doctor', '--role', 'build', '--fix', '--json'], 'doctor', [{ role: ['build'], fix: true }], true],
-  [['up'], 'up', [{ data: '.flightline/stack' }], false],
-  [['up', '--registry', 'quay.io/acme', '--data', 'd'], 'up', [{ registry: 'quay.io/acme', data: 'd' }], false],
+  [['up'], 'up', [{ data: '.flightline/stack', examples: true }], false],
+  [['up', '--no-examples'], 'up', [{ data: '.flightline/stack', examples: false }], false],
+  [
+    ['up', '--registry', 'quay.io/acme', '--data', 'd'],
+    'up',
+    [{ registry: 'quay.io/acme', data: 'd', examples: true }],
+    false,
+  ],
   [['worker'], 'worker', [{ role: ['control', 'build', 'sign'] }], false],
   [
     ['worker', '--role', 'sign,control', '--host-name', 'h', '--config', 'c'],
