@@ -12,7 +12,7 @@ export interface ContainerLine {
   text: string;
 }
 
-const ENTRY = /^\S+ (stdout|stderr) ([FP])(?: (.*))?$/;
+const ENTRY = /^\S+ (stdout|stderr) ([FP])(?: (.*))?$/s;
 
 /**
  * Joins conmon's entries to lines: `<time> stdout F text` ends a line, `P` is a part of one (conmon's `ctr_logging.c`). The
@@ -35,7 +35,7 @@ export class LineJoiner {
       const ends = match[2] === 'F' || whole.length > MAX_LINE;
       this.parts[stream] = ends ? '' : whole;
       // osbuild redraws some lines with carriage returns: the last state counts.
-      if (ends) lines.push({ stream, text: whole.replace(/\r+$/, '').replace(/^.*\r/, '') });
+      if (ends) lines.push({ stream, text: whole.trimEnd().replace(/^.*\r/s, '') });
     }
     return lines;
   }
