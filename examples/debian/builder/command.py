@@ -128,7 +128,7 @@ def prepare(options: flags.Options, bar: progress.Verbose, directory: str) -> tu
     bar.pulse('Manifest generation step')
     bar.start()
     rootfs = options.get('rootfs') or 'ext4'
-    if rootfs != 'ext4':
+    if rootfs not in ('ext4', 'xfs'):
         raise BuildError(
             f'failed to set default rootfs for bootc distro: unknown or unsupported filesystem type name: {rootfs}'
         )

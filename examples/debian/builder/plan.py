@@ -11,8 +11,8 @@ from storage import Image
 
 MIB = 2**20
 SECTOR = 512
-# The boot partition holds one kernel and one initrd, some 30 MB.
-BOOT_START, BOOT_SIZE = 1 * MIB, 128 * MIB
+# Firmware takes a partition of fewer than 65525 clusters for FAT16 whatever it says; this size has 131072 of 4 kB.
+BOOT_START, BOOT_SIZE = 1 * MIB, 512 * MIB
 # bib's disks are 10 GiB. Smaller ones here: they are hashed, copied and published in tests.
 ROOT_MINIMUM = 2048 * MIB
 # The partition types of the Discoverable Partitions Specification, and the name firmware looks for.
