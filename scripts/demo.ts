@@ -13,7 +13,7 @@ import { explain } from '../client/errors.ts';
 import { EXIT } from '../client/exit-codes.ts';
 import { follow } from '../client/follow.ts';
 import { processOutput, type Output } from '../client/output.ts';
-import { Interrupted, withStop } from '../client/pause.ts';
+import { Interrupted, interruptible, withStop } from '../client/pause.ts';
 import { checkSpec } from '../client/preparation.ts';
 import { openRelease } from '../client/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/stack-runner.ts';
@@ -109,16 +109,6 @@ async function releaseExample(
     await cancelRelease(temporal, release, { ...output, document: () => undefined }, new AbortController().signal);
     throw new Interrupted('interrupted: the release is cancelled and cleaned up');
   }
-}
-
-/** Gives up waiting when the signal is aborted; what was waited for ends with this process. */
-async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const interrupted = new Promise<never>((_, reject) => {
-    const give = () => reject(new Interrupted());
-    if (signal.aborted) give();
-    signal.addEventListener('abort', give, { once: true });
-  });
-  return Promise.race([work, interrupted]);
 }
 
 async function main(args: readonly string[]): Promise<number> {

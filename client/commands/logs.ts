@@ -18,15 +18,17 @@ export interface KnownLog extends LogLocation {
   stage: string;
   /** Empty for the log of a failure whose stage is not in the table. */
   subject: string;
+  /** ISO 8601; null when it is not known. */
+  startedAt: string | null;
 }
 
 /** Every log of a record, in the order of its stages, each once. */
 export function knownLogs(record: ReleaseRecord): KnownLog[] {
   const found: KnownLog[] = record.stages.flatMap((row) =>
-    row.log ? [{ ...row.log, stage: row.name, subject: row.subject }] : [],
+    row.log ? [{ ...row.log, stage: row.name, subject: row.subject, startedAt: row.startedAt }] : [],
   );
   const { failure } = record;
-  if (failure?.log) found.push({ ...failure.log, stage: failure.stage ?? 'failure', subject: '' });
+  if (failure?.log) found.push({ ...failure.log, stage: failure.stage ?? 'failure', subject: '', startedAt: null });
   return found.filter(
     (log, index) => found.findIndex((other) => other.host === log.host && other.path === log.path) === index,
   );
@@ -37,7 +39,9 @@ export function chooseLogs(record: ReleaseRecord, stage: Stage | undefined): Kno
   const known = knownLogs(record);
   if (stage !== undefined) return known.filter((log) => log.stage === stage);
   const failed = record.failure?.log;
-  const chosen = failed ? known.find((log) => log.host === failed.host && log.path === failed.path) : known.at(-1);
+  const chosen = failed
+    ? known.find((log) => log.host === failed.host && log.path === failed.path)
+    : known.toSorted((left, right) => (left.startedAt ?? '').localeCompare(right.startedAt ?? '')).at(-1);
   return chosen ? [chosen] : [];
 }
 

@@ -281,9 +281,9 @@ describe('which log is meant', () => {
   const log = (name: string) => ({ host: 'host-a', path: `/w/logs/${name}.log` });
   const stages = [
     row('build', 'image', { log: log('build') }),
-    row('push', 'image', { log: log('push') }),
-    row('disk-build', 'qcow2', { log: log('disk-build-qcow2') }),
-    row('disk-build', 'iso', { log: log('disk-build-iso') }),
+    row('push', 'image', { log: log('push'), startedAt: '2026-01-01T00:00:00.000Z' }),
+    row('disk-build', 'qcow2', { log: log('disk-build-qcow2'), startedAt: '2026-01-01T00:02:00.000Z' }),
+    row('disk-build', 'iso', { log: log('disk-build-iso'), startedAt: '2026-01-01T00:01:00.000Z' }),
     row('tag', 'release'),
   ];
   const failed = record({
@@ -292,7 +292,7 @@ describe('which log is meant', () => {
   });
 
   test.each([
-    [record({ stages }), undefined, ['disk-build-iso']],
+    [record({ stages }), undefined, ['disk-build-qcow2']],
     [failed, undefined, ['disk-build-qcow2']],
     [failed, 'disk-build', ['disk-build-qcow2', 'disk-build-iso']],
     [failed, 'build', ['build']],
