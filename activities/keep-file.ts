@@ -22,15 +22,13 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
   const target = join(directory, keptName(type, file.path));
   try {
     await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw unusable(directory, error as NodeJS.ErrnoException);
+  }
+  try {
     await place(file.path, target);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC') throw error;
-    if (code !== 'EEXIST') {
-      throw new FlightlineError('host-setup', `the disk cannot be left in ${directory}: ${message}`, {
-        remedy: `make ${directory} writable on the build host, then \`flightline retry RELEASE\``,
-      });
-    }
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(directory, error as NodeJS.ErrnoException);
     if (!(await isSame(file, target))) {
       throw new FlightlineError('host-setup', `${target} is there already and is another file`, {
         remedy: `move ${target} away on the build host, then \`flightline retry RELEASE\``,
@@ -38,6 +36,15 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
     }
   }
   return target;
+}
+
+function unusable(directory: string, error: NodeJS.ErrnoException): Error {
+  // A full disk is the host's affair, and has a kind of its own.
+  if (error.code === 'ENOSPC') return error;
+  return new FlightlineError('host-setup', `the disk cannot be left in ${directory}: ${error.message}`, {
+    remedy: `make ${directory} writable on the build host, then \`flightline retry RELEASE\``,
+    cause: error,
+  });
 }
 
 async function place(source: string, target: string): Promise<void> {

@@ -46,10 +46,13 @@ describe('leases', () => {
     expect(await returnSlot(host, a.release, a.branch)).toBe(true);
     expect(await claimLease(host, b, timing, space, at(3))).toEqual({ granted: true });
     const files = await readLeaseFiles(host);
-    expect(files.leases.map((lease) => [lease.release, lease.slot, lease.space])).toEqual([
-      [a.release, null, 1000],
-      [b.release, 'disk', 1000],
-    ]);
+    const slots = new Map(files.leases.map((lease) => [lease.release, [lease.slot, lease.space]]));
+    expect(slots).toEqual(
+      new Map([
+        [a.release, [null, 1000]],
+        [b.release, ['disk', 1000]],
+      ]),
+    );
     expect(files.requests).toEqual([]);
     for (const name of await readdir(host.work.leases)) {
       expect((await stat(join(host.work.leases, name))).mode & 0o777).toBe(0o600);

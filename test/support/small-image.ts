@@ -1,0 +1,27 @@
+/** An image of a few files of this machine, so that containers can run without any registry of images. */
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+
+const PROGRAM = '/bin/sleep';
+
+/** Builds an image, different each time, that holds `/bin/sleep`. Returns its id. The caller removes it. */
+export async function buildSmallImage(name: string): Promise<string> {
+  const context = await mkdtemp(join(tmpdir(), 'flightline-small-image-'));
+  try {
+    const { stdout } = await execa('ldd', [PROGRAM]);
+    const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1]!);
+    for (const path of [PROGRAM, ...libraries]) {
+      await mkdir(join(context, 'root', dirname(path)), { recursive: true });
+      await copyFile(path, join(context, 'root', path));
+    }
+    await writeFile(join(context, 'root', 'made'), `${process.pid} ${process.hrtime.bigint()}`);
+    const containerfile = `FROM scratch\nCOPY root /\nCMD ["${PROGRAM}", "600"]\n`;
+    await writeFile(join(context, 'Containerfile'), containerfile);
+    const built = await execa('podman', ['build', '--quiet', '--tag', name, context]);
+    return built.stdout.trim();
+  } finally {
+    await rm(context, { recursive: true, force: true });
+  }
+}
