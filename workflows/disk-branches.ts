@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../spec/contract.ts';
+import type { Failure } from '../spec/failure.ts';
 import { builderRunId } from '../spec/reference.ts';
 import { builderRunFailureFrom, failureFrom, StageFailed } from './failure.ts';
 import { diskBuildInput, runKey, type Plan } from './plan.ts';
@@ -29,25 +30,42 @@ interface Branch {
   readonly requestedAt: string;
   /** The host of its last child, which has its files. */
   host: string | null;
-  /** Null while it runs or is held; `superseded` when a retry came with another plan while it was held. */
+  /** How often something of it vanished from the registry. */
+  vanished: number;
+  /**
+   * Null while it runs or is held; `superseded` when it must begin again: a retry came with another plan while it was held, or
+   * the registry lost its image.
+   */
   outcome: { error: unknown } | 'done' | 'superseded' | null;
   ended: Promise<void>;
 }
+
+/** How often a branch goes back by itself to what the registry lost, before it is held. */
+const MAX_VANISHED = 3;
+
+/** The registry lost the image of a branch. Never leaves this file. */
+class ImageVanished extends Error {}
 
 export class DiskBranches {
   private readonly state: ReleaseState;
   private readonly branches = new Map<string, Branch>();
   /** The plan that the branches follow. */
   private plan: Plan | null = null;
+  /** A branch found that the registry has the image no more. */
+  private imageVanished = false;
 
   constructor(state: ReleaseState) {
     this.state = state;
   }
 
-  /** Waits until every disk of the plan is published, signed and verified; `false` when another plan took its place. */
+  /**
+   * Waits until every disk of the plan is published, signed and verified; `false` when another plan took its place, or the image
+   * must be pushed again first.
+   */
   async run(plan: Plan): Promise<boolean> {
     const { state } = this;
     this.plan = plan;
+    this.imageVanished = false;
     const wanted = new Map(
       requestedRuns(plan.request.disks).map((run) => {
         const input = this.input(plan, run);
@@ -62,13 +80,16 @@ export class DiskBranches {
     const all = [...this.branches.values()];
     const failed = () =>
       all.map(({ outcome }) => outcome).find((outcome) => typeof outcome === 'object' && outcome !== null);
+    const superseded = () => all.some(({ outcome }) => outcome === 'superseded');
     await condition(() => {
       const over = all.every((branch) => branch.outcome === 'done');
-      return over || failed() !== undefined || state.plan !== plan;
+      return over || failed() !== undefined || state.plan !== plan || superseded();
     });
     const failure = failed();
     if (failure) throw failure.error;
-    return state.plan === plan;
+    // Here, and not where it was found: the image branch must not run meanwhile.
+    if (this.imageVanished) state.unpushImage();
+    return state.plan === plan && !superseded();
   }
 
   /** Ends the branches of an image that is to be built anew. */
@@ -130,6 +151,7 @@ export class DiskBranches {
       scope: new CancellationScope(),
       requestedAt: before?.requestedAt ?? new Date().toISOString(),
       host: before?.host ?? null,
+      vanished: before?.vanished ?? 0,
       outcome: null,
       ended: Promise.resolve(),
     };
@@ -138,7 +160,7 @@ export class DiskBranches {
       .run(() =>
         this.state.untilDone(
           run.subject,
-          () => this.child(branch, input),
+          () => this.work(branch, input),
           () => this.state.plan !== this.plan,
         ),
       )
@@ -147,9 +169,20 @@ export class DiskBranches {
           branch.outcome = done ? 'done' : 'superseded';
         },
         (error: unknown) => {
-          branch.outcome = { error };
+          branch.outcome = error instanceof ImageVanished ? 'superseded' : { error };
         },
       );
+  }
+
+  /** Child workflows, until one succeeds. */
+  private async work(branch: Branch, input: BuilderRunInput): Promise<void> {
+    for (;;) {
+      try {
+        return await this.child(branch, input);
+      } catch (error) {
+        if (!(error instanceof StageFailed) || !this.goesBack(branch, error.failure)) throw error;
+      }
+    }
   }
 
   /** One child workflow from start to end. */
@@ -180,8 +213,27 @@ export class DiskBranches {
       branch.host = told?.hosts.at(-1) ?? branch.host;
       if (told) state.table.merge(told.stages);
       else state.table.update('disk-build', subject, { status: 'failed', at: Date.now(), attempts: 1 });
-      throw new StageFailed(failureFrom(error, 'disk-build'));
+      const failure = failureFrom(error, 'disk-build');
+      throw new StageFailed(failure);
     }
+  }
+
+  /**
+   * `true` when the branch runs again at once, since the registry lost what it had published.
+   *
+   * @throws ImageVanished when it is the image that must be pushed again first.
+   */
+  private goesBack(branch: Branch, { kind, stage }: Failure): boolean {
+    // At publication it is the host that has the file no more: a person decides whether it is built again.
+    if (kind !== 'disk-vanished' || stage === 'publish') return false;
+    branch.vanished += 1;
+    if (branch.vanished > MAX_VANISHED) {
+      branch.vanished = 0;
+      return false;
+    }
+    if (stage !== 'disk-build') return true;
+    this.imageVanished = true;
+    throw new ImageVanished();
   }
 
   /** Executes the child. One of an earlier run of the release may still be cleaning up under the same id: that is waited for. */

@@ -11,6 +11,9 @@ import type { ReleaseState } from './release-state.ts';
 import { runStage, type Settled } from './run-stage.ts';
 import { BUILD_SPACE } from './space.ts';
 
+/** How often the registry may lose the image on its way to a signature before the branch is held. */
+const MAX_VANISHED = 3;
+
 /** Makes the image, pushes it by digest, signs and verifies it. Each step that is done already is left out. */
 export class ImageBranch {
   private readonly state: ReleaseState;
@@ -18,6 +21,10 @@ export class ImageBranch {
   private proven: string | null = null;
   /** The proof that began with the release, beside resolve. */
   private early: Settled<void> | null;
+  /** The host that built last: its cache makes the next build shorter. */
+  private lastHost: string | null = null;
+  /** How often the registry lost the image between push and verification. */
+  private vanished = 0;
 
   constructor(state: ReleaseState, early: Settled<void>) {
     this.state = state;
@@ -34,9 +41,26 @@ export class ImageBranch {
 
   private async steps(plan: Plan): Promise<void> {
     const { state } = this;
-    const { request } = plan;
-    await this.prove(request);
-    if (!state.image.push) await this.buildAndPush(plan);
+    await this.prove(plan.request);
+    for (;;) {
+      if (!state.image.push) await this.buildAndPush(plan);
+      try {
+        await this.signAndVerify(plan.request);
+        return;
+      } catch (error) {
+        if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
+        state.unpushImage();
+        this.vanished += 1;
+        if (this.vanished > MAX_VANISHED) {
+          this.vanished = 0;
+          throw error;
+        }
+      }
+    }
+  }
+
+  private async signAndVerify(request: ReleaseRequest): Promise<void> {
+    const { state } = this;
     const { repository, key, timing } = request;
     const { digest } = state.image.push!;
     const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
@@ -89,16 +113,23 @@ export class ImageBranch {
       slot: 'build',
       space: BUILD_SPACE,
       stage: 'build',
-      preferred: image.build?.host ?? null,
+      preferred: this.lastHost,
       exclude: [],
     });
     const forgetBuild = () => {
       state.image.build = null;
     };
+    const left = () => {
+      forgetBuild();
+      this.lastHost = null;
+    };
     try {
       const body = (host: ClaimedHost) => this.onHost(plan, host);
-      const claimed = (host: string) => state.addHost(host);
-      await segment.work({ body, claimed, left: forgetBuild }, image.build?.host ?? null);
+      const claimed = (host: string) => {
+        this.lastHost = host;
+        state.addHost(host);
+      };
+      await segment.work({ body, claimed, left }, image.build?.host ?? null);
     } catch (error) {
       // The host has lost what it built: a retry builds again.
       if (error instanceof StageFailed && error.failure.kind === 'disk-vanished') forgetBuild();

@@ -11,7 +11,7 @@ import type { BuilderRunResult, BuildResult, PushResult, ReleaseIdentity } from 
 import type { Failure } from '../spec/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../spec/stage.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus, type StageStatus } from '../spec/stage.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
 import { imageTags, type Plan } from './plan.ts';
@@ -150,7 +150,7 @@ export class ReleaseState implements StageBoard {
     }
   }
 
-  /** The image is to be pushed, signed and verified again. */
+  /** The registry lost the image: it is to be pushed, signed and verified again. */
   unpushImage(): void {
     this.image.push = null;
     this.unsignImage();
@@ -217,12 +217,18 @@ export class ReleaseState implements StageBoard {
   /** Waits for `flightline retry`. */
   private async hold(branch: string, failure: Failure): Promise<void> {
     const { onFailure, timing } = this.request;
+    // A claim that failed has no row of its own: its stage stands for it.
+    const stopped = this.table.rows
+      .filter((row) => isOfBranch(row, branch))
+      .filter((row) => row.status === 'failed' || (row.status === 'waiting' && row.name === failure.stage))
+      .map(({ name, subject }) => ({ name, subject }));
+    const mark = (status: StageStatus) => {
+      for (const { name, subject } of stopped) this.table.update(name, subject, { status, at: Date.now() });
+    };
+    mark('failed');
     if (dispositionOf(failure) === 'fail' || onFailure === 'fail') throw new ReleaseFailed(failure);
+    mark('held');
     this.holds.set(branch, failure);
-    this.table.updateAll((row) => row.status === 'failed' && isOfBranch(row, branch), {
-      status: 'held',
-      at: Date.now(),
-    });
     this.changed();
     const { resumes } = this;
     try {
@@ -232,10 +238,7 @@ export class ReleaseState implements StageBoard {
     } finally {
       this.holds.delete(branch);
     }
-    this.table.updateAll((row) => row.status === 'held' && isOfBranch(row, branch), {
-      status: 'failed',
-      at: Date.now(),
-    });
+    mark('failed');
     throw new ReleaseFailed(failure);
   }
 

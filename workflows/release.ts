@@ -21,7 +21,7 @@ import { Finish } from './finish.ts';
 import { ImageBranch, proveSigning } from './image-branch.ts';
 import { hostSignal, recordQuery, retryUpdate } from './messages.ts';
 import { controlOptions } from './options.ts';
-import { refusalOf, type Plan } from './plan.ts';
+import { refusalOf } from './plan.ts';
 import { ReleaseState } from './release-state.ts';
 import { runStage, settled } from './run-stage.ts';
 
@@ -155,8 +155,9 @@ class Release {
     try {
       const resolved = await this.resolve(request);
       if (this.ending) throw refused(failureOf('invalid-input', `the release has ended meanwhile: ${state.status}`));
-      const plan: Plan = { request, resolved };
-      state.adopt(plan);
+      // Where files are kept was said to `flightline run`, not in the spec.
+      const { keepFiles } = state.request;
+      state.adopt({ request: { ...request, keepFiles }, resolved });
     } catch (error) {
       if (error instanceof ActivityFailure) throw refused(failureFrom(error, 'resolve'));
       throw error;

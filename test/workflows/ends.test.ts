@@ -8,7 +8,7 @@ import { builderRunId } from '../../spec/reference.ts';
 import { idOf, requestFor } from './facts.ts';
 import type { House, ReleaseHandle } from './house.ts';
 import { useHouse } from './setup.ts';
-import { failed, untilCancelled } from './stand-ins.ts';
+import { failed, silent, untilCancelled } from './stand-ins.ts';
 
 const house = useHouse('ends');
 const rowOf = (record: ReleaseRecord, name: string, subject: string) =>
@@ -77,7 +77,7 @@ describe.concurrent('a failing release', () => {
     });
     const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
     expect(cause).toMatchObject({ type: 'key-not-allowed', message: 'not here' });
-    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    const { record } = cause.details![0] as { record: ReleaseRecord };
     expect(record.failure).toMatchObject({ kind: 'key-not-allowed', stage: 'sign' });
     expect(rowOf(record, 'sign', 'image')?.status).toBe('failed');
     expect(rowOf(record, 'build', 'image')?.status).toBe('skipped');
@@ -96,7 +96,7 @@ describe.concurrent('a failing release', () => {
     });
     const cause = (await causeOf((await start(request)).result())) as ApplicationFailure;
     expect(cause.type).toBe('builder');
-    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    const { record } = cause.details![0] as { record: ReleaseRecord };
     expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('failed');
     expect(rowOf(record, 'disk-build', 'qcow2+vmdk')?.status).toBe('cancelled');
     expect(standIns.callsOf(release).at(-1)?.activity).toBe('cleanUp');
@@ -232,6 +232,43 @@ describe.concurrent('a cancelled release', () => {
     home.standIns.behave(idOf(request), { build: untilCancelled, cleanUp: untilCancelled });
     const record = await cancelIn(home, await home.start(request), 'build', 'image');
     expect(record.status).toBe('cancelled');
+  });
+});
+
+describe.concurrent('a release started again', () => {
+  test('waits until a builder run of its terminated predecessor has ended', async () => {
+    const { client, standIns, start, until } = house();
+    const request = requestFor('again', { disks: { iso: 'artifact' } });
+    const release = idOf(request);
+    standIns.behave(release, {
+      diskBuild: (_, { ordinary }) =>
+        standIns.callsOf(release, 'diskBuild').length === 1 ? silent(6_000) : ordinary(),
+    });
+    const first = await start(request);
+    await until(first, 'builds', () => standIns.callsOf(release, 'diskBuild').length === 1);
+    await first.terminate('by hand');
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    const child = await client.workflow.getHandle(builderRunId(release, ['iso'])).describe();
+    expect(child.status.name).toBe('COMPLETED');
+  });
+
+  test('holds the branch of a builder run that somebody terminated', async () => {
+    const { client, standIns, start, until, retry } = house();
+    const request = requestFor('terminated', { disks: { iso: 'artifact' } });
+    const release = idOf(request);
+    standIns.behave(release, {
+      diskBuild: (_, { ordinary }) =>
+        standIns.callsOf(release, 'diskBuild').length === 1 ? untilCancelled() : ordinary(),
+    });
+    const handle = await start(request);
+    await until(handle, 'builds', () => standIns.callsOf(release, 'diskBuild').length === 1);
+    await client.workflow.getHandle(builderRunId(release, ['iso'])).terminate('by hand');
+    const held = await until(handle, 'held', ({ status }) => status === 'held');
+    expect(held.failure).toMatchObject({ kind: 'unexpected', stage: 'disk-build' });
+    expect(held.failure?.message).toContain('was terminated');
+    await retry(handle);
+    expect((await handle.result()).status).toBe('released');
   });
 });
 

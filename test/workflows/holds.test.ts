@@ -221,7 +221,7 @@ describe.concurrent('a held release', () => {
     const handle = await start(request);
     const cause = await causeOf(handle.result());
     expect(cause).toMatchObject({ type: 'builder', message: 'osbuild failed' });
-    const { record } = cause.details?.[0] as { record: ReleaseRecord };
+    const { record } = cause.details![0] as { record: ReleaseRecord };
     expect(record.status).toBe('failed');
     expect(record.failure).toMatchObject({ kind: 'builder', stage: 'disk-build' });
     expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('failed');
@@ -248,6 +248,68 @@ describe.concurrent('a held release', () => {
     expect(standIns.callsOf(release, 'diskBuild')).toHaveLength(3);
     expect(rowOf(record, 'push', 'image')?.attempts).toBe(2);
     expect(rowOf(record, 'tag', 'release')).toMatchObject({ status: 'done', attempts: 2 });
+  });
+
+  test.for([
+    ['sign', 'image', { push: 2, diskBuild: 2, sign: 4 }],
+    ['verify', 'iso', { push: 1, diskBuild: 3, publish: 3 }],
+    ['diskBuild', 'iso', { push: 2, diskBuild: 3, tag: 1 }],
+  ] as const)('goes back to push when %s finds that the registry lost %s', async ([name, subject, counts]) => {
+    const { standIns, start } = house();
+    const request = requestFor(`lost-at-${name.toLowerCase()}`, { disks: { qcow2: 'artifact', iso: 'artifact' } });
+    const release = idOf(request);
+    let lost = false;
+    const lose = <Result>(found: boolean, ordinary: () => Result) => {
+      if (!found || lost) return ordinary();
+      lost = true;
+      throw failed('disk-vanished', 'no longer in the registry');
+    };
+    const isSubject = (repository: string) =>
+      repository === (subject === 'image' ? request.repository : `${request.repository}/diskimage-iso`);
+    standIns.behave(release, {
+      sign: ({ repository }, { ordinary }) => lose(name === 'sign' && isSubject(repository), ordinary),
+      verify: ({ repository }, { ordinary }) => lose(name === 'verify' && isSubject(repository), ordinary),
+      diskBuild: ({ branch }, { ordinary }) => lose(name === 'diskBuild' && branch === 'iso', ordinary),
+    });
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    expect(standIns.callsOf(release, 'build')).toHaveLength(1);
+    for (const [activity, count] of Object.entries(counts)) {
+      expect(standIns.callsOf(release, activity as 'push'), activity).toHaveLength(count);
+    }
+  });
+
+  test('keeps where files are left, which is not in the spec', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('keep-files', { disks: { qcow2: 'artifact' }, keepFiles: '/srv/disks' });
+    let mended = false;
+    standIns.behave(idOf(request), {
+      build: (_, { ordinary }) => {
+        if (!mended) throw failed('containerfile', 'no');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    await until(handle, 'held', isHeld);
+    mended = true;
+    await retry(handle, { ...request, keepFiles: null });
+    expect((await handle.result()).disks[0]?.file?.path).toBe('/srv/disks/disk.qcow2');
+  });
+
+  test('is held when no host has room, and shows it at the stage', async () => {
+    const { standIns, start, until } = house();
+    const request = requestFor('too-small', { disks: {} });
+    standIns.behave(idOf(request), {
+      claim: () => {
+        throw failed('disk-full', 'host-a has 2 GiB in all, and this needs 4 GiB');
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'disk-full', stage: 'build' });
+    expect(rowOf(held, 'build', 'image')?.status).toBe('held');
+    await handle.cancel();
+    await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
   });
 
   test('is held when the registry loses digests again and again', async () => {

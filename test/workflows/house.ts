@@ -23,11 +23,11 @@ export type ReleaseHandle = WorkflowHandle<(request: ReleaseRequest) => Promise<
 export interface House {
   client: Client;
   standIns: StandIns;
-  start(request: ReleaseRequest): Promise<ReleaseHandle>;
+  start: (request: ReleaseRequest) => Promise<ReleaseHandle>;
   /** Waits until the release's record is as wished. */
-  until(handle: ReleaseHandle, what: string, wished: (record: ReleaseRecord) => boolean): Promise<ReleaseRecord>;
-  retry(handle: ReleaseHandle, request?: ReleaseRequest): Promise<RetryResult>;
-  close(): Promise<void>;
+  until: (handle: ReleaseHandle, what: string, wished: (record: ReleaseRecord) => boolean) => Promise<ReleaseRecord>;
+  retry: (handle: ReleaseHandle, request?: ReleaseRequest) => Promise<RetryResult>;
+  close: () => Promise<void>;
 }
 
 /** Starts the house in a namespace. `identity` names it in histories. */

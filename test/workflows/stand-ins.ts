@@ -177,6 +177,12 @@ export class StandIns {
     );
   }
 
+  /** The hosts to which an activity of a release came, in alphabetical order. */
+  hostsOf(release: string, activity: ActivityName): string[] {
+    const hosts = this.callsOf(release, activity).map(({ host }) => host ?? 'none');
+    return hosts.sort((left, right) => left.localeCompare(right));
+  }
+
   /** The activities of some names, as a worker takes them. */
   activities(host: string | null, names: readonly ActivityName[]): Record<string, (input: never) => Promise<unknown>> {
     return Object.fromEntries(names.map((name) => [name, (input: never) => this.answer(name, host, input)]));
