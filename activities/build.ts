@@ -1,11 +1,11 @@
 /** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest (DESIGN §3.2). */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildInput, type BuildResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
-import { readContainerfile } from './containerfile.ts';
+import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
@@ -14,7 +14,14 @@ import { endBuild, endProcesses } from './tools/build-process.ts';
 import { CappedLog } from './tools/capped-log.ts';
 import { buildCgroup } from './tools/cgroup.ts';
 import { CommandError, runCommand } from './tools/command.ts';
-import { buildArguments, builtImageName, imageLabels, repositoryOf } from './tools/podman-build.ts';
+import {
+  buildArguments,
+  builtImageName,
+  imageLabels,
+  PINNED_CONTAINERFILE,
+  pinnedName,
+  repositoryOf,
+} from './tools/podman-build.ts';
 import { classifyBuild } from './tools/podman-failure.ts';
 import { imagesWithLabel, inspectImage, podmanInfo, pullByDigest, type LocalImage } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
@@ -117,9 +124,8 @@ async function runBuild(
     name,
     idFile,
     cgroup,
-    bases: input.bases,
     buildArgs: input.buildArgs,
-    labels: imageLabels({ ...input, ...(await containerfileFacts(input, directory)) }),
+    labels: imageLabels({ ...input, ...(await pinBases(input, directory)) }),
   });
   const log = new CappedLog(place.logFile, 'a');
   // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
@@ -165,13 +171,23 @@ function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
   });
 }
 
-/** The pinned image that the last stage is built on (null for `scratch`), and the labels that the Containerfile sets. */
-async function containerfileFacts(
+/**
+ * Writes the Containerfile with every external image by its digest, beside the one that was sent. Returns the image that the
+ * last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
+ */
+async function pinBases(
   input: BuildInput,
   directory: string,
 ): Promise<{ base: PinnedImage | null; own: (name: string) => string | undefined }> {
   const text = await readFile(join(directory, CONTEXT_LAYOUT.containerfile), 'utf8');
   const facts = readContainerfile(text, input.buildArgs, input.architecture);
+  const pinned = pinContainerfile(text, facts.uses, (image) => {
+    const base = input.bases.find(({ reference }) => reference === image);
+    if (!base)
+      throw new FlightlineError('containerfile-invalid', `the Containerfile names ${image}, which resolve did not see`);
+    return pinnedName(base);
+  });
+  await writeFile(join(directory, PINNED_CONTAINERFILE), pinned, { mode: 0o600 });
   return {
     base: input.bases.find((image) => image.reference === facts.base) ?? null,
     own: (name) => facts.label(name),

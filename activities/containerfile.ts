@@ -1,5 +1,6 @@
-/** Reads from a Containerfile which images outside of it the build uses. Pure. */
+/** Reads from a Containerfile which images outside of it the build uses, and pins them. Pure. */
 import { type Arg, type Copy, DockerfileParser, type From, type Instruction, type Label } from 'dockerfile-ast';
+import { TextDocument } from 'vscode-languageserver-textdocument';
 import { FlightlineError } from '../spec/failure.ts';
 import { parseReference } from '../spec/reference.ts';
 
@@ -9,9 +10,20 @@ export interface ContainerfileFacts {
   images: string[];
   /** The external image that the last stage is built on; null for `scratch`. */
   base: string | null;
+  /** Where each external image stands in the text. */
+  uses: readonly ImageUse[];
   /** The value of a label that the last stage, or a stage it is built on, sets itself. */
   label(name: string): string | undefined;
 }
+
+/** An external image at its place: `text.slice(start, end)` is what is written there, `${BASE}` perhaps. */
+export interface ImageUse {
+  image: string;
+  start: number;
+  end: number;
+}
+
+type Place = NonNullable<ReturnType<From['getImageRange']>>;
 
 interface BuildStage {
   name: string | null;
@@ -32,8 +44,9 @@ export function readContainerfile(
   architecture: string,
 ): ContainerfileFacts {
   const dockerfile = DockerfileParser.parse(text);
+  const document = TextDocument.create('', '', 0, text);
   const values = new Map<string, string>(Object.entries(platformArguments(architecture)));
-  const images: string[] = [];
+  const uses: ImageUse[] = [];
   const stages: BuildStage[] = [];
 
   for (const instruction of dockerfile.getInstructions()) {
@@ -47,7 +60,7 @@ export function readContainerfile(
       case 'COPY':
       case 'ADD':
       case 'RUN':
-        for (const source of sourcesOf(instruction)) useImage(source, instruction);
+        for (const { source, place } of sourcesOf(instruction)) useImage(source, place, instruction);
         break;
       case 'LABEL':
         for (const property of (instruction as Label).getProperties()) {
@@ -60,7 +73,12 @@ export function readContainerfile(
   }
   const last = stages.at(-1);
   if (!last) throw invalid('it has no FROM', undefined);
-  return { images, base: baseOf(last), label: (name) => labelOf(last, name) };
+  return {
+    images: [...new Set(uses.map(({ image }) => image))],
+    base: baseOf(last),
+    uses,
+    label: (name) => labelOf(last, name),
+  };
 
   function declare(argument: Arg): void {
     const property = argument.getProperty();
@@ -76,19 +94,19 @@ export function readContainerfile(
     if (!written) throw invalid('FROM names no image', from);
     const image = expand(written, from);
     const name = from.getBuildStage();
-    return { name, base: resolveBase(image, from), labels: new Map() };
+    return { name, base: resolveBase(image, from.getImageRange()!, from), labels: new Map() };
   }
 
-  function resolveBase(image: string, instruction: Instruction): BuildStage['base'] {
+  function resolveBase(image: string, place: Place, instruction: Instruction): BuildStage['base'] {
     if (image === 'scratch') return 'scratch';
     const stage = stages.findIndex((earlier) => earlier.name?.toLowerCase() === image.toLowerCase());
     if (stage >= 0) return { stage };
-    addImage(image, instruction);
+    addImage(image, place, instruction);
     return { image };
   }
 
   /** `--from` names an earlier stage, by name or number, or an image. */
-  function useImage(source: string, instruction: Instruction): void {
+  function useImage(source: string, place: Place, instruction: Instruction): void {
     if (source.includes('$')) {
       throw invalid(
         `--from=${source} uses a variable, so that its image cannot be pinned; name the image, or give it a stage of its own with FROM`,
@@ -96,13 +114,13 @@ export function readContainerfile(
       );
     }
     if (/^\d+$/.test(source) && Number(source) < stages.length) return;
-    resolveBase(source, instruction);
+    resolveBase(source, place, instruction);
   }
 
-  function addImage(image: string, instruction: Instruction): void {
+  function addImage(image: string, place: Place, instruction: Instruction): void {
     const parsed = parseReference(image);
     if (!parsed.ok) throw invalid(parsed.problem, instruction);
-    if (!images.includes(image)) images.push(image);
+    uses.push({ image, start: document.offsetAt(place.start), end: document.offsetAt(place.end) });
   }
 
   function expand(written: string, instruction: Instruction): string {
@@ -148,17 +166,37 @@ export function readContainerfile(
   }
 }
 
-/** The values of `--from` and of `from=` in `--mount`. */
-function sourcesOf(instruction: Instruction): string[] {
+/**
+ * The Containerfile with each external image replaced by its pinned name, so that nothing is looked up again. (`podman build
+ * --build-context NAME=docker-image://…` would leave the text alone, but a FROM with a variable never matches it.)
+ */
+export function pinContainerfile(
+  text: string,
+  uses: readonly ImageUse[],
+  pinnedName: (image: string) => string,
+): string {
+  return [...uses]
+    .sort((left, right) => right.start - left.start)
+    .reduce((pinned, use) => pinned.slice(0, use.start) + pinnedName(use.image) + pinned.slice(use.end), text);
+}
+
+/** The values of `--from` and of `from=` in `--mount`, each with its place. */
+function sourcesOf(instruction: Instruction): { source: string; place: Place }[] {
   const flags = 'getFlags' in instruction ? (instruction as Copy).getFlags() : [];
   return flags.flatMap((flag) => {
     const value = flag.getValue() ?? '';
-    if (flag.getName() === 'from') return [value];
+    const place = flag.getValueRange();
+    if (!place) return [];
+    if (flag.getName() === 'from') return [{ source: value, place }];
     if (flag.getName() !== 'mount') return [];
-    return value
-      .split(',')
-      .filter((option) => option.startsWith('from='))
-      .map((option) => option.slice('from='.length));
+    return [...value.matchAll(/(?<=^|,)from=([^,]*)/g)].map((match) => {
+      const character = place.start.character + match.index + 'from='.length;
+      const { line } = place.start;
+      return {
+        source: match[1]!,
+        place: { start: { line, character }, end: { line, character: character + match[1]!.length } },
+      };
+    });
   });
 }
 

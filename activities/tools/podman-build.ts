@@ -23,6 +23,9 @@ export function builtImageName(installation: string, release: string, imageInput
   return `${releaseImages(installation, release)}:${imageInputs.replace('sha256:', '').slice(0, 16)}`;
 }
 
+/** The Containerfile with pinned images, beside the unpacked context. */
+export const PINNED_CONTAINERFILE = `${CONTEXT_LAYOUT.containerfile}.pinned`;
+
 /** What a build is told. */
 export interface BuildCommand {
   /** Directory that holds an unpacked context (`CONTEXT_LAYOUT`). */
@@ -31,7 +34,6 @@ export interface BuildCommand {
   /** File to which podman writes the image's id. */
   idFile: string;
   cgroup: string;
-  bases: readonly PinnedImage[];
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string | null>>;
 }
@@ -64,7 +66,7 @@ export function imageLabels(facts: {
   );
 }
 
-/** Arguments of `podman` for a build: every external image by its digest, and none pulled. */
+/** Arguments of `podman` for a build of the pinned Containerfile: nothing is pulled any more. */
 export function buildArguments(command: BuildCommand): string[] {
   const labels = Object.entries(command.labels);
   return [
@@ -74,10 +76,9 @@ export function buildArguments(command: BuildCommand): string[] {
     // A RUN that fails leaves no working container behind.
     '--force-rm',
     cgroupArgument(command.cgroup),
-    `--file=${join(command.directory, CONTEXT_LAYOUT.containerfile)}`,
+    `--file=${join(command.directory, PINNED_CONTAINERFILE)}`,
     `--iidfile=${command.idFile}`,
     `--tag=${command.name}`,
-    ...command.bases.map((base) => `--build-context=${base.reference}=docker-image://${pinnedName(base)}`),
     ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
     // Takes a label away even where --label or the Containerfile sets it.
     ...labels.filter(([, value]) => value === null).map(([name]) => `--unsetlabel=${name}`),

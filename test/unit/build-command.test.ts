@@ -22,14 +22,13 @@ describe('the command line of podman build', () => {
     name: 'localhost/x:1',
     idFile: '/work/r/image-id',
     cgroup: '/flightline/i/k',
-    bases: [{ reference: 'quay.io/a/base:1', digest: DIGEST }],
     buildArgs: { VERSION: '1 2' },
     labels: { kept: 'v', gone: null },
   });
 
-  it('takes every base by digest and pulls none', () => {
+  it('builds the pinned Containerfile and pulls nothing', () => {
     expect(args).toContain('--pull=never');
-    expect(args).toContain(`--build-context=quay.io/a/base:1=docker-image://quay.io/a/base@${DIGEST}`);
+    expect(args).toContain('--file=/work/r/context/Containerfile.pinned');
   });
 
   it('sets and takes away labels, never both', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readContainerfile } from '../../activities/containerfile.ts';
+import { pinContainerfile, readContainerfile } from '../../activities/containerfile.ts';
 
 const read = (text: string, buildArgs: Record<string, string> = {}) => readContainerfile(text, buildArgs, 'amd64');
 
@@ -83,4 +83,28 @@ describe('readContainerfile', () => {
   ])('refuses %s', (_, text, message) => {
     expect(() => read(text)).toThrow(message);
   });
+});
+
+it('pins every image where it stands, and leaves the rest alone', () => {
+  const text = [
+    'ARG BASE=quay.io/a/b:1',
+    'FROM quay.io/t/tool:2 AS tool',
+    'FROM --platform=linux/amd64 \\',
+    '  ${BASE} AS last # no comment',
+    'COPY --from=tool /x /y',
+    'COPY --chown=0:0 --from=quay.io/c/d:3 /x /z',
+    'RUN --mount=type=bind,from=quay.io/c/d:3,target=/x --mount=type=cache,target=/c echo quay.io/a/b:1',
+  ].join('\n');
+  const facts = readContainerfile(text, {}, 'amd64');
+  expect(pinContainerfile(text, facts.uses, (image) => `<${image}>`)).toBe(
+    [
+      'ARG BASE=quay.io/a/b:1',
+      'FROM <quay.io/t/tool:2> AS tool',
+      'FROM --platform=linux/amd64 \\',
+      '  <quay.io/a/b:1> AS last # no comment',
+      'COPY --from=tool /x /y',
+      'COPY --chown=0:0 --from=<quay.io/c/d:3> /x /z',
+      'RUN --mount=type=bind,from=<quay.io/c/d:3>,target=/x --mount=type=cache,target=/c echo quay.io/a/b:1',
+    ].join('\n'),
+  );
 });
