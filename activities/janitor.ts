@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
 import { cleanUpRelease, removeDirectory, type CleanUpHost } from './clean-up.ts';
-import { ifMissing, spaceOf } from './host-space.ts';
+import { ifMissing, spaceOf, type Space } from './host-space.ts';
 import { isVoid } from './lease-decision.ts';
 import { leasedKeys, readLeaseFiles, sweepLeases } from './leases.ts';
-import { listImages, unname, type NamedImage, type Unnaming } from './local-images.ts';
+import { listImages, removeImage, unname, type NamedImage, type Unnaming } from './local-images.ts';
 import { containersWithLabels, inspectContainer } from './tools/container.ts';
 import { builtImages } from './tools/podman-build.ts';
 import { podmanInfo } from './tools/podman.ts';
@@ -51,7 +51,8 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
     if (await removeDirectory(join(work.path, 'releases', key))) removed.push(`work directory ${key}`);
   }
   removed.push(...(await unname(orphanedNames(images, work.installation, held))));
-  removed.push(...(await trimCache(work.installation, held)));
+  const { graphRoot } = await podmanInfo({ cleanUp: true });
+  removed.push(...(await trimCache(work.installation, held, () => spaceOf([graphRoot]))));
   removed.push(...(await removeOldLogs(work.logs, now)));
   removed.push(...(await removeTemporaries(now)));
   return removed;
@@ -99,16 +100,20 @@ async function releasesOfContainers(installation: string): Promise<string[]> {
   return releases;
 }
 
-async function trimCache(installation: string, held: ReadonlySet<string>): Promise<string[]> {
+/** Removes cached images, the oldest first, while the storage's file system is below the watermark. Returns what, in words. */
+export async function trimCache(
+  installation: string,
+  held: ReadonlySet<string>,
+  space: () => Promise<Space>,
+): Promise<string[]> {
   const removed: string[] = [];
-  const { graphRoot } = await podmanInfo({ cleanUp: true });
   const isLow = async () => {
-    const { free, total } = await spaceOf([graphRoot]);
+    const { free, total } = await space();
     return free < total * WATERMARK;
   };
   if (!(await isLow())) return removed;
   for (const image of cachedImages(await listImages(), installation, held)) {
-    removed.push(...(await unname([{ id: image.id, names: [], remove: true }])));
+    if (await removeImage(image.id)) removed.push(`cached image ${image.id.slice(0, 12)}`);
     if (!(await isLow())) break;
   }
   return removed;

@@ -73,9 +73,13 @@ export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> 
     const untagged =
       names.length > 0 && (await podman('podman untag', ['untag', id, ...names], options)).exitCode === 0;
     if (untagged) done.push(...names.map((name) => `name ${name}`));
-    if (!remove) continue;
-    const removed = await podman('podman rmi', ['rmi', '--no-prune', id], options);
-    if (removed.exitCode === 0) done.push(`image ${id.slice(0, 12)}`);
+    if (remove && (await removeImage(id, ['--no-prune']))) done.push(`image ${id.slice(0, 12)}`);
   }
   return done;
+}
+
+/** Removes an image, and those without a name that it was built on unless `--no-prune`. `false` when it is still in use. */
+export async function removeImage(id: string, flags: readonly '--no-prune'[] = []): Promise<boolean> {
+  const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
+  return (await podman('podman rmi', ['rmi', ...flags, id], options)).exitCode === 0;
 }

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeCleanUp } from '../../activities/clean-up.ts';
-import { sweep } from '../../activities/janitor.ts';
+import { sweep, trimCache } from '../../activities/janitor.ts';
 import { claimLease, confirmLease, readLeaseFiles } from '../../activities/leases.ts';
 import { builtImageName } from '../../activities/tools/podman-build.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../spec/labels.ts';
@@ -239,6 +240,27 @@ describe('the janitor', () => {
     await expect(sweep(host, () => Promise.reject(new Error('no server')))).rejects.toThrow('no server');
     expect(await containersOf(host)).toEqual([name]);
     expect((await readLeaseFiles(host)).leases).toHaveLength(1);
+  });
+
+  it('removes cached images, the oldest first, until there is space again', async () => {
+    for (const letter of ['a', 'b', 'c']) {
+      const name = builtImageName(host.work.installation, anyRelease(), `sha256:${letter.repeat(64)}`);
+      images.push(await buildSmallImage(name));
+      await podman('untag', name);
+      // An image's age is told in seconds.
+      await sleep(1100);
+    }
+    const left = async () => {
+      const found = await Promise.all(images.map((id) => execa('podman', ['image', 'exists', id], { reject: false })));
+      return found.map(({ exitCode }) => exitCode === 0);
+    };
+    const { installation } = host.work;
+    expect(await trimCache(installation, new Set(), () => Promise.resolve({ free: 10, total: 100 }))).toEqual([]);
+    let asked = 0;
+    const lowTwice = () => Promise.resolve({ free: (asked += 1) <= 2 ? 9 : 11, total: 100 });
+    const words = images.slice(0, 2).map((id) => `cached image ${id.replace('sha256:', '').slice(0, 12)}`);
+    expect(await trimCache(installation, new Set(), lowTwice)).toEqual(words);
+    expect(await left()).toEqual([false, false, true]);
   });
 
   it('removes old logs, unfinished and damaged files, and what held log-ins', async () => {
