@@ -14,24 +14,25 @@ import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../spec/labels.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { runActivity } from '../support/activity.ts';
 import { temporaryHost } from '../support/host.ts';
+import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { buildSmallImage } from '../support/small-image.ts';
-import { startRegistry, usePrivateContainersConf, type TestRegistry } from '../support/tools.ts';
+import { usePrivateContainersConf } from '../support/tools.ts';
 
 const podman = (...args: string[]) => execa('podman', args);
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
-let registry: TestRegistry;
+let registry: OwnRegistry;
 let restore: () => Promise<void>;
 /** For containers that must run, whatever happens to other images. */
 let baseImage: string;
 beforeAll(async () => {
   restore = await usePrivateContainersConf();
-  registry = await startRegistry();
+  registry = await startOwnRegistry();
   baseImage = await buildSmallImage(`localhost/flightline-test/base:${process.pid}`);
 });
 afterAll(async () => {
   if (baseImage) await execa('podman', ['rmi', '--force', baseImage], { reject: false });
-  await registry?.end();
+  await registry?.stop();
   await restore?.();
 });
 

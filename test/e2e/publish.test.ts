@@ -15,19 +15,21 @@ import type { RequestedDisk } from '../../spec/request.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { runActivity, startActivity } from '../support/activity.ts';
 import { temporaryHost } from '../support/host.ts';
+import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
-import { startRegistry, usePrivateContainersConf, type TestRegistry } from '../support/tools.ts';
+import { usePrivateContainersConf } from '../support/tools.ts';
+import { eventually } from '../support/wait.ts';
 
 const MiB = 1024 ** 2;
 
-let registry: TestRegistry;
+let registry: OwnRegistry;
 let restore: () => Promise<void>;
 beforeAll(async () => {
   restore = await usePrivateContainersConf();
-  registry = await startRegistry();
+  registry = await startOwnRegistry();
 });
 afterAll(async () => {
-  await registry?.end();
+  await registry?.stop();
   await restore?.();
 });
 
@@ -162,7 +164,10 @@ describe('an artifact', () => {
   it('that is in the registry is adopted, without a byte sent or hashed again', async () => {
     const input = await built('disk.qcow2', { type: 'qcow2', publish: 'artifact', compress: 'none' });
     const first = await published(input);
-    const before = await writesTo(input.disk.repository);
+    const before = await eventually('the log tells of the push', async () => {
+      const writes = await writesTo(input.disk.repository);
+      return writes.some((line) => line.endsWith(`/manifests/${first.result.digest}`)) ? writes : undefined;
+    });
     expect(before.length).toBeGreaterThan(3);
     const note = join(host.work.release(input.release), 'publish-qcow2.json');
     const written = (await stat(note)).mtimeMs;
