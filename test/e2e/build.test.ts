@@ -1,0 +1,199 @@
+/** Building and pushing an image with the real podman and a real registry; no Temporal server is needed. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeBuild } from '../../activities/build.ts';
+import { makeCleanUp } from '../../activities/clean-up.ts';
+import { packContext, sendContext } from '../../activities/context-archive.ts';
+import { claimLease, readLeaseFiles } from '../../activities/leases.ts';
+import { makePush } from '../../activities/push.ts';
+import { processesWithArgument } from '../../activities/tools/build-process.ts';
+import { buildCgroup } from '../../activities/tools/cgroup.ts';
+import { cgroupArgument } from '../../activities/tools/podman-build.ts';
+import { podmanInfo } from '../../activities/tools/podman.ts';
+import { withUserAccess } from '../../activities/tools/registry-access.ts';
+import { headManifest } from '../../activities/tools/registry.ts';
+import type { BuildInput } from '../../spec/contract.ts';
+import { imageInputsDigest } from '../../spec/inputs.ts';
+import type { PinnedImage } from '../../spec/record.ts';
+import { releaseId } from '../../spec/reference.ts';
+import { timingWith } from '../../spec/timing.ts';
+import { runActivity, startActivity } from '../support/activity.ts';
+import { temporaryHost } from '../support/host.ts';
+import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
+import { buildSmallImage } from '../support/small-image.ts';
+import { usePrivateContainersConf } from '../support/tools.ts';
+import { eventually } from '../support/wait.ts';
+
+const timing = timingWith({ heartbeatInterval: 200 });
+const TAG = 'v1';
+/** On the base, and inherited by everything that is built on it. */
+const MARK = 'io.flightline.test';
+
+let registry: OwnRegistry;
+let restore: () => Promise<void>;
+let small: string;
+let base: PinnedImage;
+beforeAll(async () => {
+  restore = await usePrivateContainersConf();
+  registry = await startOwnRegistry();
+  small = await buildSmallImage(`localhost/flightline-test/build:${process.pid}`);
+  base = await pushBase();
+});
+afterAll(async () => {
+  if (small) await execa('podman', ['rmi', '--force', small], { reject: false });
+  const filter = `label=${MARK}=${process.pid}`;
+  // The steps that clean-up leaves as podman's cache, too: no other test builds on this base.
+  const made = await execa('podman', ['images', '--all', '--quiet', '--no-trunc', '--filter', filter], { lines: true });
+  if (made.stdout.length > 0) await execa('podman', ['rmi', '--force', ...made.stdout], { reject: false });
+  await registry?.stop();
+  await restore?.();
+});
+
+let host: Awaited<ReturnType<typeof temporaryHost>>;
+let repository: string;
+beforeEach(async () => {
+  host = await temporaryHost();
+  repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
+});
+afterEach(async () => {
+  await runActivity(makeCleanUp(host), { release: releaseId(repository, TAG), runId: 'run', timing });
+  await host.remove();
+});
+
+/** A bootable base image in the registry; its other labels must not be inherited. */
+async function pushBase(): Promise<PinnedImage> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-base-'));
+  try {
+    const inherited = 'org.opencontainers.image.created=long-ago org.opencontainers.image.revision=old';
+    const labels = `containers.bootc=1 ${MARK}=${process.pid} ${inherited}`;
+    await writeFile(join(directory, 'Containerfile'), `FROM ${small}\nLABEL ${labels}\n`);
+    const { stdout } = await execa('podman', ['build', '--quiet', directory]);
+    const reference = `${registry.address}/base:1`;
+    const digestFile = join(directory, 'digest');
+    const push = ['push', '--quiet', '--tls-verify=false', `--digestfile=${digestFile}`, stdout.trim()];
+    await execa('podman', [...push, `docker://${reference}`]);
+    await execa('podman', ['rmi', '--force', stdout.trim()]);
+    return { reference, digest: await readFile(digestFile, 'utf8') };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Sends a context, grants the lease, and says what the build is given. */
+async function prepare(containerfile: string): Promise<BuildInput> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-project-'));
+  try {
+    await mkdir(join(directory, 'layout'));
+    await writeFile(join(directory, 'Containerfile'), containerfile);
+    const sources = { directory, containerfile: join(directory, 'Containerfile'), builderConfig: null };
+    const packed = await packContext(sources, join(directory, 'layout'));
+    await withUserAccess((access) => sendContext(access, `${repository}/context`, packed));
+    const release = releaseId(repository, TAG);
+    const now = new Date().toISOString();
+    const claim = { release, runId: 'run', branch: 'image', slot: 'build', space: 1, requestedAt: now, seenUntil: now };
+    const space = () => Promise.resolve({ free: 1e12, total: 1e12 });
+    await claimLease(host, { ...claim, slot: 'build' }, timing, space);
+    return {
+      release,
+      runId: 'run',
+      repository,
+      tag: TAG,
+      context: { repository: `${repository}/context`, digest: packed.digest },
+      imageInputs: imageInputsDigest({ files: packed.digest, bases: [base], buildArgs: {}, architecture: 'amd64' }),
+      bases: [base],
+      buildArgs: {},
+      architecture: 'amd64',
+      commit: null,
+      source: 'https://example.org/os',
+      pushTo: [repository],
+      timing,
+    };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function slotOf(input: BuildInput): Promise<string | null | undefined> {
+  return (await readLeaseFiles(host)).leases.find((lease) => lease.release === input.release)?.slot;
+}
+
+describe('build and push', () => {
+  it('makes an image by digest, adopts it, and pushes it without a tag', async () => {
+    const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "0"]\n`);
+    const first = await runActivity(makeBuild(host), input);
+    expect(first.result).toMatchObject({ adopted: false, host: host.name, attempts: 1 });
+    expect(await slotOf(input)).toBeNull();
+    const { stdout } = await execa('podman', [
+      'image',
+      'inspect',
+      '--format',
+      '{{json .Labels}}',
+      first.result.imageId,
+    ]);
+    const labels = JSON.parse(stdout) as Record<string, string>;
+    expect(labels).toMatchObject({
+      'containers.bootc': '1',
+      'io.flightline.inputs': input.imageInputs,
+      'org.opencontainers.image.version': TAG,
+      'org.opencontainers.image.source': input.source,
+      'org.opencontainers.image.base.name': base.reference,
+      'org.opencontainers.image.base.digest': base.digest,
+    });
+    expect(Object.keys(labels)).not.toContain('org.opencontainers.image.created');
+    expect(Object.keys(labels)).not.toContain('org.opencontainers.image.revision');
+    expect(stdout).not.toContain(host.work.installation);
+
+    const second = await runActivity(makeBuild(host), input);
+    expect(second.result).toMatchObject({ adopted: true, imageId: first.result.imageId });
+
+    const push = { release: input.release, runId: 'run', repository, imageId: first.result.imageId, timing };
+    const { digest } = (await runActivity(makePush(host), push)).result;
+    expect((await runActivity(makePush(host), push)).result.digest).toBe(digest);
+    await withUserAccess(async (access) => expect(await headManifest(access, repository, digest)).toBe(digest));
+    const path = `http://${registry.address}/v2/${repository.slice(registry.address.length + 1)}`;
+    // A repository without any tag is none in this registry's list.
+    expect((await fetch(`${path}/tags/list`)).status).toBe(404);
+  });
+
+  it('fails at once with the last lines of a RUN that fails', async () => {
+    const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "nonsense"]\n`);
+    await expect(runActivity(makeBuild(host), input)).rejects.toMatchObject({
+      type: 'containerfile',
+      nonRetryable: true,
+      message: expect.stringMatching(/invalid time interval[^]*while running runtime: exit status 1/) as string,
+    });
+  });
+
+  it('refuses to work without a lease', async () => {
+    const input = await prepare(`FROM ${base.reference}\n`);
+    await runActivity(makeCleanUp(host), { release: input.release, runId: 'run', timing });
+    await expect(runActivity(makeBuild(host), input)).rejects.toMatchObject({ type: 'no-slot' });
+  });
+
+  it.each(['requested', 'detach'] as const)('ends whole when it is cancelled (%s)', async (reason) => {
+    // The number tells this step from all others, also in podman's cache.
+    const seconds = `600.${randomBytes(3).readUIntBE(0, 3)}`;
+    const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "${seconds}"]\n`);
+    const { cgroupManager } = await podmanInfo();
+    const argument = cgroupArgument(buildCgroup(cgroupManager, host.work.installation, input.release));
+    const running = startActivity(makeBuild(host), input);
+    const ended = running.result.catch((error: unknown) => error);
+    await eventually('the RUN runs', async () =>
+      (await processesWithArgument(seconds)).length > 0 ? true : undefined,
+    );
+    expect(await processesWithArgument(argument)).toHaveLength(1);
+    running.cancel(reason);
+    expect(await ended).toBeInstanceOf(CancelledFailure);
+    expect(await processesWithArgument(seconds)).toEqual([]);
+    expect(await processesWithArgument(argument)).toEqual([]);
+    const { stdout } = await execa('podman', ['ps', '--all', '--external', '--format', 'json']);
+    expect(stdout).not.toContain(base.digest);
+    // Whoever comes back finds the slot; who was told to stop does not need it.
+    expect(await slotOf(input)).toBe(reason === 'detach' ? 'build' : null);
+  });
+});
