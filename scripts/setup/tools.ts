@@ -106,6 +106,13 @@ export const HOST_TOOLS: readonly HostTool[] = [
     packages: packages(['nftables'], ['nftables']),
   },
   {
+    name: 'zstd',
+    why: 'compresses disks that ask for `compress: zstd`',
+    neededFor: 'run',
+    programs: ['zstd'],
+    packages: packages(['zstd'], ['zstd']),
+  },
+  {
     name: 'docker-registry',
     why: 'the local registry of the embedded stack (CNCF distribution)',
     neededFor: 'demo',
