@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
@@ -90,7 +91,7 @@ describe.concurrent('a failing release', () => {
     standIns.behave(release, {
       diskBuild: async ({ branch }) => {
         if (branch !== 'iso') return untilCancelled();
-        while (standIns.callsOf(release, 'diskBuild').length < 2) await new Promise((go) => setTimeout(go, 20));
+        while (standIns.callsOf(release, 'diskBuild').length < 2) await pause(20);
         throw failed('builder', 'osbuild failed');
       },
     });
@@ -130,18 +131,26 @@ describe.concurrent('a cancelled release', () => {
     const request = requestFor('cancel-build');
     const release = idOf(request);
     let stopped = false;
+    let stoppedBeforeCleanUp = false;
     home.standIns.behave(release, {
       build: () =>
-        untilCancelled().finally(() => {
+        untilCancelled().catch(async (error: unknown) => {
+          // A container takes its time to stop.
+          await pause(500);
           stopped = true;
+          throw error;
         }),
+      cleanUp: (_, { ordinary }) => {
+        stoppedBeforeCleanUp = stopped;
+        return ordinary();
+      },
     });
     const handle = await home.start(request);
     const record = await cancelIn(home, handle, 'build', 'image');
     expect(record.status).toBe('cancelled');
     expect(rowOf(record, 'build', 'image')?.status).toBe('cancelled');
     expect(rowOf(record, 'push', 'image')?.status).toBe('skipped');
-    expect(stopped).toBe(true);
+    expect(stoppedBeforeCleanUp).toBe(true);
     expect(home.standIns.callsOf(release, 'cleanUp')).toHaveLength(1);
     expect((await handle.describe()).status.name).toBe('CANCELLED');
   });

@@ -157,18 +157,25 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('outdated');
     const release = idOf(request);
-    let first = true;
+    let running = false;
+    const runningAtBuild: boolean[] = [];
     standIns.behave(release, {
+      build: (_, { ordinary }) => {
+        runningAtBuild.push(running);
+        return ordinary();
+      },
       diskBuild: ({ branch, image }, { ordinary }) => {
         const outdated = image.digest === digestOf(digestOf(`image of ${inputs(request)}`).slice(7));
         if (!outdated) return ordinary();
         if (branch === 'iso') throw failed('builder-configuration', 'no such customization');
-        first = false;
-        return untilCancelled();
+        running = true;
+        return untilCancelled().finally(() => {
+          running = false;
+        });
       },
     });
     const handle = await start(request);
-    const waiting = await until(handle, 'one branch held', (record) => record.failure !== null && !first);
+    const waiting = await until(handle, 'one branch held', (record) => record.failure !== null && running);
     expect(waiting.status).toBe('running');
     expect(rowOf(waiting, 'disk-build', 'iso')?.status).toBe('held');
 
@@ -179,6 +186,7 @@ describe.concurrent('a held release', () => {
     expect(record.image.digest).toBe(digestOf(digestOf(`image of ${inputs(mended)}`).slice(7)));
     const names = standIns.callsOf(release, 'build', 'diskBuild').map((call) => call.activity);
     expect(names).toEqual(['build', 'diskBuild', 'diskBuild', 'build', 'diskBuild', 'diskBuild']);
+    expect(runningAtBuild).toEqual([false, false]);
     const { moves } = standIns.callsOf(release, 'tag')[0]!.input as TagInput;
     expect(moves.at(-1)?.digest).toBe(record.image.digest);
   });
