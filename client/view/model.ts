@@ -93,12 +93,12 @@ export interface Note {
 export function noteOf(activity: PendingActivity): Note {
   const { progress, lastFailure } = activity;
   if (!activity.started && lastFailure) {
-    const reason = firstLine(lastFailure);
+    const reason = inOneLine(lastFailure);
     const text = activity.type === 'claim' ? `waiting: ${reason}` : `next try (${activity.attempt}) after: ${reason}`;
     return { text, line: '', percent: undefined, waiting: true };
   }
   if (activity.type === 'claim') {
-    const text = lastFailure ? `waiting: ${firstLine(lastFailure)}` : 'waiting for a host';
+    const text = lastFailure ? `waiting: ${inOneLine(lastFailure)}` : 'waiting for a host';
     return { text, line: '', percent: undefined, waiting: true };
   }
   const percent =
@@ -109,13 +109,19 @@ export function noteOf(activity: PendingActivity): Note {
     ...(percent === undefined ? [] : [`${percent}%`]),
     ...(progress?.step ? [plain(progress.step)] : []),
     ...(progress?.bytes === undefined ? [] : [`${(progress.bytes / 1_000_000).toFixed(0)} MB`]),
-    ...(lastFailure && activity.attempt > 1 ? [`(try ${activity.attempt}, after: ${firstLine(lastFailure)})`] : []),
+    ...(lastFailure && activity.attempt > 1 ? [`(try ${activity.attempt}, after: ${inOneLine(lastFailure)})`] : []),
   ];
   return { text: parts.join(' '), line: plain(progress?.line ?? '').trim(), percent, waiting: false };
 }
 
-function firstLine(text: string): string {
-  return plain(text.trim().split('\n')[0]!);
+/** A failure in one line: its first, and where that only announces what follows, the last one, where the cause stands. */
+function inOneLine(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => plain(line).trim())
+    .filter((line) => line !== '');
+  const [first = ''] = lines;
+  return first.endsWith(':') && lines.length > 1 ? `${first} ${lines.at(-1)}` : first;
 }
 
 /** What the release does besides its stages: `cleaning up`. */

@@ -63,6 +63,15 @@ describe('what an activity does, in words', () => {
     ],
     [
       activity({
+        type: 'build',
+        started: false,
+        attempt: 2,
+        lastFailure: 'podman build failed:\nSTEP 1\nError: why\n',
+      }),
+      'next try (2) after: podman build failed: Error: why',
+    ],
+    [
+      activity({
         type: 'push',
         attempt: 2,
         lastFailure: 'registry answers 502',
