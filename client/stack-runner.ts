@@ -1,6 +1,7 @@
 /** Starts the embedded stack for `flightline up` and the demo, and says what it does. */
 import { startStack, type Stack, type StackOptions } from '../workers/stack/start.ts';
 import type { Output } from './output.ts';
+import { Interrupted } from './pause.ts';
 
 /** Starts a stack, telling its starts, deaths and restarts on stderr. */
 export async function startToldStack(
@@ -8,7 +9,7 @@ export async function startToldStack(
   output: Output,
 ): Promise<Stack> {
   let settled = false;
-  const stack = await startStack({
+  const started = startStack({
     ...options,
     report: (line) => output.note(line),
     onEvent: (event) => {
@@ -16,8 +17,13 @@ export async function startToldStack(
       if (!expected) output.note(event.message);
     },
   });
-  settled = true;
-  return stack;
+  try {
+    return await started;
+  } catch (error) {
+    throw options.signal?.aborted ? new Interrupted('interrupted: what was started is stopped again') : error;
+  } finally {
+    settled = true;
+  }
 }
 
 /** Where everything of a stack is, and what to do with it. */

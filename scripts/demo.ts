@@ -54,25 +54,26 @@ async function demo(options: DemoOptions, output: Output, signal: AbortSignal): 
   const root = packageRoot();
   const directory = join(root, '.flightline', 'demo');
   const stack = await startToldStack({ directory, signal }, output);
+  const release = async () => {
+    const example = join(root, 'examples', name);
+    const code = await withTemporal((temporal) => releaseExample(temporal, stack, example, options, output, signal), {
+      ...process.env,
+      ...stack.environment,
+    });
+    output.note(`\n${formatDuration(Date.now() - began)} in all.`);
+    if (options.keep) {
+      output.note(['The stack stays up until Ctrl-C.', ...describeStack(stack)].join('\n'));
+      await untilInterrupted(stack, signal);
+    }
+    return code;
+  };
   try {
-    const work = async () => {
-      const example = join(root, 'examples', name);
-      const code = await withTemporal((temporal) => releaseExample(temporal, stack, example, options, output, signal), {
-        ...process.env,
-        ...stack.environment,
-      });
-      output.note(`\n${formatDuration(Date.now() - began)} in all.`);
-      if (options.keep) {
-        output.note(['The stack stays up until Ctrl-C.', ...describeStack(stack)].join('\n'));
-        await untilInterrupted(stack, signal);
-      } else {
-        output.note('Everything is stopped now; `npm run demo -- --keep` leaves it up to look around.');
-      }
-      return code;
-    };
-    return await Promise.race([work(), diesWith(stack)]);
+    return await Promise.race([release(), diesWith(stack)]);
   } finally {
     await stack.stop();
+    output.note(
+      `Everything is stopped now${options.keep ? '' : '; `npm run demo -- --keep` leaves it up to look around'}.`,
+    );
   }
 }
 
