@@ -37,6 +37,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'run',
+    'check a spec, start its release, show it to its end',
     'Check a spec, send its context, start the release and show it to its end.',
     'flightline run',
     'flightline run flightline.yaml --tag v2 --detach',
@@ -57,20 +58,26 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
       act(options, (output) => handlers.run(spec, withoutJson(options), output)),
     );
 
-  verb('list', 'List the releases that Temporal knows, newest first.', 'flightline list --limit 5')
+  verb('list', 'list the releases', 'List the releases that Temporal knows, newest first.', 'flightline list --limit 5')
     .option('--limit <n>', 'how many at most', positiveInteger, 20)
     .option('--json', 'print JSON')
     .action((options: JsonFlag & { limit: number }) =>
       act(options, (output) => handlers.list({ limit: options.limit }, output)),
     );
 
-  verb('status', 'Show how a release stands.', 'flightline status quay.io/acme/edge-camera:v1 --json')
+  verb(
+    'status',
+    'show how a release stands',
+    'Show how a release stands.',
+    'flightline status quay.io/acme/edge-camera:v1 --json',
+  )
     .argument(...RELEASE)
     .option('--json', 'print the record as JSON')
     .action((release: string, options: JsonFlag) => act(options, (output) => handlers.status(release, output)));
 
   verb(
     'watch',
+    'show the progress of a release',
     'Show the progress of a release to its end, or until it is held. Ctrl-C only stops watching.',
     'flightline watch quay.io/acme/edge-camera:v1',
   )
@@ -80,6 +87,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'cancel',
+    'end a release and clean up',
     'End a release and wait until its hosts are cleaned up. No tag is moved.',
     'flightline cancel quay.io/acme/edge-camera:v1',
   )
@@ -89,6 +97,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'retry',
+    'let what is held go on',
     'Let every held branch of a release go on.',
     'flightline retry quay.io/acme/edge-camera:v1',
     'flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml',
@@ -104,6 +113,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'logs',
+    "print a stage's whole log",
     "Print a stage's whole log; without a stage that of the failure, or of the stage that began last.",
     'flightline logs quay.io/acme/edge-camera:v1 --stage disk-build',
   )
@@ -116,6 +126,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'keygen',
+    'make a signing key',
     'Make a signing key: P.private, P.pub and, unless a passphrase is given, P.passphrase. Overwrites nothing.',
     'flightline keygen --output-prefix ./release',
   )
@@ -131,6 +142,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'verify',
+    'verify an image or disk as a device would',
     'Verify an image, disk artifact or container disk in a registry as a device would: all is refused but what the key signed for that name.',
     'flightline verify quay.io/acme/edge-camera:v1 --key release.pub',
   )
@@ -143,6 +155,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'doctor',
+    'check what this machine needs',
     'Check what this machine needs for its roles, by doing it. Every finding has a remedy.',
     'flightline doctor',
     'flightline doctor --role build --fix',
@@ -157,6 +170,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'up',
+    'run an embedded stack',
     'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
     'flightline up',
     'flightline up --data ~/flightline --registry 127.0.0.1:5000',
@@ -171,6 +185,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'worker',
+    'run workers against an existing Temporal',
     'Run workers against an existing Temporal until SIGTERM or Ctrl-C; running builds go on and are taken up again.',
     'flightline worker --role build --config /etc/flightline/worker.yaml',
   )

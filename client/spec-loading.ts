@@ -65,11 +65,7 @@ async function problemWith(path: string, kind: 'file' | 'directory', key: string
 
 /** The error for a spec's problems. */
 export function invalidSpec(file: string, problems: readonly Problem[]): UserError {
-  return new UserError(
-    'invalid-spec',
-    formatProblems(file, problems),
-    `correct ${file}; docs/spec.md explains each key`,
-  );
+  return new UserError('invalid-spec', formatProblems(file, problems), `correct ${file} and run the command again`);
 }
 
 /** Finds the line and column of paths such as `disks[0].type`; of the nearest key above where that one is not written. */
