@@ -25,10 +25,11 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
         '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker · 4 held · 5 cancelled · 6 already running · 130 detached',
     );
 
-  const verb = (usage: string, summary: string, ...examples: string[]) =>
+  const verb = (name: string, summary: string, description: string, ...examples: string[]) =>
     program
-      .command(usage)
-      .description(summary)
+      .command(name)
+      .summary(summary)
+      .description(description)
       .addHelpText('after', example(...examples));
   /** Runs a handler with the output that `--json` asks for. */
   const act = async (options: { json?: boolean | undefined }, work: (output: Output) => Promise<number>) => {
