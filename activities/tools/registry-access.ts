@@ -52,7 +52,8 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
   return withDirectory((directory, registriesDirectory) =>
     body({
       directory,
-      authfile: undefined,
+      // containers-auth.json(5): a person who names a file means that one, also for the programs that are started here.
+      authfile: process.env['REGISTRY_AUTH_FILE'],
       registriesDirectory,
       insecure: (repository) => isLoopbackRegistry(registryOf(repository)),
     }),
