@@ -69,7 +69,9 @@ async function settle(container: ContainerState): Promise<BuilderEnd> {
   for (let waited = 0; waited < SETTLE; waited += ASK) {
     const now = await inspectContainer(container.name);
     if (!now || now.id !== container.id) return { kind: 'lost' };
-    if (now.status === 'exited' || now.status === 'stopped') return { kind: 'exited', exitCode: now.exitCode };
+    if (now.status === 'exited' || now.status === 'stopped') {
+      return now.ended ? { kind: 'exited', exitCode: now.exitCode } : { kind: 'lost' };
+    }
     if (await hasInit(now)) return { kind: 'lost' };
     await sleep(ASK);
   }

@@ -79,7 +79,10 @@ export type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
  * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code lives.
  * A container that says it runs without it says so for ever.
  */
-export function decideBuilder(container: Pick<ContainerState, 'status'> | null, conmon: boolean): BuilderDecision {
+export function decideBuilder(
+  container: Pick<ContainerState, 'status' | 'ended'> | null,
+  conmon: boolean,
+): BuilderDecision {
   if (!container) return 'start';
   switch (container.status) {
     case 'running':
@@ -88,7 +91,8 @@ export function decideBuilder(container: Pick<ContainerState, 'status'> | null, 
       return conmon ? 'attach' : 'replace';
     case 'exited':
     case 'stopped':
-      return 'collect';
+      // One that a reboot ended is `exited` with exit code 0, and its disk is half written.
+      return container.ended ? 'collect' : 'replace';
     // `created`, `configured`, `initialized`: the worker died in between, or the host was restarted. `removing`, `unknown`: no result.
     default:
       return 'replace';

@@ -13,6 +13,8 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
   status: string;
   exitCode: number;
+  /** Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before. */
+  ended: boolean;
   /** 0 when it does not run. */
   pid: number;
   /** The process that holds the container's output and writes down its exit code; 0 when it does not run. */
@@ -28,6 +30,7 @@ const Inspected = z
       State: z.object({
         Status: z.string(),
         ExitCode: z.number(),
+        FinishedAt: z.string(),
         Pid: z.number().default(0),
         ConmonPid: z.number().default(0),
       }),
@@ -53,9 +56,15 @@ export async function inspectContainer(name: string): Promise<ContainerState | n
     labels: container.Config.Labels ?? {},
     status: container.State.Status,
     exitCode: container.State.ExitCode,
+    ended: endWasNoted(container.State.FinishedAt),
     pid: container.State.Pid,
     conmonPid: container.State.ConmonPid,
   };
+}
+
+/** Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure. */
+export function endWasNoted(finishedAt: string): boolean {
+  return Date.parse(finishedAt) > 0;
 }
 
 /** The names of all containers, running or not, that have every one of these labels. */

@@ -7,6 +7,7 @@ import {
   type BuilderDecision,
   type OutputEntry,
 } from '../../activities/tools/builder.ts';
+import { endWasNoted } from '../../activities/tools/container.ts';
 
 const command = {
   installation: 'i',
@@ -67,6 +68,10 @@ describe('the command line of the builder', () => {
 });
 
 describe('decideBuilder', () => {
+  it('does not take the end of a reboot for one of its own', () => {
+    expect(decideBuilder({ status: 'exited', ended: false }, false)).toBe('replace');
+  });
+
   it.each<[string | null, boolean, BuilderDecision]>([
     [null, false, 'start'],
     ['running', true, 'attach'],
@@ -80,7 +85,19 @@ describe('decideBuilder', () => {
     ['removing', false, 'replace'],
     ['unknown', false, 'replace'],
   ])('%s, conmon %s: %s', (status, conmon, expected) => {
-    expect(decideBuilder(status === null ? null : { status }, conmon)).toBe(expected);
+    expect(decideBuilder(status === null ? null : { status, ended: true }, conmon)).toBe(expected);
+  });
+});
+
+describe('endWasNoted', () => {
+  // As podman 5.4 tells it of a container that ran to its end, and of one that ran when the machine was switched off.
+  it.each([
+    ['2026-11-23T16:39:22.063592022Z', true],
+    ['2026-11-23T17:39:22.063592022+01:00', true],
+    ['0001-01-01T00:00:00Z', false],
+    ['', false],
+  ])('"%s": %s', (finishedAt, expected) => {
+    expect(endWasNoted(finishedAt)).toBe(expected);
   });
 });
 
