@@ -1,5 +1,5 @@
 /** The files of one builder run on its host: output, container log, configuration, and the note of a result. */
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../spec/disk.ts';
@@ -93,6 +93,8 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
     if (!choice.ok) throw new FlightlineError('builder', choice.problem);
     files.push({ type, path: join(directory, choice.name), size: choice.size });
   }
+  // A note must not outlive what it is about: after a power cut the disk would have its length, and zeros in it.
+  for (const path of new Set(files.map((file) => file.path))) await flush(path);
   for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
   for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });
   const noted: z.infer<typeof Result> = { inputs, files: [] };
@@ -101,6 +103,15 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
   await writeFile(`${path}.new`, JSON.stringify(noted), { mode: 0o600 });
   await rename(`${path}.new`, path);
   return files;
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Number of stages in bib's manifest; `undefined` until it is there and whole. */
