@@ -24,8 +24,8 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
     const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
     const ours = [request.repository, request.contextRepository, request.recordRepository];
     const { artifact, facts } = await withRegistryAccess(configuration, ours, async (access) => {
-      const artifact = await contextArtifact(access, request, configuration);
-      return { artifact, facts: await inspectContext(access, artifact) };
+      const sent = await contextArtifact(access, request, configuration);
+      return { artifact: sent, facts: await inspectContext(access, sent) };
     });
     const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
     const foreign = [...containerfile.images, ...(builderReference ? [formatReference(builderReference)] : [])];

@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const project of projects.splice(0)) await project.remove();
 });
 
-async function project(options: Omit<ProjectOptions, 'registry'>): Promise<Project> {
+async function newProject(options: Omit<ProjectOptions, 'registry'>): Promise<Project> {
   const made = await makeProject({ registry, ...options });
   projects.push(made);
   return made;
@@ -45,7 +45,7 @@ describe('a spec that is wrong is refused before anything starts', () => {
     ['a repository like an option', /repository: .*/, 'repository: -x', /image\.repository: is not a repository name/],
     ['two platforms', 'tag: v1', 'platforms: [linux/amd64, linux/arm64]', /not yet supported/],
   ])('%s', async (_, from, to, expected) => {
-    const made = await project({ name: 'wrong-spec' });
+    const made = await newProject({ name: 'wrong-spec' });
     await writeFile(made.spec, (await readFile(made.spec, 'utf8')).replace(from, to));
     const outcome = await run(made.spec);
     expect(outcome.exitCode).toBe(2);
@@ -60,14 +60,14 @@ describe('a spec that is wrong is refused before anything starts', () => {
   });
 
   it('a Containerfile that is not there', async () => {
-    const made = await project({ name: 'no-containerfile', image: { containerfile: 'Missing' } });
+    const made = await newProject({ name: 'no-containerfile', image: { containerfile: 'Missing' } });
     const outcome = await run(made.spec);
     expect(outcome.exitCode).toBe(2);
     expect(errorFrom(outcome).message).toContain('Missing');
   });
 
   it('a private key in a context that anybody can read', async () => {
-    const made = await project({
+    const made = await newProject({
       name: 'key-in-context',
       files: { id_ed25519: '-----BEGIN OPENSSH PRIVATE KEY-----\nx\n' },
     });
@@ -118,7 +118,7 @@ describe('what resolve refuses fails at once', () => {
       /debian-builder:none/,
     ],
   ])('%s', async (_, name, options, kind, message) => {
-    const made = await project({ name, ...options });
+    const made = await newProject({ name, ...options });
     const outcome = await run(made.spec, '--on-failure', 'fail');
     expect(outcome.exitCode, outcome.stderr).toBe(1);
     const record = recordFrom(outcome);
@@ -129,7 +129,7 @@ describe('what resolve refuses fails at once', () => {
 
   it('a repository that the key may not sign for', async () => {
     const outside = `localhost:${registry.split(':')[1]}/elsewhere/x`;
-    const made = await project({ name: 'key-scope', image: { repository: outside } });
+    const made = await newProject({ name: 'key-scope', image: { repository: outside } });
     const outcome = await run(made.spec);
     expect(outcome.exitCode, outcome.stderr).toBe(1);
     expect(recordFrom(outcome).failure).toMatchObject({ kind: 'key-not-allowed' });
@@ -137,7 +137,7 @@ describe('what resolve refuses fails at once', () => {
   });
 
   it('a tag that exists with other content', async () => {
-    const made = await project({ name: 'exists', lines: ['RUN echo 1 > /usr/share/one'] });
+    const made = await newProject({ name: 'exists', lines: ['RUN echo 1 > /usr/share/one'] });
     expect((await run(made.spec)).exitCode).toBe(0);
     const before = await digestOf(made.release);
     await made.write('Containerfile', `FROM ${base}\nRUN echo 2 > /usr/share/one\n`);
@@ -150,7 +150,10 @@ describe('what resolve refuses fails at once', () => {
 
 describe('a Containerfile that fails', () => {
   it('is held with its last lines, within seconds and not retried; mended, it is released', async () => {
-    const made = await project({ name: 'held', lines: ['RUN echo about to fail && echo the very cause >&2 && false'] });
+    const made = await newProject({
+      name: 'held',
+      lines: ['RUN echo about to fail && echo the very cause >&2 && false'],
+    });
     const held = await run(made.spec);
     expect(held.exitCode, held.stderr).toBe(4);
     const record = recordFrom(held);
@@ -175,7 +178,7 @@ describe('a Containerfile that fails', () => {
   });
 
   it('fails at once with --on-failure fail, and cleans up', async () => {
-    const made = await project({ name: 'fails', lines: ['RUN echo the very cause >&2 && exit 7'] });
+    const made = await newProject({ name: 'fails', lines: ['RUN echo the very cause >&2 && exit 7'] });
     const outcome = await run(made.spec, '--on-failure', 'fail');
     expect(outcome.exitCode).toBe(1);
     expect(recordFrom(outcome)).toMatchObject({ status: 'failed', failure: { kind: 'containerfile' } });
@@ -187,7 +190,7 @@ describe('a Containerfile that fails', () => {
 describe('a wrong passphrase', () => {
   it('is held before anything is built; corrected, the release goes on', async () => {
     const right = await readFile(stack.passphrase, 'utf8');
-    const made = await project({ name: 'passphrase' });
+    const made = await newProject({ name: 'passphrase' });
     try {
       await writeFile(stack.passphrase, 'not the passphrase\n');
       const held = await run(made.spec);
@@ -221,7 +224,7 @@ describe('the command', () => {
   });
 
   it('answers 6 where the release is running, and cancels it cleanly', async () => {
-    const made = await project({ name: 'twice', lines: ['RUN sleep 60'] });
+    const made = await newProject({ name: 'twice', lines: ['RUN sleep 60'] });
     expect((await run(made.spec, '--detach')).exitCode).toBe(0);
     const second = await run(made.spec);
     expect(second.exitCode, second.stderr).toBe(6);

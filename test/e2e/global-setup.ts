@@ -1,6 +1,6 @@
 /** One stack for all end-to-end files: starting it and filling its registry takes longer than most tests. */
 import type { TestProject } from 'vitest/node';
-import { startTestStack, type StackFacts } from '../support/stack.ts';
+import { factsOf, startTestStack, type StackFacts } from '../support/stack.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -9,7 +9,7 @@ declare module 'vitest' {
 }
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const { stack: _stack, pidOf: _pidOf, end, ...facts } = await startTestStack();
-  project.provide('stack', facts);
-  return end;
+  const stack = await startTestStack();
+  project.provide('stack', factsOf(stack.stack));
+  return () => stack.end();
 }
