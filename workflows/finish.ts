@@ -22,6 +22,8 @@ export class Finish {
   private readonly state: ReleaseState;
   private readonly disks: DiskBranches;
   private vanished = 0;
+  /** The registry lost what was to be tagged: its branches must run again before anything is. */
+  private redo = false;
 
   constructor(state: ReleaseState, disks: DiskBranches) {
     this.state = state;
@@ -31,21 +33,21 @@ export class Finish {
   /** Moves tags and publishes the record; `false` when something must be done again before, or another plan took its place. */
   async run(plan: Plan): Promise<boolean> {
     const { state } = this;
-    let redone = false;
+    this.redo = false;
     const done = await state.untilDone(
       'release',
       async () => {
-        redone = (await this.tag(plan)) === 'redo';
-        if (!redone) await this.record(plan);
+        await this.tag(plan);
+        if (!this.redo) await this.record(plan);
       },
-      () => state.plan !== plan,
+      () => state.plan !== plan || this.redo,
     );
-    return done && !redone;
+    return done && !this.redo;
   }
 
-  private async tag(plan: Plan): Promise<'done' | 'redo'> {
+  private async tag(plan: Plan): Promise<void> {
     const { state } = this;
-    if (state.table.row('tag', 'release').status === 'done') return 'done';
+    if (state.table.row('tag', 'release').status === 'done') return;
     const { key, timing } = plan.request;
     const disks = [...state.runs.values()].flatMap((run) => run.disks);
     const moves = tagMoves(plan, state.image.push!.digest, disks);
@@ -60,12 +62,12 @@ export class Finish {
     });
     this.addMoved(moved);
     if (vanished.length > 0) this.sendBack(vanished);
-    return vanished.length > 0 ? 'redo' : 'done';
   }
 
   /** What the registry lost goes back to push. */
   private sendBack(vanished: TagResult['vanished']): void {
     const { state } = this;
+    this.redo = true;
     state.table.update('tag', 'release', { status: 'waiting', at: Date.now() });
     if (state.image.push && vanished.includes(state.image.push.digest)) state.unpushImage();
     this.disks.redo(vanished);

@@ -320,17 +320,24 @@ describe.concurrent('a held release', () => {
     await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
   });
 
-  test('is held when the registry loses digests again and again', async () => {
-    const { standIns, start, until } = house();
-    const request = requestFor('vanishing', { disks: {} });
-    standIns.behave(idOf(request), {
-      tag: ({ moves }) => ({ attempts: 1, moved: [], vanished: [moves[0]!.digest] }),
+  test('is held when the registry loses digests again and again, and pushes them anew after a retry', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('vanishing', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    let mended = false;
+    standIns.behave(release, {
+      tag: ({ moves }, { ordinary }) =>
+        mended ? ordinary() : { attempts: 1, moved: [], vanished: moves.map(({ digest }) => digest) },
     });
     const handle = await start(request);
     const held = await until(handle, 'held', isHeld);
     expect(held.failure).toMatchObject({ kind: 'disk-vanished', stage: 'tag' });
-    await handle.cancel();
-    await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+    const pushes = standIns.callsOf(release, 'push').length;
+    mended = true;
+    await retry(handle);
+    expect((await handle.result()).status).toBe('released');
+    expect(standIns.callsOf(release, 'push')).toHaveLength(pushes + 1);
+    expect((standIns.callsOf(release, 'tag').at(-1)?.input as { moves: unknown[] }).moves).toHaveLength(2);
   });
 
   test('is held when what should pass by itself does not', async () => {
