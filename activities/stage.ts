@@ -26,6 +26,8 @@ export interface StageContext {
   cancelReason(): CancelReason | undefined;
   /** Throws the cancellation if there is one. Call it before an exit code is classified: a rolling restart is no broken build. */
   throwIfCancelled(): void;
+  /** What the workflow must know if the stage is cancelled from now on, such as the tags that were moved: the cancellation carries it. */
+  tellWhenCancelled(facts: object): void;
   /** Replaces members of the progress shown live; sent with the next heartbeat. */
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
@@ -41,7 +43,9 @@ export function currentStage(): StageContext | undefined {
   return storage.getStore();
 }
 
-const HasTiming = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
+const WithInterval = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
+/** An input carries its timing itself or in the release's request. */
+const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
 
@@ -62,13 +66,20 @@ export function stage<Input extends z.ZodType, Result extends object>(
       if (!activity.cancellationSignal.aborted) return undefined;
       return activity.cancellationDetails?.cancelRequested ? 'requested' : 'detach';
     };
+    let factsWhenCancelled: object | undefined;
     const context: StageContext = {
       signal: activity.cancellationSignal,
       cancelReason,
       throwIfCancelled: () => {
         if (!activity.cancellationSignal.aborted) return;
         const reason: unknown = activity.cancellationSignal.reason;
+        if (factsWhenCancelled !== undefined && cancelReason() === 'requested') {
+          throw new CancelledFailure('cancelled', [factsWhenCancelled]);
+        }
         throw reason instanceof Error ? reason : new CancelledFailure('cancelled');
+      },
+      tellWhenCancelled: (facts) => {
+        factsWhenCancelled = facts;
       },
       report: (change) => {
         Object.assign(progress, change);

@@ -15,11 +15,11 @@ type Move = z.infer<typeof TagMove>;
 
 /** Makes the `tag` activity of a sign worker. */
 export function makeTag(worker: { configuration: WorkerConfiguration }): SignActivities['tag'] {
-  return stage('tag', TagInput, async ({ key: keyName, moves, timing }) => {
+  return stage('tag', TagInput, async ({ key: keyName, moves, timing }, context) => {
     const repositories = [...new Set(moves.map((move) => move.repository))];
     const key = await openKey(worker.configuration, keyName, repositories);
     return withRegistryAccess(worker.configuration, repositories, (access) =>
-      moveTags(access, key, moves, timing.command),
+      moveTags(access, key, moves, timing.command, (moved) => context.tellWhenCancelled({ moved })),
     );
   });
 }
@@ -29,6 +29,7 @@ export function makeTag(worker: { configuration: WorkerConfiguration }): SignAct
  * no tag was moved by somebody else. A tag that stands already is left as it is.
  *
  * @param timeout milliseconds for one command
+ * @param onMoved told after each move what stands by now
  * @returns what now stands, or the digests that the registry lost; then nothing was moved
  * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message tells what was moved already.
  */
@@ -37,6 +38,7 @@ export async function moveTags(
   key: OpenedKey,
   moves: readonly Move[],
   timeout: number,
+  onMoved: (moved: readonly string[]) => void = () => undefined,
 ): Promise<{ moved: string[]; vanished: string[] }> {
   const vanished = await vanishedDigests(access, moves);
   if (vanished.length > 0) return { moved: [], vanished };
@@ -48,11 +50,12 @@ export async function moveTags(
   for (const move of moves) {
     try {
       await place(access, move, timeout);
+      moved.push(`${move.repository}:${move.tag}`);
+      onMoved([...moved]);
       await verifyTag(access, key, move, timeout);
     } catch (error) {
       throw withMoved(error, moved);
     }
-    moved.push(`${move.repository}:${move.tag}`);
   }
   return { moved, vanished: [] };
 }

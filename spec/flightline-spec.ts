@@ -104,6 +104,9 @@ const BuilderSection = z.strictObject({
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
 });
 
+/** With more, the record would not fit in a payload (DESIGN §5: 10 kB). */
+const MAX_DISKS = 6;
+
 /** The schema of `flightline.yaml`. */
 export const FlightlineSpec = z
   .strictObject({
@@ -118,7 +121,10 @@ export const FlightlineSpec = z
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a key of the worker configuration')
         .describe("name of a key in the sign worker's configuration"),
     }),
-    disks: z.array(DiskSection).default([]),
+    disks: z
+      .array(DiskSection)
+      .max(MAX_DISKS, `lists more than ${MAX_DISKS} disks: make further releases for them`)
+      .default([]),
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
     onFailure: z
