@@ -31,6 +31,15 @@ export class HostLost extends Error {
   }
 }
 
+/** The branch has no lease on its host any more: a host is claimed again, this one too. Never leaves a workflow. */
+export class LeaseLost extends HostLost {
+  constructor(host: string) {
+    super(host);
+    this.message = `${host} holds no lease of the branch any more`;
+    this.name = 'LeaseLost';
+  }
+}
+
 /** The release ends as failed. Never leaves a workflow. */
 export class ReleaseFailed extends Error {
   readonly failure: Failure;
@@ -50,6 +59,12 @@ export function dispositionOf(failure: Pick<Failure, 'kind'>): Disposition {
 export function isSilence(error: unknown): boolean {
   const type = timeoutTypeOf(error);
   return type === 'HEARTBEAT' || type === 'SCHEDULE_TO_START';
+}
+
+/** `true` when a host's activity found no lease of its branch: it lapsed before it was used, or was cleaned up. */
+export function isLeaseLost(error: unknown): boolean {
+  const kind: FailureKind = 'no-slot';
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === kind;
 }
 
 /** The kind of time-out an activity ended with, if it did. */

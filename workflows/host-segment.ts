@@ -5,11 +5,20 @@
 import { CancellationScope, CancelledFailure, isCancellation, proxyActivities, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ClaimActivities, HostActivities, ReleaseIdentity } from '../spec/contract.ts';
-import type { Failure } from '../spec/failure.ts';
+import { failureOf, type Failure } from '../spec/failure.ts';
 import { claimQueue, hostQueue, type Architecture } from '../spec/queue.ts';
 import type { Stage } from '../spec/stage.ts';
 import type { Timing } from '../spec/timing.ts';
-import { dispositionOf, failureFrom, HostLost, isSilence, StageFailed, timeoutTypeOf } from './failure.ts';
+import {
+  dispositionOf,
+  failureFrom,
+  HostLost,
+  isLeaseLost,
+  isSilence,
+  LeaseLost,
+  StageFailed,
+  timeoutTypeOf,
+} from './failure.ts';
 import { claimOptions, probeOptions } from './options.ts';
 
 /** What a branch asks a host for. */
@@ -43,6 +52,8 @@ export interface HostWork<Result> {
 
 /** How often a silent activity is started again on a host that answers, before the branch is held. */
 const MAX_SILENCES = 20;
+/** How often a granted lease may be gone before it is used: a third time is no accident. */
+const MAX_LEASES_LOST = 3;
 /** Probes asked before a host is given up: the first may meet a worker that is just starting. */
 const PROBES = 2;
 
@@ -61,7 +72,7 @@ export class ClaimedHost {
    * is there.
    *
    * @param schedule schedules the activity; gets the schedule-to-start time-out in milliseconds.
-   * @throws HostLost when the host answers no probe.
+   * @throws HostLost when the host answers no probe; LeaseLost when it has no lease of the branch any more.
    */
   async run<Result>(schedule: (scheduleToStart: number) => Promise<Result>): Promise<Result> {
     let patience = this.timing.hostScheduleToStart;
@@ -69,6 +80,7 @@ export class ClaimedHost {
       try {
         return await schedule(patience);
       } catch (error) {
+        if (isLeaseLost(error)) throw new LeaseLost(this.name);
         if (!isSilence(error)) throw error;
         if (!(await this.isAlive())) throw new HostLost(this.name);
         if (silences >= MAX_SILENCES) throw error;
@@ -99,6 +111,7 @@ export class HostSegment {
   private readonly lost = new Set<string>();
   /** Hosts that cannot do this work, and why. */
   private readonly unfit = new Map<string, Failure>();
+  private leasesLost = 0;
 
   constructor(request: HostRequest) {
     this.request = request;
@@ -117,7 +130,8 @@ export class HostSegment {
       try {
         return await body(new ClaimedHost(host, this.request.timing));
       } catch (error) {
-        if (error instanceof HostLost) this.lost.add(host);
+        if (error instanceof LeaseLost) this.noteLostLease(host);
+        else if (error instanceof HostLost) this.lost.add(host);
         else if (isUnfit(error)) this.unfit.set(host, error.failure);
         else throw error;
         if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
@@ -125,6 +139,15 @@ export class HostSegment {
         current = null;
       }
     }
+  }
+
+  private noteLostLease(host: string): void {
+    this.leasesLost += 1;
+    if (this.leasesLost < MAX_LEASES_LOST) return;
+    this.leasesLost = 0;
+    const message = `${host} granted ${this.request.branch} a lease ${MAX_LEASES_LOST} times, and did not know it afterwards`;
+    const remedy = 'see that no two build workers have the same host name, then `flightline retry RELEASE`';
+    throw new StageFailed(failureOf('host-setup', message, { stage: this.request.stage, remedy }));
   }
 
   /** A host that grants a slot. Waits without limit, unless every host it could wait for is known to be unfit. */

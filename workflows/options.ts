@@ -1,13 +1,17 @@
 /** Activity options: one preset for each kind of work. Every one waits for a cancelled activity to end and carries a summary. */
 import type { ActivityOptions } from '@temporalio/common';
+import type { FailureKind } from '../spec/failure.ts';
 import { CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../spec/queue.ts';
 import { DEFAULT_TIMING, type Timing } from '../spec/timing.ts';
 
 /** The SDK's default is TRY_CANCEL: the workflow would end while the activity still runs. */
 const waits = { cancellationType: 'WAIT_CANCELLATION_COMPLETED' } as const;
 
-/** A heartbeat time-out of a host's activity goes to the workflow, which asks the host whether it lives (DESIGN §4). */
-const LEFT_TO_THE_WORKFLOW = ['TemporalTimeout:Heartbeat'];
+/**
+ * What a host's activity cannot mend by another try on that host: after a heartbeat time-out the workflow asks the host whether it
+ * lives (DESIGN §4), without a lease it claims a host again.
+ */
+const LEFT_TO_THE_WORKFLOW: string[] = ['TemporalTimeout:Heartbeat', 'no-slot' satisfies FailureKind];
 
 function retryPolicy(timing: Timing): NonNullable<ActivityOptions['retry']> {
   return { initialInterval: timing.retryInitial, maximumInterval: timing.retryMaximum, backoffCoefficient: 2 };

@@ -46,6 +46,44 @@ describe.concurrent('a host segment', () => {
     expect(standIns.callsOf(release, 'claim')).toHaveLength(2);
   });
 
+  test('claims its host again when the lease is gone before it is used', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('lapsed', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    standIns.behave(release, {
+      diskBuild: (_, { ordinary }) => {
+        if (standIns.callsOf(release, 'diskBuild').length === 1) throw failed('no-slot', 'no lease any more');
+        return ordinary();
+      },
+    });
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    expect(standIns.callsOf(release, 'diskBuild').map(({ host }) => host)).toEqual(['host-a', 'host-a']);
+    const claims = standIns
+      .callsOf(release, 'claim')
+      .map(({ input }) => input as { branch: string; exclude: string[] });
+    expect(claims.map(({ branch, exclude }) => [branch, exclude])).toEqual([
+      ['image', []],
+      ['qcow2', []],
+      ['qcow2', []],
+    ]);
+  });
+
+  test('is held when a host never knows the leases it grants', async () => {
+    const { standIns, start, until } = house();
+    const request = requestFor('twins', { disks: {} });
+    standIns.behave(idOf(request), {
+      build: () => {
+        throw failed('no-slot', 'no lease any more');
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', ({ status }) => status === 'held');
+    expect(held.failure).toMatchObject({ kind: 'host-setup', stage: 'build' });
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+  });
+
   test('builds the image again when its host is lost before the push', async () => {
     const { standIns, start } = house();
     const request = requestFor('lost-image', { disks: {} });
