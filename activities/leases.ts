@@ -33,13 +33,15 @@ export async function claimLease(
   space: () => Promise<Space>,
   now = new Date(),
 ): Promise<Decision> {
+  // Outside of the queue: a podman that does not answer must not keep running builds from confirming their leases.
+  const room = await space();
   return exclusively(host, async () => {
     const files = await readLeaseFiles(host);
     const releases = new Set([claim.release, ...files.leases.map((lease) => lease.release)]);
     const used = new Map<string, number>();
     for (const release of releases) used.set(release, await bytesBelow(host.work.release(release)));
     const { limits } = host.configuration;
-    const decision = decideClaim(claim, { name: host.name, limits, ...files, ...(await space()), used }, now);
+    const decision = decideClaim(claim, { name: host.name, limits, ...files, ...room, used }, now);
     for (const request of files.requests) {
       if (Date.parse(request.seenUntil) < now.getTime()) await rm(requestFile(host, request), { force: true });
     }
@@ -116,6 +118,19 @@ export async function returnSlot(host: LeaseHost, release: string, branch: strin
     slot: null,
     space: lease.slot === 'build' ? 0 : lease.space,
   }));
+}
+
+/**
+ * Gives leases that were in use when the worker ended a whole lifetime from now: nobody could confirm them meanwhile, and their
+ * containers may still run. Call it before claims are answered.
+ */
+export async function renewLeases(host: LeaseHost, now = new Date()): Promise<void> {
+  await exclusively(host, async () => {
+    for (const lease of (await readLeaseFiles(host)).leases) {
+      if (lease.slot === null || lease.confirmedAt === null) continue;
+      await writeWhole(leaseFile(host, lease), { ...lease, confirmedAt: now.toISOString() });
+    }
+  });
 }
 
 /** Removes every lease and request of a release, damaged ones too. Returns the branches that had a lease. */

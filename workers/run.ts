@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createControlActivities, createHostActivities, createSignActivities } from '../activities/roles.ts';
+import { renewLeases } from '../activities/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/work-directory.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { ROLES, type Role } from '../spec/queue.ts';
@@ -144,7 +145,10 @@ async function openHost(
     remedy: 'end that worker first, or give this one a work directory of its own (directories.work)',
   });
   undo.push(() => lock.release());
-  return { name, architecture, configuration, work, startedAt: new Date().toISOString() };
+  const host: HostContext = { name, architecture, configuration, work, startedAt: new Date().toISOString() };
+  // On a full disk it fails: leases then lapse as they are, and the worker must start to clean up.
+  await renewLeases(host).catch(() => undefined);
+  return host;
 }
 
 /** A sign worker needs no directory to work; with one, a restart is noticed at once, and a second signer is refused. */

@@ -11,6 +11,7 @@ import {
   keepLease,
   readLeaseFiles,
   releaseLeases,
+  renewLeases,
   returnSlot,
 } from '../../activities/leases.ts';
 import { temporaryHost } from '../support/host.ts';
@@ -84,6 +85,19 @@ describe('leases', () => {
     expect(await claimLease(host, claim('a', { runId: 'run-a2' }), timing, space, at(2))).toEqual({ granted: true });
     const { leases } = await readLeaseFiles(host);
     expect(leases.map((lease) => [lease.runId, lease.branch])).toEqual([['run-a2', 'qcow2']]);
+  });
+
+  it('gives what was in use when the worker ended its time again, but not what never was', async () => {
+    const [used, unused, other] = [claim('used'), claim('unused', { slot: 'build' }), claim('other')];
+    await claimLease(host, used, timing, space, at(0));
+    await claimLease(host, unused, timing, space, at(0));
+    await confirmLease(host, used.release, used.branch);
+    const later = new Date(Date.now() + 600_000);
+    await renewLeases(host, later);
+    const soon = new Date(later.getTime() + 60_000);
+    expect(await claimLease(host, other, timing, space, soon)).toMatchObject({ granted: false, kind: 'no-slot' });
+    const build = claim('build', { slot: 'build' });
+    expect(await claimLease(host, build, timing, space, soon)).toEqual({ granted: true });
   });
 
   it('keeps a lease confirmed until told to stop', async () => {
