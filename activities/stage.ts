@@ -45,6 +45,33 @@ export function currentStage(): StageContext | undefined {
 
 const WithInterval = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
 /** An input carries its timing itself or in the release's request. */
+/** Stages that an attempt may run a second time in one process: the server gives up an attempt before that one has noticed. */
+const ONE_AT_A_TIME: readonly string[] = ['build', 'push', 'disk-build', 'publish'];
+/** The end of what runs, by queue and input. Never rejects. */
+const underWay = new Map<string, Promise<unknown>>();
+
+/** Runs the body when the same work that an earlier attempt is at has ended: two would end each other's processes. */
+async function inTurn<Result>(key: string, context: StageContext, body: () => Promise<Result>): Promise<Result> {
+  for (let before = underWay.get(key); before; before = underWay.get(key)) {
+    context.throwIfCancelled();
+    const waited = new AbortController();
+    await Promise.race([
+      before,
+      new Promise<void>((resolve) => {
+        context.signal.addEventListener('abort', () => resolve(), { signal: waited.signal });
+      }),
+    ]);
+    waited.abort();
+  }
+  const work = body();
+  const ended = work.then(
+    () => underWay.delete(key),
+    () => underWay.delete(key),
+  );
+  underWay.set(key, ended);
+  return work;
+}
+
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
@@ -104,7 +131,9 @@ export function stage<Input extends z.ZodType, Result extends object>(
       if (!parsed.success) {
         throw new FlightlineError('invalid-input', `the ${name} activity was given: ${z.prettifyError(parsed.error)}`);
       }
-      const result = await storage.run(context, () => body(parsed.data, context));
+      const run = () => storage.run(context, () => body(parsed.data, context));
+      const key = `${activity.info.taskQueue}\n${name}\n${JSON.stringify(given)}`;
+      const result = await (ONE_AT_A_TIME.includes(name) ? inTurn(key, context, run) : run());
       return { ...result, attempts: attempt };
     } catch (error) {
       context.throwIfCancelled();
