@@ -48,40 +48,23 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-for program in mmdebstrap podman sha256sum tar; do
+for program in mmdebstrap podman flock sha256sum tar; do
   command -v "$program" >/dev/null || fail "$program is missing: install it with the system's package manager"
 done
 [ "$(id -u)" = 0 ] || fail "needs root, as privileged disk builds do: run it with sudo"
 architecture=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 
-# What an image depends on; its hash is a label of the image, and an image with the same hash is not made again.
-inputs_label=io.flightline.example.inputs
-root_inputs=$({ cat "$here/make-images.sh" && echo "$suite $architecture"; } | sha256sum | cut -c1-64)
-builder_inputs=$({ echo "$root_inputs" && cd "$here/builder" && sha256sum -- *; } | sha256sum | cut -c1-64)
-
-inputs_of() {
-  podman image inspect --format "{{index .Labels \"$inputs_label\"}}" "$1" 2>/dev/null || true
-}
-
-wanted=()
-[ -z "$force" ] && [ "$(inputs_of "$base")" = "$root_inputs" ] || wanted+=(base)
-[ -z "$force" ] && [ "$(inputs_of "$builder")" = "$builder_inputs" ] || wanted+=(builder)
-if [ ${#wanted[@]} = 0 ]; then
-  echo "unchanged: $base and $builder were made from the same inputs"
-  exit 0
-fi
-
-# Mirrors, best first: the Debian ones in the machine's own apt sources, of the same suite before others.
+# Mirrors, best first: those in the machine's own apt sources, of the same suite before others. `update --print-uris` knows
+# them without package lists, and downloads nothing.
 mirrors() {
   if [ -n "$mirror" ]; then
     echo "$mirror"
     return
   fi
   if command -v apt-get >/dev/null; then
-    apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null |
-      awk -v suite="$suite" '
-        $2 == "main" && $1 ~ /^(bookworm|trixie|forky|sid|stable|testing|unstable)$/ {
-          print ($1 == suite ? 0 : 1), $3 }' | sort -u -k1,1n -k2 | cut -d' ' -f2 |
+    apt-get update --print-uris 2>/dev/null |
+      sed -nE "s#^'([^']+)/dists/(bookworm|trixie|forky|sid|stable|testing|unstable)/InRelease'.*#\2 \1#p" |
+      awk -v suite="$suite" '{ print ($1 == suite ? 0 : 1), $2 }' | sort -s -u -k1,1n -k2 | cut -d' ' -f2 |
       while read -r uri; do
         case $uri in
           mirror+file:*) grep -m1 -oE '^https?://[^[:space:]]+' "${uri#mirror+file:}" || true ;;
@@ -92,30 +75,21 @@ mirrors() {
   echo http://deb.debian.org/debian
 }
 
-# The first mirror that answers for the suite. apt's own helper knows the machine's proxy.
+# The first one that has Debian's suite, and not another project's of the same name. apt's helper knows the machine's proxy.
 choose_mirror() {
-  local candidate
+  local candidate helper=/usr/lib/apt/apt-helper
   while read -r candidate; do
     candidate=${candidate%/}
-    if [ ! -x /usr/lib/apt/apt-helper ] ||
-      /usr/lib/apt/apt-helper download-file "$candidate/dists/$suite/InRelease" "$work/InRelease" >/dev/null 2>&1; then
+    if [ ! -x "$helper" ] || {
+      "$helper" download-file "$candidate/dists/$suite/InRelease" "$work/InRelease" >/dev/null 2>&1 &&
+        grep -q '^Origin: Debian$' "$work/InRelease"
+    }; then
       echo "$candidate"
       return
     fi
   done < <(mirrors | awk '!seen[$0]++')
   fail "no Debian mirror answers for suite $suite: name one with --mirror"
 }
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/make-images.XXXXXX")
-jobs_running=()
-clean_up() {
-  for job in "${jobs_running[@]}"; do kill "$job" 2>/dev/null || true; done
-  wait
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # Times in the images are of trixie's release at the latest, so that equal packages give equal layers.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1754697600}
@@ -145,7 +119,10 @@ move_kernel='
 public_sources='
   rm -f "$1"/etc/apt/sources.list.d/*
   { echo "deb http://deb.debian.org/debian '$suite' main"
-    echo "deb http://deb.debian.org/debian-security '$suite'-security main"; } >"$1/etc/apt/sources.list"'
+    case '$suite' in
+      sid | unstable) ;;
+      *) echo "deb http://deb.debian.org/debian-security '$suite'-security main" ;;
+    esac; } >"$1/etc/apt/sources.list"'
 
 root_of_base() {
   mmdebstrap "${common[@]}" --variant=minbase \
@@ -158,7 +135,8 @@ root_of_builder() {
   mmdebstrap "${common[@]}" --variant=essential \
     --include=python3,e2fsprogs,xfsprogs,dosfstools,mtools,fdisk,mount,systemd-boot-efi,qemu-utils,squashfs-tools,xorriso \
     --dpkgopt='path-exclude=*/libicu*' \
-    --dpkgopt='path-exclude=/usr/bin/qemu-storage-daemon' --dpkgopt='path-exclude=/usr/bin/qemu-nbd' "$@"
+    --dpkgopt='path-exclude=/usr/bin/qemu-storage-daemon' --dpkgopt='path-exclude=/usr/bin/qemu-nbd' \
+    --customize-hook='rm -rf "$1/usr/share/python3/debpython/__pycache__"' "$@"
 }
 
 # Makes NAME's root file system as a tar, from the cache when it is there.
@@ -181,15 +159,15 @@ make_root() {
   fi
 }
 
-# Imports a tar under a name and removes the image that had the name before, unless something is built on it.
+# Imports a tar under a name and removes the image that had the name before, unless it has other names or children.
 import() {
-  local name=$1 inputs=$2 tar=$3 before
+  local name=$1 inputs=$2 tar=$3 before names
   shift 3
   before=$(podman image inspect --format '{{.Id}}' "$name" 2>/dev/null || true)
   podman import --quiet --change "LABEL $inputs_label=$inputs" "$@" "$tar" "$name" >/dev/null
-  if [ -n "$before" ] && [ "$before" != "$(podman image inspect --format '{{.Id}}' "$name")" ]; then
-    podman rmi "$before" >/dev/null 2>&1 || true
-  fi
+  [ -n "$before" ] || return 0
+  names=$(podman image inspect --format '{{len .RepoTags}}' "$before" 2>/dev/null || true)
+  [ "$names" != 0 ] || podman rmi "$before" >/dev/null 2>&1 || true
 }
 
 make_base() {
@@ -214,10 +192,57 @@ make_builder() {
     --change 'VOLUME /var/lib/containers/storage'
 }
 
+# What an image depends on; its hash is a label of the image, and an image with the same hash is not made again.
+inputs_label=io.flightline.example.inputs
+root_inputs=$({ cat "$here/make-images.sh" && echo "$suite $architecture"; } | sha256sum | cut -c1-64)
+builder_inputs=$({ echo "$root_inputs" && cd "$here/builder" && sha256sum -- *; } | sha256sum | cut -c1-64)
+
+inputs_of() {
+  podman image inspect --format "{{index .Labels \"$inputs_label\"}}" "$1" 2>/dev/null || true
+}
+
+# Of two runs at a time the second waits, and finds the work done.
+exec {lock}>"${TMPDIR:-/tmp}/flightline-make-images.lock"
+flock "$lock"
+
+wanted=()
+[ -z "$force" ] && [ "$(inputs_of "$base")" = "$root_inputs" ] || wanted+=(base)
+[ -z "$force" ] && [ "$(inputs_of "$builder")" = "$builder_inputs" ] || wanted+=(builder)
+if [ ${#wanted[@]} = 0 ]; then
+  echo "unchanged: $base and $builder were made from the same inputs"
+  exit 0
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/make-images.XXXXXX")
+# apt's own user downloads into the root file systems, which mmdebstrap makes in here.
+chmod 0755 "$work"
+export TMPDIR=$work
+jobs_running=()
+clean_up() {
+  set +e
+  # The shell would report on its own how each job ended.
+  exec 2>/dev/null
+  for job in "${jobs_running[@]}"; do
+    kill -- "-$job"
+    for _ in {1..100}; do
+      kill -0 -- "-$job" || break
+      sleep 0.1
+    done
+    kill -KILL -- "-$job"
+  done
+  # Should a mount of a root be left, it is not descended into.
+  rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 chosen=$(choose_mirror)
 echo "making ${wanted[*]} from Debian $suite ($architecture) of $chosen"
+# Each in a process group of its own, so that an interruption ends all of it.
+set -m
 for name in "${wanted[@]}"; do
-  ("make_$name") >"$work/$name.log" 2>&1 &
+  ("make_$name") >"$work/$name.log" 2>&1 {lock}>&- &
   jobs_running+=($!)
 done
 failed=
