@@ -1,16 +1,8 @@
 /** What a failed podman means, read from what it printed. Pure. */
-import type { FailureKind } from '../../spec/failure.ts';
+import { registryVerdict, type RegistryVerdict } from './registry-failure.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
-export interface Verdict {
-  kind: FailureKind;
-  remedy?: string;
-}
-
-interface Rule {
-  pattern: RegExp;
-  verdict: Verdict;
-}
+export type Verdict = RegistryVerdict;
 
 const NO_SPACE = /no space left on device|disk quota exceeded/i;
 
@@ -18,41 +10,18 @@ const NO_SPACE = /no space left on device|disk quota exceeded/i;
 const HOST_SETUP =
   /unable to execute nft|could not find "netavark"|cgroups in hybrid mode not supported|setting rlimit|setrlimit|OCI runtime "[^"]*" not found|database .* does not match|database configuration mismatch|must be (?:run as )?root|policy\.json: no such file|kernel does not support overlay/i;
 
-/** First match wins. Texts are those of containers/image 5.34 and of the registries' own errors (OCI distribution, "Error Codes"). */
-const TRANSFER_RULES: readonly Rule[] = [
-  { pattern: NO_SPACE, verdict: { kind: 'disk-full' } },
-  {
-    pattern: /source image rejected|a signature was required/i,
-    verdict: { kind: 'signature-rejected', remedy: "the host's own policy.json refuses this image: look at it there" },
-  },
-  {
-    pattern: /x509:|server gave HTTP response to HTTPS client/i,
-    verdict: {
-      kind: 'host-setup',
-      remedy:
-        "trust the registry's certificate on the host, or mark it `insecure` in the worker configuration, then `flightline retry RELEASE`",
-    },
-  },
-  {
-    pattern: /manifest unknown|name unknown|repository name not known|NAME_UNKNOWN/i,
-    verdict: { kind: 'image-not-found' },
-  },
-  {
-    pattern: /unauthorized|authentication required|invalid username\/password|\b401\b/i,
-    verdict: { kind: 'registry-login' },
-  },
-  { pattern: /\bdenied\b|insufficient_scope|403 \(?Forbidden/i, verdict: { kind: 'registry-denied' } },
-  { pattern: HOST_SETUP, verdict: { kind: 'host-setup' } },
-  {
-    pattern:
-      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe|context deadline exceeded|network is unreachable|no route to host|temporary failure|server misbehaving|pinging container registry|toomanyrequests|too many requests|received unexpected HTTP status|\b(?:429|50[0234])\b/i,
-    verdict: { kind: 'registry' },
-  },
-];
-
 /** What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about it. */
 export function classifyPodman(output: string): Verdict {
-  return TRANSFER_RULES.find(({ pattern }) => pattern.test(output))?.verdict ?? { kind: 'unexpected' };
+  if (HOST_SETUP.test(output)) return { kind: 'host-setup' };
+  const verdict = registryVerdict(output);
+  // No key of the worker's is in play: what podman checks images by is the machine's own policy.json.
+  if (verdict?.kind === 'signature-rejected' || verdict?.kind === 'key-missing') {
+    return {
+      kind: 'signature-rejected',
+      remedy: "the host's own policy.json refuses this image: look at it there, then `flightline retry RELEASE`",
+    };
+  }
+  return verdict ?? { kind: 'unexpected' };
 }
 
 /** Exit status of a process that SIGKILL ended, as a shell and a container runtime report it (128 + 9). */

@@ -48,13 +48,16 @@ const RULES: readonly Rule[] = [
     kind: 'registry-login',
     pattern: /unauthorized|authentication required|invalid username\/password|401 \(?unauthorized|StatusCode: 401/i,
   },
-  { kind: 'image-not-found', pattern: /manifest unknown|name unknown|name not known to registry|StatusCode: 404/i },
+  {
+    kind: 'image-not-found',
+    pattern: /manifest unknown|name unknown|name not known to registry|StatusCode: 404|\b404 \(?Not Found/i,
+  },
   // A file's "permission denied" is no registry's word.
   { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
   {
     kind: 'registry',
     pattern:
-      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe|context deadline exceeded|network is unreachable|no route to host|temporary failure|server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status|unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
+      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe|context deadline exceeded|network is unreachable|no route to host|temporary failure|server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status|unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]|blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
   },
 ];
 

@@ -20,6 +20,8 @@ const TEXTS: readonly [kind: string | undefined, text: string][] = [
   ['registry', 'checking whether a blob sha256:00 exists in r/a/b: StatusCode: 429, \\"\\"'],
   ['registry', 'reading manifest v1 in r/a/b: received unexpected HTTP status: 503 Service Unavailable'],
   ['registry', 'Get \\"http://r/v2/a/b/manifests/v1\\": EOF'],
+  ['registry', 'Requesting bearer token: invalid status code from registry 503 (Service Unavailable)'],
+  ['image-not-found', 'reading manifest v1 in r/a/b: received unexpected HTTP status: 404 Not Found'],
   ['registry', 'writing blob: initiating layer upload to /v2/a/b/blobs/uploads/ in r: unsupported'],
   ['host-setup', 'Get \\"https://r/v2/\\": http: server gave HTTP response to HTTPS client'],
   ['host-setup', 'tls: failed to verify certificate: x509: certificate signed by unknown authority'],
