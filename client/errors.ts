@@ -41,6 +41,7 @@ const GRPC = {
   deadlineExceeded: 4,
   notFound: 5,
   permissionDenied: 7,
+  failedPrecondition: 9,
   unavailable: 14,
   unauthenticated: 16,
 };
@@ -136,6 +137,14 @@ export function errorMessage(error: unknown): string {
 export function isUnavailable(error: unknown): boolean {
   const code = grpcCode(error);
   return code === GRPC.unavailable || code === GRPC.deadlineExceeded;
+}
+
+/**
+ * `true` when a query found no worker: none answered in time, none has polled lately, or none gets past a fault in the workflow's
+ * code. The server answers, so it is not Temporal that is away.
+ */
+export function isWorkerAway(error: unknown): boolean {
+  return isUnavailable(error) || grpcCode(error) === GRPC.failedPrecondition;
 }
 
 /** `true` when Temporal refuses the caller. */

@@ -9,7 +9,7 @@ import { Progress, RECORD_QUERY, ReleaseFailure } from '../spec/contract.ts';
 import { Failure, failureOf } from '../spec/failure.ts';
 import { ReleaseRecord, type StageRow } from '../spec/record.ts';
 import { noControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';
-import { errorMessage, grpcDetails, isNotFound, isUnavailable, UserError } from './errors.ts';
+import { errorMessage, grpcDetails, isNotFound, isWorkerAway, UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from './view/model.ts';
 
@@ -70,9 +70,13 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
         const state = await query(temporal, release, runId, ReleaseRecord);
         record = { historyLength: description.historyLength, state };
       } catch (error) {
-        if (!isUnavailable(error)) throw error;
+        if (!isWorkerAway(error)) throw error;
         // Temporal has just answered, so it is the worker that does not.
-        if (!record) throw noControlWorker(temporal, `${release} waits for one and then goes on by itself`);
+        if (!record)
+          throw noControlWorker(
+            temporal,
+            `${release} waits for one and then goes on by itself (${grpcDetails(error)})`,
+          );
       }
     }
     const activities = pendingActivities(description, 'image');
@@ -99,7 +103,7 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
         branches.set(key, { historyLength: description.historyLength, state: stages });
       } catch (error) {
         // A builder run that has just ended answers nothing; its release knows its stages then.
-        if (!isUnavailable(error) && !isNotFound(error)) throw error;
+        if (!isWorkerAway(error) && !isNotFound(error)) throw error;
       }
     }
     const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1));
@@ -167,7 +171,7 @@ async function closedRecord(
     try {
       return await query(temporal, workflowId, runId, ReleaseRecord);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!isWorkerAway(error)) throw error;
       if (last) return last;
       throw noControlWorker(
         temporal,

@@ -39,6 +39,7 @@ export function describeStack(stack: Stack): string[] {
     `  source ${stack.paths.environment}`,
     '  flightline run path/to/flightline.yaml',
     '  flightline list',
+    '(From a clone, `flightline` is `npm run flightline --`.)',
   ];
 }
 

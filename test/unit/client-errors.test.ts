@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FlightlineError } from '../../spec/failure.ts';
 import { RELEASE_STATUSES } from '../../spec/stage.ts';
-import { errorText, explain, isUnavailable, UserError } from '../../client/errors.ts';
+import { errorText, explain, isUnavailable, isWorkerAway, UserError } from '../../client/errors.ts';
 import { exitCodeOf } from '../../client/exit-codes.ts';
 import { Interrupted } from '../../client/pause.ts';
 
@@ -73,3 +73,9 @@ test.each([
   [new Error('x'), false],
   [undefined, false],
 ])('passes by itself %#', (error, passes) => expect(isUnavailable(error)).toBe(passes));
+
+test.each([
+  [grpc(9, 'no poller seen for task queue recently, worker may be down'), true],
+  [grpc(4, ''), true],
+  [grpc(3, ''), false],
+])('is a worker that is away %#', (error, away) => expect(isWorkerAway(error)).toBe(away));
