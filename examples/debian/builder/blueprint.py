@@ -9,20 +9,21 @@ from typing import NamedTuple
 
 from failure import BuildError
 
-ANY = object()  # a key that the blueprint format has and that is not looked into here
-USER = dict.fromkeys(
-    ('name', 'description', 'password', 'key', 'home', 'shell', 'groups', 'uid', 'gid', 'expiredate',
-     'force_password_reset'), ANY,
-)  # fmt: skip
+# A shape is a type, a table of shapes, a list with the shape of its items, or this: anything, not looked into here.
+ANY = object()
+USER = {
+    'name': str, 'description': str, 'password': str, 'key': str, 'home': str, 'shell': str, 'groups': [str],
+    'uid': int, 'gid': int, 'expiredate': ANY, 'force_password_reset': ANY,
+}  # fmt: skip
 CUSTOMIZATIONS = dict.fromkeys(
     ('hostname', 'sshkey', 'timezone', 'locale', 'firewall', 'services', 'disk', 'installation_device',
      'partitioning_mode', 'fdo', 'openscap', 'ignition', 'directories', 'files', 'repositories', 'fips',
      'containers-storage', 'installer', 'iso', 'rpm', 'rhsm', 'cacerts', 'bootloader', 'sshd'), ANY,
 ) | {
-    'user': USER,
-    'group': {'name': ANY, 'gid': ANY},
-    'kernel': {'name': ANY, 'append': ANY},
-    'filesystem': {'mountpoint': ANY, 'minsize': ANY, 'label': ANY, 'type': ANY},
+    'user': [USER],
+    'group': [{'name': str, 'gid': int}],
+    'kernel': {'name': str, 'append': str},
+    'filesystem': [{'mountpoint': str, 'minsize': ANY, 'label': ANY, 'type': ANY}],
 }  # fmt: skip
 BLUEPRINT = dict.fromkeys(
     ('name', 'description', 'version', 'packages', 'modules', 'enabled_modules', 'groups', 'containers', 'distro',
@@ -82,14 +83,17 @@ def _read(path: str) -> Blueprint:
         raise BuildError(f'cannot decode "{path}": {_toml_message(str(error), text)}') from error
     except json.JSONDecodeError as error:
         raise BuildError(f'cannot decode "{path}": {error}') from error
-    unknown = _unknown(data, BLUEPRINT)
+    try:
+        unknown = _unknown(data, BLUEPRINT)
+    except ValueError as error:
+        raise BuildError(f'cannot decode "{path}": {error}') from error
     if unknown and kind == 'json':
         raise BuildError(f'cannot decode "{path}": json: unknown field "{unknown[0].rpartition(".")[2]}"')
     if unknown:
         raise BuildError(f'cannot decode "{path}": unknown keys found: [{" ".join(unknown)}]')
     try:
         return _blueprint(data)
-    except (AttributeError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise BuildError(f'cannot decode "{path}": {error}') from error
 
 
@@ -109,18 +113,25 @@ def _toml_message(message: str, text: str) -> str:
     return f'toml: line {line}: {at[1]}'
 
 
-def _unknown(data, known, prefix: str = '') -> list[str]:
-    if known is ANY:
+def _unknown(data, shape, name: str = '') -> list[str]:
+    """The keys that the shape has not, by their full names; ValueError for a value of another type."""
+    if shape is ANY:
         return []
-    if isinstance(data, list):
-        return [key for item in data for key in _unknown(item, known, prefix)]
+    if isinstance(shape, list):
+        if not isinstance(data, list):
+            raise ValueError(f'incompatible types: {name} is not an array')
+        return list(dict.fromkeys(key for item in data for key in _unknown(item, shape[0], name)))
+    if not isinstance(shape, dict):
+        if type(data) is not shape:
+            raise ValueError(f'incompatible types: {name} is not {"a string" if shape is str else "an integer"}')
+        return []
     if not isinstance(data, dict):
-        return []
+        raise ValueError(f'incompatible types: {name or "the configuration"} is not a table')
     found = []
     for key, value in data.items():
-        name = f'{prefix}.{key}' if prefix else key
-        found += _unknown(value, known[key], name) if key in known else [name]
-    return list(dict.fromkeys(found))
+        full = f'{name}.{key}' if name else key
+        found += _unknown(value, shape[key], full) if key in shape else [full]
+    return found
 
 
 def size(value) -> int:
@@ -137,8 +148,8 @@ def _named(items: list[dict], kind: str) -> list[dict]:
     for item in items:
         if not NAME.fullmatch(item.get('name', '')):
             raise ValueError(f'customizations.{kind}: "{item.get("name", "")}" is not a {kind} name')
-        for field in ('password', 'key', 'home', 'shell', 'description'):
-            if '\n' in str(item.get(field, '')).rstrip('\n') and field != 'key':
+        for field in ('password', 'home', 'shell', 'description'):
+            if '\n' in item.get(field, ''):
                 raise ValueError(f'customizations.{kind}.{field}: more than one line')
     return items
 
@@ -152,8 +163,8 @@ def _blueprint(data: dict) -> Blueprint:
         else:
             not_supported.append('customizations.filesystem')
     append = custom.get('kernel', {}).get('append', '')
-    if not isinstance(append, str) or '\n' in append:
-        raise ValueError('customizations.kernel.append: not one line of text')
+    if '\n' in append:
+        raise ValueError('customizations.kernel.append: more than one line')
     return Blueprint(
         users=_named(custom.get('user', []), 'user'),
         groups=_named(custom.get('group', []), 'group'),

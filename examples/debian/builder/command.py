@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
         else:
             flags.check(options)
             (build if options.command == 'build' else print_manifest)(options)
-    except BuildError as error:
+    except (BuildError, OSError) as error:
         print(f'{time.strftime("%Y/%m/%d %H:%M:%S")} error: {error}', file=sys.stderr, flush=True)
         return 1
     except Cancelled:
@@ -176,7 +176,8 @@ def build(options: flags.Options) -> None:
             listed = ','.join(types)
             raise BuildError(f'cannot handle AWS setup: aws flags set for non-ami image type (type is set to {listed})')
         raise BuildError('cannot handle AWS setup: the example builder uploads nothing')
-    bar = progress.choose('verbose' if options.get('verbose') else options.get('progress', 'auto'))
+    kind = options.get('progress', 'auto')
+    bar = progress.choose('verbose' if kind == 'auto' and options.get('verbose') else kind)
     store = options.get('store', '/store')
     os.makedirs(store, exist_ok=True)
     directory = tempfile.mkdtemp(prefix='build-', dir=store)
