@@ -49,7 +49,6 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           exclude: [LONG],
-          globalSetup: globalSetup('./test/e2e/global-setup.ts'),
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,

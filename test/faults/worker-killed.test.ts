@@ -1,10 +1,15 @@
 /** Workers that are killed: what they were doing goes on, and nothing is done twice. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
-import { installationOf, leftOvers, podman } from '../support/host-state.ts';
+import {
+  buildProcesses,
+  builderContainers,
+  containersCreated,
+  leftOvers,
+  workingContainers,
+} from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { digestOf, storedManifests, tagsOf } from '../support/registry.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
@@ -21,61 +26,20 @@ afterAll(async () => {
   await stack?.end();
 });
 
-/** Containers of builder runs: id and start time, `podman ps` fields. */
-async function builderContainers(): Promise<{ id: string; state: string }[]> {
-  const installation = await installationOf(stack);
-  const filter = `label=io.flightline.installation=${installation}`;
-  const listed = await podman(stack, [
-    'ps',
-    '--all',
-    '--no-trunc',
-    '--filter',
-    filter,
-    '--format',
-    '{{.ID}} {{.State}}',
-  ]);
-  return listed
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => ({ id: line.split(' ')[0]!, state: line.split(' ')[1]! }));
-}
-
-/** How many containers podman has created with this installation's label since the stack began. */
-async function containersCreated(since: string): Promise<number> {
-  const installation = await installationOf(stack);
-  const { stdout } = await execa(
-    'podman',
-    [
-      'events',
-      '--stream=false',
-      '--since',
-      since,
-      '--filter',
-      'event=create',
-      '--filter',
-      `label=io.flightline.installation=${installation}`,
-      '--format',
-      '{{.Name}}',
-    ],
-    { env: { ...stack.environment, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' } },
-  );
-  return stdout.split('\n').filter((line) => line !== '').length;
-}
-
 describe('a build worker that is killed in the middle of a disk build', () => {
   it('finds its container again when it is back; the builder ran once', async () => {
-    const since = String(Math.floor(Date.now() / 1000));
+    const since = Date.now();
     const project = await makeProject({
       registry: stack.registry,
       name: 'killed',
-      lines: ['LABEL io.flightline.example.builder-seconds=25'],
+      lines: ['LABEL io.flightline.example.builder-seconds=20'],
       disks: [{ type: 'qcow2' }],
     });
     projects.push(project);
     const { environment } = stack;
     const running = startFlightline(['run', project.spec, '--json'], { environment });
     const [before] = await eventually('the builder runs', async () => {
-      const found = (await builderContainers()).filter(({ state }) => state === 'running');
+      const found = (await builderContainers(stack)).filter(({ state }) => state === 'running');
       return found.length > 0 ? found : undefined;
     });
     process.kill(stack.pidOf('build'), 'SIGKILL');
@@ -83,19 +47,19 @@ describe('a build worker that is killed in the middle of a disk build', () => {
     await eventually('the worker is back', async () => {
       try {
         process.kill(stack.pidOf('build'), 0);
-        return (await builderContainers()).length === 1 ? true : undefined;
+        return (await builderContainers(stack)).length === 1 ? true : undefined;
       } catch {
         return undefined;
       }
     });
-    expect((await builderContainers()).map(({ id }) => id)).toEqual([before!.id]);
+    expect((await builderContainers(stack)).map(({ id }) => id)).toEqual([before!.id]);
     const result = await running;
     expect(result.exitCode, String(result.stderr)).toBe(0);
     const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: String(result.stderr) });
     expect(record.status).toBe('released');
     const stage = record.stages.find(({ name }) => name === 'disk-build')!;
     expect(stage.attempts).toBeGreaterThan(1);
-    expect(await containersCreated(since), 'containers that were created').toBe(1);
+    expect(await containersCreated(stack, since), 'containers that were created').toBe(1);
     expect(await digestOf(record.disks[0]!.reference!)).toBe(record.disks[0]!.digest);
     expect(await leftOvers(stack)).toEqual([]);
   });
@@ -133,3 +97,80 @@ describe('a sign worker that is killed between signature and tag', () => {
     expect(await leftOvers(stack)).toEqual([]);
   });
 });
+
+describe('a build worker that is killed during an image build', () => {
+  it('ends what it left behind, and goes on from the cached layers', async () => {
+    const project = await makeProject({
+      registry: stack.registry,
+      name: 'build-killed',
+      lines: ['RUN echo first > /etc/first', 'RUN sleep 6'],
+      disks: [],
+    });
+    projects.push(project);
+    const { environment } = stack;
+    const running = startFlightline(['run', project.spec, '--json'], { environment });
+    const isStep = ({ command }: { command: string }) => command === 'sleep 6';
+    const before = await eventually('the second RUN runs', async () => {
+      const found = await buildProcesses(stack);
+      return found.some(isStep) ? found : undefined;
+    });
+    const [working] = await workingContainers(stack);
+    expect(working).toBeDefined();
+    process.kill(stack.pidOf('build'), 'SIGKILL');
+    const gone = await eventually('the build it left behind is ended', async () => {
+      const alive = (await buildProcesses(stack)).map(({ pid }) => pid);
+      return before.some(({ pid }) => alive.includes(pid)) ? undefined : await workingContainers(stack);
+    });
+    expect(gone).not.toContain(working);
+    const result = await running;
+    expect(result.exitCode, String(result.stderr)).toBe(0);
+    const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: String(result.stderr) });
+    expect(record.stages.find(({ name }) => name === 'build')!.attempts).toBeGreaterThan(1);
+    const log = await runFlightline(['logs', project.release, '--stage', 'build'], { environment });
+    const second = log.stdout.slice(log.stdout.lastIndexOf('STEP 1'));
+    expect(second, 'the log of the retry').toMatch(/RUN echo first > \/etc\/first\s+--> Using cache/);
+    expect(await digestOf(project.release)).toBe(record.image.digest);
+    expect([...(await workingContainers(stack)), ...(await buildProcesses(stack))]).toEqual([]);
+    expect(await leftOvers(stack)).toEqual([]);
+  });
+});
+
+describe('a build worker that is stopped on purpose in the middle of a disk build', () => {
+  it('detaches within seconds, and its successor attaches to the same container', async () => {
+    const since = Date.now();
+    const project = await makeProject({
+      registry: stack.registry,
+      name: 'stopped',
+      lines: ['LABEL io.flightline.example.builder-seconds=15'],
+      disks: [{ type: 'qcow2' }],
+    });
+    projects.push(project);
+    const { environment } = stack;
+    const running = startFlightline(['run', project.spec, '--json'], { environment });
+    const [before] = await eventually('the builder runs', async () => {
+      const found = (await builderContainers(stack)).filter(({ state }) => state === 'running');
+      return found.length > 0 ? found : undefined;
+    });
+    const pid = stack.pidOf('build');
+    const stopped = Date.now();
+    process.kill(pid, 'SIGTERM');
+    await eventually('the worker has ended', async () => (isAlive(pid) ? undefined : true), { interval: 50 });
+    expect(Date.now() - stopped, 'milliseconds to its end').toBeLessThan(8_000);
+    expect(await builderContainers(stack)).toEqual([before]);
+    const result = await running;
+    expect(result.exitCode, String(result.stderr)).toBe(0);
+    const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: String(result.stderr) });
+    expect(record.status).toBe('released');
+    expect(await containersCreated(stack, since), 'containers that were created').toBe(1);
+    expect(await leftOvers(stack)).toEqual([]);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -36,3 +36,74 @@ export async function leftOvers(stack: Pick<StackFacts, 'work' | 'environment'>)
   );
   return [...containers.split('\n').filter((line) => line !== ''), ...files.flat()];
 }
+
+/** A container of a builder run. */
+export interface BuilderContainer {
+  id: string;
+  name: string;
+  /** podman's word: `running`, `exited`, … */
+  state: string;
+}
+
+/** The stack's builder containers, in whatever state. */
+export async function builderContainers(stack: Pick<StackFacts, 'work' | 'environment'>): Promise<BuilderContainer[]> {
+  const label = `label=io.flightline.installation=${await installationOf(stack)}`;
+  const format = '{{.ID}} {{.Names}} {{.State}}';
+  const listed = await podman(stack, ['ps', '--all', '--no-trunc', '--filter', label, '--format', format]);
+  return listed
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id, name, state] = line.split(' ') as [string, string, string];
+      return { id, name, state };
+    });
+}
+
+/** How many builder containers podman has created for the stack since a moment (milliseconds since 1970). */
+export async function containersCreated(
+  stack: Pick<StackFacts, 'work' | 'environment'>,
+  since: number,
+): Promise<number> {
+  const label = `label=io.flightline.installation=${await installationOf(stack)}`;
+  const events = await podman(stack, [
+    'events',
+    '--stream=false',
+    `--since=${Math.floor(since / 1_000)}`,
+    '--filter=event=create',
+    '--filter',
+    label,
+    '--format={{.Name}}',
+  ]);
+  return events.split('\n').filter((line) => line !== '').length;
+}
+
+/** buildah's containers that builds of the stack work in; they have no labels, and buildah's own note names the cgroup. */
+export async function workingContainers(stack: Pick<StackFacts, 'work' | 'environment'>): Promise<string[]> {
+  const installation = await installationOf(stack);
+  const info = JSON.parse(await podman(stack, ['info', '--format', '{{json .Store}}'])) as {
+    graphRoot: string;
+    graphDriverName: string;
+  };
+  const directory = join(info.graphRoot, `${info.graphDriverName}-containers`);
+  const found: string[] = [];
+  for (const id of await readdir(directory)) {
+    const note = await readFile(join(directory, id, 'userdata/buildah.json'), 'utf8').catch(() => '');
+    if (note.includes(installation) || note.includes(installation.replaceAll('-', ''))) found.push(id);
+  }
+  return found;
+}
+
+/** The processes of the stack's image builds: podman itself and the RUN steps in its cgroups. */
+export async function buildProcesses(stack: Pick<StackFacts, 'work'>): Promise<{ pid: number; command: string }[]> {
+  const installation = await installationOf(stack);
+  const names = [installation, installation.replaceAll('-', '')];
+  const found: { pid: number; command: string }[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const [cgroup, command] = await Promise.all([read('cgroup'), read('cmdline')]);
+    if (!names.some((name) => cgroup.includes(name) || command.includes(`--cgroup-parent=/flightline/${name}`)))
+      continue;
+    found.push({ pid: Number(pid), command: command.replaceAll('\0', ' ').trim() });
+  }
+  return found;
+}
