@@ -43,7 +43,9 @@ export async function watchBuilder(
     context.report({ step: progress.step, done: progress.done, total: progress.total });
   };
   let size = -1;
-  let grewAt = Date.now();
+  const pause = Math.min(LOOK, timing.stall);
+  // Counted in looks, not by the clock: a machine that slept for an hour has not stalled.
+  let idle = 0;
   for (;;) {
     context.throwIfCancelled();
     // Asked before the log is read: what conmon wrote before its end is then read for certain.
@@ -57,9 +59,9 @@ export async function watchBuilder(
     if (!alive) break;
     const before = size;
     size = await bytesBelow(run.output);
-    if (lines.length > 0 || size !== before) grewAt = Date.now();
-    if (Date.now() - grewAt > timing.stall) return { kind: 'stalled' };
-    await sleep(Math.min(LOOK, timing.stall), undefined, { signal: context.signal }).catch(() => undefined);
+    idle = lines.length > 0 || size !== before ? 0 : idle + pause;
+    if (idle > timing.stall) return { kind: 'stalled' };
+    await sleep(pause, undefined, { signal: context.signal }).catch(() => undefined);
   }
   take(reader.end());
   return settle(container);
