@@ -103,7 +103,7 @@ async function prepare(
   await fetchContext(access, input.context, directory);
   for (const [index, base] of input.bases.entries()) {
     context.report({ step: `pulling ${base.reference}`, done: index, total: input.bases.length });
-    await pullByDigest(access, repositoryOf(base.reference), base.digest);
+    await pullByDigest(access, repositoryOf(base.reference), base.digest, input.timing);
   }
   context.report({ done: undefined, total: undefined });
   return directory;

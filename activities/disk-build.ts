@@ -197,7 +197,8 @@ async function prepare(
   context.report({ step: `pulling ${image}` });
   await tagImage(await pullImage(attempt, access), image);
   context.report({ step: `pulling ${input.builder.reference}` });
-  const builder = await pullByDigest(access, repositoryOf(input.builder.reference), input.builder.digest);
+  const { reference, digest } = input.builder;
+  const builder = await pullByDigest(access, repositoryOf(reference), digest, input.timing);
   const { types, rootfs } = input;
   const { graphRoot } = await podmanInfo();
   return {
@@ -216,7 +217,7 @@ async function prepare(
 async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<string> {
   const { repository, digest } = input.image;
   try {
-    return await pullByDigest(access, repository, digest);
+    return await pullByDigest(access, repository, digest, input.timing);
   } catch (error) {
     if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
     // The release pushed it itself: nobody mistyped a name.

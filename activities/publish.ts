@@ -72,7 +72,7 @@ async function push(
     await copyImage(
       access,
       { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` },
-      { timeout: input.timing.transferStartToClose, logFile: log.path },
+      { timeout: input.timing.transferStartToClose, stall: input.timing.stall, logFile: log.path },
     );
     await note(log, `pushed ${repository}@${digest}`);
   });

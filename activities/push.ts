@@ -10,6 +10,7 @@ import { existingLog, stageLog, withLog } from './stage-log.ts';
 import { accessFlags, inspectImage, podman } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
+import { intoRegistry } from './tools/registry-failure.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** What was pushed, as it is noted in the release's directory. */
@@ -64,13 +65,16 @@ async function push(
     ],
     {
       logFile,
+      stall: input.timing.stall,
       onLine: (line) => {
         const blob = /^Copying blob (sha256:[0-9a-f]{64})/.exec(line)?.[1];
         if (blob) context.report({ done: copied.add(blob).size - 1 });
         if (/^Copying config|^Writing manifest/.test(line)) context.report({ done: image.layers });
       },
     },
-  );
+  ).catch((error: unknown) => {
+    throw intoRegistry(error, 'host');
+  });
   const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());
   if (!digest.success) throw new FlightlineError('unexpected', `podman push to ${repository} told no digest`);
   await writeNote(noteFile, { imageId, repository, digest: digest.data });

@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
 import { currentStage } from '../stage.ts';
 import { redact } from './redact.ts';
+import { watchStall } from './stall.ts';
 
 /** Variables that a program gets from the worker's own environment. */
 const PASSED_THROUGH = [
@@ -44,6 +45,8 @@ export interface CommandOptions {
   environment?: Record<string, string>;
   /** Milliseconds after which the program is ended; none by default. */
   timeout?: number;
+  /** Milliseconds after which a program that neither reads nor writes is ended, as if its time had run out; none by default. */
+  stall?: number;
   /** File (0600) to which both streams are appended, redacted. */
   logFile?: string;
   /** Called for each line of either stream, redacted. */
@@ -164,19 +167,28 @@ export async function runCommand(
       if (line.trim() !== '' && !(stream === 'stdout' && keepOutput)) stage?.report({ line });
     }
   };
+  let hangs = false;
+  const unwatch =
+    options.stall === undefined || subprocess.pid === undefined
+      ? undefined
+      : watchStall(subprocess.pid, options.stall, () => {
+          hangs = true;
+          subprocess.kill();
+        });
   const [result] = await Promise.all([
     subprocess,
     follow('stdout').catch(() => undefined),
     follow('stderr').catch(() => undefined),
   ]);
+  unwatch?.();
   await closeLog(log);
   stage?.throwIfCancelled();
   const exitCode = result.exitCode ?? null;
-  if (exitCode === null || !(options.okExitCodes ?? [0]).includes(exitCode) || result.timedOut) {
+  if (exitCode === null || !(options.okExitCodes ?? [0]).includes(exitCode) || result.timedOut || hangs) {
     throw new CommandError(program, {
       exitCode,
       signal: result.signal ?? null,
-      timedOut: result.timedOut,
+      timedOut: result.timedOut || hangs,
       notFound: result.code === 'ENOENT' && exitCode === null,
       ...tails,
     });

@@ -1,15 +1,19 @@
 /** podman: a command of it, its set-up, and images in its storage. Containers are in `container.ts`. */
 import { z } from 'zod';
 import { FlightlineError } from '../../spec/failure.ts';
+import type { Timing } from '../../spec/timing.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from './command.ts';
-import { classifyPodman } from './podman-failure.ts';
+import { classifyPodman, type Verdict } from './podman-failure.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /** Lines of output in a failure's message. */
 const MESSAGE_LINES = 20;
+/** Milliseconds for a command that moves no image; a storage that is locked for ever must not hold an activity for ever. */
+const QUICK = 5 * 60_000;
 
 /**
- * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`.
+ * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`. A transfer is given `stall`, by which
+ * one that hangs is noticed; any other command has 5 minutes unless a `timeout` says otherwise.
  *
  * @throws FlightlineError of the kind that podman's output tells.
  */
@@ -19,14 +23,16 @@ export async function podman(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   try {
-    return await runCommand('podman', args, options);
+    return await runCommand('podman', args, options.stall === undefined ? { timeout: QUICK, ...options } : options);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (error.notFound) throw new FlightlineError('host-setup', 'podman is not installed', { cause: error });
     const last = error.stderr.split('\n').findLast((line) => line.startsWith('Error: '));
     const said = last ?? lastLines(error.stderr || error.stdout, MESSAGE_LINES);
-    const { kind, remedy } = classifyPodman(said);
-    throw new FlightlineError(kind, `${what} failed: ${said || error.message}`, {
+    // A registry may take a connection and say nothing more.
+    const hangs = error.timedOut && options.stall !== undefined;
+    const { kind, remedy }: Verdict = hangs ? { kind: 'registry' } : classifyPodman(said);
+    throw new FlightlineError(kind, `${what} failed: ${error.timedOut ? error.message : said || error.message}`, {
       remedy,
       cause: error,
     });
@@ -142,11 +148,20 @@ export function accessFlags(access: RegistryAccess, repository: string): string[
   ];
 }
 
-/** Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there. */
-export async function pullByDigest(access: RegistryAccess, repository: string, digest: string): Promise<string> {
+/**
+ * Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there. A pull that
+ * hangs for `timing.stall` (ms) is ended.
+ */
+export async function pullByDigest(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  timing: Pick<Timing, 'stall'>,
+): Promise<string> {
   const name = `${repository}@${digest}`;
   if (await imageExists(name)) return name;
-  await podman(`pulling ${name}`, ['pull', '--quiet', ...accessFlags(access, repository), name]);
+  const { stall } = timing;
+  await podman(`pulling ${name}`, ['pull', '--quiet', ...accessFlags(access, repository), name], { stall });
   return name;
 }
 

@@ -86,6 +86,18 @@ export function registryFailure(error: unknown, what: string): unknown {
   });
 }
 
+/**
+ * The same for what goes *into* a registry. Nobody mistyped a name there: a push that gets "not found" meets a registry that lost
+ * the upload or has no such repository, and a copy within a registry one that lost what the release had pushed.
+ */
+export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown {
+  if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') return error;
+  const { message } = error.failure;
+  if (from === 'registry') return new FlightlineError('disk-vanished', message, { cause: error });
+  const remedy = 'see that the repository exists and the registry keeps its uploads: it is tried again';
+  return new FlightlineError('registry', message, { remedy, cause: error });
+}
+
 /** The sentence inside the last log line (`time="…" level=fatal msg="…"`) of skopeo or podman; else the last lines. */
 export function plainText(stderr: string): string {
   const message = /level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"\s*$/.exec(stderr.trim());

@@ -1,7 +1,7 @@
 /** skopeo: copying between registries and layouts, signing, verifying, making keys. Argument lists are pure functions. */
 import type { RegistryAccess } from './registry-access.ts';
 import { runCommand } from './command.ts';
-import { registryFailure } from './registry-failure.ts';
+import { intoRegistry, registryFailure } from './registry-failure.ts';
 
 /** Milliseconds for a copy when the caller names none. */
 const COPY_TIMEOUT = 4 * 60_000;
@@ -32,6 +32,8 @@ export interface Copy {
 export interface CopyOptions {
   /** Milliseconds; default 4 minutes. A big disk needs more. */
   timeout?: number;
+  /** Milliseconds after which a copy that moves no bytes is ended; none by default. */
+  stall?: number;
   /** File to which skopeo's output is appended, redacted. */
   logFile?: string;
   onLine?: (line: string) => void;
@@ -93,11 +95,14 @@ export async function copyImage(
     await runCommand('skopeo', copyArguments(copy, access), {
       timeout: options.timeout ?? COPY_TIMEOUT,
       keepOutput: false,
+      ...(options.stall !== undefined && { stall: options.stall }),
       ...(options.logFile !== undefined && { logFile: options.logFile }),
       ...(options.onLine && { onLine: options.onLine }),
     });
   } catch (error) {
-    throw registryFailure(error, describe(copy));
+    const failure = registryFailure(error, describe(copy));
+    if (!copy.destination.startsWith('docker://')) throw failure;
+    throw intoRegistry(failure, copy.source.startsWith('docker://') ? 'registry' : 'host');
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CommandError } from '../../activities/tools/command.ts';
-import { plainText, registryFailure, registryVerdict } from '../../activities/tools/registry-failure.ts';
+import { intoRegistry, plainText, registryFailure, registryVerdict } from '../../activities/tools/registry-failure.ts';
 import type { FlightlineError } from '../../spec/failure.ts';
 
 /** What skopeo 1.18 printed, each provoked on a real or refusing registry. */
@@ -76,6 +76,14 @@ describe('registryFailure', () => {
     ['unexpected', { stderr: 'whatever' }],
   ])('is %s', (kind, changes) => {
     expect(failing(changes).failure.kind).toBe(kind);
+  });
+
+  test.each([
+    ['disk-vanished', 'registry', 'manifest unknown'],
+    ['registry', 'host', 'writing blob: StatusCode: 404, "404 page not found"'],
+    ['registry-denied', 'host', 'denied'],
+  ] as const)('is %s for what goes into a registry from a %s: %s', (kind, from, stderr) => {
+    expect((intoRegistry(failing({ stderr }), from) as FlightlineError).failure.kind).toBe(kind);
   });
 
   test('leaves other errors as they are', () => {
