@@ -21,7 +21,7 @@ const DAY = 24 * 60 * 60_000;
 const LOG_LIFETIME = 7 * DAY;
 /** Private directories of activities are gone within their stage; one older than any stage (ms) was left by a killed worker. */
 const TEMPORARY_LIFETIME = DAY;
-const TEMPORARY_PREFIX = 'flightline-registry-';
+const TEMPORARY_PREFIXES = ['flightline-registry-', 'flightline-context-'];
 /** Below this part of the storage's file system the images kept as cache go, the oldest first. */
 const WATERMARK = 0.1;
 
@@ -136,12 +136,13 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
   return removed;
 }
 
-/** What holds log-ins must not stay; the system's temporary directory may be shared, so only this user's count. */
+/** What holds log-ins or somebody's files must not stay; the system's temporary directory may be shared, so only this user's count. */
 async function removeTemporaries(now: Date): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await readdir(tmpdir())) {
     const path = join(tmpdir(), name);
-    if (!name.startsWith(TEMPORARY_PREFIX) || !(await isOlder(path, TEMPORARY_LIFETIME, now))) continue;
+    if (!TEMPORARY_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (!(await isOlder(path, TEMPORARY_LIFETIME, now))) continue;
     if ((await lstat(path).catch(ifMissing(undefined)))?.uid !== process.getuid?.()) continue;
     if (await removeDirectory(path)) removed.push(`temporary directory ${path}`);
   }

@@ -7,8 +7,9 @@ const LOOKS = 8;
 const LEAST = 1024;
 
 /**
- * Calls `stalled`, once, when the process has moved less than 1 KiB per second for `after` milliseconds. Time is counted in looks, so that a
- * machine that slept does not count. Without /proc, or without the right to look, nothing ever stalls. Returns what ends the watch.
+ * Calls `stalled`, once, when the process has moved less than 1 KiB per second for `after` milliseconds. Time is counted in
+ * looks, so that a machine that slept does not count. Without /proc, or without the right to look, nothing ever stalls. Returns
+ * what ends the watch.
  */
 export function watchStall(pid: number, after: number, stalled: () => void): () => void {
   const least = (LEAST * after) / 1_000;
