@@ -84,7 +84,12 @@ async function build(
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
 async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | null> {
   const built = (await imagesWithLabel(INPUTS_LABEL, input.imageInputs)).find(
-    (image) => image.names.includes(name) && image.labels[OCI.version] === input.tag,
+    ({ names, labels }) =>
+      names.includes(name) &&
+      labels[OCI.version] === input.tag &&
+      // The same files may come from another commit by now, and the image would name the former.
+      (input.commit === null || labels[OCI.revision] === input.commit) &&
+      (input.source === null || labels[OCI.source] === input.source),
   );
   return built ? inspectImage(built.id) : null;
 }
