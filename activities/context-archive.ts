@@ -19,6 +19,9 @@ import type { RegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
 import { copyImage } from './tools/skopeo.ts';
 
+/** Milliseconds in which a context of any size must be transferred, and in which a transfer that moves nothing is ended. */
+const TRANSFER = { timeout: 6 * 60 * 60_000, stall: 4 * 60_000 };
+
 /** A context as it lies in a registry. */
 export interface ContextArtifactName {
   repository: string;
@@ -63,7 +66,7 @@ export async function packContext(
 export async function sendContext(access: RegistryAccess, repository: string, packed: PackedContext): Promise<void> {
   const tag = contextTag(packed.digest);
   if ((await headManifest(access, repository, tag)) === packed.digest) return;
-  await copyImage(access, { source: `oci:${packed.layout}`, destination: `docker://${repository}:${tag}` });
+  await copyImage(access, { source: `oci:${packed.layout}`, destination: `docker://${repository}:${tag}` }, TRANSFER);
 }
 
 /** Packs a commit of a git repository and sends it, as the client does with a directory. @returns the artifact's digest */
@@ -125,10 +128,11 @@ async function fetchTar(access: RegistryAccess, artifact: ContextArtifactName, s
       `the context ${artifact.repository}@${artifact.digest} is not in the registry`,
     );
   }
-  await copyImage(access, {
-    source: `docker://${artifact.repository}@${artifact.digest}`,
-    destination: `oci:${layout}`,
-  });
+  await copyImage(
+    access,
+    { source: `docker://${artifact.repository}@${artifact.digest}`, destination: `oci:${layout}` },
+    TRANSFER,
+  );
   const manifest = parseManifest(await readFile(layoutBlobPath(layout, artifact.digest)));
   const layer = manifest?.layers?.[0];
   if (manifest?.artifactType !== CONTEXT_ARTIFACT_TYPE || manifest.layers?.length !== 1 || !layer) {
