@@ -12,6 +12,7 @@ import { isAlive } from '../../workers/process-identity.ts';
 import { readState, type ChildState } from '../../workers/stack/state.ts';
 import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
 import type { StackEvent } from '../../workers/stack/supervisor.ts';
+import { eventually } from '../support/wait.ts';
 
 const SUPPORT = join(import.meta.dirname, '../support');
 let directory: string;
@@ -102,12 +103,38 @@ it('refuses a kept port that another program holds', async () => {
   }
 });
 
-it('ends as a whole, and says why, when its server dies', async () => {
-  const stack = await start();
-  const children = stack.children();
-  process.kill(children.find((child) => child.name === 'temporal')!.pid, 'SIGKILL');
-  expect((await stack.failed).message).toContain('the Temporal dev server died (SIGKILL)');
-  expect(children.filter(isAlive)).toEqual([]);
+it('starts its server and its registry again when they die, with all that they keep', async () => {
+  const events: StackEvent[] = [];
+  const stack = await start({ onEvent: (event) => events.push(event) });
+  try {
+    const before = stack.children();
+    const killed = before.filter(({ name }) => name === 'temporal' || name === 'registry');
+    for (const { pid } of killed) process.kill(pid, 'SIGKILL');
+    const isReady = (child: string) => events.filter((event) => event.child === child && event.type === 'ready').length;
+    await eventually('both are ready again', async () =>
+      isReady('temporal') === 2 && isReady('registry') === 2 ? true : undefined,
+    );
+    expect(await answers(stack.temporal.webUi)).toBe(200);
+    expect(await answers(`http://${stack.registry}/v2/`)).toBe(200);
+    const pids = readState(directory)!.children.map(({ pid }) => pid);
+    expect(pids).toHaveLength(5);
+    expect(killed.some(({ pid }) => pids.includes(pid))).toBe(false);
+  } finally {
+    await stack.stop();
+  }
+});
+
+it('ends as a whole, and says why, when its server dies again and again', async () => {
+  const events: StackEvent[] = [];
+  const stack = await start({ roles: [], onEvent: (event) => events.push(event) });
+  for (let kills = 1; kills <= 3; kills += 1) {
+    await eventually('the server is ready', async () =>
+      events.filter(({ child, type }) => child === 'temporal' && type === 'ready').length === kills ? true : undefined,
+    );
+    process.kill(stack.children().find(({ name }) => name === 'temporal')!.pid, 'SIGKILL');
+  }
+  expect((await stack.failed).message).toContain('the Temporal dev server died (SIGKILL) 3 times in a row');
+  expect(stack.children()).toEqual([]);
 });
 
 it('gives up with the last words of a worker that does not start, and leaves nothing', async () => {

@@ -278,7 +278,7 @@ describe('the supervisor', () => {
 
   it('notes its processes, starts a dead worker again, and leaves none', async () => {
     const { supervisor, types } = supervise();
-    await supervisor.start(nodeChild(STAYS), 'restart');
+    await supervisor.start(nodeChild(STAYS), 'always');
     const [first] = readState(directory)!.children;
     expect(isAlive(first!)).toBe(true);
     process.kill(first!.pid, 'SIGKILL');
@@ -293,19 +293,24 @@ describe('the supervisor', () => {
 
   it('starts nothing again once it stops', async () => {
     const { supervisor, types } = supervise();
-    await supervisor.start(nodeChild(STAYS), 'restart');
+    await supervisor.start(nodeChild(STAYS), 'always');
     process.kill(supervisor.running()[0]!.pid, 'SIGKILL');
     await until(() => types().includes('died'));
     await supervisor.stop([['child']]);
     expect(types()).not.toContain('restarting');
   });
 
-  it('tells that a process died which it cannot replace', async () => {
-    const { supervisor, fatal } = supervise();
-    await supervisor.start(nodeChild(STAYS), 'fatal');
-    process.kill(supervisor.running()[0]!.pid, 'SIGKILL');
+  it('gives up a process that is needed and dies again and again', async () => {
+    const { supervisor, fatal, types } = supervise();
+    await supervisor.start(nodeChild(STAYS), 'needed');
+    for (let kills = 1; kills <= 3; kills += 1) {
+      await until(() => types().filter((type) => type === 'ready').length === kills);
+      process.kill(supervisor.running()[0]!.pid, 'SIGKILL');
+    }
     await until(() => fatal.length === 1);
-    expect(fatal[0]!.message).toContain('the test process died (SIGKILL), and the stack cannot go on without it');
+    expect(fatal[0]!.message).toContain(
+      'the test process died (SIGKILL) 3 times in a row, and the stack cannot go on without it',
+    );
     await supervisor.stop([['child']]);
   });
 

@@ -82,7 +82,7 @@ export interface Stack {
   readonly environment: Record<string, string>;
   /** Processes that run now. */
   children(): ChildState[];
-  /** Resolves when the server or the registry died: the stack has been stopped then. Never rejects. */
+  /** Resolves when the server or the registry died again and again: the stack has been stopped then. Never rejects. */
   readonly failed: Promise<Error>;
   /** Ends the workers, then the registry, then the server. May be called more than once. */
   stop(): Promise<void>;
@@ -137,10 +137,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const stop = () => (stopped ??= supervisor.stop([roles, ['registry'], ['temporal']]).finally(() => lock.release()));
     try {
       await together([
-        supervisor.start(temporalPlan(cli.path, ports, paths), 'fatal', options.signal),
-        ...(registryProcess ? [supervisor.start(registryProcess, 'fatal', options.signal)] : []),
+        supervisor.start(temporalPlan(cli.path, ports, paths), 'needed', options.signal),
+        ...(registryProcess ? [supervisor.start(registryProcess, 'needed', options.signal)] : []),
       ]);
-      await together(workers.map((plan) => supervisor.start(plan, 'restart', options.signal)));
+      await together(workers.map((plan) => supervisor.start(plan, 'always', options.signal)));
     } catch (error) {
       await stop();
       // A worker that did not start because the server died is not the news.

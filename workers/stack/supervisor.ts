@@ -21,9 +21,18 @@ export function restartPause(deaths: number): number {
   return Math.min(BACKOFF.first * 2 ** deaths, BACKOFF.longest);
 }
 
+/** A process that the stack needs is given up when it has died so often in a row: its files are damaged, or the disk is full. */
+const MAX_DEATHS = 3;
+
 /**
- * The processes of a stack. A worker that dies is started again, with a growing pause. A server or registry that dies ends the stack:
- * it is the one place of every release's state, so a person must see why; the next start finds its files and goes on.
+ * What follows the death of a process. It is started again, with a growing pause: `always`, or, for a server that all others
+ * need, until it died {@link MAX_DEATHS} times in a row; then the stack is given up, since a person must see why.
+ */
+export type Restart = 'always' | 'needed';
+
+/**
+ * The processes of a stack, kept running. Server and registry keep all their state in files, and everybody who talks to them
+ * tries again: a new process goes on where the former one was killed.
  */
 export class Supervisor {
   private readonly children = new Map<string, Child>();
@@ -38,7 +47,7 @@ export class Supervisor {
     directory: string;
     ports: StackPorts;
     onEvent: (event: StackEvent) => void;
-    /** Told once, when a process died that is not started again. */
+    /** Told once, when a process that the stack needs is given up. */
     onFatal: (error: Error) => void;
   }) {
     this.directory = options.directory;
@@ -54,13 +63,13 @@ export class Supervisor {
       .map(([name, child]) => ({ name, ...child.identity }));
   }
 
-  /** Starts a process, waits until it serves, and keeps it: `restart` when it dies, or give the stack up. */
-  async start(plan: ChildPlan, onDeath: 'restart' | 'fatal', signal?: AbortSignal): Promise<void> {
+  /** Starts a process, waits until it serves, and keeps it running. */
+  async start(plan: ChildPlan, restart: Restart, signal?: AbortSignal): Promise<void> {
     this.onEvent({ type: 'starting', child: plan.name, message: `starting the ${plan.title}` });
     const child = await this.launch(plan);
     await waitUntilReady(child, signal);
     this.onEvent({ type: 'ready', child: plan.name, message: `the ${plan.title} is ready` });
-    this.supervision.push(onDeath === 'restart' ? this.keepAlive(child) : this.watch(child));
+    this.supervision.push(this.keepAlive(child, restart));
   }
 
   /** Ends the processes of each group together, group after group. Nothing is started again from now on. */
@@ -96,15 +105,7 @@ export class Supervisor {
     writeState(this.directory, { version: 1, ports: this.ports, children: this.running() });
   }
 
-  private async watch(child: Child): Promise<void> {
-    const how = await child.ended;
-    if (this.stopping.signal.aborted) return;
-    const error = await childError(child, `died (${how}), and the stack cannot go on without it`);
-    this.onEvent({ type: 'died', child: child.plan.name, message: error.message });
-    this.onFatal(error);
-  }
-
-  private async keepAlive(first: Child): Promise<void> {
+  private async keepAlive(first: Child, restart: Restart): Promise<void> {
     const { plan } = first;
     let child = first;
     for (let deaths = 0, startedAt = Date.now(); ;) {
@@ -114,6 +115,15 @@ export class Supervisor {
       const wait = restartPause(deaths);
       deaths += 1;
       this.note();
+      if (restart === 'needed' && deaths === MAX_DEATHS) {
+        const error = await childError(
+          child,
+          `died (${how}) ${deaths} times in a row, and the stack cannot go on without it`,
+        );
+        this.onEvent({ type: 'died', child: plan.name, message: error.message });
+        this.onFatal(error);
+        return;
+      }
       const what = `died (${how}) and is started again in ${wait / 1000} s`;
       // Its last lines explain an end of its own; who sends a signal knows why.
       const message = how.startsWith('SIG') ? `the ${plan.title} ${what}` : (await childError(child, what)).message;
