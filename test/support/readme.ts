@@ -58,6 +58,11 @@ export function sectionOf(markdown: string, heading: string): string {
   const start = lines.indexOf(heading);
   if (start < 0) throw new Error(`there is no "${heading}"`);
   const level = heading.indexOf(' ');
-  const length = lines.slice(start + 1).findIndex((line) => /^#+ /.test(line) && line.indexOf(' ') <= level);
-  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length).join('\n');
+  let fenced = false;
+  const end = lines.findIndex((line, index) => {
+    if (line.startsWith('```')) fenced = !fenced;
+    // In a block, # begins a comment.
+    return index > start && !fenced && /^#+ /.test(line) && line.indexOf(' ') <= level;
+  });
+  return lines.slice(start + 1, end < 0 ? undefined : end).join('\n');
 }
