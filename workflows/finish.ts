@@ -6,7 +6,7 @@ import type { SignActivities, TagMove, TagResult } from '../spec/contract.ts';
 import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import type { DiskBranches } from './disk-branches.ts';
-import { StageFailed } from './failure.ts';
+import { failureFrom, StageFailed } from './failure.ts';
 import { signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
@@ -98,11 +98,13 @@ export class Finish {
 
   /** Learns what a tag activity that failed or was cancelled had moved. */
   private noteMoved(error: unknown, moves: readonly TagMove[]): void {
-    const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    if (!(cause instanceof ApplicationFailure || cause instanceof CancelledFailure)) return;
-    const told = (cause.details ?? []).map((detail) => Moved.safeParse(detail)).find((parsed) => parsed.success);
+    if (!(error instanceof ActivityFailure)) return;
+    const { cause } = error;
+    const details = cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? cause.details : [];
+    const told = (details ?? []).map((detail) => Moved.safeParse(detail)).find((parsed) => parsed.success);
     if (told?.data) this.addMoved(told.data.moved);
-    else if (isCancellation(error)) {
+    // An attempt that ran out of time, or one before the last, may have moved some.
+    else if (isCancellation(error) || failureFrom(error, 'tag').kind === 'retries-exhausted') {
       this.state.maybeMoved = moves.map(({ repository, tag }) => `${repository}:${tag}`);
     }
   }

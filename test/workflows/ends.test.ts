@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW, type LogPageResult } from '../../spec/contract.ts';
+import { failureOf } from '../../spec/failure.ts';
 import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { builderRunId } from '../../spec/reference.ts';
@@ -227,6 +228,22 @@ describe.concurrent('a cancelled release', () => {
     const partly = await cancelIn(home, await home.start(told), 'tag', 'release');
     expect(partly.failure?.message).toBe(
       `cancelled when these tags had been moved: ${told.repository}/diskimage-iso:v1`,
+    );
+
+    const broken = requestFor('cancel-tag-broken', { disks: { iso: 'artifact' } });
+    home.standIns.behave(idOf(broken), {
+      tag: ({ moves }) => {
+        const failure = failureOf('registry-denied', 'denied');
+        const moved = [`${moves[0]!.repository}:v1`];
+        throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure, { moved });
+      },
+    });
+    const stopped = await home.start(broken);
+    await home.until(stopped, 'held', ({ status }) => status === 'held');
+    await stopped.cancel();
+    await expect(stopped.result()).rejects.toThrow();
+    expect((await stopped.query<ReleaseRecord>(RECORD_QUERY)).failure?.message).toBe(
+      `cancelled when these tags had been moved: ${broken.repository}/diskimage-iso:v1`,
     );
 
     const unknown = requestFor('cancel-tag-unknown', { disks: {} });
