@@ -31,7 +31,8 @@ beforeAll(async () => {
     image: { alsoTag: ['stable'], buildArgs: { MARK: CANARY } },
     disks: [{ type: 'qcow2', publish: 'container-disk' }, { type: 'vmdk' }, { type: 'iso' }],
   });
-  const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+  const keep = ['--keep-files', join(scratch, 'kept')];
+  const outcome = await runFlightline(['run', project.spec, '--json', ...keep], { environment });
   record = recordFrom(outcome);
   if (outcome.exitCode !== 0)
     throw new Error(`the release ended with exit code ${outcome.exitCode}: ${outcome.stderr}`);
@@ -112,6 +113,18 @@ describe('a release of an image and three disks', () => {
     expect(await leftOvers(stack)).toEqual([]);
     const images = await podman(stack, ['images', '--format', '{{.Repository}}:{{.Tag}}']);
     expect(images.split('\n').filter((name) => name.startsWith(project.repository))).toEqual([]);
+  });
+
+  it('leaves the disk files where it was told to', async () => {
+    for (const { file } of record.disks) {
+      expect(file!.path).toMatch(join(scratch, 'kept'));
+      expect((await stat(file!.path!)).size).toBe(file!.size);
+      expect(
+        createHash('sha256')
+          .update(await readFile(file!.path!))
+          .digest('hex'),
+      ).toBe(file!.sha256);
+    }
   });
 
   it('ends as unchanged when it is asked for again, and stores nothing', async () => {
