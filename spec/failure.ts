@@ -137,7 +137,7 @@ export type LogLocation = z.infer<typeof LogLocation>;
 /** A failure as it is carried in an activity's failure details, in the record and to the user. */
 export const Failure = z.object({
   kind: z.enum(FAILURE_KINDS),
-  /** What failed and why; for a build, its last lines. At most {@link MAX_MESSAGE} characters. No secret. */
+  /** What failed and why; for a build, its last lines. At most {@link MAX_MESSAGE} bytes. No secret. */
   message: z.string(),
   /** What to do next, in one line. */
   remedy: z.string(),
@@ -147,8 +147,32 @@ export const Failure = z.object({
 });
 export type Failure = z.infer<typeof Failure>;
 
-/** Longest failure message (characters): payloads stay below 10 kB even with two of them. */
+/** Longest failure message (bytes, as JSON in UTF-8): payloads stay below 10 kB even with two of them. */
 export const MAX_MESSAGE = 3_000;
+
+/** Bytes of a value as JSON in UTF-8, as it lies in a payload. */
+export function jsonBytes(value: unknown): number {
+  let bytes = 0;
+  for (const character of JSON.stringify(value)) {
+    const code = character.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** The end of a text, where the cause stands, in at most `limit` bytes as JSON. */
+export function lastBytes(text: string, limit: number): string {
+  if (jsonBytes(text) <= limit) return text;
+  let kept = text.slice(-limit);
+  // One character may take six bytes; each round leaves a tenth of them out.
+  while (kept !== '' && jsonBytes(`…${kept}`) > limit) kept = kept.slice(Math.ceil(kept.length / 10));
+  return `…${kept}`;
+}
+
+const ESCAPE = String.fromCodePoint(27);
+/** Colours and cursor movements (ECMA-48, "control sequences"), then whatever else is no text. */
+const TERMINAL = new RegExp(`${ESCAPE}\\[[\\d;?]*[ -/]*[@-~]`, 'g');
+const CONTROL = /(?![\n\t])\p{Cc}/gu;
 
 /** A failure of a kind, with the kind's remedy unless another is given. The message keeps its end, where the cause stands. */
 export function failureOf(
@@ -158,7 +182,7 @@ export function failureOf(
 ): Failure {
   return {
     kind,
-    message: message.length > MAX_MESSAGE ? `…${message.slice(1 - MAX_MESSAGE)}` : message,
+    message: lastBytes(message.replace(TERMINAL, '').replace(CONTROL, ''), MAX_MESSAGE),
     remedy: more.remedy ?? FAILURES[kind].remedy,
     stage: more.stage ?? null,
     log: more.log ?? null,

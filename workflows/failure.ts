@@ -8,7 +8,16 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import { BuilderRunFailure } from '../spec/contract.ts';
-import { Failure, failureOf, FAILURES, type Disposition, type FailureKind } from '../spec/failure.ts';
+import {
+  Failure,
+  failureOf,
+  FAILURES,
+  jsonBytes,
+  lastBytes,
+  type Disposition,
+  type FailureKind,
+} from '../spec/failure.ts';
+import type { ReleaseRecord } from '../spec/record.ts';
 import type { Stage } from '../spec/stage.ts';
 
 /** A stage that failed for good where it ran. Never leaves a workflow. */
@@ -95,6 +104,18 @@ export function toTemporalFailure(failure: Failure, details: unknown): Applicati
   const { message } = failure;
   const shown = message.length > MAX_OUTER_MESSAGE ? `…${message.slice(1 - MAX_OUTER_MESSAGE)}` : message;
   return ApplicationFailure.nonRetryable(shown, failure.kind, details);
+}
+
+/** Bytes of a payload, less what is around it (DESIGN §5: 10 kB). */
+const MAX_DETAILS = 9_500;
+
+/** The record as the details of a failure: its own failure's message, of which the end counts, makes room if need be. */
+export function fittingRecord(record: ReleaseRecord): ReleaseRecord {
+  const { failure } = record;
+  const excess = jsonBytes({ record }) - MAX_DETAILS;
+  if (!failure || excess <= 0) return record;
+  const message = lastBytes(failure.message, Math.max(100, jsonBytes(failure.message) - excess));
+  return { ...record, failure: { ...failure, message } };
 }
 
 function readFailure(error: TemporalFailure, stage: Stage | null): Failure {

@@ -16,7 +16,7 @@ import type { ReleaseRecord } from '../spec/record.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 import { cleanUp } from './clean-up.ts';
 import { DiskBranches } from './disk-branches.ts';
-import { failureFrom, ReleaseFailed, StageFailed, toTemporalFailure } from './failure.ts';
+import { failureFrom, fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure } from './failure.ts';
 import { Finish } from './finish.ts';
 import { ImageBranch, proveSigning } from './image-branch.ts';
 import { hostSignal, recordQuery, retryUpdate } from './messages.ts';
@@ -80,7 +80,7 @@ class Release {
         ? end.error.failure
         : failureOf('unexpected', 'a part of it was cancelled alone');
     state.end('failed', failure);
-    throw toTemporalFailure(failure, { record: state.record() });
+    throw toTemporalFailure(failure, { record: fittingRecord(state.record()) });
   }
 
   private async pipeline(): Promise<'released' | 'unchanged'> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { builderRuns, diskArtifactType } from '../../spec/disk.ts';
-import { FAILURES, failureOf, MAX_MESSAGE } from '../../spec/failure.ts';
+import { FAILURES, failureOf, jsonBytes, MAX_MESSAGE } from '../../spec/failure.ts';
 import { FlightlineSpec } from '../../spec/flightline-spec.ts';
 import { builderContainerName, canonicalJson, diskInputsDigest, imageInputsDigest } from '../../spec/inputs.ts';
 import { isLoopbackRegistry, parseReference, releaseIdFrom, repositoryIsWithin } from '../../spec/reference.ts';
@@ -285,10 +285,23 @@ describe('the worker configuration', () => {
 
 it('keeps the end of a long failure message, where the cause stands', () => {
   const failure = failureOf('builder', `${'x'.repeat(9_000)}the cause`);
-  expect(failure.message.length).toBe(MAX_MESSAGE);
+  expect(jsonBytes(failure.message)).toBeLessThanOrEqual(MAX_MESSAGE);
+  expect(failure.message.length).toBeGreaterThan(MAX_MESSAGE * 0.85);
   expect(failure.message.endsWith('the cause')).toBe(true);
 });
 
 it('has a remedy for every failure', () => {
   for (const row of Object.values(FAILURES)) expect(row.remedy.length).toBeGreaterThan(10);
+});
+
+it.each(['é', '─', '"', '😀', '\\', '\u001b[1;31m'])('a failure of many %s fits in a payload too', (text) => {
+  const { message } = failureOf('containerfile', `${text.repeat(4_000)}the cause`);
+  expect(jsonBytes(message)).toBe(Buffer.byteLength(JSON.stringify(message)));
+  expect(jsonBytes(message)).toBeLessThanOrEqual(MAX_MESSAGE);
+  expect(message).toMatch(/the cause$/);
+});
+
+it('a failure shows what a terminal would, without its colours', () => {
+  const { message } = failureOf('containerfile', 'one\n\u001b[31mtwo\u001b[0m\t[1/2] three\r\u0007');
+  expect(message).toBe('one\ntwo\t[1/2] three');
 });

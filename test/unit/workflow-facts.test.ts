@@ -6,10 +6,11 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { failureOf, type FailureKind } from '../../spec/failure.ts';
+import { failureOf, jsonBytes, type FailureKind } from '../../spec/failure.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { releaseDetails } from '../../workflows/details.ts';
-import { failureFrom, isSilence, toTemporalFailure } from '../../workflows/failure.ts';
+import { failureFrom, fittingRecord, isSilence, toTemporalFailure } from '../../workflows/failure.ts';
 import { attemptsWithin } from '../../workflows/options.ts';
 import { refusalOf, tagMoves } from '../../workflows/plan.ts';
 import { builderRunSpace } from '../../workflows/space.ts';
@@ -22,6 +23,18 @@ const reported = (kind: FailureKind, message: string) =>
   ApplicationFailure.create({ type: kind, message, details: [failureOf(kind, message, { stage: 'sign' })] });
 const timeout = (type: 'HEARTBEAT' | 'SCHEDULE_TO_START' | 'SCHEDULE_TO_CLOSE' | 'START_TO_CLOSE') =>
   activity(new TimeoutFailure('timed out', undefined, type));
+
+const emptyRecord: ReleaseRecord = {
+  schemaVersion: 1,
+  release: 'release/r:v1',
+  runId: '1',
+  status: 'held',
+  image: { reference: 'r:v1', digest: null, verified: false },
+  disks: [],
+  inputs: null,
+  stages: [],
+  failure: null,
+};
 
 describe('a Temporal failure', () => {
   test.each([
@@ -164,6 +177,21 @@ test('tries fill the time that failures are retried for', () => {
   expect(attemptsWithin(timingWith())).toBe(36);
 });
 
+test('a record of many stages fits in the details of a failure: its message makes room', () => {
+  const log = { host: 'build-host-1.example', path: '/var/lib/flightline/logs/0123456789abcdef/disk-build.log' };
+  const table = new StageTable(
+    Array.from({ length: 30 }, (_, index) => ({ name: 'publish', subject: `disk${index}` })),
+  );
+  table.updateAll(() => true, { status: 'running', at: 0, host: log.host, log });
+  const failure = failureOf('containerfile', `${'x'.repeat(3_000)}the cause`, { stage: 'build', log });
+  const record = { ...emptyRecord, stages: table.rows, failure };
+  expect(jsonBytes({ record })).toBeGreaterThan(10_000);
+  const fitting = fittingRecord(record);
+  expect(jsonBytes({ record: fitting })).toBeLessThanOrEqual(9_500);
+  expect(fitting.failure?.message).toMatch(/the cause$/);
+  expect(fittingRecord(emptyRecord)).toBe(emptyRecord);
+});
+
 test('more disk types need more room', () => {
   expect(builderRunSpace(1_000, ['iso'])).toBeLessThan(builderRunSpace(1_000, ['qcow2', 'vmdk']));
 });
@@ -172,17 +200,7 @@ test('details keep a message with back-quotes in its block, and name the release
   const request = requestFor('a');
   const failure = failureOf('containerfile', 'RUN ```\nfalse', { stage: 'build', log: { host: 'host-a', path: '/l' } });
   const text = releaseDetails({
-    record: {
-      schemaVersion: 1,
-      release: 'release/r:v1',
-      runId: '1',
-      status: 'held',
-      image: { reference: 'r:v1', digest: null, verified: false },
-      disks: [],
-      inputs: null,
-      stages: new StageTable(releaseStages(request)).rows,
-      failure,
-    },
+    record: { ...emptyRecord, stages: new StageTable(releaseStages(request)).rows, failure },
     holds: [{ branch: 'image', failure }],
     children: new Map([['iso', 'release/r:v1/disks/iso']]),
     moved: [],
