@@ -25,7 +25,7 @@ import { makeTag } from './tag.ts';
 import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** For control workers: reads only. */
+/** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
   return { resolve: makeResolve(worker) };
 }

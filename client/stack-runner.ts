@@ -36,7 +36,7 @@ export function describeStack(stack: Stack): string[] {
     `  logs         ${stack.paths.logs}`,
     '',
     'In another terminal:',
-    `  source ${stack.paths.environment}`,
+    `  . ${stack.paths.environment}`,
     '  flightline run path/to/flightline.yaml',
     '  flightline list',
     '(From a clone, `flightline` is `npm run flightline --`.)',

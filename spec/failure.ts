@@ -37,7 +37,6 @@ export const FAILURES = {
     disposition: 'fail',
     remedy: 'choose a new tag (--tag), or set image.tagPolicy: move to move this one',
   },
-  'platform-unsupported': { disposition: 'fail', remedy: 'name one platform in image.platforms' },
   'key-not-allowed': {
     disposition: 'fail',
     remedy:

@@ -34,11 +34,11 @@ describe.each(FILES)('%s', (file) => {
     expect(broken).toEqual([]);
   });
 
-  it('is at most 120 characters wide outside of tables', () => {
+  it('is at most 120 characters wide outside of tables, listings and single commands', () => {
     expect(
-      read(file)
+      proseOf(read(file))
         .split('\n')
-        .filter((line) => line.length > 120 && !line.startsWith('|')),
+        .filter((line) => line.length > 120 && !line.startsWith('|') && !/^\s*`[^`]+`\.?$/.test(line)),
     ).toEqual([]);
   });
 
