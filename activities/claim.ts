@@ -18,7 +18,8 @@ export function makeClaim(
   return stage('claim', ClaimInput, async (input) => {
     if (input.exclude.includes(host.name)) {
       await forgetRequest(host, input);
-      throw new FlightlineError('no-slot', `${host.name} is excluded for this branch: it failed it, or is lost`);
+      // Another kind than a busy host's: by it the workflow tells whether there is anybody to wait for.
+      throw new FlightlineError('no-host', `${host.name} is excluded for this branch: it failed it, or is lost`);
     }
     const { release, runId, branch, slot, requestedAt } = input;
     const now = new Date();

@@ -76,6 +76,15 @@ export function isLeaseLost(error: unknown): boolean {
   return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === kind;
 }
 
+/** `true` when a claim ran out of time and the last host asked was one that is only busy. */
+export function wasBusy(error: unknown): boolean {
+  const kind: FailureKind = 'no-slot';
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) return cause.type === kind;
+  return cause instanceof TimeoutFailure && cause.failure?.cause?.applicationFailureInfo?.type === kind;
+}
+
 /** The kind of time-out an activity ended with, if it did. */
 export function timeoutTypeOf(error: unknown): string | undefined {
   return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure

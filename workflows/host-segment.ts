@@ -18,6 +18,7 @@ import {
   LeaseLost,
   StageFailed,
   timeoutTypeOf,
+  wasBusy,
 } from './failure.ts';
 import { claimOptions, probeOptions } from './options.ts';
 
@@ -54,6 +55,8 @@ export interface HostWork<Result> {
 const MAX_SILENCES = 20;
 /** How often a granted lease may be gone before it is used: a third time is no accident. */
 const MAX_LEASES_LOST = 3;
+/** How often it is asked, within `timing.claimPreferred`, whether there is a host that is not unfit. */
+const ASKED_OTHERS = 5;
 /** Probes asked before a host is given up: the first may meet a worker that is just starting. */
 const PROBES = 2;
 
@@ -112,6 +115,8 @@ export class HostSegment {
   /** Hosts that cannot do this work, and why. */
   private readonly unfit = new Map<string, Failure>();
   private leasesLost = 0;
+  /** The last claim met a host that is not excluded, and has no slot now. */
+  private othersAreBusy = false;
 
   constructor(request: HostRequest) {
     this.request = request;
@@ -161,17 +166,27 @@ export class HostSegment {
       if (dispositionOf(granted) === 'elsewhere') this.unfit.set(preferred, granted);
     }
     const queue = claimQueue(architecture);
-    if (this.unfit.size > 0) {
-      const granted = await this.ask(queue, avoided(), timing.claimPreferred, null);
-      if (typeof granted === 'string') return granted;
-      throw new StageFailed([...this.unfit.values()].at(-1)!);
-    }
+    if (this.unfit.size > 0) return this.askOthers(queue, avoided());
     if (this.lost.size > 0) {
       const granted = await this.ask(queue, avoided(), timing.claimPreferred, null);
       if (typeof granted === 'string') return granted;
     }
     // A lost host that is back takes up its own work again: it is not excluded any more.
     return this.askAll(queue, exclude);
+  }
+
+  /**
+   * Asks the hosts that are neither unfit nor lost. When one of them is busy it is waited for without limit; when none answers, the
+   * branch cannot go on. Excluded hosts answer too, so that it is asked more than once.
+   */
+  private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
+    const bound = Math.max(this.request.timing.claimPreferred / ASKED_OTHERS, this.request.timing.claimRetry);
+    for (let asked = 0; asked < ASKED_OTHERS; asked++) {
+      const granted = await this.ask(queue, excluded, bound, null);
+      if (typeof granted === 'string') return granted;
+      if (this.othersAreBusy) return this.askAll(queue, excluded);
+    }
+    throw new StageFailed([...this.unfit.values()].at(-1)!);
   }
 
   /** Asks all hosts. One that is too small says so at once; another may be larger, so it is asked again for a while. */
@@ -201,6 +216,7 @@ export class HostSegment {
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       const failure = failureFrom(error, stage);
+      this.othersAreBusy = wasBusy(error);
       if (dispositionOf(failure) === 'elsewhere' || bound !== null) return failure;
       throw new StageFailed(failure);
     }

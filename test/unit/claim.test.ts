@@ -57,7 +57,7 @@ describe('claim', () => {
     [
       'an excluded host',
       { exclude: ['host-b', 'host-a'] },
-      'no-slot',
+      'no-host',
       false,
       'host-a is excluded for this branch: it failed it, or is lost',
     ],

@@ -143,6 +143,28 @@ describe.concurrent('a host segment', () => {
     expect(standIns.callsOf(release, 'probe')).toEqual([]);
   });
 
+  test('waits for another host that is busy when its own cannot do the work', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('elsewhere-busy', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    let free = false;
+    setTimeout(() => (free = true), 4 * request.timing.claimPreferred).unref();
+    standIns.behave(release, {
+      claim: ({ exclude, slot }, { ordinary }) => {
+        if (slot === 'disk' && exclude.includes('host-a') && !free)
+          throw failed('no-slot', 'host-b has 1 of 1 disk builds running');
+        return ordinary();
+      },
+      diskBuild: (_, { host, ordinary }) => {
+        if (host === 'host-a') throw failed('disk-full', 'no space left on host-a');
+        return ordinary();
+      },
+    });
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    expect(rowOf(record, 'disk-build', 'qcow2')?.host).toBe('host-b');
+  });
+
   test('is held when no host is left, and asks them all again after a retry', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('nowhere', { disks: { qcow2: 'artifact' } });

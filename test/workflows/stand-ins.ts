@@ -91,7 +91,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   }),
   claim: ({ exclude }, { attempt }) => {
     const host = HOSTS.find((name) => !exclude.includes(name));
-    if (!host) throw failed('no-slot', 'every host is excluded');
+    if (!host) throw failed('no-host', 'every host is excluded');
     return { attempts: attempt, host };
   },
   probe: (_, { host }) => ({ host: host!, since: '2026-01-01T00:00:00.000Z' }),
