@@ -18,9 +18,9 @@ const RELEASE = 'release/quay.io/acme/edge:1';
 
 describe('the command line of podman build', () => {
   const args = buildArguments({
-    directory: '/work/r/context',
+    directory: '/srv/r/context',
     name: 'localhost/x:1',
-    idFile: '/work/r/image-id',
+    idFile: '/srv/r/image-id',
     cgroup: '/flightline/i/k',
     buildArgs: { VERSION: '1 2' },
     labels: { kept: 'v', gone: null },
@@ -28,7 +28,7 @@ describe('the command line of podman build', () => {
 
   it('builds the pinned Containerfile and pulls nothing', () => {
     expect(args).toContain('--pull=never');
-    expect(args).toContain('--file=/work/r/context/Containerfile.pinned');
+    expect(args).toContain('--file=/srv/r/context/Containerfile.pinned');
   });
 
   it('sets and takes away labels, never both', () => {
@@ -39,7 +39,7 @@ describe('the command line of podman build', () => {
 
   it('keeps a value with spaces in one argument, and the context last', () => {
     expect(args).toContain('--build-arg=VERSION=1 2');
-    expect(args.at(-1)).toBe('/work/r/context/context');
+    expect(args.at(-1)).toBe('/srv/r/context/context');
   });
 });
 
