@@ -1,0 +1,83 @@
+/** Cancels a release in a given stage, and looks at what is left of it. */
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { releaseKey } from '../../spec/inputs.ts';
+import { releaseId } from '../../spec/reference.ts';
+import type { FaultProxy, FaultRule } from './fault-proxy.ts';
+import { recordFrom, runFlightline, startFlightline } from './flightline.ts';
+import { buildProcesses, leftOvers, podman, workingContainers } from './host-state.ts';
+import { makeProject } from './project.ts';
+import { startProxiedStack } from './proxied-stack.ts';
+import { tagsOf } from './registry.ts';
+import type { TestStack } from './stack.ts';
+import { eventually } from './wait.ts';
+
+/** Longest time (ms) from the word to the end of the clean-up. */
+const WITHIN = 15_000;
+
+/** When a release is cancelled. */
+export interface Cancellation {
+  stage: string;
+  /** The stage stops at this request, so that the word reaches it there. */
+  at?: FaultRule;
+  /** Instead of a request: something is there. */
+  until?: (stack: TestStack) => Promise<boolean>;
+  /** Of the Containerfile. */
+  lines?: string[];
+  disks?: { type: string; compress?: string }[];
+}
+
+/** Declares a test for each case, on one stack. */
+export function testCancellations(cases: readonly Cancellation[]): void {
+  let stack: TestStack;
+  let proxy: FaultProxy;
+  let end: () => Promise<void>;
+  beforeAll(async () => {
+    ({ stack, proxy, end } = await startProxiedStack());
+  });
+  afterAll(() => end?.());
+
+  test.each(cases)('during $stage', async ({ stage, at, until, lines, disks }) => {
+    const name = `cancel-${stage}`;
+    const project = await makeProject({ registry: proxy.address, name, lines: lines ?? [], disks: disks ?? [] });
+    const { environment } = stack;
+    const fault = at && proxy.inject(at);
+    try {
+      const running = startFlightline(['run', project.spec, '--json'], { environment });
+      await eventually(`${stage} is under way`, async () =>
+        (until ? await until(stack) : fault!.hits > 0) ? true : undefined,
+      );
+      const begin = Date.now();
+      const cancelled = await runFlightline(['cancel', project.release, '--json'], { environment });
+      expect(cancelled.exitCode, cancelled.stderr).toBe(0);
+      expect(Date.now() - begin, 'milliseconds until it was cleaned up').toBeLessThan(WITHIN);
+      const record = recordFrom(cancelled);
+      expect(record.status).toBe('cancelled');
+      const statuses = record.stages.map(({ status }) => status);
+      expect(statuses).toContain('cancelled');
+      expect(statuses).not.toContain('running');
+      expect((await running).exitCode).toBe(5);
+      expect(await leftOvers(stack)).toEqual([]);
+      expect(await buildProcesses(stack)).toEqual([]);
+      expect(await workingContainers(stack)).toEqual([]);
+      expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(stack.work);
+      expect(await namesOfImages(stack, project.release)).toEqual([]);
+    } finally {
+      fault?.lift();
+    }
+    const path = project.repository.slice(proxy.address.length + 1);
+    expect(await tagsOf(`${stack.registry}/${path}`)).not.toContain('v1');
+    for (const { type } of disks ?? []) {
+      expect(await tagsOf(`${stack.registry}/${path}/diskimage-${type}`)).not.toContain('v1');
+    }
+    await project.remove();
+  });
+}
+
+/** Names of images in the host's storage that belong to a release. */
+async function namesOfImages(stack: TestStack, release: string): Promise<string[]> {
+  const [repository, tag] = [release.slice(0, release.lastIndexOf(':')), release.slice(release.lastIndexOf(':') + 1)];
+  const key = releaseKey(releaseId(repository, tag));
+  const names = await podman(stack, ['images', '--all', '--format', '{{.Repository}}:{{.Tag}}']);
+  return names.split('\n').filter((name) => name.includes(key));
+}
