@@ -6,7 +6,7 @@ import type { StackOptions } from '../../workers/stack/start.ts';
 /** Starts both. Projects made with `registry: proxy.address` speak to the registry through the proxy alone. */
 export async function startProxiedStack(
   options: Partial<StackOptions> = {},
-): Promise<{ stack: TestStack; proxy: FaultProxy; end(): Promise<void> }> {
+): Promise<{ stack: TestStack; proxy: FaultProxy; end: () => Promise<void> }> {
   // The proxy's address must be known before the stack's: the worker configuration names it.
   let registry = '';
   const proxy = await startFaultProxy(() => registry);

@@ -214,9 +214,9 @@ describe.concurrent('a cancelled release', () => {
         return ordinary();
       },
     });
-    const moved = await cancelIn(home, await home.start(known), 'tag', 'release');
-    expect(moved.status).toBe('cancelled');
-    expect(moved.failure?.message).toContain(`had been moved: ${known.repository}:v1`);
+    const wholly = await cancelIn(home, await home.start(known), 'tag', 'release');
+    expect(wholly.status).toBe('cancelled');
+    expect(wholly.failure?.message).toContain(`had been moved: ${known.repository}:v1`);
 
     const told = requestFor('cancel-tag-told', { disks: { iso: 'artifact' } });
     home.standIns.behave(idOf(told), {
