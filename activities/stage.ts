@@ -26,8 +26,8 @@ export interface StageContext {
   cancelReason(): CancelReason | undefined;
   /** Throws the cancellation if there is one. Call it before an exit code is classified: a rolling restart is no broken build. */
   throwIfCancelled(): void;
-  /** What the workflow must know if the stage is cancelled from now on, such as the tags that were moved: the cancellation carries it. */
-  tellWhenCancelled(facts: object): void;
+  /** What the workflow must know if the stage does not succeed, such as tags that were moved: its failure carries it. */
+  tellUnlessDone(facts: object): void;
   /** Replaces members of the progress shown live; sent with the next heartbeat. */
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
@@ -93,20 +93,18 @@ export function stage<Input extends z.ZodType, Result extends object>(
       if (!activity.cancellationSignal.aborted) return undefined;
       return activity.cancellationDetails?.cancelRequested ? 'requested' : 'detach';
     };
-    let factsWhenCancelled: object | undefined;
+    let told: object | undefined;
     const context: StageContext = {
       signal: activity.cancellationSignal,
       cancelReason,
       throwIfCancelled: () => {
         if (!activity.cancellationSignal.aborted) return;
         const reason: unknown = activity.cancellationSignal.reason;
-        if (factsWhenCancelled !== undefined && cancelReason() === 'requested') {
-          throw new CancelledFailure('cancelled', [factsWhenCancelled]);
-        }
+        if (told !== undefined && cancelReason() === 'requested') throw new CancelledFailure('cancelled', [told]);
         throw reason instanceof Error ? reason : new CancelledFailure('cancelled');
       },
-      tellWhenCancelled: (facts) => {
-        factsWhenCancelled = facts;
+      tellUnlessDone: (facts) => {
+        told = facts;
       },
       report: (change) => {
         Object.assign(progress, change);
@@ -138,21 +136,21 @@ export function stage<Input extends z.ZodType, Result extends object>(
     } catch (error) {
       context.throwIfCancelled();
       if (error instanceof TemporalFailure) throw error;
-      throw toApplicationFailure(error, name);
+      throw toApplicationFailure(error, name, told);
     } finally {
       clearInterval(timer);
     }
   };
 }
 
-/** Turns any error into a Temporal failure whose type is the kind and whose only detail is the {@link Failure}. */
-export function toApplicationFailure(error: unknown, stageName: string): ApplicationFailure {
+/** Turns any error into a Temporal failure whose type is the kind; its details are the {@link Failure} and what else is told. */
+export function toApplicationFailure(error: unknown, stageName: string, told?: object): ApplicationFailure {
   const failure = failureFrom(error, stageName);
   return ApplicationFailure.create({
     message: failure.message,
     type: failure.kind,
     nonRetryable: FAILURES[failure.kind].disposition !== 'retry',
-    details: [failure],
+    details: told === undefined ? [failure] : [failure, told],
   });
 }
 

@@ -1,12 +1,11 @@
 /** tag (DESIGN §3.9): only what is signed and complete gets a name, in the order given, and is verified by that name. */
-import { ApplicationFailure } from '@temporalio/common';
 import { TagInput, type SignActivities, type TagMove } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import type { z } from 'zod';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from './keys.ts';
 import { digestsToSign, unsignedTags } from './signatures.ts';
-import { stage, toApplicationFailure } from './stage.ts';
+import { stage } from './stage.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
 import { copyImage } from './tools/skopeo.ts';
@@ -19,25 +18,11 @@ export function makeTag(worker: { configuration: WorkerConfiguration }): SignAct
   return stage('tag', TagInput, async ({ key: keyName, moves, timing }, context) => {
     const repositories = [...new Set(moves.map((move) => move.repository))];
     const key = await openKey(worker.configuration, keyName, repositories);
-    let standing: readonly string[] = [];
-    const onMoved = (moved: readonly string[]) => {
-      standing = moved;
-      context.tellWhenCancelled({ moved });
-    };
-    try {
-      return await withRegistryAccess(worker.configuration, repositories, (access) =>
-        moveTags(access, key, moves, timing.command, onMoved),
-      );
-    } catch (error) {
-      throw standing.length > 0 ? stoppedMidway(error, standing) : error;
-    }
+    return withRegistryAccess(worker.configuration, repositories, (access) =>
+      // A release that is given up half-way must name the tags that stand.
+      moveTags(access, key, moves, timing.command, (moved) => context.tellUnlessDone({ moved })),
+    );
   });
-}
-
-/** The failure that also tells which tags stand: a release that is given up now must name them. */
-function stoppedMidway(error: unknown, moved: readonly string[]): ApplicationFailure {
-  const { message, type, nonRetryable, details } = toApplicationFailure(error, 'tag');
-  return new ApplicationFailure(message, type, nonRetryable, [...(details ?? []), { moved }]);
 }
 
 /**
