@@ -1,5 +1,5 @@
 /** An embedded stack for tests: private directory, random ports, the example images in its registry. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -7,6 +7,9 @@ import type { Role } from '../../spec/queue.ts';
 import type { Timing } from '../../spec/timing.ts';
 import { publishExampleImages } from '../../workers/stack/example-images.ts';
 import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+
+/** A registry's storage with the example images in it, so that not every stack has to compress and push them again. */
+const SEED = join(import.meta.dirname, '../../.flightline/test-registry');
 
 /** What a test file must know of a running stack; plain data, since the stack may live in another process. */
 export interface StackFacts {
@@ -38,6 +41,18 @@ export const TEST_TIMING: Partial<Timing> = {
   holdFor: 240_000,
 };
 
+/** {@link TEST_TIMING} for tests with several hosts: a silent one is given up in about ten seconds. */
+export const TWO_HOSTS_TIMING: Partial<Timing> = {
+  ...TEST_TIMING,
+  heartbeatTimeout: 6_000,
+  hostScheduleToStart: 5_000,
+  probeScheduleToStart: 2_000,
+  probeStartToClose: 2_000,
+  claimPreferred: 2_000,
+  leaseLifetime: 10_000,
+  cleanUpFor: 4_000,
+};
+
 /** A stack of this process. */
 export interface TestStack extends StackFacts {
   stack: Stack;
@@ -56,6 +71,12 @@ export async function startTestStack(
   prepare: (stack: Stack) => Promise<void> = async () => undefined,
 ): Promise<TestStack> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flightline-stack-')));
+  const storage = join(directory, 'registry');
+  // Whatever is out of date in it is pushed anew: images are compared by digest.
+  const seeded = await cp(SEED, storage, { recursive: true }).then(
+    () => true,
+    () => false,
+  );
   const stack = await startStack({ ...options, directory });
   const end = async () => {
     await stack.stop();
@@ -64,11 +85,19 @@ export async function startTestStack(
   try {
     await prepare(stack);
     await publishExampleImages(stack);
+    if (!seeded) await keepSeed(storage);
   } catch (error) {
     await end();
     throw error;
   }
   return { ...factsOf(stack), stack, pidOf: (role) => pidOf(stack, role), end };
+}
+
+async function keepSeed(storage: string): Promise<void> {
+  const draft = `${SEED}.${process.pid}`;
+  await cp(storage, draft, { recursive: true });
+  // Another test process may have been quicker: its seed is as good.
+  await rename(draft, SEED).catch(() => rm(draft, { recursive: true, force: true }));
 }
 
 function pidOf(stack: Stack, role: Role): number {
