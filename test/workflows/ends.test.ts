@@ -28,12 +28,15 @@ async function causeOf(promise: Promise<unknown>): Promise<unknown> {
 
 /** Cancels a release once a stage runs, and gives its last record. */
 async function cancelIn(
-  { until }: House,
+  { standIns, until }: House,
   handle: ReleaseHandle,
-  stage: string,
+  stage: 'build' | 'disk-build' | 'tag',
   subject: string,
 ): Promise<ReleaseRecord> {
-  await until(handle, `${stage} runs`, (record) => rowOf(record, stage, subject)?.status === 'running');
+  const activity = stage === 'disk-build' ? 'diskBuild' : stage;
+  // The workflow calls it running when it is scheduled; what a worker has not begun is cancelled by the server alone.
+  const begun = () => standIns.callsOf(handle.workflowId, activity).length > 0;
+  await until(handle, `${stage} runs`, (record) => rowOf(record, stage, subject)?.status === 'running' && begun());
   await handle.cancel();
   expect(await causeOf(handle.result())).toBeInstanceOf(CancelledFailure);
   return handle.query<ReleaseRecord>(RECORD_QUERY);
