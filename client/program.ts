@@ -46,6 +46,10 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     .argument('[spec]', 'the spec', 'flightline.yaml')
     .option('--tag <tag>', "replace the spec's tag; {{date}} and {{commit}} are filled in")
     .option('--detach', 'end once the release has been taken up')
+    .option(
+      '--replace',
+      'cancel a run of the same release that is under way, and wait for its clean-up, before starting',
+    )
     .addOption(
       new Option(
         '--on-failure <what>',
@@ -204,6 +208,7 @@ interface JsonFlag {
   json?: boolean;
 }
 type RunFlags = JsonFlag & {
+  replace?: boolean;
   tag?: string;
   detach?: boolean;
   onFailure?: 'hold' | 'fail';

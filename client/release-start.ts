@@ -70,8 +70,8 @@ function alreadyRunning(reference: string, held: boolean): UserError {
     'already-running',
     `a release of ${reference} is already running${held ? ', and is held' : ''}`,
     held
-      ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline watch ${reference}   end it: flightline cancel ${reference}`
-      : `watch it: flightline watch ${reference}   end it: flightline cancel ${reference}`,
+      ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ${reference}`
+      : `watch it: flightline watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ${reference}`,
     EXIT.alreadyRunning,
   );
 }

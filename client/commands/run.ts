@@ -1,5 +1,6 @@
 /** `flightline run`: starts a release and shows it to its end. */
 import { isAbsolute } from 'node:path';
+import { releaseId } from '../../spec/reference.ts';
 import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../connection.ts';
 import { detachable, printEnding } from '../ending.ts';
 import { UserError } from '../errors.ts';
@@ -9,6 +10,7 @@ import type { Output } from '../output.ts';
 import { Interrupted, withInterrupt } from '../pause.ts';
 import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../preparation.ts';
 import { referenceOf } from '../release-name.ts';
+import { endRunning } from '../replace.ts';
 import { startRelease, type Started } from '../release-start.ts';
 import { openRelease } from '../release-view.ts';
 import { renderRelease } from '../view/release.ts';
@@ -17,6 +19,8 @@ import { renderRelease } from '../view/release.ts';
 export interface RunOptions extends PrepareOptions {
   /** Ends once the release has been taken up. */
   detach?: boolean | undefined;
+  /** Cancels a run of the same release that is under way, and waits for its clean-up. */
+  replace?: boolean | undefined;
 }
 
 /** Runs a release of a spec. Answers the exit code. */
@@ -63,12 +67,14 @@ async function runRelease(
 export async function startFromSpec(
   temporal: Temporal,
   checked: CheckedSpec,
-  options: Pick<PrepareOptions, 'publicContext'>,
+  options: Pick<RunOptions, 'publicContext' | 'replace'>,
   output: Output,
   signal: AbortSignal,
 ): Promise<Started> {
   await awaitControlWorker(temporal, signal);
   const request = await sendContextOf(checked, options, output);
+  // Only now: a context that cannot be sent must not have cost a running release.
+  if (options.replace) await endRunning(temporal, releaseId(request.repository, request.tag), output, signal);
   if (signal.aborted) throw new Interrupted('interrupted: no release was started');
   const started = await startRelease(temporal, request);
   output.note(`${request.name}: releasing ${referenceOf(started.release)}`);
