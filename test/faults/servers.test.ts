@@ -78,16 +78,21 @@ describe('a registry', () => {
     const busy = proxy.inject({ method: 'PUT', path: manifests, what: { status: 503 } });
     const { environment } = stack;
     const running = startFlightline(['run', project.spec, '--json'], { environment });
+    let live = '';
+    running.stderr.on('data', (chunk: Buffer) => (live += String(chunk)));
     const shown = await eventually('the view says what it waits for', async () => {
       const { stdout } = await runFlightline(['status', project.release], { environment });
       return /^.*\bpush\b.*(?:503|Service Unavailable).*$/m.exec(stdout)?.[0];
     });
     expect(shown).toContain('running');
     expect(await tagsOf(`${stack.registry}/${path}`)).toEqual([]);
+    await eventually(
+      'the live view says it too',
+      async () => /push image: .*(?:503|Service Unavailable)/.test(live) || undefined,
+    );
     busy.lift();
     const result = await running;
     expect(result.exitCode, String(result.stderr)).toBe(0);
-    expect(String(result.stderr)).toMatch(/push image: .*(?:503|Service Unavailable)/);
     const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: '' });
     expect(cut.hits).toBe(2);
     expect(record.stages.find(({ name }) => name === 'push')!.attempts).toBeGreaterThan(1);
