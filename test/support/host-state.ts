@@ -23,7 +23,6 @@ export async function leftOvers(stack: Pick<StackFacts, 'work' | 'environment'>)
   const containers = await podman(stack, [
     'ps',
     '--all',
-    '--external',
     '--filter',
     `label=io.flightline.installation=${installation}`,
     '--format',
