@@ -14,7 +14,7 @@ beforeAll(async () => {
   stack = await startTestStack();
 });
 afterAll(async () => {
-  for (const project of projects) await project.remove();
+  for (const made of projects) await made.remove();
   await stack?.end();
 });
 
