@@ -65,9 +65,14 @@ export function sameBranch(left: Branch, right: Branch): boolean {
   return left.release === right.release && left.branch === right.branch;
 }
 
+/** `true` when nobody has confirmed the lease for longer than its lifetime. */
+export function hasLapsed(lease: Lease, now: Date): boolean {
+  return now.getTime() - Date.parse(lease.confirmedAt ?? lease.grantedAt) > lease.lifetime;
+}
+
 /** `true` while the lease's slot counts: not given back, and granted or confirmed within its lifetime. */
 export function slotCounts(lease: Lease, now: Date): boolean {
-  return lease.slot !== null && now.getTime() - Date.parse(lease.confirmedAt ?? lease.grantedAt) <= lease.lifetime;
+  return lease.slot !== null && !hasLapsed(lease, now);
 }
 
 /** `true` for a lease that nobody ever used and whose time is over. One that was used keeps its space: its files may be there. */

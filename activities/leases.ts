@@ -9,7 +9,16 @@ import type { z } from 'zod';
 import { releaseKey, sha256 } from '../spec/inputs.ts';
 import type { Timing } from '../spec/timing.ts';
 import { bytesBelow, ifMissing, type Space } from './host-space.ts';
-import { decideClaim, isVoid, Lease, LeaseRequest, leasesBeside, sameBranch, type Decision } from './lease-decision.ts';
+import {
+  decideClaim,
+  hasLapsed,
+  isVoid,
+  Lease,
+  LeaseRequest,
+  leasesBeside,
+  sameBranch,
+  type Decision,
+} from './lease-decision.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** The part of a host that leases need. */
@@ -185,6 +194,11 @@ export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
 export async function holdsLease(host: LeaseHost, release: string, now = new Date()): Promise<boolean> {
   const { leases } = await readLeaseFiles(host);
   return leases.some((lease) => lease.release === release && !isVoid(lease, now));
+}
+
+/** The leases that nobody confirms any more: void ones, those of a release between two activities, and those it left behind. */
+export async function lapsedLeases(host: LeaseHost, now = new Date()): Promise<Lease[]> {
+  return (await readLeaseFiles(host)).leases.filter((lease) => hasLapsed(lease, now));
 }
 
 /** Reads all leases and requests. */

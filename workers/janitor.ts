@@ -1,7 +1,11 @@
-/** Wakes the janitor of a build host: soon after its worker starts, and hourly (DESIGN §5). What it removes is decided in activities/. */
+/**
+ * Wakes the janitor of a build host: soon after its worker starts, hourly, and when a release has ended without its lease (DESIGN
+ * §5). What it removes is decided in activities/.
+ */
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { sweep } from '../activities/janitor.ts';
+import { lapsedLeases, sweepLeases, type LeaseHost } from '../activities/leases.ts';
 import type { HostContext } from '../activities/work-directory.ts';
 
 /** Pause between two sweeps (ms). */
@@ -11,20 +15,58 @@ const INTERVAL = 60 * 60_000;
  * longer than a lease's life (spec/timing.ts) to come back for their containers.
  */
 const FIRST = 3 * 60_000;
+/** Pause between two looks at the leases (ms). */
+const LOOK = 5_000;
 
-/** Sweeps soon and hourly; a sweep that fails is logged, and the next one tries again. Returns what stops it. */
+/** Sweeps soon, hourly, and when it is needed; a sweep that fails is logged, and the next one tries again. Returns what stops it. */
 export function startJanitor(host: HostContext, client: Client, logger: Logger): () => void {
-  const run = () => {
-    sweep(host, (release) => isOpen(client, release)).then(
+  let sweeping = false;
+  const run = async () => {
+    if (sweeping) return;
+    sweeping = true;
+    await sweep(host, (release) => isOpen(client, release)).then(
       (removed) => logger.info({ event: 'janitor', removed }, 'the janitor looked after this host'),
       (error: unknown) => logger.warn({ event: 'janitor', error }, 'the janitor could not finish; it tries again'),
     );
+    sweeping = false;
   };
-  const first = setTimeout(run, FIRST).unref();
-  const hourly = setInterval(run, INTERVAL).unref();
+  const look = lookForAbandoned(host, (release) => isOpen(client, release));
+  const first = setTimeout(() => void run(), FIRST).unref();
+  const hourly = setInterval(() => void run(), INTERVAL).unref();
+  const looking = setInterval(() => {
+    look().then(
+      (found) => (found ? run() : undefined),
+      // No server, or a full disk: it looks again soon, and a sweep would say more.
+      () => undefined,
+    );
+  }, LOOK).unref();
   return () => {
     clearTimeout(first);
     clearInterval(hourly);
+    clearInterval(looking);
+  };
+}
+
+/**
+ * A look at the leases. Those that nobody ever used and forgotten claims go at once. `true` when a release is closed whose lease
+ * was used and has lapsed: it went on without this host, as when that froze and was replaced. One that is open is asked about
+ * again after its lease's lifetime only.
+ */
+export function lookForAbandoned(
+  host: LeaseHost,
+  open: (release: string) => Promise<boolean>,
+): (now?: Date) => Promise<boolean> {
+  const notBefore = new Map<string, number>();
+  return async (now = new Date()) => {
+    // Claims that another host took, and leases that nobody came for: there is nothing behind them.
+    await sweepLeases(host, now);
+    for (const { release, lifetime } of await lapsedLeases(host, now)) {
+      if (now.getTime() < (notBefore.get(release) ?? 0)) continue;
+      // Also when it is closed: what a sweep cannot remove must not be tried at every look.
+      notBefore.set(release, now.getTime() + lifetime);
+      if (!(await open(release))) return true;
+    }
+    return false;
   };
 }
 
