@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { StackFacts } from './stack.ts';
 
-/** Runs podman as the stack's workers do. */
-export async function podman(stack: Pick<StackFacts, 'environment'>, args: readonly string[]): Promise<string> {
-  const { stdout } = await execa('podman', [...args], {
-    env: { ...stack.environment, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' },
+/** A host as seen from outside: its work directory and the way to its podman. */
+export interface HostFiles extends Pick<StackFacts, 'work' | 'environment'> {
+  /** Program and arguments that run another program where the host's worker runs; none for this machine itself. */
+  enter?: readonly string[];
+}
+
+/** Runs podman as the host's worker does. */
+export async function podman(host: Omit<HostFiles, 'work'>, args: readonly string[]): Promise<string> {
+  const [program, ...before] = [...(host.enter ?? []), 'podman'];
+  const { stdout } = await execa(program!, [...before, ...args], {
+    env: { ...host.environment, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' },
   });
   return stdout;
 }
@@ -18,7 +25,7 @@ export async function installationOf(stack: Pick<StackFacts, 'work'>): Promise<s
 }
 
 /** Everything of the stack's installation that a finished release must not leave: containers, work directories, leases, requests, attempts. */
-export async function leftOvers(stack: Pick<StackFacts, 'work' | 'environment'>): Promise<string[]> {
+export async function leftOvers(stack: HostFiles): Promise<string[]> {
   const installation = await installationOf(stack);
   const containers = await podman(stack, [
     'ps',

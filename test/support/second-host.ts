@@ -1,0 +1,303 @@
+/**
+ * Build hosts beside the stack's own workers: on one machine a second host is a worker in a mount namespace of its own, with
+ * private directories where podman keeps its state.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, closeSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { execa } from 'execa';
+import { releaseKey } from '../../spec/inputs.ts';
+import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { workerConfigurationText } from '../../workers/stack/files.ts';
+import { hasReadyEvent } from '../../workers/stack/plans.ts';
+import type { Stack } from '../../workers/stack/start.ts';
+import { COMMAND } from './flightline.ts';
+import { installationOf, leftOvers, podman, type HostFiles } from './host-state.ts';
+import { eventually } from './wait.ts';
+
+/** What podman keeps outside of its configuration; /dev/shm holds the locks that all podmans of a machine share. */
+const PODMAN_STATE = ['/var/lib/containers', '/run/libpod', '/run/containers'];
+
+export interface BuildHostOptions {
+  name: string;
+  /** The host has podman's state for itself; else it uses the machine's, as the stack's own build worker does. */
+  private?: boolean;
+  limits?: Partial<WorkerConfiguration['limits']>;
+  /** Puts the work directory on a file system of its own, of so many bytes. Needs `private`. */
+  workSize?: number;
+}
+
+/** A container of a host: what podman says of it. */
+export interface HostContainer {
+  id: string;
+  name: string;
+  state: string;
+}
+
+/** A build host: its files, which outlive its worker, and a worker that comes and goes. */
+export interface BuildHost extends HostFiles {
+  name: string;
+  /** The worker's log. */
+  log: string;
+  /** The worker's process; throws when none runs. */
+  pid(): number;
+  /** Starts the worker and waits until it polls. */
+  start(): Promise<void>;
+  /** Ends the worker by a signal, and waits for its end. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Runs podman as this host's worker does. */
+  podman(args: readonly string[]): Promise<string>;
+  /** The containers of this host's installation, running or not. */
+  containers(): Promise<HostContainer[]>;
+  /** What a finished release must not leave here. */
+  leftOvers(): Promise<string[]>;
+  /** Names of the logs of disk builds that a release (workflow id) ran here. */
+  diskBuildLogs(release: string): Promise<string[]>;
+  /** Kills the worker, what it started, and its containers with their conmons, as a power cut does. */
+  lose(): Promise<void>;
+  /** Stops all of the host's processes where they are; returns what lets them go on. */
+  freeze(): Promise<() => void>;
+  /** Makes the file system of `workSize` as small as what is on it, and so full; or as large as this (bytes). */
+  resize(bytes?: number): Promise<void>;
+  /** Ends everything, and removes its files. */
+  end(): Promise<void>;
+}
+
+/** Makes a host and starts its worker. */
+export async function startBuildHost(
+  stack: Pick<Stack, 'directory' | 'environment' | 'configuration' | 'paths'>,
+  options: BuildHostOptions,
+): Promise<BuildHost> {
+  const { name } = options;
+  const directory = join(stack.directory, 'hosts', name);
+  const work = join(directory, 'work');
+  const file = join(directory, 'worker.yaml');
+  const log = join(stack.paths.logs, `worker-${name}.log`);
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  const configuration: WorkerConfiguration = {
+    ...stack.configuration,
+    host: name,
+    directories: { work },
+    limits: { ...stack.configuration.limits, ...options.limits },
+    keys: {},
+  };
+  await writeFile(file, workerConfigurationText(configuration), { mode: 0o600 });
+  const space = options.private ? await makeSpace(directory, work, options.workSize) : undefined;
+  const enter = space ? ['nsenter', `--target=${space.pid}`, '--mount'] : [];
+  const files: HostFiles = {
+    environment: stack.environment,
+    enter,
+    work: options.workSize === undefined ? work : `/proc/${space!.pid}/root${work}`,
+  };
+  let worker: ChildProcess | undefined;
+  const isUp = () => worker !== undefined && worker.exitCode === null && worker.signalCode === null;
+
+  const host: BuildHost = {
+    ...files,
+    name,
+    log,
+    pid: () => {
+      if (!isUp()) throw new Error(`${name} runs no worker`);
+      return worker!.pid!;
+    },
+    start: async () => {
+      if (isUp()) throw new Error(`${name} has a worker already`);
+      const from = (await readFile(log, 'utf8').catch(() => '')).length;
+      const output = openSync(log, 'a', 0o600);
+      const [program, ...args] = [...enter, process.execPath, COMMAND, 'worker', '--role', 'build'];
+      const child = spawn(program!, [...args, '--host-name', name, '--config', file], {
+        cwd: '/',
+        env: { ...process.env, ...stack.environment },
+        stdio: ['ignore', output, output],
+      });
+      closeSync(output);
+      worker = child;
+      await eventually(`the worker of ${name} is ready`, async () => {
+        if (!isUp()) throw new Error(`the worker of ${name} ended: see ${log}`);
+        return hasReadyEvent((await readFile(log, 'utf8')).slice(from)) || undefined;
+      });
+    },
+    stop: async (signal = 'SIGTERM') => {
+      if (!isUp()) return;
+      const ended = once(worker!, 'exit');
+      worker!.kill(signal);
+      await ended;
+    },
+    podman: (args) => podman(files, args),
+    containers: async () => {
+      const filter = `label=io.flightline.installation=${await installationOf(files)}`;
+      const format = '{{.ID}} {{.Names}} {{.State}}';
+      const listed = await podman(files, ['ps', '--all', '--no-trunc', '--filter', filter, '--format', format]);
+      return listed
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => {
+          const [id, named, state] = line.split(' ') as [string, string, string];
+          return { id, name: named, state };
+        });
+    },
+    leftOvers: () => leftOvers(files),
+    diskBuildLogs: async (release) => {
+      const logs = await readdir(join(files.work, 'logs', releaseKey(release))).catch(() => []);
+      return logs.filter((one) => one.startsWith('disk-build-')).sort();
+    },
+    lose: async () => {
+      const containers = await host.containers();
+      const own = isUp() ? await familyOf(host.pid()) : [];
+      const ended = isUp() ? once(worker!, 'exit') : undefined;
+      for (const pid of [...own, ...(await processesOf(containers))]) signalTo(pid, 'SIGKILL');
+      await ended;
+    },
+    freeze: async () => {
+      // The worker first: it must not see that its container stands still.
+      const stopped: number[] = [];
+      const stopAll = (pids: readonly number[]) => {
+        for (const pid of pids.filter((one) => !stopped.includes(one))) {
+          signalTo(pid, 'SIGSTOP');
+          stopped.push(pid);
+        }
+      };
+      stopAll([host.pid()]);
+      stopAll(await familyOf(host.pid()));
+      stopAll(await processesOf(await host.containers()));
+      return () => {
+        for (const pid of stopped.reverse()) signalTo(pid, 'SIGCONT');
+      };
+    },
+    resize: async (bytes) => {
+      if (!space || options.workSize === undefined) throw new Error(`${name} has no file system of its own`);
+      const used = await execa('nsenter', [...enter.slice(1), 'du', '--summarize', '--block-size=1', work]);
+      const size = bytes ?? Number(used.stdout.split('\t')[0]) + 64 * 1024;
+      await execa('nsenter', [...enter.slice(1), 'mount', '-o', `remount,size=${size}`, work]);
+    },
+    end: async () => {
+      if (isUp()) {
+        worker!.kill('SIGCONT');
+        await host.stop();
+      }
+      for (const { id } of await host.containers().catch(() => [])) {
+        // With its conmon dead the first removal fails, and the second succeeds.
+        for (let tries = 0; tries < 2; tries++) {
+          await podman(files, ['rm', '--force', '--time', '0', '--volumes', id]).catch(() => undefined);
+        }
+      }
+      await space?.end();
+      await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  };
+  try {
+    await host.start();
+  } catch (error) {
+    await host.end();
+    throw error;
+  }
+  return host;
+}
+
+/** Makes a mount namespace with a podman state of its own. It lasts as long as one process is in it. */
+async function makeSpace(
+  directory: string,
+  work: string,
+  workSize: number | undefined,
+): Promise<{ pid: number; end: () => Promise<void> }> {
+  const binds: string[] = [];
+  for (const place of PODMAN_STATE) {
+    const own = join(directory, place.slice(1).replaceAll('/', '-'));
+    await mkdir(own, { recursive: true });
+    await mkdir(place, { recursive: true });
+    binds.push(own, place);
+  }
+  const script = [
+    'set -e',
+    'work=$1 size=$2; shift 2',
+    'mount -t tmpfs tmpfs /dev/shm',
+    'while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done',
+    'if [ "$size" != 0 ]; then mount -t tmpfs -o "size=$size,mode=0700" tmpfs "$work"; fi',
+    'echo made',
+    // Ends with this process: nobody else holds the other side of its standard input.
+    'exec cat',
+  ].join('\n');
+  const args = ['--mount', '--propagation=private', 'sh', '-c', script, 'sh', work, String(workSize ?? 0), ...binds];
+  const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+  const ended = once(holder, 'exit');
+  await Promise.race([
+    once(holder.stdout, 'data'),
+    ended.then(() => Promise.reject(new Error('a mount namespace could not be made: this needs root'))),
+  ]);
+  return {
+    pid: holder.pid!,
+    end: async () => {
+      holder.kill('SIGKILL');
+      await ended;
+      // The mounts go with the last process of the namespace, a moment later.
+      await pause(200);
+    },
+  };
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+/** A process with all that it started, itself first. */
+async function familyOf(pid: number): Promise<number[]> {
+  const children = new Map<number, number[]>();
+  for (const one of await allPids()) {
+    const status = await readFile(`/proc/${one}/status`, 'utf8').catch(() => '');
+    const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1] ?? 0);
+    children.set(parent, [...(children.get(parent) ?? []), one]);
+  }
+  const family = [pid];
+  for (const one of family) family.push(...(children.get(one) ?? []));
+  return family;
+}
+
+/** Mounts of the host that lie in its work directory, or that its containers have left. */
+export async function mountsOf(host: Pick<BuildHost, 'enter' | 'work'>): Promise<string[]> {
+  const [program, ...args] = [...(host.enter ?? []), 'cat', '/proc/self/mounts'];
+  const { stdout } = await execa(program!, args);
+  const isPrivate = (host.enter ?? []).length > 0;
+  return stdout.split('\n').filter((line) => {
+    const [, place = ''] = line.split(' ');
+    return (
+      place.startsWith(`${host.work}/`) ||
+      (isPrivate && /^\/var\/lib\/containers\/storage\/overlay\/.*\/merged$/.test(place))
+    );
+  });
+}
+
+/** Processes that name one of these words among their arguments or in their cgroup's path: pid and program. */
+export async function processesNaming(words: readonly string[]): Promise<{ pid: number; program: string }[]> {
+  const found: { pid: number; program: string }[] = [];
+  for (const pid of await allPids()) {
+    const cgroup = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+    const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (words.some((word) => cgroup.includes(word) || argv.includes(word))) {
+      found.push({ pid, program: argv.split('\0').slice(0, 3).join(' ') });
+    }
+  }
+  return found;
+}
+
+/** The processes of containers, and their conmons: both have the container's id in their cgroup's or among their arguments. */
+async function processesOf(containers: readonly HostContainer[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of await allPids()) {
+    const cgroup = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+    const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    const isIts = ({ id }: HostContainer) => cgroup.includes(id) || (argv[0]!.endsWith('conmon') && argv.includes(id));
+    if (containers.some(isIts)) found.push(pid);
+  }
+  return found;
+}
+
+async function allPids(): Promise<number[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+}
