@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../spec/disk.ts';
 import { FlightlineError } from '../spec/failure.ts';
+import { incompleteness } from './disk-complete.ts';
 import { countStages } from './tools/builder-progress.ts';
 import { pickResult, type OutputEntry } from './tools/builder.ts';
 
@@ -83,7 +84,7 @@ export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFil
  * Finds a finished run's files and notes them. The rest, which may hold passwords or their hashes, is deleted: bib's manifests, the
  * builder configuration, the container's own log.
  *
- * @throws FlightlineError `builder` when a type's directory does not hold exactly one file that is not empty.
+ * @throws FlightlineError `builder` when a type's directory does not hold exactly one file, or that is empty or cut off.
  */
 export async function takeResult(run: DiskRun, inputs: string, types: readonly DiskType[]): Promise<BuiltFile[]> {
   const files: BuiltFile[] = [];
@@ -91,7 +92,15 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
     const directory = join(run.output, DISK_TYPES[type].directory);
     const choice = pickResult(type, await listDirectory(directory));
     if (!choice.ok) throw new FlightlineError('builder', choice.problem);
-    files.push({ type, path: join(directory, choice.name), size: choice.size });
+    const path = join(directory, choice.name);
+    const problem = await incompleteness(type, path);
+    if (problem) {
+      throw new FlightlineError(
+        'builder',
+        `the builder left ${join(DISK_TYPES[type].directory, choice.name)}, which ${problem}`,
+      );
+    }
+    files.push({ type, path, size: choice.size });
   }
   // A note must not outlive what it is about: after a power cut the disk would have its length, and zeros in it.
   for (const path of new Set(files.map((file) => file.path))) await flush(path);

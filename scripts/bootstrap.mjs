@@ -31,6 +31,7 @@ const TARGETS = {
   test: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/test.ts'] },
   vitest: { command: ['node_modules/vitest/vitest.mjs', 'run'] },
   'vitest-built': { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
+  soak: { built: true, setup: 'test', command: ['node_modules/tsx/dist/cli.mjs', 'scripts/soak.ts'] },
   fresh: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/fresh.ts'] },
 };
 

@@ -11,11 +11,16 @@ export type Compression = (typeof COMPRESSIONS)[number];
 export const PUBLISH_FORMS = ['artifact', 'container-disk', 'none'] as const;
 export type PublishForm = (typeof PUBLISH_FORMS)[number];
 
+/** File formats of disks as the builder leaves them. */
+export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vhd' | 'iso' | 'tar' | 'tar.gz' | 'tar.xz';
+
 interface DiskTypeRow {
   /** Directory below the builder's output directory in which the result is the one regular file. */
   directory: string;
   /** Media type suffix of the file as built: `application/vnd.diskimage.<suffix>`. */
   suffix: string;
+  /** By which its end can be told: a file that is cut off is not published. */
+  format: DiskFormat;
   /** `disk` types share one builder run; an `iso` type runs alone, since all iso types write the same file (bib refuses mixes). */
   family: 'disk' | 'iso';
   /** What `compress` is when the spec does not say. */
@@ -24,9 +29,10 @@ interface DiskTypeRow {
   containerDisk: boolean;
 }
 
-const row = (directory: string, suffix: string, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
+const row = (directory: string, suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
   directory,
   suffix,
+  format,
   family: 'disk',
   compress: 'none',
   containerDisk: false,
@@ -35,17 +41,17 @@ const row = (directory: string, suffix: string, more: Partial<DiskTypeRow> = {})
 
 /** Every disk type the spec accepts. `ami` and `raw` are one file published twice. */
 export const DISK_TYPES = {
-  ami: row('image', 'ami', { compress: 'gzip' }),
-  'anaconda-iso': row('bootiso', 'iso', { family: 'iso' }),
-  'bootc-installer': row('bootiso', 'iso', { family: 'iso' }),
-  gce: row('gce', 'gce.tgz'),
-  iso: row('bootiso', 'iso', { family: 'iso' }),
-  ova: row('archive', 'ova'),
-  'pxe-tar-xz': row('xz', 'pxe.tar.xz'),
-  qcow2: row('qcow2', 'qcow2', { containerDisk: true }),
-  raw: row('image', 'raw', { compress: 'gzip', containerDisk: true }),
-  vhd: row('vpc', 'vhd'),
-  vmdk: row('vmdk', 'vmdk'),
+  ami: row('image', 'ami', 'raw', { compress: 'gzip' }),
+  'anaconda-iso': row('bootiso', 'iso', 'iso', { family: 'iso' }),
+  'bootc-installer': row('bootiso', 'iso', 'iso', { family: 'iso' }),
+  gce: row('gce', 'gce.tgz', 'tar.gz'),
+  iso: row('bootiso', 'iso', 'iso', { family: 'iso' }),
+  ova: row('archive', 'ova', 'tar'),
+  'pxe-tar-xz': row('xz', 'pxe.tar.xz', 'tar.xz'),
+  qcow2: row('qcow2', 'qcow2', 'qcow2', { containerDisk: true }),
+  raw: row('image', 'raw', 'raw', { compress: 'gzip', containerDisk: true }),
+  vhd: row('vpc', 'vhd', 'vhd'),
+  vmdk: row('vmdk', 'vmdk', 'vmdk'),
 } as const satisfies Record<string, DiskTypeRow>;
 
 export type DiskType = keyof typeof DISK_TYPES;

@@ -30,6 +30,7 @@ import { StageFailed, toTemporalFailure } from './failure.ts';
 import { concernsHost, HostSegment, type ClaimedHost } from './host-segment.ts';
 import { builderRunQuery, hostSignal, type BuilderRunState } from './messages.ts';
 import { hostOptions, signOptions } from './options.ts';
+import { signingAgain } from './sign-again.ts';
 import { runStage, settled, type Settled, type StageBoard } from './run-stage.ts';
 import { builderRunStages, StageTable } from './stage-table.ts';
 
@@ -208,12 +209,17 @@ class Run implements StageBoard {
       return;
     }
     const input = { release, runId, key, repository: disk.repository, digest, tags, timing };
-    await runStage(this, { name: 'sign', subject: disk.type }, null, () =>
-      proxyActivities<SignActivities>(signOptions(timing, `sign ${disk.type}`)).sign(input),
-    );
-    await runStage(this, { name: 'verify', subject: disk.type }, null, () =>
-      proxyActivities<SignActivities>(signOptions(timing, `verify ${disk.type}`)).verify(input),
-    );
+    const sign = async () => {
+      await runStage(this, { name: 'sign', subject: disk.type }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, `sign ${disk.type}`)).sign(input),
+      );
+    };
+    const verify = () =>
+      runStage(this, { name: 'verify', subject: disk.type }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, `verify ${disk.type}`)).verify(input),
+      );
+    await sign();
+    await signingAgain(verify, sign);
   }
 
   private result(): BuilderRunResult {

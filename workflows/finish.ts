@@ -11,6 +11,7 @@ import { signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
 import { runStage } from './run-stage.ts';
+import { signingAgain } from './sign-again.ts';
 
 /** How often a registry may lose digests before the release is held: each time their branches go back to push. */
 const MAX_VANISHED = 3;
@@ -51,17 +52,38 @@ export class Finish {
     const { key, timing } = plan.request;
     const disks = [...state.runs.values()].flatMap((run) => run.disks);
     const moves = tagMoves(plan, state.image.push!.digest, disks);
-    const { moved, vanished } = await runStage(state, { name: 'tag', subject: 'release' }, null, async () => {
-      try {
-        const options = signOptions(timing, `tag ${plan.request.tag}`);
-        return await proxyActivities<SignActivities>(options).tag({ ...state.identity, key, moves, timing });
-      } catch (error) {
-        this.noteMoved(error, moves);
-        throw error;
-      }
-    });
+    const tag = () =>
+      runStage(state, { name: 'tag', subject: 'release' }, null, async () => {
+        try {
+          const options = signOptions(timing, `tag ${plan.request.tag}`);
+          return await proxyActivities<SignActivities>(options).tag({ ...state.identity, key, moves, timing });
+        } catch (error) {
+          this.noteMoved(error, moves);
+          throw error;
+        }
+      });
+    const { moved, vanished } = await signingAgain(tag, () => this.signAgain(plan, moves));
     this.addMoved(moved);
     if (vanished.length > 0) this.sendBack(vanished);
+  }
+
+  /** Signs whatever is about to be tagged; what has its signature keeps it. */
+  private async signAgain({ request }: Plan, moves: readonly TagMove[]): Promise<void> {
+    const { state } = this;
+    const { key, timing } = request;
+    for (const { repository, digest, tag } of moves) {
+      const subject = request.disks.find((disk) => disk.repository === repository)?.type ?? 'image';
+      await runStage(state, { name: 'sign', subject }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, `sign ${subject} for ${tag} again`)).sign({
+          ...state.identity,
+          key,
+          repository,
+          digest,
+          tags: [tag],
+          timing,
+        }),
+      );
+    }
   }
 
   /** What the registry lost goes back to push. */

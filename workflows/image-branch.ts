@@ -9,6 +9,7 @@ import { hostOptions, signOptions } from './options.ts';
 import { buildInput, imageTags, signedRepositories, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
 import { runStage, type Settled } from './run-stage.ts';
+import { signingAgain } from './sign-again.ts';
 import { BUILD_SPACE } from './space.ts';
 
 /** How often the registry may lose the image on its way to a signature before the branch is held. */
@@ -64,16 +65,19 @@ export class ImageBranch {
     const { repository, key, timing } = request;
     const { digest } = state.image.push!;
     const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
-    if (!state.image.signed) {
+    const sign = async () => {
       await runStage(state, { name: 'sign', subject: 'image' }, null, () =>
         proxyActivities<SignActivities>(signOptions(timing, 'sign image')).sign(input),
       );
       state.image.signed = true;
-    }
-    if (!state.image.verified) {
-      await runStage(state, { name: 'verify', subject: 'image' }, null, () =>
+    };
+    const verify = () =>
+      runStage(state, { name: 'verify', subject: 'image' }, null, () =>
         proxyActivities<SignActivities>(signOptions(timing, 'verify image')).verify(input),
       );
+    if (!state.image.signed) await sign();
+    if (!state.image.verified) {
+      await signingAgain(verify, sign);
       state.image.verified = true;
       state.changed();
     }

@@ -42,6 +42,11 @@ describe('a builder that', () => {
     ['leaves-nothing', 'builder', /no file in qcow2\//],
     ['leaves-an-empty-file', 'builder', /an empty file/],
     ['leaves-half-a-file', 'builder', /exporting: broken pipe/],
+    [
+      'cuts-off-its-file',
+      'builder',
+      /qcow2\/disk\.qcow2, which is cut off: its format needs \d+ bytes, and it has 500000/,
+    ],
   ])('%s holds its branch as %s', async (behaviour, kind, message) => {
     const project = await projectWith(behaviour);
     const { environment } = stack;
@@ -94,7 +99,7 @@ describe('a builder container', () => {
     expect(record.stages.find((row) => row.name === 'disk-build')!.attempts).toBe(2);
     expect(await containersCreated(stack, since)).toBe(2);
     const disk = await publishedDisk(project);
-    expect(disk).toMatch(/^made by [0-9a-f]{12}\n$/);
+    expect(disk).toMatch(/made by [0-9a-f]{12}\n/);
     expect(disk).not.toContain(container.id.slice(0, 12));
     expect(await leftOvers(stack)).toEqual([]);
   });
@@ -108,7 +113,7 @@ describe('a builder container', () => {
     const retried = await runFlightline(['retry', project.release], { environment: stack.environment });
     expect(retried.exitCode, retried.stderr).toBe(0);
     const disk = await publishedDisk(project);
-    expect(disk).toMatch(/^made by [0-9a-f]{12}\n$/);
+    expect(disk).toMatch(/made by [0-9a-f]{12}\n/);
     expect(disk).not.toContain(container.id.slice(0, 12));
     expect(await leftOvers(stack)).toEqual([]);
   });

@@ -17,4 +17,5 @@ testCancellations([
     at: { method: 'PATCH', path: /diskimage-raw\/blobs/, what: 'stall' },
   },
   { stage: 'tag', at: { method: 'PUT', path: /cancel-tag\/manifests\/v1/, what: 'stall' } },
+  { stage: 'record', at: { method: 'PUT', path: /cancel-record\/release\/manifests/, what: 'stall' }, moved: true },
 ]);

@@ -25,6 +25,8 @@ export interface Cancellation {
   /** Of the Containerfile. */
   lines?: string[];
   disks?: { type: string; compress?: string }[];
+  /** The tag has been moved by then, and the record says so. */
+  moved?: boolean;
 }
 
 /** Declares a test for each case, on one stack. */
@@ -37,7 +39,7 @@ export function testCancellations(cases: readonly Cancellation[]): void {
   });
   afterAll(() => end?.());
 
-  test.each(cases)('during $stage', async ({ stage, at, until, lines, disks }) => {
+  test.each(cases)('during $stage', async ({ stage, at, until, lines, disks, moved }) => {
     const name = `cancel-${stage}`;
     const project = await makeProject({ registry: proxy.address, name, lines: lines ?? [], disks: disks ?? [] });
     const { environment } = stack;
@@ -56,6 +58,8 @@ export function testCancellations(cases: readonly Cancellation[]): void {
       const statuses = record.stages.map(({ status }) => status);
       expect(statuses).toContain('cancelled');
       expect(statuses).not.toContain('running');
+      const told = `cancelled when these tags had been moved: ${project.release}`;
+      expect(record.failure?.message === told).toBe(moved === true);
       expect((await running).exitCode).toBe(5);
       expect(await leftOvers(stack)).toEqual([]);
       expect(await buildProcesses(stack)).toEqual([]);
@@ -66,7 +70,7 @@ export function testCancellations(cases: readonly Cancellation[]): void {
       fault?.lift();
     }
     const path = project.repository.slice(proxy.address.length + 1);
-    expect(await tagsOf(`${stack.registry}/${path}`)).not.toContain('v1');
+    expect((await tagsOf(`${stack.registry}/${path}`)).includes('v1')).toBe(moved === true);
     for (const { type } of disks ?? []) {
       expect(await tagsOf(`${stack.registry}/${path}/diskimage-${type}`)).not.toContain('v1');
     }

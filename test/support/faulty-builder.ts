@@ -20,10 +20,16 @@ export const BEHAVIOURS = {
   'leaves-an-empty-file': 'mkdir /output/qcow2; : > /output/qcow2/disk.qcow2',
   'leaves-half-a-file':
     'mkdir /output/qcow2; echo half > /output/qcow2/disk.qcow2; echo "error: exporting: broken pipe" >&2; exit 1',
+  // Exit code 0: nobody but the format itself says that something is missing.
+  'cuts-off-its-file': `mkdir /output/qcow2; head -c 1000000 /dev/urandom > /raw
+    qemu-img convert -O qcow2 /raw /output/qcow2/disk.qcow2; truncate -s 500000 /output/qcow2/disk.qcow2`,
   slow: `trap 'exit 143' TERM; type=qcow2; [[ $* == *--type=iso* ]] && type=iso
     declare -A names=([qcow2]=qcow2 [iso]=bootiso); out=/output/\${names[$type]}
     mkdir $out; echo half > $out/$HOSTNAME.$type; sleep 6 & wait $!
-    echo "made by $HOSTNAME" > $out/$HOSTNAME.$type; mv $out/$HOSTNAME.$type $out/disk.$type`,
+    echo "made by $HOSTNAME" > /note
+    if [ $type = iso ]; then xorriso -as mkisofs -quiet -o $out/$HOSTNAME.iso /note
+    else qemu-img convert -O qcow2 /note $out/$HOSTNAME.qcow2; fi
+    mv $out/$HOSTNAME.$type $out/disk.$type`,
 } as const;
 export type Behaviour = keyof typeof BEHAVIOURS;
 

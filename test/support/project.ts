@@ -1,7 +1,7 @@
 /** Projects for tests: a Containerfile and a flightline.yaml in a temporary directory. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 
 export interface ProjectOptions {
@@ -45,7 +45,7 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
   await write(
     'flightline.yaml',
     stringify({
-      name: options.name,
+      name: basename(options.name),
       image: { repository, tag, ...options.image },
       signing: { key: 'release' },
       disks: options.disks ?? [],

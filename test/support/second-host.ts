@@ -19,7 +19,8 @@ import { installationOf, leftOvers, podman, type HostFiles } from './host-state.
 import { eventually } from './wait.ts';
 
 /** What podman keeps outside of its configuration; /dev/shm holds the locks that all podmans of a machine share. */
-const PODMAN_STATE = ['/var/lib/containers', '/run/libpod', '/run/containers'];
+const STORAGE = '/var/lib/containers';
+const PODMAN_STATE = [STORAGE, '/run/libpod', '/run/containers'];
 
 export interface BuildHostOptions {
   name: string;
@@ -28,6 +29,8 @@ export interface BuildHostOptions {
   limits?: Partial<WorkerConfiguration['limits']>;
   /** Puts the work directory on a file system of its own, of so many bytes. Needs `private`. */
   workSize?: number;
+  /** Puts podman's storage (its graph root) on a file system of its own, of so many bytes. Needs `private`. */
+  storageSize?: number;
 }
 
 /** A container of a host: what podman says of it. */
@@ -60,8 +63,8 @@ export interface BuildHost extends HostFiles {
   lose(): Promise<void>;
   /** Stops all of the host's processes where they are; returns what lets them go on. */
   freeze(): Promise<() => void>;
-  /** Makes the file system of `workSize` as small as what is on it, and so full; or as large as this (bytes). */
-  resize(bytes?: number): Promise<void>;
+  /** Makes the file system of `workSize` or `storageSize` as small as what is on it, and so full; or as large as this (bytes). */
+  resize(which: 'work' | 'storage', bytes?: number): Promise<void>;
   /** Ends everything, and removes its files. */
   end(): Promise<void>;
 }
@@ -85,7 +88,7 @@ export async function startBuildHost(
     keys: {},
   };
   await writeFile(file, workerConfigurationText(configuration), { mode: 0o600 });
-  const space = options.private ? await makeSpace(directory, work, options.workSize) : undefined;
+  const space = options.private ? await makeSpace(directory, work, options) : undefined;
   const enter = space ? ['nsenter', `--target=${space.pid}`, '--mount'] : [];
   const files: HostFiles = {
     environment: stack.environment,
@@ -167,11 +170,15 @@ export async function startBuildHost(
         for (const pid of stopped.reverse()) signalTo(pid, 'SIGCONT');
       };
     },
-    resize: async (bytes) => {
-      if (!space || options.workSize === undefined) throw new Error(`${name} has no file system of its own`);
-      const used = await execa('nsenter', [...enter.slice(1), 'du', '--summarize', '--block-size=1', work]);
-      const size = bytes ?? Number(used.stdout.split('\t')[0]) + 64 * 1024;
-      await execa('nsenter', [...enter.slice(1), 'mount', '-o', `remount,size=${size}`, work]);
+    resize: async (which, bytes) => {
+      const isOwn = (which === 'work' ? options.workSize : options.storageSize) !== undefined;
+      if (!isOwn) throw new Error(`${name} has no file system of its own for that`);
+      const place = which === 'work' ? work : STORAGE;
+      const inside = (...command: string[]) => execa(enter[0]!, [...enter.slice(1), ...command]);
+      // What a file system says itself: mounts of containers lie over the directories.
+      const used = await inside('stat', '--file-system', '--format=%b %f %S', place);
+      const [blocks, free, size] = used.stdout.split(' ').map(Number) as [number, number, number];
+      await inside('mount', '-o', `remount,size=${bytes ?? (blocks - free) * size + 64 * 1024}`, place);
     },
     end: async () => {
       if (isUp()) {
@@ -201,7 +208,7 @@ export async function startBuildHost(
 async function makeSpace(
   directory: string,
   work: string,
-  workSize: number | undefined,
+  { workSize = 0, storageSize = 0 }: Pick<BuildHostOptions, 'workSize' | 'storageSize'>,
 ): Promise<{ pid: number; end: () => Promise<void> }> {
   const binds: string[] = [];
   for (const place of PODMAN_STATE) {
@@ -212,15 +219,27 @@ async function makeSpace(
   }
   const script = [
     'set -e',
-    'work=$1 size=$2; shift 2',
+    'work=$1 size=$2 storage=$3; shift 3',
     'mount -t tmpfs tmpfs /dev/shm',
     'while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done',
+    `if [ "$storage" != 0 ]; then mount -t tmpfs -o "size=$storage,mode=0700" tmpfs ${STORAGE}; fi`,
     'if [ "$size" != 0 ]; then mount -t tmpfs -o "size=$size,mode=0700" tmpfs "$work"; fi',
     'echo made',
     // Ends with this process: nobody else holds the other side of its standard input.
     'exec cat',
   ].join('\n');
-  const args = ['--mount', '--propagation=private', 'sh', '-c', script, 'sh', work, String(workSize ?? 0), ...binds];
+  const args = [
+    '--mount',
+    '--propagation=private',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    work,
+    String(workSize),
+    String(storageSize),
+    ...binds,
+  ];
   const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
   const ended = once(holder, 'exit');
   await Promise.race([

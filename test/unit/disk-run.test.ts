@@ -14,9 +14,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-async function leave(path: string, text: string): Promise<void> {
+async function leave(path: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(join(run.output, path)), { recursive: true });
-  await writeFile(join(run.output, path), text);
+  await writeFile(join(run.output, path), content);
+}
+
+/** A disk with an empty partition table. */
+function disk(sectors: number): Uint8Array {
+  const bytes = new Uint8Array(sectors * 512);
+  bytes.set([0x55, 0xaa], 510);
+  return bytes;
 }
 
 describe('the files of a builder run', () => {
@@ -25,7 +32,7 @@ describe('the files of a builder run', () => {
   });
 
   it('are noted and found again; what holds passwords is deleted', async () => {
-    await leave('image/disk.raw', 'disk');
+    await leave('image/disk.raw', disk(2));
     await leave('manifest-ami-raw.json', '{"pipelines":[{"stages":[{},{}]}]}');
     await writeFile(run.config.toml, 'password');
     await writeFile(run.log, 'log');
@@ -33,8 +40,8 @@ describe('the files of a builder run', () => {
     const files = await takeResult(run, INPUTS, ['ami', 'raw']);
     const path = join(run.output, 'image/disk.raw');
     expect(files).toEqual([
-      { type: 'ami', path, size: 4 },
-      { type: 'raw', path, size: 4 },
+      { type: 'ami', path, size: 1024 },
+      { type: 'raw', path, size: 1024 },
     ]);
     expect(await readdir(run.output)).toEqual(['image']);
     expect(await readdir(run.directory)).toEqual(['output', 'result.json']);
@@ -43,10 +50,10 @@ describe('the files of a builder run', () => {
   });
 
   it('are not taken for those of other inputs, nor when they have changed', async () => {
-    await leave('image/disk.raw', 'disk');
+    await leave('image/disk.raw', disk(2));
     await takeResult(run, INPUTS, ['raw']);
     expect(await readResult(run, 'sha256:2')).toBeNull();
-    await leave('image/disk.raw', 'disk of another size');
+    await leave('image/disk.raw', disk(3));
     expect(await readResult(run, INPUTS)).toBeNull();
     await rm(join(run.output, 'image'), { recursive: true });
     expect(await readResult(run, INPUTS)).toBeNull();
@@ -56,6 +63,17 @@ describe('the files of a builder run', () => {
 
   it('must be there', async () => {
     await expect(takeResult(run, INPUTS, ['raw'])).rejects.toMatchObject({ failure: { kind: 'builder' } });
+  });
+
+  it('must be all there', async () => {
+    await leave('image/disk.raw', disk(2).subarray(0, 900));
+    await expect(takeResult(run, INPUTS, ['raw'])).rejects.toMatchObject({
+      failure: {
+        kind: 'builder',
+        message: 'the builder left image/disk.raw, which is cut off: its format needs 1024 bytes, and it has 900',
+      },
+    });
+    expect(await readResult(run, INPUTS)).toBeNull();
   });
 
   it('are gone before a run begins', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { BuildInput, TagInput } from '../../spec/contract.ts';
+import type { BuildInput, SignInput, TagInput } from '../../spec/contract.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
@@ -365,3 +365,57 @@ describe.concurrent('a held release', () => {
 function inputs({ context, buildArgs }: ReturnType<typeof requestFor>): string {
   return digestOf(`inputs ${JSON.stringify([context, buildArgs])}`);
 }
+
+describe.concurrent('a signature that somebody else wrote over', () => {
+  const rejected = (what: string) => failed('signature-rejected', `${what} has no signature`);
+
+  test('is written again, for the image, a disk, and before the tags move', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('overwritten', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    const lost = new Set<string>();
+    const once = (what: string) => {
+      if (lost.has(what)) return;
+      lost.add(what);
+      throw rejected(what);
+    };
+    standIns.behave(release, {
+      verify: ({ repository }, { ordinary }) => {
+        once(repository);
+        return ordinary();
+      },
+      tag: (_input, { ordinary }) => {
+        once('tag');
+        return ordinary();
+      },
+    });
+    const record = await (await start(request)).result();
+    expect(record.status).toBe('released');
+    expect(lost.size).toBe(3);
+    // Each is signed, signed again for its verification, and before the tag.
+    expect(rowOf(record, 'sign', 'image')).toMatchObject({ status: 'done', attempts: 3 });
+    expect(rowOf(record, 'sign', 'qcow2')).toMatchObject({ status: 'done', attempts: 3 });
+    expect(rowOf(record, 'verify', 'image')).toMatchObject({ status: 'done', attempts: 2 });
+    expect(rowOf(record, 'tag', 'release')).toMatchObject({ status: 'done', attempts: 2 });
+    const signed = standIns.callsOf(release, 'sign').map(({ input }) => (input as SignInput).repository);
+    expect(new Set(signed).size).toBe(2);
+    expect(signed).toHaveLength(6);
+  });
+
+  test('again and again holds the branch', async () => {
+    const { standIns, start, until } = house();
+    const request = requestFor('fought-over');
+    const release = idOf(request);
+    standIns.behave(release, {
+      verify: () => {
+        throw rejected('the image');
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', isHeld);
+    expect(held.failure).toMatchObject({ kind: 'signature-rejected', stage: 'verify' });
+    expect(standIns.callsOf(release, 'verify')).toHaveLength(4);
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+  });
+});

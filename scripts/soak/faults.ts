@@ -1,0 +1,115 @@
+/** Faults that a soak causes, each a real one. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
+import type { BuildHost } from '../../test/support/second-host.ts';
+import type { Chance } from './random.ts';
+import type { Site } from './site.ts';
+
+/** Causes a fault and undoes what must be undone. Answers its name, or `undefined` when there was nothing to break. */
+export type Fault = (site: Site, chance: Chance) => Promise<string | undefined>;
+
+/** Milliseconds for which something stands still. */
+const PAUSE = [1_500, 20_000] as const;
+
+const Inspected = z.array(z.object({ State: z.object({ Pid: z.number(), ConmonPid: z.number() }) })).min(1);
+
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** A process that the stack keeps: it starts a worker again by itself. */
+function stackProcess(site: Site, name: string): number | undefined {
+  return site.stack.children().find((child) => child.name === name)?.pid;
+}
+
+function endOf(role: 'control' | 'sign', how: 'SIGKILL' | 'SIGTERM'): Fault {
+  return async (site) => {
+    const pid = stackProcess(site, role);
+    return pid !== undefined && signal(pid, how) ? `${how} of the ${role} worker` : undefined;
+  };
+}
+
+function stillnessOf(child: 'control' | 'sign' | 'registry'): Fault {
+  return async (site, chance) => {
+    const pid = stackProcess(site, child);
+    if (pid === undefined || !signal(pid, 'SIGSTOP')) return undefined;
+    await pause(chance.between(...PAUSE));
+    signal(pid, 'SIGCONT');
+    return child === 'registry' ? 'registry stopped and continued' : `SIGSTOP, SIGCONT of the ${child} worker`;
+  };
+}
+
+function someHost(site: Site, chance: Chance): BuildHost {
+  return chance.pick(site.hosts.map((host) => [1, host]));
+}
+
+function endOfHost(how: 'SIGKILL' | 'SIGTERM'): Fault {
+  return async (site, chance) => {
+    const host = someHost(site, chance);
+    await host.stop(how);
+    await host.start();
+    return `${how} of a build worker`;
+  };
+}
+
+const frozenHost: Fault = async (site, chance) => {
+  const thaw = await someHost(site, chance).freeze();
+  await pause(chance.between(...PAUSE));
+  thaw();
+  return 'SIGSTOP, SIGCONT of a build host';
+};
+
+const lostHost: Fault = async (site, chance) => {
+  const host = someHost(site, chance);
+  await host.lose();
+  await pause(chance.between(...PAUSE));
+  await host.start();
+  return 'power cut of a build host';
+};
+
+function endInContainer(which: 'Pid' | 'ConmonPid', name: string): Fault {
+  return async (site, chance) => {
+    const host = someHost(site, chance);
+    const [running] = (await host.containers()).filter(({ state }) => state === 'running');
+    if (!running) return undefined;
+    const told = await host.podman(['container', 'inspect', running.id]).catch(() => '[]');
+    const parsed = Inspected.safeParse(JSON.parse(told));
+    const pid = parsed.data?.[0]?.State[which] ?? 0;
+    return pid > 0 && signal(pid, 'SIGKILL') ? name : undefined;
+  };
+}
+
+const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
+  [2, endOf('control', 'SIGKILL')],
+  [1, endOf('control', 'SIGTERM')],
+  [1, stillnessOf('control')],
+  [2, endOf('sign', 'SIGKILL')],
+  [1, endOf('sign', 'SIGTERM')],
+  [1, stillnessOf('sign')],
+  [4, endOfHost('SIGKILL')],
+  [2, endOfHost('SIGTERM')],
+  [3, frozenHost],
+  [1, lostHost],
+  [3, stillnessOf('registry')],
+  [3, endInContainer('ConmonPid', "SIGKILL of a builder's conmon")],
+  [1, endInContainer('Pid', 'SIGKILL of a builder')],
+];
+
+/** Causes one fault after the other until the signal, each after a pause of some seconds. Tells each once it is over. */
+export async function injectFaults(
+  site: Site,
+  chance: Chance,
+  stop: AbortSignal,
+  told: (name: string) => void,
+): Promise<void> {
+  while (!stop.aborted) {
+    await pause(chance.between(2_000, 9_000), undefined, { signal: stop }).catch(() => undefined);
+    if (stop.aborted) return;
+    const name = await chance.pick(FAULTS)(site, chance);
+    if (name !== undefined) told(name);
+  }
+}

@@ -1,0 +1,47 @@
+/** What is asked of a release in a soak, and whether it came so. */
+import type { ReleaseRecord } from '../../spec/record.ts';
+import type { Chance } from './random.ts';
+
+/** `mended`: its Containerfile is broken at first. `held`: it is broken for good, and must be held at the end. */
+export type WishKind = 'released' | 'cancelled' | 'mended' | 'held';
+
+export interface Wish {
+  kind: WishKind;
+  disks: string[];
+  /** Seconds that the builder takes at least. */
+  seconds: number;
+  /** Milliseconds after its start at which it is cancelled. */
+  cancelAfter: number;
+}
+
+/** The next release's wish. */
+export function nextWish(chance: Chance): Wish {
+  return {
+    kind: chance.pick([
+      [12, 'released'],
+      [4, 'cancelled'],
+      [3, 'mended'],
+      [1, 'held'],
+    ]),
+    disks: chance.pick<string[]>([
+      [5, []],
+      [6, ['qcow2']],
+      [2, ['qcow2', 'vmdk']],
+      [1, ['qcow2', 'iso']],
+    ]),
+    seconds: chance.between(4, 15),
+    cancelAfter: chance.between(1_000, 30_000),
+  };
+}
+
+/** What is wrong with how a release ended; `undefined` when it is as asked. Pure. */
+export function unlike(wish: WishKind, status: ReleaseRecord['status']): string | undefined {
+  const good: Record<WishKind, readonly ReleaseRecord['status'][]> = {
+    released: ['released'],
+    mended: ['released'],
+    held: ['held'],
+    // It may have been done before it was cancelled.
+    cancelled: ['cancelled', 'released'],
+  };
+  return good[wish].includes(status) ? undefined : `it should be ${wish}, and is ${status}`;
+}
