@@ -10,7 +10,7 @@ import { fetchContext } from './context-archive.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
-import { endBuild, endProcesses } from './tools/build-process.ts';
+import { endBuild, endProcesses, noteWorkingContainers, type BuildPlace } from './tools/build-process.ts';
 import { CappedLog } from './tools/capped-log.ts';
 import { buildCgroup } from './tools/cgroup.ts';
 import { CommandError, runCommand } from './tools/command.ts';
@@ -44,11 +44,15 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
         return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, adopted };
       } catch (error) {
         // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
-        if (context.cancelReason()) await endBuild(host.work.installation, input.release);
+        if (context.cancelReason()) await endBuild(placeOf(host, input));
         throw error;
       }
     }),
   );
+}
+
+function placeOf({ work }: HostContext, { release }: BuildInput): BuildPlace {
+  return { installation: work.installation, release, directory: work.release(release) };
 }
 
 async function build(
@@ -72,7 +76,7 @@ async function build(
     context.report({ step: 'proving push rights' });
     for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
     // An earlier attempt, whose worker is gone, may still be at it.
-    await endBuild(host.work.installation, input.release);
+    await endBuild(placeOf(host, input));
     const name = builtImageName(host.work.installation, input.release, input.imageInputs);
     const found = await findBuilt(input, name);
     if (found) return { image: bootable(found), adopted: true };
@@ -132,6 +136,7 @@ async function runBuild(
     buildArgs: input.buildArgs,
     labels: imageLabels({ ...input, ...(await pinBases(input, directory)) }),
   });
+  await noteWorkingContainers(host.work.release(input.release));
   const log = new CappedLog(place.logFile, 'a');
   // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
   const end = () => void endProcesses(cgroup);

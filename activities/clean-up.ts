@@ -32,7 +32,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   for (const name of containers) {
     if (await removeContainer(name, grace)) removed.push(`container ${name}`);
   }
-  removed.push(...(await endBuild(installation, release)));
+  removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
   removed.push(...(await unname(namesOfRelease(await listImages(), installation, release))));
   if (await removeDirectory(host.work.release(release))) removed.push('work directory');
   removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));

@@ -13,6 +13,7 @@ import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
 import { makeDiskBuild } from './disk-build.ts';
+import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
 import { makeProbe } from './probe.ts';
 import { makeProveSigning } from './prove-signing.ts';
@@ -27,7 +28,7 @@ import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker) };
+  return { resolve: makeResolve(worker), hosts: makeHosts() };
 }
 
 /** For sign workers. */

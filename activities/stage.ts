@@ -32,6 +32,8 @@ export interface StageContext {
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
   readonly attempt: number;
+  /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+  pollersOf(queue: string): Promise<string[]>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
 }
@@ -73,6 +75,8 @@ async function inTurn<Result>(key: string, context: StageContext, body: () => Pr
 }
 
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
+/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
+const ACTIVITIES = 2;
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
 
@@ -81,7 +85,7 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name: Stage | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -111,6 +115,15 @@ export function stage<Input extends z.ZodType, Result extends object>(
         if (typeof progress.line === 'string') progress.line = redact(progress.line).slice(-MAX_LINE);
       },
       attempt,
+      pollersOf: async (queue) => {
+        const { connection, options } = activity.client;
+        const { pollers } = await connection.workflowService.describeTaskQueue({
+          namespace: options.namespace,
+          taskQueue: { name: queue },
+          taskQueueType: ACTIVITIES,
+        });
+        return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+      },
       log: (level, message, attributes = {}) => {
         const clean = Object.entries(attributes).map(([key, value]) => [
           key,

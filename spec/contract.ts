@@ -47,7 +47,15 @@ export const ResolveResult = z.object({
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 
+export const HostsInput = ReleaseIdentity.extend({ architecture: z.enum(ARCHITECTURES), timing: TimingSchema });
+export type HostsInput = z.infer<typeof HostsInput>;
+
+export const HostsResult = z.object({ attempts, hosts: z.array(HostName) });
+export type HostsResult = z.infer<typeof HostsResult>;
+
 export interface ControlActivities {
+  /** The build hosts of an architecture that asked the server for work within its last minutes. */
+  hosts(input: HostsInput): Promise<HostsResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }

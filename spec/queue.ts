@@ -28,6 +28,18 @@ export const HostName = z
     'is not a host name: use lower-case letters, digits, "-" and ".", at most 63',
   );
 
+/** How a worker calls itself to the server: `flightline-build@host-a`. */
+export function workerIdentity(role: Role, host: string): string {
+  return `flightline-${role}@${host}`;
+}
+
+/** The host of a build worker's identity; `undefined` for whoever else polls. */
+export function hostOfIdentity(identity: string): string | undefined {
+  const prefix = workerIdentity('build', '');
+  const host = identity.startsWith(prefix) ? identity.slice(prefix.length) : '';
+  return HostName.safeParse(host).data;
+}
+
 /** The kinds of work a host does, each on a queue of its own so that a long disk build never delays a probe. */
 export const HOST_WORK = ['build', 'disk', 'transfer', 'short'] as const;
 export type HostWork = (typeof HOST_WORK)[number];

@@ -68,8 +68,3 @@ export function planQueues(
   };
   return [...new Set(roles)].flatMap((role) => plans[role]());
 }
-
-/** How a worker shows itself in the Web UI: `flightline-build@host-a`. */
-export function workerIdentity(role: Role, host: string): string {
-  return `flightline-${role}@${host}`;
-}

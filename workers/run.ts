@@ -9,7 +9,7 @@ import { createControlActivities, createHostActivities, createSignActivities } f
 import { renewLeases } from '../activities/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/work-directory.ts';
 import { FlightlineError } from '../spec/failure.ts';
-import { ROLES, type Role } from '../spec/queue.ts';
+import { ROLES, workerIdentity, type Role } from '../spec/queue.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
@@ -17,7 +17,7 @@ import { connectToTemporal, temporalTarget } from './connection.ts';
 import { startJanitor } from './janitor.ts';
 import { lockDirectory } from './lock.ts';
 import { createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
-import { planQueues, workerIdentity, type QueuePlan } from './queues.ts';
+import { planQueues, type QueuePlan } from './queues.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { installRuntime } from './telemetry.ts';
 

@@ -4,7 +4,7 @@
  */
 import { CancellationScope, CancelledFailure, isCancellation, proxyActivities, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
-import type { ClaimActivities, HostActivities, ReleaseIdentity } from '../spec/contract.ts';
+import type { ClaimActivities, ControlActivities, HostActivities, ReleaseIdentity } from '../spec/contract.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import { claimQueue, hostQueue, type Architecture } from '../spec/queue.ts';
 import type { Stage } from '../spec/stage.ts';
@@ -20,7 +20,7 @@ import {
   timeoutTypeOf,
   wasBusy,
 } from './failure.ts';
-import { claimOptions, probeOptions } from './options.ts';
+import { claimOptions, controlOptions, probeOptions } from './options.ts';
 
 /** What a branch asks a host for. */
 export interface HostRequest {
@@ -55,8 +55,6 @@ export interface HostWork<Result> {
 const MAX_SILENCES = 20;
 /** How often a granted lease may be gone before it is used: a third time is no accident. */
 const MAX_LEASES_LOST = 3;
-/** How often it is asked, within `timing.claimPreferred`, whether there is a host that is not unfit. */
-const ASKED_OTHERS = 5;
 /** Probes asked before a host is given up: the first may meet a worker that is just starting. */
 const PROBES = 2;
 
@@ -176,16 +174,21 @@ export class HostSegment {
   }
 
   /**
-   * Asks the hosts that are neither unfit nor lost. When one of them is busy it is waited for without limit; when none answers, the
-   * branch cannot go on. Excluded hosts answer too, so that it is asked more than once.
+   * Asks the hosts that are neither unfit nor lost, each on its own queue: on the shared one an excluded host answers as well. When
+   * one of them is busy it is waited for without limit; when there is none that answers, the branch cannot go on.
    */
   private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
-    const bound = Math.max(this.request.timing.claimPreferred / ASKED_OTHERS, this.request.timing.claimRetry);
-    for (let asked = 0; asked < ASKED_OTHERS; asked++) {
-      const granted = await this.ask(queue, excluded, bound, null);
+    const { identity, architecture, timing } = this.request;
+    const control = proxyActivities<ControlActivities>(controlOptions(timing, `which ${architecture} hosts there are`));
+    const { hosts } = await control.hosts({ ...identity, architecture, timing });
+    let busy = false;
+    for (const host of hosts.filter((name) => !excluded.includes(name))) {
+      const granted = await this.ask(hostQueue(host, 'short'), excluded, timing.claimPreferred, host);
       if (typeof granted === 'string') return granted;
-      if (this.othersAreBusy) return this.askAll(queue, excluded);
+      if (dispositionOf(granted) === 'elsewhere') this.unfit.set(host, granted);
+      busy ||= this.othersAreBusy;
     }
+    if (busy) return this.askAll(queue, [...new Set([...excluded, ...this.unfit.keys()])]);
     throw new StageFailed([...this.unfit.values()].at(-1)!);
   }
 

@@ -1,16 +1,19 @@
-/** Two who sign the same digest at the same moment: a registry keeps all signatures in one tag, and the last one to write wins. */
+/** Others who sign: a registry keeps all signatures of a digest in one tag, and the last one to write wins. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
 import { hasReadyEvent } from '../../workers/stack/plans.ts';
 import { COMMAND, recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
+import { closedGate } from '../support/gate.ts';
 import { leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { startProxiedStack } from '../support/proxied-stack.ts';
-import { digestOf, manifestOf, storedManifests } from '../support/registry.ts';
+import { digestOf, manifestOf, storedManifests, tagsOf } from '../support/registry.ts';
+import { processesNaming } from '../support/second-host.ts';
 import { eventually } from '../support/wait.ts';
 
 let site: Awaited<ReturnType<typeof startProxiedStack>>;
@@ -52,43 +55,99 @@ async function secondSignWorker(): Promise<ChildProcess> {
   return child;
 }
 
-it('leave both signatures: the one that was written over is written again', async () => {
+async function begin(name: string, lines: string[] = [`LABEL which=${name}`]) {
   const { stack, proxy } = site;
-  const start = async (tag: string) => {
-    const lines = ['LABEL which=shared'];
-    const project = await makeProject({ registry: proxy.address, name: 'shared', tag, lines });
-    projects.push(project);
-    return { project, running: startFlightline(['run', project.spec, '--json'], { environment: stack.environment }) };
+  const project = await makeProject({ registry: proxy.address, name, lines });
+  projects.push(project);
+  return { project, running: startFlightline(['run', project.spec, '--json'], { environment: stack.environment }) };
+}
+
+/** Waits for the release, and looks at its tag and at what signatures its image has. */
+async function expectSigned({ project, running }: Awaited<ReturnType<typeof begin>>, signatures: number) {
+  const { environment, publicKey } = site.stack;
+  const { exitCode, stdout, stderr } = await running;
+  expect(exitCode, String(stderr)).toBe(0);
+  const record = recordFrom({ exitCode: 0, stdout: String(stdout), stderr: '' });
+  const digest = record.image.digest!;
+  expect(await digestOf(project.release)).toBe(digest);
+  const verified = await runFlightline(['verify', project.release, '--key', publicKey], { environment });
+  expect(verified.exitCode, verified.stderr).toBe(0);
+  const kept = (await manifestOf(`${project.repository}@${digest}`.replace(/@sha256:(.*)/, ':sha256-$1.sig'))) as {
+    layers?: unknown[];
   };
-  const path = /^\/v2\/test\/shared\/manifests\/.*\.sig/;
-  const stalled = () => proxy.inject({ method: 'PUT', path, what: 'stall', times: 1 });
-  const firstWrite = stalled();
-  const first = await start('v1');
-  await eventually('the first is about to write', async () => firstWrite.hits === 1 || undefined);
-  const secondWrite = stalled();
-  const other = await start('v2');
-  await eventually('the second is about to write', async () => secondWrite.hits === 1 || undefined);
-  // Both have read that there is no signature.
-  secondWrite.lift();
-  const signatures = async () => (await storedManifests(stack.registryLog)).filter((name) => name.endsWith('.sig'));
-  await eventually('the second has written', async () => (await signatures()).length > 0 || undefined, {
-    interval: 20,
-  });
-  firstWrite.lift();
-  for (const { project, running } of [first, other]) {
-    const { exitCode, stdout, stderr } = await running;
-    expect(exitCode, String(stderr)).toBe(0);
-    const record = recordFrom({ exitCode: 0, stdout: String(stdout), stderr: '' });
-    expect(await digestOf(project.release)).toBe(record.image.digest);
-  }
-  expect((await signatures()).length, 'times that signatures were written').toBeGreaterThanOrEqual(3);
-  for (const { project } of [first, other]) {
-    const { environment } = stack;
-    const verified = await runFlightline(['verify', project.release, '--key', stack.publicKey], { environment });
-    expect(verified.exitCode, verified.stderr).toBe(0);
-  }
-  const digest = (await digestOf(first.project.release))!;
-  const kept = await manifestOf(`${first.project.repository}:${digest.replace(':', '-')}.sig`);
-  expect((kept as { layers?: unknown[] }).layers, 'one signature for each name').toHaveLength(2);
-  expect(await leftOvers(stack)).toEqual([]);
+  expect(kept.layers, 'signatures').toHaveLength(signatures);
+  expect(await leftOvers(site.stack)).toEqual([]);
+  return record;
+}
+
+it('a foreign signature that replaces ours after it was verified: ours is written beside it before the tag moves', async () => {
+  const { stack, proxy } = site;
+  const gate = await closedGate();
+  const release = await begin('replaced', [gate.line]);
+  await eventually('the build waits', async () => (await gate.isReached()) || undefined);
+  // Resolve has asked for the tag before; the next to ask is what moves it.
+  const atTag = proxy.inject({ method: 'HEAD', path: /test\/replaced\/manifests\/v1$/, what: 'stall' });
+  await gate.open();
+  await eventually('all is verified', async () => atTag.hits > 0 || undefined);
+  gate.close();
+  const [signature] = await tagsOf(release.project.repository);
+  expect(signature).toMatch(/^sha256-[0-9a-f]{64}\.sig$/);
+  const digest = signature!.replace('-', ':').replace('.sig', '');
+  const prefix = join(stack.directory, 'foreign');
+  const passphrase = `${prefix}.passphrase`;
+  await writeFile(passphrase, 'foreign', { mode: 0o600 });
+  await execa('skopeo', ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphrase]);
+  const image = `docker://${release.project.repository}@${digest}`;
+  const sign = ['--sign-by-sigstore-private-key', `${prefix}.private`, '--sign-passphrase-file', passphrase];
+  const plain = ['--src-tls-verify=false', '--dest-tls-verify=false', '--sign-identity', `${release.project.release}`];
+  await execa('skopeo', ['--registries.d', await attachments(), 'copy', ...plain, ...sign, image, image]);
+  // What it would have written had it read the tag before ours was there.
+  const path = release.project.repository.slice(proxy.address.length + 1);
+  const url = `http://${stack.registry}/v2/${path}/manifests/${signature}`;
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  const both = (await (await fetch(url, { headers: { accept: type } })).json()) as { layers: unknown[] };
+  expect(both.layers).toHaveLength(2);
+  const body = JSON.stringify({ ...both, layers: both.layers.slice(1) });
+  expect((await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body })).status).toBe(201);
+  atTag.lift();
+  const record = await expectSigned(release, 2);
+  expect(record.stages.find(({ name, subject }) => name === 'sign' && subject === 'image')!.attempts).toBe(2);
 });
+
+/** Signatures beside images: skopeo writes them there only when it is told so. */
+async function attachments(): Promise<string> {
+  const directory = join(site.stack.directory, 'registries.d');
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'default.yaml'), 'default-docker:\n  use-sigstore-attachments: true\n');
+  return directory;
+}
+
+it('a sign worker that stands still is replaced; its late write changes nothing', async () => {
+  const { stack, proxy } = site;
+  const path = /test\/late\/manifests\/.*\.sig/;
+  const write = proxy.inject({ method: 'PUT', path, what: 'stall', times: 1 });
+  const release = await begin('late');
+  await eventually('a signature is about to be written', async () => write.hits === 1 || undefined);
+  // Whichever of the two it is that signs: its skopeo waits, and its process stands still.
+  const signers = [stack.pidOf('sign'), second.pid!];
+  const programs = await processesNaming([`${release.project.repository}@`]);
+  const parent = await parentOf(programs.find(({ program }) => program.startsWith('skopeo'))!.pid);
+  expect(signers).toContain(parent);
+  process.kill(parent, 'SIGSTOP');
+  try {
+    const stored = async () =>
+      (await storedManifests(stack.registryLog)).filter((name) => name.startsWith('test/late:'));
+    await eventually('the other one has signed and tagged', async () => (await stored()).length === 2 || undefined);
+    expect(await stored()).toEqual([expect.stringMatching(/\.sig$/), 'test/late:v1']);
+    write.lift();
+    await eventually('the late signature is written', async () => (await stored()).length === 3 || undefined);
+  } finally {
+    process.kill(parent, 'SIGCONT');
+  }
+  const record = await expectSigned(release, 1);
+  expect(record.stages.find(({ name, subject }) => name === 'sign' && subject === 'image')!.attempts).toBe(2);
+});
+
+async function parentOf(pid: number): Promise<number> {
+  return Number(/^PPid:\s*(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]);
+}

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, closeSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -282,13 +282,13 @@ async function familyOf(pid: number): Promise<number[]> {
 export async function mountsOf(host: Pick<BuildHost, 'enter' | 'work'>): Promise<string[]> {
   const [program, ...args] = [...(host.enter ?? []), 'cat', '/proc/self/mounts'];
   const { stdout } = await execa(program!, args);
-  const isPrivate = (host.enter ?? []).length > 0;
+  const target = /^--target=(\d+)$/.exec((host.enter ?? [])[1] ?? '')?.[1];
   return stdout.split('\n').filter((line) => {
     const [, place = ''] = line.split(' ');
-    return (
-      place.startsWith(`${host.work}/`) ||
-      (isPrivate && /^\/var\/lib\/containers\/storage\/overlay\/.*\/merged$/.test(place))
-    );
+    if (place.startsWith(`${host.work}/`)) return true;
+    if (target === undefined || !/^\/var\/lib\/containers\/storage\/overlay\/.*\/merged$/.test(place)) return false;
+    // The machine's own mounts were there before the host's storage was laid over them.
+    return existsSync(`/proc/${target}/root${place}`);
   });
 }
 

@@ -79,7 +79,7 @@ export async function openTwoHosts(options: { workSize?: number; storageSize?: n
       return {
         released: async () => {
           const { exitCode, stdout, stderr } = await running;
-          expect(exitCode, String(stderr)).toBe(0);
+          expect(exitCode, `${String(stderr)}\n${String(stdout)}`).toBe(0);
           const record = recordFrom({ exitCode: 0, stdout: String(stdout), stderr: String(stderr) });
           expect(record.status).toBe('released');
           return record;

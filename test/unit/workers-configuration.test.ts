@@ -7,7 +7,8 @@ import { SEARCH_ATTRIBUTES } from '../../spec/stage.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../workers/configuration.ts';
 import { connectFailure, temporalTarget } from '../../workers/connection.ts';
 import { createLogger, sdkLogger } from '../../workers/log.ts';
-import { planQueues, workerIdentity } from '../../workers/queues.ts';
+import { hostOfIdentity, workerIdentity } from '../../spec/queue.ts';
+import { planQueues } from '../../workers/queues.ts';
 import { createCommand, devServerSearchAttributes, planSearchAttributes } from '../../workers/search-attributes.ts';
 
 async function withFile<Result>(text: string, body: (file: string) => Promise<Result>): Promise<Result> {
@@ -103,6 +104,9 @@ describe('task queues', () => {
 
   it('name their worker', () => {
     expect(workerIdentity('build', 'host-a')).toBe('flightline-build@host-a');
+    expect(hostOfIdentity('flightline-build@host-a')).toBe('host-a');
+    expect(hostOfIdentity('flightline-sign@host-a')).toBeUndefined();
+    expect(hostOfIdentity('123@somebody')).toBeUndefined();
   });
 });
 

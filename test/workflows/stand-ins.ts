@@ -14,6 +14,8 @@ import type {
   CleanUpResult,
   DiskBuildInput,
   DiskBuildResult,
+  HostsInput,
+  HostsResult,
   LogPageInput,
   LogPageResult,
   ProbeResult,
@@ -38,6 +40,7 @@ import { digestOf } from './facts.ts';
 /** What the activities of the contract take and give. */
 export interface Signatures {
   resolve: [ResolveInput, ResolveResult];
+  hosts: [HostsInput, HostsResult];
   claim: [ClaimInput, ClaimResult];
   probe: [undefined, ProbeResult];
   cleanUp: [CleanUpInput, CleanUpResult];
@@ -89,6 +92,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     builderConfig: null,
     existingTag: null,
   }),
+  hosts: (_, { attempt }) => ({ attempts: attempt, hosts: HOSTS }),
   claim: ({ exclude }, { attempt }) => {
     const host = HOSTS.find((name) => !exclude.includes(name));
     if (!host) throw failed('no-host', 'every host is excluded');
