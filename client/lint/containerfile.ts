@@ -14,8 +14,8 @@ export interface CopyStep {
   destination: string;
   /** Not from the context: another stage or image. */
   foreign: boolean;
-  /** Files that stand in the Containerfile: `COPY <<END /etc/motd`. */
-  texts: string[];
+  /** Files that stand in the Containerfile, `COPY <<END /etc/motd`; in a directory they have the delimiter's name. */
+  texts: { name: string; text: string }[];
 }
 
 /** An instruction. */
@@ -65,14 +65,15 @@ export function parseContainerfile(
   const { uses } = readContainerfile(text, buildArgs, architecture);
   const document = TextDocument.create('', '', 0, text);
   const stages: (Stage & { name: string | null; on: number | null; directory: string })[] = [];
-  for (const instruction of DockerfileParser.parse(text).getInstructions()) {
+  const dockerfile = DockerfileParser.parse(text);
+  for (const instruction of dockerfile.getInstructions()) {
     const keyword = instruction.getKeyword();
     const stage = stages.at(-1);
     if (keyword === 'FROM') {
       stages.push(stageOf(instruction as From));
     } else if (stage) {
       if (keyword === 'WORKDIR') stage.directory = absolute(instruction.getArgumentsContent() ?? '/', stage.directory);
-      stage.steps.push(stepOf(instruction, document, stage.directory));
+      stage.steps.push(stepOf(instruction, document, stage.directory, dockerfile.getEscapeCharacter()));
     }
   }
   const last = stages.at(-1)!;
@@ -105,14 +106,14 @@ export function absolute(path: string, directory: string): string {
   return path.startsWith('/') ? path : `${directory === '/' ? '' : directory}/${path.replace(/^\.(?:\/|$)/, '')}`;
 }
 
-function stepOf(instruction: Instruction, document: TextDocument, directory: string): Step {
+function stepOf(instruction: Instruction, document: TextDocument, directory: string, escape: string): Step {
   const keyword = instruction.getKeyword();
   const isRun = keyword === 'RUN';
   const isCopy = keyword === 'COPY' || keyword === 'ADD';
   return {
     keyword,
     line: lineOf(instruction),
-    commands: isRun ? runCommands(instruction as Run, document) : [],
+    commands: isRun ? runCommands(instruction as Run, document, escape) : [],
     caches: isRun ? cacheTargets(instruction as Run) : [],
     copy: isCopy ? copyOf(instruction as Copy, document) : null,
     variables: keyword === 'ENV' || keyword === 'ARG' ? variablesOf(instruction as Env) : [],
@@ -149,7 +150,7 @@ function execForm(text: string): string[] | undefined {
   }
 }
 
-function runCommands(run: Run, document: TextDocument): RunCommand[] {
+function runCommands(run: Run, document: TextDocument, escape: string): RunCommand[] {
   const text = run.getRawArgumentsContent() ?? '';
   const begin = document.getText().indexOf(text, document.offsetAt(run.getRange().start));
   const words = execForm(text);
@@ -166,17 +167,18 @@ function runCommands(run: Run, document: TextDocument): RunCommand[] {
       return commandsOf(script).map((command) => ({ ...command, line: at(start + command.offset) }));
     });
   }
-  const script = heredocs.length > 0 ? text : joined(text);
+  const script = heredocs.length > 0 ? text : joined(text, escape);
   return commandsOf(script).map((command) => ({ ...command, line: at(begin + command.offset) }));
 }
 
 /**
  * A RUN of several lines as the shell gets it: lines of comment and empty ones between them are left out. They become spaces here,
- * so that every offset stays what it is.
+ * so that every offset stays what it is. Lines are continued by a backslash, or by a backtick where `# escape=` says so.
  */
-function joined(text: string): string {
+function joined(text: string, escape: string): string {
+  const continued = escape === '`' ? /`[ \t\r]*(?=\n)/g : /\\[ \t\r]*(?=\n)/g;
   return text
-    .replaceAll(/\\[ \t\r]+(?=\n)/g, (match) => `${' '.repeat(match.length - 1)}\\`)
+    .replaceAll(continued, (match) => `${' '.repeat(match.length - 1)}\\`)
     .replaceAll(/(?<=\n)[ \t]*(?:#[^\n]*)?\n/g, (line) => ' '.repeat(line.length));
 }
 
@@ -184,10 +186,11 @@ function copyOf(copy: Copy, document: TextDocument): CopyStep {
   const heredocs = copy.getHeredocs();
   const texts = heredocs.map((heredoc) => {
     const range = heredoc.getContentRange();
-    return range ? document.getText(range) : '';
+    return { name: heredoc.getName(), text: range ? document.getText(range) : '' };
   });
   const [line = ''] = heredocs.length > 0 ? (copy.getRawArgumentsContent() ?? '').split('\n') : [];
-  const plain = heredocs.length > 0 ? line.split(/\s+/) : copy.getArguments().map((argument) => argument.getValue());
+  const plain =
+    heredocs.length > 0 ? line.trim().split(/\s+/) : copy.getArguments().map((argument) => argument.getValue());
   const words = (execForm(copy.getRawArgumentsContent() ?? '') ?? plain).filter((word) => !word.startsWith('<<'));
   return {
     sources: words.slice(0, -1),

@@ -48,7 +48,7 @@ export function secretsInImage({ containerfile, writes }: Project): Found[] {
 }
 
 function textsOf({ copy, line }: Step): Found[] {
-  if (!copy?.texts.some((text) => PRIVATE_KEY.test(text))) return [];
+  if (!copy?.texts.some(({ text }) => PRIVATE_KEY.test(text))) return [];
   return [{ line, message: 'a private key stands in the Containerfile; everybody who can pull the image can read it' }];
 }
 

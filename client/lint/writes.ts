@@ -57,7 +57,7 @@ function copied(copy: CopyStep, step: Step, listing: ContextListing): Write[] {
     how,
     source,
   });
-  const texts = copy.texts.map(() => write(destination, null));
+  const texts = copy.texts.map(({ name }) => write(inside ? `${destination}/${name}` : destination, null));
   const files = copy.sources.flatMap((source) => {
     const place = inside ? `${destination}/${posix.basename(source)}` : destination;
     if (copy.foreign || /^(?:https?|git):/.test(source)) return [write(place, null)];
