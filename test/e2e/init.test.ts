@@ -1,9 +1,10 @@
 /** What `flightline init` writes for the example's base is released as it is: every target, with late binding. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { recordFrom, runFlightline } from '../support/flightline.ts';
+import { COMMAND, recordFrom, runFlightline } from '../support/flightline.ts';
 import { digestOf, manifestOf } from '../support/registry.ts';
 
 const stack = inject('stack');
@@ -57,6 +58,56 @@ describe.each([
     const outcome = await runFlightline(['init', target, '--json'], { environment, cwd: directory });
     expect(outcome.exitCode).toBe(2);
     expect(JSON.parse(outcome.stdout)).toMatchObject({ error: { kind: 'exists' } });
+  });
+});
+
+/** A terminal, by script(1); keys are typed when what they answer is asked. */
+async function onTerminal(args: readonly string[], typed: readonly [question: string, keys: string][]) {
+  const command = ['stty cols 100 rows 40;', process.execPath, COMMAND, ...args].join(' ');
+  const terminal = execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    cwd: directory,
+    env: { TERM: 'xterm' },
+    reject: false,
+    timeout: 60_000,
+  });
+  let shown = '';
+  const left = [...typed];
+  terminal.stdout.on('data', (bytes: Buffer) => {
+    shown += bytes.toString();
+    const [next] = left;
+    if (!next || !shown.includes(next[0])) return;
+    left.shift();
+    terminal.stdin.write(next[1]);
+  });
+  const { exitCode } = await terminal;
+  return { exitCode, shown, left };
+}
+
+describe('on a terminal', () => {
+  const DOWN = '\u001B[B';
+
+  it('asks for what no flag says', async () => {
+    const { exitCode, shown, left } = await onTerminal(
+      ['init', 'asked', '--base', 'centos-stream9'],
+      [
+        ['Where do devices run?', `${DOWN}${DOWN}\r`],
+        ['podman-compose?', 'y'],
+        ['Where is the OS image published?', 'edge:v1\r'],
+        ['is not a repository name', `${'\u007F'.repeat(7)}quay.io/acme/edge\r`],
+      ],
+    );
+    expect({ exitCode, left }, shown).toEqual({ exitCode: 0, left: [] });
+    expect(await readFile(join(directory, 'asked/flightline.yaml'), 'utf8')).toMatch(
+      /repository: quay\.io\/acme\/edge\n[^]*type: vmdk/,
+    );
+    expect(await readFile(join(directory, 'asked/Containerfile'), 'utf8')).toMatch(/^RUN dnf -y install epel-release/m);
+  });
+
+  it('writes nothing after Ctrl-C', async () => {
+    const { exitCode, shown } = await onTerminal(['init', 'not'], [['Where do devices run?', '\u0003']]);
+    expect(exitCode, shown).toBe(130);
+    expect(shown).toContain('interrupted: nothing was written');
+    await expect(readdir(join(directory, 'not'))).rejects.toThrow('ENOENT');
   });
 });
 
