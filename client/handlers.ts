@@ -1,6 +1,8 @@
 /** What each verb of the command does. Every verb's code is loaded when it is called: `--help` needs none of it. */
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
+import type { InitFlags } from './commands/init.ts';
+import type { LintOptions } from './commands/lint.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { RetryOptions } from './commands/steer.ts';
 import type { UpOptions } from './commands/up.ts';
@@ -9,6 +11,8 @@ import type { Output } from './output.ts';
 
 /** A verb's code: answers the exit code. */
 export interface Handlers {
+  init(directory: string, flags: InitFlags, output: Output): Promise<number>;
+  lint(file: string, options: LintOptions, output: Output): Promise<number>;
   run(file: string, options: RunOptions, output: Output): Promise<number>;
   list(options: { limit: number }, output: Output): Promise<number>;
   status(release: string, output: Output): Promise<number>;
@@ -25,6 +29,8 @@ export interface Handlers {
 
 /** The real ones. */
 export const handlers: Handlers = {
+  init: async (...given) => (await import('./commands/init.ts')).init(...given),
+  lint: async (...given) => (await import('./commands/lint.ts')).lint(...given),
   run: async (...given) => (await import('./commands/run.ts')).run(...given),
   list: async (...given) => (await import('./commands/look.ts')).list(...given),
   status: async (...given) => (await import('./commands/look.ts')).status(...given),

@@ -1,6 +1,7 @@
 /** The command line: verbs, options, help. Loads nothing that `--help` does not need. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { handlers as realHandlers, type Handlers } from './handlers.ts';
+import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
 import { processOutput, type Output } from './output.ts';
 import { version } from './version.ts';
 
@@ -37,6 +38,46 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
   };
 
   verb(
+    'init',
+    'start a project',
+    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on a terminal for what no flag says. ' +
+      'Writes over no file.',
+    'flightline init edge-camera',
+    'flightline init --target bare-metal --base centos-stream9 --binding late --repository quay.io/acme/edge-camera',
+  )
+    .argument('[dir]', 'the directory, made if it is not there', '.')
+    .addOption(new Option('--target <target>', 'where devices run; says which disks are made').choices(TARGETS))
+    .addOption(new Option('--base <base>', 'what the image is built on').choices(BASES))
+    .addOption(
+      new Option('--binding <binding>', 'early: the image holds the enrollment; late: provisioning brings it').choices(
+        BINDINGS,
+      ),
+    )
+    .option('--podman-compose', 'support applications of podman-compose')
+    .option('--no-podman-compose', 'leave that as a comment; do not ask')
+    .option('--repository <repository>', 'where the OS image is published: quay.io/acme/edge-camera')
+    .option('--base-image <image>', 'another image than the one of --base')
+    .option('--builder-image <image>', 'another image than bootc-image-builder')
+    .option('--json', 'print what was written as JSON')
+    .action((directory: string, options: InitOptions) =>
+      act(options, (output) => handlers.init(directory, withoutJson(options), output)),
+    );
+
+  verb(
+    'lint',
+    'advice before the build',
+    'Look for what the guide advises otherwise, in the Containerfile and the spec. `flightline run` does it too.',
+    'flightline lint',
+    'flightline lint flightline.yaml --strict',
+  )
+    .argument('[spec]', 'the spec', 'flightline.yaml')
+    .option('--strict', 'exit with 1 when something is found')
+    .option('--json', 'print the findings as JSON')
+    .action((spec: string, options: JsonFlag & { strict?: boolean }) =>
+      act(options, (output) => handlers.lint(spec, withoutJson(options), output)),
+    );
+
+  verb(
     'run',
     'check a spec, start its release, show it to its end',
     'Check a spec, send its context, start the release and show it to its end.',
@@ -56,6 +97,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
         'what a failure that a person can mend does; default is what the spec says',
       ).choices(['hold', 'fail']),
     )
+    .option('--strict', 'do not start when `flightline lint` finds something')
     .option('--keep-files <dir>', 'leave the disk files in this directory of the build host')
     .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository')
     .option('--json', 'print the record as JSON; progress goes to standard error')
@@ -207,7 +249,17 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 interface JsonFlag {
   json?: boolean;
 }
+type InitOptions = JsonFlag & {
+  target?: (typeof TARGETS)[number];
+  base?: (typeof BASES)[number];
+  binding?: (typeof BINDINGS)[number];
+  podmanCompose?: boolean;
+  repository?: string;
+  baseImage?: string;
+  builderImage?: string;
+};
 type RunFlags = JsonFlag & {
+  strict?: boolean;
   replace?: boolean;
   tag?: string;
   detach?: boolean;

@@ -104,6 +104,14 @@ const BuilderSection = z.strictObject({
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
 });
 
+/** How devices learn where to enroll (guide, "Choosing an Enrollment Method"). */
+const EnrollmentSection = z.strictObject({
+  binding: z.enum(['early', 'late']),
+  expiration: z.string().default('365d'),
+  signer: z.string().default('enrollment'),
+  config: z.string().optional(),
+});
+
 /** With more, the record would not fit in a payload (DESIGN §5: 10 kB). */
 const MAX_DISKS = 6;
 
@@ -127,6 +135,7 @@ export const FlightlineSpec = z
       .default([]),
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
+    enrollment: EnrollmentSection.optional(),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')

@@ -6,6 +6,7 @@ import { detachable, printEnding } from '../ending.ts';
 import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
+import { advise } from '../linting.ts';
 import type { Output } from '../output.ts';
 import { Interrupted, withInterrupt } from '../pause.ts';
 import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../preparation.ts';
@@ -21,6 +22,8 @@ export interface RunOptions extends PrepareOptions {
   detach?: boolean | undefined;
   /** Cancels a run of the same release that is under way, and waits for its clean-up. */
   replace?: boolean | undefined;
+  /** What `flightline lint` finds ends the command. */
+  strict?: boolean | undefined;
 }
 
 /** Runs a release of a spec. Answers the exit code. */
@@ -34,6 +37,7 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
   }
   // A wrong spec is told of whether or not there is a Temporal.
   const checked = await checkSpec(file, options);
+  await advise(checked.loaded, options.strict === true, output);
   return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, checked, options, output, signal)));
 }
 

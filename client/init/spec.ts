@@ -1,0 +1,61 @@
+/** The flightline.yaml and .containerignore of a new project. Pure. */
+import { stringify } from 'yaml';
+import type { Choices, Target } from './choices.ts';
+
+/** Where editors find the schema when flightline is installed in the project. */
+const SCHEMA = './node_modules/flightline/schemas/flightline.schema.json';
+
+/** The guide's disk for each target: "Building the OS Disk Image", and the changes for the two platforms. */
+const DISKS: Record<Target, string> = {
+  'bare-metal': '  - { type: iso } # an installer, published as an OCI artifact',
+  'openshift-virtualization': '  - { type: qcow2, publish: container-disk }',
+  vsphere: '  - { type: vmdk } # published as an OCI artifact',
+};
+
+/** Writes the spec. */
+export function specText(choices: Choices): string {
+  const { binding, base, builderImage, repository, target } = choices;
+  const enrollment =
+    binding === 'early' ? '{ binding: early, expiration: 365d, signer: enrollment }' : '{ binding: late }';
+  const rootfs = base === 'debian-example' ? ['  rootfs: ext4'] : [];
+  return [
+    `# yaml-language-server: $schema=${SCHEMA}`,
+    `name: ${nameOf(repository)}`,
+    'image:',
+    `  repository: ${repository}`,
+    '  tag: v1 # --tag overrides it',
+    "signing: { key: release } # the name of a key in the sign worker's configuration",
+    `enrollment: ${enrollment}`,
+    'disks:',
+    DISKS[target],
+    ...(builderImage === null ? [] : ['builder:', `  image: ${builderImage}`, ...rootfs]),
+    '',
+  ].join('\n');
+}
+
+/** The repository's last part, which is a name of a project too, but for its length; in quotes where YAML would read something else. */
+function nameOf(repository: string): string {
+  return stringify(repository.slice(repository.lastIndexOf('/') + 1).slice(0, 100)).trimEnd();
+}
+
+/** Writes the list of what is no part of the context. */
+export function containerignoreText({ binding }: Choices): string {
+  const key = '# Keys have no place in an image.';
+  return [
+    '# What the image is not made from.',
+    '.git',
+    'Containerfile',
+    'flightline.yaml',
+    'node_modules',
+    'output',
+    'README.md',
+    // With early binding the build host puts a config.yaml into the context, and this list holds there too.
+    ...(binding === 'early'
+      ? [key]
+      : [`${key} With late binding, an agent's configuration has none either.`, 'config.yaml']),
+    '*.key',
+    '*.passphrase',
+    '*.private',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,40 @@
+/** What the rules look at, and what they answer. */
+import type { FlightlineSpec } from '../../spec/flightline-spec.ts';
+import type { Containerfile } from './containerfile.ts';
+import type { Write } from './writes.ts';
+
+/** A project with its Containerfile. */
+export interface Project {
+  spec: FlightlineSpec;
+  /** Line (from 1) of a key of `flightline.yaml`, such as `image.buildArgs.TOKEN`. */
+  lineOf(key: string): number;
+  containerfile: Containerfile;
+  /** The files that the Containerfile's steps write. */
+  writes: readonly Write[];
+}
+
+/** What the rules about the spec alone look at: the Containerfile may be in a git repository. */
+export type SpecOnly = Pick<Project, 'spec' | 'lineOf'>;
+
+/** What a rule found. */
+export interface Found {
+  /** Line of the file that the rule reads, from 1. */
+  line: number;
+  /** What is there, and what to write instead; no full stop. */
+  message: string;
+}
+
+/** A rule: a row of the table in rules.ts. */
+export interface Rule {
+  /** As in `# flightline-lint: ignore=ID reason`. */
+  id: string;
+  /** Why, as the guide gives it, or bootc's guidance to which it refers. */
+  reason: string;
+  containerfile?(project: Project): Found[];
+  spec?(project: SpecOnly): Found[];
+}
+
+/** `true` when devices are not given their enrollment with the image. */
+export function isLateBound(spec: FlightlineSpec): boolean {
+  return spec.enrollment?.binding !== 'early';
+}

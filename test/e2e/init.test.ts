@@ -1,0 +1,129 @@
+/** What `flightline init` writes for the example's base is released as it is: every target, with late binding. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { COMMAND, recordFrom, runFlightline } from '../support/flightline.ts';
+import { digestOf, manifestOf } from '../support/registry.ts';
+
+const stack = inject('stack');
+const { environment, registry } = stack;
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-init-test-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe.each([
+  ['bare-metal', 'iso', 'artifact'],
+  ['openshift-virtualization', 'qcow2', 'container-disk'],
+  ['vsphere', 'vmdk', 'artifact'],
+])('a project for %s', (target, type, form) => {
+  const repository = `${registry}/test/init-${target}`;
+  const spec = () => join(directory, target, 'flightline.yaml');
+
+  it('is written', async () => {
+    const flags = ['--target', target, '--base', 'debian-example', '--binding', 'late', '--repository', repository];
+    const outcome = await runFlightline(['init', target, ...flags], { environment, cwd: directory });
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    expect(outcome.stdout).toContain(`wrote ${target}/Containerfile`);
+  });
+
+  it('passes flightline lint --strict', async () => {
+    const outcome = await runFlightline(['lint', spec(), '--strict', '--json'], { environment });
+    expect(outcome.exitCode, outcome.stdout).toBe(0);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({ ok: true, findings: [] });
+  });
+
+  it('is released', async () => {
+    const outcome = await runFlightline(['run', spec(), '--strict', '--json'], { environment });
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    const record = recordFrom(outcome);
+    expect(record).toMatchObject({
+      status: 'released',
+      image: { reference: `${repository}:v1`, verified: true },
+      disks: [{ type, form, reference: `${repository}/diskimage-${type}:v1`, verified: true }],
+    });
+    const [disk] = record.disks;
+    expect(await digestOf(disk!.reference!)).toBe(disk!.digest);
+    const manifest = await manifestOf(disk!.reference!);
+    const { manifests = [] } = manifest as unknown as { manifests?: { artifactType?: string }[] };
+    const artifactTypes = manifests.map((entry) => entry.artifactType);
+    expect(artifactTypes).toEqual(form === 'artifact' ? [`application/vnd.diskimage.${type}`] : []);
+  });
+
+  it('is not written over', async () => {
+    const outcome = await runFlightline(['init', target, '--json'], { environment, cwd: directory });
+    expect(outcome.exitCode).toBe(2);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({ error: { kind: 'exists' } });
+  });
+});
+
+/** A terminal, by script(1); keys are typed when what they answer is asked. */
+async function onTerminal(args: readonly string[], typed: readonly [question: string, keys: string][]) {
+  const command = ['stty cols 100 rows 40;', process.execPath, COMMAND, ...args].join(' ');
+  const terminal = execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    cwd: directory,
+    env: { TERM: 'xterm' },
+    reject: false,
+    timeout: 60_000,
+  });
+  let shown = '';
+  const left = [...typed];
+  terminal.stdout.on('data', (bytes: Buffer) => {
+    shown += bytes.toString();
+    const [next] = left;
+    if (!next || !shown.includes(next[0])) return;
+    left.shift();
+    terminal.stdin.write(next[1]);
+  });
+  const { exitCode } = await terminal;
+  return { exitCode, shown, left };
+}
+
+describe('on a terminal', () => {
+  const DOWN = '\u001B[B';
+
+  it('asks for what no flag says', async () => {
+    const { exitCode, shown, left } = await onTerminal(
+      ['init', 'asked', '--base', 'centos-stream9'],
+      [
+        ['Where do devices run?', `${DOWN}${DOWN}\r`],
+        ['podman-compose?', 'y'],
+        ['Where is the OS image published?', 'edge:v1\r'],
+        ['is not a repository name', `${'\u007F'.repeat(7)}quay.io/acme/edge\r`],
+      ],
+    );
+    expect({ exitCode, left }, shown).toEqual({ exitCode: 0, left: [] });
+    expect(await readFile(join(directory, 'asked/flightline.yaml'), 'utf8')).toMatch(
+      /repository: quay\.io\/acme\/edge\n[^]*type: vmdk/,
+    );
+    expect(await readFile(join(directory, 'asked/Containerfile'), 'utf8')).toMatch(/^RUN dnf -y install epel-release/m);
+  });
+
+  it('writes nothing after Ctrl-C', async () => {
+    const { exitCode, shown } = await onTerminal(['init', 'not'], [['Where do devices run?', '\u0003']]);
+    expect(exitCode, shown).toBe(130);
+    expect(shown).toContain('interrupted: nothing was written');
+    await expect(readdir(join(directory, 'not'))).rejects.toThrow('ENOENT');
+  });
+});
+
+it('says which flags are missing where there is no terminal', async () => {
+  const outcome = await runFlightline(['init', 'none', '--base', 'rhel9'], { environment, cwd: directory });
+  expect(outcome.exitCode).toBe(2);
+  expect(outcome.stderr).toContain('--target, --binding, --repository are missing, and there is no terminal to ask on');
+});
+
+it('does not start a release with --strict when something is found', async () => {
+  const made = join(directory, 'vsphere/flightline.yaml');
+  const containerfile = join(directory, 'vsphere/Containerfile');
+  await writeFile(containerfile, `${await readFile(containerfile, 'utf8')}RUN mkdir /var/lib/app\n`);
+  const outcome = await runFlightline(['run', made, '--tag', 'v2', '--strict', '--json'], { environment });
+  expect(outcome.exitCode).toBe(1);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    error: { kind: 'lint', message: expect.stringContaining('var-change') },
+  });
+});
