@@ -48,6 +48,7 @@ export function stageOfActivity(activity: Pick<PendingActivity, 'type' | 'branch
   if (activity.type === 'claim') return activity.branch === 'image' ? 'build' : 'disk-build';
   if (activity.type === 'diskBuild') return 'disk-build';
   if (activity.type === 'proveSigning') return 'sign';
+  if (activity.type === 'deviceVerify') return 'device-verify';
   return STAGES.find((stage) => stage === activity.type);
 }
 
