@@ -185,7 +185,10 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     'flightline provision kickstart --config config.yaml',
   )
     .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
-    .requiredOption('--config <file>', "the agent's configuration: enrollment goes here, the agent ignores it in drop-ins")
+    .requiredOption(
+      '--config <file>',
+      "the agent's configuration: enrollment goes here, the agent ignores it in drop-ins",
+    )
     .addOption(
       new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([
         'openshift-virtualization',

@@ -80,11 +80,7 @@ export interface MergedPolicy {
  * and all of them must be met. The one exception is `reject` as the default, for everything or for registries: it means "only
  * what is listed", and this lists the repositories. A `reject` of an entry stays. Pure.
  */
-export function mergePolicy(
-  existing: SignaturePolicy,
-  repositories: readonly string[],
-  keyPath: string,
-): MergedPolicy {
+export function mergePolicy(existing: SignaturePolicy, repositories: readonly string[], keyPath: string): MergedPolicy {
   const before = existing.transports?.docker ?? {};
   const docker = { ...before };
   const notes: string[] = [];
@@ -179,7 +175,10 @@ export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): Device
  */
 export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 'disks'>): string[] {
   const disks = request.disks.filter(({ publish }) => publish === 'container-disk');
-  return narrowed(request.repository, disks.map(({ repository }) => repository));
+  return narrowed(
+    request.repository,
+    disks.map(({ repository }) => repository),
+  );
 }
 
 /** The same for a spec, whose templates are filled in here. */
@@ -187,7 +186,10 @@ export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'd
   const { repository } = spec.image;
   const disks = spec.disks.filter(({ publish }) => publish === 'container-disk');
   const names = disks.map(({ type }) => expandTemplate(spec.repositories.disk, { repository, type }));
-  return narrowed(repository, names.flatMap((name) => (name.ok ? [name.text] : [])));
+  return narrowed(
+    repository,
+    names.flatMap((name) => (name.ok ? [name.text] : [])),
+  );
 }
 
 /** What lies below the image's repository is covered by its entry. */

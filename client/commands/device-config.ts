@@ -101,14 +101,20 @@ async function policyOf(
   merge: string | undefined,
 ): Promise<MergedPolicy> {
   if (merge === undefined) {
-    const notes = ['images of other repositories are accepted unsigned, as in the guide; --merge adds to a stricter policy'];
+    const notes = [
+      'images of other repositories are accepted unsigned, as in the guide; --merge adds to a stricter policy',
+    ];
     return { policy: policyFor(repositories, keyPath, 'insecureAcceptAnything'), notes, rejected: [] };
   }
   let text: string;
   try {
     text = await readFile(merge, 'utf8');
   } catch (error) {
-    throw new UserError('merge', `the policy cannot be read: ${(error as Error).message}`, 'name a policy.json with --merge');
+    throw new UserError(
+      'merge',
+      `the policy cannot be read: ${(error as Error).message}`,
+      'name a policy.json with --merge',
+    );
   }
   try {
     return mergePolicy(readPolicy(text, merge), repositories, keyPath);
@@ -131,7 +137,9 @@ async function refuseExisting(files: readonly DeviceFile[], options: DeviceConfi
     throw new UserError(
       'exists',
       `${target} exists already, with other content`,
-      path.endsWith('policy.json') ? 'add to it with --merge, or choose another --output' : 'move it away, or choose another --output',
+      path.endsWith('policy.json')
+        ? 'add to it with --merge, or choose another --output'
+        : 'move it away, or choose another --output',
     );
   }
 }

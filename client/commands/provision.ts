@@ -114,7 +114,9 @@ async function readConfig(file: string, output: Output): Promise<string> {
   }
   const days = Math.floor((check.notAfter.getTime() - now) / DAY);
   if (days < SOON) {
-    output.note(`warning: the enrollment certificate ends at ${check.notAfter.toISOString()}: a device must enroll before`);
+    output.note(
+      `warning: the enrollment certificate ends at ${check.notAfter.toISOString()}: a device must enroll before`,
+    );
   }
   return text;
 }
@@ -122,7 +124,8 @@ async function readConfig(file: string, output: Output): Promise<string> {
 /** A name that Kubernetes and host names allow (RFC 1123, "label"); 63 characters with what is appended to it. */
 function nameOf({ name }: ProvisionOptions): string {
   if (name !== undefined && /^[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?$/.test(name)) return name;
-  const why = name === undefined ? 'a target needs the name of the virtual machine' : `"${name}" is no name of a machine`;
+  const why =
+    name === undefined ? 'a target needs the name of the virtual machine' : `"${name}" is no name of a machine`;
   throw new UserError('usage', why, 'name it with --name: lower-case letters, digits and "-", at most 52');
 }
 
@@ -134,7 +137,11 @@ async function imageOf({ image, record }: ProvisionOptions): Promise<string> {
   }
   if (record === undefined || image !== undefined) {
     const why = 'openshift-virtualization needs the container disk, by one of --image and --record';
-    throw new UserError('usage', why, 'give --image REPOSITORY:TAG, or --record with what `flightline status RELEASE --json` prints');
+    throw new UserError(
+      'usage',
+      why,
+      'give --image REPOSITORY:TAG, or --record with what `flightline status RELEASE --json` prints',
+    );
   }
   try {
     const { disks } = ReleaseRecord.parse(JSON.parse(await readFile(record, 'utf8')));
@@ -144,6 +151,10 @@ async function imageOf({ image, record }: ProvisionOptions): Promise<string> {
     return `${reference.reference.repository}@${found.digest}`;
   } catch (error) {
     const why = error instanceof FlightlineError ? error.message : 'it is no record as --json prints it';
-    throw new UserError('record', `the record ${record} cannot be used: ${why}`, 'name the container disk with --image');
+    throw new UserError(
+      'record',
+      `the record ${record} cannot be used: ${why}`,
+      'name the container disk with --image',
+    );
   }
 }

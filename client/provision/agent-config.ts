@@ -64,8 +64,8 @@ export function checkAgentConfig(text: string, now: number): AgentConfigCheck {
     problems.push(`${named(name)} is not PEM in base64`);
     return undefined;
   };
-  const certificate = read(pem('client-certificate-data'), (text) => new X509Certificate(text));
-  const key = read(pem('client-key-data'), (text) => createPrivateKey(text));
+  const certificate = read(pem('client-certificate-data'), (data) => new X509Certificate(data));
+  const key = read(pem('client-key-data'), (data) => createPrivateKey(data));
   if (certificate === null) problems.push(`${named('client-certificate-data')} is no certificate`);
   if (key === null) problems.push(`${named('client-key-data')} is no private key`);
   if (certificate && key && !certificate.checkPrivateKey(key)) {

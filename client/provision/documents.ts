@@ -9,7 +9,13 @@ const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
 /** cloud-init's user-data (its "Cloud config", `write_files`). The agent, which starts again and again until then, finds the file. */
 export function cloudConfig(config: string): string {
-  const file = { path: AGENT_CONFIG, content: base64(config), encoding: 'b64', owner: 'root:root', permissions: '0600' };
+  const file = {
+    path: AGENT_CONFIG,
+    content: base64(config),
+    encoding: 'b64',
+    owner: 'root:root',
+    permissions: '0600',
+  };
   return `#cloud-config\n${yaml({ write_files: [file] })}`;
 }
 

@@ -14,13 +14,7 @@ import { accessFlags } from '../../activities/tools/podman.ts';
 import { withRegistryAccess } from '../../activities/tools/registry-access.ts';
 import { generateKey } from '../../activities/tools/skopeo.ts';
 import type { HostContext } from '../../activities/work-directory.ts';
-import {
-  DEVICE_POLICY,
-  deviceFiles,
-  deviceKeyPath,
-  policyFor,
-  registriesDropIn,
-} from '../../spec/device-policy.ts';
+import { DEVICE_POLICY, deviceFiles, deviceKeyPath, policyFor, registriesDropIn } from '../../spec/device-policy.ts';
 import type { Failure } from '../../spec/failure.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { runActivity } from '../support/activity.ts';

@@ -10,7 +10,8 @@ import { readPublicKey } from '../../activities/keys.ts';
 import { withUserAccess } from '../../activities/tools/registry-access.ts';
 import { copyImage, generateKey } from '../../activities/tools/skopeo.ts';
 import { policyFor } from '../../spec/device-policy.ts';
-import { recordFrom, runFlightline } from '../support/flightline.ts';
+import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
+import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
@@ -39,21 +40,25 @@ async function newProject(options: Omit<ProjectOptions, 'registry'>): Promise<Pr
 const run = (project: Project, ...args: string[]) =>
   runFlightline(['run', project.spec, '--json', ...args], { environment });
 
+function expectDone(outcome: CommandOutcome): CommandOutcome {
+  if (outcome.exitCode !== 0) throw new Error(`exit code ${outcome.exitCode}: ${outcome.stderr}`);
+  return outcome;
+}
+
 /** What `podman pull` says in a container of the base image, whose /etc has these files of a device besides. */
 async function pull(device: string, reference: string): Promise<{ exitCode: number | undefined; said: string }> {
   const storage = await mkdtemp(join(scratch, 'storage-'));
-  const { exitCode, stderr } = await execa(
-    'podman',
-    [
-      ...['run', '--rm', '--privileged', '--systemd=false', '--network=host'],
-      // The base has no podman of its own: the machine's programs, and nothing of its /etc.
-      ...['--volume=/usr:/usr:ro', `--volume=${storage}:/var/lib/containers`],
-      ...['containers', 'pki'].map((name) => `--volume=${device}/etc/${name}:/etc/${name}:ro`),
-      ...['--env=PODMAN_IGNORE_CGROUPSV1_WARNING=1', BASE],
-      ...['podman', 'pull', '--quiet', '--tls-verify=false', reference],
-    ],
-    { env: environment, reject: false },
-  );
+  // The base has no podman of its own: the machine's programs, and nothing of its /etc.
+  const volumes = [
+    '/usr:/usr:ro',
+    `${storage}:/var/lib/containers`,
+    ...['containers', 'pki'].map((name) => `${device}/etc/${name}:/etc/${name}:ro`),
+  ].map((volume) => `--volume=${volume}`);
+  const clean = ['run', '--rm', '--privileged', '--systemd=false', '--network=host', ...volumes];
+  const quiet = '--env=PODMAN_IGNORE_CGROUPSV1_WARNING=1';
+  const asked = ['podman', 'pull', '--quiet', '--tls-verify=false', reference];
+  const options = { env: environment, reject: false };
+  const { exitCode, stderr } = await execa('podman', [...clean, quiet, EXAMPLE_IMAGES.base.local, ...asked], options);
   await execa('rm', ['-rf', storage]);
   return { exitCode, said: stderr };
 }
@@ -61,30 +66,32 @@ async function pull(device: string, reference: string): Promise<{ exitCode: numb
 describe('the files of device-config', () => {
   let project: Project;
   let device: string;
+  let said: string;
 
   beforeAll(async () => {
     project = await newProject({
       name: 'device-plain',
       lines: ['RUN echo plain > /usr/share/mark'],
     });
-    const outcome = await run(project);
-    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    expectDone(await run(project));
     device = join(scratch, 'device');
     const args = ['device-config', project.spec, '--output', device, '--public-key', stack.publicKey, '--json'];
-    const made = await runFlightline(args, { environment });
-    expect(made.exitCode, made.stderr).toBe(0);
-    const names = ['pki/containers/release.pub', `containers/registries.d/${fileName(project)}`, 'containers/policy.json'];
-    expect(JSON.parse(made.stdout)).toMatchObject({
-      key: 'release',
-      repositories: [project.repository],
-      files: names.map((name) => join(device, 'etc', name)),
-    });
-    await podman(stack, ['pull', '--quiet', '--tls-verify=false', BASE]);
+    said = expectDone(await runFlightline(args, { environment })).stdout;
   });
 
   const fileName = ({ repository }: Project) => `${repository.replaceAll(/[/:]/g, '-')}.yaml`;
 
   it('are those of the guide', async () => {
+    const names = [
+      'pki/containers/release.pub',
+      `containers/registries.d/${fileName(project)}`,
+      'containers/policy.json',
+    ];
+    expect(JSON.parse(said)).toMatchObject({
+      key: 'release',
+      repositories: [project.repository],
+      files: names.map((name) => join(device, 'etc', name)),
+    });
     expect(await readFile(join(device, KEY), 'utf8')).toBe(await readFile(stack.publicKey, 'utf8'));
     expect(JSON.parse(await readFile(join(device, 'etc/containers/policy.json'), 'utf8'))).toEqual({
       default: [{ type: 'insecureAcceptAnything' }],
@@ -104,7 +111,10 @@ describe('the files of device-config', () => {
   it('let it refuse a re-tagged image, an unsigned one, and one that another key signed', async () => {
     const { repository } = project;
     await withUserAccess(async (access) => {
-      await copyImage(access, { source: `docker://${project.release}`, destination: `docker://${repository}:retagged` });
+      await copyImage(access, {
+        source: `docker://${project.release}`,
+        destination: `docker://${repository}:retagged`,
+      });
       const small = await buildSmallImage(`localhost/flightline-test/device:${process.pid}`);
       await podman(stack, ['push', '--quiet', '--tls-verify=false', small, `docker://${repository}:unsigned`]);
       await podman(stack, ['rmi', '--force', small]);
@@ -144,7 +154,10 @@ describe('the files of device-config', () => {
         return runFlightline([...args, '--output', output, '--merge', existing, ...more], { environment });
       });
     const strict = join(scratch, 'strict');
-    const locked = { default: [{ type: 'reject' }], transports: { docker: { 'quay.io/apps': [{ type: 'insecureAcceptAnything' }] } } };
+    const locked = {
+      default: [{ type: 'reject' }],
+      transports: { docker: { 'quay.io/apps': [{ type: 'insecureAcceptAnything' }] } },
+    };
     const made = await merge(locked, strict);
     expect(made.exitCode, made.stderr).toBe(0);
     expect(JSON.parse(await readFile(join(strict, 'etc/containers/policy.json'), 'utf8'))).toEqual({
@@ -180,9 +193,13 @@ describe('the files of device-config', () => {
   });
 });
 
-/** A file of an image in the registry. */
-async function fileOf(reference: string, path: string): Promise<string> {
-  return podman(stack, ['run', '--rm', '--pull=newer', '--tls-verify=false', reference, 'cat', path]);
+/** Files of an image in the registry, by their paths. */
+async function filesOf(reference: string, paths: readonly string[]): Promise<string[]> {
+  await podman(stack, ['pull', '--quiet', '--tls-verify=false', reference]);
+  const files: string[] = [];
+  for (const path of paths) files.push(await podman(stack, ['run', '--rm', reference, 'cat', path]));
+  await podman(stack, ['rmi', reference]);
+  return files;
 }
 
 describe('verification: bake', () => {
@@ -199,9 +216,10 @@ describe('verification: bake', () => {
     expect(record.stages.map(({ name, status }) => `${name} ${status}`)).toEqual(
       ['resolve', 'build', 'push', 'sign', 'verify', 'device-verify', 'tag', 'record'].map((name) => `${name} done`),
     );
-    expect(await fileOf(project.release, KEY)).toBe((await readFile(stack.publicKey, 'utf8')).trimEnd());
-    // The base's own policy rejects by default, and still does.
-    expect(JSON.parse(await fileOf(project.release, '/etc/containers/policy.json'))).toEqual({
+    const [key, merged] = await filesOf(project.release, [KEY, '/etc/containers/policy.json']);
+    expect(key).toBe((await readFile(stack.publicKey, 'utf8')).trimEnd());
+    // The image's own policy rejects by default, and still does.
+    expect(JSON.parse(merged!)).toEqual({
       default: [{ type: 'reject' }],
       transports: {
         docker: {
