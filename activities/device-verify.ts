@@ -9,7 +9,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeviceVerifyInput, type DeviceVerifyResult } from '../spec/contract.ts';
-import { DEVICE_KEYS, deviceKeyPath } from '../spec/device-policy.ts';
+import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '../spec/device-policy.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { releaseKey } from '../spec/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
@@ -112,17 +112,18 @@ async function placeOf(
     await mkdir(pulled, { mode: 0o700 });
     return { tool: 'image', access: null, files: { pulled } };
   }
-  const etcContainers = join(directory, 'containers');
-  const keys = join(directory, 'keys');
-  for (const [path, destination] of [
-    ['/etc/containers', etcContainers],
-    [DEVICE_KEYS, keys],
-  ] as const) {
-    if (await copyFromImage(container.image, path, destination, container.labels)) continue;
-    throw new FlightlineError('device-policy', `the image has no ${path}`);
-  }
+  const copy = async (path: string, name: string): Promise<string> => {
+    const destination = join(directory, name);
+    if (await copyFromImage(container.image, path, destination, container.labels)) return destination;
+    throw new FlightlineError('device-policy', `a device made of this image would refuse it: there is no ${path}`);
+  };
+  const files = {
+    policy: await copy(DEVICE_POLICY, 'policy.json'),
+    registries: await copy(DEVICE_REGISTRIES, 'registries.d'),
+    keys: await copy(DEVICE_KEYS, 'keys'),
+  };
   const { authfile, directory: secrets } = access;
-  return { tool: 'host', access: { authfile, directory: secrets }, files: { containers: etcContainers, keys } };
+  return { tool: 'host', access: { authfile, directory: secrets }, files };
 }
 
 async function hasSkopeo(container: Pick<DeviceContainer, 'name' | 'labels' | 'image'>): Promise<boolean> {

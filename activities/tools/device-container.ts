@@ -4,6 +4,13 @@ import { isLoopbackRegistry, registryOf } from '../../spec/reference.ts';
 import { plainText } from './registry-failure.ts';
 import { copyArguments } from './skopeo.ts';
 
+/** Copies of an image's policy.json, registries.d and keys. */
+export interface DeviceFiles {
+  policy: string;
+  registries: string;
+  keys: string;
+}
+
 /** One question to a device. */
 export interface DeviceContainer {
   name: string;
@@ -22,10 +29,10 @@ export interface DeviceContainer {
   /** The host's log-in, for its own program only. */
   access: { authfile: string | undefined; directory: string } | null;
   /**
-   * Directories of the host. `pulled`: for what the image's program pulls. `containers`, `keys`: copies of the image's
-   * /etc/containers and of its keys, for the host's program.
+   * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has, for the
+   * host's program. It gets no registries.conf of the image, which could lead the host's log-in elsewhere.
    */
-  files: { pulled: string } | { containers: string; keys: string };
+  files: { pulled: string } | DeviceFiles;
 }
 
 /** Where the image's program leaves what it pulls. */
@@ -52,8 +59,8 @@ export function probeArguments(container: Pick<DeviceContainer, 'name' | 'labels
 
 /**
  * Asks whether a device takes the image. The image's own program pulls it, as a device does. The host's runs on the host's root
- * file system, of which it sees a copy with the image's /etc/containers and keys in their places, and copies the image onto
- * itself, which moves no layers.
+ * file system, of which it sees a copy with the image's policy, registries.d and keys in their places, and copies the image
+ * onto itself, which moves no layers.
  */
 export function deviceArguments(container: DeviceContainer): string[] {
   const { repository, digest, tool, access, files, image, key, otherKey } = container;
@@ -61,7 +68,8 @@ export function deviceArguments(container: DeviceContainer): string[] {
     'pulled' in files
       ? [`${files.pulled}:${PULLED}`]
       : [
-          `${files.containers}:/etc/containers:ro`,
+          `${files.policy}:${DEVICE_POLICY}:ro`,
+          `${files.registries}:${DEVICE_REGISTRIES}:ro`,
           `${files.keys}:${DEVICE_KEYS}:ro`,
           ...(access ? [`${access.directory}:${access.directory}:ro`] : []),
         ];

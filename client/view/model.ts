@@ -66,8 +66,10 @@ export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivit
   const taken = new Map<StageRow, PendingActivity>();
   for (const activity of view.activities) {
     const stage = stageOfActivity(activity);
+    // The image's branch claims a host a second time when it asks what a device would do.
+    const later = activity.type === 'claim' && stage === 'build' ? 'device-verify' : stage;
     const rows = view.record.stages.filter(
-      (row) => row.name === stage && isOfBranch(row, activity.branch) && !taken.has(row),
+      (row) => (row.name === stage || row.name === later) && isOfBranch(row, activity.branch) && !taken.has(row),
     );
     const row =
       rows.find(({ status }) => status === 'running') ??

@@ -215,10 +215,11 @@ describe('asking a device', () => {
       tool: 'host',
       otherKey: '/work/other.pub',
       access: { authfile: '/tmp/a/auth.json', directory: '/tmp/a' },
-      files: { containers: '/work/containers', keys: '/work/keys' },
+      files: { policy: '/work/policy.json', registries: '/work/registries.d', keys: '/work/keys' },
     });
     expect(args.filter((one) => one.startsWith('--volume='))).toEqual([
-      '--volume=/work/containers:/etc/containers:ro',
+      '--volume=/work/policy.json:/etc/containers/policy.json:ro',
+      '--volume=/work/registries.d:/etc/containers/registries.d:ro',
       '--volume=/work/keys:/etc/pki/containers:ro',
       '--volume=/tmp/a:/tmp/a:ro',
       `--volume=/work/other.pub:${KEY}:ro`,
