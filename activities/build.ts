@@ -2,9 +2,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildInput, type BuildResult } from '../spec/contract.ts';
+import type { DeviceTrust } from '../spec/device-policy.ts';
 import { FlightlineError } from '../spec/failure.ts';
-import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../spec/labels.ts';
+import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
+import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
 import { withLease } from './leased.ts';
@@ -21,6 +23,7 @@ import {
   PINNED_CONTAINERFILE,
   pinnedName,
   repositoryOf,
+  type BuildCommand,
 } from './tools/podman-build.ts';
 import { classifyBuild } from './tools/podman-failure.ts';
 import { imagesWithLabel, inspectImage, podmanInfo, pullByDigest, type LocalImage } from './tools/podman.ts';
@@ -77,12 +80,49 @@ async function build(
     for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
     // An earlier attempt, whose worker is gone, may still be at it.
     await endBuild(placeOf(host, input));
-    const name = builtImageName(host.work.installation, input.release, input.imageInputs);
-    const found = await findBuilt(input, name);
+    const { release, imageInputs, trust } = input;
+    const name = (inputs: string) => builtImageName(host.work.installation, release, inputs);
+    const whole = name(trust ? trustedInputs(imageInputs, trust) : imageInputs);
+    const found = await findBuilt(input, whole);
     if (found) return { image: bootable(found), adopted: true };
-    const directory = await prepare(host, input, context, access);
-    return { image: bootable(await runBuild(host, input, context, { name, directory, logFile })), adopted: false };
+    const earlier = trust ? await findBuilt(input, name(imageInputs)) : null;
+    const image = bootable(earlier ?? (await buildContext(host, input, context, access, name(imageInputs), logFile)));
+    if (!trust) return { image, adopted: false };
+    return { image: await addTrust(host, input, context, image, { trust, name: whole, logFile }), adopted: false };
   });
+}
+
+/** Builds the Containerfile of the context. */
+async function buildContext(
+  host: HostContext,
+  input: BuildInput,
+  context: StageContext,
+  access: RegistryAccess,
+  name: string,
+  logFile: string,
+): Promise<LocalImage> {
+  const directory = await prepare(host, input, context, access);
+  const labels = imageLabels({ ...input, ...(await pinBases(input, directory)) });
+  return runBuild(host, input, context, { name, directory, logFile, labels, buildArgs: input.buildArgs });
+}
+
+/** Adds the layer of `verification: bake` to what was built. */
+async function addTrust(
+  host: HostContext,
+  input: BuildInput,
+  context: StageContext,
+  image: LocalImage,
+  place: { trust: DeviceTrust; name: string; logFile: string },
+): Promise<LocalImage> {
+  const { trust, name, logFile } = place;
+  const directory = join(host.work.release(input.release), 'trust');
+  const labels = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: input.release };
+  context.report({ step: 'adding the verification of signatures' });
+  const notes = await writeTrustLayer(image.id, trust, directory, labels);
+  const log = new CappedLog(logFile, 'a');
+  for (const note of notes) log.write(note);
+  await log.close();
+  return runBuild(host, input, context, { name, directory, logFile, labels: {}, buildArgs: {} });
 }
 
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
@@ -122,22 +162,15 @@ async function runBuild(
   host: HostContext,
   input: BuildInput,
   context: StageContext,
-  place: { name: string; directory: string; logFile: string },
+  place: { logFile: string } & Pick<BuildCommand, 'name' | 'directory' | 'labels' | 'buildArgs'>,
 ): Promise<LocalImage> {
   const idFile = join(host.work.release(input.release), 'image-id');
   const { cgroupManager } = await podmanInfo();
   const cgroup = buildCgroup(cgroupManager, host.work.installation, input.release);
-  const { name, directory } = place;
-  const args = buildArguments({
-    directory,
-    name,
-    idFile,
-    cgroup,
-    buildArgs: input.buildArgs,
-    labels: imageLabels({ ...input, ...(await pinBases(input, directory)) }),
-  });
+  const { logFile, ...command } = place;
+  const args = buildArguments({ ...command, idFile, cgroup });
   await noteWorkingContainers(host.work.release(input.release));
-  const log = new CappedLog(place.logFile, 'a');
+  const log = new CappedLog(logFile, 'a');
   // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
   const end = () => void endProcesses(cgroup);
   context.signal.addEventListener('abort', end, { once: true });

@@ -23,7 +23,7 @@ export function makeProveSigning(worker: { configuration: WorkerConfiguration })
       await proveKey(access, key, timing.command);
       for (const repository of new Set(repositories)) await provePushRight(access, repository);
     });
-    return {};
+    return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
   });
 }
 

@@ -1,6 +1,7 @@
 /** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
 import { builderRuns } from '../spec/disk.ts';
 import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
+import { pulledRepositories } from '../spec/device-policy.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
 import { BOOTC_LABEL } from '../spec/labels.ts';
@@ -39,6 +40,9 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
         bases,
         buildArgs: request.buildArgs,
         architecture: request.architecture,
+        ...(request.verification && {
+          verification: { key: request.key, repositories: pulledRepositories(request) },
+        }),
       });
       const resolved: Resolved = {
         unchanged: null,

@@ -12,6 +12,7 @@ import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
+import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
@@ -53,7 +54,7 @@ export function createHostActivities(host: HostContext): {
   const claim = makeClaim(host);
   return {
     claim: { claim },
-    build: { build: makeBuild(host) },
+    build: { build: makeBuild(host), deviceVerify: makeDeviceVerify(host) },
     disk: { diskBuild: makeDiskBuild(host) },
     transfer: { push: makePush(host), publish: makePublish(host) },
     short: { claim, probe: makeProbe(host), cleanUp: makeCleanUp(host), logPage: makeLogPage(host) },

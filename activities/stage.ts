@@ -48,7 +48,7 @@ export function currentStage(): StageContext | undefined {
 const WithInterval = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
 /** An input carries its timing itself or in the release's request. */
 /** Stages that an attempt may run a second time in one process: the server gives up an attempt before that one has noticed. */
-const ONE_AT_A_TIME: readonly string[] = ['build', 'push', 'disk-build', 'publish'];
+const ONE_AT_A_TIME: readonly string[] = ['build', 'push', 'device-verify', 'disk-build', 'publish'];
 /** The end of what runs, by queue and input. Never rejects. */
 const underWay = new Map<string, Promise<unknown>>();
 

@@ -1,8 +1,10 @@
 /** What each verb of the command does. Every verb's code is loaded when it is called: `--help` needs none of it. */
+import type { DeviceConfigOptions } from './commands/device-config.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { InitFlags } from './commands/init.ts';
 import type { LintOptions } from './commands/lint.ts';
+import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { RetryOptions } from './commands/steer.ts';
 import type { UpOptions } from './commands/up.ts';
@@ -22,6 +24,8 @@ export interface Handlers {
   logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
+  deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number>;
+  provision(mechanism: string, options: ProvisionOptions, output: Output): Promise<number>;
   doctor(options: DoctorOptions, output: Output): Promise<number>;
   up(options: UpOptions, output: Output): Promise<number>;
   worker(options: WorkerCommandOptions, output: Output): Promise<number>;
@@ -40,6 +44,8 @@ export const handlers: Handlers = {
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
   verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),
+  deviceConfig: async (...given) => (await import('./commands/device-config.ts')).deviceConfig(...given),
+  provision: async (...given) => (await import('./commands/provision.ts')).provision(...given),
   doctor: async (...given) => (await import('./commands/doctor.ts')).doctor(...given),
   up: async (...given) => (await import('./commands/up.ts')).up(...given),
   worker: async (...given) => (await import('./commands/worker.ts')).worker(...given),

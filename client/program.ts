@@ -1,5 +1,5 @@
 /** The command line: verbs, options, help. Loads nothing that `--help` does not need. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { handlers as realHandlers, type Handlers } from './handlers.ts';
 import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
 import { processOutput, type Output } from './output.ts';
@@ -201,6 +201,51 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     );
 
   verb(
+    'device-config',
+    'write what a device needs to verify signatures',
+    "Write the public key, registries.d drop-in and policy.json by which a device only takes images that the spec's key signed.",
+    'flightline device-config --output device --public-key release.pub',
+    'flightline device-config flightline.yaml --output / --merge /etc/containers/policy.json',
+  )
+    .argument('[spec]', 'the spec', 'flightline.yaml')
+    .requiredOption('--output <dir>', "the directory that stands for the device's root: DIR/etc/…")
+    .option('--merge <file>', 'add to this policy.json; nothing that it refuses is accepted afterwards')
+    .option('--public-key <file>', 'the public key; without it the worker configuration tells where it is')
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
+    .option('--json', 'print JSON')
+    .action((spec: string, options: JsonFlag & DeviceConfigFlags) =>
+      act(options, (output) => handlers.deviceConfig(spec, withoutJson(options), output)),
+    );
+
+  verb(
+    'provision',
+    "put an agent's configuration into a device as it is provisioned",
+    "Print what injects the agent's configuration (of `flightctl certificate request --output=embedded`) as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, and so does what is printed.",
+    'flightline provision cloud-init --config config.yaml --output user-data',
+    'flightline provision cloud-init --config config.yaml --target openshift-virtualization --name edge-1 --image quay.io/acme/edge-camera/diskimage-qcow2:v1',
+    'flightline provision cloud-init --config config.yaml --target vsphere --name edge-1',
+    'flightline provision kickstart --config config.yaml',
+  )
+    .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
+    .requiredOption(
+      '--config <file>',
+      "the agent's configuration: enrollment goes here, the agent ignores it in drop-ins",
+    )
+    .addOption(
+      new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([
+        'openshift-virtualization',
+        'vsphere',
+      ]),
+    )
+    .option('--name <name>', "the virtual machine's name, for a target")
+    .option('--image <reference>', 'the container disk, for openshift-virtualization')
+    .option('--record <file>', "a release's record (`flightline status RELEASE --json`): its container disk, by digest")
+    .option('--output <file>', 'write it to this file (0600), and not to standard output')
+    .action((mechanism: string, options: ProvisionFlags) =>
+      act({}, (output) => handlers.provision(mechanism, options, output)),
+    );
+
+  verb(
     'doctor',
     'check what this machine needs',
     'Check what this machine needs for its roles, by doing it. Every finding has a remedy.',
@@ -267,6 +312,21 @@ type RunFlags = JsonFlag & {
   keepFiles?: string;
   publicContext?: boolean;
 };
+
+interface DeviceConfigFlags {
+  output: string;
+  merge?: string;
+  publicKey?: string;
+  config?: string;
+}
+interface ProvisionFlags {
+  config: string;
+  target?: string;
+  name?: string;
+  image?: string;
+  record?: string;
+  output?: string;
+}
 
 const RELEASE = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
 /** Repeated from spec/queue.ts, which loads zod. */

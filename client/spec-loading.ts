@@ -25,20 +25,7 @@ export interface LoadedSpec {
  * @throws UserError `spec-not-found` or `invalid-spec` (exit code 2).
  */
 export async function loadSpec(file: string): Promise<LoadedSpec> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(
-      'spec-not-found',
-      code === 'ENOENT' ? `there is no ${file}` : `${file} cannot be read: ${message}`,
-      `name the spec (flightline run path/to/${DEFAULT_SPEC}), or start from a directory of examples/`,
-    );
-  }
-  const parsed = parseYamlFile(text, FlightlineSpec);
-  if (!parsed.ok) throw invalidSpec(file, parsed.problems);
-  const spec = parsed.value;
+  const { text, spec } = await readSpec(file);
   const { context } = spec.image;
   if (typeof context !== 'string') return { file, text, spec, local: null };
   const base = dirname(resolve(file));
@@ -54,6 +41,24 @@ export async function loadSpec(file: string): Promise<LoadedSpec> {
   ];
   if (missing.length > 0) throw invalidSpec(file, locate(text, missing));
   return { file, text, spec, local };
+}
+
+/** Reads and checks a spec alone. @throws UserError as {@link loadSpec} */
+export async function readSpec(file: string): Promise<Pick<LoadedSpec, 'text' | 'spec'>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UserError(
+      'spec-not-found',
+      code === 'ENOENT' ? `there is no ${file}` : `${file} cannot be read: ${message}`,
+      `name the spec (flightline run path/to/${DEFAULT_SPEC}), or start from a directory of examples/`,
+    );
+  }
+  const parsed = parseYamlFile(text, FlightlineSpec);
+  if (!parsed.ok) throw invalidSpec(file, parsed.problems);
+  return { text, spec: parsed.value };
 }
 
 async function problemWith(path: string, kind: 'file' | 'directory', key: string) {

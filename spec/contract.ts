@@ -3,6 +3,7 @@
  * at an activity's entry. Results are digests and short facts, never file contents or logs (DESIGN §5).
  */
 import { z } from 'zod';
+import { DeviceTrust } from './device-policy.ts';
 import { DISK_TYPE_NAMES } from './disk.ts';
 import { Failure, LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
@@ -144,6 +145,8 @@ export const BuildInput = ReleaseIdentity.extend({
   source: z.string().nullable(),
   /** Repositories that the host will push to: the right is proved before anything is built. */
   pushTo: z.array(Repository),
+  /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */
+  trust: DeviceTrust.optional(),
   timing: TimingSchema,
 });
 export type BuildInput = z.infer<typeof BuildInput>;
@@ -217,8 +220,26 @@ export const PublishResult = z.object({
 });
 export type PublishResult = z.infer<typeof PublishResult>;
 
+export const DeviceVerifyInput = ReleaseIdentity.extend({
+  /** The image, which is in the registry and signed, but not tagged yet. */
+  image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
+  /** Name of the key whose public half the image holds. */
+  key: z.string(),
+  timing: TimingSchema,
+});
+export type DeviceVerifyInput = z.infer<typeof DeviceVerifyInput>;
+
+export const DeviceVerifyResult = z.object({
+  ...hostStage,
+  /** Whose program asked: the image's own skopeo, or the host's with the image's files. */
+  tool: z.enum(['image', 'host']),
+});
+export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
+
 export interface BuildActivities {
   build(input: BuildInput): Promise<BuildResult>;
+  /** Proves, with the files in the image, that a device made of it accepts the image, and none that another key signed. */
+  deviceVerify(input: DeviceVerifyInput): Promise<DeviceVerifyResult>;
 }
 export interface DiskActivities {
   diskBuild(input: DiskBuildInput): Promise<DiskBuildResult>;
@@ -297,9 +318,16 @@ export type RecordInput = z.infer<typeof RecordInput>;
 export const RecordResult = z.object({ attempts, digest: Digest });
 export type RecordResult = z.infer<typeof RecordResult>;
 
+export const ProveSigningResult = z.object({
+  attempts,
+  /** The public key, PEM: what devices are to trust. */
+  publicKey: z.string(),
+});
+export type ProveSigningResult = z.infer<typeof ProveSigningResult>;
+
 export interface SignActivities {
   /** Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the log-in may push. */
-  proveSigning(input: ProveSigningInput): Promise<{ attempts: number }>;
+  proveSigning(input: ProveSigningInput): Promise<ProveSigningResult>;
   sign(input: SignInput): Promise<SignResult>;
   verify(input: VerifyInput): Promise<{ attempts: number }>;
   tag(input: TagInput): Promise<TagResult>;

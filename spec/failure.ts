@@ -84,6 +84,11 @@ export const FAILURES = {
     disposition: 'hold',
     remedy: 'find out who signed or changed the image: a device would refuse it; then `flightline retry RELEASE`',
   },
+  'device-policy': {
+    disposition: 'hold',
+    remedy:
+      'mend /etc/containers/policy.json in the image (Containerfile or base), then `flightline retry RELEASE --spec flightline.yaml`',
+  },
   'tag-moved': {
     disposition: 'hold',
     remedy: 'someone else pushed this tag: delete it or choose another tag, then `flightline retry RELEASE`',

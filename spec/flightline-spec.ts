@@ -1,5 +1,6 @@
 /** The user's `flightline.yaml` (DESIGN §7): what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
+import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { isTemplate } from './template.ts';
@@ -129,6 +130,10 @@ export const FlightlineSpec = z
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a key of the worker configuration')
         .describe("name of a key in the sign worker's configuration"),
     }),
+    verification: z
+      .enum(VERIFICATIONS)
+      .optional()
+      .describe('bake puts key and policy into the image, so that its devices only take images that the key signed'),
     disks: z
       .array(DiskSection)
       .max(MAX_DISKS, `lists more than ${MAX_DISKS} disks: make further releases for them`)

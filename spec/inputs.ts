@@ -31,6 +31,8 @@ export interface ImageInputs {
   bases: PinnedImage[];
   buildArgs: Record<string, string>;
   architecture: string;
+  /** What of the device verification is known before the sign worker is asked; absent without `verification: bake`. */
+  verification?: { key: string; repositories: readonly string[] };
 }
 
 /** The image inputs' digest: the value of the label `io.flightline.inputs`. */

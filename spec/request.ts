@@ -3,6 +3,7 @@
  * in, and the context as a digest. It fits in a payload (at most {@link MAX_REQUEST_BYTES}).
  */
 import { z } from 'zod';
+import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import type { FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from './queue.ts';
@@ -58,6 +59,8 @@ export const ReleaseRequest = z.object({
   architecture: z.enum(ARCHITECTURES),
   /** Name of the signing key in the sign worker's configuration. */
   key: z.string(),
+  /** Absent where the image brings no verification of its own. */
+  verification: z.enum(VERIFICATIONS).optional(),
   disks: z.array(RequestedDisk),
   builder: z.object({ image: ImageReference, rootfs: z.string().nullable() }),
   onFailure: z.enum(['hold', 'fail']),
@@ -142,6 +145,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     buildArgs: image.buildArgs,
     architecture: known ?? 'amd64',
     key: spec.signing.key,
+    ...(spec.verification === undefined ? {} : { verification: spec.verification }),
     disks,
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
     onFailure: facts.onFailure ?? spec.onFailure,

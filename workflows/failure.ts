@@ -184,6 +184,7 @@ function absentWorker(stage: Stage | null): string {
       return 'see that a sign worker runs (`flightline worker --role sign`)';
     case 'build':
     case 'push':
+    case 'device-verify':
     case 'disk-build':
     case 'publish':
       return 'see that the build worker of its host runs (`flightline worker --role build`)';

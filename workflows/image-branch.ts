@@ -1,8 +1,9 @@
-/** The image branch of a release: proof of signing, build, push, sign, verify. */
+/** The image branch of a release: proof of signing, build, push, sign, verify, and what a device would say. */
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
-import type { BuildActivities, SignActivities, TransferActivities } from '../spec/contract.ts';
+import type { BuildActivities, ProveSigningResult, SignActivities, TransferActivities } from '../spec/contract.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
+import type { Stage } from '../spec/stage.ts';
 import { failureFrom, StageFailed } from './failure.ts';
 import { HostSegment, type ClaimedHost } from './host-segment.ts';
 import { hostOptions, signOptions } from './options.ts';
@@ -21,16 +22,20 @@ export class ImageBranch {
   /** Repositories for which signing was proved. */
   private proven: string | null = null;
   /** The proof that began with the release, beside resolve. */
-  private early: Settled<void> | null;
+  private early: Settled<ProveSigningResult> | null;
+  /** The public key that the last proof told, and the one that the image was built with, if it holds one. */
+  private publicKey: string | null = null;
+  private builtWith: string | null = null;
   /** The host that built last: its cache makes the next build shorter. */
   private lastHost: string | null = null;
   /** How often the registry lost the image between push and verification. */
   private vanished = 0;
 
-  constructor(state: ReleaseState, early: Settled<void>) {
+  constructor(state: ReleaseState, early: Settled<ProveSigningResult>) {
     this.state = state;
-    this.early = early;
-    if (early.ok) this.proven = provenKey(state.request);
+    // A proof that succeeded is not asked again: what it proved may have changed by then.
+    this.early = early.ok ? null : early;
+    if (early.ok) this.noteProof(state.request, early.value);
   }
 
   /** `false` when another plan took its place meanwhile. */
@@ -43,10 +48,13 @@ export class ImageBranch {
   private async steps(plan: Plan): Promise<void> {
     const { state } = this;
     await this.prove(plan.request);
+    // The key was exchanged while the release was held: the image holds the former.
+    if (this.builtWith !== null && this.builtWith !== this.publicKey) state.discardImage();
     for (;;) {
       if (!state.image.push) await this.buildAndPush(plan);
       try {
         await this.signAndVerify(plan.request);
+        if (plan.request.verification) await this.deviceVerify(plan);
         return;
       } catch (error) {
         if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
@@ -83,16 +91,40 @@ export class ImageBranch {
     }
   }
 
+  /** On a build host, since it takes containers; by the registry's copy of the image, so that any of them will do. */
+  private async deviceVerify({ request }: Plan): Promise<void> {
+    const { state } = this;
+    if (state.image.deviceVerified) return;
+    const { repository, tag, key, timing } = request;
+    const image = { repository, tag, digest: state.image.push!.digest };
+    const body = async (host: ClaimedHost) => {
+      await runStage(state, { name: 'device-verify', subject: 'image' }, host.name, () =>
+        host.run((scheduleToStart) => {
+          const place = { host: host.name, work: 'build', startToClose: timing.buildStartToClose } as const;
+          const options = hostOptions(timing, { ...place, scheduleToStart }, `try the image's policy on ${host.name}`);
+          const { deviceVerify } = proxyActivities<BuildActivities>(options);
+          return deviceVerify({ ...state.identity, image, key, timing });
+        }),
+      );
+    };
+    try {
+      await this.segment(request, 'device-verify').work({ body, claimed: (host) => state.addHost(host) }, null);
+    } catch (error) {
+      // It may be the key that is to be looked at anew.
+      if (error instanceof StageFailed) this.proven = null;
+      throw error;
+    }
+    state.image.deviceVerified = true;
+    state.changed();
+  }
+
   private async prove(request: ReleaseRequest): Promise<void> {
     if (this.proven === provenKey(request)) return;
     const { early, state } = this;
     this.early = null;
     try {
-      if (early) {
-        if (!early.ok) throw early.error;
-      } else {
-        await proveSigning(state, request);
-      }
+      if (early && !early.ok) throw early.error;
+      this.noteProof(request, await proveSigning(state, request));
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       // The proof has no row of its own: it stands for the signature that it is about.
@@ -100,15 +132,17 @@ export class ImageBranch {
       state.table.update('sign', 'image', { status: 'failed', at: Date.now() });
       throw new StageFailed({ ...failure, stage: 'sign' });
     }
-    this.proven = provenKey(request);
   }
 
-  private async buildAndPush(plan: Plan): Promise<void> {
-    const { state } = this;
-    const { request } = plan;
-    const { architecture, timing } = request;
-    const { identity, startedAt, image } = state;
-    const segment = new HostSegment({
+  private noteProof(request: ReleaseRequest, { publicKey }: ProveSigningResult): void {
+    this.proven = provenKey(request);
+    this.publicKey = publicKey;
+  }
+
+  /** Claims a host for a stage of this branch, the one that built last before others. */
+  private segment({ architecture, timing }: ReleaseRequest, stage: Stage): HostSegment {
+    const { identity, startedAt } = this.state;
+    return new HostSegment({
       identity,
       architecture,
       timing,
@@ -116,10 +150,16 @@ export class ImageBranch {
       branch: 'image',
       slot: 'build',
       space: BUILD_SPACE,
-      stage: 'build',
+      stage,
       preferred: this.lastHost,
       exclude: [],
     });
+  }
+
+  private async buildAndPush(plan: Plan): Promise<void> {
+    const { state } = this;
+    const { image } = state;
+    const segment = this.segment(plan.request, 'build');
     const forgetBuild = () => {
       state.image.build = null;
     };
@@ -150,9 +190,10 @@ export class ImageBranch {
       host.run((scheduleToStart) => {
         const place = { host: at, work: 'build', startToClose: timing.buildStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `build image on ${at}`);
-        return proxyActivities<BuildActivities>(options).build(buildInput(identity, plan));
+        return proxyActivities<BuildActivities>(options).build(buildInput(identity, plan, this.publicKey));
       }),
     );
+    this.builtWith = plan.request.verification ? this.publicKey : null;
     const { imageId } = image.build;
     image.push = await runStage(state, { name: 'push', subject: 'image' }, at, () =>
       host.run((scheduleToStart) => {
@@ -165,9 +206,9 @@ export class ImageBranch {
 }
 
 /** Proves that the release's key signs and that what is signed may be pushed, before an hour is spent. */
-export async function proveSigning(state: ReleaseState, request: ReleaseRequest): Promise<void> {
+export async function proveSigning(state: ReleaseState, request: ReleaseRequest): Promise<ProveSigningResult> {
   const { key, timing } = request;
-  await proxyActivities<SignActivities>(signOptions(timing, `prove that ${key} may sign`)).proveSigning({
+  return proxyActivities<SignActivities>(signOptions(timing, `prove that ${key} may sign`)).proveSigning({
     ...state.identity,
     key,
     repositories: signedRepositories(request),

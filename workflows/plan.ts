@@ -1,5 +1,6 @@
 /** What a release is to do: its request with everything mutable resolved. Pure. */
 import type { BuildInput, DiskBuildInput, ReleaseIdentity, ResolveResult, TagMove } from '../spec/contract.ts';
+import { pulledRepositories } from '../spec/device-policy.ts';
 import type { Failure } from '../spec/failure.ts';
 import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
@@ -39,7 +40,12 @@ export function imageTags(request: ReleaseRequest): string[] {
   return [request.tag, ...request.alsoTag];
 }
 
-export function buildInput(identity: ReleaseIdentity, { request, resolved }: Plan): BuildInput {
+/** `publicKey`: what the sign worker told; used with `verification: bake` only. */
+export function buildInput(
+  identity: ReleaseIdentity,
+  { request, resolved }: Plan,
+  publicKey: string | null,
+): BuildInput {
   const { repository, tag, buildArgs, architecture, commit, source, timing } = request;
   const { context, imageInputs, bases } = resolved;
   return {
@@ -55,6 +61,9 @@ export function buildInput(identity: ReleaseIdentity, { request, resolved }: Pla
     source,
     timing,
     pushTo: [repository, ...diskRepositories(request)],
+    ...(request.verification && {
+      trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },
+    }),
   };
 }
 

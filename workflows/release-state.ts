@@ -11,7 +11,7 @@ import type { BuilderRunResult, BuildResult, PushResult, ReleaseIdentity } from 
 import type { Failure } from '../spec/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus, type StageStatus } from '../spec/stage.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
 import { imageTags, type Plan } from './plan.ts';
@@ -22,15 +22,20 @@ const STAGE = defineSearchAttributeKey('FlightlineStage', SEARCH_ATTRIBUTES.Flig
 const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
 const HOST = defineSearchAttributeKey('FlightlineHost', SEARCH_ATTRIBUTES.FlightlineHost);
 
+/** The stages of the image that a new signature makes due again. */
+const SIGNED_STAGES: readonly Stage[] = ['sign', 'verify', 'device-verify'];
+
 /** What there is of the image. */
 export interface ImageState {
   build: BuildResult | null;
   push: PushResult | null;
   signed: boolean;
   verified: boolean;
+  /** A device made of it was seen to accept it; stays false without `verification: bake`. */
+  deviceVerified: boolean;
 }
 
-const NO_IMAGE: ImageState = { build: null, push: null, signed: false, verified: false };
+const NO_IMAGE: ImageState = { build: null, push: null, signed: false, verified: false, deviceVerified: false };
 
 /** The state of a release; changed by its branches, shown by {@link ReleaseState.changed}. */
 export class ReleaseState implements StageBoard {
@@ -140,8 +145,7 @@ export class ReleaseState implements StageBoard {
     if (!before) return;
     this.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
     if (before.resolved.imageInputs !== plan.resolved.imageInputs) {
-      this.image = { ...NO_IMAGE };
-      this.reset('image');
+      this.discardImage();
     } else if (imageTags(before.request).join() !== imageTags(plan.request).join()) {
       this.unsignImage();
     }
@@ -155,6 +159,12 @@ export class ReleaseState implements StageBoard {
     this.image.push = null;
     this.unsignImage();
     this.table.update('push', 'image', { status: 'waiting', at: Date.now() });
+  }
+
+  /** The image is not what it should be: it is to be built again. */
+  discardImage(): void {
+    this.image = { ...NO_IMAGE };
+    this.reset('image');
   }
 
   /** The rows of a branch wait again. */
@@ -245,7 +255,8 @@ export class ReleaseState implements StageBoard {
   private unsignImage(): void {
     this.image.signed = false;
     this.image.verified = false;
-    this.table.updateAll((row) => row.subject === 'image' && (row.name === 'sign' || row.name === 'verify'), {
+    this.image.deviceVerified = false;
+    this.table.updateAll((row) => row.subject === 'image' && SIGNED_STAGES.includes(row.name), {
       status: 'waiting',
       at: Date.now(),
     });

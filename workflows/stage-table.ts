@@ -42,13 +42,14 @@ export function builderRunStages(run: { types: readonly string[]; disks: readonl
 }
 
 /** All rows of a release, in the order in which they come about. */
-export function releaseStages(request: Pick<ReleaseRequest, 'disks'>): StageKey[] {
+export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verification'>): StageKey[] {
   return [
     { name: 'resolve', subject: 'release' },
     { name: 'build', subject: 'image' },
     { name: 'push', subject: 'image' },
     { name: 'sign', subject: 'image' },
     { name: 'verify', subject: 'image' },
+    ...(request.verification ? [{ name: 'device-verify', subject: 'image' } as const] : []),
     ...requestedRuns(request.disks).flatMap(builderRunStages),
     { name: 'tag', subject: 'release' },
     { name: 'record', subject: 'release' },

@@ -1,19 +1,16 @@
 /** The policy.json under which a device pulls (containers-policy.json(5)). */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { policyFor } from '../../spec/device-policy.ts';
 import { sha256 } from '../../spec/inputs.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /**
  * Everything is rejected but the repository, whose images must carry a signature by the key for the very name they are pulled
- * by. The entry is the one that the guide gives to devices; it has no `signedIdentity`, so that the default
- * (`matchRepoDigestOrExact`) holds, which a re-tag does not pass. Pure.
+ * by. The entry is the one that devices get. Pure.
  */
 export function devicePolicy(repository: string, publicKeyFile: string): string {
-  return JSON.stringify({
-    default: [{ type: 'reject' }],
-    transports: { docker: { [repository]: [{ type: 'sigstoreSigned', keyPath: publicKeyFile }] } },
-  });
+  return JSON.stringify(policyFor([repository], publicKeyFile, 'reject'));
 }
 
 /** Writes the policy into the access's private directory. @returns its path */

@@ -63,7 +63,7 @@ export async function logs(name: string, options: { stage?: string | undefined }
         `${referenceOf(id)} has no log${stage ? ` of ${stage}` : ''}`,
         others.length > 0
           ? `there are logs of ${[...new Set(others.map((log) => log.stage))].join(', ')}`
-          : 'only build, push, disk-build and publish write logs, and none of them has run in its latest run',
+          : 'only build, push, device-verify, disk-build and publish write logs, and none of them has run in its latest run',
       );
     }
     await awaitControlWorker(temporal);

@@ -48,6 +48,7 @@ export function stageOfActivity(activity: Pick<PendingActivity, 'type' | 'branch
   if (activity.type === 'claim') return activity.branch === 'image' ? 'build' : 'disk-build';
   if (activity.type === 'diskBuild') return 'disk-build';
   if (activity.type === 'proveSigning') return 'sign';
+  if (activity.type === 'deviceVerify') return 'device-verify';
   return STAGES.find((stage) => stage === activity.type);
 }
 
@@ -65,8 +66,10 @@ export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivit
   const taken = new Map<StageRow, PendingActivity>();
   for (const activity of view.activities) {
     const stage = stageOfActivity(activity);
+    // The image's branch claims a host a second time when it asks what a device would do.
+    const later = activity.type === 'claim' && stage === 'build' ? 'device-verify' : stage;
     const rows = view.record.stages.filter(
-      (row) => row.name === stage && isOfBranch(row, activity.branch) && !taken.has(row),
+      (row) => (row.name === stage || row.name === later) && isOfBranch(row, activity.branch) && !taken.has(row),
     );
     const row =
       rows.find(({ status }) => status === 'running') ??

@@ -227,7 +227,8 @@ describe('keys', () => {
 
   test('proves the key, its passphrase, its pair and the right to push', async () => {
     const allowed = [repositoryNamed('proof'), repositoryNamed('proof/diskimage-iso')];
-    expect(await prove('release', allowed)).toEqual({ attempts: 1 });
+    const publicKey = await readFile(join(directory, 'release.pub'), 'utf8');
+    expect(await prove('release', allowed)).toEqual({ attempts: 1, publicKey });
     const passphrase = await failureOf(prove('wrong-passphrase', allowed));
     expect(passphrase.kind).toBe('key-passphrase');
     expect(JSON.stringify(passphrase)).not.toMatch(/a passphrase that|another passphrase/);

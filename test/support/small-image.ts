@@ -6,13 +6,24 @@ import { execa } from 'execa';
 
 const PROGRAM = '/bin/sleep';
 
-/** Builds an image, different each time, that holds `/bin/sleep`. Returns its id. The caller removes it. */
-export async function buildSmallImage(name: string): Promise<string> {
+/**
+ * Builds an image, different each time, that holds `/bin/sleep`, other programs of this machine by their paths, and files by their
+ * texts. Returns its id. The caller removes it.
+ */
+export async function buildSmallImage(
+  name: string,
+  more: { programs?: readonly string[]; files?: Readonly<Record<string, string>> } = {},
+): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'flightline-small-image-'));
   try {
-    const { stdout } = await execa('ldd', [PROGRAM]);
+    const programs = [PROGRAM, ...(more.programs ?? [])];
+    const { stdout } = await execa('ldd', programs);
     const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1]!);
-    for (const path of [PROGRAM, ...libraries]) {
+    for (const [path, text] of Object.entries(more.files ?? {})) {
+      await mkdir(join(context, 'root', dirname(path)), { recursive: true });
+      await writeFile(join(context, 'root', path), text);
+    }
+    for (const path of [...programs, ...new Set(libraries)]) {
       await mkdir(join(context, 'root', dirname(path)), { recursive: true });
       await copyFile(path, join(context, 'root', path));
     }

@@ -63,6 +63,20 @@ test.each<[string[], string, unknown[], boolean]>([
   [['logs', R, '--stage', 'build'], 'logs', [R, { stage: 'build' }], false],
   [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
   [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
+  [['device-config', '--output', 'd'], 'deviceConfig', ['flightline.yaml', { output: 'd' }], false],
+  [
+    ['device-config', 'x.yaml', '--output', '/', '--merge', 'p.json', '--public-key', 'k.pub', '--json'],
+    'deviceConfig',
+    ['x.yaml', { output: '/', merge: 'p.json', publicKey: 'k.pub' }],
+    true,
+  ],
+  [['provision', 'ignition', '--config', 'c.yaml'], 'provision', ['ignition', { config: 'c.yaml' }], false],
+  [
+    ['provision', 'cloud-init', '--config', 'c', '--target', 'vsphere', '--name', 'edge-1', '--output', 'o'],
+    'provision',
+    ['cloud-init', { config: 'c', target: 'vsphere', name: 'edge-1', output: 'o' }],
+    false,
+  ],
   [['doctor'], 'doctor', [{}], false],
   [['doctor', '--role', 'build', '--fix', '--json'], 'doctor', [{ role: ['build'], fix: true }], true],
   [['up'], 'up', [{ data: '.flightline/stack', examples: true }], false],
@@ -98,6 +112,10 @@ describe('usage errors', () => {
     [['status']],
     [['keygen']],
     [['verify', R]],
+    [['device-config']],
+    [['provision', 'cloud-init']],
+    [['provision', 'pigeon', '--config', 'c']],
+    [['provision', 'cloud-init', '--config', 'c', '--target', 'moon']],
     [['worker', '--role', 'build,cook']],
   ])('%j', async (args) => {
     await expect(parse(...args)).rejects.toBeInstanceOf(CommanderError);

@@ -41,6 +41,15 @@ describe('the stages of a release and its builder runs', () => {
     const shown = view([row('build', 'image'), row('disk-build', 'qcow2+vmdk')], [activity({ branch, type: 'claim' })]);
     expect([...activitiesByRow(shown).keys()].map(({ name }) => name)).toEqual([stage]);
   });
+
+  test.each([
+    ['waiting', 'build'],
+    ['done', 'device-verify'],
+  ] as const)('a claim of the image with its build %s waits in the row of %s', (status, stage) => {
+    const rows = [row('build', 'image', { status }), row('device-verify', 'image', { status: 'waiting' })];
+    const shown = view(rows, [activity({ branch: 'image', type: 'claim' })]);
+    expect([...activitiesByRow(shown).keys()].map(({ name }) => name)).toEqual([stage]);
+  });
 });
 
 describe('what an activity does, in words', () => {

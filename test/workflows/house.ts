@@ -11,7 +11,7 @@ import { idOf } from './facts.ts';
 import { StandIns, type ActivityName } from './stand-ins.ts';
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
-  build: ['build'],
+  build: ['build', 'deviceVerify'],
   disk: ['diskBuild'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage'],

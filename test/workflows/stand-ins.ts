@@ -12,6 +12,8 @@ import type {
   ClaimResult,
   CleanUpInput,
   CleanUpResult,
+  DeviceVerifyInput,
+  DeviceVerifyResult,
   DiskBuildInput,
   DiskBuildResult,
   HostsInput,
@@ -20,6 +22,7 @@ import type {
   LogPageResult,
   ProbeResult,
   ProveSigningInput,
+  ProveSigningResult,
   PublishInput,
   PublishResult,
   PushInput,
@@ -46,10 +49,11 @@ export interface Signatures {
   cleanUp: [CleanUpInput, CleanUpResult];
   logPage: [LogPageInput, LogPageResult];
   build: [BuildInput, BuildResult];
+  deviceVerify: [DeviceVerifyInput, DeviceVerifyResult];
   push: [PushInput, PushResult];
   diskBuild: [DiskBuildInput, DiskBuildResult];
   publish: [PublishInput, PublishResult];
-  proveSigning: [ProveSigningInput, { attempts: number }];
+  proveSigning: [ProveSigningInput, ProveSigningResult];
   sign: [SignInput, SignResult];
   verify: [VerifyInput, { attempts: number }];
   tag: [TagInput, TagResult];
@@ -77,6 +81,8 @@ export type Behaviour = {
 };
 
 const HOSTS = ['host-a', 'host-b'];
+/** What the sign worker tells of its key. */
+export const PUBLIC_KEY = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
 
 const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Call) => Signatures[Name][1] } = {
   resolve: ({ request }, { attempt }) => ({
@@ -130,7 +136,8 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
       path: keepFiles === null ? file.path : `${keepFiles}/disk.${disk.type}`,
     },
   }),
-  proveSigning: (_, { attempt }) => ({ attempts: attempt }),
+  proveSigning: (_, { attempt }) => ({ attempts: attempt, publicKey: PUBLIC_KEY }),
+  deviceVerify: (_, { attempt, host }) => ({ attempts: attempt, host: host!, log: null, tool: 'host' }),
   sign: ({ tags }, { attempt }) => ({ attempts: attempt, signed: tags }),
   verify: (_, { attempt }) => ({ attempts: attempt }),
   tag: ({ moves }, { attempt }) => ({

@@ -1,0 +1,32 @@
+/** Files of an image in podman's storage, read without running anything of it. */
+import { randomUUID } from 'node:crypto';
+import { FlightlineError } from '../../spec/failure.ts';
+import { removeContainer } from './container.ts';
+import { podman } from './podman.ts';
+
+/**
+ * Copies a file or directory out of an image; links are looked up within it, so that none leads to a file of this host.
+ *
+ * @param labels by which a clean-up finds the container that is made for it, should this process die
+ * @returns `false` when the image has nothing there
+ */
+export async function copyFromImage(
+  image: string,
+  path: string,
+  destination: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const name = `flightline-files-${randomUUID()}`;
+  const labelled = Object.entries(labels).map(([label, value]) => `--label=${label}=${value}`);
+  // It never runs; an image without a command needs one to be made a container of.
+  await podman(`looking into ${image}`, ['create', `--name=${name}`, '--pull=never', ...labelled, image, '/none']);
+  try {
+    await podman(`copying ${path} of ${image}`, ['cp', `${name}:${path}`, destination]);
+    return true;
+  } catch (error) {
+    if (error instanceof FlightlineError && /could not be found|no such file/i.test(error.message)) return false;
+    throw error;
+  } finally {
+    await removeContainer(name);
+  }
+}

@@ -1,0 +1,145 @@
+/** `flightline device-config`: the files by which a device only takes images that the release's key signed. */
+import { readFile, realpath } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { readPolicy } from '../../activities/bake-trust.ts';
+import { writeDeviceTree } from '../../activities/device-tree.ts';
+import { readPublicKey } from '../../activities/keys.ts';
+import {
+  deviceFiles,
+  deviceKeyPath,
+  mergePolicy,
+  policyFor,
+  pulledRepositoriesOfSpec,
+  type DeviceFile,
+  type MergedPolicy,
+} from '../../spec/device-policy.ts';
+import { FlightlineError } from '../../spec/failure.ts';
+import { parseYamlFile } from '../../spec/spec-file.ts';
+import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { UserError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { readSpec } from '../spec-loading.ts';
+
+/** Options of `flightline device-config`. */
+export interface DeviceConfigOptions {
+  /** Directory that stands for the device's root. */
+  output: string;
+  /** A policy.json to which the entries are added. */
+  merge?: string | undefined;
+  /** PEM file; without it the worker configuration is asked for the spec's key. */
+  publicKey?: string | undefined;
+  config?: string | undefined;
+}
+
+/** Writes the files below `options.output`. */
+export async function deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number> {
+  const { spec } = await readSpec(file);
+  const key = spec.signing.key;
+  const publicKey = await publicKeyOf(key, options);
+  const repositories = pulledRepositoriesOfSpec(spec);
+  const merged = await policyOf(repositories, deviceKeyPath(key), options.merge);
+  if (merged.rejected.length > 0) {
+    throw new UserError(
+      'policy-rejects',
+      `${options.merge} rejects what a device is to take, and is not weakened: ${merged.notes.join('; ')}`,
+      'remove that entry by hand if these images are to be taken, and run the command again',
+      EXIT.failed,
+    );
+  }
+  const files = deviceFiles({ key, publicKey, repositories }, merged.policy);
+  await refuseExisting(files, options);
+  const written = await writeDeviceTree(resolve(options.output), files);
+  output.result(
+    [
+      ...written.map((path) => `wrote ${path}`),
+      ...merged.notes.map((note) => `note: ${note}`),
+      `devices with these files only take what the key "${key}" signed in ${repositories.join(', ')}`,
+    ].join('\n'),
+  );
+  output.document({ key, repositories, files: written, notes: merged.notes });
+  return EXIT.ok;
+}
+
+/** The public key as PEM. */
+async function publicKeyOf(name: string, options: DeviceConfigOptions): Promise<string> {
+  const file = options.publicKey === undefined ? await configuredKey(name, options.config) : resolve(options.publicKey);
+  try {
+    const key = await readPublicKey(file);
+    return key.export({ type: 'spki', format: 'pem' }).toString();
+  } catch (error) {
+    if (!(error instanceof FlightlineError)) throw error;
+    throw new UserError(
+      'key-missing',
+      error.message,
+      'name the public key (the .pub file of `flightline keygen`) with --public-key',
+    );
+  }
+}
+
+/** The path of a named key in the worker configuration. */
+async function configuredKey(name: string, config: string | undefined): Promise<string> {
+  const file = config ?? DEFAULT_WORKER_CONFIGURATION;
+  const remedy = 'name the public key with --public-key, or the worker configuration that has it with --config';
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const why = `${file} cannot be read: ${(error as Error).message}`;
+    throw new UserError('key-missing', `the public key of "${name}" is not known: ${why}`, remedy);
+  }
+  const parsed = parseYamlFile(text, WorkerConfiguration);
+  if (!parsed.ok) throw new UserError('key-missing', `${file} is no worker configuration`, remedy);
+  const key = Object.hasOwn(parsed.value.keys, name) ? parsed.value.keys[name] : undefined;
+  if (!key) throw new UserError('key-missing', `${file} has no key "${name}"`, remedy);
+  return key.publicKey;
+}
+
+async function policyOf(
+  repositories: readonly string[],
+  keyPath: string,
+  merge: string | undefined,
+): Promise<MergedPolicy> {
+  if (merge === undefined) {
+    const notes = [
+      'images of other repositories are accepted unsigned, as in the guide; --merge adds to a stricter policy',
+    ];
+    return { policy: policyFor(repositories, keyPath, 'insecureAcceptAnything'), notes, rejected: [] };
+  }
+  let text: string;
+  try {
+    text = await readFile(merge, 'utf8');
+  } catch (error) {
+    throw new UserError(
+      'merge',
+      `the policy cannot be read: ${(error as Error).message}`,
+      'name a policy.json with --merge',
+    );
+  }
+  try {
+    return mergePolicy(readPolicy(text, merge), repositories, keyPath);
+  } catch (error) {
+    if (!(error instanceof FlightlineError)) throw error;
+    throw new UserError('merge', error.message, 'correct it: podman and skopeo would not read it either');
+  }
+}
+
+/** What is there already is left alone, but for the policy that was merged, and files that are as they are to be. */
+async function refuseExisting(files: readonly DeviceFile[], options: DeviceConfigOptions): Promise<void> {
+  for (const { path, text } of files) {
+    const target = join(resolve(options.output), path);
+    const there = await readFile(target, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (there === undefined || there === text) continue;
+    if (options.merge !== undefined && (await realpath(target)) === (await realpath(options.merge))) continue;
+    throw new UserError(
+      'exists',
+      `${target} exists already, with other content`,
+      path.endsWith('policy.json')
+        ? 'add to it with --merge, or choose another --output'
+        : 'move it away, or choose another --output',
+    );
+  }
+}
