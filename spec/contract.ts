@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DISK_TYPE_NAMES } from './disk.ts';
+import { SecretInputs } from './enrollment.ts';
 import { Failure, LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
@@ -137,6 +138,7 @@ export const BuildInput = ReleaseIdentity.extend({
   /** Repositories that the host will push to: the right is proved before anything is built. */
   pushTo: z.array(Repository),
   timing: TimingSchema,
+  ...SecretInputs.shape,
 });
 export type BuildInput = z.infer<typeof BuildInput>;
 
@@ -148,6 +150,10 @@ export const BuildResult = z.object({
   size: z.number().int().nonnegative(),
   /** `true` when an image of the same inputs was there. */
   adopted: z.boolean(),
+  /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */
+  certificateEnds: z.string().optional(),
+  /** What a person should know of the image although it was made; absent when there is nothing. */
+  warnings: z.array(z.string()).optional(),
 });
 export type BuildResult = z.infer<typeof BuildResult>;
 
@@ -172,6 +178,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
   architecture: z.enum(ARCHITECTURES),
   timing: TimingSchema,
+  /** The builder installs packages of a RHEL base: it is given the host's entitlements. */
+  entitled: z.boolean().optional(),
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
 

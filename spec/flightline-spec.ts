@@ -1,6 +1,7 @@
 /** The user's `flightline.yaml` (DESIGN §7): what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
+import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { isTemplate } from './template.ts';
 
@@ -63,6 +64,9 @@ const ImageSection = z.strictObject({
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
     .min(1)
     .default(['linux/amd64']),
+  pullSecret: SecretName.optional().describe(
+    "name of a secret of the build host's configuration: log-ins that become the image's /etc/ostree/auth.json",
+  ),
 });
 
 const DiskSection = z
@@ -121,6 +125,8 @@ export const FlightlineSpec = z
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a key of the worker configuration')
         .describe("name of a key in the sign worker's configuration"),
     }),
+    enrollment: EnrollmentSection.optional().describe('how devices get the agent configuration to enroll with'),
+    secrets: z.array(BuildSecret).default([]).describe('build secrets, by name'),
     disks: z
       .array(DiskSection)
       .max(MAX_DISKS, `lists more than ${MAX_DISKS} disks: make further releases for them`)
@@ -137,6 +143,12 @@ export const FlightlineSpec = z
     for (const [index, type] of types.entries()) {
       if (types.indexOf(type) !== index) {
         context.addIssue({ code: 'custom', path: ['disks', index, 'type'], message: `${type} is listed twice` });
+      }
+    }
+    const ids = spec.secrets.map((secret) => secret.id);
+    for (const [index, id] of ids.entries()) {
+      if (ids.indexOf(id) !== index) {
+        context.addIssue({ code: 'custom', path: ['secrets', index, 'id'], message: `${id} is listed twice` });
       }
     }
     if (new Set(spec.image.platforms).size > 1) {
