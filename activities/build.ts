@@ -5,8 +5,18 @@ import { BuildInput, type BuildResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
+import {
+  checkBinding,
+  enrolledImage,
+  isPrivate,
+  openHostParts,
+  withPrivateParts,
+  type EnrolledFacts,
+  type HostParts,
+} from './build-secrets.ts';
 import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
+import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -20,7 +30,9 @@ import {
   imageLabels,
   PINNED_CONTAINERFILE,
   pinnedName,
+  privateImageName,
   repositoryOf,
+  type BuildCommand,
 } from './tools/podman-build.ts';
 import { classifyBuild } from './tools/podman-failure.ts';
 import { imagesWithLabel, inspectImage, podmanInfo, pullByDigest, type LocalImage } from './tools/podman.ts';
@@ -40,8 +52,8 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       const log = await stageLog(host, input.release, 'build');
       context.report({ host: host.name });
       try {
-        const { image, adopted } = await withLog(log, () => build(host, input, context, log.path));
-        return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, adopted };
+        const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));
+        return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
       } catch (error) {
         // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
         if (context.cancelReason()) await endBuild(host.work.installation, input.release);
@@ -56,7 +68,7 @@ async function build(
   input: BuildInput,
   context: StageContext,
   logFile: string,
-): Promise<{ image: LocalImage; adopted: boolean }> {
+): Promise<{ image: LocalImage } & Pick<BuildResult, 'adopted' | 'certificateEnds' | 'warnings'>> {
   if (input.architecture !== host.architecture) {
     throw new FlightlineError(
       'invalid-input',
@@ -73,11 +85,18 @@ async function build(
     for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
     // An earlier attempt, whose worker is gone, may still be at it.
     await endBuild(host.work.installation, input.release);
-    const name = builtImageName(host.work.installation, input.release, input.imageInputs);
+    const parts = await openHostParts(host, input, access);
+    const warnings = parts.warnings.length > 0 ? { warnings: parts.warnings } : {};
+    const { installation } = host.work;
+    const name = isPrivate(input)
+      ? privateImageName(installation, input.release, input.imageInputs, input.runId)
+      : builtImageName(installation, input.release, input.imageInputs);
     const found = await findBuilt(input, name);
-    if (found) return { image: bootable(found), adopted: true };
+    const enrolled = found && (await enrolledImage(host, input));
+    if (found && enrolled) return { image: await checked(found, input), adopted: true, ...enrolled, ...warnings };
     const directory = await prepare(host, input, context, access);
-    return { image: bootable(await runBuild(host, input, context, { name, directory, logFile })), adopted: false };
+    const { image, ...facts } = await runBuild(host, input, context, { name, directory, logFile, parts });
+    return { image: await checked(image, input), adopted: false, ...facts, ...warnings };
   });
 }
 
@@ -114,23 +133,50 @@ async function prepare(
   return directory;
 }
 
+/** What a run of `podman build` is made of, besides the activity's input. */
+interface BuildPlace {
+  name: string;
+  directory: string;
+  logFile: string;
+  parts: HostParts;
+}
+
 async function runBuild(
   host: HostContext,
   input: BuildInput,
   context: StageContext,
-  place: { name: string; directory: string; logFile: string },
+  place: BuildPlace,
+): Promise<{ image: LocalImage } & EnrolledFacts> {
+  const { directory, parts } = place;
+  const { containerfile, ...pinned } = await pinBases(input, directory, parts.layers);
+  const source = { directory, containerfile, bases: input.bases.map(pinnedName) };
+  const labels = imageLabels({ ...input, ...pinned });
+  const { built, ...facts } = await withPrivateParts(host, input, context, source, (flags) =>
+    podmanBuild(host, input, context, { ...place, labels, flags }),
+  );
+  return { image: built, ...facts };
+}
+
+async function podmanBuild(
+  host: HostContext,
+  input: BuildInput,
+  context: StageContext,
+  place: BuildPlace & Pick<BuildCommand, 'labels' | 'flags'>,
 ): Promise<LocalImage> {
   const idFile = join(host.work.release(input.release), 'image-id');
   const { cgroupManager } = await podmanInfo();
   const cgroup = buildCgroup(cgroupManager, host.work.installation, input.release);
-  const { name, directory } = place;
+  const { name, directory, parts, labels, flags } = place;
   const args = buildArguments({
     directory,
     name,
     idFile,
     cgroup,
     buildArgs: input.buildArgs,
-    labels: imageLabels({ ...input, ...(await pinBases(input, directory)) }),
+    labels,
+    secrets: parts.secrets,
+    volumes: parts.volumes,
+    flags,
   });
   const log = new CappedLog(place.logFile, 'a');
   // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
@@ -177,13 +223,14 @@ function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
 }
 
 /**
- * Writes the Containerfile with every external image by its digest, beside the one that was sent. Returns the image that the
- * last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
+ * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was sent. Returns
+ * it, the image that the last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
  */
 async function pinBases(
   input: BuildInput,
   directory: string,
-): Promise<{ base: PinnedImage | null; own: (name: string) => string | undefined }> {
+  layers: readonly string[],
+): Promise<{ containerfile: string; base: PinnedImage | null; own: (name: string) => string | undefined }> {
   const text = await readFile(join(directory, CONTEXT_LAYOUT.containerfile), 'utf8');
   const facts = readContainerfile(text, input.buildArgs, input.architecture);
   const pinned = pinContainerfile(text, facts.uses, (image) => {
@@ -192,17 +239,20 @@ async function pinBases(
       throw new FlightlineError('containerfile-invalid', `the Containerfile names ${image}, which resolve did not see`);
     return pinnedName(base);
   });
-  await writeFile(join(directory, PINNED_CONTAINERFILE), pinned, { mode: 0o600 });
+  const containerfile = withLastLayers(pinned, layers);
+  await writeFile(join(directory, PINNED_CONTAINERFILE), containerfile, { mode: 0o600 });
   return {
+    containerfile,
     base: input.bases.find((image) => image.reference === facts.base) ?? null,
     own: (name) => facts.label(name),
   };
 }
 
-/** The image, when a device could boot it. */
-function bootable(image: LocalImage): LocalImage {
+/** The image, when a device could boot it and it is bound as the spec says. */
+async function checked(image: LocalImage, input: BuildInput): Promise<LocalImage> {
   if (image.labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
+  await checkBinding(image.id, input);
   return image;
 }

@@ -90,6 +90,7 @@ export class ReleaseState implements StageBoard {
         reference: `${request.repository}:${request.tag}`,
         digest: image.push?.digest ?? null,
         verified: image.verified,
+        ...(image.build?.certificateEnds === undefined ? {} : { certificateEnds: image.build.certificateEnds }),
       },
       disks: this.disks(),
       inputs: plan && {
@@ -103,6 +104,7 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
+      ...(image.build?.warnings === undefined ? {} : { warnings: image.build.warnings }),
     };
   }
 
