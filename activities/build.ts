@@ -7,34 +7,52 @@ import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
+import { podmanBuild } from './build-run.ts';
+import {
+  checkBinding,
+  enrolledImage,
+  isPrivate,
+  openHostParts,
+  withPrivateParts,
+  type EnrolledFacts,
+  type HostParts,
+} from './build-secrets.ts';
 import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
+import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
-import { endBuild, endProcesses, noteWorkingContainers, type BuildPlace } from './tools/build-process.ts';
+import { endBuild, type BuildPlace } from './tools/build-process.ts';
 import { CappedLog } from './tools/capped-log.ts';
-import { buildCgroup } from './tools/cgroup.ts';
-import { CommandError, runCommand } from './tools/command.ts';
 import {
-  buildArguments,
   builtImageName,
   imageLabels,
   PINNED_CONTAINERFILE,
   pinnedName,
+  privateImageName,
   repositoryOf,
-  type BuildCommand,
 } from './tools/podman-build.ts';
-import { classifyBuild } from './tools/podman-failure.ts';
-import { imagesWithLabel, inspectImage, podmanInfo, pullByDigest, type LocalImage } from './tools/podman.ts';
+import { imagesWithLabel, inspectImage, pullByDigest, type LocalImage } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
 import { provePushRight } from './tools/registry.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** The branch of a release whose lease an image build uses. */
 const BRANCH = 'image';
-/** Last lines of a build in its failure. */
-const MESSAGE_LINES = 25;
+
+/** What is built, and what a release must know of it. */
+type Built = { image: LocalImage } & EnrolledFacts;
+
+/** What the steps of an attempt share. */
+interface Attempt {
+  readonly host: HostContext;
+  readonly input: BuildInput;
+  readonly context: StageContext;
+  readonly access: RegistryAccess;
+  readonly parts: HostParts;
+  readonly logFile: string;
+}
 
 /** Makes the activity. */
 export function makeBuild(host: HostContext): (input: BuildInput) => Promise<BuildResult> {
@@ -43,8 +61,8 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       const log = await stageLog(host, input.release, 'build');
       context.report({ host: host.name });
       try {
-        const { image, adopted } = await withLog(log, () => build(host, input, context, log.path));
-        return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, adopted };
+        const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));
+        return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
       } catch (error) {
         // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
         if (context.cancelReason()) await endBuild(placeOf(host, input));
@@ -63,7 +81,7 @@ async function build(
   input: BuildInput,
   context: StageContext,
   logFile: string,
-): Promise<{ image: LocalImage; adopted: boolean }> {
+): Promise<Built & Pick<BuildResult, 'adopted' | 'warnings'>> {
   if (input.architecture !== host.architecture) {
     throw new FlightlineError(
       'invalid-input',
@@ -80,49 +98,65 @@ async function build(
     for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
     // An earlier attempt, whose worker is gone, may still be at it.
     await endBuild(placeOf(host, input));
-    const { release, imageInputs, trust } = input;
-    const name = (inputs: string) => builtImageName(host.work.installation, release, inputs);
-    const whole = name(trust ? trustedInputs(imageInputs, trust) : imageInputs);
-    const found = await findBuilt(input, whole);
-    if (found) return { image: bootable(found), adopted: true };
-    const earlier = trust ? await findBuilt(input, name(imageInputs)) : null;
-    const image = bootable(earlier ?? (await buildContext(host, input, context, access, name(imageInputs), logFile)));
-    if (!trust) return { image, adopted: false };
-    return { image: await addTrust(host, input, context, image, { trust, name: whole, logFile }), adopted: false };
+    const parts = await openHostParts(host, input, access);
+    const warnings = parts.warnings.length > 0 ? { warnings: parts.warnings } : {};
+    const attempt: Attempt = { host, input, context, access, parts, logFile };
+    const { imageInputs, trust } = input;
+    const whole = nameOf(attempt, trust ? trustedInputs(imageInputs, trust) : imageInputs);
+    const found = await adopt(attempt, whole);
+    if (found) return { ...(await checked(found, input)), adopted: true, ...warnings };
+    const plain = await checked(
+      (trust && (await adopt(attempt, nameOf(attempt, imageInputs)))) ?? (await buildContext(attempt)),
+      input,
+    );
+    const image = trust ? await addTrust(attempt, plain.image, trust, whole) : plain.image;
+    return { ...plain, image, adopted: false, ...warnings };
   });
 }
 
+/** The local name of what is built of such inputs. What holds a secret is named after the run, and goes with it. */
+function nameOf({ host, input }: Attempt, inputs: string): string {
+  const { installation } = host.work;
+  return isPrivate(input)
+    ? privateImageName(installation, input.release, inputs, input.runId)
+    : builtImageName(installation, input.release, inputs);
+}
+
+/** What an earlier attempt made under this name, and what it holds. */
+async function adopt({ host, input }: Attempt, name: string): Promise<Built | null> {
+  const image = await findBuilt(input, name);
+  const enrolled = image && (await enrolledImage(host, input));
+  return image && enrolled ? { image, ...enrolled } : null;
+}
+
 /** Builds the Containerfile of the context. */
-async function buildContext(
-  host: HostContext,
-  input: BuildInput,
-  context: StageContext,
-  access: RegistryAccess,
-  name: string,
-  logFile: string,
-): Promise<LocalImage> {
+async function buildContext(attempt: Attempt): Promise<Built> {
+  const { host, input, context, access, parts, logFile } = attempt;
   const directory = await prepare(host, input, context, access);
-  const labels = imageLabels({ ...input, ...(await pinBases(input, directory)) });
-  return runBuild(host, input, context, { name, directory, logFile, labels, buildArgs: input.buildArgs });
+  const { containerfile, ...pinned } = await pinBases(input, directory, parts.layers);
+  const source = { directory, containerfile, bases: input.bases.map(pinnedName) };
+  const { buildArgs } = input;
+  const { secrets, volumes } = parts;
+  const name = nameOf(attempt, input.imageInputs);
+  const labels = imageLabels({ ...input, ...pinned });
+  const { built, ...facts } = await withPrivateParts(host, input, context, source, (flags) =>
+    podmanBuild(host, input.release, context, logFile, { directory, name, buildArgs, labels, secrets, volumes, flags }),
+  );
+  return { image: built, ...facts };
 }
 
 /** Adds the layer of `verification: bake` to what was built. */
-async function addTrust(
-  host: HostContext,
-  input: BuildInput,
-  context: StageContext,
-  image: LocalImage,
-  place: { trust: DeviceTrust; name: string; logFile: string },
-): Promise<LocalImage> {
-  const { trust, name, logFile } = place;
+async function addTrust(attempt: Attempt, image: LocalImage, trust: DeviceTrust, name: string): Promise<LocalImage> {
+  const { host, input, context, logFile } = attempt;
   const directory = join(host.work.release(input.release), 'trust');
-  const labels = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: input.release };
+  const own = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: input.release };
   context.report({ step: 'adding the verification of signatures' });
-  const notes = await writeTrustLayer(image.id, trust, directory, labels);
+  const notes = await writeTrustLayer(image.id, trust, directory, own);
   const log = new CappedLog(logFile, 'a');
   for (const note of notes) log.write(note);
   await log.close();
-  return runBuild(host, input, context, { name, directory, logFile, labels: {}, buildArgs: {} });
+  const nothing = { buildArgs: {}, labels: {}, secrets: [], volumes: [], flags: [] };
+  return podmanBuild(host, input.release, context, logFile, { ...nothing, directory, name });
 }
 
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
@@ -158,70 +192,15 @@ async function prepare(
   return directory;
 }
 
-async function runBuild(
-  host: HostContext,
-  input: BuildInput,
-  context: StageContext,
-  place: { logFile: string } & Pick<BuildCommand, 'name' | 'directory' | 'labels' | 'buildArgs'>,
-): Promise<LocalImage> {
-  const idFile = join(host.work.release(input.release), 'image-id');
-  const { cgroupManager } = await podmanInfo();
-  const cgroup = buildCgroup(cgroupManager, host.work.installation, input.release);
-  const { logFile, ...command } = place;
-  const args = buildArguments({ ...command, idFile, cgroup });
-  await noteWorkingContainers(host.work.release(input.release));
-  const log = new CappedLog(logFile, 'a');
-  // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
-  const end = () => void endProcesses(cgroup);
-  context.signal.addEventListener('abort', end, { once: true });
-  try {
-    await runCommand('podman', args, { keepOutput: false, onLine: (line) => follow(line, log, context) });
-  } catch (error) {
-    if (error instanceof CommandError) throw buildFailure(error, log);
-    throw error;
-  } finally {
-    context.signal.removeEventListener('abort', end);
-    await log.close();
-  }
-  const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
-  const image = await inspectImage(id);
-  if (!image) throw new FlightlineError('unexpected', `podman built ${id} and does not know it any more`);
-  return image;
-}
-
-function follow(line: string, log: CappedLog, context: StageContext): void {
-  log.write(line);
-  const step = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/.exec(line);
-  context.report({
-    line,
-    ...(step ? { step: step[3]!, done: Number(step[1]) - 1, total: Number(step[2]) } : {}),
-  });
-}
-
-function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
-  if (error.notFound) return new FlightlineError('host-setup', 'podman is not installed', { cause: error });
-  // A signal that no cancellation sent: the kernel ran out of memory, or a person ended it.
-  if (error.signal !== null) {
-    return new FlightlineError('worker-restarted', `podman build was ended by ${error.signal} from outside`, {
-      cause: error,
-    });
-  }
-  const lines = log.tail(MESSAGE_LINES).filter((line) => line.trim() !== '');
-  const { kind, remedy } = classifyBuild(log.tail(200).join('\n'));
-  return new FlightlineError(kind, `podman build failed:\n${lines.join('\n')}`, {
-    remedy,
-    cause: error,
-  });
-}
-
 /**
- * Writes the Containerfile with every external image by its digest, beside the one that was sent. Returns the image that the
- * last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
+ * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was sent. Returns
+ * it, the image that the last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
  */
 async function pinBases(
   input: BuildInput,
   directory: string,
-): Promise<{ base: PinnedImage | null; own: (name: string) => string | undefined }> {
+  layers: readonly string[],
+): Promise<{ containerfile: string; base: PinnedImage | null; own: (name: string) => string | undefined }> {
   const text = await readFile(join(directory, CONTEXT_LAYOUT.containerfile), 'utf8');
   const facts = readContainerfile(text, input.buildArgs, input.architecture);
   const pinned = pinContainerfile(text, facts.uses, (image) => {
@@ -230,17 +209,21 @@ async function pinBases(
       throw new FlightlineError('containerfile-invalid', `the Containerfile names ${image}, which resolve did not see`);
     return pinnedName(base);
   });
-  await writeFile(join(directory, PINNED_CONTAINERFILE), pinned, { mode: 0o600 });
+  const containerfile = withLastLayers(pinned, layers);
+  await writeFile(join(directory, PINNED_CONTAINERFILE), containerfile, { mode: 0o600 });
   return {
+    containerfile,
     base: input.bases.find((image) => image.reference === facts.base) ?? null,
     own: (name) => facts.label(name),
   };
 }
 
-/** The image, when a device could boot it. */
-function bootable(image: LocalImage): LocalImage {
+/** What was built, when a device could boot it and it is bound as the spec says. */
+async function checked(built: Built, input: BuildInput): Promise<Built> {
+  const { image } = built;
   if (image.labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
-  return image;
+  await checkBinding(image.id, input);
+  return built;
 }

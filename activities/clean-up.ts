@@ -1,10 +1,12 @@
 /** The `cleanUp` activity: everything that a release made on this host goes, but its logs and the files it was asked to keep. */
 import { lstat, rm } from 'node:fs/promises';
 import { CleanUpInput, type CleanUpResult } from '../spec/contract.ts';
+import { releaseKey } from '../spec/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
 import { ifMissing } from './host-space.ts';
 import { releaseLeases } from './leases.ts';
 import { listImages, namesOfRelease, unname } from './local-images.ts';
+import { removePrivateLayers } from './private-layers.ts';
 import { stage } from './stage.ts';
 import { endBuild } from './tools/build-process.ts';
 import { containersWithLabels, removeContainer } from './tools/container.ts';
@@ -34,6 +36,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   }
   removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
   removed.push(...(await unname(namesOfRelease(await listImages(), installation, release))));
+  removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
   if (await removeDirectory(host.work.release(release))) removed.push('work directory');
   removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));
   return removed;

@@ -13,6 +13,7 @@ import { watchBuilder, type BuilderEnd } from './builder-watch.ts';
 import { fetchContext } from './context-archive.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './disk-run.ts';
 import { withLease } from './leased.ts';
+import { entitlementVolumes, requireRegistration } from './red-hat.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
 import { builderMessage, classifyBuilder } from './tools/builder-failure.ts';
@@ -168,6 +169,7 @@ async function findContainer({ host, name }: Attempt): Promise<ContainerState | 
 
 async function start(attempt: Attempt): Promise<ContainerState> {
   const { host, input, context, inputs, name, run } = attempt;
+  if (input.entitled) await requireRegistration(host.name);
   await emptyRun(run);
   const repositories = [input.image.repository, repositoryOf(input.builder.reference), input.context.repository];
   const command = await withRegistryAccess(host.configuration, repositories, (access) => prepare(attempt, access));
@@ -211,6 +213,7 @@ async function prepare(
     output: run.output,
     log: run.log,
     config: await fetchConfig(attempt, access),
+    volumes: input.entitled ? await entitlementVolumes() : [],
   };
 }
 

@@ -12,8 +12,9 @@ import { ifMissing, spaceOf, type Space } from './host-space.ts';
 import { isVoid } from './lease-decision.ts';
 import { leasedKeys, readLeaseFiles, sweepLeases } from './leases.ts';
 import { listImages, removeImage, unname, type NamedImage, type Unnaming } from './local-images.ts';
+import { removePrivateLayers } from './private-layers.ts';
 import { containersWithLabels, inspectContainer } from './tools/container.ts';
-import { builtImages } from './tools/podman-build.ts';
+import { builtImages, isPrivateImage } from './tools/podman-build.ts';
 import { podmanInfo } from './tools/podman.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -51,6 +52,7 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
     if (await removeDirectory(join(work.path, 'releases', key))) removed.push(`work directory ${key}`);
   }
   removed.push(...(await unname(orphanedNames(images, work.installation, held))));
+  removed.push(...(await removePrivateLayers(work.installation, (key) => !held.has(key))));
   const { graphRoot } = await podmanInfo({ cleanUp: true });
   removed.push(...(await trimCache(work.installation, held, () => spaceOf([graphRoot]))));
   removed.push(...(await removeOldLogs(work.logs, now)));
@@ -58,18 +60,20 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   return removed;
 }
 
-/** The names of built images whose release holds no lease here. Pure. */
+/** The names of built images whose release holds no lease here; of those that hold a secret the image itself. Pure. */
 export function orphanedNames(
   images: readonly NamedImage[],
   installation: string,
   held: ReadonlySet<string>,
 ): Unnaming[] {
   const prefix = `${builtImages(installation)}/`;
+  const isOrphaned = (name: string) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!);
   return images.flatMap((image) => {
-    const names = image.names.filter(
-      (name) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!),
-    );
-    return names.length > 0 ? [{ id: image.id, names, remove: false }] : [];
+    const names = image.names.filter(isOrphaned);
+    const remove =
+      names.length === image.names.length &&
+      [...image.names, ...image.formerNames].some((name) => isOrphaned(name) && isPrivateImage(name));
+    return names.length > 0 || remove ? [{ id: image.id, names, remove }] : [];
   });
 }
 

@@ -1,6 +1,6 @@
 /** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache (DESIGN §3). */
 import { z } from 'zod';
-import { releaseImages } from './tools/podman-build.ts';
+import { isPrivateImage, releaseImages } from './tools/podman-build.ts';
 import { parseOutput, podman } from './tools/podman.ts';
 
 /** An image in the storage with the names that it has, and had. */
@@ -17,7 +17,7 @@ export interface Unnaming {
   id: string;
   /** Names to take away. */
   names: readonly string[];
-  /** The image goes too: it was pulled, so that it is nobody's cache, and has no name left. */
+  /** The image goes too: it has no name left, and was pulled, so that it is nobody's cache, or holds a secret. */
   remove: boolean;
 }
 
@@ -57,10 +57,16 @@ export function namesOfRelease(images: readonly NamedImage[], installation: stri
     // A person's own image of that name was not pulled by digest, and keeps it.
     const given = pulled.length > 0 ? image.names.filter((name) => name === published) : [];
     const names = built.length + given.length > 0 ? [...built, ...given, ...pulled] : [];
-    if (names.length === 0) return [];
-    const isCache = [...image.names, ...image.formerNames].some((name) => name.startsWith(BUILT));
-    return [{ id: image.id, names, remove: !isCache && names.length === image.names.length }];
+    // Its name may have been taken from it by a clean-up that was killed, or by an image that was built after it.
+    const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(own) && isPrivateImage(name));
+    if (names.length === 0 && !(secret && image.names.length === 0)) return [];
+    return [{ id: image.id, names, remove: names.length === image.names.length && (secret || !isCache(image)) }];
   });
+}
+
+/** It was built here, or by another installation, and holds no secret. */
+function isCache(image: NamedImage): boolean {
+  return [...image.names, ...image.formerNames].some((name) => name.startsWith(BUILT));
 }
 
 /** Takes names, and images where so decided. Returns what was done, in words. */

@@ -2,6 +2,7 @@
 import { builderRuns } from '../spec/disk.ts';
 import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
 import { pulledRepositories } from '../spec/device-policy.ts';
+import { secretInputs } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
 import { BOOTC_LABEL } from '../spec/labels.ts';
@@ -13,6 +14,7 @@ import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import { imageLabels } from './image-config.ts';
 import { readRecord } from './record.ts';
+import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
 import { type RegistryAccess, withRegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
@@ -32,6 +34,7 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
     const foreign = [...containerfile.images, ...(builderReference ? [formatReference(builderReference)] : [])];
     const repositories = [...ours, ...foreign.map((image) => referenceFrom(image).repository)];
     return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
+      await requireRedHatLogin(access, foreign, 'the control worker');
       const bases = await Promise.all(containerfile.images.map((image) => pin(access, image, 'the Containerfile')));
       const builder = builderReference ? await pin(access, formatReference(builderReference), 'builder.image') : null;
       await requireBootable(access, containerfile, bases, request.architecture);
@@ -43,6 +46,7 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
         ...(request.verification && {
           verification: { key: request.key, repositories: pulledRepositories(request) },
         }),
+        ...secretInputs(request),
       });
       const resolved: Resolved = {
         unchanged: null,
@@ -127,7 +131,7 @@ async function unchangedRecord(
   const key = configuration.keys[request.key]?.publicKey ?? null;
   const record = await readRecord(access, request.recordRepository, request.tag, key);
   const difference = record
-    ? (differenceFrom(record, request, resolved) ?? (await missingFrom(access, record)))
+    ? (differenceFrom(record, request, resolved, new Date()) ?? (await missingFrom(access, record)))
     : 'no verified record of it is in the registry';
   if (record && difference === null) return record;
   throw new FlightlineError('tag-exists', `${name} exists, and it is not what this release would make: ${difference}`);
@@ -138,9 +142,15 @@ export function differenceFrom(
   record: ReleaseRecord,
   request: ReleaseRequest,
   resolved: Pick<Resolved, 'imageInputs' | 'builder' | 'builderConfig' | 'existingTag'>,
+  now: Date,
 ): string | null {
   if (record.image.digest === null || record.image.digest !== resolved.existingTag) return 'the tag was moved since';
-  if (record.inputs?.image !== resolved.imageInputs) return 'context, Containerfile, base or build arguments differ';
+  if (record.inputs?.image !== resolved.imageInputs)
+    return 'context, Containerfile, base, build arguments or secrets differ';
+  const { certificateEnds } = record.image;
+  if (certificateEnds !== undefined && !(new Date(certificateEnds) > now)) {
+    return `the enrollment certificate in the image ended on ${certificateEnds}`;
+  }
   const published = record.disks.map(({ type, form, reference }) => `${type} ${form} ${reference}`).sort();
   const asked = request.disks
     .map(

@@ -76,6 +76,15 @@ function alreadyRunning(reference: string, held: boolean): UserError {
   );
 }
 
+/** Enrollment and secrets, by name. */
+function secretLines({ enrollment, secrets = [], pullSecret }: ReleaseRequest): string[] {
+  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret])];
+  return [
+    ...(enrollment === undefined ? [] : [`- enrollment: ${enrollment.binding} binding`]),
+    ...(names.length === 0 ? [] : [`- secrets: ${names.join(', ')}`]),
+  ];
+}
+
 /** What the release is asked to do, in Markdown, for the workflow's page in the Web UI. No secret is in a request. */
 export function staticDetails(request: ReleaseRequest): string {
   const context =
@@ -95,6 +104,7 @@ export function staticDetails(request: ReleaseRequest): string {
     `- commit: ${request.commit ?? 'none, or not clean'}`,
     `- architecture: ${request.architecture}`,
     `- signing key: ${request.key}`,
+    ...secretLines(request),
     `- builder: \`${request.builder.image}\``,
     '',
     disks.length > 0 ? '**Disks**' : 'No disks.',

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { DeviceTrust } from './device-policy.ts';
 import { DISK_TYPE_NAMES } from './disk.ts';
+import { SecretInputs } from './enrollment.ts';
 import { Failure, LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
@@ -148,6 +149,7 @@ export const BuildInput = ReleaseIdentity.extend({
   /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */
   trust: DeviceTrust.optional(),
   timing: TimingSchema,
+  ...SecretInputs.shape,
 });
 export type BuildInput = z.infer<typeof BuildInput>;
 
@@ -159,6 +161,10 @@ export const BuildResult = z.object({
   size: z.number().int().nonnegative(),
   /** `true` when an image of the same inputs was there. */
   adopted: z.boolean(),
+  /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */
+  certificateEnds: z.string().optional(),
+  /** What a person should know of the image although it was made; absent when there is nothing. */
+  warnings: z.array(z.string()).optional(),
 });
 export type BuildResult = z.infer<typeof BuildResult>;
 
@@ -183,6 +189,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
   architecture: z.enum(ARCHITECTURES),
   timing: TimingSchema,
+  /** The builder installs packages of a RHEL base: it is given the host's entitlements. */
+  entitled: z.boolean().optional(),
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
 

@@ -50,6 +50,11 @@ export const FAILURES = {
     disposition: 'fail',
     remedy: 'use a git URL whose scheme the worker configuration allows under git.schemes',
   },
+  'secret-not-allowed': {
+    disposition: 'fail',
+    remedy:
+      "ask the operator to list the image's and disks' repositories under the secret (or under flightctl) in the build host's worker configuration",
+  },
   // What a person can mend while the release waits.
   containerfile: {
     disposition: 'hold',
@@ -97,6 +102,30 @@ export const FAILURES = {
     disposition: 'hold',
     remedy: 'the registry lost what was pushed and no host has it any more: `flightline retry RELEASE` builds it again',
   },
+  'secret-missing': {
+    disposition: 'hold',
+    remedy:
+      "put the secret where the build host's worker configuration says, or add it there and restart the worker; then `flightline retry RELEASE`",
+  },
+  'enrollment-login': {
+    disposition: 'hold',
+    remedy:
+      "renew the host's log-in (`flightctl login --config-dir DIR …`, as flightctl.configDirectory names it), then `flightline retry RELEASE`",
+  },
+  'enrollment-denied': {
+    disposition: 'hold',
+    remedy:
+      "give the host's Flight Control account the role flightctl-org-admin or flightctl-admin, then `flightline retry RELEASE`",
+  },
+  enrollment: {
+    disposition: 'hold',
+    remedy: 'mend what the message names, then `flightline retry RELEASE`',
+  },
+  'enrollment-binding': {
+    disposition: 'hold',
+    remedy:
+      'make the Containerfile and enrollment.binding say the same of /etc/flightctl/config.yaml, then `flightline retry RELEASE --spec flightline.yaml`',
+  },
   'host-setup': {
     disposition: 'hold',
     remedy: 'run `flightline doctor` on the host, mend what it finds, then `flightline retry RELEASE`',
@@ -111,6 +140,10 @@ export const FAILURES = {
   },
   // What passes by itself.
   registry: { disposition: 'retry', remedy: 'wait: it is tried again until the registry answers' },
+  'enrollment-service': {
+    disposition: 'retry',
+    remedy: 'wait: it is tried again until Flight Control answers',
+  },
   'container-lost': { disposition: 'retry', remedy: 'wait: the container is started anew' },
   'out-of-memory': {
     disposition: 'elsewhere',
@@ -120,6 +153,11 @@ export const FAILURES = {
   'loop-device': {
     disposition: 'elsewhere',
     remedy: 'free loop devices on the build host (losetup -a), then `flightline retry RELEASE`',
+  },
+  'not-registered': {
+    disposition: 'elsewhere',
+    remedy:
+      'register the build host (`subscription-manager register`) and see that /etc/pki/entitlement has a valid certificate, then `flightline retry RELEASE`',
   },
   'worker-restarted': { disposition: 'retry', remedy: 'wait: the worker was restarted and goes on' },
   'no-host': { disposition: 'retry', remedy: 'wait, or start a build worker: `flightline worker --role build`' },

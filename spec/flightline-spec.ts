@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
+import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { isTemplate } from './template.ts';
 
@@ -64,6 +65,9 @@ const ImageSection = z.strictObject({
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
     .min(1)
     .default(['linux/amd64']),
+  pullSecret: SecretName.optional().describe(
+    "name of a secret of the build host's configuration: log-ins that become the image's /etc/ostree/auth.json",
+  ),
 });
 
 const DiskSection = z
@@ -105,14 +109,6 @@ const BuilderSection = z.strictObject({
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
 });
 
-/** How devices learn where to enroll (guide, "Choosing an Enrollment Method"). */
-const EnrollmentSection = z.strictObject({
-  binding: z.enum(['early', 'late']),
-  expiration: z.string().default('365d'),
-  signer: z.string().default('enrollment'),
-  config: z.string().optional(),
-});
-
 /** With more, the record would not fit in a payload (DESIGN §5: 10 kB). */
 const MAX_DISKS = 6;
 
@@ -134,13 +130,14 @@ export const FlightlineSpec = z
       .enum(VERIFICATIONS)
       .optional()
       .describe('bake puts key and policy into the image, so that its devices only take images that the key signed'),
+    enrollment: EnrollmentSection.optional().describe('how devices get the agent configuration to enroll with'),
+    secrets: z.array(BuildSecret).default([]).describe('build secrets, by name'),
     disks: z
       .array(DiskSection)
       .max(MAX_DISKS, `lists more than ${MAX_DISKS} disks: make further releases for them`)
       .default([]),
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
-    enrollment: EnrollmentSection.optional(),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')
@@ -151,6 +148,12 @@ export const FlightlineSpec = z
     for (const [index, type] of types.entries()) {
       if (types.indexOf(type) !== index) {
         context.addIssue({ code: 'custom', path: ['disks', index, 'type'], message: `${type} is listed twice` });
+      }
+    }
+    const ids = spec.secrets.map((secret) => secret.id);
+    for (const [index, id] of ids.entries()) {
+      if (ids.indexOf(id) !== index) {
+        context.addIssue({ code: 'custom', path: ['secrets', index, 'id'], message: `${id} is listed twice` });
       }
     }
     if (new Set(spec.image.platforms).size > 1) {

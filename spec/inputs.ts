@@ -1,5 +1,6 @@
 /** Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted. */
 import { createHash } from 'node:crypto';
+import { imageSecretInputs, type SecretInputs } from './enrollment.ts';
 import type { PinnedImage } from './record.ts';
 
 /** Hexadecimal sha256 of text or bytes. */
@@ -25,7 +26,7 @@ function digestOf(value: unknown): string {
 }
 
 /** Everything that decides what `podman build` makes. */
-export interface ImageInputs {
+export interface ImageInputs extends SecretInputs {
   /** Digest over the context's files and the Containerfile, without the builder configuration. */
   files: string;
   bases: PinnedImage[];
@@ -35,10 +36,11 @@ export interface ImageInputs {
   verification?: { key: string; repositories: readonly string[] };
 }
 
-/** The image inputs' digest: the value of the label `io.flightline.inputs`. */
+/** The image inputs' digest; of secrets it holds the names, never what is in them: the value of the label `io.flightline.inputs`. */
 export function imageInputsDigest(inputs: ImageInputs): string {
   const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
-  return digestOf({ version: 1, ...inputs, bases });
+  const { files, buildArgs, architecture, verification } = inputs;
+  return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...imageSecretInputs(inputs) });
 }
 
 /** Everything that decides what a builder run makes. */
@@ -62,6 +64,11 @@ export function diskInputsDigest(inputs: DiskInputs): string {
 /** Name of the container of a builder run: `flightline-<12 hex of sha256(workflow id, disk inputs)>` (DESIGN §3.6). */
 export function builderContainerName(release: string, diskInputs: string): string {
   return `flightline-${sha256(`${release}\n${diskInputs}`).slice(0, 12)}`;
+}
+
+/** Tells a run of a release from its others, as {@link releaseKey} tells releases. */
+export function runKey(release: string, runId: string): string {
+  return sha256(`${release}\n${runId}`).slice(0, 16);
 }
 
 /** Directory name of a release on a host: 16 hexadecimal digits of its workflow id, since an id holds `/` and `:`. */

@@ -59,7 +59,13 @@ export const ReleaseRecord = z.object({
   /** The workflow's run id. */
   runId: z.string(),
   status: z.enum(RELEASE_STATUSES),
-  image: z.object({ reference: z.string(), digest: Digest.nullable(), verified: z.boolean() }),
+  image: z.object({
+    reference: z.string(),
+    digest: Digest.nullable(),
+    verified: z.boolean(),
+    /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
+    certificateEnds: z.string().optional(),
+  }),
   disks: z.array(DiskRecord),
   inputs: z
     .object({
@@ -75,5 +81,7 @@ export const ReleaseRecord = z.object({
   stages: z.array(StageRow),
   /** Of the first failing or held stage. */
   failure: Failure.nullable(),
+  /** What a person should know although nothing failed; absent when there is nothing. */
+  warnings: z.array(z.string()).optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
+import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import type { FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
@@ -67,6 +68,7 @@ export const ReleaseRequest = z.object({
   /** Absolute directory on the build host where the disk files are left; null to leave none. */
   keepFiles: z.string().regex(/^\//).nullable(),
   timing: TimingSchema,
+  ...SecretInputs.shape,
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 
@@ -151,6 +153,11 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
+    ...secretInputs({
+      enrollment: spec.enrollment && requestedEnrollment(spec.enrollment),
+      secrets: spec.secrets.length > 0 ? spec.secrets : undefined,
+      pullSecret: image.pullSecret,
+    }),
   };
   const taken = [
     image.repository,

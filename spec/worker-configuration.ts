@@ -26,6 +26,32 @@ const Registry = z.strictObject({
 });
 export type RegistryConfiguration = z.infer<typeof Registry>;
 
+/** A file that reaches `podman build --secret id=…,src=FILE`, where a comma would end it. */
+const SecretFile = AbsolutePath.regex(/^[^,]*$/, 'must not hold a comma');
+
+const Secret = z.strictObject({
+  file: SecretFile,
+  repositories: z.array(Scope).min(1).describe('the repositories whose images may use it, and what is below them'),
+});
+export type NamedSecret = z.infer<typeof Secret>;
+
+/** A program by its name on PATH, or by its absolute path. */
+const Program = z.string().regex(/^(?:\/[^\0]*|[A-Za-z0-9][A-Za-z0-9._-]*)$/, 'is neither a name nor an absolute path');
+
+const FlightctlSection = z.strictObject({
+  configDirectory: AbsolutePath.describe("the client's log-in: what `flightctl login --config-dir DIR` wrote"),
+  repositories: z.array(Scope).min(1).describe('the repositories whose images may enroll devices, and what is below'),
+  program: Program.default('flightctl'),
+  requestTimeout: z
+    .number()
+    .int()
+    .min(2)
+    .max(600)
+    .default(120)
+    .describe('seconds in which the server must have issued a certificate'),
+});
+export type FlightctlConfiguration = z.infer<typeof FlightctlSection>;
+
 export const WorkerConfiguration = z.strictObject({
   host: HostName.optional().describe("default is the machine's host name"),
   directories: z.strictObject({ work: AbsolutePath.default('/var/lib/flightline') }).prefault({}),
@@ -42,7 +68,8 @@ export const WorkerConfiguration = z.strictObject({
     .describe('builder images that may run privileged here'),
   keys: z.record(Name, Key).default({}),
   registries: z.array(Registry).default([]),
-  secrets: z.record(Name, z.strictObject({ file: AbsolutePath })).default({}),
+  secrets: z.record(Name, Secret).default({}).describe('files that builds may use, by name'),
+  flightctl: FlightctlSection.optional().describe('how enrollment certificates are asked for'),
   git: z
     .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
     .prefault({}),

@@ -27,6 +27,7 @@ export function releaseDetails({ record, holds, children, moved }: ReleaseDetail
     ...failed,
     stageTable(record.stages),
     digestList(record),
+    (record.warnings ?? []).map((warning) => `- warning: ${warning}`).join('\n'),
     moved.length > 0 ? `Tags moved: ${moved.map(code).join(', ')}` : '',
     [...children].map(([subject, id]) => `- builder run ${subject}: workflow ${code(id)}`).join('\n'),
   ]);
@@ -67,7 +68,9 @@ function stageTable(rows: readonly StageRow[]): string {
 
 function digestList(record: ReleaseRecord): string {
   const image = record.image.digest
-    ? [`- image ${code(record.image.reference)}: ${code(record.image.digest)}${checked(record.image.verified)}`]
+    ? [
+        `- image ${code(record.image.reference)}: ${code(record.image.digest)}${checked(record.image.verified)}${enrolled(record.image)}`,
+      ]
     : [];
   const disks = record.disks.flatMap((disk) =>
     disk.digest && disk.reference
@@ -75,6 +78,10 @@ function digestList(record: ReleaseRecord): string {
       : [],
   );
   return [...image, ...disks].join('\n');
+}
+
+function enrolled({ certificateEnds }: ReleaseRecord['image']): string {
+  return certificateEnds === undefined ? '' : `, enrollment certificate until ${certificateEnds}`;
 }
 
 function checked(verified: boolean): string {

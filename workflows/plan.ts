@@ -1,8 +1,11 @@
 /** What a release is to do: its request with everything mutable resolved. Pure. */
 import type { BuildInput, DiskBuildInput, ReleaseIdentity, ResolveResult, TagMove } from '../spec/contract.ts';
 import { pulledRepositories } from '../spec/device-policy.ts';
+import { DISK_TYPES } from '../spec/disk.ts';
+import { secretInputs } from '../spec/enrollment.ts';
 import type { Failure } from '../spec/failure.ts';
 import { failureOf } from '../spec/failure.ts';
+import { needsEntitlement } from '../spec/red-hat.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import type { RequestedRun } from './stage-table.ts';
 
@@ -64,6 +67,7 @@ export function buildInput(
     ...(request.verification && {
       trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },
     }),
+    ...secretInputs(request),
   };
 }
 
@@ -76,6 +80,8 @@ export function diskBuildInput(
 ): DiskBuildInput {
   const { request, resolved } = plan;
   const { repository, tag, architecture, timing } = request;
+  // Only for an iso the builder installs packages; disks are made of the image alone.
+  const entitled = needsEntitlement(resolved.bases) && run.types.some((type) => DISK_TYPES[type].family === 'iso');
   if (!resolved.builder) throw new Error('disks are asked for, and no builder was resolved');
   return {
     ...identity,
@@ -88,6 +94,7 @@ export function diskBuildInput(
     types: run.types,
     architecture,
     timing,
+    ...(entitled ? { entitled } : {}),
   };
 }
 

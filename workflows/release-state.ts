@@ -95,6 +95,7 @@ export class ReleaseState implements StageBoard {
         reference: `${request.repository}:${request.tag}`,
         digest: image.push?.digest ?? null,
         verified: image.verified,
+        ...(image.build?.certificateEnds === undefined ? {} : { certificateEnds: image.build.certificateEnds }),
       },
       disks: this.disks(),
       inputs: plan && {
@@ -108,6 +109,7 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
+      ...(image.build?.warnings === undefined ? {} : { warnings: image.build.warnings }),
     };
   }
 

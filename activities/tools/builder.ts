@@ -33,6 +33,8 @@ export interface BuilderCommand extends BuilderIdentity {
   log: string;
   graphRoot: string;
   config: { path: string; format: 'toml' | 'json' } | null;
+  /** Further volumes, `from:to:ro`. */
+  volumes: readonly string[];
 }
 
 /** The labels by which a builder container is found again. */
@@ -63,6 +65,7 @@ export function builderArguments(command: BuilderCommand): string[] {
     ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
     ...volume(command.output, '/output'),
     ...volume(command.graphRoot, STORAGE),
+    ...command.volumes.map((one) => `--volume=${one}`),
     command.builder,
     'build',
     '--progress=verbose',

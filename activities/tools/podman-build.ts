@@ -1,6 +1,6 @@
 /** The command line of `podman build`, and the names of what it makes. Pure. */
 import { join } from 'node:path';
-import { releaseKey } from '../../spec/inputs.ts';
+import { releaseKey, runKey } from '../../spec/inputs.ts';
 import { CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../../spec/labels.ts';
 import type { PinnedImage } from '../../spec/record.ts';
 import { parseReference } from '../../spec/reference.ts';
@@ -23,8 +23,27 @@ export function builtImageName(installation: string, release: string, imageInput
   return `${releaseImages(installation, release)}:${imageInputs.replace('sha256:', '').slice(0, 16)}`;
 }
 
+/**
+ * The same for an image that holds a secret: only the run that built it adopts it, and it does not stay as cache. That its name says
+ * so, and not a label, holds for what a killed worker left, too.
+ */
+export function privateImageName(installation: string, release: string, imageInputs: string, runId: string): string {
+  return `${builtImageName(installation, release, imageInputs)}-${runKey(release, runId)}`;
+}
+
+/** `true` for a name that {@link privateImageName} gave. */
+export function isPrivateImage(name: string): boolean {
+  return /^localhost\/flightline\/[^/]+\/[0-9a-f]+:[0-9a-f]+-[0-9a-f]+$/.test(name);
+}
+
 /** The Containerfile with pinned images, beside the unpacked context. */
 export const PINNED_CONTAINERFILE = `${CONTEXT_LAYOUT.containerfile}.pinned`;
+
+/** A secret as a build gets it: what the Containerfile calls it, and its file (absolute path) on the host. */
+export interface BuildSecretFile {
+  id: string;
+  file: string;
+}
 
 /** What a build is told. */
 export interface BuildCommand {
@@ -36,6 +55,11 @@ export interface BuildCommand {
   cgroup: string;
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string | null>>;
+  secrets: readonly BuildSecretFile[];
+  /** `from:to:ro` */
+  volumes: readonly string[];
+  /** Further flags. */
+  flags: readonly string[];
 }
 
 /**
@@ -80,6 +104,9 @@ export function buildArguments(command: BuildCommand): string[] {
     `--iidfile=${command.idFile}`,
     `--tag=${command.name}`,
     ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
+    ...command.secrets.map(({ id, file }) => `--secret=id=${id},src=${file}`),
+    ...command.volumes.map((volume) => `--volume=${volume}`),
+    ...command.flags,
     // Takes a label away even where --label or the Containerfile sets it.
     ...labels.filter(([, value]) => value === null).map(([name]) => `--unsetlabel=${name}`),
     ...labels.filter(([, value]) => value !== null).map(([name, value]) => `--label=${name}=${value}`),

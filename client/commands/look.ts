@@ -10,7 +10,7 @@ import type { Output } from '../output.ts';
 import { withInterrupt } from '../pause.ts';
 import { referenceOf, releaseIdOf } from '../release-name.ts';
 import { openRelease } from '../release-view.ts';
-import { renderFailure, renderRelease } from '../view/release.ts';
+import { renderFailure, renderNotes, renderRelease } from '../view/release.ts';
 import { renderList, type ListedRelease } from '../view/list.ts';
 
 const STATUS = defineSearchAttributeKey('FlightlineStatus', 'KEYWORD');
@@ -75,6 +75,7 @@ export async function status(name: string, output: Output): Promise<number> {
     output.result(
       [
         ...renderRelease(view, { colour: output.colour.result, columns: undefined, now: Date.now() }),
+        ...renderNotes(record, output.colour.result).map((line) => `  ${line}`),
         ...(record.failure ? renderFailure(record.failure, record, output.colour.result) : []),
         ...(page ? [page] : []),
       ].join('\n'),

@@ -73,6 +73,18 @@ export function renderRelease(view: ReleaseView, options: ViewOptions): string[]
   return options.columns === undefined ? all : all.map((line) => truncate(line, options.columns!));
 }
 
+/** What else is to be known of a release: until when devices can enroll, and warnings. */
+export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
+  const paint = style(colour);
+  const { certificateEnds } = record.image;
+  return [
+    ...(certificateEnds === undefined
+      ? []
+      : [`enrollment certificate in the image: until ${certificateEnds.slice(0, 10)}`]),
+    ...(record.warnings ?? []).map((warning) => `${paint.yellow('warning:')} ${plain(warning)}`),
+  ];
+}
+
 /** Puts the release's name into a remedy, so that its command can be pasted. */
 export function namedRemedy(remedy: string, reference: string): string {
   return remedy.replaceAll(/\bRELEASE\b/g, reference);

@@ -1,7 +1,7 @@
 /** The end of a release: what there is now, where, and that a device would take it. Pure. */
 import type { DiskRecord, ReleaseRecord } from '../../spec/record.ts';
 import { formatBytes } from './format.ts';
-import { paintStatus, renderFailure } from './release.ts';
+import { paintStatus, renderFailure, renderNotes } from './release.ts';
 import { style } from './style.ts';
 
 /** What the summary says besides the record. */
@@ -35,6 +35,7 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
     head,
     ...(complete ? published : []),
     ...(complete ? [`  verified as a device would: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
+    ...renderNotes(record, options.colour).map((line) => `  ${line}`),
     ...(record.failure && !complete ? renderFailure(record.failure, record, options.colour) : []),
     ...(options.ui ? [`  Temporal Web UI: ${options.ui}`] : []),
     ...(options.page ? [`  this release there: ${options.page}`] : []),

@@ -24,6 +24,9 @@ describe('the command line of podman build', () => {
     cgroup: '/flightline/i/k',
     buildArgs: { VERSION: '1 2' },
     labels: { kept: 'v', gone: null },
+    secrets: [{ id: 'token', file: '/etc/flightline/token' }],
+    volumes: ['/etc/pki/entitlement:/etc/pki/entitlement:ro'],
+    flags: ['--ignorefile=/srv/r/context/ignore-nothing'],
   });
 
   it('builds the pinned Containerfile and pulls nothing', () => {
@@ -35,6 +38,12 @@ describe('the command line of podman build', () => {
     expect(args).toContain('--label=kept=v');
     expect(args).toContain('--unsetlabel=gone');
     expect(args.filter((argument) => argument.includes('gone'))).toHaveLength(1);
+  });
+
+  it('gives secrets by their files, and what else it is told', () => {
+    expect(args).toContain('--secret=id=token,src=/etc/flightline/token');
+    expect(args).toContain('--volume=/etc/pki/entitlement:/etc/pki/entitlement:ro');
+    expect(args).toContain('--ignorefile=/srv/r/context/ignore-nothing');
   });
 
   it('keeps a value with spaces in one argument, and the context last', () => {

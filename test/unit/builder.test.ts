@@ -23,6 +23,7 @@ const command = {
   log: '/w/container.log',
   graphRoot: '/srv/storage',
   config: { path: '/w/config.toml', format: 'toml' as const },
+  volumes: ['/etc/pki/entitlement:/etc/pki/entitlement:ro'],
 };
 
 describe('the command line of the builder', () => {
@@ -40,6 +41,7 @@ describe('the command line of the builder', () => {
         '/w/config.toml:/config.toml:ro',
         '/w/output:/output',
         '/srv/storage:/var/lib/containers/storage',
+        '--volume=/etc/pki/entitlement:/etc/pki/entitlement:ro',
       ]),
     );
   });

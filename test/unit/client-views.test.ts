@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../spec/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../client/view/model.ts';
 import { progressLines } from '../../client/view/progress-lines.ts';
-import { elapsed, renderFailure, renderRelease } from '../../client/view/release.ts';
+import { elapsed, renderFailure, renderRelease, renderNotes } from '../../client/view/release.ts';
 import { renderList } from '../../client/view/list.ts';
 import { isVerified, renderSummary } from '../../client/view/summary.ts';
 import { chooseLogs, knownLogs } from '../../client/commands/logs.ts';
@@ -261,6 +261,16 @@ describe('the summary', () => {
     expect(head).not.toContain('no tag');
     expect(next).toBe('cancelled at tag (unexpected):');
   });
+});
+
+test('what else is to be known of an image stands beside its stages and in the summary', () => {
+  const one = record({ warnings: ['anybody can pull it'] });
+  one.image.certificateEnds = '2027-11-23T18:00:00.000Z';
+  const notes = ['enrollment certificate in the image: until 2027-11-23', 'warning: anybody can pull it'];
+  expect(renderNotes(one, false)).toEqual(notes);
+  expect(renderNotes(record(), false)).toEqual([]);
+  const summary = renderSummary(one, { colour: false, ui: null, page: null });
+  expect(summary).toEqual(expect.arrayContaining(notes.map((note) => `  ${note}`)));
 });
 
 test('a list', () => {

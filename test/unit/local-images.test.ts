@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { cachedImages, orphanedNames } from '../../activities/janitor.ts';
 import { namesOfRelease, type NamedImage } from '../../activities/local-images.ts';
+import { isPrivateImage, privateImageName } from '../../activities/tools/podman-build.ts';
 import { releaseKey } from '../../spec/inputs.ts';
 
 const installation = 'one';
 const release = 'release/r.example:5000/os:v1';
 const key = releaseKey(release);
 const built = `localhost/flightline/one/${key}:aaaa`;
+const secret = `${built}-0123456789abcdef`;
 const digest = 'r.example:5000/os@sha256:dddd';
 const published = 'r.example:5000/os:v1';
 
@@ -36,9 +38,39 @@ describe('namesOfRelease', () => {
     ["another installation's", image([`localhost/flightline/two/${key}:aaaa`]), [], false],
     ["another release's", image(['localhost/flightline/one/0123456789abcdef:aaaa']), [], false],
     ['without a name', image([], [built, published]), [], false],
+    ['built with a secret', image([secret, digest, published]), [secret, published, digest], true],
+    ['built with a secret, with a name of somebody else', image([secret, 'x:1']), [secret], false],
   ])('%s', (_, one, names, remove) => {
     const expected = names.length > 0 ? [{ id: 'id', names, remove }] : [];
     expect(namesOfRelease([one], installation, release)).toEqual(expected);
+  });
+});
+
+describe('an image with a secret', () => {
+  // A clean-up was killed between untagging and removing, or another image took the name.
+  const nameless = { id: 'id', names: [], remove: true };
+
+  it('is removed also without a name', () => {
+    expect(namesOfRelease([image([], [secret])], installation, release)).toEqual([nameless]);
+    expect(namesOfRelease([image([], [secret])], installation, 'release/r.example:5000/other:v1')).toEqual([]);
+    expect(orphanedNames([image([], [secret])], installation, new Set())).toEqual([nameless]);
+    expect(orphanedNames([image([], [secret])], installation, new Set([key]))).toEqual([]);
+    expect(orphanedNames([image([], [built])], installation, new Set())).toEqual([]);
+  });
+
+  it('goes with the last of its names', () => {
+    expect(orphanedNames([image([secret])], installation, new Set())).toEqual([{ ...nameless, names: [secret] }]);
+    const named = { id: 'id', names: [secret], remove: false };
+    expect(orphanedNames([image([secret, 'x:1'])], installation, new Set())).toEqual([named]);
+  });
+
+  it('is told by a name that only its run gives', () => {
+    expect(
+      [secret, privateImageName(installation, release, `sha256:${'a'.repeat(64)}`, 'run')].map(isPrivateImage),
+    ).toEqual([true, true]);
+    const [one, two] = ['run-1', 'run-2'].map((run) => privateImageName(installation, release, 'sha256:aa', run));
+    expect(one).not.toBe(two);
+    expect([built, 'quay.io/a/b:c-d', digest].map(isPrivateImage)).toEqual([false, false, false]);
   });
 });
 

@@ -134,6 +134,23 @@ describe('the spec', () => {
     if (typeof expected === 'string') expect(lines).toEqual([expected]);
     else expect(lines.some((line) => expected.test(line))).toBe(true);
   });
+
+  it.each([
+    ['enrollment: {binding: early, expiration: 1y}', /expiration.*not a number of days/],
+    ['enrollment: {binding: early, expiration: 0d}', /expiration.*not a number of days/],
+    ['enrollment: {binding: early, expiration: 3651d}', /more than 3650 days/],
+    ['enrollment: {binding: early, signer: ca}', /signer/],
+    ['enrollment: {binding: early, config: a, expiration: 30d}', /expiration.*does not go with config/],
+    ['enrollment: {binding: late, config: a}', /config.*is for early binding/],
+    ['enrollment: {}', /binding/],
+    ['secrets: [{id: flightline-x, from: a}]', /must not begin with/],
+    ['secrets: [{id: "a,src=/etc/shadow", from: a}]', /is an id/],
+    ['secrets: [{id: a, from: b}, {id: a, from: c}]', /listed twice/],
+    ['secrets: [{id: a, from: /etc/shadow}]', /is the name of a secret/],
+  ])('refuses %s', (line, problem) => {
+    const result = parse(`${SPEC}${line}\n`);
+    expect(result.ok ? 'accepted' : formatProblems('f', result.problems)).toMatch(problem);
+  });
 });
 
 describe('makeRequest', () => {
@@ -153,6 +170,22 @@ describe('makeRequest', () => {
     if (!result.ok) throw new Error(JSON.stringify(result.problems));
     return result.request;
   };
+
+  it.each<[string, object]>([
+    ['', {}],
+    ['enrollment: {binding: late}', { enrollment: { binding: 'late' } }],
+    ['enrollment: {binding: early}', { enrollment: { binding: 'early', signer: 'enrollment', days: 365 } }],
+    [
+      'enrollment: {binding: early, expiration: 30d, signer: flightctl.io/enrollment}',
+      { enrollment: { binding: 'early', signer: 'flightctl.io/enrollment', days: 30 } },
+    ],
+    ['enrollment: {binding: early, config: agent}', { enrollment: { binding: 'early', config: 'agent' } }],
+    ['secrets: [{id: a, from: b}]', { secrets: [{ id: 'a', from: 'b' }] }],
+    ['secrets: []', {}],
+  ])('carries names of secrets, and nothing where there are none: %s', (line, expected) => {
+    const { enrollment, secrets, pullSecret } = made((text) => `${text}${line}\n`);
+    expect(JSON.parse(JSON.stringify({ enrollment, secrets, pullSecret }))).toEqual(expected);
+  });
 
   it('names repositories and compressions', () => {
     expect(made().disks).toEqual([
@@ -252,6 +285,20 @@ describe('inputs', () => {
     };
     expect(diskInputsDigest({ ...disk, rootfs: 'xfs' })).not.toBe(diskInputsDigest(disk));
     expect(builderContainerName('release/a', diskInputsDigest(disk))).toMatch(/^flightline-[0-9a-f]{12}$/);
+  });
+  it('depend on what is put into the image: of secrets the names, of enrollment what is asked', () => {
+    const early = { binding: 'early', signer: 'enrollment', days: 365 } as const;
+    const digests = [
+      image,
+      { ...image, enrollment: early },
+      { ...image, enrollment: { ...early, days: 30 } },
+      { ...image, enrollment: { binding: 'early', config: 'agent' } as const },
+      { ...image, pullSecret: 'a' },
+      { ...image, pullSecret: 'b' },
+      { ...image, secrets: [{ id: 'a', from: 'b' }] },
+    ].map(imageInputsDigest);
+    expect(new Set(digests).size).toBe(digests.length);
+    expect(imageInputsDigest({ ...image, enrollment: { binding: 'late' } })).toBe(imageInputsDigest(image));
   });
   it('are hashed from canonical JSON', () => {
     expect(canonicalJson({ b: [1, undefined, null], a: { d: undefined, c: 'x' } })).toBe(

@@ -35,6 +35,27 @@ describe('the worker configuration', () => {
     expect(file).toMatch(/worker\.yaml$/);
   });
 
+  it('gives a secret and an enrollment only to repositories that it lists', async () => {
+    const flightctl = (more: string) => `flightctl: {configDirectory: /etc/fc, repositories: [quay.io/acme]${more}}\n`;
+    const { configuration } = await withFile(flightctl(''), loadWorkerConfiguration);
+    expect(configuration.flightctl).toMatchObject({ program: 'flightctl', requestTimeout: 120 });
+    const refused = [
+      'secrets: {a: {file: /a}}\n',
+      'secrets: {a: {file: /a, repositories: []}}\n',
+      'secrets: {a: {file: "/a,b", repositories: [quay.io/acme]}}\n',
+      'flightctl: {configDirectory: /etc/fc}\n',
+      flightctl(', program: ../flightctl'),
+      flightctl(', program: --flightctl'),
+      // The client polls after a second: one that may take no longer never has an answer.
+      flightctl(', requestTimeout: 1'),
+    ];
+    for (const text of refused) {
+      expect(await withFile(text, (file) => failureOf(loadWorkerConfiguration(file))), text).toMatchObject({
+        kind: 'invalid-input',
+      });
+    }
+  });
+
   it('is refused with line, column and the nearest key', async () => {
     const failure = await withFile('host: build-1\nlimit: {disk: 3}\n', (file) =>
       failureOf(loadWorkerConfiguration(file)),

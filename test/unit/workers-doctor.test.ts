@@ -20,6 +20,7 @@ import { containersConfResult } from '../../workers/doctor/host.ts';
 import { registriesDirectoryResult, signatureSettings, worst } from '../../workers/doctor/registries.ts';
 import { spaceResult } from '../../workers/doctor/space.ts';
 import { tinyProgram } from '../../workers/doctor/tiny-program.ts';
+import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../support/stand-in-flightctl.ts';
 import { isAtLeast, versionIn, versionResult } from '../../workers/doctor/versions.ts';
 
 describe('versions', () => {
@@ -151,6 +152,7 @@ describe('checks', () => {
 
   it('are those of the roles', () => {
     expect(checksFor(['sign']).map((check) => check.name)).not.toContain('privileged container');
+    expect(checksFor(['sign']).map((check) => check.name)).not.toContain('secrets');
     expect(checksFor(['control']).map((check) => check.name)).toEqual(['skopeo', 'git', 'Temporal']);
     expect(new Set(CHECKS.map((check) => check.name)).size).toBe(CHECKS.length);
   });
@@ -206,4 +208,58 @@ it('the tiny program runs and ends well', async () => {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+describe('what builds are given by name', () => {
+  const find = async (name: string, configuration: object) => {
+    const check = CHECKS.find((one) => one.name === name)!;
+    const context: DoctorContext = {
+      roles: ['build'],
+      configuration: WorkerConfiguration.parse(configuration),
+      environment: {},
+    };
+    return examine(check, context, false);
+  };
+  const repositories = ['quay.io/acme'];
+
+  it('is there, and for root alone', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-test-'));
+    try {
+      const file = join(directory, 'token');
+      const secrets = { token: { file, repositories } };
+      expect(await find('secrets', {})).toMatchObject({ status: 'ok' });
+      expect(await find('secrets', { secrets })).toMatchObject({
+        status: 'failed',
+        detail: expect.stringMatching(/token/) as string,
+      });
+      await writeFile(file, 'x', { mode: 0o644 });
+      expect(await find('secrets', { secrets })).toMatchObject({ status: 'warning', remedy: `chmod 600 ${file}` });
+      await chmod(file, 0o600);
+      expect(await find('secrets', { secrets })).toMatchObject({ status: 'ok' });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('is a client that is logged in', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-test-'));
+    try {
+      const flightctl = { configDirectory: directory, repositories, program: STAND_IN_FLIGHTCTL };
+      expect(await find('flightctl', {})).toMatchObject({ status: 'ok' });
+      expect(await find('flightctl', { flightctl })).toMatchObject({
+        status: 'failed',
+        remedy: expect.stringMatching(/flightctl login/) as string,
+      });
+      await logInFlightctl(directory);
+      const well = await find('flightctl', { flightctl });
+      expect(well).toMatchObject({
+        status: 'ok',
+        detail: expect.stringMatching(/^Client Version: v1\.2\.0, logged in with/) as string,
+      });
+      const missing = await find('flightctl', { flightctl: { ...flightctl, program: '/nowhere/flightctl' } });
+      expect(missing).toMatchObject({ status: 'failed', detail: '/nowhere/flightctl is not installed' });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });

@@ -8,13 +8,14 @@ import {
 import { describe, expect, test } from 'vitest';
 import { failureOf, jsonBytes, type FailureKind } from '../../spec/failure.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
+import type { ReleaseRequest } from '../../spec/request.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { releaseDetails } from '../../workflows/details.ts';
 import { failureFrom, fittingRecord, isSilence, toTemporalFailure } from '../../workflows/failure.ts';
 import { attemptsWithin } from '../../workflows/options.ts';
-import { refusalOf, tagMoves } from '../../workflows/plan.ts';
+import { buildInput, diskBuildInput, refusalOf, tagMoves } from '../../workflows/plan.ts';
 import { builderRunSpace } from '../../workflows/space.ts';
-import { isOfBranch, releaseStages, StageTable } from '../../workflows/stage-table.ts';
+import { isOfBranch, releaseStages, requestedRuns, StageTable } from '../../workflows/stage-table.ts';
 import { digestOf, requestFor } from '../workflows/facts.ts';
 
 const activity = (cause: Error, retryState: 'TIMEOUT' | 'NON_RETRYABLE_FAILURE' = 'NON_RETRYABLE_FAILURE') =>
@@ -210,4 +211,39 @@ test('details keep a message with back-quotes in its block, and name the release
   expect(text).toContain('Log: `/l` on host-a');
   expect(text).toContain('| build | image | waiting |');
   expect(text).toContain('builder run iso: workflow `release/r:v1/disks/iso`');
+});
+
+describe('what a release asks of its hosts', () => {
+  const planOf = (bases: string[], more: Partial<ReleaseRequest> = {}) => ({
+    request: { ...requestFor('edge'), ...more },
+    resolved: {
+      attempts: 1,
+      unchanged: null,
+      context: { repository: 'r.example/context', digest: digestOf('context') },
+      imageInputs: digestOf('inputs'),
+      bases: bases.map((reference) => ({ reference, digest: digestOf(reference) })),
+      builder: { reference: 'r.example/builder:1', digest: digestOf('builder') },
+      builderConfig: null,
+      existingTag: null,
+    },
+  });
+  const identity = { release: 'release/r.example/edge:v1', runId: '1' };
+  const RHEL = 'registry.redhat.io/rhel9/rhel-bootc:9.5';
+
+  test.each([
+    [[RHEL], 'iso', true],
+    [['quay.io/a/b:1', RHEL], 'iso', true],
+    [[RHEL], 'qcow2+vmdk', undefined],
+    [['quay.io/a/b:1'], 'iso', undefined],
+  ])('a builder run on %j for %s is entitled: %s', (bases, subject, entitled) => {
+    const plan = planOf(bases);
+    const run = requestedRuns(plan.request.disks).find((one) => one.subject === subject)!;
+    expect(diskBuildInput(identity, plan, run, digestOf('image')).entitled).toBe(entitled);
+  });
+
+  test('secrets are asked for by name, and nothing is where none are', () => {
+    const asked = { pullSecret: 'pull', secrets: [{ id: 'a', from: 'b' }], enrollment: { binding: 'late' } } as const;
+    expect(buildInput(identity, planOf([], { ...asked, secrets: [...asked.secrets] }), null)).toMatchObject(asked);
+    expect(Object.keys(buildInput(identity, planOf([]), null))).not.toEqual(expect.arrayContaining(['secrets']));
+  });
 });

@@ -8,6 +8,20 @@ import { useHouse } from './setup.ts';
 const house = useHouse('clean');
 
 describe.concurrent('a clean release', () => {
+  test('tells in its record what the build told of the image', async () => {
+    const { standIns, start } = house();
+    const told = { certificateEnds: '2027-11-23T18:00:00.000Z', warnings: ['anybody can pull it'] };
+    const request = requestFor('enrolled', { disks: {}, enrollment: { binding: 'early', config: 'agent' } });
+    standIns.behave(idOf(request), { build: (_, { ordinary }) => ({ ...ordinary(), ...told }) });
+    const record = await (await start(request)).result();
+    expect(record).toMatchObject({ status: 'released', warnings: told.warnings });
+    expect(record.image.certificateEnds).toBe(told.certificateEnds);
+    const [written] = standIns.callsOf(idOf(request), 'record');
+    expect((written!.input as RecordInput).record).toMatchObject({ image: record.image, warnings: told.warnings });
+    const [built] = standIns.callsOf(idOf(request), 'build');
+    expect(built!.input).toMatchObject({ enrollment: request.enrollment });
+  });
+
   test('of three disks runs its stages in order, within the budget of events and bytes', async () => {
     const { client, standIns, start } = house();
     const request = requestFor('clean', { alsoTag: ['latest'] });

@@ -9,7 +9,9 @@ import { failedBy, type Check, type CheckResult, type DoctorContext, type Findin
 import { containerChecks } from './containers.ts';
 import { hostChecks } from './host.ts';
 import { keyChecks } from './keys.ts';
+import { redHatChecks } from './red-hat.ts';
 import { registryChecks } from './registries.ts';
+import { secretChecks } from './secrets.ts';
 import { spaceChecks } from './space.ts';
 import { temporalChecks } from './temporal.ts';
 import { versionChecks } from './versions.ts';
@@ -23,6 +25,8 @@ export const CHECKS: readonly Check[] = [
   ...containerChecks,
   ...spaceChecks,
   ...registryChecks,
+  ...redHatChecks,
+  ...secretChecks,
   ...keyChecks,
   ...temporalChecks,
 ];

@@ -1,0 +1,108 @@
+/**
+ * How devices of an image come to their enrollment (guide, "Choosing an Enrollment Method"), and the build secrets of a spec: as
+ * the user writes them, and as a release's request carries them. Names only: no secret is in a spec or a request.
+ */
+import { z } from 'zod';
+
+/** Longest validity that may be asked for (days): Flight Control's own certificate authority lives no longer. */
+const MAX_DAYS = 3650;
+/** Validity of a certificate where the spec says nothing (days; the guide's own command). */
+const DEFAULT_DAYS = 365;
+/** The only signer for which the client prints an agent configuration; the second is its full name. */
+const SIGNERS = ['enrollment', 'flightctl.io/enrollment'] as const;
+
+/** The name of a secret, as the worker configuration has it. */
+export const SecretName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a secret of the worker configuration');
+
+const Days = z
+  .string()
+  .regex(/^[1-9]\d*d$/, 'is not a number of days such as 365d')
+  .refine((text) => daysOf(text) <= MAX_DAYS, { message: `is more than ${MAX_DAYS} days` });
+
+function daysOf(text: string): number {
+  return Number(text.slice(0, -1));
+}
+
+/** `enrollment` of flightline.yaml. */
+export const EnrollmentSection = z
+  .strictObject({
+    binding: z
+      .enum(['early', 'late'])
+      .describe('early builds the agent configuration into the image, late leaves it to provisioning'),
+    expiration: Days.optional().describe('early: how long the enrollment certificate is valid; default 365d'),
+    signer: z.enum(SIGNERS).optional().describe('early: signer of the certificate; default enrollment'),
+    config: SecretName.optional().describe(
+      "early: name of a secret of the build host's configuration that holds the agent configuration; none is asked for then",
+    ),
+  })
+  .superRefine((section, context) => {
+    const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+    for (const key of ['expiration', 'signer', 'config'] as const) {
+      if (section[key] === undefined) continue;
+      if (section.binding === 'late') refuse(key, 'is for early binding: leave it out');
+      else if (key !== 'config' && section.config !== undefined) {
+        refuse(key, 'does not go with config: no certificate is asked for then');
+      }
+    }
+  });
+
+/** Prefix of the ids of flightline's own build secrets. */
+export const OWN_SECRET_PREFIX = 'flightline-';
+
+/** An element of `secrets` of flightline.yaml, and of a request. */
+export const BuildSecret = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is an id: letters, digits, ".", "_" and "-"')
+    .refine((id) => !id.startsWith(OWN_SECRET_PREFIX), { message: `must not begin with "${OWN_SECRET_PREFIX}"` })
+    .describe('what RUN --mount=type=secret,id=… calls it'),
+  from: SecretName.describe("name of a secret of the build host's configuration"),
+});
+export type BuildSecret = z.infer<typeof BuildSecret>;
+
+/** How a release binds its devices, every default filled in. */
+export const RequestedEnrollment = z.union([
+  z.object({ binding: z.literal('late') }),
+  z.object({ binding: z.literal('early'), config: SecretName }),
+  z.object({
+    binding: z.literal('early'),
+    signer: z.enum(SIGNERS),
+    /** Validity to ask for. */
+    days: z.number().int().min(1).max(MAX_DAYS),
+  }),
+]);
+export type RequestedEnrollment = z.infer<typeof RequestedEnrollment>;
+
+/** Fills in the defaults. Pure. */
+export function requestedEnrollment(section: z.infer<typeof EnrollmentSection>): RequestedEnrollment {
+  const { binding, config } = section;
+  if (binding === 'late') return { binding };
+  if (config !== undefined) return { binding, config };
+  const days = section.expiration === undefined ? DEFAULT_DAYS : daysOf(section.expiration);
+  return { binding, signer: section.signer ?? SIGNERS[0], days };
+}
+
+/** What a request says of secrets and enrollment; absent where the spec says nothing. */
+export const SecretInputs = z.object({
+  enrollment: RequestedEnrollment.optional(),
+  secrets: z.array(BuildSecret).optional(),
+  /** Name of the secret that becomes the image's `/etc/ostree/auth.json`. */
+  pullSecret: SecretName.optional(),
+});
+export type SecretInputs = z.infer<typeof SecretInputs>;
+
+/** The part of something larger that {@link SecretInputs} describes, without what is absent. Pure. */
+export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
+  return {
+    ...(enrollment === undefined ? {} : { enrollment }),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(pullSecret === undefined ? {} : { pullSecret }),
+  };
+}
+
+/** The part that decides what `podman build` makes: late binding puts nothing into an image. Pure. */
+export function imageSecretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
+  return secretInputs({ enrollment: enrollment?.binding === 'early' ? enrollment : undefined, secrets, pullSecret });
+}

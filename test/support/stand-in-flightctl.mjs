@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+/**
+ * Stands in for the `flightctl` client: `certificate request` with the texts, files and exit codes of flightctl 1.2 and 1.3. It asks
+ * no server; `stand-in.json` in its configuration directory says how it fares ({"mode":"…"}), and `calls` there gets a line for each
+ * call: the arguments as JSON. Keys and certificates are real, made by openssl.
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const SERVER = 'https://agent-api.flightctl.example:7443';
+const argv = process.argv.slice(2);
+
+/** The client says everything but its result on standard error, and always ends with 1. */
+function fail(...lines) {
+  process.stderr.write(`${lines.join('\n')}\n`);
+  process.exit(1);
+}
+
+if (!process.env.HOME && !process.env.XDG_CONFIG_HOME) {
+  fail('2026/11/23 14:44:18 could not get user config directory neither $XDG_CONFIG_HOME nor $HOME are defined');
+}
+if (argv[0] === 'version') {
+  process.stdout.write('Client Version: v1.2.0\n');
+  process.exit(0);
+}
+if (argv[0] !== 'certificate' || argv[1] !== 'request') fail(`Error: unknown command "${argv[0]}" for "flightctl"`);
+
+const KNOWN = ['signer', 'expiration', 'output', 'config-dir', 'output-dir', 'request-timeout'];
+const flags = Object.fromEntries(
+  argv.slice(2).map((argument) => {
+    const [, name, value] = /^--([a-z-]+)=(.*)$/.exec(argument) ?? [];
+    if (!KNOWN.includes(name)) fail(`Error: unknown flag: ${argument.split('=')[0]}`);
+    return [name, value];
+  }),
+);
+const configuration = flags['config-dir'] ?? '';
+if (!existsSync(configuration)) fail(`Error: config directory "${configuration}" does not exist`);
+appendFileSync(join(configuration, 'calls'), `${JSON.stringify(argv)}\n`);
+const { mode } = JSON.parse(readFileSync(join(configuration, 'stand-in.json'), 'utf8'));
+if (!existsSync(join(configuration, 'client.yaml'))) {
+  fail(
+    "Error: you must log in to perform this operation. Please use the 'login' command to authenticate before proceeding",
+  );
+}
+const days = Number(/^(\d+)d$/.exec(flags.expiration ?? '365d')?.[1] ?? NaN);
+if (Number.isNaN(days)) {
+  fail(
+    `Error: invalid expiration specified: ${flags.expiration}`,
+    'expiration must be in the form of days, example: 365d',
+  );
+}
+
+// The key is written before anything is asked, and stays when the request fails.
+const directory = flags['output-dir'] ?? '.';
+const name = 'client-enrollment';
+mkdirSync(directory, { recursive: true });
+const keyFile = join(directory, `${name}.key`);
+const key = makeKey();
+writeFileSync(keyFile, key, { mode: 0o600 });
+process.stderr.write(`Creating new ECDSA key pair and writing to "${name}.key".\n`);
+const submitting = `Submitting certificate signing request "${name}-cd8e34a3"...`;
+switch (mode) {
+  case 'expired':
+    fail(
+      'Error: Your session has expired. Please log in again using: flightctl login https://api.flightctl.example',
+      `${submitting} failed.`,
+      'Error: submitting CSR failed with status "401 Unauthorized"',
+    );
+  case 'forbidden':
+    fail(`${submitting} failed.`, 'Error: submitting CSR failed with status "403 Forbidden"');
+  case 'installer':
+    fail(`${submitting} success.`, 'Error: getting enrollment config: server returned 403: Forbidden');
+  case 'unreachable':
+    fail(
+      `${submitting}Error: submitting CSR: Post "${SERVER}/api/v1/certificatesigningrequests": dial tcp 192.0.2.1:3443: connect: connection refused`,
+    );
+}
+process.stderr.write(`${submitting} success.\nWaiting for certificate to be approved and issued.... success.\n`);
+const certificate = makeCertificate(mode === 'ended' ? 0 : mode === 'too-long' ? days + 30 : days);
+writeFileSync(join(directory, `${name}.crt`), certificate, { mode: 0o600 });
+writeFileSync(join(directory, 'ca.crt'), certificate, { mode: 0o600 });
+if (flags.output !== 'embedded' || mode === 'empty') process.exit(0);
+
+const base64 = (text) => Buffer.from(text).toString('base64');
+process.stdout.write(
+  [
+    'enrollment-service:',
+    '  authentication:',
+    `    client-certificate-data: ${base64(certificate)}`,
+    `    client-key-data: ${base64(mode === 'foreign-key' ? makeKey() : key)}`,
+    '  enrollment-ui-endpoint: https://ui.flightctl.example',
+    '  service:',
+    `    certificate-authority-data: ${base64(certificate)}`,
+    `    server: ${SERVER}`,
+    'management-service:',
+    '  authentication: {}',
+    '  service: {}',
+    '',
+  ].join('\n'),
+);
+
+function makeKey() {
+  return openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout']);
+}
+
+function makeCertificate(validity) {
+  const request = join(directory, `${name}.csr`);
+  openssl(['req', '-new', '-key', keyFile, '-subj', `/CN=${name}-cd8e34a3`, '-out', request]);
+  // `req -x509` refuses a validity of no days.
+  return openssl(['x509', '-req', '-in', request, '-signkey', keyFile, '-days', String(validity)]);
+}
+
+function openssl(args) {
+  return execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
