@@ -34,6 +34,7 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
   }
   // A wrong spec is told of whether or not there is a Temporal.
   const checked = await checkSpec(file, options);
+  for (const line of checked.warnings) output.note(`warning: ${line}`);
   return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, checked, options, output, signal)));
 }
 

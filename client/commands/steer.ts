@@ -66,6 +66,7 @@ export async function retry(name: string, options: RetryOptions, output: Output)
   const id = releaseIdOf(name);
   const reference = referenceOf(id);
   const checked = options.spec === undefined ? null : await checkSpecFor(id, options.spec);
+  for (const line of checked?.warnings ?? []) output.note(`warning: ${line}`);
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       const reader = await openRelease(temporal, id);
