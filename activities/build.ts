@@ -7,6 +7,7 @@ import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../spec/labels.t
 import type { PinnedImage } from '../spec/record.ts';
 import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
+import { lintImage } from './image-lint.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -75,9 +76,14 @@ async function build(
     await endBuild(host.work.installation, input.release);
     const name = builtImageName(host.work.installation, input.release, input.imageInputs);
     const found = await findBuilt(input, name);
-    if (found) return { image: bootable(found), adopted: true };
-    const directory = await prepare(host, input, context, access);
-    return { image: bootable(await runBuild(host, input, context, { name, directory, logFile })), adopted: false };
+    const directory = found ? null : await prepare(host, input, context, access);
+    const image = bootable(
+      directory === null ? found! : await runBuild(host, input, context, { name, directory, logFile }),
+    );
+    // An adopted one too: whoever built it may have been killed before.
+    const { installation } = host.work;
+    await lintImage({ installation, release: input.release, imageId: image.id }, logFile, context);
+    return { image, adopted: found !== null };
   });
 }
 

@@ -8,6 +8,7 @@ import { listImages, namesOfRelease, unname } from './local-images.ts';
 import { stage } from './stage.ts';
 import { endBuild } from './tools/build-process.ts';
 import { containersWithLabels, removeContainer } from './tools/container.ts';
+import { endMachine, machineName } from './tools/qemu.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** The part of a host that cleaning up needs. */
@@ -21,8 +22,8 @@ export function makeCleanUp(host: CleanUpHost): (input: CleanUpInput) => Promise
 }
 
 /**
- * Removes what the release made here: its builder containers, its build with the working containers, its images' names, its
- * directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
+ * Removes what the release made here: its builder containers, its build with the working containers, its boot test, its images'
+ * names, its directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
  * running container gets between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it is called again.
  */
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
@@ -33,6 +34,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
     if (await removeContainer(name, grace)) removed.push(`container ${name}`);
   }
   removed.push(...(await endBuild(installation, release)));
+  if (await endMachine(machineName(installation, release))) removed.push('running boot test');
   removed.push(...(await unname(namesOfRelease(await listImages(), installation, release))));
   if (await removeDirectory(host.work.release(release))) removed.push('work directory');
   removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));

@@ -9,11 +9,13 @@ import type {
   TransferActivities,
 } from '../spec/contract.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeLogPage } from './log-page.ts';
+import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
 import { makeProveSigning } from './prove-signing.ts';
 import { makePublish } from './publish.ts';
@@ -27,7 +29,7 @@ import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker) };
+  return { resolve: makeResolve(worker), plan: makePlan(worker) };
 }
 
 /** For sign workers. */
@@ -53,7 +55,7 @@ export function createHostActivities(host: HostContext): {
   return {
     claim: { claim },
     build: { build: makeBuild(host) },
-    disk: { diskBuild: makeDiskBuild(host) },
+    disk: { diskBuild: makeDiskBuild(host), bootTest: makeBootTest(host) },
     transfer: { push: makePush(host), publish: makePublish(host) },
     short: { claim, probe: makeProbe(host), cleanUp: makeCleanUp(host), logPage: makeLogPage(host) },
   };

@@ -4,7 +4,7 @@
  * a disk type leaves out, the builder only warns of. Messages quote no value that could be a secret.
  */
 import { parse as parseToml, TomlError } from 'smol-toml';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Blueprint } from './blueprint.ts';
 import { DISK_TYPES, type DiskType } from './disk.ts';
 import { explainIssues, formatPath, jsonPlaces, type Problem } from './spec-file.ts';

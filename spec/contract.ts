@@ -8,7 +8,7 @@ import { Failure, LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
-import { ReleaseRequest, RequestedDisk } from './request.ts';
+import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
 import { STAGES } from './stage.ts';
 import { TimingSchema } from './timing.ts';
 
@@ -47,7 +47,29 @@ export const ResolveResult = z.object({
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 
+/** What of a context decides a release: worked out from its files, by whoever has them. */
+export const ContextSummary = z.object({
+  /** Digest of the context artifact, whether or not it was sent. */
+  digest: Digest,
+  /** Digest over the context's files and the Containerfile, without the builder configuration. */
+  files: Digest,
+  /** Every external image of the Containerfile. */
+  images: z.array(z.string()),
+  /** The one that the last stage is built on; null for `scratch`. */
+  base: z.string().nullable(),
+  /** The Containerfile itself sets the label `containers.bootc`. */
+  bootable: z.boolean(),
+  builderConfig: BuilderConfig.nullable(),
+});
+export type ContextSummary = z.infer<typeof ContextSummary>;
+
+/** For a dry run: as resolve, but of a context that was not sent; null for a git context, which is packed and not sent. */
+export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
+export type PlanInput = z.infer<typeof PlanInput>;
+
 export interface ControlActivities {
+  /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
+  plan(input: PlanInput): Promise<ResolveResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }
@@ -119,7 +141,7 @@ export interface HostActivities extends ClaimActivities {
   logPage(input: LogPageInput): Promise<LogPageResult>;
 }
 
-// ── hosts: build, push, disk-build, publish ──────────────────────────────────────────────────────────────────────────
+// ── hosts: build, push, disk-build, boot-test, publish ──────────────────────────────────────────────────────────────────────────
 
 /** In the results of host stages. */
 const hostStage = { attempts, host: HostName, log: LogLocation.nullable() };
@@ -171,6 +193,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   rootfs: z.string().nullable(),
   types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
   architecture: z.enum(ARCHITECTURES),
+  /** The branch keeps its slot: a boot test follows on this host. */
+  keepSlot: z.boolean().optional(),
   timing: TimingSchema,
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
@@ -185,6 +209,29 @@ export const DiskBuildResult = z.object({
   container: z.string(),
 });
 export type DiskBuildResult = z.infer<typeof DiskBuildResult>;
+
+export const BootTestInput = ReleaseIdentity.extend({
+  branch: z.string(),
+  test: BootTest,
+  /** The file as built, on this host. */
+  file: z.object({ path: z.string(), size: z.number().int().positive() }),
+  /** Digest over the disk inputs. */
+  inputs: Digest,
+  architecture: z.enum(ARCHITECTURES),
+  timing: TimingSchema,
+});
+export type BootTestInput = z.infer<typeof BootTestInput>;
+
+export const BootTestResult = z.object({
+  ...hostStage,
+  /** How it ran: `kvm`, or `tcg` (emulation). */
+  accelerator: z.enum(['kvm', 'tcg']),
+  /** Milliseconds until the text appeared. */
+  after: z.number().int().nonnegative(),
+  /** `true` when an earlier attempt had seen the same file boot. */
+  adopted: z.boolean(),
+});
+export type BootTestResult = z.infer<typeof BootTestResult>;
 
 export const PublishInput = ReleaseIdentity.extend({
   branch: z.string(),
@@ -214,6 +261,8 @@ export interface BuildActivities {
 }
 export interface DiskActivities {
   diskBuild(input: DiskBuildInput): Promise<DiskBuildResult>;
+  /** Boots a disk until its line appears on the console; `boot-test` when it does not. The file is not changed. */
+  bootTest(input: BootTestInput): Promise<BootTestResult>;
 }
 export interface TransferActivities {
   push(input: PushInput): Promise<PushResult>;
@@ -322,11 +371,14 @@ export type Progress = z.infer<typeof Progress>;
 export const RELEASE_WORKFLOW = 'release';
 export const BUILDER_RUN_WORKFLOW = 'builderRun';
 export const LOG_WORKFLOW = 'log';
+export const PLAN_WORKFLOW = 'plan';
 
 /** Input of the `builderRun` child: one builder run with the publication of its disks. */
 export const BuilderRunInput = ReleaseIdentity.extend({
   build: DiskBuildInput,
   disks: z.array(RequestedDisk).min(1),
+  /** Only when the disk is one of this run. */
+  bootTest: BootTest.optional(),
   key: z.string(),
   /** The release's host, asked first; null when it is lost. */
   preferredHost: z.string().nullable(),
@@ -376,6 +428,18 @@ export type RetryResult = z.infer<typeof RetryResult>;
 /** Input of the `log` workflow: one page of a log of a host. */
 export const LogInput = LogPageInput.extend({ host: HostName, timing: TimingSchema });
 export type LogInput = z.infer<typeof LogInput>;
+
+/** Input of the `plan` workflow, a dry run's look at what a release would be made of. */
+export const PlanWorkflowInput = PlanInput.pick({ request: true, context: true });
+export type PlanWorkflowInput = z.infer<typeof PlanWorkflowInput>;
+
+/** What it answers. It fails with what resolve would reject. */
+export const PlanWorkflowResult = z.object({
+  resolved: ResolveResult,
+  /** Why the result could not be signed and tagged; null when it can. */
+  signing: Failure.nullable(),
+});
+export type PlanWorkflowResult = z.infer<typeof PlanWorkflowResult>;
 
 /** Details of the failure with which a `release` ends as failed: the whole record. */
 export const ReleaseFailure = z.object({ record: ReleaseRecord });

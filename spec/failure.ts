@@ -50,10 +50,20 @@ export const FAILURES = {
     disposition: 'fail',
     remedy: 'use a git URL whose scheme the worker configuration allows under git.schemes',
   },
+  'boot-test': {
+    disposition: 'fail',
+    remedy:
+      'read the console (`flightline logs RELEASE --stage boot-test`), mend the image or bootTest, and start the release again',
+  },
   // What a person can mend while the release waits.
   containerfile: {
     disposition: 'hold',
     remedy: 'mend the Containerfile, then `flightline retry RELEASE --spec flightline.yaml`',
+  },
+  'image-lint': {
+    disposition: 'hold',
+    remedy:
+      'mend in the Containerfile what `bootc container lint` names, then `flightline retry RELEASE --spec flightline.yaml`',
   },
   'builder-configuration': {
     disposition: 'hold',

@@ -1,7 +1,18 @@
 /** The stages of a release (DESIGN §3) and the statuses of stages and releases (DESIGN §8). */
 
 /** Stages in the order a person would name them. */
-export const STAGES = ['resolve', 'build', 'push', 'sign', 'verify', 'disk-build', 'publish', 'tag', 'record'] as const;
+export const STAGES = [
+  'resolve',
+  'build',
+  'push',
+  'sign',
+  'verify',
+  'disk-build',
+  'boot-test',
+  'publish',
+  'tag',
+  'record',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 export const STAGE_STATUSES = ['waiting', 'running', 'done', 'held', 'failed', 'skipped', 'cancelled'] as const;

@@ -33,6 +33,9 @@ import { hostOptions, signOptions } from './options.ts';
 import { runStage, settled, type Settled, type StageBoard } from './run-stage.ts';
 import { builderRunStages, StageTable } from './stage-table.ts';
 
+/** Time (ms) for what a boot test does beside waiting: ending an earlier one, trying KVM, ending QEMU. */
+const BOOT_TEST_MARGIN = 2 * 60_000;
+
 /** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
 export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResult> {
   const parsed = BuilderRunInput.safeParse(input);
@@ -56,6 +59,8 @@ class Run implements StageBoard {
   private hosts: string[] = [];
   private failure: Failure | null = null;
   private built: DiskBuildResult | null = null;
+  /** The boot test was passed, by the files of the host that the run is on. */
+  private booted = false;
   private readonly published = new Map<string, PublishResult>();
   /** Disks whose publication failed for a reason that has nothing to do with the host. */
   private readonly problems: StageFailed[] = [];
@@ -64,7 +69,7 @@ class Run implements StageBoard {
 
   constructor(input: BuilderRunInput) {
     this.input = input;
-    this.table = new StageTable(builderRunStages({ types: input.build.types, disks: input.disks }));
+    this.table = new StageTable(builderRunStages({ ...input, types: input.build.types }));
     this.changed();
   }
 
@@ -142,6 +147,7 @@ class Run implements StageBoard {
 
   private left(): void {
     this.built = null;
+    this.booted = false;
   }
 
   private async onHost(host: ClaimedHost): Promise<void> {
@@ -154,6 +160,8 @@ class Run implements StageBoard {
         return proxyActivities<DiskActivities>(options).diskBuild(build);
       }),
     ));
+    // Before anything of the run is published: a tag must never point at what does not boot.
+    await this.bootTest(host, built);
     // One after the other, so that the host's transfer queue stays short; signing overlaps with the next publication.
     for (const disk of disks) {
       if (this.published.has(disk.type)) continue;
@@ -168,15 +176,27 @@ class Run implements StageBoard {
     }
   }
 
+  private async bootTest(host: ClaimedHost, built: DiskBuildResult): Promise<void> {
+    const { bootTest: test, build, release, runId } = this.input;
+    if (!test || this.booted) return;
+    const { branch, timing, architecture } = build;
+    await runStage(this, { name: 'boot-test', subject: test.disk }, host.name, () => {
+      const { path, size } = fileOf(built, test.disk);
+      const input = { release, runId, branch, test, architecture, timing, file: { path, size }, inputs: built.inputs };
+      return host.run((scheduleToStart) => {
+        const place = { host: host.name, work: 'disk', startToClose: test.timeout + BOOT_TEST_MARGIN } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `boot ${test.disk} on ${host.name}`);
+        return proxyActivities<DiskActivities>(options).bootTest(input);
+      });
+    });
+    this.booted = true;
+  }
+
   private publish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<PublishResult> {
     const { release, runId, build, keepFiles } = this.input;
     const { branch, timing, image, architecture } = build;
-    const file = built.files.find((one) => one.type === disk.type);
     return runStage(this, { name: 'publish', subject: disk.type }, host.name, () => {
-      if (!file) {
-        const failure = failureOf('builder', `the builder made no file for ${disk.type}`, { log: built.log });
-        throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
-      }
+      const file = fileOf(built, disk.type);
       return host.run((scheduleToStart) => {
         const place = { host: host.name, work: 'transfer', startToClose: timing.transferStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `publish ${disk.type} from ${host.name}`);
@@ -230,4 +250,12 @@ class Run implements StageBoard {
       stages: this.table.rows,
     };
   }
+}
+
+/** The file of a type. @throws the failure of a stage, when the builder made none. */
+function fileOf(built: DiskBuildResult, type: string): DiskBuildResult['files'][number] {
+  const file = built.files.find((one) => one.type === type);
+  if (file) return file;
+  const failure = failureOf('builder', `the builder made no file for ${type}`, { log: built.log });
+  throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
 }

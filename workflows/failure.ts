@@ -185,6 +185,7 @@ function absentWorker(stage: Stage | null): string {
     case 'build':
     case 'push':
     case 'disk-build':
+    case 'boot-test':
     case 'publish':
       return 'see that the build worker of its host runs (`flightline worker --role build`)';
     case 'resolve':

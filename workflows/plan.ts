@@ -2,7 +2,7 @@
 import type { BuildInput, DiskBuildInput, ReleaseIdentity, ResolveResult, TagMove } from '../spec/contract.ts';
 import type { Failure } from '../spec/failure.ts';
 import { failureOf } from '../spec/failure.ts';
-import type { ReleaseRequest } from '../spec/request.ts';
+import type { BootTest, ReleaseRequest } from '../spec/request.ts';
 import type { RequestedRun } from './stage-table.ts';
 
 /** A request and what was looked up for it. A retry with a changed request makes a new one. */
@@ -58,6 +58,12 @@ export function buildInput(identity: ReleaseIdentity, { request, resolved }: Pla
   };
 }
 
+/** The boot test of a request, when its disk is one of these types. */
+export function bootTestOf(request: Pick<ReleaseRequest, 'bootTest'>, types: readonly string[]): BootTest | undefined {
+  const { bootTest } = request;
+  return bootTest && types.includes(bootTest.disk) ? bootTest : undefined;
+}
+
 /** The input of a builder run for the image of a digest. */
 export function diskBuildInput(
   identity: ReleaseIdentity,
@@ -78,12 +84,17 @@ export function diskBuildInput(
     rootfs: request.builder.rootfs,
     types: run.types,
     architecture,
+    ...(bootTestOf(request, run.types) && { keepSlot: true }),
     timing,
   };
 }
 
 /** Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts. */
-export function runKey(input: DiskBuildInput, run: RequestedRun, keepFiles: string | null): string {
+export function runKey(
+  input: DiskBuildInput,
+  run: RequestedRun,
+  request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest'>,
+): string {
   const { image, builder, builderConfig, rootfs, types } = input;
   return JSON.stringify([
     image.digest,
@@ -91,7 +102,8 @@ export function runKey(input: DiskBuildInput, run: RequestedRun, keepFiles: stri
     builderConfig?.digest ?? null,
     rootfs,
     types,
-    keepFiles,
+    request.keepFiles,
+    bootTestOf(request, types) ?? null,
     run.disks.map((disk) => [disk.type, disk.publish, disk.compress, disk.repository]),
   ]);
 }
