@@ -10,9 +10,10 @@ import { stage } from './stage.ts';
 
 /** Makes the activity. */
 export function makePlan({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['plan'] {
-  return stage('plan', PlanInput, async ({ request, context }) =>
-    lookUp(configuration, request, context ?? (await gitContext(request, configuration))),
-  );
+  return stage('plan', PlanInput, async ({ request, context }) => {
+    const summary = context ?? (await gitContext(request, configuration));
+    return { ...(await lookUp(configuration, request, summary)), base: summary.base };
+  });
 }
 
 function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<ContextSummary> {

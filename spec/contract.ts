@@ -67,9 +67,13 @@ export type ContextSummary = z.infer<typeof ContextSummary>;
 export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
 export type PlanInput = z.infer<typeof PlanInput>;
 
+/** Besides what resolve would answer: the image that the last stage is built on, as written; null for `scratch`. */
+export const PlanResult = ResolveResult.extend({ base: z.string().nullable() });
+export type PlanResult = z.infer<typeof PlanResult>;
+
 export interface ControlActivities {
   /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
-  plan(input: PlanInput): Promise<ResolveResult>;
+  plan(input: PlanInput): Promise<PlanResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }
@@ -435,7 +439,7 @@ export type PlanWorkflowInput = z.infer<typeof PlanWorkflowInput>;
 
 /** What it answers. It fails with what resolve would reject. */
 export const PlanWorkflowResult = z.object({
-  resolved: ResolveResult,
+  resolved: PlanResult,
   /** Why the result could not be signed and tagged; null when it can. */
   signing: Failure.nullable(),
 });

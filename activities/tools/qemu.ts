@@ -5,7 +5,7 @@ import { DISK_TYPES, type DiskType } from '../../spec/disk.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { releaseKey } from '../../spec/inputs.ts';
 import type { Architecture } from '../../spec/queue.ts';
-import { processesWithArgument } from './build-process.ts';
+import { argumentsWith, processesWithArgument } from './build-process.ts';
 
 /** `kvm` runs the guest on the processor, `tcg` emulates one. */
 export type Accelerator = 'kvm' | 'tcg';
@@ -193,6 +193,13 @@ const PREFIX = 'flightline-boot-test';
 /** The name of a release's machine: it tells whose it is, so that it is found when its worker was killed. */
 export function machineName(installation: string, release: string): string {
   return `${PREFIX}-${installation}-${releaseKey(release)}`;
+}
+
+/** The machines of an installation whose release ({@link releaseKey}) is not among these: nobody waits for them any more. */
+export async function forgottenMachines(installation: string, held: ReadonlySet<string>): Promise<string[]> {
+  const prefix = `${PREFIX}-${installation}-`;
+  const names = (await argumentsWith(prefix)).filter((name) => !held.has(name.slice(prefix.length)));
+  return [...new Set(names)];
 }
 
 /** Milliseconds in which a killed QEMU is gone. */

@@ -36,6 +36,7 @@ test.each<[string[], string, unknown[], boolean]>([
     ['flightline.yaml', { onFailure: 'fail', keepFiles: '/d' }],
     false,
   ],
+  [['run', '--dry-run', '--json'], 'run', ['flightline.yaml', { dryRun: true }], true],
   [['run', '--public-context'], 'run', ['flightline.yaml', { publicContext: true }], false],
   [['list'], 'list', [{ limit: 20 }], false],
   [['list', '--limit', '5', '--json'], 'list', [{ limit: 5 }], true],

@@ -12,7 +12,7 @@ import { StandIns, type ActivityName } from './stand-ins.ts';
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build'],
-  disk: ['diskBuild'],
+  disk: ['diskBuild', 'bootTest'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage'],
 };
@@ -50,7 +50,7 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, ['resolve'], { workflowBundle: { codePath: bundle } }),
+    worker(CONTROL_QUEUE, null, ['resolve', 'plan'], { workflowBundle: { codePath: bundle } }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),

@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type {
+  BootTestInput,
+  BootTestResult,
   BuildInput,
   BuildResult,
   ClaimInput,
@@ -16,6 +18,8 @@ import type {
   DiskBuildResult,
   LogPageInput,
   LogPageResult,
+  PlanInput,
+  PlanResult,
   ProbeResult,
   ProveSigningInput,
   PublishInput,
@@ -45,6 +49,8 @@ export interface Signatures {
   build: [BuildInput, BuildResult];
   push: [PushInput, PushResult];
   diskBuild: [DiskBuildInput, DiskBuildResult];
+  bootTest: [BootTestInput, BootTestResult];
+  plan: [PlanInput, PlanResult];
   publish: [PublishInput, PublishResult];
   proveSigning: [ProveSigningInput, { attempts: number }];
   sign: [SignInput, SignResult];
@@ -114,6 +120,15 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     files: types.map((type) => ({ type, path: `/output/${type}/disk`, size: 1_000_000 })),
     container: 'flightline-0123456789ab',
   }),
+  bootTest: ({ test }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: { host: host!, path: `/logs/boot-test-${test.disk}.log` },
+    accelerator: 'kvm',
+    after: 20_000,
+    adopted: false,
+  }),
+  plan: ({ request, ...identity }, call) => ({ ...ORDINARY.resolve({ ...identity, request }, call), base: null }),
   publish: ({ disk, inputs, keepFiles, file }, { attempt, host }) => ({
     attempts: attempt,
     host: host!,
