@@ -1,5 +1,6 @@
 /** The `plan` activity of a dry run: what resolve would answer, with nothing sent. */
-import { PlanInput, type ContextSummary, type ControlActivities } from '../spec/contract.ts';
+import type { ControlActivities } from '../spec/contract.ts';
+import { PlanInput, type ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';

@@ -1,7 +1,8 @@
 /** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
 import { builderRuns } from '../spec/disk.ts';
 import { checkBuilderConfig } from '../spec/builder-config.ts';
-import { ResolveInput, type ContextSummary, type ResolveResult } from '../spec/contract.ts';
+import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
+import type { ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
 import { BOOTC_LABEL } from '../spec/labels.ts';

@@ -8,7 +8,7 @@ import { summariseContext } from '../activities/resolve.ts';
 import { repositoryOf } from '../activities/tools/podman-build.ts';
 import { withUserAccess } from '../activities/tools/registry-access.ts';
 import { answersAnonymously } from '../activities/tools/registry.ts';
-import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../spec/contract.ts';
+import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError, type Failure } from '../spec/failure.ts';
 import { claimQueue, CONTROL_QUEUE } from '../spec/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
@@ -20,7 +20,7 @@ import type { Output } from './output.ts';
 import { plannedStages, type PlanFacts } from './plan-commands.ts';
 import type { CheckedSpec } from './preparation.ts';
 import { failureOfError } from './release-view.ts';
-import { interruptible } from './pause.ts';
+import { Interrupted, interruptible } from './pause.ts';
 import { renderDryRun, type DryRun, type PlanCheck } from './view/plan.ts';
 
 /** What can be said of a context without sending it; for a git context nothing is known here. */
@@ -41,16 +41,21 @@ export async function dryRun(
   signal: AbortSignal,
 ): Promise<number> {
   await awaitControlWorker(temporal, signal);
-  const plan = await interruptible(lookAhead(temporal, checked, options.publicContext === true), signal);
+  const plan = await lookAhead(temporal, checked, options.publicContext === true, signal);
   output.result(renderDryRun(plan, output.colour.result).join('\n'));
   output.document(plan);
   return plan.checks.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
 }
 
-async function lookAhead(temporal: Temporal, checked: CheckedSpec, publicContext: boolean): Promise<DryRun> {
+async function lookAhead(
+  temporal: Temporal,
+  checked: CheckedSpec,
+  publicContext: boolean,
+  signal: AbortSignal,
+): Promise<DryRun> {
   const { draft: request, warnings } = checked;
   const context = await lookAtContext(checked, publicContext);
-  const { resolved, signing } = await askForPlan(temporal, checked, context.summary);
+  const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
   const hosts = await buildHosts(temporal, claimQueue(request.architecture));
   const facts: PlanFacts = { request, resolved, base: resolved.base, own: context.own };
   const unchanged = resolved.unchanged !== null;
@@ -60,7 +65,7 @@ async function lookAhead(temporal: Temporal, checked: CheckedSpec, publicContext
     passed('images', 'every image that is named is in its registry, and the base is bootable'),
     signingCheck(signing, request.key),
     hostCheck(hosts, request.architecture),
-    ...(unchanged ? [] : await builderChecks(checked, facts)),
+    ...(unchanged ? [] : await builderChecks(checked, facts, signal)),
   ];
   const { repository, tag, alsoTag, tagPolicy } = request;
   return {
@@ -194,13 +199,18 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
   };
 }
 
-/** The builder's `manifest` command for each of its runs. */
-async function builderChecks({ loaded }: CheckedSpec, { request, resolved }: PlanFacts): Promise<PlanCheck[]> {
+/** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */
+async function builderChecks(
+  { loaded }: CheckedSpec,
+  { request, resolved }: PlanFacts,
+  signal: AbortSignal,
+): Promise<PlanCheck[]> {
   const { builder, builderConfig, imageInputs } = resolved;
   if (!builder) return [];
   const checks: PlanCheck[] = [];
   const path = loaded.local?.builderConfig ?? null;
   for (const { subject, types } of requestedRuns(request.disks)) {
+    if (signal.aborted) throw new Interrupted();
     const name = `builder manifest ${subject}`;
     if (builderConfig !== null && path === null) {
       const detail = 'the builder configuration of a git context is not on this machine';
@@ -229,5 +239,6 @@ async function builderChecks({ loaded }: CheckedSpec, { request, resolved }: Pla
         );
     }
   }
+  if (signal.aborted) throw new Interrupted();
   return checks;
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DISK_TYPE_NAMES } from './disk.ts';
+import type { PlanInput, PlanResult } from './dry-run.ts';
 import { Failure, LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
@@ -46,30 +47,6 @@ export const ResolveResult = z.object({
   existingTag: Digest.nullable(),
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
-
-/** What of a context decides a release: worked out from its files, by whoever has them. */
-export const ContextSummary = z.object({
-  /** Digest of the context artifact, whether or not it was sent. */
-  digest: Digest,
-  /** Digest over the context's files and the Containerfile, without the builder configuration. */
-  files: Digest,
-  /** Every external image of the Containerfile. */
-  images: z.array(z.string()),
-  /** The one that the last stage is built on; null for `scratch`. */
-  base: z.string().nullable(),
-  /** The Containerfile itself sets the label `containers.bootc`. */
-  bootable: z.boolean(),
-  builderConfig: BuilderConfig.nullable(),
-});
-export type ContextSummary = z.infer<typeof ContextSummary>;
-
-/** For a dry run: as resolve, but of a context that was not sent; null for a git context, which is packed and not sent. */
-export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
-export type PlanInput = z.infer<typeof PlanInput>;
-
-/** Besides what resolve would answer: the image that the last stage is built on, as written; null for `scratch`. */
-export const PlanResult = ResolveResult.extend({ base: z.string().nullable() });
-export type PlanResult = z.infer<typeof PlanResult>;
 
 export interface ControlActivities {
   /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
@@ -375,7 +352,6 @@ export type Progress = z.infer<typeof Progress>;
 export const RELEASE_WORKFLOW = 'release';
 export const BUILDER_RUN_WORKFLOW = 'builderRun';
 export const LOG_WORKFLOW = 'log';
-export const PLAN_WORKFLOW = 'plan';
 
 /** Input of the `builderRun` child: one builder run with the publication of its disks. */
 export const BuilderRunInput = ReleaseIdentity.extend({
@@ -432,18 +408,6 @@ export type RetryResult = z.infer<typeof RetryResult>;
 /** Input of the `log` workflow: one page of a log of a host. */
 export const LogInput = LogPageInput.extend({ host: HostName, timing: TimingSchema });
 export type LogInput = z.infer<typeof LogInput>;
-
-/** Input of the `plan` workflow, a dry run's look at what a release would be made of. */
-export const PlanWorkflowInput = PlanInput.pick({ request: true, context: true });
-export type PlanWorkflowInput = z.infer<typeof PlanWorkflowInput>;
-
-/** What it answers. It fails with what resolve would reject. */
-export const PlanWorkflowResult = z.object({
-  resolved: PlanResult,
-  /** Why the result could not be signed and tagged; null when it can. */
-  signing: Failure.nullable(),
-});
-export type PlanWorkflowResult = z.infer<typeof PlanWorkflowResult>;
 
 /** Details of the failure with which a `release` ends as failed: the whole record. */
 export const ReleaseFailure = z.object({ record: ReleaseRecord });

@@ -2,12 +2,8 @@
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
-import {
-  PlanWorkflowInput,
-  type ControlActivities,
-  type PlanWorkflowResult,
-  type SignActivities,
-} from '../spec/contract.ts';
+import type { ControlActivities, SignActivities } from '../spec/contract.ts';
+import { PlanWorkflowInput, type PlanWorkflowResult } from '../spec/dry-run.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../spec/queue.ts';
 import { releaseId } from '../spec/reference.ts';

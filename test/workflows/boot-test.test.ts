@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { BootTestInput, DiskBuildInput, PlanWorkflowResult } from '../../spec/contract.ts';
-import { PLAN_WORKFLOW } from '../../spec/contract.ts';
+import type { BootTestInput, DiskBuildInput } from '../../spec/contract.ts';
+import { PLAN_WORKFLOW, type PlanWorkflowResult } from '../../spec/dry-run.ts';
 import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

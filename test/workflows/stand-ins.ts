@@ -18,8 +18,6 @@ import type {
   DiskBuildResult,
   LogPageInput,
   LogPageResult,
-  PlanInput,
-  PlanResult,
   ProbeResult,
   ProveSigningInput,
   PublishInput,
@@ -36,6 +34,7 @@ import type {
   TagResult,
   VerifyInput,
 } from '../../spec/contract.ts';
+import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import { digestOf } from './facts.ts';
 
