@@ -19,6 +19,7 @@ import {
 } from './build-secrets.ts';
 import { pinContainerfile, readContainerfile } from './containerfile.ts';
 import { fetchContext } from './context-archive.ts';
+import { lintImage } from './image-lint.ts';
 import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
@@ -104,10 +105,11 @@ async function build(
     const { imageInputs, trust } = input;
     const whole = nameOf(attempt, trust ? trustedInputs(imageInputs, trust) : imageInputs);
     const found = await adopt(attempt, whole);
-    if (found) return { ...(await checked(found, input)), adopted: true, ...warnings };
+    // An adopted one is looked at too: whoever built it may have been killed before.
+    if (found) return { ...(await checked(attempt, found)), adopted: true, ...warnings };
     const plain = await checked(
+      attempt,
       (trust && (await adopt(attempt, nameOf(attempt, imageInputs)))) ?? (await buildContext(attempt)),
-      input,
     );
     const image = trust ? await addTrust(attempt, plain.image, trust, whole) : plain.image;
     return { ...plain, image, adopted: false, ...warnings };
@@ -218,12 +220,13 @@ async function pinBases(
   };
 }
 
-/** What was built, when a device could boot it and it is bound as the spec says. */
-async function checked(built: Built, input: BuildInput): Promise<Built> {
+/** What was built, when a device could boot it, it is bound as the spec says, and its own bootc has nothing against it. */
+async function checked({ host, input, context, logFile }: Attempt, built: Built): Promise<Built> {
   const { image } = built;
   if (image.labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
   await checkBinding(image.id, input);
+  await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
   return built;
 }

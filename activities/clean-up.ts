@@ -10,6 +10,7 @@ import { removePrivateLayers } from './private-layers.ts';
 import { stage } from './stage.ts';
 import { endBuild } from './tools/build-process.ts';
 import { containersWithLabels, removeContainer } from './tools/container.ts';
+import { endMachine, machineName } from './tools/qemu.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** The part of a host that cleaning up needs. */
@@ -23,8 +24,8 @@ export function makeCleanUp(host: CleanUpHost): (input: CleanUpInput) => Promise
 }
 
 /**
- * Removes what the release made here: its builder containers, its build with the working containers, its images' names, its
- * directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
+ * Removes what the release made here: its builder containers, its build with the working containers, its boot test, its images'
+ * names, its directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
  * running container gets between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it is called again.
  */
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
@@ -35,6 +36,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
     if (await removeContainer(name, grace)) removed.push(`container ${name}`);
   }
   removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
+  if (await endMachine(machineName(installation, release))) removed.push('running boot test');
   removed.push(...(await unname(namesOfRelease(await listImages(), installation, release))));
   removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
   if (await removeDirectory(host.work.release(release))) removed.push('work directory');

@@ -32,6 +32,8 @@ export interface ContextArtifactName {
 export interface PackedContext {
   /** The layout's directory. */
   layout: string;
+  /** The packed files. */
+  tar: string;
   /** Digest of the artifact. */
   digest: string;
   /** Bytes of the packed files. */
@@ -59,7 +61,13 @@ export async function packContext(
   });
   const layout = join(scratch, 'layout');
   await writeLayout(layout, artifact, [{ digest, path: tar }]);
-  return { layout, digest: artifact.root.digest, size, privateKeys: await findPrivateKeys(sources.directory, files) };
+  return {
+    layout,
+    tar,
+    digest: artifact.root.digest,
+    size,
+    privateKeys: await findPrivateKeys(sources.directory, files),
+  };
 }
 
 /** Sends a packed context, tagged `sha256-<hex>` so that no collector takes it while a release waits; nothing is sent twice. */
@@ -73,9 +81,23 @@ export async function sendContext(access: RegistryAccess, repository: string, pa
 export async function sendGitContext(
   access: RegistryAccess,
   repository: string,
-  source: Extract<ContextSource, { kind: 'git' }>,
+  source: GitSource,
   schemes: readonly string[],
 ): Promise<string> {
+  return withGitContext(source, schemes, async (packed) => {
+    await sendContext(access, repository, packed);
+    return packed.digest;
+  });
+}
+
+type GitSource = Extract<ContextSource, { kind: 'git' }>;
+
+/** Packs a commit of a git repository for the time of `body`. */
+export async function withGitContext<Result>(
+  source: GitSource,
+  schemes: readonly string[],
+  body: (packed: PackedContext) => Promise<Result>,
+): Promise<Result> {
   if (!isAllowedScheme(schemes, source.url)) {
     throw new FlightlineError('git-not-allowed', `git contexts may come by ${schemes.join(', ') || 'no scheme'} here`);
   }
@@ -93,8 +115,7 @@ export async function sendGitContext(
       },
       scratch,
     );
-    await sendContext(access, repository, packed);
-    return packed.digest;
+    return body(packed);
   });
 }
 

@@ -97,6 +97,8 @@ function builderConfigName(path: string): string {
 export interface ContextFacts {
   containerfile: string;
   builderConfig: { format: 'toml' | 'json'; digest: string } | null;
+  /** Text of the builder configuration; it may hold passwords. Null when there is none. */
+  builderConfigText: string | null;
   /** Digest over names, modes, links and contents of everything but the builder configuration. */
   files: string;
 }
@@ -106,10 +108,13 @@ export async function inspectContextTar(file: string): Promise<ContextFacts> {
   const entries: unknown[] = [];
   let containerfileText: string | undefined;
   let builderConfig: ContextFacts['builderConfig'] = null;
+  let builderConfigText: string | null = null;
   await readEntries(file, async (header, body) => {
     const format = (['toml', 'json'] as const).find((name) => header.name === builderConfigs[name]);
     if (format) {
-      builderConfig = { format, digest: `sha256:${sha256(await collect(body))}` };
+      const bytes = await collect(body);
+      builderConfig = { format, digest: `sha256:${sha256(bytes)}` };
+      builderConfigText = bytes.toString('utf8');
       return;
     }
     if (header.name === containerfile) {
@@ -123,7 +128,8 @@ export async function inspectContextTar(file: string): Promise<ContextFacts> {
     entries.push([header.name, header.type, header.mode, header.linkname ?? null, hash.digest('hex')]);
   });
   if (containerfileText === undefined) throw unsafe('it holds no Containerfile');
-  return { containerfile: containerfileText, builderConfig, files: `sha256:${sha256(canonicalJson(entries))}` };
+  const files = `sha256:${sha256(canonicalJson(entries))}`;
+  return { containerfile: containerfileText, builderConfig, builderConfigText, files };
 }
 
 /**

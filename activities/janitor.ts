@@ -16,6 +16,7 @@ import { removePrivateLayers } from './private-layers.ts';
 import { containersWithLabels, inspectContainer } from './tools/container.ts';
 import { builtImages, isPrivateImage } from './tools/podman-build.ts';
 import { podmanInfo } from './tools/podman.ts';
+import { endMachine, forgottenMachines } from './tools/qemu.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** Logs are kept so long (ms; DESIGN §3). */
@@ -47,6 +48,9 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
     removed.push(...what.map((words) => `${words} of ${release}`));
   }
   const held = await leasedKeys(host);
+  for (const name of await forgottenMachines(work.installation, held)) {
+    if (await endMachine(name)) removed.push(`boot test ${name}`);
+  }
   for (const key of directories) {
     if (held.has(key)) continue;
     if (await removeDirectory(join(work.path, 'releases', key))) removed.push(`work directory ${key}`);

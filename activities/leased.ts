@@ -7,12 +7,13 @@ import { toApplicationFailure, type StageContext } from './stage.ts';
 /**
  * Confirms the lease of a branch while `body` runs, and gives its slot back at the end. The slot is kept when the same activity
  * comes back: after a detach, and after a failure that the server tries again. If it does not, the lease lapses by itself.
+ * `keepSlot` keeps it after a success too, for what follows on this host.
  *
  * @throws FlightlineError `no-slot` when this host holds no lease of the branch: it was cleaned up, or lapsed unused.
  */
 export async function withLease<Result>(
   host: LeaseHost,
-  input: { release: string; branch: string; timing: Pick<Timing, 'leaseLifetime'> },
+  input: { release: string; branch: string; timing: Pick<Timing, 'leaseLifetime'>; keepSlot?: boolean | undefined },
   context: Pick<StageContext, 'cancelReason'>,
   body: () => Promise<Result>,
 ): Promise<Result> {
@@ -26,7 +27,9 @@ export async function withLease<Result>(
   const stop = await keepLease(host, release, branch, timing);
   let comesBack = false;
   try {
-    return await body();
+    const result = await body();
+    comesBack = input.keepSlot === true;
+    return result;
   } catch (error) {
     const reason = context.cancelReason();
     comesBack = reason === undefined ? !toApplicationFailure(error, branch).nonRetryable : reason === 'detach';

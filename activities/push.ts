@@ -7,7 +7,7 @@ import { FlightlineError } from '../spec/failure.ts';
 import { Digest } from '../spec/reference.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
-import { accessFlags, inspectImage, podman } from './tools/podman.ts';
+import { inspectImage, podman, pushArguments } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
 import { intoRegistry } from './tools/registry-failure.ts';
@@ -53,26 +53,15 @@ async function push(
   context.report({ step: 'pushing layers', done: 0, total: image.layers });
   const digestFile = join(access.directory, 'digest');
   const copied = new Set<string>();
-  await podman(
-    `pushing to ${repository}`,
-    [
-      'push',
-      ...accessFlags(access, repository),
-      `--digestfile=${digestFile}`,
-      imageId,
-      // No tag is made: a tag must never point at something unsigned.
-      `docker://${repository}@@unknown-digest@@`,
-    ],
-    {
-      logFile,
-      stall: input.timing.stall,
-      onLine: (line) => {
-        const blob = /^Copying blob (sha256:[0-9a-f]{64})/.exec(line)?.[1];
-        if (blob) context.report({ done: copied.add(blob).size - 1 });
-        if (/^Copying config|^Writing manifest/.test(line)) context.report({ done: image.layers });
-      },
+  await podman(`pushing to ${repository}`, pushArguments(access, { id: imageId, repository, digestFile }), {
+    logFile,
+    stall: input.timing.stall,
+    onLine: (line) => {
+      const blob = /^Copying blob (sha256:[0-9a-f]{64})/.exec(line)?.[1];
+      if (blob) context.report({ done: copied.add(blob).size - 1 });
+      if (/^Copying config|^Writing manifest/.test(line)) context.report({ done: image.layers });
     },
-  ).catch((error: unknown) => {
+  }).catch((error: unknown) => {
     throw intoRegistry(error, 'host');
   });
   const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());

@@ -1,17 +1,21 @@
 /** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
 import { builderRuns } from '../spec/disk.ts';
+import { checkBuilderConfig } from '../spec/builder-config.ts';
 import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
 import { pulledRepositories } from '../spec/device-policy.ts';
 import { secretInputs } from '../spec/enrollment.ts';
+import type { ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
 import { BOOTC_LABEL } from '../spec/labels.ts';
 import type { PinnedImage, ReleaseRecord } from '../spec/record.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
+import { formatProblems } from '../spec/spec-file.ts';
 import { isAllowed, type WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
+import type { ContextFacts } from './context-tar.ts';
 import { imageLabels } from './image-config.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
@@ -24,42 +28,88 @@ type Resolved = Omit<ResolveResult, 'attempts'>;
 /** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
 export function makeResolve({ configuration }: { configuration: WorkerConfiguration }) {
   return stage('resolve', ResolveInput, async ({ request }): Promise<Resolved> => {
-    const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
-    const ours = [request.repository, request.contextRepository, request.recordRepository];
-    const { artifact, facts } = await withRegistryAccess(configuration, ours, async (access) => {
+    // Before a context is fetched: what may not run here needs no further look.
+    if (request.disks.length > 0) builderFrom(request, configuration);
+    const context = await withRegistryAccess(configuration, ownRepositories(request), async (access) => {
       const sent = await contextArtifact(access, request, configuration);
-      return { artifact: sent, facts: await inspectContext(access, sent) };
+      return summariseContext(request, sent.digest, await inspectContext(access, sent));
     });
-    const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
-    const foreign = [...containerfile.images, ...(builderReference ? [formatReference(builderReference)] : [])];
-    const repositories = [...ours, ...foreign.map((image) => referenceFrom(image).repository)];
-    return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-      await requireRedHatLogin(access, foreign, 'the control worker');
-      const bases = await Promise.all(containerfile.images.map((image) => pin(access, image, 'the Containerfile')));
-      const builder = builderReference ? await pin(access, formatReference(builderReference), 'builder.image') : null;
-      await requireBootable(access, containerfile, bases, request.architecture);
-      const imageInputs = imageInputsDigest({
-        files: facts.files,
-        bases,
-        buildArgs: request.buildArgs,
-        architecture: request.architecture,
-        ...(request.verification && {
-          verification: { key: request.key, repositories: pulledRepositories(request) },
-        }),
-        ...secretInputs(request),
-      });
-      const resolved: Resolved = {
-        unchanged: null,
-        context: artifact,
-        imageInputs,
-        bases,
-        builder,
-        builderConfig: facts.builderConfig,
-        existingTag: await headManifest(access, request.repository, request.tag),
-      };
-      if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
-      return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
+    return lookUp(configuration, request, context);
+  });
+}
+
+/** The repositories that a release reads before it has anything of its own. */
+function ownRepositories(request: ReleaseRequest): string[] {
+  return [request.repository, request.contextRepository, request.recordRepository];
+}
+
+/**
+ * What of a context decides the rest: the images it names, its digests.
+ *
+ * @throws FlightlineError `containerfile-invalid`, or `builder-configuration` for what the builder would refuse.
+ */
+export function summariseContext(
+  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder'>,
+  digest: string,
+  facts: ContextFacts,
+): ContextSummary {
+  const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
+  requireBuilderConfig(request, facts);
+  const { images, base } = containerfile;
+  const { files, builderConfig } = facts;
+  const bootable = containerfile.label(BOOTC_LABEL) !== undefined;
+  return { digest, files, images, base, bootable, builderConfig };
+}
+
+/** The client looks too; here is where it is trusted, and where a git context is seen first. */
+function requireBuilderConfig(
+  request: Pick<ReleaseRequest, 'disks' | 'builder'>,
+  { builderConfig, builderConfigText }: ContextFacts,
+): void {
+  if (builderConfig === null || builderConfigText === null) return;
+  const { format } = builderConfig;
+  const use = { types: request.disks.map(({ type }) => type), rootfs: request.builder.rootfs };
+  const { problems } = checkBuilderConfig(builderConfigText, format, use);
+  if (problems.length === 0) return;
+  const told = formatProblems(`config.${format}`, problems);
+  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
+    remedy: 'correct builder.config or the disk types, and run the command again',
+  });
+}
+
+/** Looks up whatever the request and its context name. Reads only. */
+export function lookUp(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: ContextSummary,
+): Promise<Resolved> {
+  const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
+  const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
+  const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];
+  return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
+    await requireRedHatLogin(access, foreign, 'the control worker');
+    const bases = await Promise.all(context.images.map((image) => pin(access, image, 'the Containerfile')));
+    const builder = builderReference ? await pin(access, formatReference(builderReference), 'builder.image') : null;
+    await requireBootable(access, context, bases, request.architecture);
+    const imageInputs = imageInputsDigest({
+      files: context.files,
+      bases,
+      buildArgs: request.buildArgs,
+      architecture: request.architecture,
+      ...(request.verification && { verification: { key: request.key, repositories: pulledRepositories(request) } }),
+      ...secretInputs(request),
     });
+    const resolved: Resolved = {
+      unchanged: null,
+      context: { repository: request.contextRepository, digest: context.digest },
+      imageInputs,
+      bases,
+      builder,
+      builderConfig: context.builderConfig,
+      existingTag: await headManifest(access, request.repository, request.tag),
+    };
+    if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
+    return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
   });
 }
 
@@ -99,19 +149,19 @@ async function pin(access: RegistryAccess, image: string, where: string): Promis
 
 async function requireBootable(
   access: RegistryAccess,
-  containerfile: ReturnType<typeof readContainerfile>,
+  context: Pick<ContextSummary, 'bootable' | 'base'>,
   bases: readonly PinnedImage[],
   architecture: string,
 ): Promise<void> {
-  if (containerfile.label(BOOTC_LABEL) !== undefined) return;
-  const base = bases.find((pinned) => pinned.reference === containerfile.base);
+  if (context.bootable) return;
+  const base = bases.find((pinned) => pinned.reference === context.base);
   const labels = base
     ? await imageLabels(access, referenceFrom(base.reference).repository, base.digest, architecture)
     : {};
   if (labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError(
       'not-bootc',
-      `${containerfile.base ?? 'scratch'} is not a bootable base image: it has no label ${BOOTC_LABEL}`,
+      `${context.base ?? 'scratch'} is not a bootable base image: it has no label ${BOOTC_LABEL}`,
     );
   }
 }

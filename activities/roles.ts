@@ -9,6 +9,7 @@ import type {
   TransferActivities,
 } from '../spec/contract.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
@@ -16,6 +17,7 @@ import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
+import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
 import { makeProveSigning } from './prove-signing.ts';
 import { makePublish } from './publish.ts';
@@ -29,7 +31,7 @@ import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker), hosts: makeHosts() };
+  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts() };
 }
 
 /** For sign workers. */
@@ -55,7 +57,7 @@ export function createHostActivities(host: HostContext): {
   return {
     claim: { claim },
     build: { build: makeBuild(host), deviceVerify: makeDeviceVerify(host) },
-    disk: { diskBuild: makeDiskBuild(host) },
+    disk: { diskBuild: makeDiskBuild(host), bootTest: makeBootTest(host) },
     transfer: { push: makePush(host), publish: makePublish(host) },
     short: { claim, probe: makeProbe(host), cleanUp: makeCleanUp(host), logPage: makeLogPage(host) },
   };

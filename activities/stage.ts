@@ -48,7 +48,7 @@ export function currentStage(): StageContext | undefined {
 const WithInterval = z.object({ timing: z.object({ heartbeatInterval: z.number().int().positive() }) });
 /** An input carries its timing itself or in the release's request. */
 /** Stages that an attempt may run a second time in one process: the server gives up an attempt before that one has noticed. */
-const ONE_AT_A_TIME: readonly string[] = ['build', 'push', 'device-verify', 'disk-build', 'publish'];
+const ONE_AT_A_TIME: readonly string[] = ['build', 'push', 'device-verify', 'disk-build', 'boot-test', 'publish'];
 /** The end of what runs, by queue and input. Never rejects. */
 const underWay = new Map<string, Promise<unknown>>();
 
@@ -85,7 +85,7 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {

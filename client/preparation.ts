@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { makeRequest, type ContextSource, type ReleaseRequest, type RequestFacts } from '../spec/request.ts';
 import { dateValue } from '../spec/template.ts';
 import { DEFAULT_TIMING, type Timing } from '../spec/timing.ts';
+import { checkConfigOf } from './builder-config.ts';
 import { sendLocalContext } from './context.ts';
 import { UserError } from './errors.ts';
 import { gitFacts, remoteCommit, publicSource } from './git.ts';
@@ -28,6 +29,8 @@ export interface CheckedSpec {
   facts: RequestFacts;
   /** The request as it will be, but for the context's digest. */
   draft: ReleaseRequest;
+  /** What is not wrong, but will not do what it says; a line each. */
+  warnings: readonly string[];
 }
 
 /**
@@ -38,7 +41,7 @@ export interface CheckedSpec {
 export async function checkSpec(file: string, options: PrepareOptions): Promise<CheckedSpec> {
   const loaded = await loadSpec(file);
   const facts = await factsOf(loaded, options);
-  return { loaded, facts, draft: requestOf(loaded, facts) };
+  return { loaded, facts, draft: requestOf(loaded, facts), warnings: await checkConfigOf(loaded) };
 }
 
 /**

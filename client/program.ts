@@ -83,9 +83,11 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     'Check a spec, send its context, start the release and show it to its end.',
     'flightline run',
     'flightline run flightline.yaml --tag v2 --detach',
+    'flightline run --dry-run',
   )
     .argument('[spec]', 'the spec', 'flightline.yaml')
     .option('--tag <tag>', "replace the spec's tag; {{date}} and {{commit}} are filled in")
+    .option('--dry-run', 'check, look everything up and print the plan; nothing is sent, built or left')
     .option('--detach', 'end once the release has been taken up')
     .option(
       '--replace',
@@ -100,7 +102,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     .option('--strict', 'do not start when `flightline lint` finds something')
     .option('--keep-files <dir>', 'leave the disk files in this directory of the build host')
     .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository')
-    .option('--json', 'print the record as JSON; progress goes to standard error')
+    .option('--json', 'print the record, or the plan of a dry run, as JSON; progress goes to standard error')
     .action((spec: string, options: RunFlags) =>
       act(options, (output) => handlers.run(spec, withoutJson(options), output)),
     );
@@ -305,6 +307,7 @@ type InitOptions = JsonFlag & {
 };
 type RunFlags = JsonFlag & {
   strict?: boolean;
+  dryRun?: boolean;
   replace?: boolean;
   tag?: string;
   detach?: boolean;

@@ -1,6 +1,6 @@
 /** Starts a release's workflow, with everything an operator wants to see of it in the Web UI. */
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { RELEASE_WORKFLOW } from '../spec/contract.ts';
+import { RELEASE_WORKFLOW } from '../spec/messages.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { releaseId } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';

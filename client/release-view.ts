@@ -5,7 +5,8 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { z } from 'zod';
-import { Progress, RECORD_QUERY, ReleaseFailure } from '../spec/contract.ts';
+import { Progress } from '../spec/contract.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../spec/messages.ts';
 import { Failure, failureOf } from '../spec/failure.ts';
 import { ReleaseRecord, type StageRow } from '../spec/record.ts';
 import { noControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';

@@ -1,16 +1,17 @@
 /**
- * What workflows ask of activities, and how client and workflows speak: the shapes of every input and result. Inputs are parsed
- * at an activity's entry. Results are digests and short facts, never file contents or logs (DESIGN §5).
+ * What workflows ask of activities: the shapes of every input and result. Inputs are parsed at an activity's entry. Results are
+ * digests and short facts, never file contents or logs (DESIGN §5).
  */
 import { z } from 'zod';
 import { DeviceTrust } from './device-policy.ts';
 import { DISK_TYPE_NAMES } from './disk.ts';
+import type { PlanInput, PlanResult } from './dry-run.ts';
 import { SecretInputs } from './enrollment.ts';
-import { Failure, LogLocation } from './failure.ts';
+import { LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
-import { ReleaseRequest, RequestedDisk } from './request.ts';
+import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
 import { STAGES } from './stage.ts';
 import { TimingSchema } from './timing.ts';
 
@@ -58,6 +59,8 @@ export type HostsResult = z.infer<typeof HostsResult>;
 export interface ControlActivities {
   /** The build hosts of an architecture that asked the server for work within its last minutes. */
   hosts(input: HostsInput): Promise<HostsResult>;
+  /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
+  plan(input: PlanInput): Promise<PlanResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }
@@ -129,7 +132,7 @@ export interface HostActivities extends ClaimActivities {
   logPage(input: LogPageInput): Promise<LogPageResult>;
 }
 
-// ── hosts: build, push, disk-build, publish ──────────────────────────────────────────────────────────────────────────
+// ── hosts: build, push, disk-build, boot-test, publish ──────────────────────────────────────────────────────────────────────────
 
 /** In the results of host stages. */
 const hostStage = { attempts, host: HostName, log: LogLocation.nullable() };
@@ -188,6 +191,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   rootfs: z.string().nullable(),
   types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
   architecture: z.enum(ARCHITECTURES),
+  /** The branch keeps its slot: a boot test follows on this host. */
+  keepSlot: z.boolean().optional(),
   timing: TimingSchema,
   /** The builder installs packages of a RHEL base: it is given the host's entitlements. */
   entitled: z.boolean().optional(),
@@ -204,6 +209,29 @@ export const DiskBuildResult = z.object({
   container: z.string(),
 });
 export type DiskBuildResult = z.infer<typeof DiskBuildResult>;
+
+export const BootTestInput = ReleaseIdentity.extend({
+  branch: z.string(),
+  test: BootTest,
+  /** The file as built, on this host. */
+  file: z.object({ path: z.string(), size: z.number().int().positive() }),
+  /** Digest over the disk inputs. */
+  inputs: Digest,
+  architecture: z.enum(ARCHITECTURES),
+  timing: TimingSchema,
+});
+export type BootTestInput = z.infer<typeof BootTestInput>;
+
+export const BootTestResult = z.object({
+  ...hostStage,
+  /** How it ran: `kvm`, or `tcg` (emulation). */
+  accelerator: z.enum(['kvm', 'tcg']),
+  /** Milliseconds until the text appeared. */
+  after: z.number().int().nonnegative(),
+  /** `true` when an earlier attempt had seen the same file boot. */
+  adopted: z.boolean(),
+});
+export type BootTestResult = z.infer<typeof BootTestResult>;
 
 export const PublishInput = ReleaseIdentity.extend({
   branch: z.string(),
@@ -251,6 +279,8 @@ export interface BuildActivities {
 }
 export interface DiskActivities {
   diskBuild(input: DiskBuildInput): Promise<DiskBuildResult>;
+  /** Boots a disk until its line appears on the console; `boot-test` when it does not. The file is not changed. */
+  bootTest(input: BootTestInput): Promise<BootTestResult>;
 }
 export interface TransferActivities {
   push(input: PushInput): Promise<PushResult>;
@@ -359,67 +389,3 @@ export const Progress = z.object({
   host: z.string().optional(),
 });
 export type Progress = z.infer<typeof Progress>;
-
-// ── workflows ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Workflow types. */
-export const RELEASE_WORKFLOW = 'release';
-export const BUILDER_RUN_WORKFLOW = 'builderRun';
-export const LOG_WORKFLOW = 'log';
-
-/** Input of the `builderRun` child: one builder run with the publication of its disks. */
-export const BuilderRunInput = ReleaseIdentity.extend({
-  build: DiskBuildInput,
-  disks: z.array(RequestedDisk).min(1),
-  key: z.string(),
-  /** The release's host, asked first; null when it is lost. */
-  preferredHost: z.string().nullable(),
-  exclude: z.array(z.string()),
-  /** Bytes to reserve. */
-  space: z.number().int().nonnegative(),
-  requestedAt: z.string(),
-  tags: z.array(Tag).min(1),
-  keepFiles: z.string().nullable(),
-});
-export type BuilderRunInput = z.infer<typeof BuilderRunInput>;
-
-/** What a builder run hands back when all its disks are published, signed and verified. */
-export const BuilderRunResult = z.object({
-  host: HostName,
-  /** Every host that holds something of this release. */
-  hosts: z.array(HostName),
-  inputs: Digest,
-  disks: z.array(
-    z.object({ type: z.enum(DISK_TYPE_NAMES), digest: Digest.nullable(), verified: z.boolean(), file: DiskFile }),
-  ),
-  stages: ReleaseRecord.shape.stages,
-});
-export type BuilderRunResult = z.infer<typeof BuilderRunResult>;
-
-/** Details of the failure with which a `builderRun` ends: what is held, and what its stages were. */
-export const BuilderRunFailure = z.object({
-  failure: Failure,
-  hosts: z.array(HostName),
-  stages: ReleaseRecord.shape.stages,
-});
-export type BuilderRunFailure = z.infer<typeof BuilderRunFailure>;
-
-/** Query on `release` and `builderRun` (there with the child's stages only): where it stands. */
-export const RECORD_QUERY = 'record';
-
-/** Update on `release`: resumes every held branch; with a request, stages whose inputs changed run again. */
-export const RETRY_UPDATE = 'retry';
-export const RetryInput = z.object({ request: ReleaseRequest.nullable() });
-export type RetryInput = z.infer<typeof RetryInput>;
-export const RetryResult = z.object({
-  /** Subjects of the branches that go on. */
-  resumed: z.array(z.string()),
-});
-export type RetryResult = z.infer<typeof RetryResult>;
-
-/** Input of the `log` workflow: one page of a log of a host. */
-export const LogInput = LogPageInput.extend({ host: HostName, timing: TimingSchema });
-export type LogInput = z.infer<typeof LogInput>;
-
-/** Details of the failure with which a `release` ends as failed: the whole record. */
-export const ReleaseFailure = z.object({ record: ReleaseRecord });

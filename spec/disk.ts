@@ -27,6 +27,8 @@ interface DiskTypeRow {
   compress: Compression;
   /** `true` when KubeVirt accepts the file in a container disk: qcow2 or raw (KubeVirt user guide, "containerDisk"). */
   containerDisk: boolean;
+  /** How QEMU takes the file in a boot test: its block driver and the medium; null where it is no disk (an archive). */
+  boot: { format: 'qcow2' | 'raw' | 'vmdk' | 'vpc'; medium: 'disk' | 'cdrom' } | null;
 }
 
 const row = (directory: string, suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
@@ -36,22 +38,26 @@ const row = (directory: string, suffix: string, format: DiskFormat, more: Partia
   family: 'disk',
   compress: 'none',
   containerDisk: false,
+  boot: null,
   ...more,
 });
 
+const ISO = { family: 'iso', boot: { format: 'raw', medium: 'cdrom' } } as const;
+const bootable = (format: 'qcow2' | 'raw' | 'vmdk' | 'vpc') => ({ boot: { format, medium: 'disk' } }) as const;
+
 /** Every disk type the spec accepts. `ami` and `raw` are one file published twice. */
 export const DISK_TYPES = {
-  ami: row('image', 'ami', 'raw', { compress: 'gzip' }),
-  'anaconda-iso': row('bootiso', 'iso', 'iso', { family: 'iso' }),
-  'bootc-installer': row('bootiso', 'iso', 'iso', { family: 'iso' }),
+  ami: row('image', 'ami', 'raw', { compress: 'gzip', ...bootable('raw') }),
+  'anaconda-iso': row('bootiso', 'iso', 'iso', ISO),
+  'bootc-installer': row('bootiso', 'iso', 'iso', ISO),
   gce: row('gce', 'gce.tgz', 'tar.gz'),
-  iso: row('bootiso', 'iso', 'iso', { family: 'iso' }),
+  iso: row('bootiso', 'iso', 'iso', ISO),
   ova: row('archive', 'ova', 'tar'),
   'pxe-tar-xz': row('xz', 'pxe.tar.xz', 'tar.xz'),
-  qcow2: row('qcow2', 'qcow2', 'qcow2', { containerDisk: true }),
-  raw: row('image', 'raw', 'raw', { compress: 'gzip', containerDisk: true }),
-  vhd: row('vpc', 'vhd', 'vhd'),
-  vmdk: row('vmdk', 'vmdk', 'vmdk'),
+  qcow2: row('qcow2', 'qcow2', 'qcow2', { containerDisk: true, ...bootable('qcow2') }),
+  raw: row('image', 'raw', 'raw', { compress: 'gzip', containerDisk: true, ...bootable('raw') }),
+  vhd: row('vpc', 'vhd', 'vhd', bootable('vpc')),
+  vmdk: row('vmdk', 'vmdk', 'vmdk', bootable('vmdk')),
 } as const satisfies Record<string, DiskTypeRow>;
 
 export type DiskType = keyof typeof DISK_TYPES;

@@ -55,10 +55,20 @@ export const FAILURES = {
     remedy:
       "ask the operator to list the image's and disks' repositories under the secret (or under flightctl) in the build host's worker configuration",
   },
+  'boot-test': {
+    disposition: 'fail',
+    remedy:
+      'read the console (`flightline logs RELEASE --stage boot-test`), mend the image or bootTest, and start the release again',
+  },
   // What a person can mend while the release waits.
   containerfile: {
     disposition: 'hold',
     remedy: 'mend the Containerfile, then `flightline retry RELEASE --spec flightline.yaml`',
+  },
+  'image-lint': {
+    disposition: 'hold',
+    remedy:
+      'mend in the Containerfile what `bootc container lint` names, then `flightline retry RELEASE --spec flightline.yaml`',
   },
   'builder-configuration': {
     disposition: 'hold',

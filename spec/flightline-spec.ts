@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
+import { durationBetween } from './duration.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { isTemplate } from './template.ts';
 
@@ -109,6 +110,23 @@ const BuilderSection = z.strictObject({
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
 });
 
+const BOOTABLE = DISK_TYPE_NAMES.filter((type) => DISK_TYPES[type].boot !== null);
+
+const BootTestSection = z.strictObject({
+  disk: z
+    .enum(DISK_TYPE_NAMES)
+    .refine((type) => BOOTABLE.includes(type), { message: `cannot be booted: name one of ${BOOTABLE.join(', ')}` })
+    .describe('the disk that is booted, one of the types under disks'),
+  expect: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((text) => !/\p{Cc}/u.test(text), { message: 'must be one line of plain text' })
+    .default('login:')
+    .describe('what must appear on the serial console'),
+  timeout: durationBetween('10s', '2h').default('5m').describe('for it to appear: 90s, 5m, 1h'),
+});
+
 /** With more, the record would not fit in a payload (DESIGN §5: 10 kB). */
 const MAX_DISKS = 6;
 
@@ -138,6 +156,7 @@ export const FlightlineSpec = z
       .default([]),
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
+    bootTest: BootTestSection.optional().describe('a disk that must boot before anything is published'),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')
@@ -155,6 +174,13 @@ export const FlightlineSpec = z
       if (ids.indexOf(id) !== index) {
         context.addIssue({ code: 'custom', path: ['secrets', index, 'id'], message: `${id} is listed twice` });
       }
+    }
+    if (spec.bootTest && !types.includes(spec.bootTest.disk)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['bootTest', 'disk'],
+        message: `${spec.bootTest.disk} is not among the disks`,
+      });
     }
     if (new Set(spec.image.platforms).size > 1) {
       context.addIssue({

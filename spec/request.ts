@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
+import { parseDuration } from './duration.ts';
 import type { FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
@@ -41,6 +42,16 @@ export const RequestedDisk = z.object({
 });
 export type RequestedDisk = z.infer<typeof RequestedDisk>;
 
+/** The disk that must boot before anything is published. */
+export const BootTest = z.object({
+  disk: z.enum(DISK_TYPE_NAMES),
+  /** What must appear on the serial console. */
+  expect: z.string().min(1),
+  /** Milliseconds for it to appear. */
+  timeout: z.number().int().positive(),
+});
+export type BootTest = z.infer<typeof BootTest>;
+
 export const ReleaseRequest = z.object({
   schemaVersion: z.literal(1),
   name: z.string(),
@@ -64,6 +75,8 @@ export const ReleaseRequest = z.object({
   verification: z.enum(VERIFICATIONS).optional(),
   disks: z.array(RequestedDisk),
   builder: z.object({ image: ImageReference, rootfs: z.string().nullable() }),
+  /** Left out when nothing is booted. */
+  bootTest: BootTest.optional(),
   onFailure: z.enum(['hold', 'fail']),
   /** Absolute directory on the build host where the disk files are left; null to leave none. */
   keepFiles: z.string().regex(/^\//).nullable(),
@@ -150,6 +163,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     ...(spec.verification === undefined ? {} : { verification: spec.verification }),
     disks,
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
+    ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),

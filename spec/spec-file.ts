@@ -34,16 +34,26 @@ export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Sc
   }
   const parsed = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
   if (parsed.success) return { ok: true, value: parsed.data };
-  const problems = parsed.error.issues
-    .flatMap((issue) => explain(issue))
-    .map(({ path, message, key }) => ({
-      ...at(offsetOf(document, path, key)),
-      path: formatPath(key === undefined ? path : [...path, key]),
-      message,
-    }));
+  const problems = explainIssues(schema, parsed.error.issues).map(({ path, message, key }) => ({
+    ...at(offsetOf(document, path, key)),
+    path: formatPath(key === undefined ? path : [...path, key]),
+    message,
+  }));
   return { ok: false, problems: unique(problems) };
+}
 
-  function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string; key?: string }[] {
+/** What a schema finds wrong, in words: where, and for an unknown key its name. */
+export interface Explained {
+  path: PropertyKey[];
+  message: string;
+  key?: string;
+}
+
+/** Puts a schema's issues into words; an unknown key is told with the nearest known one. */
+export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Explained[] {
+  return issues.flatMap((issue) => explain(issue));
+
+  function explain(issue: z.core.$ZodIssue): Explained[] {
     if (issue.code === 'unrecognized_keys') {
       const known = knownKeys(schema, issue.path);
       return issue.keys.map((key) => ({ path: issue.path, key, message: unknownKeyMessage(key, known) }));
@@ -90,7 +100,20 @@ function unique(problems: Problem[]): Problem[] {
   );
 }
 
-function formatPath(path: readonly PropertyKey[]): string {
+/** Answers the place of a path in a JSON text, or of the nearest value above it. JSON is YAML, whose parser keeps positions. */
+export function jsonPlaces(text: string): (path: readonly PropertyKey[]) => { line: number; column: number } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  return (path) => {
+    const key = path.at(-1);
+    const offset = typeof key === 'string' ? offsetOf(document, path.slice(0, -1), key) : offsetOf(document, path);
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+}
+
+/** `customizations.user[0].name`. */
+export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, part) => text + (typeof part === 'number' ? `[${part}]` : `${text ? '.' : ''}${String(part)}`),
     '',

@@ -9,6 +9,7 @@ export const STAGES = [
   'verify',
   'device-verify',
   'disk-build',
+  'boot-test',
   'publish',
   'tag',
   'record',

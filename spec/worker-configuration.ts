@@ -6,6 +6,9 @@ import { repositoryIsWithin } from './reference.ts';
 /** Where a worker looks without `--config`. */
 export const DEFAULT_WORKER_CONFIGURATION = '/etc/flightline/worker.yaml';
 
+/** Seconds for one command of `flightctl` where the operator says nothing. */
+export const FLIGHTCTL_REQUEST_TIMEOUT = 120;
+
 const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
 const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: letters, digits, ".", "_" and "-"');
 /** A registry, or a repository below one: matches itself and what is below it, by path segment. */
@@ -47,7 +50,7 @@ const FlightctlSection = z.strictObject({
     .int()
     .min(2)
     .max(600)
-    .default(120)
+    .default(FLIGHTCTL_REQUEST_TIMEOUT)
     .describe('seconds in which the server must have issued a certificate'),
 });
 export type FlightctlConfiguration = z.infer<typeof FlightctlSection>;

@@ -15,14 +15,13 @@ import {
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import {
-  BuilderRunInput,
-  type BuilderRunResult,
   type DiskActivities,
   type DiskBuildResult,
   type PublishResult,
   type SignActivities,
   type TransferActivities,
 } from '../spec/contract.ts';
+import { BuilderRunInput, type BuilderRunResult } from '../spec/messages.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import type { RequestedDisk } from '../spec/request.ts';
 import { builderRunDetails } from './details.ts';
@@ -33,6 +32,9 @@ import { hostOptions, signOptions } from './options.ts';
 import { signingAgain } from './sign-again.ts';
 import { runStage, settled, type Settled, type StageBoard } from './run-stage.ts';
 import { builderRunStages, StageTable } from './stage-table.ts';
+
+/** Time (ms) for what a boot test does beside waiting: ending an earlier one, trying KVM, ending QEMU. */
+const BOOT_TEST_MARGIN = 2 * 60_000;
 
 /** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
 export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResult> {
@@ -57,6 +59,8 @@ class Run implements StageBoard {
   private hosts: string[] = [];
   private failure: Failure | null = null;
   private built: DiskBuildResult | null = null;
+  /** The boot test was passed, by the files of the host that the run is on. */
+  private booted = false;
   private readonly published = new Map<string, PublishResult>();
   /** Disks whose publication failed for a reason that has nothing to do with the host. */
   private readonly problems: StageFailed[] = [];
@@ -65,7 +69,7 @@ class Run implements StageBoard {
 
   constructor(input: BuilderRunInput) {
     this.input = input;
-    this.table = new StageTable(builderRunStages({ types: input.build.types, disks: input.disks }));
+    this.table = new StageTable(builderRunStages({ ...input, types: input.build.types }));
     this.changed();
   }
 
@@ -143,6 +147,7 @@ class Run implements StageBoard {
 
   private left(): void {
     this.built = null;
+    this.booted = false;
   }
 
   private async onHost(host: ClaimedHost): Promise<void> {
@@ -155,6 +160,8 @@ class Run implements StageBoard {
         return proxyActivities<DiskActivities>(options).diskBuild(build);
       }),
     ));
+    // Before anything of the run is published: a tag must never point at what does not boot.
+    await this.bootTest(host, built);
     // One after the other, so that the host's transfer queue stays short; signing overlaps with the next publication.
     for (const disk of disks) {
       if (this.published.has(disk.type)) continue;
@@ -169,15 +176,27 @@ class Run implements StageBoard {
     }
   }
 
+  private async bootTest(host: ClaimedHost, built: DiskBuildResult): Promise<void> {
+    const { bootTest: test, build, release, runId } = this.input;
+    if (!test || this.booted) return;
+    const { branch, timing, architecture } = build;
+    await runStage(this, { name: 'boot-test', subject: test.disk }, host.name, () => {
+      const { path, size } = fileOf(built, test.disk);
+      const input = { release, runId, branch, test, architecture, timing, file: { path, size }, inputs: built.inputs };
+      return host.run((scheduleToStart) => {
+        const place = { host: host.name, work: 'disk', startToClose: test.timeout + BOOT_TEST_MARGIN } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `boot ${test.disk} on ${host.name}`);
+        return proxyActivities<DiskActivities>(options).bootTest(input);
+      });
+    });
+    this.booted = true;
+  }
+
   private publish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<PublishResult> {
     const { release, runId, build, keepFiles } = this.input;
     const { branch, timing, image, architecture } = build;
-    const file = built.files.find((one) => one.type === disk.type);
     return runStage(this, { name: 'publish', subject: disk.type }, host.name, () => {
-      if (!file) {
-        const failure = failureOf('builder', `the builder made no file for ${disk.type}`, { log: built.log });
-        throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
-      }
+      const file = fileOf(built, disk.type);
       return host.run((scheduleToStart) => {
         const place = { host: host.name, work: 'transfer', startToClose: timing.transferStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `publish ${disk.type} from ${host.name}`);
@@ -236,4 +255,12 @@ class Run implements StageBoard {
       stages: this.table.rows,
     };
   }
+}
+
+/** The file of a type. @throws the failure of a stage, when the builder made none. */
+function fileOf(built: DiskBuildResult, type: string): DiskBuildResult['files'][number] {
+  const file = built.files.find((one) => one.type === type);
+  if (file) return file;
+  const failure = failureOf('builder', `the builder made no file for ${type}`, { log: built.log });
+  throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
 }

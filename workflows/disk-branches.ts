@@ -8,11 +8,11 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../spec/contract.ts';
+import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
 import { builderRunId } from '../spec/reference.ts';
 import { builderRunFailureFrom, failureFrom, StageFailed } from './failure.ts';
-import { diskBuildInput, runKey, type Plan } from './plan.ts';
+import { bootTestOf, diskBuildInput, runKey, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
 import { builderRunSpace } from './space.ts';
 import { requestedRuns, type RequestedRun } from './stage-table.ts';
@@ -69,7 +69,7 @@ export class DiskBranches {
     const wanted = new Map(
       requestedRuns(plan.request.disks).map((run) => {
         const input = this.input(plan, run);
-        return [run.subject, { run, input, key: runKey(input.build, run, plan.request.keepFiles) }];
+        return [run.subject, { run, input, key: runKey(input.build, run, plan.request) }];
       }),
     );
     await this.retire((branch) => wanted.get(branch.run.subject)?.key !== branch.key);
@@ -128,11 +128,13 @@ export class DiskBranches {
     const { state } = this;
     const { image, identity } = state;
     const { request } = plan;
+    const bootTest = bootTestOf(request, run.types);
     if (!image.push) throw new Error('a builder run needs a pushed image');
     return {
       ...identity,
       build: diskBuildInput(identity, plan, run, image.push.digest),
       disks: run.disks,
+      ...(bootTest && { bootTest }),
       key: request.key,
       preferredHost: image.build?.host ?? image.push.host,
       exclude: [],

@@ -7,7 +7,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common';
-import { BuilderRunFailure } from '../spec/contract.ts';
+import { BuilderRunFailure } from '../spec/messages.ts';
 import {
   Failure,
   failureOf,
@@ -186,6 +186,7 @@ function absentWorker(stage: Stage | null): string {
     case 'push':
     case 'device-verify':
     case 'disk-build':
+    case 'boot-test':
     case 'publish':
       return 'see that the build worker of its host runs (`flightline worker --role build`)';
     case 'resolve':

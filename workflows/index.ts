@@ -1,4 +1,5 @@
 /** The workflow types that control workers offer; names as in spec/contract.ts. */
 export { builderRun } from './builder-run.ts';
 export { log } from './log.ts';
+export { plan } from './dry-run.ts';
 export { release } from './release.ts';

@@ -2,7 +2,8 @@
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
 import { z } from 'zod';
-import { LogInput, type HostActivities, type LogPageResult } from '../spec/contract.ts';
+import { type HostActivities, type LogPageResult } from '../spec/contract.ts';
+import { LogInput } from '../spec/messages.ts';
 import { failureOf } from '../spec/failure.ts';
 import { failureFrom, timeoutTypeOf, toTemporalFailure } from './failure.ts';
 import { logOptions } from './options.ts';

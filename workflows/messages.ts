@@ -6,7 +6,7 @@ import {
   type BuilderRunFailure,
   type RetryInput,
   type RetryResult,
-} from '../spec/contract.ts';
+} from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 

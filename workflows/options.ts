@@ -55,6 +55,19 @@ export function signOptions(timing: Timing, summary: string): ActivityOptions {
   };
 }
 
+/** For a dry run, which somebody is waiting for: two tries, on a queue that must be polled. */
+export function dryRunOptions(timing: Timing, queue: string, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: queue,
+    scheduleToStartTimeout: timing.probeScheduleToStart,
+    startToCloseTimeout: timing.shortStartToClose,
+    heartbeatTimeout: Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout),
+    retry: { ...retryPolicy(timing), maximumAttempts: 2 },
+  };
+}
+
 /** For the long stages on a host: build, push, disk-build, publish. `startToClose` and `scheduleToStart` in milliseconds. */
 export function hostOptions(
   timing: Timing,

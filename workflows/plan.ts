@@ -6,7 +6,7 @@ import { secretInputs } from '../spec/enrollment.ts';
 import type { Failure } from '../spec/failure.ts';
 import { failureOf } from '../spec/failure.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
-import type { ReleaseRequest } from '../spec/request.ts';
+import type { BootTest, ReleaseRequest } from '../spec/request.ts';
 import type { RequestedRun } from './stage-table.ts';
 
 /** A request and what was looked up for it. A retry with a changed request makes a new one. */
@@ -71,6 +71,12 @@ export function buildInput(
   };
 }
 
+/** The boot test of a request, when its disk is one of these types. */
+export function bootTestOf(request: Pick<ReleaseRequest, 'bootTest'>, types: readonly string[]): BootTest | undefined {
+  const { bootTest } = request;
+  return bootTest && types.includes(bootTest.disk) ? bootTest : undefined;
+}
+
 /** The input of a builder run for the image of a digest. */
 export function diskBuildInput(
   identity: ReleaseIdentity,
@@ -93,13 +99,18 @@ export function diskBuildInput(
     rootfs: request.builder.rootfs,
     types: run.types,
     architecture,
+    ...(bootTestOf(request, run.types) && { keepSlot: true }),
     timing,
     ...(entitled ? { entitled } : {}),
   };
 }
 
 /** Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts. */
-export function runKey(input: DiskBuildInput, run: RequestedRun, keepFiles: string | null): string {
+export function runKey(
+  input: DiskBuildInput,
+  run: RequestedRun,
+  request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest'>,
+): string {
   const { image, builder, builderConfig, rootfs, types } = input;
   return JSON.stringify([
     image.digest,
@@ -107,7 +118,8 @@ export function runKey(input: DiskBuildInput, run: RequestedRun, keepFiles: stri
     builderConfig?.digest ?? null,
     rootfs,
     types,
-    keepFiles,
+    request.keepFiles,
+    bootTestOf(request, types) ?? null,
     run.disks.map((disk) => [disk.type, disk.publish, disk.compress, disk.repository]),
   ]);
 }

@@ -7,7 +7,8 @@ import {
   setCurrentDetails,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { BuilderRunResult, BuildResult, PushResult, ReleaseIdentity } from '../spec/contract.ts';
+import type { BuildResult, PushResult, ReleaseIdentity } from '../spec/contract.ts';
+import type { BuilderRunResult } from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';

@@ -10,7 +10,8 @@ import {
 } from '@temporalio/workflow';
 import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { RetryInput, type ControlActivities, type ResolveResult, type RetryResult } from '../spec/contract.ts';
+import { type ControlActivities, type ResolveResult } from '../spec/contract.ts';
+import { RetryInput, type RetryResult } from '../spec/messages.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import { ReleaseRequest } from '../spec/request.ts';

@@ -2,7 +2,7 @@
 import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
 import type { LogLocation } from '../spec/failure.ts';
 import type { StageRow } from '../spec/record.ts';
-import type { ReleaseRequest, RequestedDisk } from '../spec/request.ts';
+import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
 import type { Stage, StageStatus } from '../spec/stage.ts';
 
 /** What names a row: the stage and what it is about. */
@@ -29,10 +29,16 @@ export function isFinished(row: Pick<StageRow, 'status'>): boolean {
   return row.status === 'done' || row.status === 'skipped';
 }
 
-/** The rows of one builder run: its own, then for each disk publication, signature and verification. */
-export function builderRunStages(run: { types: readonly string[]; disks: readonly { type: string }[] }): StageKey[] {
+/** The rows of one builder run: its own, the boot test of one of its disks, then for each disk publication, signature and verification. */
+export function builderRunStages(run: {
+  types: readonly string[];
+  disks: readonly { type: string }[];
+  bootTest?: BootTest | undefined;
+}): StageKey[] {
+  const { bootTest } = run;
   return [
     { name: 'disk-build', subject: run.types.join('+') },
+    ...(bootTest && run.types.includes(bootTest.disk) ? [{ name: 'boot-test', subject: bootTest.disk } as const] : []),
     ...run.disks.flatMap((disk): StageKey[] => [
       { name: 'publish', subject: disk.type },
       { name: 'sign', subject: disk.type },
@@ -42,7 +48,7 @@ export function builderRunStages(run: { types: readonly string[]; disks: readonl
 }
 
 /** All rows of a release, in the order in which they come about. */
-export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verification'>): StageKey[] {
+export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>): StageKey[] {
   return [
     { name: 'resolve', subject: 'release' },
     { name: 'build', subject: 'image' },
@@ -50,7 +56,7 @@ export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verificat
     { name: 'sign', subject: 'image' },
     { name: 'verify', subject: 'image' },
     ...(request.verification ? [{ name: 'device-verify', subject: 'image' } as const] : []),
-    ...requestedRuns(request.disks).flatMap(builderRunStages),
+    ...requestedRuns(request.disks).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
     { name: 'tag', subject: 'release' },
     { name: 'record', subject: 'release' },
   ];

@@ -60,11 +60,21 @@ export async function endProcesses(cgroup: string): Promise<boolean> {
 
 /** The processes that have exactly this among their arguments. */
 export async function processesWithArgument(argument: string): Promise<number[]> {
-  const found: number[] = [];
+  return (await commandLines()).filter(({ words }) => words.includes(argument)).map(({ pid }) => pid);
+}
+
+/** The arguments of all processes that begin so. */
+export async function argumentsWith(prefix: string): Promise<string[]> {
+  return (await commandLines()).flatMap(({ words }) => words.filter((word) => word.startsWith(prefix)));
+}
+
+/** Every process but this one. */
+async function commandLines(): Promise<{ pid: number; words: string[] }[]> {
+  const found: { pid: number; words: string[] }[] = [];
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     const text = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (text.split('\0').includes(argument)) found.push(Number(name));
+    found.push({ pid: Number(name), words: text.split('\0') });
   }
   return found;
 }

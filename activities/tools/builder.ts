@@ -49,7 +49,6 @@ export function builderLabels(identity: BuilderIdentity): Record<string, string>
 
 /** Arguments of `podman`: the guide's command line, detached and without a terminal. */
 export function builderArguments(command: BuilderCommand): string[] {
-  const volume = (from: string, to: string) => ['--volume', `${from}:${to}`];
   return [
     'run',
     '--detach',
@@ -60,19 +59,57 @@ export function builderArguments(command: BuilderCommand): string[] {
     `--log-opt=path=${command.log}`,
     `--log-opt=max-size=${LOG_SIZE}`,
     ...Object.entries(builderLabels(command)).map(([name, value]) => `--label=${name}=${value}`),
-    '--privileged',
-    '--security-opt=label=type:unconfined_t',
-    ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
+    ...privileged(command),
     ...volume(command.output, '/output'),
-    ...volume(command.graphRoot, STORAGE),
     ...command.volumes.map((one) => `--volume=${one}`),
     command.builder,
     'build',
     '--progress=verbose',
-    ...[...command.types].sort().map((type) => `--type=${type}`),
-    ...(command.rootfs === null ? [] : [`--rootfs=${command.rootfs}`]),
+    ...types(command),
     command.image,
   ];
+}
+
+/** What a builder is told that only checks: its `manifest` command prints what it would do, and makes nothing. */
+export interface ManifestCommand extends Pick<
+  BuilderCommand,
+  'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config'
+> {}
+
+/** Arguments of `podman` for the builder's `manifest` command. */
+export function manifestArguments(command: ManifestCommand): string[] {
+  return [
+    'run',
+    '--rm',
+    `--name=${command.name}`,
+    '--pull=never',
+    ...privileged(command),
+    command.builder,
+    'manifest',
+    ...types(command),
+    command.image,
+  ];
+}
+
+/** The right to mount and inspect the image, its storage, and the configuration. */
+function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config'>): string[] {
+  return [
+    '--privileged',
+    '--security-opt=label=type:unconfined_t',
+    ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
+    ...volume(command.graphRoot, STORAGE),
+  ];
+}
+
+function types(command: Pick<BuilderCommand, 'types' | 'rootfs'>): string[] {
+  return [
+    ...[...command.types].sort().map((type) => `--type=${type}`),
+    ...(command.rootfs === null ? [] : [`--rootfs=${command.rootfs}`]),
+  ];
+}
+
+function volume(from: string, to: string): [string, string] {
+  return ['--volume', `${from}:${to}`];
 }
 
 /** `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became of it. */

@@ -55,6 +55,8 @@ export interface CommandOptions {
   okExitCodes?: readonly number[];
   /** Keep standard output whole (up to 64 MiB) in {@link CommandResult.stdout}; default true. False keeps its tail only. */
   keepOutput?: boolean;
+  /** When it aborts the program has done its part: it is ended, and how it ends is no error. */
+  end?: AbortSignal;
   /** For ending and removing what a stage made: starts, and goes on, in a cancelled stage too. Default false. */
   cleanUp?: boolean;
 }
@@ -167,6 +169,9 @@ export async function runCommand(
       if (line.trim() !== '' && !(stream === 'stdout' && keepOutput)) stage?.report({ line });
     }
   };
+  const endIt = () => void subprocess.kill();
+  if (options.end?.aborted) endIt();
+  options.end?.addEventListener('abort', endIt, { once: true });
   let hangs = false;
   const unwatch =
     options.stall === undefined || subprocess.pid === undefined
@@ -181,9 +186,11 @@ export async function runCommand(
     follow('stderr').catch(() => undefined),
   ]);
   unwatch?.();
+  options.end?.removeEventListener('abort', endIt);
   await closeLog(log);
   stage?.throwIfCancelled();
   const exitCode = result.exitCode ?? null;
+  if (options.end?.aborted) return { exitCode: exitCode ?? 0, stdout: tails.stdout, stderr: tails.stderr };
   if (exitCode === null || !(options.okExitCodes ?? [0]).includes(exitCode) || result.timedOut || hangs) {
     throw new CommandError(program, {
       exitCode,

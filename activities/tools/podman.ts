@@ -141,11 +141,30 @@ export async function imagesWithLabel(label: string, value: string): Promise<Lis
 }
 
 /** Flags by which podman reaches a repository: the activity's own log-ins, and TLS or not. */
-export function accessFlags(access: RegistryAccess, repository: string): string[] {
+export function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
   return [
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
     `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`,
   ];
+}
+
+/** Arguments that pull an image by digest. */
+export function pullArguments(
+  access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
+  repository: string,
+  digest: string,
+): string[] {
+  return ['pull', '--quiet', ...accessFlags(access, repository), `${repository}@${digest}`];
+}
+
+/** Arguments that push an image by its digest, which is written to a file. No tag is made: one must never point at what is unsigned. */
+export function pushArguments(
+  access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
+  image: { id: string; repository: string; digestFile: string },
+): string[] {
+  const { id, repository, digestFile } = image;
+  const destination = `docker://${repository}@@unknown-digest@@`;
+  return ['push', ...accessFlags(access, repository), `--digestfile=${digestFile}`, id, destination];
 }
 
 /**
@@ -161,7 +180,7 @@ export async function pullByDigest(
   const name = `${repository}@${digest}`;
   if (await imageExists(name)) return name;
   const { stall } = timing;
-  await podman(`pulling ${name}`, ['pull', '--quiet', ...accessFlags(access, repository), name], { stall });
+  await podman(`pulling ${name}`, pullArguments(access, repository, digest), { stall });
   return name;
 }
 

@@ -1,6 +1,7 @@
 /** `flightline logs`: a stage's whole log, page by page from the host that has it. */
 import { randomUUID } from 'node:crypto';
-import { LOG_WORKFLOW, LogPageResult } from '../../spec/contract.ts';
+import { LogPageResult } from '../../spec/contract.ts';
+import { LOG_WORKFLOW } from '../../spec/messages.ts';
 import type { LogLocation } from '../../spec/failure.ts';
 import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';

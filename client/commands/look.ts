@@ -1,7 +1,7 @@
 /** `flightline list`, `status` and `watch`: what there is, and how it stands. */
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { RELEASE_WORKFLOW } from '../../spec/contract.ts';
+import { RELEASE_WORKFLOW } from '../../spec/messages.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../../spec/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, workflowPage } from '../connection.ts';
 import { detachable, printEnding } from '../ending.ts';

@@ -20,6 +20,8 @@ import { renderRelease } from '../view/release.ts';
 export interface RunOptions extends PrepareOptions {
   /** Ends once the release has been taken up. */
   detach?: boolean | undefined;
+  /** Looks, prints what a release would do, and starts nothing. */
+  dryRun?: boolean | undefined;
   /** Cancels a run of the same release that is under way, and waits for its clean-up. */
   replace?: boolean | undefined;
   /** What `flightline lint` finds ends the command. */
@@ -35,9 +37,21 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
       'give an absolute directory: it is made on the build host',
     );
   }
+  if (options.dryRun && (options.detach || options.replace)) {
+    throw new UserError(
+      'usage',
+      `--dry-run starts nothing, and cannot be used with ${options.detach ? '--detach' : '--replace'}`,
+      'leave one of them out',
+    );
+  }
   // A wrong spec is told of whether or not there is a Temporal.
   const checked = await checkSpec(file, options);
   await advise(checked.loaded, options.strict === true, output);
+  if (options.dryRun) {
+    const { dryRun } = await import('../dry-run.ts');
+    return withTemporal((temporal) => withInterrupt((signal) => dryRun(temporal, checked, options, output, signal)));
+  }
+  for (const line of checked.warnings) output.note(`warning: ${line}`);
   return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, checked, options, output, signal)));
 }
 

@@ -1,5 +1,5 @@
 /** `flightline cancel` and `retry`: a person's word to a running release. */
-import { RETRY_UPDATE, RetryResult } from '../../spec/contract.ts';
+import { RETRY_UPDATE, RetryResult } from '../../spec/messages.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { releaseId } from '../../spec/reference.ts';
 import type { ReleaseRequest } from '../../spec/request.ts';
@@ -66,6 +66,7 @@ export async function retry(name: string, options: RetryOptions, output: Output)
   const id = releaseIdOf(name);
   const reference = referenceOf(id);
   const checked = options.spec === undefined ? null : await checkSpecFor(id, options.spec);
+  for (const line of checked?.warnings ?? []) output.note(`warning: ${line}`);
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       const reader = await openRelease(temporal, id);

@@ -47,6 +47,7 @@ export function mergeStages(release: readonly StageRow[], branches: readonly (re
 export function stageOfActivity(activity: Pick<PendingActivity, 'type' | 'branch'>): Stage | undefined {
   if (activity.type === 'claim') return activity.branch === 'image' ? 'build' : 'disk-build';
   if (activity.type === 'diskBuild') return 'disk-build';
+  if (activity.type === 'bootTest') return 'boot-test';
   if (activity.type === 'proveSigning') return 'sign';
   if (activity.type === 'deviceVerify') return 'device-verify';
   return STAGES.find((stage) => stage === activity.type);

@@ -1,5 +1,5 @@
 /** Releases of an earlier demo that was killed: they would go on now, and take the host from this one. */
-import { RELEASE_WORKFLOW } from '../../spec/contract.ts';
+import { RELEASE_WORKFLOW } from '../../spec/messages.ts';
 import { REQUEST_TIMEOUT, type Temporal } from '../../client/connection.ts';
 import type { Output } from '../../client/output.ts';
 

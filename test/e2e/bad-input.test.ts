@@ -78,6 +78,52 @@ describe('a spec that is wrong is refused before anything starts', () => {
   });
 });
 
+describe('a builder configuration that the builder would refuse', () => {
+  const builder = { image: `${registry}/flightline/debian-builder:1`, config: 'config.toml' };
+  const config = '[[customizations.user]]\nname = "alice"\npasword = "hush-hush"\n';
+
+  it('is told of by line, and nothing is sent', async () => {
+    const made = await newProject({
+      name: 'wrong-config',
+      disks: [{ type: 'qcow2' }],
+      spec: { builder },
+      files: { 'config.toml': config },
+    });
+    const outcome = await run(made.spec);
+    expect(outcome.exitCode).toBe(2);
+    const { message } = errorFrom(outcome);
+    expect(message).toMatch(
+      /config\.toml:3:1: customizations\.user\[0\]\.pasword: unknown key "pasword"; did you mean "password"\?/,
+    );
+    expect(message).not.toContain('hush');
+    expect(await tagsOf(`${made.repository}/context`)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'users with a kickstart',
+      '[customizations.installer.kickstart]\ncontents = "text"\n[[customizations.user]]\nname = "a"\n',
+      /customizations\.user: cannot be used together with installer\.kickstart/,
+    ],
+    [
+      'an iso with file systems',
+      '[[customizations.filesystem]]\nmountpoint = "/"\nminsize = "2 GiB"\n',
+      /customizations\.filesystem: has no effect on iso/,
+    ],
+  ])('%s', async (_, text, expected) => {
+    const made = await newProject({
+      name: 'bad-iso',
+      disks: [{ type: 'iso' }],
+      spec: { builder },
+      files: { 'config.toml': text },
+    });
+    const outcome = await run(made.spec);
+    expect(outcome.exitCode).toBe(2);
+    expect(errorFrom(outcome).message).toMatch(expected);
+    await expectNoTag(made.repository);
+  });
+});
+
 describe('what resolve refuses fails at once', () => {
   const base = `${registry}/flightline/debian-base:trixie`;
   it.each<[string, string, Omit<ProjectOptions, 'registry' | 'name'>, string, RegExp]>([

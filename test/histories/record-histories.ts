@@ -1,6 +1,7 @@
 /**
- * Records the histories that the replay test replays: `npx tsx test/histories/record-histories.ts`. To be run again only when
- * workflows change on purpose so that running releases could not go on with them; otherwise the change goes through `patched()`.
+ * Records the histories that the replay test replays: `npx tsx test/histories/record-histories.ts SCENARIO…` for new ones. Without
+ * names all are recorded anew: only when workflows change on purpose so that running releases could not go on with them; otherwise
+ * the change goes through `patched()`.
  */
 import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
@@ -64,6 +65,16 @@ const SCENARIOS: Record<string, Scenario> = {
       return [['iso']];
     },
   },
+  'boot-tested': {
+    request: requestFor('boot-tested', {
+      disks: { qcow2: 'artifact', vmdk: 'artifact' },
+      bootTest: { disk: 'qcow2', expect: 'login:', timeout: 60_000 },
+    }),
+    play: async ({ start }, request) => {
+      await ended(await start(request));
+      return [['qcow2', 'vmdk']];
+    },
+  },
   cancelled: {
     request: requestFor('cancelled', { disks: { iso: 'artifact' } }),
     play: async ({ start, standIns, until }, request) => {
@@ -104,8 +115,12 @@ const here = new URL('.', import.meta.url);
 const server = await startServer([NAMESPACE]);
 const house = await openHouse({ address: server.address, namespace: NAMESPACE, bundle: server.bundle });
 try {
-  for (const name of await readdir(here)) if (name.endsWith('.json')) await rm(new URL(name, here));
+  const wanted = process.argv.slice(2);
+  if (wanted.length === 0) {
+    for (const name of await readdir(here)) if (name.endsWith('.json')) await rm(new URL(name, here));
+  }
   for (const [name, { request, play }] of Object.entries(SCENARIOS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
     const runs = await play(house, request);
     const release = idOf(request);
     const files = new Map([

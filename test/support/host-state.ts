@@ -113,3 +113,14 @@ export async function buildProcesses(stack: Pick<StackFacts, 'work'>): Promise<{
   }
   return found;
 }
+
+/** The pids of the stack's QEMU machines of boot tests. */
+export async function bootMachines(stack: Pick<StackFacts, 'work'>): Promise<number[]> {
+  const name = `flightline-boot-test-${await installationOf(stack)}`;
+  const found: number[] = [];
+  for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(name)) found.push(Number(pid));
+  }
+  return found;
+}

@@ -1,6 +1,6 @@
 /** What the Temporal server knows of releases, for tests. */
 import { Client, Connection } from '@temporalio/client';
-import { RECORD_QUERY, type BuilderRunResult } from '../../spec/contract.ts';
+import { RECORD_QUERY, type BuilderRunResult } from '../../spec/messages.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { builderRunId } from '../../spec/reference.ts';
 import type { DiskType } from '../../spec/disk.ts';

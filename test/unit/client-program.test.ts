@@ -52,6 +52,7 @@ test.each<[string[], string, unknown[], boolean]>([
   ],
   [['lint'], 'lint', ['flightline.yaml', {}], false],
   [['lint', 'x.yaml', '--strict', '--json'], 'lint', ['x.yaml', { strict: true }], true],
+  [['run', '--dry-run', '--json'], 'run', ['flightline.yaml', { dryRun: true }], true],
   [['run', '--public-context'], 'run', ['flightline.yaml', { publicContext: true }], false],
   [['list'], 'list', [{ limit: 20 }], false],
   [['list', '--limit', '5', '--json'], 'list', [{ limit: 5 }], true],

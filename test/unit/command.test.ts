@@ -18,3 +18,19 @@ describe('a program that is watched for a stall', () => {
     });
   }, 20_000);
 });
+
+describe('a program that is ended because it has done its part', () => {
+  it('is no error, however it ends', async () => {
+    const over = new AbortController();
+    const running = runCommand('sleep', ['60'], { end: over.signal });
+    setTimeout(() => over.abort(), 50);
+    expect(await running).toMatchObject({ exitCode: 0 });
+    // One that is over before it begins.
+    expect(await runCommand('sleep', ['60'], { end: over.signal })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('is one when it fails by itself before', async () => {
+    const over = new AbortController();
+    await expect(runCommand('sleep', ['nonsense'], { end: over.signal })).rejects.toMatchObject({ exitCode: 1 });
+  });
+});

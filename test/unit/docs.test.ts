@@ -144,12 +144,13 @@ describe('docs/spec.md', () => {
       cells.map((cell) => cell.replaceAll('`', '')),
     );
     expect(rows).toEqual(
-      Object.entries(DISK_TYPES).map(([type, { suffix, family, compress, containerDisk }]) => [
+      Object.entries(DISK_TYPES).map(([type, { suffix, family, compress, containerDisk, boot }]) => [
         type,
         suffix,
         family,
         compress === 'none' ? '' : compress,
         containerDisk ? 'yes' : '',
+        boot ? 'yes' : '',
       ]),
     );
   });

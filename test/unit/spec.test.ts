@@ -112,6 +112,26 @@ describe('the spec', () => {
       SPEC.replace('type: iso', '{type: iso, publish: container-disk}').replace('- type: raw', '- type: vmdk'),
       /disks\[0\]\.publish: container-disk is for qcow2 and raw/,
     ],
+    [
+      'a boot test of a disk that is not asked for',
+      `${SPEC}bootTest: {disk: vmdk}\n`,
+      'f:10:18: bootTest.disk: vmdk is not among the disks',
+    ],
+    [
+      'a boot test of an archive',
+      `${SPEC.replace('type: raw', 'type: ova')}bootTest: {disk: ova}\n`,
+      /^f:10:18: bootTest\.disk: cannot be booted: name one of ami, anaconda-iso/,
+    ],
+    [
+      'a boot test without end',
+      `${SPEC}bootTest: {disk: raw, timeout: 5 minutes}\n`,
+      'f:10:32: bootTest.timeout: is not a duration from 10s to 2h, such as 90s, 5m or 1h',
+    ],
+    [
+      'a boot test for two lines',
+      `${SPEC}bootTest: {disk: raw, expect: "a\\nb"}\n`,
+      'f:10:31: bootTest.expect: must be one line of plain text',
+    ],
     ['a disk twice', SPEC.replace('type: raw', 'type: iso'), 'f:9:11: disks[2].type: iso is listed twice'],
     [
       'two platforms',

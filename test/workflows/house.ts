@@ -1,7 +1,7 @@
 /** Workers of all roles in one process, with stand-ins for activities: control, sign, and two hosts. */
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../spec/contract.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../spec/messages.ts';
 import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../spec/queue.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import type { ReleaseRequest } from '../../spec/request.ts';
@@ -12,7 +12,7 @@ import { StandIns, type ActivityName } from './stand-ins.ts';
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build', 'deviceVerify'],
-  disk: ['diskBuild'],
+  disk: ['diskBuild', 'bootTest'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage'],
 };
@@ -50,7 +50,7 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, ['resolve', 'hosts'], { workflowBundle: { codePath: bundle } }),
+    worker(CONTROL_QUEUE, null, ['resolve', 'plan', 'hosts'], { workflowBundle: { codePath: bundle } }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject, it } from 'vitest';
-import { LOG_WORKFLOW, type LogInput } from '../../spec/contract.ts';
+import { LOG_WORKFLOW, type LogInput } from '../../spec/messages.ts';
 import { CONTROL_QUEUE, hostQueue } from '../../spec/queue.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { failAbandonedAttempts } from '../../workers/attempts.ts';

@@ -26,6 +26,7 @@ describe('a recorded history', () => {
         'released.json',
         'held-and-mended.json',
         'host-lost.json',
+        'boot-tested.json',
         'cancelled.json',
         'failed.json',
       ]),

@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type {
+  BootTestInput,
+  BootTestResult,
   BuildInput,
   BuildResult,
   ClaimInput,
@@ -37,6 +39,7 @@ import type {
   TagResult,
   VerifyInput,
 } from '../../spec/contract.ts';
+import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import { digestOf } from './facts.ts';
 
@@ -52,6 +55,8 @@ export interface Signatures {
   deviceVerify: [DeviceVerifyInput, DeviceVerifyResult];
   push: [PushInput, PushResult];
   diskBuild: [DiskBuildInput, DiskBuildResult];
+  bootTest: [BootTestInput, BootTestResult];
+  plan: [PlanInput, PlanResult];
   publish: [PublishInput, PublishResult];
   proveSigning: [ProveSigningInput, ProveSigningResult];
   sign: [SignInput, SignResult];
@@ -124,6 +129,15 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     files: types.map((type) => ({ type, path: `/output/${type}/disk`, size: 1_000_000 })),
     container: 'flightline-0123456789ab',
   }),
+  bootTest: ({ test }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: { host: host!, path: `/logs/boot-test-${test.disk}.log` },
+    accelerator: 'kvm',
+    after: 20_000,
+    adopted: false,
+  }),
+  plan: ({ request, ...identity }, call) => ({ ...ORDINARY.resolve({ ...identity, request }, call), base: null }),
   publish: ({ disk, inputs, keepFiles, file }, { attempt, host }) => ({
     attempts: attempt,
     host: host!,

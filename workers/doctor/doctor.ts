@@ -5,6 +5,7 @@ import type { FlightlineError } from '../../spec/failure.ts';
 import { ROLES, type Role } from '../../spec/queue.ts';
 import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
 import { loadWorkerConfiguration } from '../configuration.ts';
+import { bootTestChecks } from './boot-test.ts';
 import { failedBy, type Check, type CheckResult, type DoctorContext, type Finding, type Fix } from './check.ts';
 import { containerChecks } from './containers.ts';
 import { hostChecks } from './host.ts';
@@ -23,6 +24,7 @@ export const CHECKS: readonly Check[] = [
   ...versionChecks,
   ...hostChecks,
   ...containerChecks,
+  ...bootTestChecks,
   ...spaceChecks,
   ...registryChecks,
   ...redHatChecks,

@@ -1,0 +1,27 @@
+/** The `plan` activity of a dry run: what resolve would answer, with nothing sent. */
+import type { ControlActivities } from '../spec/contract.ts';
+import { PlanInput, type ContextSummary } from '../spec/dry-run.ts';
+import { FlightlineError } from '../spec/failure.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
+import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { withGitContext } from './context-archive.ts';
+import { inspectContextTar } from './context-tar.ts';
+import { lookUp, summariseContext } from './resolve.ts';
+import { stage } from './stage.ts';
+
+/** Makes the activity. */
+export function makePlan({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['plan'] {
+  return stage('plan', PlanInput, async ({ request, context }) => {
+    const summary = context ?? (await gitContext(request, configuration));
+    return { ...(await lookUp(configuration, request, summary)), base: summary.base };
+  });
+}
+
+function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<ContextSummary> {
+  if (request.context.kind !== 'git') {
+    throw new FlightlineError('invalid-input', 'the context of a dry run is summarised by whoever has its files');
+  }
+  return withGitContext(request.context, configuration.git.schemes, async ({ tar, digest }) =>
+    summariseContext(request, digest, await inspectContextTar(tar)),
+  );
+}

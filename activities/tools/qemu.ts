@@ -1,0 +1,228 @@
+/** QEMU for boot tests: its programs, firmware and arguments, and the end of one that was left behind. */
+import { access, constants, lstat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DISK_TYPES, type DiskType } from '../../spec/disk.ts';
+import { FlightlineError } from '../../spec/failure.ts';
+import { releaseKey } from '../../spec/inputs.ts';
+import type { Architecture } from '../../spec/queue.ts';
+import { argumentsWith, processesWithArgument } from './build-process.ts';
+
+/** `kvm` runs the guest on the processor, `tcg` emulates one. */
+export type Accelerator = 'kvm' | 'tcg';
+
+/** UEFI firmware: its code, and the variables that each machine gets a copy of. */
+export interface Firmware {
+  code: string;
+  variables: string;
+  format: 'raw' | 'qcow2';
+}
+
+interface Machine {
+  /** Looked for in this order; Red Hat's QEMU is not on PATH. */
+  programs: readonly string[];
+  machine: string;
+  /**
+   * The emulated processor. On amd64 all that QEMU can emulate, since distributions ask for different levels, but 5-level paging,
+   * which costs time in emulation and has no use here.
+   */
+  processor: string;
+  firmware: readonly Firmware[];
+}
+
+const raw = (code: string, variables: string): Firmware => ({ code, variables, format: 'raw' });
+
+/** Where distributions keep the firmware (Debian and Ubuntu: ovmf, qemu-efi-aarch64; Fedora and RHEL: edk2-ovmf, edk2-aarch64). */
+const MACHINES: Record<Architecture, Machine> = {
+  amd64: {
+    programs: ['qemu-system-x86_64', '/usr/libexec/qemu-kvm'],
+    machine: 'q35',
+    processor: 'max,la57=off',
+    firmware: [
+      raw('/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'),
+      {
+        code: '/usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2',
+        variables: '/usr/share/edk2/ovmf/OVMF_VARS_4M.qcow2',
+        format: 'qcow2',
+      },
+      raw('/usr/share/edk2/ovmf/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_VARS.fd'),
+      raw('/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'),
+    ],
+  },
+  arm64: {
+    programs: ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'],
+    machine: 'virt',
+    processor: 'max',
+    firmware: [
+      raw('/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/AAVMF/AAVMF_VARS.fd'),
+      raw('/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw', '/usr/share/edk2/aarch64/vars-template-pflash.raw'),
+    ],
+  },
+};
+
+/** Processors and memory (MiB) of the machine: what the guide's smallest virtual machine has. */
+const PROCESSORS = 2;
+const MEMORY = 2_048;
+
+/** What one run of QEMU is told. Paths are absolute. */
+export interface QemuCommand {
+  architecture: Architecture;
+  accelerator: Accelerator;
+  /** By which the process is found again. */
+  name: string;
+  type: DiskType;
+  disk: string;
+  firmware: Firmware;
+  /** This machine's own copy of the firmware's variables. */
+  variables: string;
+  /** File that the serial console is written to. */
+  console: string;
+}
+
+/** Arguments of QEMU: UEFI, no network, no display, the console in a file, and nothing written to the disk. Pure. */
+export function qemuArguments(command: QemuCommand): string[] {
+  const { boot } = DISK_TYPES[command.type];
+  if (!boot) throw new Error(`${command.type} is no disk`);
+  const { machine, processor } = MACHINES[command.architecture];
+  const { format } = command.firmware;
+  const pflash = (path: string, more: string) => ['-drive', `if=pflash,format=${format},${more}file=${escaped(path)}`];
+  const file = `file=${escaped(command.disk)},format=${boot.format},if=none,id=disk`;
+  return [
+    ...nameArguments(command.name),
+    '-machine',
+    machine,
+    ...(command.accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi', '-cpu', processor]),
+    '-smp',
+    String(PROCESSORS),
+    '-m',
+    String(MEMORY),
+    '-nodefaults',
+    '-display',
+    'none',
+    '-monitor',
+    'none',
+    '-nic',
+    'none',
+    // A guest that starts again has not come up.
+    '-no-reboot',
+    ...pflash(command.firmware.code, 'readonly=on,'),
+    ...pflash(command.variables, ''),
+    '-device',
+    'virtio-scsi-pci',
+    '-drive',
+    // What the guest writes goes into a nameless file in TMPDIR.
+    boot.medium === 'cdrom' ? `${file},media=cdrom,readonly=on` : `${file},snapshot=on`,
+    '-device',
+    boot.medium === 'cdrom' ? 'scsi-cd,drive=disk' : 'virtio-blk-pci,drive=disk',
+    '-serial',
+    `file:${command.console}`,
+  ];
+}
+
+/** In QEMU's options a comma ends a value, and two stand for one. */
+function escaped(path: string): string {
+  return path.replaceAll(',', ',,');
+}
+
+function nameArguments(name: string): [string, string] {
+  return ['-name', name];
+}
+
+/** The program and the firmware of this machine. @throws FlightlineError `host-setup` that says what to install. */
+export async function findQemu(architecture: Architecture): Promise<{ program: string; firmware: Firmware }> {
+  const { programs, firmware } = MACHINES[architecture];
+  const program = await firstThat(programs, isProgram);
+  if (!program) {
+    throw new FlightlineError('host-setup', `a boot test needs QEMU, and there is no ${programs[0]}`, {
+      remedy:
+        architecture === 'amd64'
+          ? 'install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host, then `flightline retry RELEASE`'
+          : 'install qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host, then `flightline retry RELEASE`',
+    });
+  }
+  const found = await firstThat(firmware, async ({ code, variables }) => (await isFile(code)) && isFile(variables));
+  if (!found) {
+    throw new FlightlineError('host-setup', 'a boot test needs UEFI firmware for QEMU, and none was found', {
+      remedy:
+        architecture === 'amd64'
+          ? 'install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora, RHEL) on the build host, then `flightline retry RELEASE`'
+          : 'install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora, RHEL) on the build host, then `flightline retry RELEASE`',
+    });
+  }
+  return { program, firmware: found };
+}
+
+/** The accelerators to try on this machine, the best first. KVM may open and still not work: a guest that says nothing tells. */
+export async function accelerators(): Promise<Accelerator[]> {
+  const kvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return kvm ? ['kvm', 'tcg'] : ['tcg'];
+}
+
+async function firstThat<Item>(
+  items: readonly Item[],
+  fits: (item: Item) => Promise<boolean>,
+): Promise<Item | undefined> {
+  for (const item of items) if (await fits(item)) return item;
+  return undefined;
+}
+
+async function isProgram(name: string): Promise<boolean> {
+  const places = name.startsWith('/') ? [''] : (process.env['PATH'] ?? '').split(':').map((place) => `${place}/`);
+  const found = await firstThat(places, (place) =>
+    access(`${place}${name}`, constants.X_OK).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return found !== undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+const PREFIX = 'flightline-boot-test';
+
+/** The name of a release's machine: it tells whose it is, so that it is found when its worker was killed. */
+export function machineName(installation: string, release: string): string {
+  return `${PREFIX}-${installation}-${releaseKey(release)}`;
+}
+
+/** The machines of an installation whose release ({@link releaseKey}) is not among these: nobody waits for them any more. */
+export async function forgottenMachines(installation: string, held: ReadonlySet<string>): Promise<string[]> {
+  const prefix = `${PREFIX}-${installation}-`;
+  const names = (await argumentsWith(prefix)).filter((name) => !held.has(name.slice(prefix.length)));
+  return [...new Set(names)];
+}
+
+/** Milliseconds in which a killed QEMU is gone. */
+const GONE = 5_000;
+
+/** Ends the machine of a name, whoever started it. `true` when there was one. */
+export async function endMachine(name: string): Promise<boolean> {
+  let seen = false;
+  for (let waited = 0; waited < GONE; waited += 100) {
+    const found = await processesWithArgument(name);
+    if (found.length === 0) return seen;
+    seen = true;
+    // It writes to nothing that is kept.
+    for (const pid of found) kill(pid);
+    await sleep(100);
+  }
+  return seen;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}

@@ -1,0 +1,95 @@
+/** What `flightline run --dry-run` found, in words. Pure. */
+import type { PinnedImage } from '../../spec/record.ts';
+import type { PlannedStage } from '../plan-commands.ts';
+import { formatTable } from './format.ts';
+import { plain, style, type Style } from './style.ts';
+
+/** A look at something that a release would need. */
+export interface PlanCheck {
+  /** `context`, `signing`, `build host`, `builder manifest qcow2+vmdk`, … */
+  name: string;
+  status: 'ok' | 'warning' | 'failed' | 'not-run';
+  detail: string;
+  /** What to do; null when all is well. */
+  remedy: string | null;
+}
+
+/** The document of a dry run, as `--json` prints it. */
+export interface DryRun {
+  schemaVersion: 1;
+  dryRun: true;
+  /** Workflow id that the release would have. */
+  release: string;
+  /** `unchanged`: the same inputs were released before, and nothing would be built. */
+  outcome: 'release' | 'unchanged';
+  image: { reference: string; alsoTag: string[]; tagPolicy: 'create' | 'move'; existing: string | null };
+  disks: { type: string; form: string; reference: string | null }[];
+  inputs: { image: string; base: PinnedImage[]; builder: PinnedImage | null; context: string };
+  /** Build hosts that could take it up now. */
+  hosts: string[];
+  stages: PlannedStage[];
+  checks: PlanCheck[];
+}
+
+/** The lines of a dry run. */
+export function renderDryRun(plan: DryRun, colour: boolean): string[] {
+  const paint = style(colour);
+  const { image, inputs } = plan;
+  const now = image.existing === null ? 'new' : `now ${image.existing}`;
+  const facts = [
+    ['image', `${image.reference} (${now}; ${image.tagPolicy})`],
+    ...(image.alsoTag.length > 0 ? [['also tagged', image.alsoTag.join(', ')]] : []),
+    ...plan.disks.map(({ type, form, reference }) => [type, reference ? `${form} ${reference}` : 'not published']),
+    ['context', inputs.context],
+    ['inputs', inputs.image],
+    ...inputs.base.map(({ reference, digest }) => ['base', `${reference} ${digest}`]),
+    ...(inputs.builder ? [['builder', `${inputs.builder.reference} ${inputs.builder.digest}`]] : []),
+    ['build hosts', plan.hosts.join(', ') || 'none'],
+  ];
+  const head =
+    plan.outcome === 'unchanged'
+      ? 'nothing would be built: the same inputs were released before'
+      : 'what a release would do; nothing was built, sent or kept';
+  return [
+    `${paint.bold(image.reference)}  ${head}`,
+    ...formatTable(
+      facts.map(([name = '', text = '']) => [paint.dim(name), plain(text)]),
+      '  ',
+    ),
+    '',
+    ...plan.checks.flatMap((check) => renderCheck(check, paint)),
+    ...(plan.stages.length > 0 ? ['', ...renderStages(plan.stages, paint)] : []),
+  ];
+}
+
+function renderCheck(check: PlanCheck, paint: Style): string[] {
+  const marks = {
+    ok: paint.green('ok     '),
+    warning: paint.yellow('warning'),
+    failed: paint.red('failed '),
+    'not-run': paint.dim('not run'),
+  };
+  const [first = '', ...more] = check.detail.split('\n').map(plain);
+  return [
+    `${marks[check.status]}  ${paint.bold(check.name)}: ${first}`,
+    ...more.map((line) => `           ${line}`),
+    ...(check.remedy ? [`         ${check.remedy}`] : []),
+  ];
+}
+
+/** Every command line on one line of its own, to be read and not to be pasted: words in capitals are known only then. */
+function renderStages(stages: readonly PlannedStage[], paint: Style): string[] {
+  return [
+    'stages (words in capitals are known only then):',
+    ...stages.flatMap(({ name, subject, worker, commands }) => [
+      `  ${paint.bold(`${name} ${subject}`)}  ${paint.dim(`${worker} worker`)}`,
+      ...commands.map((words) => `    ${words.map(quoted).join(' ')}`),
+    ]),
+  ];
+}
+
+/** A word as a shell would want it. */
+function quoted(word: string): string {
+  const text = plain(word);
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

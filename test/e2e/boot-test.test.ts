@@ -1,0 +1,104 @@
+/** Boot tests on the real QEMU: a disk that comes up is published; one that does not fails its release before any tag moves. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
+import { bootMachines, leftOvers } from '../support/host-state.ts';
+import { makeProject, type Project } from '../support/project.ts';
+import { tagsOf } from '../support/registry.ts';
+import { eventually } from '../support/wait.ts';
+
+const stack = inject('stack');
+const { environment } = stack;
+const projects: Project[] = [];
+afterAll(async () => {
+  for (const project of projects) await project.remove();
+});
+
+async function projectWith(name: string, bootTest: object): Promise<Project> {
+  const disks = [{ type: 'qcow2', publish: 'container-disk' }];
+  const made = await makeProject({ registry: stack.registry, name, disks, spec: { bootTest } });
+  projects.push(made);
+  return made;
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(await leftOvers(stack)).toEqual([]);
+  expect(await bootMachines(stack)).toEqual([]);
+}
+
+describe('a disk that comes up', () => {
+  it('is published after its line has appeared', async () => {
+    const project = await projectWith('boots', { disk: 'qcow2', timeout: '4m' });
+    const keep = ['--keep-files', `${project.directory}/kept`];
+    const outcome = await runFlightline(['run', project.spec, '--json', ...keep], { environment });
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    const record = recordFrom(outcome);
+    const names = record.stages.map(({ name, subject }) => `${name} ${subject}`);
+    expect(names.indexOf('boot-test qcow2')).toBe(names.indexOf('disk-build qcow2') + 1);
+    const row = record.stages.find(({ name }) => name === 'boot-test')!;
+    expect(row).toMatchObject({ status: 'done', attempts: 1 });
+    const booted = Date.parse(row.startedAt!) + row.durationMs!;
+    const published = record.stages.find(({ name }) => name === 'publish')!;
+    expect(Date.parse(published.startedAt!)).toBeGreaterThanOrEqual(booted);
+    // What the guest wrote while it ran is not in the file.
+    const { file } = record.disks[0]!;
+    expect(
+      createHash('sha256')
+        .update(await readFile(file!.path!))
+        .digest('hex'),
+    ).toBe(file!.sha256);
+    const log = await runFlightline(['logs', project.release, '--stage', 'boot-test'], { environment });
+    // The kernel may go on to speak on the same line.
+    expect(log.stdout).toContain('localhost login:');
+    expect(log.stdout).not.toContain(String.fromCodePoint(27));
+    await expectNothingLeft();
+  });
+});
+
+describe('a disk whose line never appears', () => {
+  it('fails the release with the console in the failure; no tag has moved, nothing is published', async () => {
+    const project = await projectWith('does-not-boot', { disk: 'qcow2', expect: 'never printed', timeout: '30s' });
+    const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+    expect(outcome.exitCode).toBe(1);
+    const record = recordFrom(outcome);
+    expect(record).toMatchObject({ status: 'failed', failure: { kind: 'boot-test', stage: 'boot-test' } });
+    const { message, log } = record.failure!;
+    expect(message).toMatch(/^"never printed" did not appear on the serial console of the qcow2 disk within 30s/);
+    // The firmware speaks first, then the kernel.
+    expect(message).toMatch(/BdsDxe|Linux version|systemd|\[ {2,}\d+\.\d+\]/);
+    expect(log!.path).toMatch(/boot-test-qcow2\.log$/);
+    expect((await readFile(log!.path, 'utf8')).length).toBeGreaterThan(message.length - 500);
+    expect((await tagsOf(project.repository)).filter((tag) => !tag.endsWith('.sig'))).toEqual([]);
+    expect(await tagsOf(`${project.repository}/diskimage-qcow2`)).toEqual([]);
+    expect(record.stages.find(({ name }) => name === 'publish')).toMatchObject({ status: 'skipped' });
+    await expectNothingLeft();
+  });
+});
+
+describe('a boot test that is interrupted', () => {
+  it('begins again with the next worker when its own is killed, and ends with the release that is cancelled', async () => {
+    const project = await projectWith('interrupted', { disk: 'qcow2', expect: 'never printed', timeout: '10m' });
+    const running = startFlightline(['run', project.spec, '--json'], { environment });
+    const machine = async () => (await bootMachines(stack))[0];
+    const first = await eventually('the disk boots', machine);
+    process.kill(await workerPid(), 'SIGKILL');
+    await eventually('another machine boots it', async () => {
+      const now = await bootMachines(stack);
+      return now.length === 1 && now[0] !== first ? now[0] : undefined;
+    });
+    const cancelled = await runFlightline(['cancel', project.release, '--json'], { environment });
+    expect(cancelled.exitCode, cancelled.stderr).toBe(0);
+    expect((await running).exitCode).toBe(5);
+    await expectNothingLeft();
+  });
+});
+
+/** The stack's build worker, which the stack starts again by itself. */
+async function workerPid(): Promise<number> {
+  const { children } = JSON.parse(await readFile(join(stack.directory, 'stack.json'), 'utf8')) as {
+    children: { name: string; pid: number }[];
+  };
+  return children.find(({ name }) => name === 'build')!.pid;
+}

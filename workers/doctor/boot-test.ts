@@ -1,0 +1,31 @@
+/** Whether this host could do boot tests: only a spec with `bootTest` needs them. */
+import { accelerators, findQemu } from '../../activities/tools/qemu.ts';
+import { FlightlineError } from '../../spec/failure.ts';
+import { ARCHITECTURES } from '../../spec/queue.ts';
+import { ok, warning, type Check } from './check.ts';
+
+/** This machine's architecture in Node's name for it. */
+const NODE_NAMES = { amd64: 'x64', arm64: 'arm64' } as const;
+
+const bootTests: Check = {
+  name: 'boot tests',
+  roles: ['build'],
+  async run() {
+    const architecture = ARCHITECTURES.find((name) => NODE_NAMES[name] === process.arch);
+    if (!architecture) return ok(`none on ${process.arch}`);
+    try {
+      const { program } = await findQemu(architecture);
+      const [best] = await accelerators();
+      return ok(
+        `${program}, ${best === 'kvm' ? 'with KVM where guests run under it' : 'by emulation: there is no KVM'}`,
+      );
+    } catch (error) {
+      if (!(error instanceof FlightlineError)) throw error;
+      const remedy = error.failure.remedy.replace(', then `flightline retry RELEASE`', '');
+      return warning(error.failure.message, `${remedy}; only specs with bootTest need it`);
+    }
+  },
+};
+
+/** QEMU and its firmware. */
+export const bootTestChecks: readonly Check[] = [bootTests];
