@@ -12,6 +12,8 @@ import type { Site } from './site.ts';
 import { unlike } from './wish.ts';
 
 const Catalog = z.object({ repositories: z.array(z.string()) });
+/** The most that a registry answers at once by default. */
+const PAGE = 100;
 /** One command against the registry (ms). */
 const VERIFY_WITHIN = 60_000;
 /** Leases that nobody uses lapse, and the janitor looks, within this (ms). */
@@ -45,11 +47,9 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
       }
     }
   }
-  const answer = await fetch(`http://${registry}/v2/_catalog?n=10000`);
-  const { repositories } = Catalog.parse(await answer.json());
   const key = { publicKeyFile: site.stack.paths.publicKey, publicKey: await readPublicKey(site.stack.paths.publicKey) };
   await withUserAccess(async (access) => {
-    for (const repository of repositories.filter((name) => name.startsWith('test/soak/'))) {
+    for (const repository of (await repositoriesOf(registry)).filter((name) => name.startsWith('test/soak/'))) {
       for (const tag of await tagsOf(`${registry}/${repository}`)) {
         // Signatures and contexts are named by digests, and make nothing public.
         if (/^sha256-[0-9a-f]{64}(?:\.sig)?$/.test(tag)) continue;
@@ -70,6 +70,18 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
     }
   });
   return [...problems, ...[...expected.keys()].map((reference) => `${reference}: released, and not in the registry`)];
+}
+
+/** All repositories of a registry, page by page. */
+async function repositoriesOf(registry: string): Promise<string[]> {
+  const all: string[] = [];
+  for (;;) {
+    const query = new URLSearchParams({ n: String(PAGE), ...(all.length > 0 && { last: all.at(-1)! }) });
+    const answer = await fetch(`http://${registry}/v2/_catalog?${query}`);
+    const { repositories } = Catalog.parse(await answer.json());
+    all.push(...repositories);
+    if (repositories.length < PAGE) return all;
+  }
 }
 
 /** Whatever is left on the hosts although every release has ended; the janitor gets its time. */
