@@ -40,7 +40,11 @@ function nameOf(repository: string): string {
 
 /** Writes the list of what is no part of the context. */
 export function containerignoreText({ binding }: Choices): string {
-  const key = '# Keys have no place in an image.';
+  // With early binding the build host makes the file and adds it whatever stands here: a developer's own is never sent.
+  const why =
+    binding === 'early'
+      ? '# Keys have no place in an image; the agent configuration is made while it is built.'
+      : "# Keys have no place in an image; with late binding, an agent's configuration has none either.";
   return [
     '# What the image is not made from.',
     '.git',
@@ -49,10 +53,8 @@ export function containerignoreText({ binding }: Choices): string {
     'node_modules',
     'output',
     'README.md',
-    // With early binding the build host puts a config.yaml into the context, and this list holds there too.
-    ...(binding === 'early'
-      ? [key]
-      : [`${key} With late binding, an agent's configuration has none either.`, 'config.yaml']),
+    why,
+    'config.yaml',
     '*.key',
     '*.passphrase',
     '*.private',
