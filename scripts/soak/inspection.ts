@@ -77,7 +77,7 @@ async function repositoriesOf(registry: string): Promise<string[]> {
   const all: string[] = [];
   for (;;) {
     const query = new URLSearchParams({ n: String(PAGE), ...(all.length > 0 && { last: all.at(-1)! }) });
-    const answer = await fetch(`http://${registry}/v2/_catalog?${query}`);
+    const answer = await fetch(`http://${registry}/v2/_catalog?${query.toString()}`);
     const { repositories } = Catalog.parse(await answer.json());
     all.push(...repositories);
     if (repositories.length < PAGE) return all;
