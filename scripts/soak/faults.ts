@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BuildHost } from '../../test/support/second-host.ts';
 import type { Chance } from './random.ts';
-import type { Site } from './site.ts';
+import { WORK_SIZE, type Site } from './site.ts';
 
 /** Causes a fault and undoes what must be undone. Answers its name, or `undefined` when there was nothing to break. */
 export type Fault = (site: Site, chance: Chance) => Promise<string | undefined>;
@@ -83,6 +83,29 @@ function endInContainer(which: 'Pid' | 'ConmonPid', name: string): Fault {
   };
 }
 
+/** Its stack starts a server again, and gives up when it dies three times within minutes: it is left alone for so long (ms). */
+const SERVER_REST = 90_000;
+const lastKilled = new Map<string, number>();
+
+function endOfServer(child: 'temporal' | 'registry', title: string): Fault {
+  return async (site) => {
+    const pid = stackProcess(site, child);
+    if (pid === undefined || Date.now() - (lastKilled.get(child) ?? 0) < SERVER_REST || !signal(pid, 'SIGKILL')) {
+      return undefined;
+    }
+    lastKilled.set(child, Date.now());
+    return `SIGKILL of the ${title}`;
+  };
+}
+
+const fullDisk: Fault = async (site, chance) => {
+  const host = someHost(site, chance);
+  await host.resize('work');
+  await pause(chance.between(...PAUSE));
+  await host.resize('work', WORK_SIZE);
+  return 'file system of a build host full for a while';
+};
+
 const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [2, endOf('control', 'SIGKILL')],
   [1, endOf('control', 'SIGTERM')],
@@ -94,6 +117,9 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [2, endOfHost('SIGTERM')],
   [3, frozenHost],
   [1, lostHost],
+  [2, fullDisk],
+  [2, endOfServer('temporal', 'Temporal server')],
+  [1, endOfServer('registry', 'registry')],
   [3, stillnessOf('registry')],
   [3, endInContainer('ConmonPid', "SIGKILL of a builder's conmon")],
   [1, endInContainer('Pid', 'SIGKILL of a builder')],

@@ -9,6 +9,9 @@ import { factsOf } from '../../test/support/stack.ts';
 import { publishExampleImages } from '../../workers/stack/example-images.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
 
+/** Bytes of a host's own file system for its work: as much as a builder run is expected to need, and more. */
+export const WORK_SIZE = 24 * 1024 ** 3;
+
 export interface Site {
   stack: Stack;
   hosts: BuildHost[];
@@ -45,7 +48,8 @@ export async function openSite(
     const alone = options.hosts === 'machine';
     for (const name of alone ? ['host-a'] : options.hosts) {
       report(`starting ${name}`);
-      hosts.push(await startBuildHost(stack, { name, private: !alone, limits: { build: 2, disk: 1 } }));
+      const own = alone ? {} : { private: true, workSize: WORK_SIZE };
+      hosts.push(await startBuildHost(stack, { name, ...own, limits: { build: 2, disk: 1 } }));
     }
     releases = await openReleases(facts);
     const environment = { ...stack.environment, FLIGHTLINE_TIMING: JSON.stringify(options.timing) };
