@@ -110,23 +110,6 @@ function secretParts(text: string): string[] {
   return [key, Buffer.from(key, 'base64').toString().split('\n')[1]!];
 }
 
-describe('a project of `flightline init` with early binding', () => {
-  it('passes flightline lint --strict, and is released as it is', async () => {
-    const directory = join(scratch, 'init-early');
-    const repository = `${stack.registry}/test/init-early`;
-    const flags = ['--target', 'bare-metal', '--base', 'debian-example', '--binding', 'early'];
-    const written = await flightline('init', directory, ...flags, '--repository', repository);
-    expect(written.exitCode, written.stderr).toBe(0);
-    const spec = join(directory, 'flightline.yaml');
-    const linted = await flightline('lint', spec, '--strict');
-    expect(linted.exitCode, linted.stdout).toBe(0);
-    const record = await outcome(0, 'run', spec, '--strict');
-    expect(record).toMatchObject({ status: 'released', disks: [{ type: 'iso', form: 'artifact', verified: true }] });
-    const file = await fileInImage(record.image.reference!, 'etc/flightctl/config.yaml');
-    expect(file).toMatchObject({ mode: '-rw-------' });
-  });
-});
-
 describe('early binding', () => {
   let early: Project;
   let record: ReleaseRecord;
@@ -304,5 +287,22 @@ describe('secrets', () => {
     const one = await newProject('foreign-secret', { spec: { secrets: [{ id: 't', from: 'foreign' }] } });
     const failed = await outcome(1, 'run', one.spec);
     expect(failed.failure).toMatchObject({ kind: 'secret-not-allowed', stage: 'build', log: null });
+  });
+});
+
+describe('a project of `flightline init` with early binding', () => {
+  it('passes flightline lint --strict, and is released as it is', async () => {
+    const directory = join(scratch, 'init-early');
+    const repository = `${stack.registry}/test/init-early`;
+    const flags = ['--target', 'bare-metal', '--base', 'debian-example', '--binding', 'early'];
+    const written = await flightline('init', directory, ...flags, '--repository', repository);
+    expect(written.exitCode, written.stderr).toBe(0);
+    const spec = join(directory, 'flightline.yaml');
+    const linted = await flightline('lint', spec, '--strict');
+    expect(linted.exitCode, linted.stdout).toBe(0);
+    const record = await outcome(0, 'run', spec, '--strict');
+    expect(record).toMatchObject({ status: 'released', disks: [{ type: 'iso', form: 'artifact', verified: true }] });
+    const file = await fileInImage(record.image.reference!, 'etc/flightctl/config.yaml');
+    expect(file).toMatchObject({ mode: '-rw-------' });
   });
 });

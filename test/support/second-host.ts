@@ -61,6 +61,8 @@ export interface BuildHost extends HostFiles {
   diskBuildLogs(release: string): Promise<string[]>;
   /** Kills the worker, what it started, and its containers with their conmons, as a power cut does. */
   lose(): Promise<void>;
+  /** As {@link BuildHost.lose}, and what a machine keeps in memory is gone as well: mounts, and podman's files below /run. Starts the worker. Needs `private`. */
+  reboot(): Promise<void>;
   /** Stops all of the host's processes where they are; returns what lets them go on. */
   freeze(): Promise<() => void>;
   /** Makes the file system of `workSize` or `storageSize` as small as what is on it, and so full; or as large as this (bytes). */
@@ -153,6 +155,15 @@ export async function startBuildHost(
       const ended = isUp() ? once(worker!, 'exit') : undefined;
       for (const pid of [...own, ...(await processesOf(containers))]) signalTo(pid, 'SIGKILL');
       await ended;
+    },
+    reboot: async () => {
+      if (!space) throw new Error(`${name} shares what is in memory with this machine`);
+      await host.lose();
+      const inside = (...command: string[]) => execa(enter[0]!, [...enter.slice(1), ...command]);
+      for (const mount of await mountsOf(files)) await inside('umount', '--lazy', mount.split(' ')[1]!);
+      const memory = ['/dev/shm', ...PODMAN_STATE.filter((place) => place.startsWith('/run/'))];
+      await inside('find', ...memory, '-mindepth', '1', '-delete');
+      await host.start();
     },
     freeze: async () => {
       // The worker first: it must not see that its container stands still.
@@ -279,7 +290,7 @@ async function familyOf(pid: number): Promise<number[]> {
 }
 
 /** Mounts of the host that lie in its work directory, or that its containers have left. */
-export async function mountsOf(host: Pick<BuildHost, 'enter' | 'work'>): Promise<string[]> {
+export async function mountsOf(host: Pick<HostFiles, 'enter' | 'work'>): Promise<string[]> {
   const [program, ...args] = [...(host.enter ?? []), 'cat', '/proc/self/mounts'];
   const { stdout } = await execa(program!, args);
   const target = /^--target=(\d+)$/.exec((host.enter ?? [])[1] ?? '')?.[1];
