@@ -1,5 +1,5 @@
 /** Secrets of a build: an enrollment certificate, a pull secret and build secrets are where they belong, and nowhere else. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +16,9 @@ import { logInFlightctl, STAND_IN_FLIGHTCTL, type FlightctlLogIn } from '../supp
 import { eventually } from '../support/wait.ts';
 
 const HELD = 4;
-const TOKEN = 'token-71f0c2d9b4e8';
-const PASSWORD = 'pull-2e90b1aa47c3';
+// Of this run alone: they are looked for on the whole machine.
+const TOKEN = `token-${randomBytes(8).toString('hex')}`;
+const PASSWORD = `pull-${randomBytes(8).toString('hex')}`;
 const PULL_SECRET = `{"auths":{"quay.example":{"auth":"${Buffer.from(`device:${PASSWORD}`).toString('base64')}"}}}\n`;
 /** A step that makes a file of the context part of a stage that the image is not built on. */
 const OTHER_STAGE = (base: string) => [`FROM ${base} AS other`, 'COPY . /other/', `FROM ${base}`];
