@@ -2,15 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput } from '../spec/contract.ts';
-import { OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { AGENT_CONFIGURATION, AGENT_CONFIGURATION_PATH, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { releaseKey, runKey } from '../spec/inputs.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
 import {
-  AGENT_CONFIGURATION,
-  AGENT_CONFIGURATION_PATH,
   agentConfiguration,
   enrolledUntil,
+  forgetConfiguration,
   noteEnrolled,
   placeConfiguration,
 } from './enrollment.ts';
@@ -112,6 +111,11 @@ export async function enrolledImage(
   return ends && { certificateEnds: ends.toISOString() };
 }
 
+/** The build is done: what was at hand for another attempt goes. */
+export async function forgetSecrets(host: HostContext, input: BuildInput): Promise<void> {
+  if (input.enrollment?.binding === 'early') await forgetConfiguration(host, input, input.enrollment);
+}
+
 /** What a build tells of its enrollment. */
 export interface EnrolledFacts {
   /** ISO 8601; absent when there is no certificate. */
@@ -164,7 +168,7 @@ async function withAgentConfiguration<Result>(
   const remove = await placeConfiguration(directory, configuration);
   try {
     const built = await build([`--ignorefile=${ignoreFile}`]);
-    await noteEnrolled(host, input, enrollment, configuration.ends);
+    await noteEnrolled(host, input, enrollment, configuration);
     return { built, certificateEnds: configuration.ends.toISOString() };
   } finally {
     await remove();

@@ -11,6 +11,7 @@ import { podmanBuild } from './build-run.ts';
 import {
   checkBinding,
   enrolledImage,
+  forgetSecrets,
   isPrivate,
   openHostParts,
   withPrivateParts,
@@ -63,6 +64,7 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       context.report({ host: host.name });
       try {
         const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));
+        await forgetSecrets(host, input);
         return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
       } catch (error) {
         // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.

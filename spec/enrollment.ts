@@ -4,6 +4,11 @@
  */
 import { z } from 'zod';
 
+/** Name of the agent configuration in a context, as the guide's Containerfiles add it. */
+export const AGENT_CONFIGURATION = 'config.yaml';
+/** Where an agent looks for it on a device; enrollment in a drop-in below conf.d is silently ignored. */
+export const AGENT_CONFIGURATION_PATH = '/etc/flightctl/config.yaml';
+
 /** Longest validity that may be asked for (days): Flight Control's own certificate authority lives no longer. */
 const MAX_DAYS = 3650;
 /** Validity of a certificate where the spec says nothing (days; the guide's own command). */

@@ -1,12 +1,12 @@
 /** `flightline provision`: late binding, by putting an agent's configuration into a device as it is provisioned (the guide). */
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { ReleaseRecord } from '../../spec/record.ts';
 import { parseReference } from '../../spec/reference.ts';
 import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { checkAgentConfig } from '../provision/agent-config.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -106,17 +106,15 @@ async function readConfig(file: string, output: Output): Promise<string> {
     const why = `the agent's configuration ${file} cannot be used: ${(error as Error).message}`;
     throw new UserError('agent-config', why, remedy);
   }
-  const now = Date.now();
-  const check = checkAgentConfig(text, now);
-  if (!check.ok) {
-    const problems = check.problems.map((problem) => `\n  ${problem}`).join('');
+  const now = new Date();
+  const read = readAgentConfiguration(text, null, now);
+  if (!read.ok) {
+    const problems = read.problems.map((problem) => `\n  ${problem}`).join('');
     throw new UserError('agent-config', `${file} is no agent's configuration with an enrollment:${problems}`, remedy);
   }
-  const days = Math.floor((check.notAfter.getTime() - now) / DAY);
-  if (days < SOON) {
-    output.note(
-      `warning: the enrollment certificate ends at ${check.notAfter.toISOString()}: a device must enroll before`,
-    );
+  const { ends } = read.configuration;
+  if (Math.floor((ends.getTime() - now.getTime()) / DAY) < SOON) {
+    output.note(`warning: the enrollment certificate ends on ${ends.toISOString()}: a device must enroll before`);
   }
   return text;
 }

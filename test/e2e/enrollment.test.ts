@@ -252,6 +252,43 @@ describe('early binding', () => {
   });
 });
 
+describe('an enrollment, a pull secret and a verification in one image', () => {
+  it('are built on one another, adopted when the last of them fails, and gone from the host at the end', async () => {
+    const before = (await client.calls()).length;
+    const policy = (entry: object) =>
+      JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports: { docker: entry } });
+    const all = await newProject('early-baked', {
+      lines: ['ADD config.yaml /etc/flightctl/', 'COPY policy.json /etc/containers/policy.json'],
+      files: { 'policy.json': policy({ [stack.registry]: [{ type: 'reject' }] }) },
+      image: { pullSecret: 'pull' },
+      spec: { enrollment: { binding: 'early' }, verification: 'bake' },
+    });
+    const held = await outcome(HELD, 'run', all.spec);
+    expect(held.failure).toMatchObject({ kind: 'device-policy', stage: 'build' });
+    const steps = async () =>
+      (await readFile(held.failure!.log!.path, 'utf8')).split('\n').filter((line) => line.includes('COMMIT '));
+    const built = (await steps()).length;
+    expect((await outcome(HELD, 'retry', all.release)).failure).toMatchObject({ kind: 'device-policy' });
+    expect(await steps()).toHaveLength(built);
+
+    await all.write('policy.json', policy({}));
+    const record = await retried(all, '--spec', all.spec);
+    expect(record).toMatchObject({ status: 'released', image: { verified: true } });
+    expect((await client.calls()).length - before).toBe(1);
+    expect(record.warnings).toEqual([
+      expect.stringContaining(`the enrollment key and the pull secret in the image from ${all.repository}: `),
+    ]);
+    const image = `${all.repository}@${record.image.digest}`;
+    const config = (await fileInImage(image, 'etc/flightctl/config.yaml'))!;
+    const login = (await fileInImage(image, 'etc/ostree/auth.json'))!;
+    expect(login).toMatchObject({ mode: '-rw-------', text: PULL_SECRET });
+    expect((await fileInImage(image, 'etc/containers/policy.json'))!.text).toContain(all.repository);
+    const secrets = [...secretParts(config.text), PASSWORD];
+    expect(await placesOf(secrets)).toEqual([]);
+    expect(await leftOvers(stack)).toEqual([]);
+  });
+});
+
 it('late binding refuses an image that holds a configuration', async () => {
   const late = await newProject('late', {
     lines: ['RUN install -D /dev/null /etc/flightctl/config.yaml'],

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
 import { provision, type ProvisionOptions } from '../../client/commands/provision.ts';
 import { UserError } from '../../client/errors.ts';
-import { checkAgentConfig } from '../../client/provision/agent-config.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -53,8 +53,8 @@ const CONFIG = embedded();
 describe("an agent's configuration", () => {
   it('is taken as flightctl prints it, with whatever else it holds', () => {
     const text = embedded({ 'default-labels': { site: 'lab7' } });
-    const check = checkAgentConfig(text, Date.now());
-    expect(check).toMatchObject({ ok: true, server: SERVER });
+    const read = readAgentConfiguration(text, null, new Date());
+    expect(read).toMatchObject({ ok: true, configuration: { text } });
   });
 
   const other = credentials('365');
@@ -63,7 +63,7 @@ describe("an agent's configuration", () => {
   });
   const at = 'enrollment-service.authentication';
   test.each<[string, string, string]>([
-    ['nothing', '', 'it holds no map of keys'],
+    ['nothing', '\n \n', 'it is empty'],
     ['a text', 'hello', 'it holds no map of keys'],
     ['broken YAML', `a: [${one.key}`, 'line 2: is not YAML (BAD_INDENT)'],
     ['a doubled key', 'log-level: info\nlog-level: debug\n', 'line 2: is not YAML (DUPLICATE_KEY)'],
@@ -80,19 +80,19 @@ describe("an agent's configuration", () => {
     [
       'a key of another certificate',
       embedded(data(one.certificate, other.key)),
-      'certificate and private key do not belong together',
+      'its private key is not that of its certificate',
     ],
   ])('is refused with %s', (_, text, problem) => {
-    const check = checkAgentConfig(text, Date.now());
+    const check = readAgentConfiguration(text, null, new Date());
     if (check.ok) expect.fail('it should have been refused');
     expect(check.problems.join('\n')).toContain(problem);
     for (const secret of [one.key, base64(one.key), 'PRIVATE']) expect(check.problems.join('\n')).not.toContain(secret);
   });
 
   it('is refused once its certificate has ended', () => {
-    const check = checkAgentConfig(CONFIG, Date.now() + 366 * 86_400_000);
+    const check = readAgentConfiguration(CONFIG, null, new Date(Date.now() + 366 * 86_400_000));
     expect(check).toMatchObject({ ok: false });
-    expect(String(!check.ok && check.problems)).toContain('its certificate ended at');
+    expect(String(!check.ok && check.problems)).toContain('its certificate ended on');
   });
 });
 
@@ -253,7 +253,7 @@ describe('flightline provision', () => {
     };
     writeFileSync(file, embedded({ authentication }));
     expect((await run('cloud-init', { config: file })).notes[0]).toMatch(
-      /^warning: the enrollment certificate ends at /,
+      /^warning: the enrollment certificate ends on /,
     );
   });
 
