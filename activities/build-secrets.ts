@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput } from '../spec/contract.ts';
-import { AGENT_CONFIGURATION, AGENT_CONFIGURATION_PATH, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { AGENT_CONFIGURATION, AGENT_CONFIGURATION_PATH, isPrivate, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { releaseKey, runKey } from '../spec/inputs.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
@@ -94,11 +94,6 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
     if (await answersAnonymously(access, repository)) open.push(repository);
   }
   return open.map((repository) => `anybody can pull ${what} in the image from ${repository}: make it private`);
-}
-
-/** `true` when what is built holds a secret: nothing of it may stay on the host. */
-export function isPrivate(input: Pick<BuildInput, 'enrollment' | 'pullSecret'>): boolean {
-  return input.enrollment?.binding === 'early' || input.pullSecret !== undefined;
 }
 
 /** What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has ended. */

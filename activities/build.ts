@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildInput, type BuildResult } from '../spec/contract.ts';
 import type { DeviceTrust } from '../spec/device-policy.ts';
+import { isPrivate } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
@@ -12,7 +13,6 @@ import {
   checkBinding,
   enrolledImage,
   forgetSecrets,
-  isPrivate,
   openHostParts,
   withPrivateParts,
   type EnrolledFacts,

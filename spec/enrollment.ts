@@ -111,3 +111,8 @@ export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs):
 export function imageSecretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
   return secretInputs({ enrollment: enrollment?.binding === 'early' ? enrollment : undefined, secrets, pullSecret });
 }
+
+/** `true` when what is built holds a secret: nothing of it may stay on the host. Pure. */
+export function isPrivate({ enrollment, pullSecret }: SecretInputs): boolean {
+  return enrollment?.binding === 'early' || pullSecret !== undefined;
+}

@@ -38,6 +38,42 @@ describe('the command lines of a plan', () => {
     expect(more).toEqual([]);
   });
 
+  it('ask for a certificate, name secrets by their files, and add what devices trust', () => {
+    const given = facts({
+      enrollment: { binding: 'early', signer: 'enrollment', days: 30 },
+      secrets: [{ id: 'token', from: 'package-token' }],
+      pullSecret: 'acme-pull',
+      verification: 'bake',
+    });
+    const [pull, certificate, build, lint, trust, ...more] = commandsOf('build', given);
+    expect(pull).toMatch(/^podman pull /);
+    expect(certificate).toBe(
+      'flightctl certificate request --signer=enrollment --expiration=30d --output=embedded ' +
+        '--config-dir=CONFIG_DIRECTORY --output-dir=WORK --request-timeout=120',
+    );
+    expect(build).toContain(
+      ' --secret=id=token,src=FILE_OF_package-token --secret=id=flightline-pull-secret,src=FILE_OF_acme-pull ',
+    );
+    expect(build).toMatch(/ --tag=localhost\/flightline\/INSTALLATION\/[0-9a-f]{16}:[0-9a-f]{16}-RUN /);
+    expect(lint).toContain('container lint');
+    expect(trust).toMatch(/^podman build .* --file=WORK\/trust\/Containerfile\.pinned .* WORK\/trust\/context$/);
+    expect(trust).not.toContain('--secret');
+    expect(more).toEqual([]);
+    const operators = facts({ enrollment: { binding: 'early', config: 'agent' } });
+    expect(commandsOf('build', operators).join('\n')).not.toContain('flightctl');
+  });
+
+  it('give a build on RHEL, and an iso of it, the entitlements of the host', () => {
+    const base = { reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5', digest: digestOf('rhel') };
+    const given = facts();
+    const onRhel = { ...given, resolved: { ...given.resolved, bases: [base] } };
+    const volume = '--volume=/etc/pki/entitlement:/etc/pki/entitlement:ro';
+    const with_ = (name: string) => commandsOf(name, onRhel).filter((line) => line.includes(volume));
+    expect(with_('build')).toHaveLength(1);
+    expect(with_('disk-build').map((line) => / --type=(\S+)/.exec(line)?.[1])).toEqual(['iso']);
+    expect(commandsOf('build').join('\n')).not.toContain('entitlement');
+  });
+
   it.each<[string, RegExp]>([
     [
       'push',
