@@ -10,10 +10,11 @@ import { withUserAccess } from '../activities/tools/registry-access.ts';
 import { answersAnonymously } from '../activities/tools/registry.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError, type Failure } from '../spec/failure.ts';
-import { claimQueue, CONTROL_QUEUE } from '../spec/queue.ts';
+import { claimQueue, CONTROL_QUEUE, hostOfIdentity } from '../spec/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
 import { requestedRuns } from '../workflows/stage-table.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { awaitControlWorker, pollersOf, type Temporal } from './connection.ts';
 import { UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -56,7 +57,7 @@ async function lookAhead(
   const { draft: request, warnings } = checked;
   const context = await lookAtContext(checked, publicContext);
   const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
-  const hosts = await buildHosts(temporal, claimQueue(request.architecture));
+  const hosts = await buildHosts(temporal, request.architecture);
   const facts: PlanFacts = { request, resolved, base: resolved.base, own: context.own };
   const unchanged = resolved.unchanged !== null;
   const checks = [
@@ -173,20 +174,10 @@ function signingCheck(failure: Failure | null, key: string): PlanCheck {
   return { name: 'signing', status: 'failed', detail: failure.message, remedy: failure.remedy };
 }
 
-/** TASK_QUEUE_TYPE_ACTIVITY (temporal api `enums/v1/task_queue.proto`). */
-const ACTIVITY_QUEUE = 2;
-
-/** The build hosts that poll a queue, by the identity that their workers give themselves: `flightline-build@host-a`. */
-async function buildHosts(temporal: Temporal, queue: string): Promise<string[]> {
-  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
-    temporal.client.workflowService.describeTaskQueue({
-      namespace: temporal.namespace,
-      taskQueue: { name: queue },
-      taskQueueType: ACTIVITY_QUEUE,
-    }),
-  );
-  const names = (answer.pollers ?? []).map(({ identity }) => (identity ?? '').replace(/^.*@/, ''));
-  return [...new Set(names)].sort();
+/** The build hosts that poll the queue of an architecture. */
+async function buildHosts(temporal: Temporal, architecture: ReleaseRequest['architecture']): Promise<string[]> {
+  const pollers = await pollersOf(temporal, claimQueue(architecture), 'activities');
+  return [...new Set(pollers.map(hostOfIdentity).filter((host) => host !== undefined))].sort();
 }
 
 function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
