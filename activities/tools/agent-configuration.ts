@@ -1,5 +1,5 @@
 /**
- * The Flight Control agent's configuration with an enrollment, as `flightctl certificate request --output=embedded` prints it.
+ * The Flight Control agent configuration with an enrollment, as `flightctl certificate request --output=embedded` prints it.
  * Checked as far as a device could not enroll without it; what else it holds is the agent's business. What is wrong is told
  * without quoting any of it. Pure.
  */

@@ -1,4 +1,4 @@
-/** `flightline provision`: late binding, by putting an agent's configuration into a device as it is provisioned (the guide). */
+/** `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the guide). */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
 import { FlightlineError } from '../../spec/failure.ts';
@@ -17,7 +17,7 @@ import {
 
 /** Options of `flightline provision`. */
 export interface ProvisionOptions {
-  /** The agent's configuration. */
+  /** The agent configuration. */
   config: string;
   target?: string | undefined;
   /** The virtual machine's name. */
@@ -100,17 +100,17 @@ async function readConfig(file: string, output: Output): Promise<string> {
   let text: string;
   try {
     const { size } = await stat(file);
-    if (size > MAX_CONFIG) throw new Error(`it has ${size} bytes, and an agent's configuration about 3,000`);
+    if (size > MAX_CONFIG) throw new Error(`it has ${size} bytes, and an agent configuration about 3,000`);
     text = await readFile(file, 'utf8');
   } catch (error) {
-    const why = `the agent's configuration ${file} cannot be used: ${(error as Error).message}`;
+    const why = `the agent configuration ${file} cannot be used: ${(error as Error).message}`;
     throw new UserError('agent-config', why, remedy);
   }
   const now = new Date();
   const read = readAgentConfiguration(text, null, now);
   if (!read.ok) {
     const problems = read.problems.map((problem) => `\n  ${problem}`).join('');
-    throw new UserError('agent-config', `${file} is no agent's configuration with an enrollment:${problems}`, remedy);
+    throw new UserError('agent-config', `${file} is no agent configuration with an enrollment:${problems}`, remedy);
   }
   const { ends } = read.configuration;
   if (Math.floor((ends.getTime() - now.getTime()) / DAY) < SOON) {

@@ -71,7 +71,7 @@ export function timerNotMasked({ containerfile }: Project): Found[] {
   ];
 }
 
-/** The agent's configuration and the binding that the spec names do not fit each other. */
+/** The agent configuration and the binding that the spec names do not fit each other. */
 export function configurationMisplaced({ containerfile, spec, writes }: Project): Found[] {
   const write = writes.find(({ path }) => path === AGENT_CONFIGURATION_PATH);
   if (!isLateBound(spec)) {

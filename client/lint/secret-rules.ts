@@ -38,7 +38,7 @@ function isSecretName(name: string): boolean {
 /** Secrets that are copied into the image, or stand in it. */
 export function secretsInImage({ containerfile, writes }: Project): Found[] {
   const copied = writes.flatMap(({ path, line, source }) => {
-    // The agent's configuration has a rule of its own.
+    // The agent configuration has a rule of its own.
     const secret = path !== AGENT_CONFIGURATION_PATH && [source, path].find((one) => one !== null && isSecretFile(one));
     return secret
       ? [{ line, message: `${secret} looks like a secret; everybody who can pull the image can read it` }]

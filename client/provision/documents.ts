@@ -1,4 +1,4 @@
-/** What injects an agent's configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
+/** What injects an agent configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';

@@ -50,7 +50,7 @@ const embedded = (changes: { authentication?: object; service?: object; [key: st
 };
 const CONFIG = embedded();
 
-describe("an agent's configuration", () => {
+describe('an agent configuration', () => {
   it('is taken as flightctl prints it, with whatever else it holds', () => {
     const text = embedded({ 'default-labels': { site: 'lab7' } });
     const read = readAgentConfiguration(text, null, new Date());
@@ -259,7 +259,7 @@ describe('flightline provision', () => {
 
   test.each<[string, Partial<ProvisionOptions>, string]>([
     ['cloud-init', { config: '/nonexistent' }, 'cannot be used'],
-    ['cloud-init', { config: record }, "is no agent's configuration with an enrollment"],
+    ['cloud-init', { config: record }, 'is no agent configuration with an enrollment'],
     ['cloud-init', { target: 'vsphere' }, 'a target needs the name'],
     ['cloud-init', { target: 'vsphere', name: 'Edge_1' }, '"Edge_1" is no name'],
     ['cloud-init', { target: 'openshift-virtualization', name: 'edge-1' }, 'needs the container disk'],
