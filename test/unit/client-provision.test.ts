@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
@@ -96,6 +97,15 @@ describe('an agent configuration', () => {
   });
 });
 
+/** Validates by a schema of those who read it (test/schemas). Both are of draft 4, and use nothing that draft 7 reads otherwise. */
+function problemsBy(schema: string, value: unknown): unknown[] {
+  const { $schema: _, ...rules } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../schemas', `${schema}.json`), 'utf8'),
+  ) as Record<string, unknown>;
+  const validate = new Ajv({ strict: false, allErrors: true }).compile(rules);
+  return validate(value) ? [] : (validate.errors ?? []);
+}
+
 describe('what is printed', () => {
   const written = (cloud: string) => {
     expect(cloud.split('\n')[0]).toBe('#cloud-config');
@@ -114,7 +124,11 @@ describe('what is printed', () => {
   };
 
   it('is user-data for cloud-init', () => {
-    expect(written(cloudConfig(CONFIG))).toBe(CONFIG);
+    const userData = cloudConfig(CONFIG);
+    expect(written(userData)).toBe(CONFIG);
+    expect(problemsBy('cloud-init-write-files', parse(userData))).toEqual([]);
+    const wrong = parse(userData.replace('encoding: b64', 'encoding: b46')) as unknown;
+    expect(problemsBy('cloud-init-write-files', wrong)).not.toEqual([]);
   });
 
   it('is a Secret and a VirtualMachine that gets it', () => {
@@ -150,6 +164,9 @@ describe('what is printed', () => {
   });
 
   it('is an Ignition configuration', () => {
+    const document: unknown = JSON.parse(ignitionConfig(CONFIG));
+    expect(problemsBy('ignition-3.0', document)).toEqual([]);
+    expect(problemsBy('ignition-3.0', JSON.parse(ignitionConfig(CONFIG).replace('384', '"0600"')))).not.toEqual([]);
     const { ignition, storage } = JSON.parse(ignitionConfig(CONFIG));
     expect(ignition).toEqual({ version: '3.0.0' });
     expect(storage.files).toEqual([
