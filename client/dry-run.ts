@@ -12,6 +12,8 @@ import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../spec/
 import { FlightlineError, type Failure } from '../spec/failure.ts';
 import { claimQueue, CONTROL_QUEUE, hostOfIdentity } from '../spec/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
+import type { PinnedImage } from '../spec/record.ts';
+import { needsEntitlement, RED_HAT_REGISTRY } from '../spec/red-hat.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { requestedRuns } from '../workflows/stage-table.ts';
 import { awaitControlWorker, pollersOf, type Temporal } from './connection.ts';
@@ -66,7 +68,7 @@ async function lookAhead(
     passed('images', 'every image that is named is in its registry, and the base is bootable'),
     signingCheck(signing, request.key),
     hostCheck(hosts, request.architecture),
-    ...(unchanged ? [] : await builderChecks(checked, facts, signal)),
+    ...(unchanged ? [] : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, facts, signal))]),
   ];
   const { repository, tag, alsoTag, tagPolicy } = request;
   return {
@@ -188,6 +190,25 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
     detail: `no build host for ${architecture} is there now: a release would wait for one`,
     remedy: 'start a build worker: `flightline worker --role build`',
   };
+}
+
+/** What a release needs of its build host, and only that host can see. */
+export function unseenOnHosts(
+  { enrollment, secrets = [], pullSecret }: ReleaseRequest,
+  bases: readonly PinnedImage[],
+): PlanCheck[] {
+  const given = enrollment?.binding === 'early' && 'config' in enrollment ? [enrollment.config] : [];
+  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
+  const needs = [
+    ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
+    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
+    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
+  ];
+  if (needs.length === 0) return [];
+  const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;
+  return [
+    { name: 'on the build host', status: 'not-run', detail, remedy: 'run `flightline doctor --role build` there' },
+  ];
 }
 
 /** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */

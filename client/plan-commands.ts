@@ -21,6 +21,7 @@ import { copyArguments, type Copy } from '../activities/tools/skopeo.ts';
 import type { ResolveResult } from '../spec/contract.ts';
 import { DISK_TYPES } from '../spec/disk.ts';
 import { isPrivate, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { roleOf, type Role } from '../spec/queue.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
 import type { ReleaseRequest, RequestedDisk } from '../spec/request.ts';
@@ -35,7 +36,7 @@ export interface PlannedStage {
   /** `image`, `release`, a disk type, or the types of a builder run. */
   subject: string;
   /** Which kind of worker does it. */
-  worker: 'control' | 'build' | 'sign';
+  worker: Role;
   /** Program and arguments each; empty where no program is run. */
   commands: string[][];
 }
@@ -66,28 +67,9 @@ export function plannedStages(facts: PlanFacts): PlannedStage[] {
   return releaseStages(facts.request).map(({ name, subject }) => ({
     name,
     subject,
-    worker: workerOf(name),
+    worker: roleOf(name),
     commands: commandsOf(name, subject, facts),
   }));
-}
-
-function workerOf(stage: Stage): PlannedStage['worker'] {
-  switch (stage) {
-    case 'resolve':
-      return 'control';
-    case 'build':
-    case 'push':
-    case 'device-verify':
-    case 'disk-build':
-    case 'boot-test':
-    case 'publish':
-      return 'build';
-    case 'sign':
-    case 'verify':
-    case 'tag':
-    case 'record':
-      return 'sign';
-  }
 }
 
 function commandsOf(stage: Stage, subject: string, facts: PlanFacts): string[][] {

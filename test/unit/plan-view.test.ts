@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unseenOnHosts } from '../../client/dry-run.ts';
 import { plannedStages, type PlanFacts } from '../../client/plan-commands.ts';
 import { renderDryRun, type DryRun } from '../../client/view/plan.ts';
 import { formatDuration, parseDuration } from '../../spec/duration.ts';
@@ -118,6 +119,26 @@ describe('the command lines of a plan', () => {
   it('are none at all without disks but for the image', () => {
     const given = { ...facts({ disks: {} }), resolved: { ...facts().resolved, builder: null } };
     expect(plannedStages(given).map(({ name }) => name)).not.toContain('disk-build');
+  });
+});
+
+describe('what only a build host can see', () => {
+  const unseen = (changes: Parameters<typeof requestFor>[1], base = BASE) =>
+    unseenOnHosts(requestFor('plan', changes), [base]).map(({ status, detail }) => `${status} ${detail}`);
+
+  it('is named, and is nothing for a release without secrets', () => {
+    expect(unseen({})).toEqual([]);
+    expect(unseen({ enrollment: { binding: 'late' } })).toEqual([]);
+    const secrets = [{ id: 'token', from: 'package-token' }];
+    const asked = { secrets, pullSecret: 'acme-pull', enrollment: { binding: 'early', config: 'agent' } as const };
+    expect(unseen(asked)).toEqual([
+      'not-run whether the build host has the secrets package-token, acme-pull, agent is seen there, before anything is built',
+    ]);
+    const rhel = { ...BASE, reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5' };
+    expect(unseen({ enrollment: { binding: 'early', signer: 'enrollment', days: 30 } }, rhel)).toEqual([
+      'not-run whether the build host has a log-in to Flight Control, a log-in to registry.redhat.io, and a registration ' +
+        'is seen there, before anything is built',
+    ]);
   });
 });
 
