@@ -2,15 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput } from '../spec/contract.ts';
-import { OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { AGENT_CONFIGURATION, AGENT_CONFIGURATION_PATH, isPrivate, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { releaseKey, runKey } from '../spec/inputs.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
 import {
-  AGENT_CONFIGURATION,
-  AGENT_CONFIGURATION_PATH,
   agentConfiguration,
   enrolledUntil,
+  forgetConfiguration,
   noteEnrolled,
   placeConfiguration,
 } from './enrollment.ts';
@@ -97,11 +96,6 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
   return open.map((repository) => `anybody can pull ${what} in the image from ${repository}: make it private`);
 }
 
-/** `true` when what is built holds a secret: nothing of it may stay on the host. */
-export function isPrivate(input: Pick<BuildInput, 'enrollment' | 'pullSecret'>): boolean {
-  return input.enrollment?.binding === 'early' || input.pullSecret !== undefined;
-}
-
 /** What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has ended. */
 export async function enrolledImage(
   host: HostContext,
@@ -110,6 +104,11 @@ export async function enrolledImage(
   if (input.enrollment?.binding !== 'early') return {};
   const ends = await enrolledUntil(host, input, input.enrollment);
   return ends && { certificateEnds: ends.toISOString() };
+}
+
+/** The build is done: what was at hand for another attempt goes. */
+export async function forgetSecrets(host: HostContext, input: BuildInput): Promise<void> {
+  if (input.enrollment?.binding === 'early') await forgetConfiguration(host, input, input.enrollment);
 }
 
 /** What a build tells of its enrollment. */
@@ -164,7 +163,7 @@ async function withAgentConfiguration<Result>(
   const remove = await placeConfiguration(directory, configuration);
   try {
     const built = await build([`--ignorefile=${ignoreFile}`]);
-    await noteEnrolled(host, input, enrollment, configuration.ends);
+    await noteEnrolled(host, input, enrollment, configuration);
     return { built, certificateEnds: configuration.ends.toISOString() };
   } finally {
     await remove();

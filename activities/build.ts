@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildInput, type BuildResult } from '../spec/contract.ts';
 import type { DeviceTrust } from '../spec/device-policy.ts';
+import { isPrivate } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../spec/labels.ts';
 import type { PinnedImage } from '../spec/record.ts';
@@ -11,7 +12,7 @@ import { podmanBuild } from './build-run.ts';
 import {
   checkBinding,
   enrolledImage,
-  isPrivate,
+  forgetSecrets,
   openHostParts,
   withPrivateParts,
   type EnrolledFacts,
@@ -63,6 +64,7 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       context.report({ host: host.name });
       try {
         const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));
+        await forgetSecrets(host, input);
         return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
       } catch (error) {
         // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.

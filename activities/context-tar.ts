@@ -101,11 +101,14 @@ export interface ContextFacts {
   builderConfigText: string | null;
   /** Digest over names, modes, links and contents of everything but the builder configuration. */
   files: string;
+  /** What lies at the context's top, by name. */
+  names: readonly string[];
 }
 
 /** Reads a context's tar once. @throws FlightlineError `context-invalid` */
 export async function inspectContextTar(file: string): Promise<ContextFacts> {
   const entries: unknown[] = [];
+  const names = new Set<string>();
   let containerfileText: string | undefined;
   let builderConfig: ContextFacts['builderConfig'] = null;
   let builderConfigText: string | null = null;
@@ -123,13 +126,15 @@ export async function inspectContextTar(file: string): Promise<ContextFacts> {
       entries.push([header.name, sha256(bytes)]);
       return;
     }
+    const [root, name] = header.name.split('/');
+    if (root === context && name) names.add(name);
     const hash = createHash('sha256');
     for await (const chunk of body) hash.update(chunk as Buffer);
     entries.push([header.name, header.type, header.mode, header.linkname ?? null, hash.digest('hex')]);
   });
   if (containerfileText === undefined) throw unsafe('it holds no Containerfile');
   const files = `sha256:${sha256(canonicalJson(entries))}`;
-  return { containerfile: containerfileText, builderConfig, builderConfigText, files };
+  return { containerfile: containerfileText, builderConfig, builderConfigText, files, names: [...names] };
 }
 
 /**

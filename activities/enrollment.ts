@@ -1,28 +1,24 @@
 /**
  * Early binding: the agent configuration that goes into an image, from Flight Control's client or from a secret of the operator's.
- * What was asked for is kept in the release's own directory (0700) until an image holds it, so that a repeated attempt does not ask
+ * What was asked for is kept in the release's own directory (0700) until the build is done, so that a repeated attempt does not ask
  * again; the image's certificate end is kept beside it until the release ends.
  */
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BuildInput } from '../spec/contract.ts';
-import type { RequestedEnrollment } from '../spec/enrollment.ts';
+import { AGENT_CONFIGURATION, type RequestedEnrollment } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { canonicalJson } from '../spec/inputs.ts';
 import { CONTEXT_LAYOUT } from '../spec/labels.ts';
 import type { FlightctlConfiguration } from '../spec/worker-configuration.ts';
 import { openSecret, requireAllowed } from './secrets.ts';
+import { readAgentConfiguration, type AgentConfiguration } from './tools/agent-configuration.ts';
 import { CommandError, runCommand } from './tools/command.ts';
 import { classifyFlightctl, flightctlMessage } from './tools/flightctl-failure.ts';
-import { readAgentConfiguration, requestArguments, type AgentConfiguration } from './tools/flightctl.ts';
+import { requestArguments } from './tools/flightctl.ts';
 import { registerSecret } from './tools/redact.ts';
 import type { HostContext } from './work-directory.ts';
-
-/** Name of the agent configuration in the context, as the guide's Containerfiles add it. */
-export const AGENT_CONFIGURATION = 'config.yaml';
-/** Where an agent looks for it on a device. */
-export const AGENT_CONFIGURATION_PATH = '/etc/flightctl/config.yaml';
 
 type EarlyEnrollment = Extract<RequestedEnrollment, { binding: 'early' }>;
 type EnrollingHost = Pick<HostContext, 'name' | 'configuration' | 'work'>;
@@ -37,9 +33,11 @@ const Kept = z.object({
   /** The run of the release, and what was asked: another one's certificate is never used. */
   runId: z.string(),
   asked: z.string(),
-  /** The agent configuration; null once an image holds it. */
+  /** The agent configuration; null for an operator's own, and once the build is done. */
   text: z.string().nullable(),
   ends: z.iso.datetime(),
+  /** An image holds it. */
+  built: z.boolean(),
 });
 type Kept = z.infer<typeof Kept>;
 
@@ -60,18 +58,30 @@ export async function agentConfiguration(
   }
   if ('config' in enrollment) return givenConfiguration(host, build, enrollment.config);
   const configuration = await requestCertificate(host, build, enrollment);
-  await writeKept(host, build, enrollment, configuration.text, configuration.ends);
+  await writeKept(host, build, enrollment, { ...configuration, built: false });
   return configuration;
 }
 
-/** From now on only the end of the certificate is kept: an image holds the rest. */
+/** An image holds it now. It may be refused for something else, and be built again with what is at hand. */
 export async function noteEnrolled(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-  ends: Date,
+  { text, ends }: Pick<AgentConfiguration, 'text' | 'ends'>,
 ): Promise<void> {
-  await writeKept(host, build, enrollment, null, ends);
+  await writeKept(host, build, enrollment, { text: 'config' in enrollment ? null : text, ends, built: true });
+}
+
+/** The build is done: from now on only the end of the certificate is kept. */
+export async function forgetConfiguration(
+  host: EnrollingHost,
+  build: EnrolledBuild,
+  enrollment: EarlyEnrollment,
+): Promise<void> {
+  const kept = await readKept(host, build, enrollment);
+  if (kept?.built && kept.text !== null) {
+    await writeKept(host, build, enrollment, { text: null, ends: new Date(kept.ends), built: true });
+  }
 }
 
 /** When the certificate in the image that this run has built here ends; null when it has, or when there is no such image. */
@@ -81,8 +91,7 @@ export async function enrolledUntil(
   enrollment: EarlyEnrollment,
 ): Promise<Date | null> {
   const kept = await readKept(host, build, enrollment);
-  // With a text, an image of it is yet to be built.
-  if (kept === null || kept.text !== null) return null;
+  if (!kept?.built) return null;
   const ends = new Date(kept.ends);
   return ends > new Date() ? ends : null;
 }
@@ -99,17 +108,21 @@ export async function placeConfiguration(
   configuration: AgentConfiguration,
 ): Promise<() => Promise<void>> {
   const file = join(directory, CONTEXT_LAYOUT.context, AGENT_CONFIGURATION);
-  if (await lstat(file).catch(() => null)) {
-    throw new FlightlineError(
-      'context-invalid',
-      `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
-      {
-        remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and start the release again`,
-      },
-    );
-  }
+  // Resolve looks too; a link must lead nowhere all the same.
+  if (await lstat(file).catch(() => null)) throw configurationInContext();
   await writeFile(file, configuration.text, { mode: 0o600, flag: 'wx' });
   return () => rm(file, { force: true });
+}
+
+/** The context has a file where early binding places its own. */
+export function configurationInContext(): FlightlineError {
+  return new FlightlineError(
+    'context-invalid',
+    `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
+    {
+      remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and start the release again`,
+    },
+  );
 }
 
 async function givenConfiguration(
@@ -120,9 +133,13 @@ async function givenConfiguration(
   const { text } = await openSecret(host.configuration, name, build.pushTo);
   const read = readAgentConfiguration(text, null, new Date());
   if (read.ok) return hidden(read.configuration);
-  throw new FlightlineError('enrollment', `the secret "${name}" holds no usable agent configuration: ${read.problem}`, {
-    remedy: `put another agent configuration into the secret "${name}" of ${host.name}, then \`flightline retry RELEASE\``,
-  });
+  throw new FlightlineError(
+    'enrollment',
+    `the secret "${name}" holds no usable agent configuration: ${read.problems.join('; ')}`,
+    {
+      remedy: `put another agent configuration into the secret "${name}" of ${host.name}, then \`flightline retry RELEASE\``,
+    },
+  );
 }
 
 async function requestCertificate(
@@ -141,7 +158,7 @@ async function requestCertificate(
   const text = await inTurn(client.configDirectory, () => runClient(host, build, client, { signer, days }));
   const read = readAgentConfiguration(text, days, new Date());
   if (read.ok) return hidden(read.configuration);
-  throw new FlightlineError('enrollment', `what flightctl answered cannot be used: ${read.problem}`, {
+  throw new FlightlineError('enrollment', `what flightctl answered cannot be used: ${read.problems.join('; ')}`, {
     remedy:
       "see that the host's flightctl and the Flight Control service belong together and that their clocks agree, then `flightline retry RELEASE`",
   });
@@ -221,11 +238,10 @@ async function writeKept(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-  text: string | null,
-  ends: Date,
+  { text, ends, built }: Pick<Kept, 'text' | 'built'> & { ends: Date },
 ): Promise<void> {
   const file = keptFile(host, build);
-  const kept: Kept = { runId: build.runId, asked: canonicalJson(enrollment), text, ends: ends.toISOString() };
+  const kept: Kept = { runId: build.runId, asked: canonicalJson(enrollment), text, ends: ends.toISOString(), built };
   await mkdir(host.work.release(build.release), { recursive: true, mode: 0o700 });
   await writeFile(`${file}.new`, JSON.stringify(kept), { mode: 0o600 });
   await rename(`${file}.new`, file);

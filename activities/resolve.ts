@@ -3,7 +3,7 @@ import { builderRuns } from '../spec/disk.ts';
 import { checkBuilderConfig } from '../spec/builder-config.ts';
 import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
 import { pulledRepositories } from '../spec/device-policy.ts';
-import { secretInputs } from '../spec/enrollment.ts';
+import { AGENT_CONFIGURATION, secretInputs } from '../spec/enrollment.ts';
 import type { ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
@@ -16,6 +16,7 @@ import { isAllowed, type WorkerConfiguration } from '../spec/worker-configuratio
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
+import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
@@ -46,15 +47,18 @@ function ownRepositories(request: ReleaseRequest): string[] {
 /**
  * What of a context decides the rest: the images it names, its digests.
  *
- * @throws FlightlineError `containerfile-invalid`, or `builder-configuration` for what the builder would refuse.
+ * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or `context-invalid`
+ *   for an agent configuration in the way of the one that early binding makes.
  */
 export function summariseContext(
-  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder'>,
+  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
   digest: string,
   facts: ContextFacts,
 ): ContextSummary {
   const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
   requireBuilderConfig(request, facts);
+  if (request.enrollment?.binding === 'early' && facts.names.includes(AGENT_CONFIGURATION))
+    throw configurationInContext();
   const { images, base } = containerfile;
   const { files, builderConfig } = facts;
   const bootable = containerfile.label(BOOTC_LABEL) !== undefined;

@@ -125,21 +125,26 @@ export async function withTemporal<T>(
 export async function awaitControlWorker(temporal: Temporal, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + CONTROL_TIMEOUT;
   for (;;) {
-    const answer = await temporal.within(REQUEST_TIMEOUT, () =>
-      temporal.client.workflowService.describeTaskQueue({
-        namespace: temporal.namespace,
-        taskQueue: { name: CONTROL_QUEUE },
-        taskQueueType: WORKFLOW_QUEUE,
-      }),
-    );
-    if ((answer.pollers ?? []).length > 0) return;
+    if ((await pollersOf(temporal, CONTROL_QUEUE, 'workflows')).length > 0) return;
     if (Date.now() >= deadline) throw noControlWorker(temporal, 'nothing was started');
     await pause(CONTROL_POLL, signal);
   }
 }
 
-/** TASK_QUEUE_TYPE_WORKFLOW (temporal api `enums/v1/task_queue.proto`). */
-const WORKFLOW_QUEUE = 1;
+/** `TaskQueueType` of Temporal's API (enums/v1/task_queue.proto). */
+const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
+
+/** Identities of the workers that asked for work of a task queue within the server's last minutes. */
+export async function pollersOf(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<string[]> {
+  const { pollers } = await temporal.within(REQUEST_TIMEOUT, () =>
+    temporal.client.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue: { name: queue },
+      taskQueueType: QUEUE_TYPES[work],
+    }),
+  );
+  return (pollers ?? []).map(({ identity }) => identity ?? '');
+}
 
 /** The error for a control worker that is not there or does not answer. */
 export function noControlWorker(temporal: Temporal, consequence: string): UserError {

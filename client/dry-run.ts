@@ -10,10 +10,13 @@ import { withUserAccess } from '../activities/tools/registry-access.ts';
 import { answersAnonymously } from '../activities/tools/registry.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../spec/dry-run.ts';
 import { FlightlineError, type Failure } from '../spec/failure.ts';
-import { claimQueue, CONTROL_QUEUE } from '../spec/queue.ts';
+import { claimQueue, CONTROL_QUEUE, hostOfIdentity } from '../spec/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
+import type { PinnedImage } from '../spec/record.ts';
+import { needsEntitlement, RED_HAT_REGISTRY } from '../spec/red-hat.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
 import { requestedRuns } from '../workflows/stage-table.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { awaitControlWorker, pollersOf, type Temporal } from './connection.ts';
 import { UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -56,7 +59,7 @@ async function lookAhead(
   const { draft: request, warnings } = checked;
   const context = await lookAtContext(checked, publicContext);
   const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
-  const hosts = await buildHosts(temporal, claimQueue(request.architecture));
+  const hosts = await buildHosts(temporal, request.architecture);
   const facts: PlanFacts = { request, resolved, base: resolved.base, own: context.own };
   const unchanged = resolved.unchanged !== null;
   const checks = [
@@ -65,7 +68,7 @@ async function lookAhead(
     passed('images', 'every image that is named is in its registry, and the base is bootable'),
     signingCheck(signing, request.key),
     hostCheck(hosts, request.architecture),
-    ...(unchanged ? [] : await builderChecks(checked, facts, signal)),
+    ...(unchanged ? [] : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, facts, signal))]),
   ];
   const { repository, tag, alsoTag, tagPolicy } = request;
   return {
@@ -173,20 +176,10 @@ function signingCheck(failure: Failure | null, key: string): PlanCheck {
   return { name: 'signing', status: 'failed', detail: failure.message, remedy: failure.remedy };
 }
 
-/** TASK_QUEUE_TYPE_ACTIVITY (temporal api `enums/v1/task_queue.proto`). */
-const ACTIVITY_QUEUE = 2;
-
-/** The build hosts that poll a queue, by the identity that their workers give themselves: `flightline-build@host-a`. */
-async function buildHosts(temporal: Temporal, queue: string): Promise<string[]> {
-  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
-    temporal.client.workflowService.describeTaskQueue({
-      namespace: temporal.namespace,
-      taskQueue: { name: queue },
-      taskQueueType: ACTIVITY_QUEUE,
-    }),
-  );
-  const names = (answer.pollers ?? []).map(({ identity }) => (identity ?? '').replace(/^.*@/, ''));
-  return [...new Set(names)].sort();
+/** The build hosts that poll the queue of an architecture. */
+async function buildHosts(temporal: Temporal, architecture: ReleaseRequest['architecture']): Promise<string[]> {
+  const pollers = await pollersOf(temporal, claimQueue(architecture), 'activities');
+  return [...new Set(pollers.map(hostOfIdentity).filter((host) => host !== undefined))].sort();
 }
 
 function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
@@ -197,6 +190,25 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
     detail: `no build host for ${architecture} is there now: a release would wait for one`,
     remedy: 'start a build worker: `flightline worker --role build`',
   };
+}
+
+/** What a release needs of its build host, and only that host can see. */
+export function unseenOnHosts(
+  { enrollment, secrets = [], pullSecret }: ReleaseRequest,
+  bases: readonly PinnedImage[],
+): PlanCheck[] {
+  const given = enrollment?.binding === 'early' && 'config' in enrollment ? [enrollment.config] : [];
+  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
+  const needs = [
+    ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
+    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
+    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
+  ];
+  if (needs.length === 0) return [];
+  const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;
+  return [
+    { name: 'on the build host', status: 'not-run', detail, remedy: 'run `flightline doctor --role build` there' },
+  ];
 }
 
 /** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */

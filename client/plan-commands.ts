@@ -7,13 +7,21 @@ import { lintArguments } from '../activities/tools/bootc-lint.ts';
 import { builderArguments } from '../activities/tools/builder.ts';
 import { deviceArguments } from '../activities/tools/device-container.ts';
 import { requestArguments } from '../activities/tools/flightctl.ts';
-import { buildArguments, imageLabels, repositoryOf, type BuildSecretFile } from '../activities/tools/podman-build.ts';
+import {
+  buildArguments,
+  builtImageName,
+  imageLabels,
+  repositoryOf,
+  type BuildCommand,
+  type BuildSecretFile,
+} from '../activities/tools/podman-build.ts';
 import { pullArguments, pushArguments } from '../activities/tools/podman.ts';
 import { machineName, qemuArguments } from '../activities/tools/qemu.ts';
 import { copyArguments, type Copy } from '../activities/tools/skopeo.ts';
 import type { ResolveResult } from '../spec/contract.ts';
 import { DISK_TYPES } from '../spec/disk.ts';
-import { OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { isPrivate, OWN_SECRET_PREFIX } from '../spec/enrollment.ts';
+import { roleOf, type Role } from '../spec/queue.ts';
 import { needsEntitlement } from '../spec/red-hat.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../spec/reference.ts';
 import type { ReleaseRequest, RequestedDisk } from '../spec/request.ts';
@@ -28,7 +36,7 @@ export interface PlannedStage {
   /** `image`, `release`, a disk type, or the types of a builder run. */
   subject: string;
   /** Which kind of worker does it. */
-  worker: 'control' | 'build' | 'sign';
+  worker: Role;
   /** Program and arguments each; empty where no program is run. */
   commands: string[][];
 }
@@ -59,28 +67,9 @@ export function plannedStages(facts: PlanFacts): PlannedStage[] {
   return releaseStages(facts.request).map(({ name, subject }) => ({
     name,
     subject,
-    worker: workerOf(name),
+    worker: roleOf(name),
     commands: commandsOf(name, subject, facts),
   }));
-}
-
-function workerOf(stage: Stage): PlannedStage['worker'] {
-  switch (stage) {
-    case 'resolve':
-      return 'control';
-    case 'build':
-    case 'push':
-    case 'device-verify':
-    case 'disk-build':
-    case 'boot-test':
-    case 'publish':
-      return 'build';
-    case 'sign':
-    case 'verify':
-    case 'tag':
-    case 'record':
-      return 'sign';
-  }
 }
 
 function commandsOf(stage: Stage, subject: string, facts: PlanFacts): string[][] {
@@ -147,9 +136,12 @@ function buildCommands({ request, resolved, base, own }: PlanFacts): string[][] 
     own,
     base: bases.find(({ reference }) => reference === base) ?? null,
   });
-  const build = buildArguments({
+  const release = releaseId(repository, tag);
+  // What holds a secret is named after the run, which is known only then.
+  const run = isPrivate(request) ? '-RUN' : '';
+  const command = {
     directory: `${WORK}/context`,
-    name: `localhost/flightline/${INSTALLATION}/RELEASE:${imageInputs.replace('sha256:', '').slice(0, 16)}`,
+    name: `${builtImageName(INSTALLATION, release, imageInputs)}${run}`,
     idFile: `${WORK}/image-id`,
     cgroup: 'CGROUP',
     buildArgs,
@@ -157,14 +149,22 @@ function buildCommands({ request, resolved, base, own }: PlanFacts): string[][] 
     secrets: secretFiles(request),
     volumes: entitlements(bases),
     flags: [],
-  });
-  const lint = { installation: INSTALLATION, release: releaseId(repository, tag), imageId: IMAGE_ID };
+  };
+  const lint = { installation: INSTALLATION, release, imageId: IMAGE_ID };
   return [
-    ...enrollmentCommands(request),
     ...bases.map((one) => ['podman', ...pullArguments(ACCESS, repositoryOf(one.reference), one.digest)]),
-    ['podman', ...build],
+    ...enrollmentCommands(request),
+    ['podman', ...buildArguments(command)],
     ['podman', ...lintArguments(lint)],
+    ...(request.verification ? [['podman', ...trustArguments(command, release, run)]] : []),
   ];
+}
+
+/** The layer of `verification: bake`, on what was built. */
+function trustArguments(command: BuildCommand, release: string, run: string): string[] {
+  const name = `${builtImageName(INSTALLATION, release, 'sha256:TRUSTED_INPUTS')}${run}`;
+  const nothing = { buildArgs: {}, labels: {}, secrets: [], volumes: [] };
+  return buildArguments({ ...command, ...nothing, directory: `${WORK}/trust`, name });
 }
 
 /** What the host asks Flight Control for, unless the spec names a configuration. */

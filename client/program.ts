@@ -221,8 +221,8 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
 
   verb(
     'provision',
-    "put an agent's configuration into a device as it is provisioned",
-    "Print what injects the agent's configuration (of `flightctl certificate request --output=embedded`) as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, and so does what is printed.",
+    'put an agent configuration into a device as it is provisioned',
+    'Print what injects the agent configuration (of `flightctl certificate request --output=embedded`) as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, and so does what is printed.',
     'flightline provision cloud-init --config config.yaml --output user-data',
     'flightline provision cloud-init --config config.yaml --target openshift-virtualization --name edge-1 --image quay.io/acme/edge-camera/diskimage-qcow2:v1',
     'flightline provision cloud-init --config config.yaml --target vsphere --name edge-1',
@@ -231,7 +231,7 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
     .requiredOption(
       '--config <file>',
-      "the agent's configuration: enrollment goes here, the agent ignores it in drop-ins",
+      'the agent configuration: enrollment goes here, the agent ignores it in drop-ins',
     )
     .addOption(
       new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([

@@ -4,6 +4,11 @@
  */
 import { z } from 'zod';
 
+/** Name of the agent configuration in a context, as the guide's Containerfiles add it. */
+export const AGENT_CONFIGURATION = 'config.yaml';
+/** Where an agent looks for it on a device; enrollment in a drop-in below conf.d is silently ignored. */
+export const AGENT_CONFIGURATION_PATH = '/etc/flightctl/config.yaml';
+
 /** Longest validity that may be asked for (days): Flight Control's own certificate authority lives no longer. */
 const MAX_DAYS = 3650;
 /** Validity of a certificate where the spec says nothing (days; the guide's own command). */
@@ -105,4 +110,9 @@ export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs):
 /** The part that decides what `podman build` makes: late binding puts nothing into an image. Pure. */
 export function imageSecretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
   return secretInputs({ enrollment: enrollment?.binding === 'early' ? enrollment : undefined, secrets, pullSecret });
+}
+
+/** `true` when what is built holds a secret: nothing of it may stay on the host. Pure. */
+export function isPrivate({ enrollment, pullSecret }: SecretInputs): boolean {
+  return enrollment?.binding === 'early' || pullSecret !== undefined;
 }

@@ -156,7 +156,7 @@ export const FlightlineSpec = z
       .default([]),
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
-    bootTest: BootTestSection.optional().describe('a disk that must boot before anything is published'),
+    bootTest: BootTestSection.optional().describe('a disk that must boot before it is published'),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')

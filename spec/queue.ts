@@ -1,9 +1,30 @@
 /** Task queues (DESIGN §4), and which role polls which. */
 import { z } from 'zod';
+import type { Stage } from './stage.ts';
 
 /** Roles of a worker process. `control` runs workflows and reads; `build` owns a host; `sign` holds the keys. */
 export const ROLES = ['control', 'build', 'sign'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Whose workers do a stage. */
+export function roleOf(stage: Stage): Role {
+  switch (stage) {
+    case 'resolve':
+      return 'control';
+    case 'build':
+    case 'push':
+    case 'device-verify':
+    case 'disk-build':
+    case 'boot-test':
+    case 'publish':
+      return 'build';
+    case 'sign':
+    case 'verify':
+    case 'tag':
+    case 'record':
+      return 'sign';
+  }
+}
 
 /** Polled by control workers: workflows, resolve, git packing. */
 export const CONTROL_QUEUE = 'flightline';

@@ -42,7 +42,7 @@ export const RequestedDisk = z.object({
 });
 export type RequestedDisk = z.infer<typeof RequestedDisk>;
 
-/** The disk that must boot before anything is published. */
+/** The disk that must boot before it is published. */
 export const BootTest = z.object({
   disk: z.enum(DISK_TYPE_NAMES),
   /** What must appear on the serial console. */

@@ -18,6 +18,7 @@ import {
   type FailureKind,
 } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
+import { roleOf } from '../spec/queue.ts';
 import type { Stage } from '../spec/stage.ts';
 
 /** A stage that failed for good where it ran. Never leaves a workflow. */
@@ -176,21 +177,7 @@ function exhausted(message: string, log: Failure['log']): Failure {
 }
 
 function absentWorker(stage: Stage | null): string {
-  switch (stage) {
-    case 'sign':
-    case 'verify':
-    case 'tag':
-    case 'record':
-      return 'see that a sign worker runs (`flightline worker --role sign`)';
-    case 'build':
-    case 'push':
-    case 'device-verify':
-    case 'disk-build':
-    case 'boot-test':
-    case 'publish':
-      return 'see that the build worker of its host runs (`flightline worker --role build`)';
-    case 'resolve':
-    case null:
-      return 'see that a control worker runs (`flightline worker --role control`)';
-  }
+  const role = stage === null ? 'control' : roleOf(stage);
+  const whose = role === 'build' ? 'the build worker of its host' : `a ${role} worker`;
+  return `see that ${whose} runs (\`flightline worker --role ${role}\`)`;
 }

@@ -147,7 +147,9 @@ export class ReleaseState implements StageBoard {
     this.table.reshape(releaseStages(plan.request));
     if (!before) return;
     this.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
-    if (before.resolved.imageInputs !== plan.resolved.imageInputs) {
+    const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
+    // Late binding is no input of an image, and is looked at as it is built.
+    if (before.resolved.imageInputs !== plan.resolved.imageInputs || (late(plan) && !late(before))) {
       this.discardImage();
     } else if (imageTags(before.request).join() !== imageTags(plan.request).join()) {
       this.unsignImage();

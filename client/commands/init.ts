@@ -50,7 +50,12 @@ function next({ base, binding }: Choices): string[] {
     ...(base === 'rhel9'
       ? ['  register the build host (subscription-manager) and log it in to registry.redhat.io']
       : []),
-    ...(binding === 'early' ? ['  log the build host in to Flight Control: flightctl login'] : []),
+    ...(binding === 'early'
+      ? [
+          '  log the build host in to Flight Control (`flightctl login --config-dir DIR URL`), and name DIR under `flightctl`',
+          '  in its worker configuration',
+        ]
+      : []),
   ];
   return ['Next:', ...steps];
 }

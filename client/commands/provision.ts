@@ -1,12 +1,12 @@
-/** `flightline provision`: late binding, by putting an agent's configuration into a device as it is provisioned (the guide). */
+/** `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the guide). */
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { ReleaseRecord } from '../../spec/record.ts';
 import { parseReference } from '../../spec/reference.ts';
 import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { checkAgentConfig } from '../provision/agent-config.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -17,7 +17,7 @@ import {
 
 /** Options of `flightline provision`. */
 export interface ProvisionOptions {
-  /** The agent's configuration. */
+  /** The agent configuration. */
   config: string;
   target?: string | undefined;
   /** The virtual machine's name. */
@@ -100,23 +100,21 @@ async function readConfig(file: string, output: Output): Promise<string> {
   let text: string;
   try {
     const { size } = await stat(file);
-    if (size > MAX_CONFIG) throw new Error(`it has ${size} bytes, and an agent's configuration about 3,000`);
+    if (size > MAX_CONFIG) throw new Error(`it has ${size} bytes, and an agent configuration about 3,000`);
     text = await readFile(file, 'utf8');
   } catch (error) {
-    const why = `the agent's configuration ${file} cannot be used: ${(error as Error).message}`;
+    const why = `the agent configuration ${file} cannot be used: ${(error as Error).message}`;
     throw new UserError('agent-config', why, remedy);
   }
-  const now = Date.now();
-  const check = checkAgentConfig(text, now);
-  if (!check.ok) {
-    const problems = check.problems.map((problem) => `\n  ${problem}`).join('');
-    throw new UserError('agent-config', `${file} is no agent's configuration with an enrollment:${problems}`, remedy);
+  const now = new Date();
+  const read = readAgentConfiguration(text, null, now);
+  if (!read.ok) {
+    const problems = read.problems.map((problem) => `\n  ${problem}`).join('');
+    throw new UserError('agent-config', `${file} is no agent configuration with an enrollment:${problems}`, remedy);
   }
-  const days = Math.floor((check.notAfter.getTime() - now) / DAY);
-  if (days < SOON) {
-    output.note(
-      `warning: the enrollment certificate ends at ${check.notAfter.toISOString()}: a device must enroll before`,
-    );
+  const { ends } = read.configuration;
+  if (Math.floor((ends.getTime() - now.getTime()) / DAY) < SOON) {
+    output.note(`warning: the enrollment certificate ends on ${ends.toISOString()}: a device must enroll before`);
   }
   return text;
 }

@@ -44,7 +44,7 @@ export function containerignoreText({ binding }: Choices): string {
   const why =
     binding === 'early'
       ? '# Keys have no place in an image; the agent configuration is made while it is built.'
-      : "# Keys have no place in an image; with late binding, an agent's configuration has none either.";
+      : '# Keys have no place in an image; with late binding, an agent configuration has none either.';
   return [
     '# What the image is not made from.',
     '.git',

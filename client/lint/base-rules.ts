@@ -1,4 +1,5 @@
 /** Rules about what an image is built on, and about the agent in it. Pure. */
+import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
 import { parseReference } from '../../spec/reference.ts';
 import { finalCommands } from './containerfile.ts';
 import { enables, installs, masks } from './packages.ts';
@@ -6,8 +7,6 @@ import { isLateBound, type Found, type Project, type SpecOnly } from './project.
 import { isVirtual } from './guest-rules.ts';
 
 const AGENT = 'flightctl-agent';
-/** The agent reads its enrollment from here alone (guide, "Choosing an Enrollment Method"). */
-export const AGENT_CONFIGURATION = '/etc/flightctl/config.yaml';
 /** RHEL's automatic updates (guide, "Using RHEL base images"). */
 const UPDATES = 'bootc-fetch-apply-updates.timer';
 
@@ -72,9 +71,9 @@ export function timerNotMasked({ containerfile }: Project): Found[] {
   ];
 }
 
-/** The agent's configuration and the binding that the spec names do not fit each other. */
+/** The agent configuration and the binding that the spec names do not fit each other. */
 export function configurationMisplaced({ containerfile, spec, writes }: Project): Found[] {
-  const write = writes.find(({ path }) => path === AGENT_CONFIGURATION);
+  const write = writes.find(({ path }) => path === AGENT_CONFIGURATION_PATH);
   if (!isLateBound(spec)) {
     if (write) return [];
     const message = `enrollment.binding is early, and nothing puts the configuration into the image; add \`ADD config.yaml /etc/flightctl/\``;
@@ -82,8 +81,8 @@ export function configurationMisplaced({ containerfile, spec, writes }: Project)
   }
   if (!write) return [];
   const message = spec.enrollment
-    ? `${AGENT_CONFIGURATION} is put into the image, and enrollment.binding is late; leave it out, or set it to early`
-    : `${AGENT_CONFIGURATION} holds a private key; with \`enrollment: {binding: early}\` flightline requests it and keeps it out of the context`;
+    ? `${AGENT_CONFIGURATION_PATH} is put into the image, and enrollment.binding is late; leave it out, or set it to early`
+    : `${AGENT_CONFIGURATION_PATH} holds a private key; with \`enrollment: {binding: early}\` flightline requests it and keeps it out of the context`;
   return [{ line: write.line, message }];
 }
 

@@ -1,8 +1,8 @@
 /** The rule about secrets in an image. Pure. */
 import { posix } from 'node:path';
+import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
 import { finalSteps, type Step } from './containerfile.ts';
 import type { Found, Project, SpecOnly } from './project.ts';
-import { AGENT_CONFIGURATION } from './base-rules.ts';
 
 /** Names of files that hold secrets, by the programs that write them. */
 const SECRET_FILES: readonly RegExp[] = [
@@ -38,8 +38,8 @@ function isSecretName(name: string): boolean {
 /** Secrets that are copied into the image, or stand in it. */
 export function secretsInImage({ containerfile, writes }: Project): Found[] {
   const copied = writes.flatMap(({ path, line, source }) => {
-    // The agent's configuration has a rule of its own.
-    const secret = path !== AGENT_CONFIGURATION && [source, path].find((one) => one !== null && isSecretFile(one));
+    // The agent configuration has a rule of its own.
+    const secret = path !== AGENT_CONFIGURATION_PATH && [source, path].find((one) => one !== null && isSecretFile(one));
     return secret
       ? [{ line, message: `${secret} looks like a secret; everybody who can pull the image can read it` }]
       : [];

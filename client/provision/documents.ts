@@ -1,7 +1,7 @@
-/** What injects an agent's configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
+/** What injects an agent configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { AGENT_CONFIG } from './agent-config.ts';
+import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 /** No line is folded: a folded base64 is valid, and nobody can compare it. */
@@ -10,7 +10,7 @@ const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 /** cloud-init's user-data (its "Cloud config", `write_files`). The agent, which starts again and again until then, finds the file. */
 export function cloudConfig(config: string): string {
   const file = {
-    path: AGENT_CONFIG,
+    path: AGENT_CONFIGURATION_PATH,
     content: base64(config),
     encoding: 'b64',
     owner: 'root:root',
@@ -83,7 +83,7 @@ export function vsphereGuestInfo(config: string, name: string): Record<string, s
 /** An Ignition configuration (specification 3.0.0, which every later 3.x reads as it is). Modes are decimal there: 384 is 0600. */
 export function ignitionConfig(config: string): string {
   const file = {
-    path: AGENT_CONFIG,
+    path: AGENT_CONFIGURATION_PATH,
     overwrite: true,
     mode: 0o600,
     contents: { source: `data:;base64,${base64(config)}` },
@@ -101,8 +101,8 @@ export function kickstartPost(config: string): string {
     '%post --erroronfail',
     'install --directory --mode=0755 /etc/flightctl',
     'umask 077',
-    `rm --force ${AGENT_CONFIG}`,
-    `base64 --decode > ${AGENT_CONFIG} <<'END_OF_CONFIGURATION'`,
+    `rm --force ${AGENT_CONFIGURATION_PATH}`,
+    `base64 --decode > ${AGENT_CONFIGURATION_PATH} <<'END_OF_CONFIGURATION'`,
     ...lines,
     'END_OF_CONFIGURATION',
     '%end',

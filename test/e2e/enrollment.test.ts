@@ -114,6 +114,8 @@ function secretParts(text: string): string[] {
 describe('early binding', () => {
   let early: Project;
   let record: ReleaseRecord;
+  let callsBefore = 0;
+  const callsOfEarly = async () => (await client.calls()).slice(callsBefore);
 
   it('holds a release whose log-in has expired, and goes on once it is renewed', async () => {
     early = await newProject('early', {
@@ -129,6 +131,7 @@ describe('early binding', () => {
       disks: [{ type: 'qcow2' }],
       spec: { enrollment: { binding: 'early', expiration: '30d', signer: 'enrollment' } },
     });
+    callsBefore = (await client.calls()).length;
     await client.set('expired');
     const held = await outcome(HELD, 'run', early.spec);
     expect(held.failure).toMatchObject({ kind: 'enrollment-login', stage: 'build' });
@@ -136,8 +139,9 @@ describe('early binding', () => {
     await client.set('ok');
     record = await retried(early);
     expect(record.status).toBe('released');
-    expect(await client.calls()).toHaveLength(2);
-    expect((await client.calls())[1]).toContain('--expiration=30d');
+    const calls = await callsOfEarly();
+    expect(calls).toHaveLength(2);
+    expect(calls[1]).toContain('--expiration=30d');
   });
 
   it('puts the configuration into the image, for root alone, and says until when it serves', async () => {
@@ -175,7 +179,7 @@ describe('early binding', () => {
   it('is unchanged while the certificate lasts', async () => {
     const again = await outcome(0, 'run', early.spec);
     expect(again).toMatchObject({ status: 'unchanged', image: record.image });
-    expect(await client.calls()).toHaveLength(2);
+    expect(await callsOfEarly()).toHaveLength(2);
   });
 
   it('does not ask twice, and keeps no layer of a build that failed', async () => {
@@ -305,5 +309,43 @@ describe('a project of `flightline init` with early binding', () => {
     expect(record).toMatchObject({ status: 'released', disks: [{ type: 'iso', form: 'artifact', verified: true }] });
     const file = await fileInImage(record.image.reference!, 'etc/flightctl/config.yaml');
     expect(file).toMatchObject({ mode: '-rw-------' });
+  });
+});
+
+// Last: its pull secret is that of the secrets above, which look where else it is.
+describe('an enrollment, a pull secret and a verification in one image', () => {
+  it('are built on one another, adopted when the last of them fails, and gone from the host at the end', async () => {
+    const before = (await client.calls()).length;
+    const policy = (entry: object) =>
+      JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports: { docker: entry } });
+    const all = await newProject('early-baked', {
+      lines: ['ADD config.yaml /etc/flightctl/', 'COPY policy.json /etc/containers/policy.json'],
+      files: { 'policy.json': policy({ [stack.registry]: [{ type: 'reject' }] }) },
+      image: { pullSecret: 'pull' },
+      spec: { enrollment: { binding: 'early' }, verification: 'bake' },
+    });
+    const held = await outcome(HELD, 'run', all.spec);
+    expect(held.failure).toMatchObject({ kind: 'device-policy', stage: 'build' });
+    const steps = async () =>
+      (await readFile(held.failure!.log!.path, 'utf8')).split('\n').filter((line) => line.includes('COMMIT '));
+    const built = (await steps()).length;
+    expect((await outcome(HELD, 'retry', all.release)).failure).toMatchObject({ kind: 'device-policy' });
+    expect(await steps()).toHaveLength(built);
+
+    await all.write('policy.json', policy({}));
+    const record = await retried(all, '--spec', all.spec);
+    expect(record).toMatchObject({ status: 'released', image: { verified: true } });
+    expect((await client.calls()).length - before).toBe(1);
+    expect(record.warnings).toEqual([
+      expect.stringContaining(`the enrollment key and the pull secret in the image from ${all.repository}: `),
+    ]);
+    const image = `${all.repository}@${record.image.digest}`;
+    const config = (await fileInImage(image, 'etc/flightctl/config.yaml'))!;
+    const login = (await fileInImage(image, 'etc/ostree/auth.json'))!;
+    expect(login).toMatchObject({ mode: '-rw-------', text: PULL_SECRET });
+    expect((await fileInImage(image, 'etc/containers/policy.json'))!.text).toContain(all.repository);
+    const secrets = [...secretParts(config.text), PASSWORD];
+    expect(await placesOf(secrets)).toEqual([]);
+    expect(await leftOvers(stack)).toEqual([]);
   });
 });

@@ -4,11 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
 import { provision, type ProvisionOptions } from '../../client/commands/provision.ts';
 import { UserError } from '../../client/errors.ts';
-import { checkAgentConfig } from '../../client/provision/agent-config.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -50,11 +51,11 @@ const embedded = (changes: { authentication?: object; service?: object; [key: st
 };
 const CONFIG = embedded();
 
-describe("an agent's configuration", () => {
+describe('an agent configuration', () => {
   it('is taken as flightctl prints it, with whatever else it holds', () => {
     const text = embedded({ 'default-labels': { site: 'lab7' } });
-    const check = checkAgentConfig(text, Date.now());
-    expect(check).toMatchObject({ ok: true, server: SERVER });
+    const read = readAgentConfiguration(text, null, new Date());
+    expect(read).toMatchObject({ ok: true, configuration: { text } });
   });
 
   const other = credentials('365');
@@ -63,7 +64,7 @@ describe("an agent's configuration", () => {
   });
   const at = 'enrollment-service.authentication';
   test.each<[string, string, string]>([
-    ['nothing', '', 'it holds no map of keys'],
+    ['nothing', '\n \n', 'it is empty'],
     ['a text', 'hello', 'it holds no map of keys'],
     ['broken YAML', `a: [${one.key}`, 'line 2: is not YAML (BAD_INDENT)'],
     ['a doubled key', 'log-level: info\nlog-level: debug\n', 'line 2: is not YAML (DUPLICATE_KEY)'],
@@ -80,21 +81,30 @@ describe("an agent's configuration", () => {
     [
       'a key of another certificate',
       embedded(data(one.certificate, other.key)),
-      'certificate and private key do not belong together',
+      'its private key is not that of its certificate',
     ],
   ])('is refused with %s', (_, text, problem) => {
-    const check = checkAgentConfig(text, Date.now());
+    const check = readAgentConfiguration(text, null, new Date());
     if (check.ok) expect.fail('it should have been refused');
     expect(check.problems.join('\n')).toContain(problem);
     for (const secret of [one.key, base64(one.key), 'PRIVATE']) expect(check.problems.join('\n')).not.toContain(secret);
   });
 
   it('is refused once its certificate has ended', () => {
-    const check = checkAgentConfig(CONFIG, Date.now() + 366 * 86_400_000);
+    const check = readAgentConfiguration(CONFIG, null, new Date(Date.now() + 366 * 86_400_000));
     expect(check).toMatchObject({ ok: false });
-    expect(String(!check.ok && check.problems)).toContain('its certificate ended at');
+    expect(String(!check.ok && check.problems)).toContain('its certificate ended on');
   });
 });
+
+/** Validates by a schema of those who read it (test/schemas). Both are of draft 4, and use nothing that draft 7 reads otherwise. */
+function problemsBy(schema: string, value: unknown): unknown[] {
+  const { $schema: _, ...rules } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../schemas', `${schema}.json`), 'utf8'),
+  ) as Record<string, unknown>;
+  const validate = new Ajv({ strict: false, allErrors: true }).compile(rules);
+  return validate(value) ? [] : (validate.errors ?? []);
+}
 
 describe('what is printed', () => {
   const written = (cloud: string) => {
@@ -114,7 +124,11 @@ describe('what is printed', () => {
   };
 
   it('is user-data for cloud-init', () => {
-    expect(written(cloudConfig(CONFIG))).toBe(CONFIG);
+    const userData = cloudConfig(CONFIG);
+    expect(written(userData)).toBe(CONFIG);
+    expect(problemsBy('cloud-init-write-files', parse(userData))).toEqual([]);
+    const wrong = parse(userData.replace('encoding: b64', 'encoding: b46')) as unknown;
+    expect(problemsBy('cloud-init-write-files', wrong)).not.toEqual([]);
   });
 
   it('is a Secret and a VirtualMachine that gets it', () => {
@@ -150,6 +164,9 @@ describe('what is printed', () => {
   });
 
   it('is an Ignition configuration', () => {
+    const document: unknown = JSON.parse(ignitionConfig(CONFIG));
+    expect(problemsBy('ignition-3.0', document)).toEqual([]);
+    expect(problemsBy('ignition-3.0', JSON.parse(ignitionConfig(CONFIG).replace('384', '"0600"')))).not.toEqual([]);
     const { ignition, storage } = JSON.parse(ignitionConfig(CONFIG));
     expect(ignition).toEqual({ version: '3.0.0' });
     expect(storage.files).toEqual([
@@ -253,13 +270,13 @@ describe('flightline provision', () => {
     };
     writeFileSync(file, embedded({ authentication }));
     expect((await run('cloud-init', { config: file })).notes[0]).toMatch(
-      /^warning: the enrollment certificate ends at /,
+      /^warning: the enrollment certificate ends on /,
     );
   });
 
   test.each<[string, Partial<ProvisionOptions>, string]>([
     ['cloud-init', { config: '/nonexistent' }, 'cannot be used'],
-    ['cloud-init', { config: record }, "is no agent's configuration with an enrollment"],
+    ['cloud-init', { config: record }, 'is no agent configuration with an enrollment'],
     ['cloud-init', { target: 'vsphere' }, 'a target needs the name'],
     ['cloud-init', { target: 'vsphere', name: 'Edge_1' }, '"Edge_1" is no name'],
     ['cloud-init', { target: 'openshift-virtualization', name: 'edge-1' }, 'needs the container disk'],

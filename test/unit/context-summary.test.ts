@@ -9,6 +9,7 @@ const facts = (builderConfigText: string | null, containerfile = 'ARG BASE\nFROM
   builderConfig: builderConfigText === null ? null : { format: 'toml', digest: digestOf(builderConfigText) },
   builderConfigText,
   files: digestOf('files'),
+  names: ['config.yaml', 'src'],
 });
 
 it('says of a context what decides a release, and carries no text of it', () => {
@@ -39,4 +40,18 @@ it('refuses a builder configuration where it is trusted too, as for a git contex
       }) as object,
     }) as Error,
   );
+});
+
+it('refuses an agent configuration in the way of the one that early binding makes', () => {
+  const early = { ...request, enrollment: { binding: 'early', signer: 'enrollment', days: 30 } as const };
+  expect(() => summariseContext(early, digestOf('context'), facts(null))).toThrow(
+    expect.objectContaining({
+      failure: expect.objectContaining({
+        kind: 'context-invalid',
+        message: 'the context holds config.yaml, and early binding makes it',
+      }) as object,
+    }) as Error,
+  );
+  const clean = { ...facts(null), names: ['src'] };
+  expect(summariseContext(early, digestOf('context'), clean)).toMatchObject({ files: digestOf('files') });
 });

@@ -103,6 +103,7 @@ describe('the tar of a context', () => {
     const with_ = await inspectContextTar(await pack(directory, 'two', join(root, 'config.toml')));
     expect(with_.files).toBe(without.files);
     expect(without.builderConfig).toBeNull();
+    expect(with_.names).toEqual(['Containerfile', 'a']);
     expect(with_.builderConfig).toMatchObject({ format: 'toml', digest: expect.stringMatching(/^sha256:/) });
     await writeFile(join(directory, 'a'), '2');
     expect((await inspectContextTar(await pack(directory, 'three'))).files).not.toBe(without.files);

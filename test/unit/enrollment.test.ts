@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   agentConfiguration,
   enrolledUntil,
+  forgetConfiguration,
   noteEnrolled,
   placeConfiguration,
   type EnrolledBuild,
@@ -77,12 +78,17 @@ describe('asking', () => {
     expect(redact(text)).not.toMatch(/client-key-data: \w/);
   });
 
-  it('asks once for a run, and keeps no key once an image holds it', async () => {
+  it('asks once for a run, also when its image is refused, and keeps no key once the build is done', async () => {
     const first = await agentConfiguration(host, build, asked);
     expect((await agentConfiguration(host, build, asked)).text).toBe(first.text);
     expect(await client.calls()).toHaveLength(1);
     expect(await enrolledUntil(host, build, asked)).toBeNull();
-    await noteEnrolled(host, build, asked, first.ends);
+    await forgetConfiguration(host, build, asked);
+    await noteEnrolled(host, build, asked, first);
+    expect(await enrolledUntil(host, build, asked)).toEqual(first.ends);
+    expect((await agentConfiguration(host, build, asked)).text).toBe(first.text);
+    expect(await client.calls()).toHaveLength(1);
+    await forgetConfiguration(host, build, asked);
     expect(await enrolledUntil(host, build, asked)).toEqual(first.ends);
     const kept = await readFile(join(host.work.release(build.release), 'enrollment.json'), 'utf8');
     expect(kept).not.toContain('client-key-data');
@@ -92,15 +98,15 @@ describe('asking', () => {
     ['another run', { ...build, runId: 'run-2' }, asked],
     ['another validity', build, { ...asked, days: 30 }],
   ])('asks again for %s', async (_, other, wanted) => {
-    const { ends } = await agentConfiguration(host, build, asked);
+    const first = await agentConfiguration(host, build, asked);
     await agentConfiguration(host, other, wanted);
     expect(await client.calls()).toHaveLength(2);
-    await noteEnrolled(host, build, asked, ends);
+    await noteEnrolled(host, build, asked, first);
     expect(await enrolledUntil(host, other, wanted)).toBeNull();
   });
 
   it('adopts no image whose certificate has ended', async () => {
-    await noteEnrolled(host, build, asked, new Date(Date.now() - 1_000));
+    await noteEnrolled(host, build, asked, { text: 'a configuration', ends: new Date(Date.now() - 1_000) });
     expect(await enrolledUntil(host, build, asked)).toBeNull();
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { classifyFlightctl, flightctlMessage } from '../../activities/tools/flightctl-failure.ts';
-import { readAgentConfiguration, requestArguments } from '../../activities/tools/flightctl.ts';
+import { requestArguments } from '../../activities/tools/flightctl.ts';
 import { FAILURES, type FailureKind } from '../../spec/failure.ts';
 
 it('asks for one configuration in a private directory, within a time', () => {
@@ -78,28 +78,5 @@ describe('a failed client', () => {
       'submitting CSR: refused',
     );
     expect(flightctlMessage('2026/11/23 could not get user config directory\n')).toMatch(/^2026/);
-  });
-});
-
-describe('an agent configuration', () => {
-  const now = new Date('2026-11-23T00:00:00Z');
-  it.each([
-    ['', /empty/],
-    ['\n \n', /empty/],
-    ['a: [', /no YAML/],
-    ['just a text', /no agent configuration/],
-    ['enrollment-service: {service: {server: "https://fc"}}', /enrollment-service\.authentication/],
-    [
-      'enrollment-service: {authentication: {client-certificate: certs/x.crt, client-key: certs/x.key}, service: {server: "https://fc"}}',
-      /client-certificate-data.*client-key-data/,
-    ],
-    [
-      'enrollment-service: {authentication: {client-certificate-data: c2VjcmV0, client-key-data: c2VjcmV0}, service: {server: "https://fc"}}',
-      /cannot be read/,
-    ],
-  ])('is refused: %j', (text, problem) => {
-    const read = readAgentConfiguration(text, 365, now);
-    expect(read.ok ? '' : read.problem).toMatch(problem);
-    expect(read.ok ? '' : read.problem).not.toContain('c2VjcmV0');
   });
 });

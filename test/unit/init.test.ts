@@ -231,6 +231,13 @@ describe('files that are there', () => {
     expect((await readdir(made)).toSorted()).toEqual(['.containerignore', 'Containerfile', 'flightline.yaml']);
   });
 
+  it('says what early binding still needs of the build host', async () => {
+    const said: string[] = [];
+    const flags: InitFlags = { ...FLAGS, target: 'bare-metal', binding: 'early' };
+    await init(join(directory, 'early'), flags, { ...quiet, result: (text) => void said.push(text) });
+    expect(said.join('\n')).toMatch(/flightctl login --config-dir DIR URL.*name DIR under `flightctl`/);
+  });
+
   it.each(['Containerfile', 'flightline.yaml', '.containerignore'])('writes nothing where a %s is', async (name) => {
     await writeFile(join(directory, name), 'mine');
     await expect(init(directory, FLAGS, quiet)).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unseenOnHosts } from '../../client/dry-run.ts';
 import { plannedStages, type PlanFacts } from '../../client/plan-commands.ts';
 import { renderDryRun, type DryRun } from '../../client/view/plan.ts';
 import { formatDuration, parseDuration } from '../../spec/duration.ts';
@@ -36,6 +37,42 @@ describe('the command lines of a plan', () => {
     expect(build).toContain(`--label=org.opencontainers.image.base.digest=${BASE.digest}`);
     expect(lint).toMatch(/^podman run --rm .* --entrypoint=bootc IMAGE_ID container lint$/);
     expect(more).toEqual([]);
+  });
+
+  it('ask for a certificate, name secrets by their files, and add what devices trust', () => {
+    const given = facts({
+      enrollment: { binding: 'early', signer: 'enrollment', days: 30 },
+      secrets: [{ id: 'token', from: 'package-token' }],
+      pullSecret: 'acme-pull',
+      verification: 'bake',
+    });
+    const [pull, certificate, build, lint, trust, ...more] = commandsOf('build', given);
+    expect(pull).toMatch(/^podman pull /);
+    expect(certificate).toBe(
+      'flightctl certificate request --signer=enrollment --expiration=30d --output=embedded ' +
+        '--config-dir=CONFIG_DIRECTORY --output-dir=WORK --request-timeout=120',
+    );
+    expect(build).toContain(
+      ' --secret=id=token,src=FILE_OF_package-token --secret=id=flightline-pull-secret,src=FILE_OF_acme-pull ',
+    );
+    expect(build).toMatch(/ --tag=localhost\/flightline\/INSTALLATION\/[0-9a-f]{16}:[0-9a-f]{16}-RUN /);
+    expect(lint).toContain('container lint');
+    expect(trust).toMatch(/^podman build .* --file=WORK\/trust\/Containerfile\.pinned .* WORK\/trust\/context$/);
+    expect(trust).not.toContain('--secret');
+    expect(more).toEqual([]);
+    const operators = facts({ enrollment: { binding: 'early', config: 'agent' } });
+    expect(commandsOf('build', operators).join('\n')).not.toContain('flightctl');
+  });
+
+  it('give a build on RHEL, and an iso of it, the entitlements of the host', () => {
+    const base = { reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5', digest: digestOf('rhel') };
+    const given = facts();
+    const onRhel = { ...given, resolved: { ...given.resolved, bases: [base] } };
+    const volume = '--volume=/etc/pki/entitlement:/etc/pki/entitlement:ro';
+    const with_ = (name: string) => commandsOf(name, onRhel).filter((line) => line.includes(volume));
+    expect(with_('build')).toHaveLength(1);
+    expect(with_('disk-build').map((line) => / --type=(\S+)/.exec(line)?.[1])).toEqual(['iso']);
+    expect(commandsOf('build').join('\n')).not.toContain('entitlement');
   });
 
   it.each<[string, RegExp]>([
@@ -82,6 +119,26 @@ describe('the command lines of a plan', () => {
   it('are none at all without disks but for the image', () => {
     const given = { ...facts({ disks: {} }), resolved: { ...facts().resolved, builder: null } };
     expect(plannedStages(given).map(({ name }) => name)).not.toContain('disk-build');
+  });
+});
+
+describe('what only a build host can see', () => {
+  const unseen = (changes: Parameters<typeof requestFor>[1], base = BASE) =>
+    unseenOnHosts(requestFor('plan', changes), [base]).map(({ status, detail }) => `${status} ${detail}`);
+
+  it('is named, and is nothing for a release without secrets', () => {
+    expect(unseen({})).toEqual([]);
+    expect(unseen({ enrollment: { binding: 'late' } })).toEqual([]);
+    const secrets = [{ id: 'token', from: 'package-token' }];
+    const asked = { secrets, pullSecret: 'acme-pull', enrollment: { binding: 'early', config: 'agent' } as const };
+    expect(unseen(asked)).toEqual([
+      'not-run whether the build host has the secrets package-token, acme-pull, agent is seen there, before anything is built',
+    ]);
+    const rhel = { ...BASE, reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5' };
+    expect(unseen({ enrollment: { binding: 'early', signer: 'enrollment', days: 30 } }, rhel)).toEqual([
+      'not-run whether the build host has a log-in to Flight Control, a log-in to registry.redhat.io, and a registration ' +
+        'is seen there, before anything is built',
+    ]);
   });
 });
 

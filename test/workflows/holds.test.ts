@@ -115,6 +115,26 @@ describe.concurrent('a held release', () => {
     expect(standIns.callsOf(release, 'resolve')).toHaveLength(1);
   });
 
+  test('has an image looked at again once it is to be bound late', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('bound-late', { disks: {} });
+    const release = idOf(request);
+    let mended = false;
+    standIns.behave(release, {
+      sign: (_, { ordinary }) => {
+        if (!mended) throw failed('key-missing', 'no such key');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    await until(handle, 'held', isHeld);
+    mended = true;
+    await retry(handle, { ...request, enrollment: { binding: 'late' } });
+    expect((await handle.result()).status).toBe('released');
+    const builds = standIns.callsOf(release, 'build').map(({ input }) => (input as BuildInput).enrollment);
+    expect(builds).toEqual([undefined, { binding: 'late' }]);
+  });
+
   test('refuses a retry that would make it another release, or when nothing is held', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('refused', { disks: {} });

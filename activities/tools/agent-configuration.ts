@@ -1,0 +1,139 @@
+/**
+ * The Flight Control agent configuration with an enrollment, as `flightctl certificate request --output=embedded` prints it.
+ * Checked as far as a device could not enroll without it; what else it holds is the agent's business. What is wrong is told
+ * without quoting any of it. Pure.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isMap, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+/** An agent configuration that a device can enroll with. */
+export interface AgentConfiguration {
+  /** The file as it is: a secret. */
+  text: string;
+  /** When its certificate ends. */
+  ends: Date;
+  /** The parts of it that must appear in no output. */
+  secrets: string[];
+}
+
+/** The answer of {@link readAgentConfiguration}: the configuration, or all that is wrong with it, each in a line. */
+export type AgentConfigurationResult =
+  { ok: true; configuration: AgentConfiguration } | { ok: false; problems: string[] };
+
+/** The agent's schema (flightctl `internal/agent/config`, 1.2 and 1.3) as far as enrollment goes. The agent ignores unknown keys. */
+const AgentFile = z.looseObject({
+  'enrollment-service': z.looseObject(
+    {
+      authentication: z.looseObject(
+        { 'client-certificate-data': z.string().optional(), 'client-key-data': z.string().optional() },
+        'is not a map',
+      ),
+      service: z.looseObject(
+        {
+          server: z.url({ protocol: /^https$/, error: 'is not an https URL' }),
+          'certificate-authority-data': z.string('is not a text').optional(),
+        },
+        'is not a map',
+      ),
+    },
+    'is missing: a device enrolls by it',
+  ),
+});
+type Authentication = z.infer<typeof AgentFile>['enrollment-service']['authentication'];
+
+/** Clocks of two machines may differ by so much (ms). */
+const CLOCK_SKEW = 10 * 60_000;
+const DAY = 24 * 60 * 60_000;
+
+/**
+ * Reads an agent configuration and checks it: the client ends with exit code 0 on several answers that no device can use, such as
+ * an empty one, or a certificate that is valid for no time at all.
+ *
+ * @param days validity that was asked for; null when it is not known, as for a file of somebody's.
+ */
+export function readAgentConfiguration(text: string, days: number | null, now: Date): AgentConfigurationResult {
+  if (text.trim() === '') return { ok: false, problems: ['it is empty'] };
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    // The parser's own words quote the file.
+    const at = document.errors.map((error) => `line ${lines.linePos(error.pos[0]).line}: is not YAML (${error.code})`);
+    return { ok: false, problems: at };
+  }
+  if (!isMap(document.contents)) return { ok: false, problems: ['it holds no map of keys'] };
+  const parsed = AgentFile.safeParse(document.toJS());
+  if (!parsed.success) {
+    return { ok: false, problems: parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`) };
+  }
+  return readAuthentication(text, parsed.data['enrollment-service'].authentication, days, now);
+}
+
+function readAuthentication(
+  text: string,
+  authentication: Authentication,
+  days: number | null,
+  now: Date,
+): AgentConfigurationResult {
+  const problems: string[] = [];
+  const certificateText = pem(authentication, 'client-certificate-data', problems);
+  const keyText = pem(authentication, 'client-key-data', problems);
+  const certificate = certificateText === null ? null : read(certificateText, (data) => new X509Certificate(data));
+  const key = keyText === null ? null : read(keyText, (data) => createPrivateKey(data));
+  if (certificateText !== null && certificate === null) {
+    problems.push(`${named('client-certificate-data')} is no certificate`);
+  }
+  if (keyText !== null && key === null) problems.push(`${named('client-key-data')} is no private key`);
+  if (certificate && key && !certificate.checkPrivateKey(key)) {
+    problems.push('its private key is not that of its certificate');
+  }
+  if (certificate) problems.push(...validityProblems(certificate, days, now));
+  if (!certificate || keyText === null || problems.length > 0) return { ok: false, problems };
+  const lines = [authentication['client-key-data']!, ...keyText.split('\n').filter((line) => !line.startsWith('-'))];
+  const secrets = lines.filter((line) => line.trim() !== '');
+  return { ok: true, configuration: { text, ends: new Date(certificate.validTo), secrets } };
+}
+
+function named(name: string): string {
+  return `enrollment-service.authentication.${name}`;
+}
+
+/** What is embedded, as PEM; null, and a problem, when it is none. */
+function pem(
+  authentication: Authentication,
+  name: 'client-certificate-data' | 'client-key-data',
+  problems: string[],
+): string | null {
+  const data = authentication[name];
+  if (data === undefined) {
+    // `--output=reference` names files that stay on the machine that asked.
+    problems.push(`${named(name)} is missing: request the configuration with --output=embedded`);
+    return null;
+  }
+  const decoded = Buffer.from(data, 'base64').toString('utf8');
+  if (decoded.includes('-----BEGIN ')) return decoded;
+  problems.push(`${named(name)} is not PEM in base64`);
+  return null;
+}
+
+function validityProblems(certificate: X509Certificate, days: number | null, now: Date): string[] {
+  const begins = new Date(certificate.validFrom);
+  const ends = new Date(certificate.validTo);
+  if (!(ends > now)) return [`its certificate ended on ${ends.toISOString()}: request another`];
+  if (begins.getTime() > now.getTime() + CLOCK_SKEW) {
+    return [`its certificate is not valid before ${begins.toISOString()}`];
+  }
+  if (days !== null && ends.getTime() > now.getTime() + days * DAY + CLOCK_SKEW) {
+    return [`its certificate ends on ${ends.toISOString()}, and ${days} days were asked for`];
+  }
+  return [];
+}
+
+/** What a reader makes of a text; null when it cannot be read. */
+function read<Value>(text: string, reader: (text: string) => Value): Value | null {
+  try {
+    return reader(text);
+  } catch {
+    return null;
+  }
+}
