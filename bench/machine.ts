@@ -12,7 +12,8 @@ async function firstLine(program: string, ...args: string[]): Promise<string> {
 
 /** A line each: machine, operating system, programs, this project. */
 export async function machineFacts(temporalCli: string): Promise<string[]> {
-  const system = /^PRETTY_NAME="(.*)"$/m.exec(await readFile('/etc/os-release', 'utf8').catch(() => ''))?.[1] ?? 'Linux';
+  const system =
+    /^PRETTY_NAME="(.*)"$/m.exec(await readFile('/etc/os-release', 'utf8').catch(() => ''))?.[1] ?? 'Linux';
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
     version: string;
     dependencies: Record<string, string>;

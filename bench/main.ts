@@ -77,7 +77,8 @@ const plan: Plan = {
 };
 const cases = chosen(values.only);
 const begin = Date.now();
-const say = (line: string) => console.error(`${String(Math.round((Date.now() - begin) / 1_000)).padStart(5)} s  ${line}`);
+const say = (line: string) =>
+  console.error(`${String(Math.round((Date.now() - begin) / 1_000)).padStart(5)} s  ${line}`);
 const restore = await usePrivateContainersConf();
 const rows: Row[] = [];
 const growth: Growth[] = [];

@@ -48,7 +48,12 @@ function markdownTable(rows: readonly (readonly string[])[]): string[] {
 
 function plainTable(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** The table for a terminal. */
@@ -70,7 +75,11 @@ export function markdownReport(facts: readonly string[], rows: readonly Row[], g
     ...(notes.length > 0 ? ['', 'To read it:', '', ...notes.flatMap((note) => wrapped(note))] : []),
     '',
     ...(growth.length > 0
-      ? ['Growth, as `figure = a · size^exponent`:', '', ...markdownTable([GROWTH_HEADINGS, ...growth.map(growthCells)])]
+      ? [
+          'Growth, as `figure = a · size^exponent`:',
+          '',
+          ...markdownTable([GROWTH_HEADINGS, ...growth.map(growthCells)]),
+        ]
       : []),
     '',
   ].join('\n');

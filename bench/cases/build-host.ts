@@ -4,7 +4,9 @@ import type { Case } from '../case.ts';
 import { makeInputs, THREE_DISKS } from '../inputs.ts';
 import { bytesBelow, cpuSeconds, diskUse, sample, usedBytes } from '../readings.ts';
 import { flightlineSide } from '../sides.ts';
-import { openSite } from '../site.ts';
+import { podman } from '../../test/support/host-state.ts';
+import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
+import { openSite, type Site } from '../site.ts';
 
 /** Both on file systems of their own, in memory, which say at once what is in use (bytes). */
 const SPACE = 10 * 1024 ** 3;
@@ -44,12 +46,14 @@ export const buildHost: Case = {
         const during = seen.filter(({ name }) => name === first);
         const [from, to] = [during[0]!, during.at(-1)!];
         const percent = (100_000 * (to.cpu - from.cpu)) / (to.at - from.at);
-        const image = Number(await host.podman(['image', 'inspect', '--format', '{{.Size}}', inputs.base]));
+        const image = await sizeOfBase(site);
         const payload = await bytesBelow(join(inputs.directory, 'payload'));
         const files = record.disks.reduce((sum, disk) => sum + (disk.file?.size ?? 0), 0);
         const size = image + payload + files;
         const inMega = (bytes: number) => `${Math.round(bytes / MEGA)} MB`;
-        say(`peak ${inMega(peak)}, afterwards ${inMega(after)}; image ${inMega(image)}, files ${inMega(files)}; worker ${percent.toFixed(2)} %`);
+        say(
+          `peak ${inMega(peak)}, afterwards ${inMega(after)}; image ${inMega(image)}, files ${inMega(files)}; worker ${percent.toFixed(2)} %`,
+        );
         return {
           rows: [
             {
@@ -87,3 +91,10 @@ export const buildHost: Case = {
     }
   },
 };
+
+/** Bytes of the base in podman's storage; it was made on this machine (examples/debian/make-images.sh). */
+async function sizeOfBase({ environment }: Site): Promise<number> {
+  return Number(
+    await podman({ environment }, ['image', 'inspect', '--format', '{{.Size}}', EXAMPLE_IMAGES.base.local]),
+  );
+}

@@ -1,7 +1,8 @@
 /** What flightline's workflows cost by themselves: every stage is answered at once by a stand-in. */
 import { runFlightline } from '../../test/support/flightline.ts';
 import type { Case } from '../case.ts';
-import { disksOf, openGround, type Ground } from '../orchestration/ground.ts';
+import { disksOf } from '../orchestration/disks.ts';
+import { openGround, type Ground } from '../orchestration/ground.ts';
 import { residentBytes, sample } from '../readings.ts';
 import { spread, type Point } from '../statistics.ts';
 
@@ -60,8 +61,20 @@ export const orchestration: Case = {
             target: { least: 600 },
             note: 'events of all histories ÷ the time from the first start to the last end; server, control worker, stand-ins and the program that starts them share the cores.',
           },
-          { case: name, measure: 'events per release', unit: 'events', values: [largest.events / plan.releases], target: { most: 200 } },
-          { case: name, measure: 'bytes of history per release', unit: 'kB', values: [kilobytes], target: { most: 60 } },
+          {
+            case: name,
+            measure: 'events per release',
+            unit: 'events',
+            values: [largest.events / plan.releases],
+            target: { most: 200 },
+          },
+          {
+            case: name,
+            measure: 'bytes of history per release',
+            unit: 'kB',
+            values: [kilobytes],
+            target: { most: 60 },
+          },
           {
             case: name,
             measure: `most memory of the control worker (RSS), ${size}`,
@@ -84,7 +97,12 @@ export const orchestration: Case = {
             values: whole,
             target: { most: 1 },
           },
-          { case: 'the command', measure: `the same, all of them (\`--limit ${plan.releases}\`)`, unit: 's', values: all },
+          {
+            case: 'the command',
+            measure: `the same, all of them (\`--limit ${plan.releases}\`)`,
+            unit: 's',
+            values: all,
+          },
         ],
         growth: [
           { what: 'time until all have ended', of: 'releases at once', unit: 's', points: times },

@@ -41,7 +41,9 @@ export const publish: Case = {
           await settle();
           const order = { inputs, repository: `${repository}-by-guide`, tag: 'v1', disks: [] };
           const theirs = await guide.publish(form, file, order);
-          say(`${form}: flightline ${ours.written} bytes in ${ours.seconds.toFixed(1)} s, script ${theirs.written} bytes in ${theirs.seconds.toFixed(1)} s`);
+          say(
+            `${form}: flightline ${ours.written} bytes in ${ours.seconds.toFixed(1)} s, script ${theirs.written} bytes in ${theirs.seconds.toFixed(1)} s`,
+          );
           rows.push({
             case: `publishing a disk of ${plan.diskSize / 1024 ** 2} MiB`,
             measure: `bytes written on the build host ÷ disk size, ${measure}`,

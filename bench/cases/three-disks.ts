@@ -50,7 +50,9 @@ export const threeDisks: Case = {
         const atOnce = await flightline(`three-at-once-${pair}`, 2);
         one.push(ours / theirs);
         two.push(atOnce / theirs);
-        say(`three disks: flightline ${ours.toFixed(1)} s, two at once ${atOnce.toFixed(1)} s, script ${theirs.toFixed(1)} s`);
+        say(
+          `three disks: flightline ${ours.toFixed(1)} s, two at once ${atOnce.toFixed(1)} s, script ${theirs.toFixed(1)} s`,
+        );
         // Half of the time that each side's builders take together.
         const half = (runs: number) => (runs * plan.builderSeconds) / 2;
         const [oursKilled, theirsKilled] = await alternately(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { BUILDER_RUN_WORKFLOW, RELEASE_WORKFLOW } from '../../spec/messages.ts';
-import type { DiskType, PublishForm } from '../../spec/disk.ts';
+import type { PublishForm } from '../../spec/disk.ts';
 import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import type { ReleaseRequest } from '../../spec/request.ts';
 import { DEFAULT_TIMING } from '../../spec/timing.ts';
@@ -14,6 +14,7 @@ import { eventually } from '../../test/support/wait.ts';
 import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../workflows/summaries.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
+import { disksOf } from './disks.ts';
 
 /** What became of some releases. */
 export interface Batch {
@@ -36,14 +37,12 @@ export interface Ground {
 /** Starts at the server that are under way at once: they are to be together, not to time out. */
 const STARTS_AT_ONCE = 50;
 
-/** The types for so many disks, each of which the example of a spec may have. */
-export function disksOf(count: number): Record<string, PublishForm> {
-  const types: DiskType[] = ['qcow2', 'vmdk', 'iso', 'raw', 'vhd', 'ami'];
-  return Object.fromEntries(types.slice(0, count).map((type) => [type, type === 'qcow2' ? 'container-disk' : 'artifact']));
-}
-
 /** Starts a process, and waits until it says that it serves. */
-async function started(args: readonly string[], environment: Record<string, string>, word: string): Promise<ChildProcess> {
+async function started(
+  args: readonly string[],
+  environment: Record<string, string>,
+  word: string,
+): Promise<ChildProcess> {
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -71,10 +70,7 @@ async function stopped(child: ChildProcess): Promise<void> {
 export async function openGround(): Promise<Ground> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-'));
   const stack = await startStack({ directory, roles: [] });
-  const undo: (() => Promise<unknown>)[] = [
-    () => rm(directory, { recursive: true, force: true }),
-    () => stack.stop(),
-  ];
+  const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true }), () => stack.stop()];
   const end = async () => {
     for (const step of undo.reverse()) await step();
   };
@@ -105,7 +101,9 @@ export async function openGround(): Promise<Ground> {
 }
 
 function requestsOf(name: string, count: number, disks: Record<string, PublishForm> = disksOf(3)): ReleaseRequest[] {
-  return Array.from({ length: count }, (_, index) => requestFor(`${name}/os-${index}`, { disks, timing: DEFAULT_TIMING }));
+  return Array.from({ length: count }, (_, index) =>
+    requestFor(`${name}/os-${index}`, { disks, timing: DEFAULT_TIMING }),
+  );
 }
 
 async function runBatch(client: Client, requests: readonly ReleaseRequest[]): Promise<Batch> {
@@ -151,6 +149,7 @@ async function historiesOf(client: Client, requests: readonly ReleaseRequest[]):
     events += info.historyLength;
     bytes += info.historySize ?? 0;
   }
-  if (releases !== requests.length) throw new Error(`${requests.length} releases were started, and ${releases} are there`);
+  if (releases !== requests.length)
+    throw new Error(`${requests.length} releases were started, and ${releases} are there`);
   return { events, bytes };
 }
