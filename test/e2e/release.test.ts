@@ -21,7 +21,7 @@ const CANARY = 'canary-7f3a9c51e2';
 let project: Project;
 let record: ReleaseRecord;
 let scratch: string;
-/** Builder containers that podman created for the release. */
+/** Builder containers that podman started for the release. */
 let builders: number;
 
 beforeAll(async () => {
@@ -37,7 +37,7 @@ beforeAll(async () => {
   const begin = Date.now();
   const outcome = await runFlightline(['run', project.spec, '--json', ...keep], { environment });
   record = recordFrom(outcome);
-  builders = await containersCreated(stack, begin);
+  builders = await containersCreated(stack, begin, 'start');
   if (outcome.exitCode !== 0)
     throw new Error(`the release ended with exit code ${outcome.exitCode}: ${outcome.stderr}`);
 });
