@@ -16,6 +16,8 @@ export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' }
 
 /** Milliseconds between two looks at a running container; they cost two small reads. */
 const LOOK = 1_000;
+/** Milliseconds after which its end is noticed; to ask for that alone costs one small read. */
+const NOTICE = 100;
 /** Milliseconds in which podman must know an exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
 const ASK = 200;
@@ -61,10 +63,18 @@ export async function watchBuilder(
     size = await bytesBelow(run.output);
     idle = lines.length > 0 || size !== before ? 0 : idle + pause;
     if (idle > timing.stall) return { kind: 'stalled' };
-    await sleep(pause, undefined, { signal: context.signal }).catch(() => undefined);
+    await endOrPause(container, pause, context.signal);
   }
   take(reader.end());
   return settle(container);
+}
+
+/** Waits so many milliseconds; less when the container ends, or the stage is cancelled. */
+async function endOrPause(container: ContainerState, milliseconds: number, signal: AbortSignal): Promise<void> {
+  for (let waited = 0; waited < milliseconds && !signal.aborted; waited += NOTICE) {
+    await sleep(Math.min(NOTICE, milliseconds), undefined, { signal }).catch(() => undefined);
+    if (!(await hasConmon(container))) return;
+  }
 }
 
 async function settle(container: ContainerState): Promise<BuilderEnd> {

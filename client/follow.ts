@@ -25,6 +25,8 @@ export interface FollowOptions {
 export async function follow(reader: ReleaseReader, output: Output, options: FollowOptions): Promise<ReleaseRecord> {
   const display = displayFor(output);
   let away = false;
+  let mayWake = true;
+  const ended = reader.ended().then(() => void (mayWake = false));
   try {
     for (;;) {
       if (options.signal.aborted) throw new Interrupted();
@@ -41,7 +43,8 @@ export async function follow(reader: ReleaseReader, output: Output, options: Fol
           display.note('Temporal does not answer; the release goes on without this command, which keeps trying');
         away = true;
       }
-      await pause(LOOK, options.signal);
+      // Once: what ended the wait may have been Temporal going away.
+      await (mayWake ? Promise.race([pause(LOOK, options.signal), ended]) : pause(LOOK, options.signal));
     }
   } finally {
     display.close();

@@ -31,6 +31,8 @@ export interface ReleaseReader {
    * @throws UserError `no-control-worker` when the first look at it needs one and none answers.
    */
   read(): Promise<ReleaseView>;
+  /** Resolves as soon as the run ends, or when it cannot be waited for any more (Temporal went away): look then. Never rejects. */
+  ended(): Promise<void>;
 }
 
 /**
@@ -111,7 +113,17 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
     return { stages: branches.get(key)?.state ?? [], activities };
   };
 
-  return { release, runId, read };
+  // A request that waits at the server; the looks go on beside it.
+  const ended = (): Promise<void> =>
+    temporal.client.workflow
+      .getHandle(release, runId, { followRuns: false })
+      .result()
+      .then(
+        () => undefined,
+        () => undefined,
+      );
+
+  return { release, runId, read, ended };
 }
 
 /** `undefined` when there is no such workflow. */

@@ -32,6 +32,7 @@ const TARGETS = {
   vitest: { command: ['node_modules/vitest/vitest.mjs', 'run'] },
   'vitest-built': { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
   soak: { built: true, setup: 'test', command: ['node_modules/tsx/dist/cli.mjs', 'scripts/soak.ts'] },
+  bench: { built: true, setup: 'test', command: ['node_modules/tsx/dist/cli.mjs', 'bench/main.ts'] },
   fresh: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/fresh.ts'] },
 };
 

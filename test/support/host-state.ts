@@ -65,17 +65,21 @@ export async function builderContainers(stack: Pick<StackFacts, 'work' | 'enviro
     });
 }
 
-/** How many builder containers podman has created for the stack since a moment (milliseconds since 1970). */
+/**
+ * How many containers podman has created for the stack since a moment (milliseconds since 1970), or how often it has started one:
+ * a container by which an image is looked into is never started.
+ */
 export async function containersCreated(
   stack: Pick<StackFacts, 'work' | 'environment'>,
   since: number,
+  event: 'create' | 'start' = 'create',
 ): Promise<number> {
   const label = `label=io.flightline.installation=${await installationOf(stack)}`;
   const events = await podman(stack, [
     'events',
     '--stream=false',
     `--since=${Math.floor(since / 1_000)}`,
-    '--filter=event=create',
+    `--filter=event=${event}`,
     '--filter',
     label,
     '--format={{.Name}}',

@@ -60,3 +60,12 @@ export async function storedManifests(log: string): Promise<string[]> {
     return [name!.startsWith('sha256:') ? `${path}@${name}` : `${path}:${name}`];
   });
 }
+
+/** `path@digest` of every blob whose upload was finished, in the order of the registry's access log; one that was sent twice is twice. */
+export async function storedBlobs(log: string): Promise<string[]> {
+  const lines = (await readFile(log, 'utf8')).split('\n');
+  return lines.flatMap((line) => {
+    const match = /"PUT \/v2\/(\S+)\/blobs\/uploads\/\S*[?&]digest=(\S+?)(?:&\S*)? HTTP\/[\d.]+" 201/.exec(line);
+    return match ? [`${match[1]}@${decodeURIComponent(match[2]!)}`] : [];
+  });
+}

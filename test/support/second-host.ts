@@ -216,10 +216,10 @@ export async function startBuildHost(
 }
 
 /** Makes a mount namespace with a podman state of its own. It lasts as long as one process is in it. */
-async function makeSpace(
+export async function makeSpace(
   directory: string,
   work: string,
-  { workSize = 0, storageSize = 0 }: Pick<BuildHostOptions, 'workSize' | 'storageSize'>,
+  { workSize = 0, storageSize = 0 }: Pick<BuildHostOptions, 'workSize' | 'storageSize'> = {},
 ): Promise<{ pid: number; end: () => Promise<void> }> {
   const binds: string[] = [];
   for (const place of PODMAN_STATE) {

@@ -1,0 +1,156 @@
+/** One image and one qcow2: with nothing cached, with one file changed, and with nothing changed. */
+import { readFile } from 'node:fs/promises';
+import { alternately, flightlineSide, guideSide, type FlightlineSide, type GuideSide } from '../sides.ts';
+import { makeInputs, ONE_DISK } from '../inputs.ts';
+import { openSite, type Site } from '../site.ts';
+import { bytesBelow } from '../readings.ts';
+import type { Case, Plan } from '../case.ts';
+
+export const oneDisk: Case = {
+  name: 'one-disk',
+  run: async (plan, say) => {
+    const site = await openSite();
+    const cold: number[] = [];
+    const changed: number[] = [];
+    const unchanged: number[] = [];
+    const read: number[] = [];
+    try {
+      for (let pair = 0; pair < plan.repeats; pair++) {
+        await withBoth(site, async (flightline, guide) => {
+          const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
+          const order = (side: string, tag: string) => ({
+            inputs,
+            repository: `${site.stack.registry}/bench/${side}-${pair}`,
+            tag,
+            disks: ONE_DISK,
+          });
+          for (const [tag, ratios] of [
+            ['v1', cold],
+            ['v2', changed],
+          ] as const) {
+            const [ours, theirs] = await alternately(
+              pair,
+              () => flightline.release(order('flightline', tag)),
+              () => guide.release(order('guide', tag)),
+            );
+            ratios.push(ours.seconds / theirs.seconds);
+            say(`one disk, ${tag}: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
+            if (tag === 'v1') await inputs.changeLastLayer();
+          }
+          const before = await blobReads(site);
+          const again = await flightline.release(order('flightline', 'v2'));
+          if (again.record.status !== 'unchanged') throw new Error(`nothing changed, and it is ${again.record.status}`);
+          unchanged.push(again.seconds);
+          read.push((await blobReads(site)) - before);
+          say(`one disk, nothing changed: flightline ${again.seconds.toFixed(1)} s`);
+          await inputs.remove();
+        });
+      }
+      const sent = await bytesSent(site, plan, say);
+      return {
+        rows: [
+          {
+            case: 'one image, one qcow2, nothing cached',
+            measure: "wall time ÷ script's",
+            unit: 'ratio',
+            values: cold,
+            target: { most: 1.05 },
+            note: 'both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s.',
+          },
+          {
+            case: 'again, one changed file in the last layer',
+            measure: "wall time ÷ script's",
+            unit: 'ratio',
+            values: changed,
+            target: { most: 0.8 },
+            note: `both build the one disk anew, which takes ${plan.builderSeconds} s on both sides by the image's label, and little else is left to save.`,
+          },
+          {
+            case: 'again, one changed file in the last layer',
+            measure: 'bytes sent ÷ bytes new in the registry',
+            unit: 'ratio',
+            values: [sent.flightline],
+            target: { most: 1.02 },
+            note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${sent.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
+          },
+          {
+            case: 'again, nothing changed',
+            measure: 'start to result',
+            unit: 's',
+            values: unchanged,
+            target: { most: 2 },
+            note: 'a second `flightline run` of the same spec, which ends as `unchanged`: that is what there is today. There is no key `rebuild: when-changed`.',
+          },
+          {
+            case: 'again, nothing changed',
+            measure: 'blobs of layers and disks read from the registry',
+            unit: 'count',
+            values: read,
+            target: { most: 0 },
+            note: 'requests of the registry’s access log that answered more than 256 kB of a blob. The one there is is the context, in which the changed file is: it is read to compare it.',
+          },
+        ],
+      };
+    } finally {
+      await site.end();
+    }
+  },
+};
+
+/** Runs `body` with both sides, each with an empty storage. */
+export async function withBoth(
+  site: Site,
+  body: (flightline: FlightlineSide, guide: GuideSide) => Promise<void>,
+  limits: { disk: number } = { disk: 1 },
+): Promise<void> {
+  const flightline = await flightlineSide(site, { limits });
+  try {
+    const guide = await guideSide(site);
+    try {
+      await body(flightline, guide);
+    } finally {
+      await guide.end();
+    }
+  } finally {
+    await flightline.end();
+  }
+}
+
+/** How often the registry has sent a blob of more than 256 kB. */
+async function blobReads(site: Site): Promise<number> {
+  const lines = (await readFile(site.stack.registryLog, 'utf8')).split('\n');
+  return lines.filter((line) => {
+    const match = /"GET \/v2\/\S+\/blobs\/\S+ HTTP\/[\d.]+" 20[06] (\d+)/.exec(line);
+    return match !== null && Number(match[1]) > 256 * 1024;
+  }).length;
+}
+
+/** Bytes that are sent ÷ bytes that are new in the registry, for a release with one changed file; nothing is timed. */
+async function bytesSent(
+  site: Site,
+  plan: Plan,
+  say: (line: string) => void,
+): Promise<{ flightline: number; guide?: number }> {
+  const ratios: Record<string, number> = {};
+  await withBoth(site, async (flightline, guide) => {
+    for (const [name, side] of [
+      ['flightline', flightline],
+      ['guide', guide],
+    ] as const) {
+      // The row is flightline's; the script's figure is there to be read.
+      if (plan.quick && name === 'guide') continue;
+      const inputs = await makeInputs(site.meter.address, 1);
+      const order = { inputs, repository: `${site.meter.address}/bench/bytes-${name}`, disks: ONE_DISK };
+      await side.release({ ...order, tag: 'v1' });
+      await inputs.changeLastLayer();
+      const stored = () => bytesBelow(`${site.stack.stack.paths.registry}/docker/registry/v2/blobs`);
+      const [storedBefore, sentBefore] = [await stored(), site.meter.sent()];
+      await side.release({ ...order, tag: 'v2' });
+      const [fresh, sent] = [(await stored()) - storedBefore, site.meter.sent() - sentBefore];
+      ratios[name] = sent / fresh;
+      say(`one changed file: ${name} sent ${sent} bytes, ${fresh} are new in the registry`);
+      await inputs.remove();
+    }
+  });
+  return ratios as { flightline: number; guide?: number };
+}

@@ -1,0 +1,73 @@
+/** What both sides are given: examples/debian, and what a measurement needs besides. */
+import { randomBytes } from 'node:crypto';
+import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { ROOT } from '../test/support/flightline.ts';
+
+/** A disk that is asked for. */
+export interface Wish {
+  type: string;
+  publish?: 'container-disk';
+}
+
+/** The image, and three disks of which the qcow2 is a container disk: issue 7's second case. */
+export const THREE_DISKS: readonly Wish[] = [
+  { type: 'iso' },
+  { type: 'qcow2', publish: 'container-disk' },
+  { type: 'vmdk' },
+];
+export const ONE_DISK: readonly Wish[] = [{ type: 'qcow2' }];
+
+/** Bytes of the file in the image's last layer: nothing compresses it. */
+const LAST_LAYER = 8 * 1024 ** 2;
+
+/** A copy of examples/debian for one pair of runs. Both sides use this one directory. */
+export interface Inputs {
+  directory: string;
+  /** Image in FROM and builder. */
+  base: string;
+  builder: string;
+  /** Writes other bytes into the one file of the last layer. */
+  changeLastLayer(): Promise<void>;
+  /** Writes a flightline.yaml, and answers its path. */
+  spec(repository: string, tag: string, disks: readonly Wish[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** @param builderSeconds the label by which the example builder takes at least so long for a run. */
+export async function makeInputs(registry: string, builderSeconds: number): Promise<Inputs> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-inputs-'));
+  const example = join(ROOT, 'examples/debian');
+  for (const name of ['Containerfile', 'rootfs', 'config.toml']) {
+    await cp(join(example, name), join(directory, name), { recursive: true });
+  }
+  await appendFile(
+    join(directory, 'Containerfile'),
+    `\nLABEL io.flightline.example.builder-seconds=${builderSeconds}\nCOPY payload /usr/share/payload\n`,
+  );
+  const base = `${registry}/flightline/debian-base:trixie`;
+  const builder = `${registry}/flightline/debian-builder:1`;
+  const changeLastLayer = () => writeFile(join(directory, 'payload'), randomBytes(LAST_LAYER));
+  await changeLastLayer();
+  return {
+    directory,
+    base,
+    builder,
+    changeLastLayer,
+    spec: async (repository, tag, disks) => {
+      const file = join(directory, 'flightline.yaml');
+      const text = stringify({
+        name: 'bench',
+        image: { repository, tag, containerfile: 'Containerfile', buildArgs: { BASE: base } },
+        signing: { key: 'release' },
+        disks,
+        builder: { image: builder, rootfs: 'ext4', config: 'config.toml' },
+      });
+      await writeFile(file, text);
+      return file;
+    },
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,111 @@
+/** `npm run bench`: flightline measured against the guide's own commands, and by itself. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../test/support/flightline.ts';
+import { usePrivateContainersConf } from '../test/support/tools.ts';
+import { findTemporalCli } from '../workers/stack/temporal-cli.ts';
+import type { Case, Growth, Plan, Row } from './case.ts';
+import { CASES } from './cases/all.ts';
+import { machineFacts } from './machine.ts';
+import { markdownReport, terminalReport, withMeasured } from './report.ts';
+
+const HELP = `Usage: npm run bench -- [options]
+
+Runs flightline and the guide's own commands (bench/guide.sh) on the same inputs in turn, prints a table of ratios, and writes it
+into docs/benchmarks.md. Needs root, and a machine that does nothing else. Under 40 minutes on 2 cores.
+
+  --quick              smaller sizes and one run of each, in under 5 minutes; docs/benchmarks.md stays as it is
+  --only NAME,NAME     only these cases: ${CASES.map(({ name }) => name).join(', ')}; docs/benchmarks.md stays as it is
+  --repeats N          pairs of runs (default 3; with --quick 1)
+  --builder-seconds N  the least length of a run of the builder on either side (default 20; with --quick 1)
+
+Exit code 0 when everything was measured, whatever the figures are; 1 when something failed.
+
+Example: npm run bench -- --only orchestration --quick
+`;
+
+const FULL: Plan = { quick: false, repeats: 3, builderSeconds: 20, releases: 1_000, diskSize: 2 * 1024 ** 3 };
+const QUICK: Plan = { quick: true, repeats: 1, builderSeconds: 1, releases: 30, diskSize: 256 * 1024 ** 2 };
+
+function fail(message: string): never {
+  console.error(`error: ${message}`);
+  process.exit(2);
+}
+
+function wholeNumber(name: string, value: string | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (/^[1-9]\d{0,3}$/.test(value)) return Number(value);
+  return fail(`--${name} takes a whole number above 0, and not "${value}"`);
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        repeats: { type: 'string' },
+        'builder-seconds': { type: 'string' },
+        yes: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${HELP}`);
+  }
+}
+
+function chosen(only: string | undefined): readonly Case[] {
+  if (only === undefined) return CASES;
+  return only.split(',').map((name) => {
+    return CASES.find((one) => one.name === name) ?? fail(`--only: there is no case "${name}"`);
+  });
+}
+
+const values = options();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+if (process.getuid?.() !== 0) fail('the benchmark makes mount namespaces and privileged containers: run it as root');
+const base = values.quick ? QUICK : FULL;
+const plan: Plan = {
+  ...base,
+  repeats: wholeNumber('repeats', values.repeats, base.repeats),
+  builderSeconds: wholeNumber('builder-seconds', values['builder-seconds'], base.builderSeconds),
+};
+const cases = chosen(values.only);
+const begin = Date.now();
+const say = (line: string) =>
+  console.error(`${String(Math.round((Date.now() - begin) / 1_000)).padStart(5)} s  ${line}`);
+const restore = await usePrivateContainersConf();
+const rows: Row[] = [];
+const growth: Growth[] = [];
+let failed = 0;
+for (const one of cases) {
+  say(`case ${one.name}`);
+  try {
+    const findings = await one.run(plan, say);
+    rows.push(...findings.rows);
+    growth.push(...(findings.growth ?? []));
+  } catch (error) {
+    failed += 1;
+    say(`case ${one.name} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+}
+await restore();
+if (values.quick) say('these sizes are small, and each was run once: they show that it works, and hardly more');
+const minutes = ((Date.now() - begin) / 60_000).toFixed(1);
+console.log(['', ...terminalReport(rows, growth), '', `measured in ${minutes} minutes`].join('\n'));
+if (!values.quick && values.only === undefined && failed === 0) {
+  const document = join(ROOT, 'docs/benchmarks.md');
+  const facts = [
+    ...(await machineFacts((await findTemporalCli()).path)),
+    `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; ${plan.repeats} pairs of runs, ${plan.builderSeconds} s for a run of the builder`,
+  ];
+  await writeFile(document, withMeasured(await readFile(document, 'utf8'), markdownReport(facts, rows, growth)));
+  say(`written: ${document}`);
+}
+// Connections of the SDK that a failed case left must not keep the process.
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,155 @@
+/** A real Temporal server, one control worker and the stand-ins, and releases on them. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { BUILDER_RUN_WORKFLOW, RELEASE_WORKFLOW } from '../../spec/messages.ts';
+import type { PublishForm } from '../../spec/disk.ts';
+import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import type { ReleaseRequest } from '../../spec/request.ts';
+import { DEFAULT_TIMING } from '../../spec/timing.ts';
+import { eventually } from '../../test/support/wait.ts';
+import { idOf, requestFor } from '../../test/workflows/facts.ts';
+import { releaseSummary } from '../../workflows/summaries.ts';
+import { startStack, type Stack } from '../../workers/stack/start.ts';
+import { disksOf } from './disks.ts';
+
+/** What became of some releases. */
+export interface Batch {
+  /** From the first start to the end of the last one. */
+  seconds: number;
+  /** Of all releases and their builder runs. */
+  events: number;
+  bytes: number;
+}
+
+export interface Ground {
+  stack: Stack;
+  /** The control worker's process. */
+  controlPid: number;
+  /** Starts so many releases at once, and waits for the end of all. */
+  batch(name: string, count: number, disks?: Record<string, PublishForm>): Promise<Batch>;
+  end(): Promise<void>;
+}
+
+/** Starts at the server that are under way at once: they are to be together, not to time out. */
+const STARTS_AT_ONCE = 50;
+
+/** Starts a process, and waits until it says that it serves. */
+async function started(
+  args: readonly string[],
+  environment: Record<string, string>,
+  word: string,
+): Promise<ChildProcess> {
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  await new Promise<void>((ready, fail) => {
+    child.stdout!.on('data', (chunk: Buffer) => {
+      said = `${said}${chunk.toString()}`.slice(-10_000);
+      if (said.includes(word)) ready();
+    });
+    child.on('exit', (code) => fail(new Error(`${args.at(-2)} ended with ${code}: ${said}`)));
+  });
+  return child;
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 40_000);
+  await ended;
+  clearTimeout(late);
+}
+
+export async function openGround(): Promise<Ground> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-'));
+  const stack = await startStack({ directory, roles: [] });
+  const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true }), () => stack.stop()];
+  const end = async () => {
+    for (const step of undo.reverse()) await step();
+  };
+  try {
+    const here = import.meta.dirname;
+    const { address } = stack.temporal;
+    const control = await started(
+      [join(here, 'control-worker.mjs'), stack.paths.workerConfiguration],
+      stack.environment,
+      '"worker-ready"',
+    );
+    undo.push(() => stopped(control));
+    const standIns = await started([...process.execArgv, join(here, 'stand-in-workers.ts'), address], {}, 'ready');
+    undo.push(() => stopped(standIns));
+    const connection = await Connection.connect({ address });
+    undo.push(() => connection.close());
+    const client = new Client({ connection });
+    return {
+      stack,
+      controlPid: control.pid!,
+      batch: (name, count, disks) => runBatch(client, requestsOf(name, count, disks)),
+      end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+function requestsOf(name: string, count: number, disks: Record<string, PublishForm> = disksOf(3)): ReleaseRequest[] {
+  return Array.from({ length: count }, (_, index) =>
+    requestFor(`${name}/os-${index}`, { disks, timing: DEFAULT_TIMING }),
+  );
+}
+
+async function runBatch(client: Client, requests: readonly ReleaseRequest[]): Promise<Batch> {
+  const left = [...requests];
+  const [first] = requests as [ReleaseRequest];
+  const start = performance.now();
+  const starter = async () => {
+    for (let request = left.pop(); request; request = left.pop()) {
+      await client.workflow.start(RELEASE_WORKFLOW, {
+        workflowId: idOf(request),
+        taskQueue: CONTROL_QUEUE,
+        args: [request],
+        staticSummary: releaseSummary(request),
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(STARTS_AT_ONCE, requests.length) }, starter));
+  if (requests.length === 1) {
+    await client.workflow.getHandle(idOf(first)).result();
+  } else {
+    await eventually('all releases have ended', () => allEnded(client), { timeout: 15 * 60_000, interval: 250 });
+  }
+  const seconds = (performance.now() - start) / 1_000;
+  return { seconds, ...(await historiesOf(client, requests)) };
+}
+
+async function allEnded(client: Client): Promise<true | undefined> {
+  const { count } = await client.workflow.count("ExecutionStatus = 'Running'");
+  return count === 0 ? true : undefined;
+}
+
+/** Events and bytes of the histories of some releases and their builder runs, by the server's own word. */
+async function historiesOf(client: Client, requests: readonly ReleaseRequest[]): Promise<Omit<Batch, 'seconds'>> {
+  const ids = new Set(requests.map((request) => idOf(request)));
+  // The list knows of an end a moment after it.
+  await eventually('the list knows all ends', () => allEnded(client), { timeout: 30_000, interval: 50 });
+  let [events, bytes, releases] = [0, 0, 0];
+  for await (const info of client.workflow.list({ pageSize: 1_000 })) {
+    if (info.type !== RELEASE_WORKFLOW && info.type !== BUILDER_RUN_WORKFLOW) throw new Error(`what is ${info.type}?`);
+    if (!ids.has(info.workflowId.replace(/\/disks\/.*$/, ''))) continue;
+    if (info.status.name !== 'COMPLETED') throw new Error(`${info.workflowId} is ${info.status.name}`);
+    if (info.type === RELEASE_WORKFLOW) releases += 1;
+    events += info.historyLength;
+    bytes += info.historySize ?? 0;
+  }
+  if (releases !== requests.length)
+    throw new Error(`${requests.length} releases were started, and ${releases} are there`);
+  return { events, bytes };
+}
