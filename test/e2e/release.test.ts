@@ -37,7 +37,7 @@ beforeAll(async () => {
   const begin = Date.now();
   const outcome = await runFlightline(['run', project.spec, '--json', ...keep], { environment });
   record = recordFrom(outcome);
-  builders = await containersCreated(stack, begin, 'start');
+  builders = await containersCreated(stack, begin);
   if (outcome.exitCode !== 0)
     throw new Error(`the release ended with exit code ${outcome.exitCode}: ${outcome.stderr}`);
 });

@@ -2,6 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { z } from 'zod';
+import { BRANCH_LABEL, INSTALLATION_LABEL } from '../../spec/labels.ts';
 import type { StackFacts } from './stack.ts';
 
 /** A host as seen from outside: its work directory and the way to its podman. */
@@ -65,26 +67,25 @@ export async function builderContainers(stack: Pick<StackFacts, 'work' | 'enviro
     });
 }
 
+/** The part of `podman events` that tells containers apart: a builder's has the label of its branch. */
+const ContainerEvent = z.object({ Attributes: z.record(z.string(), z.string()).nullish() });
+
 /**
- * How many containers podman has created for the stack since a moment (milliseconds since 1970), or how often it has started one:
- * a container by which an image is looked into is never started.
+ * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Others, by which an image
+ * is looked into, are not counted.
  */
 export async function containersCreated(
   stack: Pick<StackFacts, 'work' | 'environment'>,
   since: number,
-  event: 'create' | 'start' = 'create',
 ): Promise<number> {
-  const label = `label=io.flightline.installation=${await installationOf(stack)}`;
-  const events = await podman(stack, [
-    'events',
-    '--stream=false',
-    `--since=${Math.floor(since / 1_000)}`,
-    `--filter=event=${event}`,
-    '--filter',
-    label,
-    '--format={{.Name}}',
-  ]);
-  return events.split('\n').filter((line) => line !== '').length;
+  const label = `label=${INSTALLATION_LABEL}=${await installationOf(stack)}`;
+  const filters = ['--filter=event=create', '--filter', label];
+  const period = `--since=${Math.floor(since / 1_000)}`;
+  const events = await podman(stack, ['events', '--stream=false', period, ...filters, '--format={{json .}}']);
+  return events
+    .split('\n')
+    .filter((line) => line !== '')
+    .filter((line) => ContainerEvent.parse(JSON.parse(line)).Attributes?.[BRANCH_LABEL] !== undefined).length;
 }
 
 /** buildah's containers that builds of the stack work in; they have no labels, and buildah's own note names the cgroup. */
