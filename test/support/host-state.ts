@@ -67,8 +67,14 @@ export async function builderContainers(stack: Pick<StackFacts, 'work' | 'enviro
     });
 }
 
-/** The part of `podman events` that tells containers apart: a builder's has the label of its branch. */
+/** The part of `podman events` that tells containers apart. */
 const ContainerEvent = z.object({ Attributes: z.record(z.string(), z.string()).nullish() });
+
+/** A builder's container has the label of its branch; one in which an image is looked at has none, or the image's. */
+function isBuilder(event: string): boolean {
+  const branch = ContainerEvent.parse(JSON.parse(event)).Attributes?.[BRANCH_LABEL];
+  return branch !== undefined && branch !== 'image';
+}
 
 /**
  * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Others, by which an image
@@ -82,10 +88,7 @@ export async function containersCreated(
   const filters = ['--filter=event=create', '--filter', label];
   const period = `--since=${Math.floor(since / 1_000)}`;
   const events = await podman(stack, ['events', '--stream=false', period, ...filters, '--format={{json .}}']);
-  return events
-    .split('\n')
-    .filter((line) => line !== '')
-    .filter((line) => ContainerEvent.parse(JSON.parse(line)).Attributes?.[BRANCH_LABEL] !== undefined).length;
+  return events.split('\n').filter((line) => line !== '' && isBuilder(line)).length;
 }
 
 /** buildah's containers that builds of the stack work in; they have no labels, and buildah's own note names the cgroup. */
@@ -112,6 +115,8 @@ export async function buildProcesses(stack: Pick<StackFacts, 'work'>): Promise<{
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
     const [cgroup, command] = await Promise.all([read('cgroup'), read('cmdline')]);
+    // One that has ended has no command line left, and is gone once its parent has asked for its end.
+    if (command === '') continue;
     if (!names.some((name) => cgroup.includes(name) || command.includes(`--cgroup-parent=/flightline/${name}`)))
       continue;
     found.push({ pid: Number(pid), command: command.replaceAll('\0', ' ').trim() });
