@@ -192,14 +192,14 @@ describe('asking a device', () => {
     otherKey: null,
     tool: 'image',
     access: null,
-    files: { pulled: '/work/pulled' },
+    files: { pulled: '/srv/pulled' },
   };
 
   it('by the program of the image, which gets no log-in', () => {
     const args = deviceArguments(container);
     expect(args.join(' ')).toBe(
       'run --rm --name=flightline-device-0 --pull=never --systemd=false --security-opt=label=disable ' +
-        '--label=io.flightline.release=release/x --volume=/work/pulled:/run/flightline-pulled ' +
+        '--label=io.flightline.release=release/x --volume=/srv/pulled:/run/flightline-pulled ' +
         `--entrypoint=skopeo ${R}@sha256:1 --policy /etc/containers/policy.json ` +
         '--registries.d /etc/containers/registries.d copy --all --preserve-digests --remove-signatures ' +
         `docker://${R}@sha256:1 dir:/run/flightline-pulled`,
@@ -210,16 +210,16 @@ describe('asking a device', () => {
     const args = deviceArguments({
       ...container,
       tool: 'host',
-      otherKey: '/work/other.pub',
+      otherKey: '/srv/other.pub',
       access: { authfile: '/tmp/a/auth.json', directory: '/tmp/a' },
-      files: { policy: '/work/policy.json', registries: '/work/registries.d', keys: '/work/keys' },
+      files: { policy: '/srv/policy.json', registries: '/srv/registries.d', keys: '/srv/keys' },
     });
     expect(args.filter((one) => one.startsWith('--volume='))).toEqual([
-      '--volume=/work/policy.json:/etc/containers/policy.json:ro',
-      '--volume=/work/registries.d:/etc/containers/registries.d:ro',
-      '--volume=/work/keys:/etc/pki/containers:ro',
+      '--volume=/srv/policy.json:/etc/containers/policy.json:ro',
+      '--volume=/srv/registries.d:/etc/containers/registries.d:ro',
+      '--volume=/srv/keys:/etc/pki/containers:ro',
       '--volume=/tmp/a:/tmp/a:ro',
-      `--volume=/work/other.pub:${KEY}:ro`,
+      `--volume=/srv/other.pub:${KEY}:ro`,
     ]);
     expect(args.slice(args.indexOf('--rootfs')).join(' ')).toBe(
       '--rootfs /:O skopeo --policy /etc/containers/policy.json --registries.d /etc/containers/registries.d copy ' +

@@ -12,10 +12,10 @@ const COMMAND: QemuCommand = {
   accelerator: 'tcg',
   name: 'flightline-boot-test-x-y',
   type: 'qcow2',
-  disk: '/work/disk.qcow2',
+  disk: '/srv/disk.qcow2',
   firmware: { code: '/fw/code.fd', variables: '/fw/vars.fd', format: 'raw' },
-  variables: '/work/variables',
-  console: '/work/console',
+  variables: '/srv/variables',
+  console: '/srv/console',
 };
 const args = (changes: Partial<QemuCommand> = {}) => qemuArguments({ ...COMMAND, ...changes }).join(' ');
 
@@ -25,10 +25,10 @@ describe('the arguments of QEMU', () => {
       '-name flightline-boot-test-x-y -machine q35 -accel tcg,thread=multi -cpu max,la57=off -smp 2 -m 2048 ' +
         '-nodefaults -display none -monitor none -nic none -no-reboot ' +
         '-drive if=pflash,format=raw,readonly=on,file=/fw/code.fd ' +
-        '-drive if=pflash,format=raw,file=/work/variables ' +
+        '-drive if=pflash,format=raw,file=/srv/variables ' +
         '-device virtio-scsi-pci ' +
-        '-drive file=/work/disk.qcow2,format=qcow2,if=none,id=disk,snapshot=on ' +
-        '-device virtio-blk-pci,drive=disk -serial file:/work/console',
+        '-drive file=/srv/disk.qcow2,format=qcow2,if=none,id=disk,snapshot=on ' +
+        '-device virtio-blk-pci,drive=disk -serial file:/srv/console',
     );
   });
 
