@@ -178,9 +178,12 @@ export class HostSegment {
    * one of them is busy it is waited for without limit; when there is none that answers, the branch cannot go on.
    */
   private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
-    const { identity, architecture, timing } = this.request;
+    const { identity, architecture, stage, timing } = this.request;
     const control = proxyActivities<ControlActivities>(controlOptions(timing, `which ${architecture} hosts there are`));
-    const { hosts } = await control.hosts({ ...identity, architecture, timing });
+    const { hosts } = await control.hosts({ ...identity, architecture, timing }).catch((error: unknown) => {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      throw new StageFailed(failureFrom(error, stage));
+    });
     let busy = false;
     for (const host of hosts.filter((name) => !excluded.includes(name))) {
       const granted = await this.ask(hostQueue(host, 'short'), excluded, timing.claimPreferred, host);

@@ -165,6 +165,31 @@ describe.concurrent('a host segment', () => {
     expect(rowOf(record, 'disk-build', 'qcow2')?.host).toBe('host-b');
   });
 
+  test('is held when nobody can say which hosts there are, and goes on after a retry', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('nobody-knows', { disks: { qcow2: 'artifact' } });
+    const release = idOf(request);
+    let known = false;
+    standIns.behave(release, {
+      diskBuild: (_, { host, ordinary }) => {
+        if (host === 'host-a') throw failed('disk-full', 'no space left on host-a');
+        return ordinary();
+      },
+      hosts: (_, { ordinary }) => {
+        if (!known) throw failed('host-setup', 'the server does not tell its pollers');
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const held = await until(handle, 'held', ({ status }) => status === 'held');
+    expect(held.failure).toMatchObject({ kind: 'host-setup', stage: 'disk-build' });
+    known = true;
+    await retry(handle);
+    const record = await handle.result();
+    expect(record.status).toBe('released');
+    expect(rowOf(record, 'disk-build', 'qcow2')?.host).toBe('host-b');
+  });
+
   test('is held when no host is left, and asks them all again after a retry', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('nowhere', { disks: { qcow2: 'artifact' } });
