@@ -2,13 +2,14 @@
  * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker: its RUN steps
  * go on in their cgroup, and working containers without a label stay in the storage.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { buildCgroup, killCgroup, removeCgroup } from './cgroup.ts';
 import { cgroupArgument } from './podman-build.ts';
 import { parseOutput, podman, podmanInfo, type PodmanInfo } from './podman.ts';
+import { processesWithArgument, signal } from './processes.ts';
 
 /** Milliseconds that podman gets to put its storage in order before SIGKILL, and in which all must be gone. */
 const TERM = 3_000;
@@ -56,35 +57,6 @@ export async function endProcesses(cgroup: string): Promise<boolean> {
     await sleep(PAUSE);
   }
   return seen;
-}
-
-/** The processes that have exactly this among their arguments. */
-export async function processesWithArgument(argument: string): Promise<number[]> {
-  return (await commandLines()).filter(({ words }) => words.includes(argument)).map(({ pid }) => pid);
-}
-
-/** The arguments of all processes that begin so. */
-export async function argumentsWith(prefix: string): Promise<string[]> {
-  return (await commandLines()).flatMap(({ words }) => words.filter((word) => word.startsWith(prefix)));
-}
-
-/** Every process but this one. */
-async function commandLines(): Promise<{ pid: number; words: string[] }[]> {
-  const found: { pid: number; words: string[] }[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
-    const text = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    found.push({ pid: Number(name), words: text.split('\0') });
-  }
-  return found;
-}
-
-function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It ended by itself.
-  }
 }
 
 const Listed = z

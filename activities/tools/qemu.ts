@@ -5,7 +5,7 @@ import { DISK_TYPES, type DiskType } from '../../spec/disk.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { releaseKey } from '../../spec/inputs.ts';
 import type { Architecture } from '../../spec/queue.ts';
-import { argumentsWith, processesWithArgument } from './build-process.ts';
+import { argumentsWith, processesWithArgument, signal } from './processes.ts';
 
 /** `kvm` runs the guest on the processor, `tcg` emulates one. */
 export type Accelerator = 'kvm' | 'tcg';
@@ -213,16 +213,8 @@ export async function endMachine(name: string): Promise<boolean> {
     if (found.length === 0) return seen;
     seen = true;
     // It writes to nothing that is kept.
-    for (const pid of found) kill(pid);
+    for (const pid of found) signal(pid, 'SIGKILL');
     await sleep(100);
   }
   return seen;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
-  }
 }

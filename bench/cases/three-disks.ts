@@ -14,10 +14,14 @@ export const threeDisks: Case = {
     const one: number[] = [];
     const two: number[] = [];
     const killed: number[] = [];
-    /** A release on a side that is made for it, with an empty storage. */
-    const flightline = async (name: string, disk: number, killAfter?: number) => {
+    /** Seconds of a release on a side that is made for it, with an empty storage. */
+    const seconds = async (
+      open: () => ReturnType<typeof guideSide | typeof flightlineSide>,
+      name: string,
+      killAfter?: number,
+    ) => {
       const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
-      const side = await flightlineSide(site, { limits: { disk } });
+      const side = await open();
       try {
         const repository = `${site.stack.registry}/bench/${name}`;
         const asked = { inputs, repository, tag: 'v1', disks: THREE_DISKS };
@@ -27,18 +31,9 @@ export const threeDisks: Case = {
         await inputs.remove();
       }
     };
-    const script = async (name: string, killAfter?: number) => {
-      const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
-      const side = await guideSide(site);
-      try {
-        const repository = `${site.stack.registry}/bench/${name}`;
-        const asked = { inputs, repository, tag: 'v1', disks: THREE_DISKS };
-        return (await side.release(killAfter === undefined ? asked : { ...asked, killAfter })).seconds;
-      } finally {
-        await side.end();
-        await inputs.remove();
-      }
-    };
+    const flightline = (name: string, disk: number, killAfter?: number) =>
+      seconds(() => flightlineSide(site, { limits: { disk } }), name, killAfter);
+    const script = (name: string, killAfter?: number) => seconds(() => guideSide(site), name, killAfter);
     try {
       for (let pair = 0; pair < plan.repeats; pair++) {
         const [ours, theirs] = await alternately(

@@ -11,7 +11,7 @@ import { makeCleanUp } from '../../activities/clean-up.ts';
 import { packContext, sendContext } from '../../activities/context-archive.ts';
 import { claimLease, readLeaseFiles } from '../../activities/leases.ts';
 import { makePush } from '../../activities/push.ts';
-import { processesWithArgument } from '../../activities/tools/build-process.ts';
+import { processesWithArgument } from '../../activities/tools/processes.ts';
 import { buildCgroup } from '../../activities/tools/cgroup.ts';
 import { cgroupArgument } from '../../activities/tools/podman-build.ts';
 import { podmanInfo } from '../../activities/tools/podman.ts';

@@ -1,35 +1,28 @@
 /** Builders that fail, are killed, or leave something else than a disk: each is told apart, and nothing half-written is published. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAULTY_BUILDERS, publishFaultyBuilders, type Behaviour } from '../support/faulty-builder.ts';
+import { startFaultyStack, type Behaviour } from '../support/faulty-builder.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
-import { startTestStack, type TestStack } from '../support/stack.ts';
+import type { TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
 
+let site: Awaited<ReturnType<typeof startFaultyStack>>;
 let stack: TestStack;
-let builders: Awaited<ReturnType<typeof publishFaultyBuilders>>;
 const projects: Project[] = [];
 
 beforeAll(async () => {
-  stack = await startTestStack({
-    configure: (configuration) => ({
-      ...configuration,
-      limits: { ...configuration.limits, disk: 6 },
-      builders: [...configuration.builders, `${configuration.keys['release']!.repositories[0]}/${FAULTY_BUILDERS}`],
-    }),
-  });
-  builders = await publishFaultyBuilders(stack);
+  site = await startFaultyStack(6);
+  ({ stack } = site);
 });
 afterAll(async () => {
   for (const project of projects) await project.remove();
-  await builders?.remove();
-  await stack?.end();
+  await site?.end();
 });
 
 async function projectWith(behaviour: Behaviour, name: string = behaviour): Promise<Project> {
-  const spec = { builder: { image: builders.references[behaviour], rootfs: 'ext4' } };
+  const spec = { builder: { image: site.references[behaviour], rootfs: 'ext4' } };
   const project = await makeProject({ registry: stack.registry, name, disks: [{ type: 'qcow2' }], spec });
   projects.push(project);
   return project;

@@ -2,33 +2,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { isFinal } from '../../spec/stage.ts';
-import { FAULTY_BUILDERS, publishFaultyBuilders } from '../support/faulty-builder.ts';
+import { startFaultyStack } from '../support/faulty-builder.ts';
 import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { collectGarbage } from '../support/collect-garbage.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
-import { startTestStack, TEST_TIMING, type TestStack } from '../support/stack.ts';
+import { TEST_TIMING, type TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
 
+let site: Awaited<ReturnType<typeof startFaultyStack>>;
 let stack: TestStack;
-let builders: Awaited<ReturnType<typeof publishFaultyBuilders>>;
 const projects: Project[] = [];
 
 beforeAll(async () => {
-  stack = await startTestStack({
-    configure: (configuration) => ({
-      ...configuration,
-      limits: { ...configuration.limits, disk: 2 },
-      builders: [...configuration.builders, `${configuration.keys['release']!.repositories[0]}/${FAULTY_BUILDERS}`],
-    }),
-  });
-  builders = await publishFaultyBuilders(stack);
+  site = await startFaultyStack(2);
+  ({ stack } = site);
 });
 afterAll(async () => {
   for (const project of projects) await project.remove();
-  await builders?.remove();
-  await stack?.end();
+  await site?.end();
 });
 
 async function newProject(options: Omit<ProjectOptions, 'registry'>): Promise<Project> {
@@ -65,7 +58,7 @@ describe('a held branch', () => {
     const made = await newProject({
       name: 'two-branches',
       disks: [{ type: 'qcow2' }, { type: 'iso' }],
-      spec: { builder: { image: builders.references['slow'], rootfs: 'ext4' } },
+      spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
     });
     const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
     process.kill(await runningIso(), 'SIGKILL');
@@ -90,7 +83,7 @@ describe('a held branch', () => {
     const made = await newProject({
       name: 'collected',
       disks: [{ type: 'qcow2' }, { type: 'iso' }],
-      spec: { builder: { image: builders.references['slow'], rootfs: 'ext4' } },
+      spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
     });
     const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
     process.kill(await runningIso(), 'SIGKILL');

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
 import { podman } from './host-state.ts';
-import type { StackFacts } from './stack.ts';
+import { startTestStack, type StackFacts, type TestStack } from './stack.ts';
 
 /** Path of these builders below the registry; the worker configuration must allow it. */
-export const FAULTY_BUILDERS = 'test/faulty-builder';
+const FAULTY_BUILDERS = 'test/faulty-builder';
 
 /**
  * What they do, as shell text. `slow` writes a file named like its container, which it renames and completes only at its end: a file of
@@ -34,7 +34,7 @@ export const BEHAVIOURS = {
 export type Behaviour = keyof typeof BEHAVIOURS;
 
 /** Makes one of each and pushes it. Returns their references; `remove` takes the images from the host's storage. */
-export async function publishFaultyBuilders(
+async function publishFaultyBuilders(
   stack: Pick<StackFacts, 'environment' | 'registry'>,
 ): Promise<{ references: Record<Behaviour, string>; remove(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-builder-'));
@@ -60,4 +60,26 @@ export async function publishFaultyBuilders(
       await podman(stack, ['rmi', '--force', ...Object.values(references)]);
     },
   };
+}
+
+/** A stack that may run these builders, so many at once, and the builders in its registry. */
+export async function startFaultyStack(
+  disk: number,
+): Promise<{ stack: TestStack; references: Record<Behaviour, string>; end(): Promise<void> }> {
+  const stack = await startTestStack({
+    configure: (configuration) => ({
+      ...configuration,
+      limits: { ...configuration.limits, disk },
+      builders: [...configuration.builders, `${configuration.keys['release']!.repositories[0]}/${FAULTY_BUILDERS}`],
+    }),
+  });
+  const builders = await publishFaultyBuilders(stack).catch(async (error: unknown) => {
+    await stack.end();
+    throw error;
+  });
+  const end = async () => {
+    await builders.remove();
+    await stack.end();
+  };
+  return { stack, references: builders.references, end };
 }

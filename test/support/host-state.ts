@@ -45,17 +45,17 @@ export async function leftOvers(stack: HostFiles): Promise<string[]> {
   return [...containers.split('\n').filter((line) => line !== ''), ...files.flat()];
 }
 
-/** A container of a builder run. */
-export interface BuilderContainer {
+/** A container of a host. */
+export interface HostContainer {
   id: string;
   name: string;
   /** podman's word: `running`, `exited`, … */
   state: string;
 }
 
-/** The stack's builder containers, in whatever state. */
-export async function builderContainers(stack: Pick<StackFacts, 'work' | 'environment'>): Promise<BuilderContainer[]> {
-  const label = `label=io.flightline.installation=${await installationOf(stack)}`;
+/** The containers of the host's installation, in whatever state: those of builder runs above all. */
+export async function builderContainers(stack: HostFiles): Promise<HostContainer[]> {
+  const label = `label=${INSTALLATION_LABEL}=${await installationOf(stack)}`;
   const format = '{{.ID}} {{.Names}} {{.State}}';
   const listed = await podman(stack, ['ps', '--all', '--no-trunc', '--filter', label, '--format', format]);
   return listed

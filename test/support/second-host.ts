@@ -15,7 +15,7 @@ import { workerConfigurationText } from '../../workers/stack/files.ts';
 import { hasReadyEvent } from '../../workers/stack/plans.ts';
 import type { Stack } from '../../workers/stack/start.ts';
 import { COMMAND } from './flightline.ts';
-import { installationOf, leftOvers, podman, type HostFiles } from './host-state.ts';
+import { builderContainers, leftOvers, podman, type HostContainer, type HostFiles } from './host-state.ts';
 import { eventually } from './wait.ts';
 
 /** What podman keeps outside of its configuration; /dev/shm holds the locks that all podmans of a machine share. */
@@ -31,13 +31,6 @@ export interface BuildHostOptions {
   workSize?: number;
   /** Puts podman's storage (its graph root) on a file system of its own, of so many bytes. Needs `private`. */
   storageSize?: number;
-}
-
-/** A container of a host: what podman says of it. */
-export interface HostContainer {
-  id: string;
-  name: string;
-  state: string;
 }
 
 /** A build host: its files, which outlive its worker, and a worker that comes and goes. */
@@ -132,18 +125,7 @@ export async function startBuildHost(
       await ended;
     },
     podman: (args) => podman(files, args),
-    containers: async () => {
-      const filter = `label=io.flightline.installation=${await installationOf(files)}`;
-      const format = '{{.ID}} {{.Names}} {{.State}}';
-      const listed = await podman(files, ['ps', '--all', '--no-trunc', '--filter', filter, '--format', format]);
-      return listed
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => {
-          const [id, named, state] = line.split(' ') as [string, string, string];
-          return { id, name: named, state };
-        });
-    },
+    containers: () => builderContainers(files),
     leftOvers: () => leftOvers(files),
     diskBuildLogs: async (release) => {
       const logs = await readdir(join(files.work, 'logs', releaseKey(release))).catch(() => []);
