@@ -8,7 +8,7 @@ import { podmanInfo } from './tools/podman.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** A waiting claim is remembered for so many of its pauses: on a queue of several hosts, each sees only some of the tries. */
-const REMEMBERED_PAUSES = 5;
+const REMEMBERED_PAUSES = 10;
 
 /** Makes the activity. `space` tells the host's room; by default of its work directory and podman's storage. */
 export function makeClaim(

@@ -37,6 +37,8 @@ describe('more releases than slots', () => {
     await waits(third.reference, /host-[ab] has 1 of 1 image builds running/);
     const fourth = await begin('fourth', ['LABEL which=fourth']);
     await waits(fourth.reference, /host-[ab] has (?:1 of 1 image builds running|promised its next slot)/);
+    // A host serves the oldest request that it has heard of, and a waiting claim asks a host at random each time.
+    await waits(third.reference, new RegExp(`${hosts[0]!} has 1 of 1 image builds running`));
     await gates[0]!.open();
     expect(await builds(third.reference), 'where the oldest goes').toBe(hosts[0]);
     await gates[1]!.open();
