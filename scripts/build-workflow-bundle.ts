@@ -10,8 +10,10 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const extension = path.extname(fileURLToPath(import.meta.url));
 const compiled = extension === '.js';
+const workflows = path.join(here, '..', 'workflows');
 const { code } = await bundleWorkflowCode({
-  workflowsPath: path.join(here, '..', 'workflows', `index${extension}`),
+  workflowsPath: path.join(workflows, `index${extension}`),
+  workflowInterceptorModules: [path.join(workflows, `interceptors${extension}`)],
   logger: new DefaultLogger('WARN'),
 });
 const target = path.join(here, ...(compiled ? ['..'] : ['..', 'dist']), 'workflow-bundle.js');

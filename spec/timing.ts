@@ -55,15 +55,26 @@ export const DEFAULT_TIMING = {
 
 export type Timing = { [name in keyof typeof DEFAULT_TIMING]: number };
 
-const positive = z.number().int().positive();
+const milliseconds = z.number().int().positive();
 
-/** The shape in a workflow's input. */
+/** The shape in the inputs of workflows and activities. A value that is left out is the default. */
 export const TimingSchema: z.ZodType<Timing> = z.object(
-  Object.fromEntries(Object.keys(DEFAULT_TIMING).map((name) => [name, positive])) as Record<
-    keyof Timing,
-    typeof positive
-  >,
+  Object.fromEntries(
+    Object.entries(DEFAULT_TIMING).map(([name, value]) => [name, milliseconds.default(value)]),
+  ) as unknown as Record<keyof Timing, z.ZodType<number>>,
 );
+
+/** `true` for a timing in full. */
+export function isTiming(value: unknown): value is Timing {
+  return TimingSchema.safeParse(value).success;
+}
+
+/** The values that are not the defaults: what {@link TimingSchema} makes the same timing of. */
+export function withoutDefaults(timing: Timing): Partial<Timing> {
+  return Object.fromEntries(
+    Object.entries(timing).filter(([name, value]) => value !== DEFAULT_TIMING[name as keyof Timing]),
+  );
+}
 
 /** The default timing with some values replaced. */
 export function timingWith(changes: Partial<Timing> = {}): Timing {

@@ -214,9 +214,13 @@ function baseOptions(
 }
 
 /** The prebuilt bundle beside the compiled code, else the workflows themselves (bundled now, which takes seconds). */
-function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
   const here = fileURLToPath(import.meta.url);
   const codePath = join(dirname(here), '..', 'workflow-bundle.js');
   if (extname(here) === '.js' && existsSync(codePath)) return { workflowBundle: { codePath } };
-  return { workflowsPath: join(dirname(here), '..', 'workflows', `index${extname(here)}`) };
+  const workflows = join(dirname(here), '..', 'workflows');
+  return {
+    workflowsPath: join(workflows, `index${extname(here)}`),
+    interceptors: { workflowModules: [join(workflows, `interceptors${extname(here)}`)] },
+  };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { devServerSearchAttributes } from '../../workers/search-attributes.ts';
+import { devServerPace } from '../../workers/stack/plans.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 
 /** Lets only errors through: stand-ins that fall silent make the SDK warn. */
@@ -30,14 +31,22 @@ export interface Server {
 export async function startServer(namespaces: readonly string[]): Promise<Server> {
   const directory = await mkdtemp(path.join(tmpdir(), 'flightline-workflows-'));
   const bundle = path.join(directory, 'workflow-bundle.js');
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  const workflows = (file: string) => fileURLToPath(new URL(`../../workflows/${file}`, import.meta.url));
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: workflows('index.ts'),
+    workflowInterceptorModules: [workflows('interceptors.ts')],
+    logger: new DefaultLogger('ERROR'),
+  });
   await writeFile(bundle, code);
   const { path: cli } = await findTemporalCli();
   const environment = await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: cli },
-      extraArgs: [...namespaces.flatMap((name) => ['--namespace', name]), ...devServerSearchAttributes()],
+      extraArgs: [
+        ...namespaces.flatMap((name) => ['--namespace', name]),
+        ...devServerSearchAttributes(),
+        ...devServerPace(),
+      ],
       log: { format: 'json', level: 'error' },
     },
   });
