@@ -81,7 +81,8 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       }
     }
     const draining = host && (await drainingOf(host.work));
-    if (draining) logger.warn(`${drainingReason(hostName, draining)}: it takes no claims until \`flightline drain --undo\``);
+    if (draining)
+      logger.warn(`${drainingReason(hostName, draining)}: it takes no claims until \`flightline drain --undo\``);
     const plans = planQueues(roles, host, configuration.limits);
     const offered = { ...activitiesOf(roles, configuration, host), ...options.activities };
     const workers: Worker[] = [];
