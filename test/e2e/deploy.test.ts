@@ -62,7 +62,7 @@ describe('the units', () => {
   it.each([
     ['a program that is not there', 'bin/flightline ', 'bin/flightlime ', /flightlime is not executable/],
     ['a key that does not exist', 'RestartSec=', 'RestartSeconds=', /Unknown key 'RestartSeconds'/],
-    ['a word that means nothing', 'KillMode=mixed', 'KillMode=mixd', /Failed to parse kill mode specification/],
+    ['a word that means nothing', 'KillMode=process', 'KillMode=proces', /Failed to parse kill mode specification/],
   ])('and would say so of %s', async (_, right, wrong, words) => {
     const text = await readFile(at(`${UNITS}/flightline-build.service`), 'utf8');
     expect(text).toContain(right);
