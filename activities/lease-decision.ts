@@ -51,6 +51,8 @@ export interface HostState {
   readonly total: number;
   /** Bytes that releases have already written below the work directory, by release; free space has already shrunk by them. */
   readonly used: ReadonlyMap<string, number>;
+  /** Why the host makes no new promises (activities/drain.ts); null when it does. */
+  readonly draining: string | null;
 }
 
 /** Granted, or why not. `disk-full`: no waiting will help. */
@@ -88,6 +90,7 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): De
   const others = leasesBeside(claim, host.leases, now);
   const space = decideSpace(claim, others, host);
   if (!space.granted && space.kind === 'disk-full') return space;
+  if (host.draining !== null) return refusal(host.draining);
 
   const running = others.filter((lease) => lease.slot === claim.slot && slotCounts(lease, now));
   const limit = host.limits[claim.slot];

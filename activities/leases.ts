@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { releaseKey, sha256 } from '../spec/inputs.ts';
 import type { Timing } from '../spec/timing.ts';
+import { drainingOf, drainingReason } from './drain.ts';
 import { bytesBelow, ifMissing, type Space } from './host-space.ts';
 import {
   decideClaim,
@@ -50,7 +51,9 @@ export async function claimLease(
     const used = new Map<string, number>();
     for (const release of releases) used.set(release, await bytesBelow(host.work.release(release)));
     const { limits } = host.configuration;
-    const decision = decideClaim(claim, { name: host.name, limits, ...files, ...room, used }, now);
+    const drain = await drainingOf(host.work);
+    const draining = drain && drainingReason(host.name, drain);
+    const decision = decideClaim(claim, { name: host.name, limits, ...files, ...room, used, draining }, now);
     for (const request of files.requests) {
       if (Date.parse(request.seenUntil) < now.getTime()) await rm(requestFile(host, request), { force: true });
     }

@@ -1,6 +1,7 @@
 /** What each verb of the command does. Every verb's code is loaded when it is called: `--help` needs none of it. */
 import type { DeviceConfigOptions } from './commands/device-config.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
+import type { DrainOptions } from './commands/drain.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { InitFlags } from './commands/init.ts';
 import type { LintOptions } from './commands/lint.ts';
@@ -29,6 +30,7 @@ export interface Handlers {
   doctor(options: DoctorOptions, output: Output): Promise<number>;
   up(options: UpOptions, output: Output): Promise<number>;
   worker(options: WorkerCommandOptions, output: Output): Promise<number>;
+  drain(options: DrainOptions, output: Output): Promise<number>;
 }
 
 /** The real ones. */
@@ -49,4 +51,5 @@ export const handlers: Handlers = {
   doctor: async (...given) => (await import('./commands/doctor.ts')).doctor(...given),
   up: async (...given) => (await import('./commands/up.ts')).up(...given),
   worker: async (...given) => (await import('./commands/worker.ts')).worker(...given),
+  drain: async (...given) => (await import('./commands/drain.ts')).drain(...given),
 };

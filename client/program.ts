@@ -290,6 +290,20 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
       act({}, (output) => handlers.worker(options, output)),
     );
 
+  verb(
+    'drain',
+    'let this build host empty itself',
+    'Let the build host of this machine promise no more slots. What runs goes on to its end; what would come next is done on other hosts, or waits for one.',
+    'flightline drain --comment "new kernel" --wait',
+    'flightline drain --undo',
+  )
+    .option('--undo', 'take claims again')
+    .option('--wait', 'wait until no release needs this host any more')
+    .option('--comment <text>', 'why; whoever waits for this host reads it')
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
+    .option('--json', 'print JSON')
+    .action((options: JsonFlag & DrainFlags) => act(options, (output) => handlers.drain(withoutJson(options), output)));
+
   return program;
 }
 
@@ -316,6 +330,12 @@ type RunFlags = JsonFlag & {
   publicContext?: boolean;
 };
 
+interface DrainFlags {
+  undo?: boolean;
+  wait?: boolean;
+  comment?: string;
+  config?: string;
+}
 interface DeviceConfigFlags {
   output: string;
   merge?: string;

@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createControlActivities, createHostActivities, createSignActivities } from '../activities/roles.ts';
+import { drainingOf, drainingReason } from '../activities/drain.ts';
 import { renewLeases } from '../activities/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/work-directory.ts';
 import { FlightlineError } from '../spec/failure.ts';
@@ -79,6 +80,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
         logger.info({ event: 'attempt-left-behind', ...attempt }, 'an attempt of an earlier worker was found');
       }
     }
+    const draining = host && (await drainingOf(host.work));
+    if (draining)
+      logger.warn(`${drainingReason(hostName, draining)}: it takes no claims until \`flightline drain --undo\``);
     const plans = planQueues(roles, host, configuration.limits);
     const offered = { ...activitiesOf(roles, configuration, host), ...options.activities };
     const workers: Worker[] = [];

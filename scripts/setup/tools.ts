@@ -191,6 +191,13 @@ export const HOST_TOOLS: readonly HostTool[] = [
     programs: ['xorriso'],
     packages: packages(['xorriso'], ['xorriso']),
   },
+  {
+    name: 'systemd-analyze',
+    why: 'checks the units of deploy/ in tests; nothing of systemd is started',
+    neededFor: 'test',
+    programs: ['systemd-analyze'],
+    packages: packages(['systemd'], ['systemd']),
+  },
 ];
 
 /** The tools that a machine needs for a purpose. */

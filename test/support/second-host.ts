@@ -27,6 +27,8 @@ export interface BuildHostOptions {
   /** The host has podman's state for itself; else it uses the machine's, as the stack's own build worker does. */
   private?: boolean;
   limits?: Partial<WorkerConfiguration['limits']>;
+  /** Directories that are empty as the host sees them: what lies there is on another machine. */
+  hide?: readonly string[];
   /** Puts the work directory on a file system of its own, of so many bytes. Needs `private`. */
   workSize?: number;
   /** Puts podman's storage (its graph root) on a file system of its own, of so many bytes. Needs `private`. */
@@ -83,7 +85,8 @@ export async function startBuildHost(
     keys: {},
   };
   await writeFile(file, workerConfigurationText(configuration), { mode: 0o600 });
-  const space = options.private ? await makeSpace(directory, work, options) : undefined;
+  const apart = options.private === true || options.hide !== undefined;
+  const space = apart ? await makeSpace(directory, work, { ...options, sharesPodman: !options.private }) : undefined;
   const enter = space ? ['nsenter', `--target=${space.pid}`, '--mount'] : [];
   const files: HostFiles = {
     environment: stack.environment,
@@ -139,7 +142,7 @@ export async function startBuildHost(
       await ended;
     },
     reboot: async () => {
-      if (!space) throw new Error(`${name} shares what is in memory with this machine`);
+      if (!space || !options.private) throw new Error(`${name} shares what is in memory with this machine`);
       await host.lose();
       const inside = (...command: string[]) => execa(enter[0]!, [...enter.slice(1), ...command]);
       for (const mount of await mountsOf(files)) await inside('umount', '--lazy', mount.split(' ')[1]!);
@@ -197,14 +200,19 @@ export async function startBuildHost(
   return host;
 }
 
-/** Makes a mount namespace with a podman state of its own. It lasts as long as one process is in it. */
+/** Makes a mount namespace, with a podman state of its own unless told otherwise. It lasts as long as one process is in it. */
 export async function makeSpace(
   directory: string,
   work: string,
-  { workSize = 0, storageSize = 0 }: Pick<BuildHostOptions, 'workSize' | 'storageSize'> = {},
+  {
+    workSize = 0,
+    storageSize = 0,
+    hide = [],
+    sharesPodman = false,
+  }: Pick<BuildHostOptions, 'workSize' | 'storageSize' | 'hide'> & { sharesPodman?: boolean } = {},
 ): Promise<{ pid: number; end: () => Promise<void> }> {
   const binds: string[] = [];
-  for (const place of PODMAN_STATE) {
+  for (const place of sharesPodman ? [] : PODMAN_STATE) {
     const own = join(directory, place.slice(1).replaceAll('/', '-'));
     await mkdir(own, { recursive: true });
     await mkdir(place, { recursive: true });
@@ -212,8 +220,9 @@ export async function makeSpace(
   }
   const script = [
     'set -e',
-    'work=$1 size=$2 storage=$3; shift 3',
-    'mount -t tmpfs tmpfs /dev/shm',
+    'work=$1 size=$2 storage=$3 hidden=$4; shift 4',
+    'while [ "$hidden" != 0 ]; do mount -t tmpfs -o mode=0700 tmpfs "$1"; hidden=$((hidden - 1)); shift; done',
+    'if [ $# != 0 ]; then mount -t tmpfs tmpfs /dev/shm; fi',
     'while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done',
     `if [ "$storage" != 0 ]; then mount -t tmpfs -o "size=$storage,mode=0700" tmpfs ${STORAGE}; fi`,
     'if [ "$size" != 0 ]; then mount -t tmpfs -o "size=$size,mode=0700" tmpfs "$work"; fi',
@@ -231,6 +240,8 @@ export async function makeSpace(
     work,
     String(workSize),
     String(storageSize),
+    String(hide.length),
+    ...hide,
     ...binds,
   ];
   const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });

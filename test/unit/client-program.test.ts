@@ -95,6 +95,9 @@ test.each<[string[], string, unknown[], boolean]>([
     [{ role: ['control', 'sign'], hostName: 'h', config: 'c' }],
     false,
   ],
+  [['drain'], 'drain', [{}], false],
+  [['drain', '--wait', '--comment', 'new kernel', '--json'], 'drain', [{ wait: true, comment: 'new kernel' }], true],
+  [['drain', '--undo', '--config', 'c'], 'drain', [{ undo: true, config: 'c' }], false],
 ])('flightline %j', async (args, verb, given, json) => {
   expect(await parse(...args)).toEqual({ verb, given, json, code: 7 });
 });

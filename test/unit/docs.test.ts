@@ -17,6 +17,7 @@ const FILES = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'deploy/README.md',
   ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
 ];
 

@@ -42,6 +42,7 @@ const host = (more: Partial<HostState> = {}): HostState => ({
   free: 100 * GiB,
   total: 200 * GiB,
   used: new Map(),
+  draining: null,
   ...more,
 });
 
@@ -95,6 +96,19 @@ describe('decideClaim', () => {
         leases: [lease(), lease({ branch: 'iso' }), lease({ release: 'release/r.example/c:1' })],
       },
       'host-a has 3 of 2 disk builds running (release/r.example/a:1, release/r.example/c:1)',
+    ],
+    ['a host that is being drained', {}, { draining: 'host-a is being drained' }, 'host-a is being drained'],
+    [
+      'its own lease on a host that is being drained',
+      {},
+      { leases: [lease({ ...claim() })], draining: 'host-a is being drained' },
+      'granted',
+    ],
+    [
+      'its own slot given back on a host that is being drained',
+      {},
+      { leases: [lease({ ...claim(), slot: null })], draining: 'host-a is being drained' },
+      'host-a is being drained',
     ],
     ['no space', {}, { free: 3 * GiB }, 'host-a has 3 GiB free of the 10 GiB this needs'],
     [
