@@ -173,17 +173,25 @@ function observe(activity: Context, name: string): (outcome: StageOutcome, failu
   const isStage = (STAGES as readonly string[]).includes(name);
   const begin = performance.now();
   const log = (level: 'INFO' | 'WARN', message: string, attributes: Record<string, string | number>) =>
-    activity.log.log(isStage ? level : 'DEBUG', message, { stage: name, attempt: activity.info.attempt, ...attributes });
+    activity.log.log(isStage ? level : 'DEBUG', message, {
+      stage: name,
+      attempt: activity.info.attempt,
+      ...attributes,
+    });
   log('INFO', `${name} begins`, { event: 'stage-begun' });
   return (outcome, failure) => {
     const seconds = (performance.now() - begin) / 1_000;
     const kind = failure instanceof ApplicationFailure ? (failure.type ?? 'unexpected') : 'unexpected';
-    log(outcome === 'failed' ? 'WARN' : 'INFO', failure ? `${name} failed: ${failure.message}` : `${name} is ${outcome}`, {
-      event: 'stage-ended',
-      outcome,
-      seconds: Number(seconds.toFixed(3)),
-      ...(failure ? { kind } : {}),
-    });
+    log(
+      outcome === 'failed' ? 'WARN' : 'INFO',
+      failure ? `${name} failed: ${failure.message}` : `${name} is ${outcome}`,
+      {
+        event: 'stage-ended',
+        outcome,
+        seconds: Number(seconds.toFixed(3)),
+        ...(failure ? { kind } : {}),
+      },
+    );
     if (!isStage) return;
     const { help } = METRICS.flightline_stage_duration_seconds;
     activity.metricMeter

@@ -63,7 +63,10 @@ export type LogLevel = z.infer<typeof LogLevel>;
 /** What a metrics endpoint can be bound to: the SDK takes no names. */
 export const ListenAddress = z
   .string()
-  .regex(/^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'is no address with a port, such as 127.0.0.1:9464');
+  .regex(
+    /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/,
+    'is no address with a port, such as 127.0.0.1:9464',
+  );
 
 export const WorkerConfiguration = z.strictObject({
   host: HostName.optional().describe("default is the machine's host name"),

@@ -51,6 +51,8 @@ export function createLogger(
       errorKey: 'error',
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // The SDK's lines hold it: who has it can end the attempt.
+      redact: { paths: ['taskToken'], remove: true },
     },
     { write: (line) => sink.write(redact(line)) },
   );

@@ -12,6 +12,7 @@ import { podmanInfo } from '../activities/tools/podman.ts';
 import type { HostContext } from '../activities/work-directory.ts';
 import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../spec/metric.ts';
 import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../spec/queue.ts';
+import { isFinal, RELEASE_STATUSES } from '../spec/stage.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
@@ -72,6 +73,16 @@ export function measureHost(host: HostContext, logger: Logger): () => void {
 
 /** Measures what Temporal knows until the answer is called. Every control worker says the same. */
 export function measureReleases(client: Client, logger: Logger): () => void {
+  const { namespace } = client.options;
+  // With the labels that the SDK gives to what workflows count: the same series, from the start.
+  const meter = Runtime.instance().metricMeter.withTags({
+    namespace,
+    taskQueue: CONTROL_QUEUE,
+    workflowType: 'release',
+  });
+  for (const status of RELEASE_STATUSES.filter(isFinal)) {
+    counterOf(meter, 'flightline_releases_ended_total').add(0, { status });
+  }
   return repeat(logger, async () => {
     for (const status of ['running', 'held'] as const) {
       const query = `WorkflowType = 'release' AND ExecutionStatus = 'Running' AND FlightlineStatus = '${status}'`;
@@ -112,7 +123,8 @@ function repeat(logger: Logger, look: () => Promise<void>): () => void {
       await look();
       failing = false;
     } catch (error) {
-      if (!failing) logger.warn({ event: 'metrics', error }, 'some metrics could not be measured and stay as they were');
+      if (!failing)
+        logger.warn({ event: 'metrics', error }, 'some metrics could not be measured and stay as they were');
       failing = true;
     } finally {
       looking = false;

@@ -62,6 +62,8 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
   const hostName = chooseHostName(options.hostName, configuration);
   const logger = createLogger({ host: hostName, roles }, options.log, chooseLogLevel(configuration));
+  // Programs wait for these whatever the level is.
+  const notices = logger.child({}, { level: 'info' });
   if (file === null) logger.info('no worker configuration: defaults hold, and no key and no registry log-in is known');
   const target = temporalTarget();
   const undo: (() => unknown)[] = [];
@@ -102,7 +104,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       if (host) undo.push(startJanitor(host, client, logger));
       if (listen !== undefined && host) undo.push(measureHost(host, logger));
       if (listen !== undefined && roles.includes('control')) undo.push(measureReleases(client, logger));
-      logger.info(
+      notices.info(
         {
           event: WORKER_READY,
           queues: plans.map((plan) => plan.taskQueue),
@@ -113,7 +115,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
         'the worker polls its task queues',
       );
     });
-    logger.info({ event: WORKER_STOPPED }, 'the worker has stopped');
+    notices.info({ event: WORKER_STOPPED }, 'the worker has stopped');
   } finally {
     for (const step of undo.reverse()) {
       try {
