@@ -166,18 +166,17 @@ export function stage<Input extends z.ZodType, Result extends object>(
 }
 
 /**
- * Logs that an attempt begins; the answer logs and measures how it ended. What is no stage, such as a claim that is made again
- * every second, is no news and is not measured.
+ * Logs that an attempt begins; the answer logs and measures how it ended. What is no stage is not measured, and is news only when
+ * it fails; a claim that fails only waits for its turn.
  */
 function observe(activity: Context, name: string): (outcome: StageOutcome, failure?: TemporalFailure) => void {
   const isStage = (STAGES as readonly string[]).includes(name);
   const begin = performance.now();
-  const log = (level: 'INFO' | 'WARN', message: string, attributes: Record<string, string | number>) =>
-    activity.log.log(isStage ? level : 'DEBUG', message, {
-      stage: name,
-      attempt: activity.info.attempt,
-      ...attributes,
-    });
+  const log = (level: 'INFO' | 'WARN', message: string, attributes: Record<string, string | number>) => {
+    const isNews = isStage || (level === 'WARN' && name !== 'claim');
+    const { attempt } = activity.info;
+    activity.log.log(isNews ? level : 'DEBUG', message, { stage: name, attempt, ...attributes });
+  };
   log('INFO', `${name} begins`, { event: 'stage-begun' });
   return (outcome, failure) => {
     const seconds = (performance.now() - begin) / 1_000;

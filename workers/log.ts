@@ -60,8 +60,11 @@ export function createLogger(
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** Said of every queue that serves one purpose, which all of ours do: nothing to read on each start. */
-const EXPECTED = /^No (?:workflows|activities|Nexus services) registered/;
+/**
+ * Nothing to read each time: what is said of every queue that serves one purpose, which all of ours do; and of each failed attempt,
+ * since the frame of activities says more of those that matter (activities/stage.ts).
+ */
+const EXPECTED = /^(?:No (?:workflows|activities|Nexus services) registered|Activity failed$)/;
 
 /** What the SDK logs, and what activities and workflows log by it, through our logger. */
 export function sdkLogger(logger: Logger): SdkLogger {
