@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
+import { registerSecret } from '../../activities/tools/redact.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/stage.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../workers/configuration.ts';
@@ -209,6 +210,15 @@ describe('the log', () => {
     expect(first).not.toHaveProperty('taskToken');
     expect(second).not.toHaveProperty('release');
     expect(second).not.toHaveProperty('stage');
+  });
+
+  it('holds no secret either whose characters JSON spells otherwise', () => {
+    registerSecret('pa"ss\\word-58c1');
+    const lines: string[] = [];
+    const error = new Error('skopeo said: pa"ss\\word-58c1');
+    createLogger({}, { write: (line) => lines.push(line) }).warn({ error }, 'the janitor could not finish');
+    expect(lines[0]).not.toContain('word-58c1');
+    expect(JSON.parse(lines[0]!)).toMatchObject({ error: { message: 'skopeo said: [secret]' } });
   });
 
   it('has the level that the environment or the configuration asks for', () => {
