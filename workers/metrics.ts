@@ -2,9 +2,10 @@
  * What a worker measures beside its work, every few seconds: a build worker its host's room and slots, a control worker what
  * Temporal knows of releases and workers. Stages and releases count themselves (activities/stage.ts, workflows/metrics.ts).
  */
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { SLOTS, slotCounts } from '../activities/lease-decision.ts';
 import { spaceOf } from '../activities/host-space.ts';
 import { readLeaseFiles } from '../activities/leases.ts';
@@ -12,7 +13,7 @@ import { podmanInfo } from '../activities/tools/podman.ts';
 import type { HostContext } from '../activities/work-directory.ts';
 import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../spec/metric.ts';
 import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../spec/queue.ts';
-import { isFinal, RELEASE_STATUSES } from '../spec/stage.ts';
+import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../spec/stage.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
@@ -26,11 +27,13 @@ const QUEUES: Record<Role, readonly string[]> = {
   build: ARCHITECTURES.map(claimQueue),
 };
 
-/** Ways in which a workflow ends well, by its type: a query for the list of workflows. */
-const SUCCESSES = {
-  release: `WorkflowType = 'release' AND FlightlineStatus IN ('released', 'unchanged') AND ExecutionStatus = 'Completed'`,
-  nightly: `WorkflowType = 'nightly' AND ExecutionStatus = 'Completed'`,
-} as const;
+/** Releases that ended well, and nightly runs that ended: those also complete when their release failed, and say so. */
+const RELEASED = `WorkflowType = 'release' AND ExecutionStatus = 'Completed' AND FlightlineStatus IN ('released', 'unchanged')`;
+const NIGHTS = `WorkflowType = 'nightly' AND ExecutionStatus = 'Completed'`;
+/** What is read of a nightly run's result. */
+const EndedWell = z.object({ outcome: z.enum(['released', 'unchanged'] satisfies ReleaseStatus[]) });
+/** So many nightly runs are looked through, the newest first. */
+const NIGHTS_LOOKED_AT = 50;
 
 function setGauge<Name extends GaugeName>(name: Name, value: number, labels: LabelsOf<Name>): void {
   const type = name.endsWith('_seconds') ? 'float' : 'int';
@@ -83,17 +86,22 @@ export function measureReleases(client: Client, logger: Logger): () => void {
   for (const status of RELEASE_STATUSES.filter(isFinal)) {
     counterOf(meter, 'flightline_releases_ended_total').add(0, { status });
   }
+  const nightEndedWell = remembering(async ({ workflowId, runId }: Run) => {
+    const result: unknown = await client.workflow.getHandle(workflowId, runId).result();
+    return EndedWell.safeParse(result).success;
+  });
   return repeat(logger, async () => {
     for (const status of ['running', 'held'] as const) {
       const query = `WorkflowType = 'release' AND ExecutionStatus = 'Running' AND FlightlineStatus = '${status}'`;
       setGauge('flightline_releases', (await client.workflow.count(query)).count, { status });
     }
-    for (const [workflow, query] of Object.entries(SUCCESSES)) {
-      // The newest comes first. Nobody has ended well, or not since the server forgot: there is nothing to say.
-      for await (const { closeTime } of client.workflow.list({ query, pageSize: 1 })) {
-        if (closeTime) setGauge('flightline_last_success_timestamp_seconds', closeTime.getTime() / 1_000, { workflow });
-        break;
-      }
+    // The newest comes first. Nothing ended well, or not since the server forgot: there is nothing to say.
+    const successes = {
+      release: await newestWell(client.workflow.list({ query: RELEASED, pageSize: 1 }), async () => true),
+      nightly: await newestWell(client.workflow.list({ query: NIGHTS, pageSize: NIGHTS_LOOKED_AT }), nightEndedWell),
+    };
+    for (const [workflow, at] of Object.entries(successes)) {
+      if (at) setGauge('flightline_last_success_timestamp_seconds', at.getTime() / 1_000, { workflow });
     }
     for (const [role, queues] of Object.entries(QUEUES)) {
       const identities = new Set<string>();
@@ -101,6 +109,36 @@ export function measureReleases(client: Client, logger: Logger): () => void {
       setGauge('flightline_workers', identities.size, { role });
     }
   });
+}
+
+/** A workflow that has ended. */
+export type Run = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'closeTime'>;
+
+/** When the newest of these that ended well has ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} did. */
+export async function newestWell(
+  runs: AsyncIterable<Run>,
+  endedWell: (run: Run) => Promise<boolean>,
+): Promise<Date | undefined> {
+  let looked = 0;
+  for await (const run of runs) {
+    if (run.closeTime && (await endedWell(run))) return run.closeTime;
+    looked += 1;
+    if (looked === NIGHTS_LOOKED_AT) break;
+  }
+  return undefined;
+}
+
+/** Asks once about each run, as long as it is among the newest: what has ended does not change. */
+export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => Promise<boolean> {
+  const answers = new Map<string, boolean>();
+  return async (run) => {
+    const known = answers.get(run.runId);
+    if (known !== undefined) return known;
+    const answer = await ask(run);
+    if (answers.size >= 2 * NIGHTS_LOOKED_AT) answers.delete(answers.keys().next().value!);
+    answers.set(run.runId, answer);
+    return answer;
+  };
 }
 
 async function pollersOf({ connection, options }: Client, queue: string): Promise<string[]> {
