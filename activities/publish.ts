@@ -74,6 +74,8 @@ async function push(
       { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` },
       { timeout: input.timing.transferStartToClose, stall: input.timing.stall, logFile: log.path },
     );
+    const { size } = publication.layer ?? publication.file;
+    context.count('flightline_pushed_bytes_total', size, { what: 'disk' });
     await note(log, `pushed ${repository}@${digest}`);
   });
   return digest;

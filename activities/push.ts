@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { PushInput, type PushResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
+import { parseManifest } from '../spec/oci-layout.ts';
 import { Digest } from '../spec/reference.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
 import { inspectImage, podman, pushArguments } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
-import { headManifest } from './tools/registry.ts';
+import { getManifest, headManifest } from './tools/registry.ts';
 import { intoRegistry } from './tools/registry-failure.ts';
 import type { HostContext } from './work-directory.ts';
 
@@ -67,7 +68,24 @@ async function push(
   const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());
   if (!digest.success) throw new FlightlineError('unexpected', `podman push to ${repository} told no digest`);
   await writeNote(noteFile, { imageId, repository, digest: digest.data });
+  await countPushed(access, repository, digest.data, context);
   return digest.data;
+}
+
+/** Podman does not say how much it sent: the manifest says how much the image is in the registry. */
+async function countPushed(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  context: StageContext,
+): Promise<void> {
+  // A number for a graph must not fail what was pushed.
+  const stored = await getManifest(access, repository, digest).catch(() => null);
+  const manifest = stored && parseManifest(stored.bytes);
+  if (!manifest) return;
+  const blobs = [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])];
+  const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
+  context.count('flightline_pushed_bytes_total', bytes, { what: 'image' });
 }
 
 async function readNote(file: string): Promise<z.infer<typeof Pushed> | undefined> {

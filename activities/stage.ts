@@ -1,6 +1,6 @@
 /**
  * The frame of every activity, and the only place that knows Temporal: it parses the input, keeps the heartbeat, tells a cancel
- * that was asked for from a detach, and turns errors into failures of a known kind.
+ * that was asked for from a detach, turns errors into failures of a known kind, and measures and logs each attempt.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
@@ -8,7 +8,8 @@ import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporal
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
 import { FAILURES, failureOf, FlightlineError, type Failure } from '../spec/failure.ts';
-import type { Stage } from '../spec/stage.ts';
+import { counterOf, METRICS, type CounterName, type LabelsOf, type StageOutcome } from '../spec/metric.ts';
+import { STAGES, type Stage } from '../spec/stage.ts';
 import { DEFAULT_TIMING } from '../spec/timing.ts';
 import { redact } from './tools/redact.ts';
 
@@ -36,6 +37,8 @@ export interface StageContext {
   pollersOf(queue: string): Promise<string[]>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
+  /** Adds to a counter that Prometheus reads. */
+  count<Name extends CounterName>(name: Name, value: number, labels: LabelsOf<Name>): void;
 }
 
 const storage = new AsyncLocalStorage<StageContext>();
@@ -131,7 +134,9 @@ export function stage<Input extends z.ZodType, Result extends object>(
         ]);
         activity.log.log(level, redact(message), Object.fromEntries(clean) as Record<string, string | number>);
       },
+      count: (metric, value, labels) => counterOf(activity.metricMeter, metric).add(value, labels),
     };
+    const ended = observe(activity, name);
     const timing = HasTiming.safeParse(given);
     const interval = timing.success ? timing.data.timing.heartbeatInterval : DEFAULT_TIMING.heartbeatInterval;
     const heartbeat = () => activity.heartbeat({ ...progress });
@@ -145,14 +150,53 @@ export function stage<Input extends z.ZodType, Result extends object>(
       const run = () => storage.run(context, () => body(parsed.data, context));
       const key = `${activity.info.taskQueue}\n${name}\n${JSON.stringify(given)}`;
       const result = await (ONE_AT_A_TIME.includes(name) ? inTurn(key, context, run) : run());
+      ended('done');
       return { ...result, attempts: attempt };
     } catch (error) {
+      const reason = cancelReason();
+      if (reason) ended(reason === 'requested' ? 'cancelled' : 'detached');
       context.throwIfCancelled();
-      if (error instanceof TemporalFailure) throw error;
-      throw toApplicationFailure(error, name, told);
+      const failure = error instanceof TemporalFailure ? error : toApplicationFailure(error, name, told);
+      ended('failed', failure);
+      throw failure;
     } finally {
       clearInterval(timer);
     }
+  };
+}
+
+/**
+ * Logs that an attempt begins; the answer logs and measures how it ended. What is no stage is not measured, and is news only when
+ * it fails; a claim that fails only waits for its turn.
+ */
+function observe(activity: Context, name: string): (outcome: StageOutcome, failure?: TemporalFailure) => void {
+  const isStage = (STAGES as readonly string[]).includes(name);
+  const begin = performance.now();
+  const log = (level: 'INFO' | 'WARN', message: string, attributes: Record<string, string | number>) => {
+    const isNews = isStage || (level === 'WARN' && name !== 'claim');
+    const { attempt } = activity.info;
+    activity.log.log(isNews ? level : 'DEBUG', message, { stage: name, attempt, ...attributes });
+  };
+  log('INFO', `${name} begins`, { event: 'stage-begun' });
+  return (outcome, failure) => {
+    const seconds = (performance.now() - begin) / 1_000;
+    const kind = failure instanceof ApplicationFailure ? (failure.type ?? 'unexpected') : 'unexpected';
+    log(
+      outcome === 'failed' ? 'WARN' : 'INFO',
+      failure ? `${name} failed: ${failure.message}` : `${name} is ${outcome}`,
+      {
+        event: 'stage-ended',
+        outcome,
+        seconds: Number(seconds.toFixed(3)),
+        ...(failure ? { kind } : {}),
+      },
+    );
+    if (!isStage) return;
+    const { help } = METRICS.flightline_stage_duration_seconds;
+    activity.metricMeter
+      .createHistogram('flightline_stage_duration_seconds', 'float', '', help)
+      .record(seconds, { stage: name, outcome });
+    if (failure) counterOf(activity.metricMeter, 'flightline_stage_failures_total').add(1, { stage: name, kind });
   };
 }
 

@@ -286,7 +286,8 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     .option('--role <roles>', 'control, build, sign; several with commas', roleList, ['control', 'build', 'sign'])
     .option('--host-name <name>', "the host's name, the same after every restart; default is the machine's")
     .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
-    .action((options: { role: string[]; hostName?: string; config?: string }) =>
+    .option('--metrics <address>', 'IP:PORT where Prometheus reads this worker; default is what the configuration says')
+    .action((options: { role: string[]; hostName?: string; config?: string; metrics?: string }) =>
       act({}, (output) => handlers.worker(options, output)),
     );
 

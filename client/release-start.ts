@@ -4,6 +4,7 @@ import { RELEASE_WORKFLOW } from '../spec/messages.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { releaseId } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
+import { releaseSummary } from '../workflows/summaries.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
 import { grpcDetails, isInvalidArgument, UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
@@ -37,7 +38,7 @@ export async function startRelease(temporal: Temporal, request: ReleaseRequest):
           keyword('FlightlineStage', 'resolve'),
           keyword('FlightlineStatus', 'running'),
         ],
-        staticSummary: `${request.name}: ${reference}`,
+        staticSummary: releaseSummary(request),
         staticDetails: staticDetails(request),
       }),
     );
@@ -107,7 +108,7 @@ export function staticDetails(request: ReleaseRequest): string {
     ...secretLines(request),
     `- builder: \`${request.builder.image}\``,
     '',
-    disks.length > 0 ? '**Disks**' : 'No disks.',
-    ...disks,
+    // Without the empty line the Web UI takes the list for more of the paragraph.
+    ...(disks.length > 0 ? ['**Disks**', '', ...disks] : ['No disks.']),
   ].join('\n');
 }

@@ -132,3 +132,8 @@ export function releaseIdFrom(text: string): string | undefined {
 export function builderRunId(release: string, types: readonly string[]): string {
   return `${release}/disks/${types.join('+')}`;
 }
+
+/** The release that a workflow is, or is a builder run of; `undefined` for any other workflow. */
+export function releaseOfWorkflow(workflowId: string): string | undefined {
+  return /^(release\/.+:[^/]+)(?:\/disks\/[^/]+)?$/.exec(workflowId)?.[1];
+}

@@ -55,6 +55,19 @@ const FlightctlSection = z.strictObject({
 });
 export type FlightctlConfiguration = z.infer<typeof FlightctlSection>;
 
+/** From the most to say to the least. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export const LogLevel = z.enum(LOG_LEVELS);
+export type LogLevel = z.infer<typeof LogLevel>;
+
+/** What a metrics endpoint can be bound to: the SDK takes no names. */
+export const ListenAddress = z
+  .string()
+  .regex(
+    /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/,
+    'is no address with a port, such as 127.0.0.1:9464',
+  );
+
 export const WorkerConfiguration = z.strictObject({
   host: HostName.optional().describe("default is the machine's host name"),
   directories: z.strictObject({ work: AbsolutePath.default('/var/lib/flightline') }).prefault({}),
@@ -76,6 +89,11 @@ export const WorkerConfiguration = z.strictObject({
   git: z
     .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
     .prefault({}),
+  metrics: z
+    .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9464') })
+    .optional()
+    .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
+  logLevel: LogLevel.optional().describe('the least that is logged; default is info'),
   webhooks: z.record(Name, z.strictObject({ url: z.url(), hmacSecret: Name.optional() })).default({}),
 });
 

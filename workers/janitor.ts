@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { sweep } from '../activities/janitor.ts';
 import { lapsedLeases, sweepLeases, type LeaseHost } from '../activities/leases.ts';
 import type { HostContext } from '../activities/work-directory.ts';
+import { countRemoved } from './metrics.ts';
 
 /** Pause between two sweeps (ms). */
 const INTERVAL = 60 * 60_000;
@@ -25,7 +26,10 @@ export function startJanitor(host: HostContext, client: Client, logger: Logger):
     if (sweeping) return;
     sweeping = true;
     await sweep(host, (release) => isOpen(client, release)).then(
-      (removed) => logger.info({ event: 'janitor', removed }, 'the janitor looked after this host'),
+      (removed) => {
+        countRemoved(removed.length);
+        logger.info({ event: 'janitor', removed }, 'the janitor looked after this host');
+      },
       (error: unknown) => logger.warn({ event: 'janitor', error }, 'the janitor could not finish; it tries again'),
     );
     sweeping = false;

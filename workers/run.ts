@@ -17,7 +17,8 @@ import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './
 import { connectToTemporal, temporalTarget } from './connection.ts';
 import { startJanitor } from './janitor.ts';
 import { lockDirectory } from './lock.ts';
-import { createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
+import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
+import { measureHost, measureReleases } from './metrics.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { installRuntime } from './telemetry.ts';
@@ -29,6 +30,8 @@ export interface RunWorkerOptions {
   hostName?: string;
   /** Default is {@link DEFAULT_WORKER_CONFIGURATION}, or no file at all. */
   configurationFile?: string;
+  /** `IP:PORT` where Prometheus reads the metrics; default is the configuration's, and nowhere without one. */
+  metrics?: string;
   /** Longest pause between two heartbeats that reach the server (ms): how soon a cancel is learnt. Default 5 s. */
   heartbeatThrottle?: number;
   /** Offered in the place of a role's own activities: for measuring without them. */
@@ -59,12 +62,15 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   if (roles.length === 0) throw new FlightlineError('invalid-input', 'a worker needs at least one role');
   const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
   const hostName = chooseHostName(options.hostName, configuration);
-  const logger = createLogger({ host: hostName, roles }, options.log);
+  const logger = createLogger({ host: hostName, roles }, options.log, chooseLogLevel(configuration));
+  // Programs wait for these whatever the level is.
+  const notices = logger.child({}, { level: 'info' });
   if (file === null) logger.info('no worker configuration: defaults hold, and no key and no registry log-in is known');
   const target = temporalTarget();
   const undo: (() => unknown)[] = [];
   try {
-    installRuntime(logger);
+    const listen = options.metrics ?? configuration.metrics?.listen;
+    installRuntime(logger, { host: hostName, listen });
     const host = await openHost(roles, hostName, configuration, undo);
     const signDirectory = roles.includes('sign') ? await openSignDirectory(configuration, logger, undo) : undefined;
     const connection = await connectToTemporal(target);
@@ -100,17 +106,20 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     }
     await poll(workers, options.signal, () => {
       if (host) undo.push(startJanitor(host, client, logger));
-      logger.info(
+      if (listen !== undefined && host) undo.push(measureHost(host, logger));
+      if (listen !== undefined && roles.includes('control')) undo.push(measureReleases(client, logger));
+      notices.info(
         {
           event: WORKER_READY,
           queues: plans.map((plan) => plan.taskQueue),
           temporal: target.address,
+          ...(listen === undefined ? {} : { metrics: `http://${listen}/metrics` }),
           pid: process.pid,
         },
         'the worker polls its task queues',
       );
     });
-    logger.info({ event: WORKER_STOPPED }, 'the worker has stopped');
+    notices.info({ event: WORKER_STOPPED }, 'the worker has stopped');
   } finally {
     for (const step of undo.reverse()) {
       try {

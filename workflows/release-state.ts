@@ -4,6 +4,7 @@ import {
   CancellationScope,
   CancelledFailure,
   condition,
+  log,
   setCurrentDetails,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
@@ -15,6 +16,7 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
+import { countEnd, countHold } from './metrics.ts';
 import { imageTags, type Plan } from './plan.ts';
 import type { StageBoard } from './run-stage.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from './stage-table.ts';
@@ -216,6 +218,7 @@ export class ReleaseState implements StageBoard {
     this.table.updateAll((row) => row.status === 'held', { status: 'waiting', at: Date.now() });
     this.resumes += 1;
     this.changed();
+    log.info('held branches go on', { event: 'resumed', branches: resumed });
     return resumed;
   }
 
@@ -227,6 +230,8 @@ export class ReleaseState implements StageBoard {
     this.holds.clear();
     this.outcome = { status, failure, record: record && { ...record, stages: this.table.rows } };
     this.changed();
+    countEnd(status);
+    log.info(`the release is ${status}`, { event: 'release-ended', status, ...loggable(failure) });
   }
 
   /** Waits for `flightline retry`. */
@@ -245,6 +250,8 @@ export class ReleaseState implements StageBoard {
     mark('held');
     this.holds.set(branch, failure);
     this.changed();
+    countHold(failure.kind);
+    log.warn(`${branch} is held: ${failure.message}`, { event: 'held', branch, ...loggable(failure) });
     const { resumes } = this;
     try {
       const summary = `${branch} is held: ${failure.kind}`;
@@ -289,4 +296,9 @@ export class ReleaseState implements StageBoard {
     if (!this.outcome) return this.table.earliestUnfinished()?.name ?? null;
     return this.table.rows.find((row) => row.status === 'failed' || row.status === 'cancelled')?.name ?? null;
   }
+}
+
+/** What a line of the log says of a failure besides its message. */
+function loggable(failure: Failure | null): Record<string, string | null> {
+  return failure ? { kind: failure.kind, stage: failure.stage, remedy: failure.remedy } : {};
 }

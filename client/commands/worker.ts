@@ -10,6 +10,8 @@ export interface WorkerCommandOptions {
   hostName?: string | undefined;
   /** The worker configuration's file. */
   config?: string | undefined;
+  /** `IP:PORT` of the metrics endpoint. */
+  metrics?: string | undefined;
 }
 
 /** Runs the workers until they are told to stop. Their log goes to stdout, a JSON object on each line. */
@@ -19,6 +21,7 @@ export async function worker(options: WorkerCommandOptions, _output: Output): Pr
     roles: ROLES.filter((role) => options.role.includes(role)),
     ...(options.hostName === undefined ? {} : { hostName: options.hostName }),
     ...(options.config === undefined ? {} : { configurationFile: options.config }),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
   });
   return EXIT.ok;
 }

@@ -42,6 +42,15 @@ export interface HostTool {
   when?: (machine: Machine) => boolean;
 }
 
+/** Under these names distributions install Chromium, and others what is made of it. */
+export const CHROMIUM_PROGRAMS: readonly string[] = [
+  'chromium-headless-shell',
+  '/usr/lib64/chromium-browser/headless_shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+];
+
 /** The same packages in every family of RPM distributions. */
 function packages(debian: string[], rpm: string[]): HostTool['packages'] {
   return { debian, fedora: rpm, enterprise: rpm };
@@ -197,6 +206,23 @@ export const HOST_TOOLS: readonly HostTool[] = [
     neededFor: 'test',
     programs: ['systemd-analyze'],
     packages: packages(['systemd'], ['systemd']),
+  },
+  {
+    name: 'Chromium',
+    why: 'looks at the Temporal Web UI in tests',
+    neededFor: 'test',
+    programs: CHROMIUM_PROGRAMS,
+    // Without windows it is a third smaller.
+    packages: { debian: ['chromium-headless-shell'], fedora: ['chromium-headless'], enterprise: [] },
+    otherwise: { hint: 'only a test needs it; EPEL carries chromium-headless' },
+  },
+  {
+    name: 'promtool',
+    why: 'checks the alert rules in tests',
+    neededFor: 'test',
+    programs: ['promtool'],
+    packages: { debian: ['promtool'], fedora: [], enterprise: [] },
+    otherwise: { hint: 'only a test needs it; it is in the releases of Prometheus' },
   },
 ];
 

@@ -18,7 +18,9 @@ const FILES = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'deploy/README.md',
-  ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
 ];
 
 /** The code in a table's first column. */

@@ -1,14 +1,19 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
+import { registerSecret } from '../../activities/tools/redact.ts';
 import { FlightlineError } from '../../spec/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/stage.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../workers/configuration.ts';
 import { connectFailure, temporalTarget } from '../../workers/connection.ts';
-import { createLogger, sdkLogger } from '../../workers/log.ts';
+import { chooseLogLevel, createLogger, sdkLogger } from '../../workers/log.ts';
 import { hostOfIdentity, workerIdentity } from '../../spec/queue.ts';
 import { planQueues } from '../../workers/queues.ts';
+import { installRuntime } from '../../workers/telemetry.ts';
+import { ListenAddress } from '../../spec/worker-configuration.ts';
 import { createCommand, devServerSearchAttributes, planSearchAttributes } from '../../workers/search-attributes.ts';
 
 async function withFile<Result>(text: string, body: (file: string) => Promise<Result>): Promise<Result> {
@@ -189,5 +194,75 @@ describe('the log', () => {
     expect(first).toMatchObject({ level: 'info', host: 'host-a', event: 'worker-ready' });
     expect(first!['message']).toBe('polling https://[secret]@registry.example/');
     expect(second).toMatchObject({ level: 'warn', message: 'slow', taskQueue: 'q', error: { message: 'why' } });
+  });
+
+  it('says of which release and stage the SDK’s lines are, and keeps task tokens to itself', () => {
+    const lines: string[] = [];
+    const log = sdkLogger(createLogger({}, { write: (line) => lines.push(line) }));
+    log.warn('slow', {
+      workflowId: 'release/r.example:5000/acme/disks/edge:v1/disks/qcow2+iso',
+      activityType: 'diskBuild',
+      taskToken: 'dG9rZW4=',
+    });
+    log.warn('slow', { workflowId: 'nightly/r.example/acme/edge', activityType: 'claim' });
+    const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(first).toMatchObject({ release: 'release/r.example:5000/acme/disks/edge:v1', stage: 'disk-build' });
+    expect(first).not.toHaveProperty('taskToken');
+    expect(second).not.toHaveProperty('release');
+    expect(second).not.toHaveProperty('stage');
+  });
+
+  it('holds no secret either whose characters JSON spells otherwise', () => {
+    registerSecret('pa"ss\\word-58c1');
+    const lines: string[] = [];
+    const error = new Error('skopeo said: pa"ss\\word-58c1');
+    createLogger({}, { write: (line) => lines.push(line) }).warn({ error }, 'the janitor could not finish');
+    expect(lines[0]).not.toContain('word-58c1');
+    expect(JSON.parse(lines[0]!)).toMatchObject({ error: { message: 'skopeo said: [secret]' } });
+  });
+
+  it('has the level that the environment or the configuration asks for', () => {
+    expect(chooseLogLevel({}, {})).toBe('info');
+    expect(chooseLogLevel({ logLevel: 'warn' }, {})).toBe('warn');
+    expect(chooseLogLevel({ logLevel: 'warn' }, { FLIGHTLINE_LOG_LEVEL: 'debug' })).toBe('debug');
+    expect(() => chooseLogLevel({}, { FLIGHTLINE_LOG_LEVEL: 'loud' })).toThrow(/FLIGHTLINE_LOG_LEVEL is "loud"/);
+    const lines: string[] = [];
+    const logger = createLogger({}, { write: (line) => lines.push(line) }, 'warn');
+    logger.info('not said');
+    logger.warn('said');
+    expect(lines).toHaveLength(1);
+  });
+});
+
+describe('the address of the metrics', () => {
+  test.each([
+    ['127.0.0.1:9464', true],
+    ['0.0.0.0:9464', true],
+    ['[::1]:9464', true],
+    ['localhost:9464', false],
+    ['127.0.0.1', false],
+    [':9464', false],
+    ['http://127.0.0.1:9464', false],
+  ])('%s: %s', (address, fits) => {
+    expect(ListenAddress.safeParse(address).success).toBe(fits);
+  });
+
+  it('that is taken ends the worker with what to do', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const listen = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      expect(() => installRuntime(createLogger({}, { write: () => true }), { host: 'host-a', listen })).toThrow(
+        expect.objectContaining({
+          failure: expect.objectContaining({
+            kind: 'host-setup',
+            message: expect.stringContaining(`${listen}: Address already in use`),
+            remedy: expect.stringContaining('--metrics'),
+          }),
+        }),
+      );
+    } finally {
+      server.close();
+    }
   });
 });
