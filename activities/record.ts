@@ -25,14 +25,16 @@ export function makeRecord(worker: { configuration: WorkerConfiguration }): Sign
   return stage('record', RecordInput, async (input, context) => {
     const { repository, tags, timing } = input;
     const key = await openKey(worker.configuration, input.key, [repository]);
-    return withRegistryAccess(worker.configuration, [repository], async (access) => {
+    const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
+    return withRegistryAccess(worker.configuration, repositories, async (access) => {
       const digest = await pushRecord(access, repository, input.record, timing.command);
       const subject = { repository, digest, tags };
       const written = audit(context, input.key, input.release);
       await signDigest(access, key, subject, { timeout: timing.command, written });
       await verifyDigest(access, key, subject, timing.command);
       // A record follows its release: a tag that the release may move has its record moved too.
-      const moves = tags.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
+      const named = await tagsToMove(access, input);
+      const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
       const { vanished } = await moveTags(access, key, moves, timing.command);
       if (vanished.length > 0) {
         throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
@@ -40,6 +42,20 @@ export function makeRecord(worker: { configuration: WorkerConfiguration }): Sign
       return { digest };
     });
   });
+}
+
+/** The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the right one. */
+async function tagsToMove(
+  access: RegistryAccess,
+  { tags, shared }: Pick<RecordInput, 'tags' | 'shared'>,
+): Promise<string[]> {
+  if (!shared) return tags;
+  const kept: string[] = [];
+  for (const tag of tags) {
+    const isLost = shared.tags.includes(tag) && (await headManifest(access, shared.repository, tag)) !== shared.digest;
+    if (!isLost) kept.push(tag);
+  }
+  return kept;
 }
 
 /** The record as an artifact: equal records give equal bytes. Pure. */
@@ -82,16 +98,29 @@ export async function readRecord(
   tag: string,
   publicKey: string | null,
 ): Promise<ReleaseRecord | null> {
+  return (await findRecord(access, { repository, tag }, publicKey))?.record ?? null;
+}
+
+/**
+ * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag named before; it must
+ * be signed for the tag all the same.
+ */
+export async function findRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  publicKey: string | null,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
   const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
   if (!key) return null;
-  const stored = await getManifest(access, repository, tag);
+  const stored = await getManifest(access, repository, at);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (!stored || manifest?.artifactType !== RECORD_MEDIA_TYPE || manifest.layers?.length !== 1 || !layer) return null;
   const names = await signedNames(access, repository, stored.digest, key);
   if (!names.includes(`${repository}:${tag}`) || layer.size > MAX_RECORD) return null;
   const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
-  return bytes && parseRecord(bytes);
+  const record = bytes && parseRecord(bytes);
+  return record && { digest: stored.digest, record };
 }
 
 function parseRecord(bytes: Uint8Array): ReleaseRecord | null {

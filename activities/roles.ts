@@ -8,6 +8,7 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { SharedTagActivities } from '../spec/shared-tag.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
@@ -24,14 +25,17 @@ import { makePublish } from './publish.ts';
 import { makePush } from './push.ts';
 import { makeRecord } from './record.ts';
 import { makeResolve } from './resolve.ts';
+import { makeSharedTag } from './shared-tag.ts';
 import { makeSign } from './sign.ts';
 import { makeTag } from './tag.ts';
 import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
-export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts() };
+export function createControlActivities(worker: {
+  configuration: WorkerConfiguration;
+}): ControlActivities & SharedTagActivities {
+  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts(), ...makeSharedTag(worker) };
 }
 
 /** For sign workers. */

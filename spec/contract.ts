@@ -347,7 +347,13 @@ export type TagResult = z.infer<typeof TagResult>;
 export const RecordInput = ReleaseIdentity.extend({
   key: z.string(),
   repository: Repository,
+  /** The record is signed for each. */
   tags: z.array(Tag).min(1),
+  /**
+   * Shared tags among them, which somebody else may have moved since: the record takes such a name only where the image's has that
+   * digest.
+   */
+  shared: z.object({ tags: z.array(Tag), repository: Repository, digest: Digest }).optional(),
   record: ReleaseRecord,
   timing: TimingSchema,
 });

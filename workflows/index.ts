@@ -3,3 +3,4 @@ export { builderRun } from './builder-run.ts';
 export { log } from './log.ts';
 export { plan } from './dry-run.ts';
 export { release } from './release.ts';
+export { sharedTag, tagNow } from './shared-tag.ts';

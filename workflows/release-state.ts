@@ -56,6 +56,8 @@ export class ReleaseState implements StageBoard {
   readonly hosts = new Set<string>();
   /** `repository:tag` of what was moved. */
   moved: string[] = [];
+  /** Why shared tags were left as they are, by tag. */
+  readonly refusedTags = new Map<string, string>();
   /** What a tag activity was moving when it was cancelled, if it could not say how far it came. */
   maybeMoved: string[] = [];
   /** Held branches, the longest held first. */
@@ -87,6 +89,7 @@ export class ReleaseState implements StageBoard {
   record(): ReleaseRecord {
     const { identity, request, image, plan } = this;
     if (this.outcome?.record) return this.outcome.record;
+    const warnings = [...(image.build?.warnings ?? []), ...this.refusedTags.values()];
     return {
       schemaVersion: 1,
       release: identity.release,
@@ -110,7 +113,7 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
-      ...(image.build?.warnings === undefined ? {} : { warnings: image.build.warnings }),
+      ...(warnings.length > 0 ? { warnings } : {}),
     };
   }
 

@@ -10,6 +10,8 @@ import { eventually } from '../support/wait.ts';
 import { idOf } from './facts.ts';
 import { StandIns, type ActivityName } from './stand-ins.ts';
 
+const CONTROL_ACTIVITIES: ActivityName[] = ['resolve', 'plan', 'hosts', 'moveSharedTag', 'lookAtTag', 'planRollback'];
+
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest'],
@@ -50,7 +52,7 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, ['resolve', 'plan', 'hosts'], { workflowBundle: { codePath: bundle } }),
+    worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, { workflowBundle: { codePath: bundle } }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),

@@ -40,6 +40,14 @@ import type {
   VerifyInput,
 } from '../../spec/contract.ts';
 import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
+import type {
+  LookAtTagInput,
+  MoveInput,
+  MoveResult,
+  PlanRollbackInput,
+  RollbackPlan,
+  TagNow,
+} from '../../spec/shared-tag.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import { digestOf } from './facts.ts';
 
@@ -63,6 +71,9 @@ export interface Signatures {
   verify: [VerifyInput, { attempts: number }];
   tag: [TagInput, TagResult];
   record: [RecordInput, RecordResult];
+  moveSharedTag: [MoveInput, MoveResult & { attempts: number }];
+  lookAtTag: [LookAtTagInput, TagNow & { attempts: number }];
+  planRollback: [PlanRollbackInput, RollbackPlan & { attempts: number }];
 }
 export type ActivityName = keyof Signatures;
 
@@ -160,6 +171,24 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     vanished: [],
   }),
   record: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('record') }),
+  moveSharedTag: ({ moves }, { attempt }) => ({
+    attempts: attempt,
+    refused: null,
+    moved: moves.map(({ repository, tag }) => `${repository}:${tag}`),
+    vanished: [],
+  }),
+  lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: null, record: null }),
+  planRollback: ({ repository, tag, recordRepository, record }, { attempt }) => ({
+    attempts: attempt,
+    key: 'release',
+    record,
+    release: `release/${repository}:v1`,
+    made: null,
+    moves: [
+      { repository, tag, digest: digestOf(`image of ${record}`), expected: 'any' },
+      { repository: recordRepository, tag, digest: record, expected: 'any' },
+    ],
+  }),
 };
 
 /** A failure as activities report it. */
