@@ -6,9 +6,9 @@ import { canonicalJson, sha256 } from '../spec/inputs.ts';
 import { blobArtifact, parseManifest, type Layout } from '../spec/oci-layout.ts';
 import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../spec/record.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { openKey, readPublicKey } from './keys.ts';
+import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { audit } from './sign.ts';
-import { signDigest, signedNames } from './signatures.ts';
+import { signDigest, signedNames, type SignatureWritten } from './signatures.ts';
 import { stage } from './stage.ts';
 import { moveTags } from './tag.ts';
 import { writeLayout } from './tools/oci-layout.ts';
@@ -23,25 +23,33 @@ const MAX_RECORD = 1024 * 1024;
 /** Makes the `record` activity of a sign worker. */
 export function makeRecord(worker: { configuration: WorkerConfiguration }): SignActivities['record'] {
   return stage('record', RecordInput, async (input, context) => {
-    const { repository, tags, timing } = input;
+    const { repository } = input;
     const key = await openKey(worker.configuration, input.key, [repository]);
     const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
-    return withRegistryAccess(worker.configuration, repositories, async (access) => {
-      const digest = await pushRecord(access, repository, input.record, timing.command);
-      const subject = { repository, digest, tags };
-      const written = audit(context, input.key, input.release);
-      await signDigest(access, key, subject, { timeout: timing.command, written });
-      await verifyDigest(access, key, subject, timing.command);
-      // A record follows its release: a tag that the release may move has its record moved too.
-      const named = await tagsToMove(access, input);
-      const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
-      const { vanished } = await moveTags(access, key, moves, timing.command);
-      if (vanished.length > 0) {
-        throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
-      }
-      return { digest };
-    });
+    return withRegistryAccess(worker.configuration, repositories, async (access) => ({
+      digest: await writeRecord(access, key, input, audit(context, input.key, input.release)),
+    }));
   });
+}
+
+/** Publishes, signs and verifies a record, then names it. @returns its digest */
+export async function writeRecord(
+  access: RegistryAccess,
+  key: OpenedKey,
+  input: Pick<RecordInput, 'repository' | 'tags' | 'shared' | 'record' | 'timing'>,
+  written: (signature: SignatureWritten) => void,
+): Promise<string> {
+  const { repository, tags, record, timing } = input;
+  const digest = await pushRecord(access, repository, record, timing.command);
+  const subject = { repository, digest, tags };
+  await signDigest(access, key, subject, { timeout: timing.command, written });
+  await verifyDigest(access, key, subject, timing.command);
+  // A record follows its release: a tag that the release may move has its record moved too.
+  const named = await tagsToMove(access, input);
+  const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
+  const { vanished } = await moveTags(access, key, moves, timing.command);
+  if (vanished.length > 0) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
+  return digest;
 }
 
 /** The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the right one. */

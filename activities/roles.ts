@@ -8,6 +8,7 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { PromotionControlActivities, PromotionSignActivities } from '../spec/promotion.ts';
 import type { SharedTagActivities } from '../spec/shared-tag.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
@@ -20,6 +21,7 @@ import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
+import { makePromote, makePromotionPlan } from './promote.ts';
 import { makeProveSigning } from './prove-signing.ts';
 import { makePublish } from './publish.ts';
 import { makePush } from './push.ts';
@@ -34,18 +36,27 @@ import type { HostContext } from './work-directory.ts';
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: {
   configuration: WorkerConfiguration;
-}): ControlActivities & SharedTagActivities {
-  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts(), ...makeSharedTag(worker) };
+}): ControlActivities & SharedTagActivities & PromotionControlActivities {
+  return {
+    resolve: makeResolve(worker),
+    plan: makePlan(worker),
+    hosts: makeHosts(),
+    ...makeSharedTag(worker),
+    ...makePromotionPlan(worker),
+  };
 }
 
 /** For sign workers. */
-export function createSignActivities(worker: { configuration: WorkerConfiguration }): SignActivities {
+export function createSignActivities(worker: {
+  configuration: WorkerConfiguration;
+}): SignActivities & PromotionSignActivities {
   return {
     proveSigning: makeProveSigning(worker),
     sign: makeSign(worker),
     verify: makeVerify(worker),
     tag: makeTag(worker),
     record: makeRecord(worker),
+    ...makePromote(worker),
   };
 }
 

@@ -101,7 +101,8 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'plan' | 'hosts' | 'shared-tag' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name:
+    Stage | 'plan' | 'hosts' | 'shared-tag' | 'promotion' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {

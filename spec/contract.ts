@@ -47,6 +47,8 @@ export const ResolveResult = z.object({
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),
+  /** The operator wants a person's approval for one of the tags, whatever the request says. */
+  approval: z.boolean().optional(),
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 

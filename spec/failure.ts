@@ -60,7 +60,16 @@ export const FAILURES = {
     remedy:
       'read the console (`flightline logs RELEASE --stage boot-test`), mend the image or bootTest, and start the release again',
   },
+  rejected: { disposition: 'fail', remedy: 'ask who rejected it what to change, and start another release' },
+  'back-in-time': {
+    disposition: 'fail',
+    remedy: 'promote what is newer, or move it back on purpose: `flightline rollback`, or `promote --allow-older`',
+  },
   // What a person can mend while the release waits.
+  'approval-needed': {
+    disposition: 'hold',
+    remedy: '`flightline approve RELEASE --comment …`, or `flightline reject RELEASE --comment …`',
+  },
   containerfile: {
     disposition: 'hold',
     remedy: 'mend the Containerfile, then `flightline retry RELEASE --spec flightline.yaml`',

@@ -40,12 +40,23 @@ export class Finish {
     const done = await state.untilDone(
       'release',
       async () => {
+        this.requireApproval(plan);
         await this.tag(plan);
         if (!this.redo) await this.record(plan);
       },
       () => state.plan !== plan || this.redo,
     );
     return done && !this.redo;
+  }
+
+  /** What was approved is approved by its digests: with other ones a person is asked again. */
+  private requireApproval({ request, resolved }: Plan): void {
+    const { state } = this;
+    if (request.approval === undefined && resolved.approval !== true) return;
+    const disks = [...state.runs.values()].flatMap((run) => run.disks.map(({ digest }) => digest));
+    const subject = JSON.stringify([state.image.push!.digest, ...disks, request.tag, ...request.alsoTag]);
+    const failure = state.gate.ask(subject);
+    if (failure) throw new StageFailed(failure);
   }
 
   private async tag(plan: Plan): Promise<void> {
@@ -92,7 +103,7 @@ export class Finish {
         kind: 'release',
         madeBy: state.identity.release,
         made: state.startedAt,
-        by: null,
+        by: state.gate.approval?.by ?? null,
         why: `released ${repository}:${tag}`.slice(0, MAX_WORDS),
         allowOlder: false,
         key,

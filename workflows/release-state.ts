@@ -13,6 +13,7 @@ import type { Failure } from '../spec/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
+import { ApprovalGate } from './approval.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
 import { imageTags, type Plan } from './plan.ts';
@@ -60,6 +61,8 @@ export class ReleaseState implements StageBoard {
   readonly refusedTags = new Map<string, string>();
   /** What a tag activity was moving when it was cancelled, if it could not say how far it came. */
   maybeMoved: string[] = [];
+  /** A person's word before tags move. */
+  readonly gate: ApprovalGate;
   /** Held branches, the longest held first. */
   private readonly holds = new Map<string, Failure>();
   /** Branches that are not finished. */
@@ -73,6 +76,7 @@ export class ReleaseState implements StageBoard {
     this.identity = identity;
     this.request = request;
     this.table = new StageTable(releaseStages(request));
+    this.gate = new ApprovalGate(`${request.repository}:${request.tag}`);
   }
 
   get status(): ReleaseStatus {
@@ -113,6 +117,7 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
+      ...(this.gate.approval && { approval: this.gate.approval }),
       ...(warnings.length > 0 ? { warnings } : {}),
     };
   }
@@ -244,7 +249,9 @@ export class ReleaseState implements StageBoard {
       for (const { name, subject } of stopped) this.table.update(name, subject, { status, at: Date.now() });
     };
     mark('failed');
-    if (dispositionOf(failure) === 'fail' || onFailure === 'fail') throw new ReleaseFailed(failure);
+    // To wait for approval is no failure.
+    const waits = failure.kind === 'approval-needed';
+    if (dispositionOf(failure) === 'fail' || (onFailure === 'fail' && !waits)) throw new ReleaseFailed(failure);
     mark('held');
     this.holds.set(branch, failure);
     this.changed();
