@@ -30,7 +30,9 @@ export function needsApproval(
 ): boolean {
   return listed.some((entry) => {
     const colon = entry.lastIndexOf(':');
-    if (colon <= entry.lastIndexOf('/')) return repositoryIsWithin(repository, entry);
+    const slash = entry.lastIndexOf('/');
+    // The colon of a registry alone is its port's.
+    if (slash < 0 || colon < slash) return repositoryIsWithin(repository, entry);
     if (!repositoryIsWithin(repository, entry.slice(0, colon))) return false;
     const parts = entry.slice(colon + 1).split('*');
     return tags.some((tag) => matches(tag, parts));

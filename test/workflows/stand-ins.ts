@@ -48,6 +48,7 @@ import type {
   RollbackPlan,
   TagNow,
 } from '../../spec/shared-tag.ts';
+import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput, PromotionPlan } from '../../spec/promotion.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import { digestOf } from './facts.ts';
 
@@ -74,6 +75,9 @@ export interface Signatures {
   moveSharedTag: [MoveInput, MoveResult & { attempts: number }];
   lookAtTag: [LookAtTagInput, TagNow & { attempts: number }];
   planRollback: [PlanRollbackInput, RollbackPlan & { attempts: number }];
+  planPromotion: [PlanPromotionInput, PromotionPlan & { attempts: number }];
+  promoteCopy: [PromoteCopyInput, { attempts: number; mounted: number | null }];
+  promoteRecord: [PromoteRecordInput, { attempts: number; digest: string }];
 }
 export type ActivityName = keyof Signatures;
 
@@ -178,6 +182,27 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     vanished: [],
   }),
   lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: null, record: null }),
+  planPromotion: ({ request: { source, target, key } }, { attempt }) => ({
+    attempts: attempt,
+    sourceKey: 'release',
+    key: key ?? 'release',
+    record: digestOf(`record of ${source.tag}`),
+    recordRepository: `${target.repository}/release`,
+    madeBy: `release/${source.repository}:${source.tag}`,
+    made: null,
+    approval: false,
+    items: [
+      {
+        subject: 'qcow2',
+        digest: digestOf(`qcow2 of ${source.tag}`),
+        from: { repository: `${source.repository}/diskimage-qcow2`, tag: source.tag },
+        to: { repository: `${target.repository}/diskimage-qcow2`, tag: target.tag },
+      },
+      { subject: 'image', digest: digestOf(`image of ${source.tag}`), from: source, to: target },
+    ],
+  }),
+  promoteCopy: (_, { attempt }) => ({ attempts: attempt, mounted: 2 }),
+  promoteRecord: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('promoted record') }),
   planRollback: ({ repository, tag, recordRepository, record }, { attempt }) => ({
     attempts: attempt,
     key: 'release',
