@@ -126,7 +126,6 @@ it('gives an approved one the same digests under the new name, reading and sendi
   expect(promotion).toMatchObject({ status: 'promoted', key: 'release', approval: { comment: 'tested' } });
   expect(promotion.items.every(({ mounted }) => mounted !== null && mounted > 0)).toBe(true);
 
-  const lines = await logged(since);
   const requests = (await logged(since)).flatMap(
     (line) => /"([A-Z]+ \/v2\/\S+) HTTP\/[\d.]+" 20\d/.exec(line)?.[1] ?? [],
   );

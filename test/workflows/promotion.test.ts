@@ -17,25 +17,10 @@ import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed } from './stand-ins.ts';
+import { promotionRequest } from './tags.ts';
 
 const house = useHouse('promotion');
 const ann: Omit<Decision, 'decision'> = { by: 'ann@laptop', comment: 'tested' };
-
-function promotionRequest(name: string, more: Partial<PromotionRequest> = {}): PromotionRequest {
-  const { repository, recordRepository, timing } = requestFor(name);
-  return {
-    schemaVersion: 1,
-    source: { repository, tag: 'v1' },
-    recordRepository,
-    target: { repository, tag: 'stable' },
-    key: null,
-    allowOlder: false,
-    by: 'bob@desk',
-    comment: 'to the field',
-    timing,
-    ...more,
-  };
-}
 
 async function begin(request: PromotionRequest) {
   const { client } = house();
@@ -84,7 +69,13 @@ test('verifies the source, copies, signs and verifies each part, then moves all 
   ]);
   const part = ['promoteCopy', 'sign', 'verify'];
   expect(standIns.callsOf(id).map(({ activity }) => activity)).toEqual([
-    ...['planPromotion', 'verify', 'verify', ...part, ...part, 'moveSharedTag', 'promoteRecord'],
+    'planPromotion',
+    'verify',
+    'verify',
+    ...part,
+    ...part,
+    'moveSharedTag',
+    'promoteRecord',
   ]);
   expect(standIns.callsOf(id, 'moveSharedTag')[0]!.input).toMatchObject({
     kind: 'promotion',

@@ -1,86 +1,16 @@
 /** A shared tag's workflow: in turn, never back in time, with a history that outlives its runs. */
-import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import {
-  HISTORY_QUERY,
-  MOVE_UPDATE,
-  RECORDED_SIGNAL,
-  ROLLBACK_UPDATE,
-  SHARED_TAG_WORKFLOW,
-  sharedTagId,
-  TagHistory,
-  type MoveInput,
-  type MoveResult,
-  type RollbackInput,
-  type RollbackResult,
-} from '../../spec/shared-tag.ts';
+import { RECORDED_SIGNAL } from '../../spec/shared-tag.ts';
 import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed } from './stand-ins.ts';
+import { at, openSharedTag } from './tags.ts';
 
 const house = useHouse('shared-tag');
-const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
-
-/** A tag with a registry of its own: what it points at is what was moved there last. */
-function openTag(name: string, messagesPerRun?: number) {
-  const { client, standIns } = house();
-  const { repository, recordRepository, timing, key } = requestFor(name);
-  const id = sharedTagId(repository, 'stable');
-  const registry = { digest: null as string | null, atOnce: 0, most: 0, order: [] as string[] };
-  standIns.behave(id, {
-    lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: registry.digest, record: null }),
-    tag: async ({ moves }, { ordinary }) => {
-      registry.most = Math.max(registry.most, ++registry.atOnce);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      registry.digest = moves.find((move) => move.repository === repository)!.digest;
-      registry.order.push(registry.digest);
-      registry.atOnce -= 1;
-      return ordinary();
-    },
-  });
-  const send = <Result>(update: string, input: object) =>
-    client.workflow.executeUpdateWithStart<Workflow, Result, [object]>(update, {
-      args: [input],
-      startWorkflowOperation: new WithStartWorkflowOperation(SHARED_TAG_WORKFLOW, {
-        workflowId: id,
-        taskQueue: CONTROL_QUEUE,
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        args: [{ repository, tag: 'stable', entries: [], ...(messagesPerRun && { messagesPerRun }) }],
-      }),
-    });
-  const move = (image: string, minute: number, more: Partial<MoveInput> = {}) =>
-    send<MoveResult>(MOVE_UPDATE, {
-      release: `release/${repository}:${image}`,
-      runId: 'run',
-      kind: 'release',
-      madeBy: `release/${repository}:${image}`,
-      made: at(minute),
-      by: null,
-      why: `released ${image}`,
-      allowOlder: false,
-      key,
-      recordRepository,
-      moves: [{ repository, tag: 'stable', digest: digestOf(image), expected: 'any' }],
-      timing,
-      ...more,
-    } satisfies MoveInput);
-  const rollback = (to: string | null) =>
-    send<RollbackResult>(ROLLBACK_UPDATE, {
-      recordRepository,
-      to,
-      by: 'ann',
-      why: 'it is bad',
-      timing,
-    } satisfies RollbackInput);
-  const history = async () => TagHistory.parse(await client.workflow.getHandle(id).query(HISTORY_QUERY)).entries;
-  return { id, repository, registry, move, rollback, history, standIns, client };
-}
-
 test('moves one after the other, never back in time unless told to, and tells what it pointed at', async () => {
-  const tag = openTag('in-turn');
+  const tag = openSharedTag(house(), 'in-turn');
   await tag.move('a', 1);
   // Two releases that end at once, the older one's message second.
   const both = await Promise.all([tag.move('c', 3), tag.move('b', 2)]);
@@ -105,7 +35,7 @@ test('moves one after the other, never back in time unless told to, and tells wh
 });
 
 test('remembers across runs, and rolls back to the record before', async () => {
-  const tag = openTag('remembers', 2);
+  const tag = openSharedTag(house(), 'remembers', 2);
   const first = tag.client.workflow.getHandle(tag.id);
   await tag.move('a', 1);
   await first.signal(RECORDED_SIGNAL, { digest: digestOf('image of x'), record: digestOf('not known') });
@@ -130,7 +60,7 @@ test('remembers across runs, and rolls back to the record before', async () => {
 });
 
 test('notes what somebody else did, and what a failed move did all the same', async () => {
-  const tag = openTag('notes');
+  const tag = openSharedTag(house(), 'notes');
   tag.registry.digest = digestOf('by hand');
   let fails = true;
   tag.standIns.behave(tag.id, {
