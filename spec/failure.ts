@@ -208,6 +208,11 @@ export const Failure = z.object({
 });
 export type Failure = z.infer<typeof Failure>;
 
+/** A remedy for what is no release: where that would be retried, `again` says what to do. */
+export function remedyWithoutRetry(remedy: string, again: string): string {
+  return remedy.replace(/`flightline retry RELEASE[^`]*`/, again);
+}
+
 /** Longest failure message (bytes, as JSON in UTF-8): payloads stay below 10 kB even with two of them. */
 export const MAX_MESSAGE = 3_000;
 

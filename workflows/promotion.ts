@@ -13,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { SignActivities, TagMove } from '../spec/contract.ts';
-import { failureOf, type Failure } from '../spec/failure.ts';
+import { failureOf, remedyWithoutRetry, type Failure } from '../spec/failure.ts';
 import {
   PROMOTION_QUERY,
   PromotionRequest,
@@ -219,5 +219,7 @@ class PromotionRun {
 
 function failureOfEnd(error: unknown): Failure | null {
   if (error instanceof ReleaseFailed) return error.failure;
-  return error instanceof ActivityFailure ? failureFrom(error, null) : null;
+  if (!(error instanceof ActivityFailure)) return null;
+  const failure = failureFrom(error, null);
+  return { ...failure, remedy: remedyWithoutRetry(failure.remedy, 'start the promotion again') };
 }

@@ -1,5 +1,6 @@
 /** `flightline rollback` and `history`: back to what a tag pointed at, and what that was. */
 import { WithStartWorkflowOperation } from '@temporalio/client';
+import { remedyWithoutRetry } from '../../spec/failure.ts';
 import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import {
   HISTORY_QUERY,
@@ -99,7 +100,7 @@ async function askToRollBack(
     if (kind !== 'WorkflowUpdateFailedError') throw error;
     const failure = failureOfError(error);
     const message = `${repository}:${tag} was not rolled back: ${failure.message}`;
-    throw new UserError(failure.kind, message, failure.remedy, EXIT.failed);
+    throw new UserError(failure.kind, message, remedyWithoutRetry(failure.remedy, 'roll back again'), EXIT.failed);
   }
 }
 

@@ -131,7 +131,11 @@ test('ends when the tag would go back in time, and when a part cannot be promote
       throw failed('registry-denied', 'denied');
     },
   });
-  expect((await (await begin(denied)).failure()).failure).toMatchObject({ kind: 'registry-denied', message: 'denied' });
+  expect((await (await begin(denied)).failure()).failure).toMatchObject({
+    kind: 'registry-denied',
+    message: 'denied',
+    remedy: expect.stringMatching(/then start the promotion again$/),
+  });
 });
 
 test('copies again what the registry lost before it could be tagged', async () => {
