@@ -6,9 +6,9 @@ import { canonicalJson, sha256 } from '../spec/inputs.ts';
 import { blobArtifact, parseManifest, type Layout } from '../spec/oci-layout.ts';
 import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../spec/record.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { openKey, readPublicKey } from './keys.ts';
+import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { audit } from './sign.ts';
-import { signDigest, signedNames } from './signatures.ts';
+import { signDigest, signedNames, type SignatureWritten } from './signatures.ts';
 import { stage } from './stage.ts';
 import { moveTags } from './tag.ts';
 import { writeLayout } from './tools/oci-layout.ts';
@@ -23,23 +23,47 @@ const MAX_RECORD = 1024 * 1024;
 /** Makes the `record` activity of a sign worker. */
 export function makeRecord(worker: { configuration: WorkerConfiguration }): SignActivities['record'] {
   return stage('record', RecordInput, async (input, context) => {
-    const { repository, tags, timing } = input;
+    const { repository } = input;
     const key = await openKey(worker.configuration, input.key, [repository]);
-    return withRegistryAccess(worker.configuration, [repository], async (access) => {
-      const digest = await pushRecord(access, repository, input.record, timing.command);
-      const subject = { repository, digest, tags };
-      const written = audit(context, input.key, input.release);
-      await signDigest(access, key, subject, { timeout: timing.command, written });
-      await verifyDigest(access, key, subject, timing.command);
-      // A record follows its release: a tag that the release may move has its record moved too.
-      const moves = tags.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
-      const { vanished } = await moveTags(access, key, moves, timing.command);
-      if (vanished.length > 0) {
-        throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
-      }
-      return { digest };
-    });
+    const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
+    return withRegistryAccess(worker.configuration, repositories, async (access) => ({
+      digest: await writeRecord(access, key, input, audit(context, input.key, input.release)),
+    }));
   });
+}
+
+/** Publishes, signs and verifies a record, then names it. @returns its digest */
+export async function writeRecord(
+  access: RegistryAccess,
+  key: OpenedKey,
+  input: Pick<RecordInput, 'repository' | 'tags' | 'shared' | 'record' | 'timing'>,
+  written: (signature: SignatureWritten) => void,
+): Promise<string> {
+  const { repository, tags, record, timing } = input;
+  const digest = await pushRecord(access, repository, record, timing.command);
+  const subject = { repository, digest, tags };
+  await signDigest(access, key, subject, { timeout: timing.command, written });
+  await verifyDigest(access, key, subject, timing.command);
+  // A record follows its release: a tag that the release may move has its record moved too.
+  const named = await tagsToMove(access, input);
+  const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
+  const { vanished } = await moveTags(access, key, moves, timing.command);
+  if (vanished.length > 0) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
+  return digest;
+}
+
+/** The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the right one. */
+async function tagsToMove(
+  access: RegistryAccess,
+  { tags, shared }: Pick<RecordInput, 'tags' | 'shared'>,
+): Promise<string[]> {
+  if (!shared) return tags;
+  const kept: string[] = [];
+  for (const tag of tags) {
+    const isLost = shared.tags.includes(tag) && (await headManifest(access, shared.repository, tag)) !== shared.digest;
+    if (!isLost) kept.push(tag);
+  }
+  return kept;
 }
 
 /** The record as an artifact: equal records give equal bytes. Pure. */
@@ -82,16 +106,29 @@ export async function readRecord(
   tag: string,
   publicKey: string | null,
 ): Promise<ReleaseRecord | null> {
+  return (await findRecord(access, { repository, tag }, publicKey))?.record ?? null;
+}
+
+/**
+ * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag named before; it must
+ * be signed for the tag all the same.
+ */
+export async function findRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  publicKey: string | null,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
   const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
   if (!key) return null;
-  const stored = await getManifest(access, repository, tag);
+  const stored = await getManifest(access, repository, at);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (!stored || manifest?.artifactType !== RECORD_MEDIA_TYPE || manifest.layers?.length !== 1 || !layer) return null;
   const names = await signedNames(access, repository, stored.digest, key);
   if (!names.includes(`${repository}:${tag}`) || layer.size > MAX_RECORD) return null;
   const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
-  return bytes && parseRecord(bytes);
+  const record = bytes && parseRecord(bytes);
+  return record && { digest: stored.digest, record };
 }
 
 function parseRecord(bytes: Uint8Array): ReleaseRecord | null {

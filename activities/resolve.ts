@@ -1,4 +1,5 @@
 /** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
+import { needsApproval } from '../spec/approval.ts';
 import { builderRuns } from '../spec/disk.ts';
 import { checkBuilderConfig } from '../spec/builder-config.ts';
 import { ResolveInput, type ResolveResult } from '../spec/contract.ts';
@@ -37,6 +38,10 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
     });
     return lookUp(configuration, request, context);
   });
+}
+
+function tagsOf({ repository, tag, alsoTag }: ReleaseRequest) {
+  return { repository, tags: [tag, ...alsoTag] };
 }
 
 /** The repositories that a release reads before it has anything of its own. */
@@ -111,6 +116,7 @@ export function lookUp(
       builder,
       builderConfig: context.builderConfig,
       existingTag: await headManifest(access, request.repository, request.tag),
+      ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
     };
     if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
     return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };

@@ -8,6 +8,8 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { PromotionControlActivities, PromotionSignActivities } from '../spec/promotion.ts';
+import type { SharedTagActivities } from '../spec/shared-tag.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
@@ -19,29 +21,42 @@ import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
+import { makePromote, makePromotionPlan } from './promote.ts';
 import { makeProveSigning } from './prove-signing.ts';
 import { makePublish } from './publish.ts';
 import { makePush } from './push.ts';
 import { makeRecord } from './record.ts';
 import { makeResolve } from './resolve.ts';
+import { makeSharedTag } from './shared-tag.ts';
 import { makeSign } from './sign.ts';
 import { makeTag } from './tag.ts';
 import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
-export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts() };
+export function createControlActivities(worker: {
+  configuration: WorkerConfiguration;
+}): ControlActivities & SharedTagActivities & PromotionControlActivities {
+  return {
+    resolve: makeResolve(worker),
+    plan: makePlan(worker),
+    hosts: makeHosts(),
+    ...makeSharedTag(worker),
+    ...makePromotionPlan(worker),
+  };
 }
 
 /** For sign workers. */
-export function createSignActivities(worker: { configuration: WorkerConfiguration }): SignActivities {
+export function createSignActivities(worker: {
+  configuration: WorkerConfiguration;
+}): SignActivities & PromotionSignActivities {
   return {
     proveSigning: makeProveSigning(worker),
     sign: makeSign(worker),
     verify: makeVerify(worker),
     tag: makeTag(worker),
     record: makeRecord(worker),
+    ...makePromote(worker),
   };
 }
 

@@ -4,11 +4,13 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
-import { FAILURES, failureOf, FlightlineError, type Failure } from '../spec/failure.ts';
+import { Failure, FAILURES, failureOf, FlightlineError } from '../spec/failure.ts';
 import { counterOf, METRICS, type CounterName, type LabelsOf, type StageOutcome } from '../spec/metric.ts';
+import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { STAGES, type Stage } from '../spec/stage.ts';
 import { DEFAULT_TIMING } from '../spec/timing.ts';
 import { redact } from './tools/redact.ts';
@@ -35,10 +37,24 @@ export interface StageContext {
   readonly attempt: number;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
+  /**
+   * Sends an update to a workflow of the control workers, which is started where there is none, and waits for its answer. A later
+   * attempt of the same activity waits for the same update.
+   *
+   * @throws FlightlineError what the update failed with.
+   */
+  updateWithStart(message: WorkflowMessage): Promise<unknown>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
   /** Adds to a counter that Prometheus reads. */
   count<Name extends CounterName>(name: Name, value: number, labels: LabelsOf<Name>): void;
+}
+
+/** An update, and the workflow that is to have it. */
+export interface WorkflowMessage {
+  workflow: { type: string; id: string; input: object; summary: string };
+  update: string;
+  input: object;
 }
 
 const storage = new AsyncLocalStorage<StageContext>();
@@ -88,7 +104,8 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name:
+    Stage | 'plan' | 'hosts' | 'shared-tag' | 'promotion' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -126,6 +143,24 @@ export function stage<Input extends z.ZodType, Result extends object>(
           taskQueueType: ACTIVITIES,
         });
         return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+      },
+      updateWithStart: async ({ workflow, update, input: message }) => {
+        const { workflowExecution, activityId } = activity.info;
+        try {
+          return await activity.client.workflow.executeUpdateWithStart(update, {
+            args: [message],
+            updateId: `${workflowExecution?.runId ?? ''}/${activityId}`,
+            startWorkflowOperation: new WithStartWorkflowOperation(workflow.type, {
+              workflowId: workflow.id,
+              taskQueue: CONTROL_QUEUE,
+              workflowIdConflictPolicy: 'USE_EXISTING',
+              args: [workflow.input],
+              staticSummary: workflow.summary,
+            }),
+          });
+        } catch (error) {
+          throw failureOfUpdate(error);
+        }
       },
       log: (level, message, attributes = {}) => {
         const clean = Object.entries(attributes).map(([key, value]) => [
@@ -220,6 +255,15 @@ function failureFrom(error: unknown, stageName: string): Failure {
   }
   const text = error instanceof Error ? error.message : String(error);
   return failureOf('unexpected', redact(text), { stage: stageName });
+}
+
+/** What an update failed with; any other error as it is. */
+function failureOfUpdate(error: unknown): unknown {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) return error;
+  const parsed = Failure.safeParse(error.cause.details?.[0]);
+  if (!parsed.success) return error;
+  const { kind, message, remedy, log } = parsed.data;
+  return new FlightlineError(kind, message, { remedy, log, cause: error });
 }
 
 function isNodeError(error: unknown): error is NodeJS.ErrnoException {

@@ -1,12 +1,15 @@
 /** What each verb of the command does. Every verb's code is loaded when it is called: `--help` needs none of it. */
+import type { DecideOptions } from './commands/decide.ts';
 import type { DeviceConfigOptions } from './commands/device-config.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { DrainOptions } from './commands/drain.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { InitFlags } from './commands/init.ts';
 import type { LintOptions } from './commands/lint.ts';
+import type { PromoteOptions } from './commands/promote.ts';
 import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
+import type { HistoryOptions, RollbackOptions } from './commands/shared-tag.ts';
 import type { RetryOptions } from './commands/steer.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { WorkerCommandOptions } from './commands/worker.ts';
@@ -22,6 +25,11 @@ export interface Handlers {
   watch(release: string, output: Output): Promise<number>;
   cancel(release: string, output: Output): Promise<number>;
   retry(release: string, options: RetryOptions, output: Output): Promise<number>;
+  approve(release: string, options: DecideOptions, output: Output): Promise<number>;
+  reject(release: string, options: DecideOptions, output: Output): Promise<number>;
+  promote(source: string, options: PromoteOptions, output: Output): Promise<number>;
+  rollback(name: string, options: RollbackOptions, output: Output): Promise<number>;
+  history(name: string, options: HistoryOptions, output: Output): Promise<number>;
   logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
@@ -43,6 +51,11 @@ export const handlers: Handlers = {
   watch: async (...given) => (await import('./commands/look.ts')).watch(...given),
   cancel: async (...given) => (await import('./commands/steer.ts')).cancel(...given),
   retry: async (...given) => (await import('./commands/steer.ts')).retry(...given),
+  approve: async (...given) => (await import('./commands/decide.ts')).approve(...given),
+  reject: async (...given) => (await import('./commands/decide.ts')).reject(...given),
+  promote: async (...given) => (await import('./commands/promote.ts')).promote(...given),
+  rollback: async (...given) => (await import('./commands/shared-tag.ts')).rollback(...given),
+  history: async (...given) => (await import('./commands/shared-tag.ts')).history(...given),
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
   verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),

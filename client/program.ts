@@ -3,6 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { handlers as realHandlers, type Handlers } from './handlers.ts';
 import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
 import { processOutput, type Output } from './output.ts';
+import { addTagVerbs } from './tag-verbs.ts';
 import { version } from './version.ts';
 
 /** Told the exit code that a verb answered. */
@@ -159,6 +160,8 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
     .action((release: string, options: JsonFlag & { spec?: string; detach?: boolean; publicContext?: boolean }) =>
       act(options, (output) => handlers.retry(release, withoutJson(options), output)),
     );
+
+  addTagVerbs(verb, act, handlers);
 
   verb(
     'logs',

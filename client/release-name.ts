@@ -17,6 +17,17 @@ export function releaseIdOf(text: string): string {
   );
 }
 
+/**
+ * Repository and tag of a name such as `quay.io/acme/edge-camera:stable`.
+ *
+ * @throws UserError `usage` (exit code 2).
+ */
+export function nameOf(text: string): { repository: string; tag: string } {
+  const reference = referenceOf(releaseIdOf(text));
+  const colon = reference.lastIndexOf(':');
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
 /** `repository:tag` of a workflow id. */
 export function referenceOf(release: string): string {
   return release.replace(/^release\//, '');

@@ -47,6 +47,8 @@ export const ResolveResult = z.object({
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),
+  /** The operator wants a person's approval for one of the tags, whatever the request says. */
+  approval: z.boolean().optional(),
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 
@@ -347,7 +349,13 @@ export type TagResult = z.infer<typeof TagResult>;
 export const RecordInput = ReleaseIdentity.extend({
   key: z.string(),
   repository: Repository,
+  /** The record is signed for each. */
   tags: z.array(Tag).min(1),
+  /**
+   * Shared tags among them, which somebody else may have moved since: the record takes such a name only where the image's has that
+   * digest.
+   */
+  shared: z.object({ tags: z.array(Tag), repository: Repository, digest: Digest }).optional(),
   record: ReleaseRecord,
   timing: TimingSchema,
 });

@@ -60,7 +60,16 @@ export const FAILURES = {
     remedy:
       'read the console (`flightline logs RELEASE --stage boot-test`), mend the image or bootTest, and start the release again',
   },
+  rejected: { disposition: 'fail', remedy: 'ask who rejected it what to change, and start another release' },
+  'back-in-time': {
+    disposition: 'fail',
+    remedy: 'promote what is newer, or move it back on purpose: `flightline rollback`, or `promote --allow-older`',
+  },
   // What a person can mend while the release waits.
+  'approval-needed': {
+    disposition: 'hold',
+    remedy: '`flightline approve RELEASE --comment …`, or `flightline reject RELEASE --comment …`',
+  },
   containerfile: {
     disposition: 'hold',
     remedy: 'mend the Containerfile, then `flightline retry RELEASE --spec flightline.yaml`',
@@ -198,6 +207,11 @@ export const Failure = z.object({
   log: LogLocation.nullable(),
 });
 export type Failure = z.infer<typeof Failure>;
+
+/** A remedy for what is no release: where that would be retried, `again` says what to do. */
+export function remedyWithoutRetry(remedy: string, again: string): string {
+  return remedy.replace(/`flightline retry RELEASE[^`]*`/, again);
+}
 
 /** Longest failure message (bytes, as JSON in UTF-8): payloads stay below 10 kB even with two of them. */
 export const MAX_MESSAGE = 3_000;

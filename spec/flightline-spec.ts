@@ -157,6 +157,10 @@ export const FlightlineSpec = z
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
     bootTest: BootTestSection.optional().describe('a disk that must boot before it is published'),
+    approval: z
+      .literal('required')
+      .optional()
+      .describe('once all is verified, the release waits for `flightline approve` before any tag moves'),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')

@@ -1,5 +1,6 @@
 /** The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's answer (DESIGN §8). */
 import { z } from 'zod';
+import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
 import { Failure, LogLocation } from './failure.ts';
 import { Digest } from './reference.ts';
@@ -81,6 +82,20 @@ export const ReleaseRecord = z.object({
   stages: z.array(StageRow),
   /** Of the first failing or held stage. */
   failure: Failure.nullable(),
+  /** Who let its tags move; absent where nobody was asked. */
+  approval: Approval.optional(),
+  /** Where this record's digests were promoted from; absent in the record of a release. */
+  promotion: z
+    .object({
+      /** `repository:tag` */
+      source: z.string(),
+      /** Digest of the source's record. */
+      record: Digest,
+      at: z.string(),
+      by: z.string(),
+      comment: z.string(),
+    })
+    .optional(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
 });

@@ -77,6 +77,8 @@ export const ReleaseRequest = z.object({
   builder: z.object({ image: ImageReference, rootfs: z.string().nullable() }),
   /** Left out when nothing is booted. */
   bootTest: BootTest.optional(),
+  /** A person must approve before any tag moves. */
+  approval: z.literal('required').optional(),
   onFailure: z.enum(['hold', 'fail']),
   /** Absolute directory on the build host where the disk files are left; null to leave none. */
   keepFiles: z.string().regex(/^\//).nullable(),
@@ -164,6 +166,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     disks,
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
+    ...(spec.approval && { approval: spec.approval }),
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),

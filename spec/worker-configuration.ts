@@ -14,6 +14,11 @@ const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: l
 /** A registry, or a repository below one: matches itself and what is below it, by path segment. */
 const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or repository without tag');
 
+/** A repository with what is below it, or one of its tags; `*` in the tag stands for any text. */
+const ApprovalTarget = z
+  .string()
+  .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
+
 const Key = z.strictObject({
   privateKey: AbsolutePath,
   publicKey: AbsolutePath,
@@ -94,6 +99,10 @@ export const WorkerConfiguration = z.strictObject({
     .optional()
     .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
   logLevel: LogLevel.optional().describe('the least that is logged; default is info'),
+  approvals: z
+    .array(ApprovalTarget)
+    .default([])
+    .describe('repositories, or REPOSITORY:TAG with * in the tag, whose tags move only when a person approved'),
   webhooks: z.record(Name, z.strictObject({ url: z.url(), hmacSecret: Name.optional() })).default({}),
 });
 

@@ -1,16 +1,18 @@
 /** The end of a release once everything is verified: tags, then the record. */
-import { CancelledFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { CancelledFailure, isCancellation, patched, proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { SignActivities, TagMove, TagResult } from '../spec/contract.ts';
 import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
+import { MAX_WORDS, type SharedTagActivities } from '../spec/shared-tag.ts';
 import type { DiskBranches } from './disk-branches.ts';
 import { failureFrom, StageFailed } from './failure.ts';
-import { signOptions } from './options.ts';
+import { controlOptions, signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
 import { runStage } from './run-stage.ts';
+import { tellRecorded } from './shared-tag.ts';
 import { signingAgain } from './sign-again.ts';
 
 /** How often a registry may lose digests before the release is held: each time their branches go back to push. */
@@ -38,6 +40,7 @@ export class Finish {
     const done = await state.untilDone(
       'release',
       async () => {
+        this.requireApproval(plan);
         await this.tag(plan);
         if (!this.redo) await this.record(plan);
       },
@@ -46,17 +49,33 @@ export class Finish {
     return done && !this.redo;
   }
 
+  /** What was approved is approved by its digests: with other ones a person is asked again. */
+  private requireApproval({ request, resolved }: Plan): void {
+    const { state } = this;
+    if (request.approval === undefined && resolved.approval !== true) return;
+    const disks = [...state.runs.values()].flatMap((run) => run.disks.map(({ digest }) => digest));
+    const subject = JSON.stringify([state.image.push!.digest, ...disks, request.tag, ...request.alsoTag]);
+    const failure = state.gate.ask(subject);
+    if (failure) throw new StageFailed(failure);
+  }
+
   private async tag(plan: Plan): Promise<void> {
     const { state } = this;
     if (state.table.row('tag', 'release').status === 'done') return;
     const { key, timing } = plan.request;
     const disks = [...state.runs.values()].flatMap((run) => run.disks);
     const moves = tagMoves(plan, state.image.push!.digest, disks);
+    const shared = sharesTags(plan) ? moves.filter((move) => isShared(plan, move)) : [];
+    const own = moves.filter((move) => !shared.includes(move));
     const tag = () =>
       runStage(state, { name: 'tag', subject: 'release' }, null, async () => {
         try {
           const options = signOptions(timing, `tag ${plan.request.tag}`);
-          return await proxyActivities<SignActivities>(options).tag({ ...state.identity, key, moves, timing });
+          const sign = proxyActivities<SignActivities>(options);
+          const result = await sign.tag({ ...state.identity, key, moves: own, timing });
+          if (result.vanished.length > 0 || shared.length === 0) return result;
+          this.addMoved(result.moved);
+          return await this.moveShared(plan, shared, result);
         } catch (error) {
           this.noteMoved(error, moves);
           throw error;
@@ -65,6 +84,38 @@ export class Finish {
     const { moved, vanished } = await signingAgain(tag, () => this.signAgain(plan, moves));
     this.addMoved(moved);
     if (vanished.length > 0) this.sendBack(vanished);
+  }
+
+  /** Asks the workflow of each shared tag to move it. What would go back in time stays: the release is told, and is none the worse. */
+  private async moveShared(
+    { request }: Plan,
+    moves: readonly TagMove[],
+    { attempts, moved: own }: TagResult,
+  ): Promise<TagResult> {
+    const { state } = this;
+    const { repository, tag, recordRepository, key, timing } = request;
+    const moved = [...own];
+    state.refusedTags.clear();
+    for (const move of moves) {
+      const options = controlOptions(timing, `move the shared tag ${move.tag}`);
+      const result = await proxyActivities<SharedTagActivities>(options).moveSharedTag({
+        ...state.identity,
+        kind: 'release',
+        madeBy: state.identity.release,
+        made: state.startedAt,
+        by: state.gate.approval?.by ?? null,
+        why: `released ${repository}:${tag}`.slice(0, MAX_WORDS),
+        allowOlder: false,
+        key,
+        recordRepository,
+        moves: [move],
+        timing,
+      });
+      if (result.vanished.length > 0) return { attempts, moved, vanished: result.vanished };
+      if (result.refused === null) moved.push(...result.moved);
+      else state.refusedTags.set(move.tag, `${repository}:${move.tag} was not moved: ${result.refused}`);
+    }
+    return { attempts, moved, vanished: [] };
   }
 
   /** Signs whatever is about to be tagged; what has its signature keeps it. */
@@ -105,17 +156,22 @@ export class Finish {
 
   private async record(plan: Plan): Promise<void> {
     const { state } = this;
-    const { key, recordRepository, tag, timing } = plan.request;
-    await runStage(state, { name: 'record', subject: 'release' }, null, () =>
+    const { key, repository, recordRepository, alsoTag, tag, timing } = plan.request;
+    const further = alsoTag.filter((other) => !state.refusedTags.has(other));
+    const digest = state.image.push!.digest;
+    const shared = sharesTags(plan) && further.length > 0 ? { tags: further, repository, digest } : undefined;
+    const { digest: record } = await runStage(state, { name: 'record', subject: 'release' }, null, () =>
       proxyActivities<SignActivities>(signOptions(timing, `record ${tag}`)).record({
         ...state.identity,
         key,
         timing,
         repository: recordRepository,
-        tags: [tag],
+        tags: [tag, ...further],
+        ...(shared && { shared }),
         record: publishedRecord(state.record()),
       }),
     );
+    if (shared) await tellRecorded(repository, further, { digest, record });
   }
 
   /** Learns what a tag activity that failed or was cancelled had moved. */
@@ -134,6 +190,15 @@ export class Finish {
   private addMoved(moved: readonly string[]): void {
     this.state.moved = [...new Set([...this.state.moved, ...moved])];
   }
+}
+
+/** Releases that began with older code move all their tags themselves. */
+function sharesTags({ request }: Plan): boolean {
+  return request.alsoTag.length > 0 && patched('shared-tags');
+}
+
+function isShared({ request }: Plan, { repository, tag }: TagMove): boolean {
+  return repository === request.repository && request.alsoTag.includes(tag);
 }
 
 /** The record as it is published: its being there is what makes the release complete. */

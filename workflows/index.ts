@@ -2,4 +2,6 @@
 export { builderRun } from './builder-run.ts';
 export { log } from './log.ts';
 export { plan } from './dry-run.ts';
+export { promotion } from './promotion.ts';
 export { release } from './release.ts';
+export { sharedTag, tagNow } from './shared-tag.ts';

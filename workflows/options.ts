@@ -55,6 +55,15 @@ export function signOptions(timing: Timing, summary: string): ActivityOptions {
   };
 }
 
+/** For a copy between repositories by a sign worker, which may have to transfer whole disks. */
+export function transferOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...signOptions(timing, summary),
+    startToCloseTimeout: timing.transferStartToClose,
+    scheduleToCloseTimeout: timing.transferStartToClose + timing.retryFor,
+  };
+}
+
 /** For a dry run, which somebody is waiting for: two tries, on a queue that must be polled. */
 export function dryRunOptions(timing: Timing, queue: string, summary: string): ActivityOptions {
   return {

@@ -14,6 +14,7 @@ import type { Failure } from '../spec/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
+import { ApprovalGate } from './approval.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
 import { countEnd, countHold } from './metrics.ts';
@@ -58,8 +59,12 @@ export class ReleaseState implements StageBoard {
   readonly hosts = new Set<string>();
   /** `repository:tag` of what was moved. */
   moved: string[] = [];
+  /** Why shared tags were left as they are, by tag. */
+  readonly refusedTags = new Map<string, string>();
   /** What a tag activity was moving when it was cancelled, if it could not say how far it came. */
   maybeMoved: string[] = [];
+  /** A person's word before tags move. */
+  readonly gate: ApprovalGate;
   /** Held branches, the longest held first. */
   private readonly holds = new Map<string, Failure>();
   /** Branches that are not finished. */
@@ -73,6 +78,7 @@ export class ReleaseState implements StageBoard {
     this.identity = identity;
     this.request = request;
     this.table = new StageTable(releaseStages(request));
+    this.gate = new ApprovalGate(`${request.repository}:${request.tag}`);
   }
 
   get status(): ReleaseStatus {
@@ -89,6 +95,7 @@ export class ReleaseState implements StageBoard {
   record(): ReleaseRecord {
     const { identity, request, image, plan } = this;
     if (this.outcome?.record) return this.outcome.record;
+    const warnings = [...(image.build?.warnings ?? []), ...this.refusedTags.values()];
     return {
       schemaVersion: 1,
       release: identity.release,
@@ -112,7 +119,8 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
-      ...(image.build?.warnings === undefined ? {} : { warnings: image.build.warnings }),
+      ...(this.gate.approval && { approval: this.gate.approval }),
+      ...(warnings.length > 0 ? { warnings } : {}),
     };
   }
 
@@ -246,7 +254,9 @@ export class ReleaseState implements StageBoard {
       for (const { name, subject } of stopped) this.table.update(name, subject, { status, at: Date.now() });
     };
     mark('failed');
-    if (dispositionOf(failure) === 'fail' || onFailure === 'fail') throw new ReleaseFailed(failure);
+    // To wait for approval is no failure.
+    const waits = failure.kind === 'approval-needed';
+    if (dispositionOf(failure) === 'fail' || (onFailure === 'fail' && !waits)) throw new ReleaseFailed(failure);
     mark('held');
     this.holds.set(branch, failure);
     this.changed();

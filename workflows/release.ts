@@ -10,11 +10,13 @@ import {
 } from '@temporalio/workflow';
 import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
+import type { Decided, Decision } from '../spec/approval.ts';
 import { type ControlActivities, type ResolveResult } from '../spec/contract.ts';
 import { RetryInput, type RetryResult } from '../spec/messages.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import { ReleaseRequest } from '../spec/request.ts';
+import { decideUpdate } from './approval.ts';
 import { cleanUp } from './clean-up.ts';
 import { DiskBranches } from './disk-branches.ts';
 import { failureFrom, fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure } from './failure.ts';
@@ -54,6 +56,7 @@ class Release {
     setHandler(hostSignal, (host) => {
       if (typeof host === 'string') state.addHost(host);
     });
+    setHandler(decideUpdate, (input) => this.decide(input), { validator: (input) => state.gate.check(input) });
     setHandler(retryUpdate, (input) => this.retry(input), { validator: (input) => this.checkRetry(input) });
   }
 
@@ -64,6 +67,7 @@ class Release {
     if (!end.ok && !(end.error instanceof ReleaseFailed) && !isCancellation(end.error)) throw end.error;
     await CancellationScope.nonCancellable(async () => {
       this.ending = true;
+      state.gate.close();
       await this.disks.stop();
       await cleanUp(state.identity, state.hosts, state.request.timing);
       await condition(allHandlersFinished);
@@ -148,6 +152,12 @@ class Release {
   private async retry({ request }: RetryInput): Promise<RetryResult> {
     if (request) await this.replan(request);
     return { resumed: this.state.resume() };
+  }
+
+  private decide(input: Decision): Decided {
+    const decided = this.state.gate.decide(input);
+    this.state.resume();
+    return decided;
   }
 
   private async replan(request: ReleaseRequest): Promise<void> {

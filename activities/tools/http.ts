@@ -8,9 +8,9 @@ import { connect as tlsConnect } from 'node:tls';
 import { currentStage } from '../stage.ts';
 
 export interface HttpRequest {
-  method?: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Uint8Array;
   /** `true` accepts any certificate. */
   insecure?: boolean;
   /** Milliseconds for the whole exchange. */

@@ -17,8 +17,8 @@ const MAX_REDIRECTS = 5;
 
 /** What a request needs the right to do. */
 export type Scope = 'pull' | 'pull,push';
-/** `limit`: bytes of the answer, 1 MiB by default. */
-export type RequestOptions = Pick<HttpRequest, 'method' | 'headers'> & { limit?: number };
+/** `limit`: bytes of the answer, 1 MiB by default. `alsoPull`: another repository of the registry that is read by the request. */
+export type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
 /** An answer with the address it came from, and whether the registry asked for a log-in on the way. */
 export type Answer = HttpResponse & { url: URL; challenged: boolean };
 
@@ -40,14 +40,15 @@ export async function ask(
   options: RequestOptions,
 ): Promise<Answer> {
   const known = perAccess(authorizations, access);
-  const key = `${repository} ${scope}`;
+  const { alsoPull } = options;
+  const key = `${repository} ${scope} ${alsoPull ?? ''}`;
   const cached = known.get(key);
   const first = await reach(access, repository, path, options, cached);
   if (first.status !== 401) return { ...refuseDenied(first, repository, scope), challenged: cached !== undefined };
   known.delete(key);
   const login = await loginFor(access, repository);
   const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
-  const authorization = await authorize(access, repository, scope, challenges, login);
+  const authorization = await authorize(access, { repository, scope, alsoPull }, challenges, login);
   const second = await reach(access, repository, path, options, authorization);
   if (second.status === 401) {
     const asked = `${registryOf(repository)} refuses to ${verb(scope)} ${repository}`;
@@ -147,6 +148,11 @@ function apiAddress(repository: string): { host: string; name: string } {
   return { host: 'registry-1.docker.io', name: name.includes('/') ? name : `library/${name}` };
 }
 
+/** The name of a repository within its registry's API. */
+export function apiName(repository: string): string {
+  return apiAddress(repository).name;
+}
+
 /** @throws FlightlineError `registry` unless the answer is a success; it quotes what the registry said. */
 export function expectSuccess(answer: HttpResponse, repository: string, what: string): void {
   if (answer.status >= 200 && answer.status < 300) return;
@@ -206,16 +212,22 @@ export function parseChallenges(header: string): Challenge[] {
 
 const TokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
+/** What a token is asked for. */
+interface Wanted {
+  repository: string;
+  scope: Scope;
+  alsoPull: string | undefined;
+}
+
 /** The Authorization header that a challenge asks for; `undefined` when there is nothing to answer with. */
 async function authorize(
   access: RegistryAccess,
-  repository: string,
-  scope: Scope,
+  wanted: Wanted,
   challenges: readonly Challenge[],
   login: Login | undefined,
 ): Promise<string | undefined> {
   const bearer = challenges.find((challenge) => challenge.scheme === 'bearer' && challenge.parameters.realm);
-  if (bearer) return `Bearer ${await fetchToken(access, repository, scope, bearer.parameters, login)}`;
+  if (bearer) return `Bearer ${await fetchToken(access, wanted, bearer.parameters, login)}`;
   return login?.kind === 'password' ? basic(login) : undefined;
 }
 
@@ -223,11 +235,10 @@ function basic(login: Login & { kind: 'password' }): string {
   return `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
 }
 
-/** A token for one repository and scope (distribution's `docs/spec/auth/token.md`; `oauth.md` for identity tokens). */
+/** A token for a repository and scope (distribution's `docs/spec/auth/token.md`; `oauth.md` for identity tokens). */
 async function fetchToken(
   access: RegistryAccess,
-  repository: string,
-  scope: Scope,
+  { repository, scope, alsoPull }: Wanted,
   parameters: Record<string, string>,
   login: Login | undefined,
 ): Promise<string> {
@@ -244,6 +255,7 @@ async function fetchToken(
     ...(parameters.service && { service: parameters.service }),
     scope: `repository:${apiAddress(repository).name}:${scope}`,
   });
+  if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
   const common = { insecure, timeout: REQUEST_TIMEOUT, limit: MAX_ANSWER };
   const answer = await registryFailures(() => {
     if (login?.kind === 'token') {

@@ -2,6 +2,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { RELEASE_WORKFLOW } from '../../spec/messages.ts';
+import { promotionTarget } from '../../spec/promotion.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../../spec/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, workflowPage } from '../connection.ts';
 import { detachable, printEnding } from '../ending.ts';
@@ -66,6 +67,7 @@ export function statusOf(execution: string, attribute: string | undefined): Rele
 
 /** `flightline status RELEASE`. */
 export async function status(name: string, output: Output): Promise<number> {
+  if (promotionTarget(name) !== undefined) return (await import('./promote.ts')).promotionStatus(name, output);
   const id = releaseIdOf(name);
   return withTemporal(async (temporal) => {
     const reader = await openRelease(temporal, id);
@@ -87,6 +89,7 @@ export async function status(name: string, output: Output): Promise<number> {
 
 /** `flightline watch RELEASE`: to its end, or until it is held. */
 export async function watch(name: string, output: Output): Promise<number> {
+  if (promotionTarget(name) !== undefined) return (await import('./promote.ts')).watchPromotion(name, output);
   const id = releaseIdOf(name);
   return withTemporal((temporal) =>
     withInterrupt((signal) =>

@@ -68,6 +68,9 @@ describe('a release of an image and three disks', () => {
       expect(verified).toBe(true);
     }
     expect(await digestOf(`${project.repository}:stable`)).toBe(record.image.digest);
+    expect(await digestOf(`${project.repository}/release:stable`)).toBe(
+      await digestOf(`${project.repository}/release:v1`),
+    );
     expect(record.stages.every(({ status }) => status === 'done')).toBe(true);
   });
 

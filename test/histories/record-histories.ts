@@ -7,9 +7,14 @@ import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { ReleaseRequest } from '../../spec/request.ts';
+import { DECIDE_UPDATE } from '../../spec/approval.ts';
+import { PROMOTION_QUERY, PROMOTION_WORKFLOW, promotionId } from '../../spec/promotion.ts';
+import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import { builderRunId } from '../../spec/reference.ts';
+import { RECORDED_SIGNAL, sharedTagId } from '../../spec/shared-tag.ts';
 import { digestOf, idOf, requestFor } from '../workflows/facts.ts';
 import { openHouse, type House, type ReleaseHandle } from '../workflows/house.ts';
+import { openSharedTag, promotionRequest } from '../workflows/tags.ts';
 import { installQuietRuntime, startServer } from '../workflows/server.ts';
 import { failed, silent, untilCancelled } from '../workflows/stand-ins.ts';
 
@@ -20,6 +25,8 @@ interface Scenario {
   request: ReleaseRequest;
   /** Leads the release to its end; tells which of its builder runs are worth a file. */
   play: (house: House, request: ReleaseRequest) => Promise<string[][]>;
+  /** The workflow to record where it is not the release's. */
+  workflow?: string;
 }
 
 const SCENARIOS: Record<string, Scenario> = {
@@ -86,6 +93,48 @@ const SCENARIOS: Record<string, Scenario> = {
       return [['iso']];
     },
   },
+  approved: {
+    request: requestFor('approved', { disks: {}, alsoTag: ['latest'], approval: 'required' }),
+    play: async ({ start, until }, request) => {
+      const handle = await start(request);
+      await until(handle, 'held', ({ failure }) => failure?.kind === 'approval-needed');
+      await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', by: 'ann', comment: 'tested' }] });
+      await ended(handle);
+      return [];
+    },
+  },
+  'shared-tag': {
+    request: requestFor('shared-tag'),
+    workflow: sharedTagId(requestFor('shared-tag').repository, 'stable'),
+    play: async (house, { repository }) => {
+      const tag = openSharedTag(house, 'shared-tag');
+      await tag.move('a', 1);
+      await tag.move('c', 3);
+      await tag.move('b', 2);
+      const handle = house.client.workflow.getHandle(sharedTagId(repository, 'stable'));
+      await handle.signal(RECORDED_SIGNAL, { digest: digestOf('a'), record: digestOf('record of a') });
+      await tag.rollback(null);
+      return [];
+    },
+  },
+  promotion: {
+    request: requestFor('promotion'),
+    workflow: promotionId(requestFor('promotion').repository, 'stable'),
+    play: async ({ client }) => {
+      const request = promotionRequest('promotion', { approval: 'required' });
+      const handle = await client.workflow.start(PROMOTION_WORKFLOW, {
+        workflowId: promotionId(request.target.repository, 'stable'),
+        taskQueue: CONTROL_QUEUE,
+        args: [request],
+      });
+      for (let state = 'running'; state !== 'held'; ) {
+        state = (await handle.query<{ status: string }>(PROMOTION_QUERY)).status;
+      }
+      await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', by: 'ann', comment: 'tested' }] });
+      await handle.result();
+      return [];
+    },
+  },
   failed: {
     request: requestFor('failed', { onFailure: 'fail' }),
     play: async ({ start, standIns }, request) => {
@@ -119,12 +168,12 @@ try {
   if (wanted.length === 0) {
     for (const name of await readdir(here)) if (name.endsWith('.json')) await rm(new URL(name, here));
   }
-  for (const [name, { request, play }] of Object.entries(SCENARIOS)) {
+  for (const [name, { request, play, workflow }] of Object.entries(SCENARIOS)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     const runs = await play(house, request);
     const release = idOf(request);
     const files = new Map([
-      [name, release],
+      [name, workflow ?? release],
       ...runs.map((types): [string, string] => [`${name}.${types.join('+')}`, builderRunId(release, types)]),
     ]);
     for (const [file, workflowId] of files) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RecordInput, TagInput } from '../../spec/contract.ts';
+import type { MoveInput } from '../../spec/shared-tag.ts';
 import { builderRunId } from '../../spec/reference.ts';
 import { keptOf, largestPayload } from '../support/history.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
@@ -86,9 +87,15 @@ describe.concurrent('a clean release', () => {
       [`${request.repository}/diskimage-vmdk:v1`, 'any'],
       [`${request.repository}/diskimage-iso:v1`, 'any'],
       [`${request.repository}:v1`, null],
-      [`${request.repository}:latest`, 'any'],
     ]);
-    const { record: published } = standIns.callsOf(release, 'record')[0]!.input as RecordInput;
+    const shared = standIns.callsOf(release, 'moveSharedTag')[0]!.input as MoveInput;
+    expect(shared.moves).toEqual([
+      { repository: request.repository, tag: 'latest', digest: record.image.digest, expected: 'any' },
+    ]);
+    expect(first('tag')).toBeLessThan(first('moveSharedTag'));
+    expect(first('moveSharedTag')).toBeLessThan(first('record'));
+    const { record: published, tags } = standIns.callsOf(release, 'record')[0]!.input as RecordInput;
+    expect(tags).toEqual(['v1', 'latest']);
     expect(published.status).toBe('released');
     expect(published.stages.every((row) => row.status === 'done')).toBe(true);
 

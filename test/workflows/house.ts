@@ -10,6 +10,16 @@ import { eventually } from '../support/wait.ts';
 import { idOf } from './facts.ts';
 import { StandIns, type ActivityName } from './stand-ins.ts';
 
+const CONTROL_ACTIVITIES: ActivityName[] = [
+  'resolve',
+  'plan',
+  'hosts',
+  'moveSharedTag',
+  'lookAtTag',
+  'planRollback',
+  'planPromotion',
+];
+
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest'],
@@ -50,8 +60,8 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, ['resolve', 'plan', 'hosts'], { workflowBundle: { codePath: bundle } }),
-    worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
+    worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, { workflowBundle: { codePath: bundle } }),
+    worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record', 'promoteCopy', 'promoteRecord'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),
     worker(claimQueue('amd64'), null, ['claim']),

@@ -40,6 +40,15 @@ import type {
   VerifyInput,
 } from '../../spec/contract.ts';
 import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
+import type {
+  LookAtTagInput,
+  MoveInput,
+  MoveResult,
+  PlanRollbackInput,
+  RollbackPlan,
+  TagNow,
+} from '../../spec/shared-tag.ts';
+import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput, PromotionPlan } from '../../spec/promotion.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import { digestOf } from './facts.ts';
 
@@ -63,6 +72,12 @@ export interface Signatures {
   verify: [VerifyInput, { attempts: number }];
   tag: [TagInput, TagResult];
   record: [RecordInput, RecordResult];
+  moveSharedTag: [MoveInput, MoveResult & { attempts: number }];
+  lookAtTag: [LookAtTagInput, TagNow & { attempts: number }];
+  planRollback: [PlanRollbackInput, RollbackPlan & { attempts: number }];
+  planPromotion: [PlanPromotionInput, PromotionPlan & { attempts: number }];
+  promoteCopy: [PromoteCopyInput, { attempts: number; mounted: number | null }];
+  promoteRecord: [PromoteRecordInput, { attempts: number; digest: string }];
 }
 export type ActivityName = keyof Signatures;
 
@@ -160,6 +175,45 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     vanished: [],
   }),
   record: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('record') }),
+  moveSharedTag: ({ moves }, { attempt }) => ({
+    attempts: attempt,
+    refused: null,
+    moved: moves.map(({ repository, tag }) => `${repository}:${tag}`),
+    vanished: [],
+  }),
+  lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: null, record: null }),
+  planPromotion: ({ request: { source, target, key } }, { attempt }) => ({
+    attempts: attempt,
+    sourceKey: 'release',
+    key: key ?? 'release',
+    record: digestOf(`record of ${source.tag}`),
+    recordRepository: `${target.repository}/release`,
+    madeBy: `release/${source.repository}:${source.tag}`,
+    made: null,
+    approval: false,
+    items: [
+      {
+        subject: 'qcow2',
+        digest: digestOf(`qcow2 of ${source.tag}`),
+        from: { repository: `${source.repository}/diskimage-qcow2`, tag: source.tag },
+        to: { repository: `${target.repository}/diskimage-qcow2`, tag: target.tag },
+      },
+      { subject: 'image', digest: digestOf(`image of ${source.tag}`), from: source, to: target },
+    ],
+  }),
+  promoteCopy: (_, { attempt }) => ({ attempts: attempt, mounted: 2 }),
+  promoteRecord: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('promoted record') }),
+  planRollback: ({ repository, tag, recordRepository, record }, { attempt }) => ({
+    attempts: attempt,
+    key: 'release',
+    record,
+    release: `release/${repository}:v1`,
+    made: null,
+    moves: [
+      { repository, tag, digest: digestOf(`image of ${record}`), expected: 'any' },
+      { repository: recordRepository, tag, digest: record, expected: 'any' },
+    ],
+  }),
 };
 
 /** A failure as activities report it. */

@@ -108,6 +108,7 @@ export function stackWorkerConfiguration(options: {
     registries: authfile ? [{ location: registry, authfile, insecure: false }] : [],
     secrets: {},
     git: { schemes: ['https', 'file'] },
+    approvals: [],
     webhooks: {},
   };
 }

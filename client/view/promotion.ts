@@ -1,0 +1,32 @@
+/** A promotion in words. Pure. */
+import type { Promotion } from '../../spec/promotion.ts';
+import { plain, style, type Style } from './style.ts';
+
+/** How it stands: what became of what, and what to do. */
+export function renderPromotion(state: Promotion, colour: boolean): string[] {
+  const paint = style(colour);
+  const { status, source, target, items, approval, failure, step } = state;
+  const done = status === 'promoted';
+  return [
+    `${paint.bold(target)} ${painted(status, paint)}: from ${source}${status === 'running' ? `, ${step}` : ''}`,
+    ...items.flatMap(({ subject, reference, digest, verified }) => [
+      `  ${subject}${verified ? ', verified as a device would' : ''}`,
+      `    ${done ? reference : `for ${reference}`}`,
+      `    ${paint.dim(digest)}`,
+    ]),
+    ...(approval
+      ? [
+          `  approved by ${plain(approval.by)} at ${approval.at}${approval.comment ? `: ${plain(approval.comment)}` : ''}`,
+        ]
+      : []),
+    ...(failure
+      ? [`  ${plain(failure.message)}`, `  what to do: ${failure.remedy.replaceAll(/\bRELEASE\b/g, target)}`]
+      : []),
+  ];
+}
+
+function painted(status: Promotion['status'], paint: Style): string {
+  if (status === 'promoted') return paint.green(status);
+  if (status === 'running') return paint.cyan(status);
+  return status === 'held' ? paint.yellow(status) : paint.red(status);
+}

@@ -1,0 +1,231 @@
+/** Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log. */
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { Promotion } from '../../spec/promotion.ts';
+import type { ReleaseRecord } from '../../spec/record.ts';
+import { sharedTagId, TagHistory } from '../../spec/shared-tag.ts';
+import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
+import { makeProject, type Project } from '../support/project.ts';
+import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
+import { withClient } from '../support/stack.ts';
+
+const stack = inject('stack');
+const { environment } = stack;
+/** The stack's key may sign below its own registry. */
+const PRODUCTION = `${stack.registry}/test/production/promoted`;
+
+let project: Project;
+let first: ReleaseRecord;
+let second: ReleaseRecord;
+/** Of image and disk, the image's first. */
+let blobs: { configs: string[]; layers: string[] };
+
+const flightline = (...args: string[]) => runFlightline(args, { environment });
+const promotionOf = (outcome: CommandOutcome): Promotion => {
+  const parsed = Promotion.safeParse(JSON.parse(outcome.stdout || 'null'));
+  if (!parsed.success)
+    throw new Error(`no promotion (exit code ${outcome.exitCode}): ${outcome.stdout} ${outcome.stderr}`);
+  return parsed.data;
+};
+const verified = async (name: string) => {
+  const outcome = await flightline('verify', name, '--key', stack.publicKey, '--json');
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  return (JSON.parse(outcome.stdout) as { digest: string }).digest;
+};
+const historyOf = async (name: string) => {
+  const outcome = await flightline('history', name, '--json');
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  return TagHistory.parse(JSON.parse(outcome.stdout)).entries;
+};
+/** Lines of the registry's access log since a length of it. */
+const logged = async (since: number) => (await readFile(stack.registryLog, 'utf8')).slice(since).split('\n');
+
+interface Manifest {
+  manifests?: { digest: string }[];
+  config?: { digest: string };
+  layers?: { digest: string }[];
+}
+/** Digests of the blobs of a manifest or index and its entries: configurations, and what holds the bytes. */
+async function blobsOf(repository: string, digest: string): Promise<{ configs: string[]; layers: string[] }> {
+  const { manifests = [], config, layers = [] } = (await manifestOf(`${repository}@${digest}`)) as Manifest;
+  const inner = await Promise.all(manifests.map((entry) => blobsOf(repository, entry.digest)));
+  return {
+    configs: [...(config ? [config.digest] : []), ...inner.flatMap((one) => one.configs)],
+    layers: [...layers.map((layer) => layer.digest), ...inner.flatMap((one) => one.layers)],
+  };
+}
+
+beforeAll(async () => {
+  project = await makeProject({
+    registry: stack.registry,
+    name: 'promoted',
+    image: { alsoTag: ['nightly'] },
+    disks: [{ type: 'vmdk' }],
+  });
+  const outcome = await flightline('run', project.spec, '--json');
+  first = recordFrom(outcome);
+  if (outcome.exitCode !== 0) throw new Error(outcome.stderr);
+  const { digest } = first.disks[0]!;
+  const image = await blobsOf(project.repository, first.image.digest!);
+  const disk = await blobsOf(`${project.repository}/diskimage-vmdk`, digest!);
+  blobs = { configs: [...image.configs, ...disk.configs], layers: [...image.layers, ...disk.layers] };
+});
+
+afterAll(async () => {
+  await withClient(stack, async (client) => {
+    for await (const { workflowId } of client.workflow.list({ query: "WorkflowType = 'sharedTag'" })) {
+      if (workflowId.includes('promoted')) await client.workflow.getHandle(workflowId).terminate('end of test');
+    }
+  }).catch(() => undefined);
+  await project?.remove();
+});
+
+it('waits for approval, and a rejected promotion leaves nothing', async () => {
+  const waits = await flightline(
+    'promote',
+    project.release,
+    '--to',
+    `${PRODUCTION}:v1`,
+    '--approval',
+    'required',
+    '--json',
+  );
+  expect(waits.exitCode, waits.stderr).toBe(4);
+  expect(promotionOf(waits)).toMatchObject({ status: 'held', failure: { kind: 'approval-needed' } });
+  const again = await flightline('promote', project.release, '--to', `${PRODUCTION}:v1`);
+  expect(again.exitCode).toBe(6);
+  const rejected = await flightline('reject', `${PRODUCTION}:v1`, '--comment', 'not on a Friday');
+  expect(rejected.exitCode, rejected.stderr).toBe(0);
+  const seen = await flightline('watch', `promote/${PRODUCTION}:v1`, '--json');
+  expect(seen.exitCode).toBe(1);
+  expect(promotionOf(seen).failure).toMatchObject({
+    kind: 'rejected',
+    message: expect.stringMatching(/rejected .*: not on a Friday$/),
+  });
+  for (const repository of ['', '/diskimage-vmdk', '/release']) {
+    expect(await tagsOf(`${PRODUCTION}${repository}`)).toEqual([]);
+  }
+});
+
+it('gives an approved one the same digests under the new name, reading and sending no layer and no disk', async () => {
+  const since = (await readFile(stack.registryLog, 'utf8')).length;
+  const waits = await flightline(
+    'promote',
+    project.release,
+    '--to',
+    `${PRODUCTION}:v1`,
+    '--approval',
+    'required',
+    '--json',
+  );
+  expect(waits.exitCode, waits.stderr).toBe(4);
+  expect((await flightline('approve', `${PRODUCTION}:v1`, '--comment', 'tested')).exitCode).toBe(0);
+  const done = await flightline('watch', `promote/${PRODUCTION}:v1`, '--json');
+  expect(done.exitCode, done.stderr).toBe(0);
+  const promotion = promotionOf(done);
+  expect(promotion).toMatchObject({ status: 'promoted', key: 'release', approval: { comment: 'tested' } });
+  expect(promotion.items.every(({ mounted }) => mounted !== null && mounted > 0)).toBe(true);
+
+  const requests = (await logged(since)).flatMap(
+    (line) => /"([A-Z]+ \/v2\/\S+) HTTP\/[\d.]+" 20\d/.exec(line)?.[1] ?? [],
+  );
+  const of = (digests: readonly string[]) =>
+    requests.map(decodeURIComponent).filter((request) => digests.some((digest) => request.includes(digest)));
+  const mounts = of([...blobs.layers, ...blobs.configs]).filter((request) => /^POST .*mount=/.test(request));
+  expect(new Set(mounts).size).toBe(blobs.layers.length + blobs.configs.length);
+  expect(of(blobs.layers).filter((request) => !request.startsWith('HEAD ') && !mounts.includes(request))).toEqual([]);
+  // skopeo reads an image's configuration, a few kB, whenever it signs or verifies; the mount itself does not.
+  expect(
+    of([blobs.configs[0]!]).filter((request) => !/^(?:HEAD|GET) /.test(request) && !mounts.includes(request)),
+  ).toEqual([]);
+  // The requests that would show it are seen: the record's own blob was sent.
+  expect(requests.filter((request) => /^PUT \/v2\/\S*\/release\/blobs\//.test(request))).not.toEqual([]);
+
+  expect(await verified(`${PRODUCTION}:v1`)).toBe(first.image.digest);
+  expect(await verified(`${PRODUCTION}/diskimage-vmdk:v1`)).toBe(first.disks[0]!.digest);
+  expect(await verified(project.release)).toBe(first.image.digest);
+  await verified(`${PRODUCTION}/release:v1`);
+  const [layer] = ((await manifestOf(`${PRODUCTION}/release:v1`)) as Manifest).layers!;
+  expect(JSON.parse(String(await blobOf(`${PRODUCTION}/release`, layer!.digest)))).toMatchObject({
+    release: `release/${project.release}`,
+    image: { reference: `${PRODUCTION}:v1`, digest: first.image.digest },
+    disks: [{ reference: `${PRODUCTION}/diskimage-vmdk:v1`, digest: first.disks[0]!.digest }],
+    promotion: { source: project.release },
+    approval: { comment: 'tested' },
+  });
+});
+
+it('moves a tag on with a second release, back by a rollback, and tells it all', async () => {
+  const stable = `${project.repository}:stable`;
+  const disk = `${project.repository}/diskimage-vmdk:stable`;
+  const one = await flightline('promote', project.release, '--to', 'stable', '--json');
+  expect(one.exitCode, one.stderr).toBe(0);
+  await project.write(
+    'Containerfile',
+    `FROM ${stack.registry}/flightline/debian-base:trixie\nRUN echo 2 > /usr/share/mark\n`,
+  );
+  const outcome = await flightline('run', project.spec, '--tag', 'v2', '--json');
+  second = recordFrom(outcome);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  const two = await flightline('promote', `${project.repository}:nightly`, '--to', 'stable', '--json');
+  expect(two.exitCode, two.stderr).toBe(0);
+  expect(await digestOf(stable)).toBe(second.image.digest);
+  expect(await digestOf(disk)).toBe(second.disks[0]!.digest);
+
+  const back = await flightline('promote', project.release, '--to', 'stable', '--json');
+  expect(back.exitCode).toBe(1);
+  expect(promotionOf(back).failure).toMatchObject({ kind: 'back-in-time' });
+  expect(await digestOf(stable)).toBe(second.image.digest);
+
+  const rollback = await flightline('rollback', stable, '--comment', 'v2 does not boot', '--json');
+  expect(rollback.exitCode, rollback.stderr).toBe(0);
+  expect(await verified(stable)).toBe(first.image.digest);
+  expect(await verified(disk)).toBe(first.disks[0]!.digest);
+  expect(await digestOf(`${project.repository}/release:stable`)).toBe(promotionOf(one).record);
+  expect((await historyOf(stable)).map(({ kind, digest, release }) => [kind, digest, release])).toEqual([
+    ['promotion', first.image.digest, first.release],
+    ['promotion', second.image.digest, second.release],
+    ['rollback', first.image.digest, first.release],
+  ]);
+  const none = await flightline('rollback', stable);
+  expect([none.exitCode, none.stderr]).toEqual([
+    1,
+    expect.stringContaining('nothing is known that it pointed at before'),
+  ]);
+});
+
+it('keeps what alsoTag moved, and without its workflow says what the registry does', async () => {
+  const nightly = `${project.repository}:nightly`;
+  const entries = await historyOf(nightly);
+  expect(entries.map(({ kind, digest, release }) => [kind, digest, release])).toEqual([
+    ['release', first.image.digest, first.release],
+    ['release', second.image.digest, second.release],
+  ]);
+  expect(entries.every(({ record }) => record !== null)).toBe(true);
+  const rollback = await flightline('rollback', nightly);
+  expect(rollback.exitCode, rollback.stderr).toBe(0);
+  expect(await verified(nightly)).toBe(first.image.digest);
+  await withClient(stack, (client) =>
+    client.workflow.getHandle(sharedTagId(project.repository, 'nightly')).terminate('as a lost database'),
+  );
+  const after = await flightline('history', nightly, '--json');
+  expect(JSON.parse(after.stdout)).toMatchObject({
+    complete: false,
+    entries: [{ kind: 'found', digest: first.image.digest, release: first.release }],
+  });
+  // A record that is named brings it back also without a history.
+  const forth = await flightline('rollback', nightly, '--to', 'v2');
+  expect(forth.exitCode, forth.stderr).toBe(0);
+  expect(await digestOf(nightly)).toBe(second.image.digest);
+});
+
+it('refuses what it cannot promote, with nothing done', async () => {
+  const missing = await flightline('promote', `${project.repository}:v9`, '--to', 'stable', '--json');
+  expect(missing.exitCode).toBe(1);
+  expect(promotionOf(missing).failure).toMatchObject({ kind: 'invalid-input', message: expect.stringContaining('v9') });
+  const taken = await flightline('promote', `${project.repository}:v2`, '--to', 'v1', '--json');
+  expect(promotionOf(taken).failure).toMatchObject({ kind: 'tag-exists' });
+  const key = await flightline('promote', project.release, '--to', 'beta', '--key', 'other', '--json');
+  expect(promotionOf(key).failure).toMatchObject({ kind: 'key-missing' });
+  expect(await digestOf(`${project.repository}:beta`)).toBeNull();
+});
