@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { PushInput, type PushResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
+import { logName } from '../spec/log.ts';
 import { Digest } from '../spec/reference.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -19,7 +20,7 @@ const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: D
 /** Makes the activity. */
 export function makePush(host: HostContext): (input: PushInput) => Promise<PushResult> {
   return stage('push', PushInput, async (input, context) => {
-    const log = await stageLog(host, input.release, 'push');
+    const log = await stageLog(host, input.release, logName('push', 'image'));
     context.report({ host: host.name });
     const digest = await withLog(log, () =>
       withRegistryAccess(host.configuration, [input.repository], (access) =>

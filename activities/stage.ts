@@ -74,6 +74,23 @@ async function inTurn<Result>(key: string, context: StageContext, body: () => Pr
   return work;
 }
 
+/** An activity of this process that runs now. */
+export interface RunningActivity {
+  name: string;
+  taskQueue: string;
+  /** Workflow id. */
+  workflow: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+const running = new Set<RunningActivity>();
+
+/** The activities that run in this process, the longest running first. */
+export function runningActivities(): RunningActivity[] {
+  return [...running];
+}
+
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
 const ACTIVITIES = 2;
@@ -85,7 +102,8 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name:
+    Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'keep-logs' | 'host-status' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -136,6 +154,13 @@ export function stage<Input extends z.ZodType, Result extends object>(
     const interval = timing.success ? timing.data.timing.heartbeatInterval : DEFAULT_TIMING.heartbeatInterval;
     const heartbeat = () => activity.heartbeat({ ...progress });
     heartbeat();
+    const self: RunningActivity = {
+      name,
+      taskQueue: activity.info.taskQueue,
+      workflow: activity.info.workflowExecution?.workflowId ?? '',
+      since: new Date().toISOString(),
+    };
+    running.add(self);
     const timer = setInterval(heartbeat, interval);
     try {
       const parsed = input.safeParse(given);
@@ -152,6 +177,7 @@ export function stage<Input extends z.ZodType, Result extends object>(
       throw toApplicationFailure(error, name, told);
     } finally {
       clearInterval(timer);
+      running.delete(self);
     }
   };
 }

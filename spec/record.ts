@@ -52,6 +52,10 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
+/** The logs of one host as an artifact (spec/log.ts), tagged `sha256-<hex>`. */
+export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
+export type KeptLogs = z.infer<typeof KeptLogs>;
+
 export const ReleaseRecord = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id, `release/<repository>:<tag>`. */
@@ -81,6 +85,8 @@ export const ReleaseRecord = z.object({
   stages: z.array(StageRow),
   /** Of the first failing or held stage. */
   failure: Failure.nullable(),
+  /** Where the logs are kept when their hosts keep them no more; absent when there are none. */
+  logs: z.array(KeptLogs).optional(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
 });

@@ -7,6 +7,7 @@ import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import type { DiskBranches } from './disk-branches.ts';
 import { failureFrom, StageFailed } from './failure.ts';
+import { keepLogs } from './keep-logs.ts';
 import { signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
@@ -38,7 +39,13 @@ export class Finish {
     const done = await state.untilDone(
       'release',
       async () => {
-        await this.tag(plan);
+        // No stage of a host follows: its logs are whole. The registry takes them while the tags are moved.
+        const logs = keepLogs(state, plan.request);
+        try {
+          await this.tag(plan);
+        } finally {
+          state.keepLogs(await logs);
+        }
         if (!this.redo) await this.record(plan);
       },
       () => state.plan !== plan || this.redo,

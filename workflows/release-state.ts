@@ -15,6 +15,7 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
+import type { LogsOutcome } from './keep-logs.ts';
 import { imageTags, type Plan } from './plan.ts';
 import type { StageBoard } from './run-stage.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from './stage-table.ts';
@@ -58,6 +59,8 @@ export class ReleaseState implements StageBoard {
   moved: string[] = [];
   /** What a tag activity was moving when it was cancelled, if it could not say how far it came. */
   maybeMoved: string[] = [];
+  /** What became of the hosts' logs. */
+  private logs: LogsOutcome = { kept: [], warnings: [] };
   /** Held branches, the longest held first. */
   private readonly holds = new Map<string, Failure>();
   /** Branches that are not finished. */
@@ -87,6 +90,7 @@ export class ReleaseState implements StageBoard {
   record(): ReleaseRecord {
     const { identity, request, image, plan } = this;
     if (this.outcome?.record) return this.outcome.record;
+    const warnings = [...(image.build?.warnings ?? []), ...this.logs.warnings];
     return {
       schemaVersion: 1,
       release: identity.release,
@@ -110,7 +114,8 @@ export class ReleaseState implements StageBoard {
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
-      ...(image.build?.warnings === undefined ? {} : { warnings: image.build.warnings }),
+      ...(this.logs.kept.length === 0 ? {} : { logs: this.logs.kept }),
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   }
 
@@ -137,6 +142,11 @@ export class ReleaseState implements StageBoard {
     if (this.hosts.has(host)) return;
     this.hosts.add(host);
     this.changed();
+  }
+
+  /** Notes where logs are kept; shown with the next change. */
+  keepLogs(outcome: LogsOutcome): void {
+    this.logs = outcome;
   }
 
   /** Takes a plan over: what its changes do not concern is kept. */
