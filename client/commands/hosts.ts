@@ -30,7 +30,7 @@ export async function hosts(output: Output): Promise<number> {
     if (!known.some(({ role }) => role === 'control')) throw noControlWorker(temporal, 'no host could be asked');
     const machines = machinesOf(known, needed);
     const answers = await Promise.all(
-      machines.map(({ host, roles }) => (roles.includes('build') ? ask(temporal, host) : undefined)),
+      machines.map(async ({ host, roles }) => (roles.includes('build') ? ask(temporal, host) : undefined)),
     );
     if (answers.includes('unasked')) throw noControlWorker(temporal, 'hosts could not be asked');
     const now = new Date();

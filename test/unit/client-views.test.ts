@@ -328,7 +328,7 @@ describe('which log is meant', () => {
     [record({ failure: failureOf('builder', 'x', { log: log('lost') }) }), undefined, ['lost']],
     [record(), undefined, []],
   ] as const)('%#', (given, stage, names) =>
-    expect(chooseLogs(given, stage).map(({ path }) => path)).toEqual(names.map((name) => log(name).path)),
+    expect(chooseLogs(given, { stage }).map(({ path }) => path)).toEqual(names.map((name) => log(name).path)),
   );
 
   test('each log is known once', () => expect(knownLogs(failed)).toHaveLength(4));
