@@ -33,7 +33,7 @@ const flightline = (...args: string[]) => runFlightline(args, { environment });
 
 async function hostsNow(): Promise<ListedHost[]> {
   const outcome = await flightline('hosts', '--json');
-  expect(outcome).toMatchObject({ exitCode: 0 });
+  if (outcome.exitCode !== 0) throw new Error(outcome.stderr);
   return HostList.parse(JSON.parse(outcome.stdout)).hosts;
 }
 
@@ -48,7 +48,7 @@ async function withGhost(body: () => Promise<void>): Promise<void> {
   try {
     let ready = false;
     worker.stdout.on('data', (lines) => (ready ||= String(lines).includes('worker-ready')));
-    await eventually('the second worker polls', async () => ready, 20_000);
+    await eventually('the second worker polls', async () => ready || undefined, { timeout: 20_000 });
     await body();
   } finally {
     worker.kill('SIGKILL');
@@ -69,13 +69,17 @@ beforeAll(async () => {
     ],
   });
   const run = startFlightline(['run', project.spec, '--json'], { environment });
-  await eventually('the build waits at its gate', () => gate.isReached(), 60_000);
+  await eventually('the build waits at its gate', async () => (await gate.isReached()) || undefined, {
+    timeout: 60_000,
+  });
 
   const follower = startFlightline(['logs', project.release, '--follow'], { environment });
   let seen = '';
   follower.stdout.on('data', (text) => (seen += String(text)));
-  await eventually('the follower has seen the beginning', async () => seen.includes('before the gate'), 30_000);
-  expect(seen).not.toContain('after the gate');
+  await eventually('the follower has seen the beginning', async () => seen.includes('before the gate') || undefined, {
+    timeout: 30_000,
+  });
+  if (seen.includes('after the gate')) throw new Error('the build did not wait');
   const interrupted = startFlightline(['logs', project.release, 'build', '--follow'], { environment });
   interrupted.stdout.once('data', () => interrupted.kill('SIGINT'));
   const cut = await interrupted;
@@ -86,13 +90,15 @@ beforeAll(async () => {
     cut: { exitCode: cut.exitCode ?? -1, stdout: String(cut.stdout), stderr: String(cut.stderr) },
   };
   await withGhost(async () => {
-    expect((await hostsNow()).find(({ host }) => host === 'ghost')).toMatchObject({ state: 'answers' });
+    await eventually('the second host answers', async () =>
+      (await hostsNow()).find(({ host, state }) => host === 'ghost' && state === 'answers'),
+    );
   });
   const begin = Date.now();
   silent = { hosts: await hostsNow(), milliseconds: Date.now() - begin };
 
   await gate.open();
-  record = recordFrom({ exitCode: 0, ...(await outcomeOf(run)) });
+  record = recordFrom(await outcomeOf(run));
   followed = await outcomeOf(follower);
 });
 
