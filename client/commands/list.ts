@@ -15,10 +15,8 @@ const STATUS = defineSearchAttributeKey('FlightlineStatus', 'KEYWORD');
 const STAGE = defineSearchAttributeKey('FlightlineStage', 'KEYWORD');
 const HOST = defineSearchAttributeKey('FlightlineHost', 'KEYWORD_LIST');
 
-/**
- * Releases of a page, the most that servers give. SQL databases sort by the time of the end, the open ones first, and cannot be
- * asked otherwise: what is newest by its start is sorted here, out of so many.
- */
+/** Releases that are looked at first, at least; and those of a page, the most that servers give. */
+const FIRST = 100;
 const PAGE = 1_000;
 
 /** The command line's words. */
@@ -80,17 +78,33 @@ function sinceOf(text: string, now: Date): string {
   throw new UserError('usage', `"${text}" is no time`, 'write 90m, 12h, 2d or 3w, or a date such as 2026-11-23');
 }
 
+/**
+ * The newest by their start. Temporal on an SQL database sorts by the end, the open ones first, and cannot be asked otherwise: a
+ * first look tells since when there are enough, and a second one fetches all since then.
+ */
 async function find(temporal: Temporal, filter: ListFilter, limit: number): Promise<ListedRelease[]> {
+  const first = Math.max(limit, FIRST);
+  const some = newestFirst(await read(temporal, filter, first));
+  if (some.length < first) return some.slice(0, limit);
+  const since = some[limit - 1]!.startedAt;
+  return newestFirst(await read(temporal, { ...filter, since }, Number.POSITIVE_INFINITY)).slice(0, limit);
+}
+
+function newestFirst(releases: readonly ListedRelease[]): ListedRelease[] {
+  return releases.toSorted((left, right) => right.startedAt.localeCompare(left.startedAt));
+}
+
+async function read(temporal: Temporal, filter: ListFilter, most: number): Promise<ListedRelease[]> {
   const query = visibilityQuery(RELEASE_WORKFLOW, filter);
-  const most = Math.max(limit, PAGE);
   const found: ListedRelease[] = [];
   try {
     await temporal.within(REQUEST_TIMEOUT, async () => {
-      for await (const info of temporal.client.workflow.list({ query, pageSize: PAGE })) {
+      for await (const info of temporal.client.workflow.list({ query, pageSize: Math.min(most, PAGE) })) {
         found.push(listed(info));
         if (found.length >= most) break;
       }
     });
+    return found;
   } catch (error) {
     if (!isInvalidArgument(error) || !/search attribute/i.test(grpcDetails(error))) throw error;
     throw new UserError(
@@ -101,7 +115,6 @@ async function find(temporal: Temporal, filter: ListFilter, limit: number): Prom
       error,
     );
   }
-  return found.toSorted((left, right) => right.startedAt.localeCompare(left.startedAt)).slice(0, limit);
 }
 
 function listed(info: WorkflowExecutionInfo): ListedRelease {
