@@ -84,8 +84,9 @@ function sinceOf(text: string, now: Date): string {
  */
 async function find(temporal: Temporal, filter: ListFilter, limit: number): Promise<ListedRelease[]> {
   const first = Math.max(limit, FIRST);
-  const some = newestFirst(await read(temporal, filter, first));
-  if (some.length < first) return some.slice(0, limit);
+  // One more than is wanted tells whether these are all.
+  const some = newestFirst(await read(temporal, filter, first + 1));
+  if (some.length <= first) return some.slice(0, limit);
   const since = some[limit - 1]!.startedAt;
   return newestFirst(await read(temporal, { ...filter, since }, Number.POSITIVE_INFINITY)).slice(0, limit);
 }
