@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { BootTestInput, type BootTestResult } from '../spec/contract.ts';
 import { formatDuration } from '../spec/duration.ts';
 import { FlightlineError, lastBytes } from '../spec/failure.ts';
+import { logName } from '../spec/log.ts';
 import { BootConsole } from './boot-console.ts';
 import { ifMissing } from './host-space.ts';
 import { withLease } from './leased.ts';
@@ -55,7 +56,7 @@ type Passed = z.infer<typeof Passed>;
 export function makeBootTest(host: HostContext): (input: BootTestInput) => Promise<BootTestResult> {
   return stage('boot-test', BootTestInput, async (input, context) =>
     withLease(host, input, context, async () => {
-      const log = await stageLog(host, input.release, `boot-test-${input.test.disk}`);
+      const log = await stageLog(host, input.release, logName('boot-test', input.test.disk));
       context.report({ host: host.name });
       const result = await withLog(log, () => bootTest(host, input, context, log.path));
       return { host: host.name, log: await existingLog(log), ...result };

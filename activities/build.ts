@@ -6,6 +6,7 @@ import type { DeviceTrust } from '../spec/device-policy.ts';
 import { isPrivate } from '../spec/enrollment.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INPUTS_LABEL, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../spec/labels.ts';
+import { logName } from '../spec/log.ts';
 import type { PinnedImage } from '../spec/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { podmanBuild } from './build-run.ts';
@@ -60,7 +61,7 @@ interface Attempt {
 export function makeBuild(host: HostContext): (input: BuildInput) => Promise<BuildResult> {
   return stage('build', BuildInput, async (input, context) =>
     withLease(host, { ...input, branch: BRANCH }, context, async () => {
-      const log = await stageLog(host, input.release, 'build');
+      const log = await stageLog(host, input.release, logName('build', 'image'));
       context.report({ host: host.name });
       try {
         const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));

@@ -13,6 +13,7 @@ import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '..
 import { FlightlineError } from '../spec/failure.ts';
 import { releaseKey } from '../spec/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
+import { logName } from '../spec/log.ts';
 import { withLease } from './leased.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -35,7 +36,7 @@ const PROBE = 2 * 60_000;
 export function makeDeviceVerify(host: HostContext): (input: DeviceVerifyInput) => Promise<DeviceVerifyResult> {
   return stage('device-verify', DeviceVerifyInput, async (input, context) =>
     withLease(host, { ...input, branch: BRANCH }, context, async () => {
-      const log = await stageLog(host, input.release, 'device-verify');
+      const log = await stageLog(host, input.release, logName('device-verify', 'image'));
       context.report({ host: host.name });
       const tool = await withLog(log, () =>
         withRegistryAccess(host.configuration, [input.image.repository], (access) =>

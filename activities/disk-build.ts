@@ -8,6 +8,7 @@ import { DiskBuildInput, type DiskBuildResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../spec/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
+import { logName } from '../spec/log.ts';
 import { isAllowed } from '../spec/worker-configuration.ts';
 import { watchBuilder, type BuilderEnd } from './builder-watch.ts';
 import { fetchContext } from './context-archive.ts';
@@ -51,7 +52,7 @@ export function makeDiskBuild(host: HostContext): (input: DiskBuildInput) => Pro
   return stage('disk-build', DiskBuildInput, async (input, context) => {
     const attempt = describe(host, input, context);
     return withLease(host, input, context, async () => {
-      const log = await stageLog(host, input.release, `disk-build-${[...input.types].sort().join('+')}`);
+      const log = await stageLog(host, input.release, logName('disk-build', input.types.join('+')));
       context.report({ host: host.name, container: attempt.name });
       try {
         const files = await withLog(log, () => diskBuild(attempt, log.path));

@@ -1,6 +1,7 @@
 /** The `logPage` activity: a page of a log on this host, for `flightline logs`. */
 import { open, realpath, type FileHandle } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { resolve, sep } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LogPageInput, type LogPageResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { stage } from './stage.ts';
@@ -10,14 +11,36 @@ import type { HostContext } from './work-directory.ts';
 /** Bytes of a page: with its frame it stays below the 10 kB that a payload may have (DESIGN §5). */
 export const MAX_PAGE = 8_000;
 
+/** Milliseconds between two looks at a log that is waited for. */
+const LOOK = 250;
+
 /** Makes the activity. */
 export function makeLogPage(host: Pick<HostContext, 'name' | 'work'>): (input: LogPageInput) => Promise<LogPageResult> {
-  return stage('log', LogPageInput, async (input) => readLogPage(host, input.path, input.offset));
+  return stage('log', LogPageInput, async ({ path, offset, wait }, context) => {
+    if (wait === undefined) return readLogPage(host, path, offset);
+    // The answer must be back before the attempt's time is over, and a worker that stops waits for nobody.
+    for (const until = Date.now() + wait; ; await pause(LOOK)) {
+      const page = await readLogPage(host, path, offset).catch(whenMissing(offset));
+      if (page.text !== '' || page.restarted || Date.now() >= until || context.signal.aborted) return page;
+    }
+  });
 }
+
+/** A log that is waited for may not have been begun yet, or its directory be made anew. */
+function whenMissing(offset: number): (error: unknown) => LogPageResult {
+  return (error) => {
+    if (!(error instanceof MissingLog)) throw error;
+    return { text: '', nextOffset: offset, end: true };
+  };
+}
+
+/** There is no file of that name. */
+export class MissingLog extends FlightlineError {}
 
 /**
  * A page of a file below the host's log directory.
  *
+ * @param path absolute, or from the log directory
  * @throws FlightlineError `invalid-input` when the path lies elsewhere, links followed, or there is no such file.
  */
 export async function readLogPage(
@@ -25,22 +48,35 @@ export async function readLogPage(
   path: string,
   offset: number,
 ): Promise<LogPageResult> {
-  const refuse = (why: string) =>
-    new FlightlineError('invalid-input', `the log ${path} cannot be read on ${host.name}: ${why}`, {
-      remedy: 'take the path from `flightline status RELEASE --json`; logs are kept for 7 days',
-    });
-  const logs = await realpath(host.work.logs);
-  const real = await realpath(path).catch((error: NodeJS.ErrnoException) => {
-    throw refuse(error.code === 'ENOENT' ? 'there is no such file (any more)' : error.message);
-  });
-  if (!real.startsWith(logs + sep)) throw refuse('it is not below the log directory');
-  const file = await open(real, 'r');
+  const file = await openLog(host, path);
   try {
-    if (!(await file.stat()).isFile()) throw refuse('it is no file');
-    return await readPage(file, offset);
+    const { size } = await file.stat();
+    return size < offset ? { ...(await readPage(file, 0)), restarted: true } : await readPage(file, offset);
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Opens a file below the host's log directory for reading.
+ *
+ * @throws as {@link readLogPage}
+ */
+export async function openLog(host: Pick<HostContext, 'name' | 'work'>, path: string): Promise<FileHandle> {
+  const refuse = (why: string, Kind = FlightlineError) =>
+    new Kind('invalid-input', `the log ${path} cannot be read on ${host.name}: ${why}`, {
+      remedy: 'take the path from `flightline status RELEASE --json`; logs are kept for 7 days',
+    });
+  const logs = await realpath(host.work.logs);
+  const real = await realpath(resolve(logs, path)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw refuse('there is no such file (any more)', MissingLog);
+    throw refuse(error.message);
+  });
+  if (!real.startsWith(logs + sep)) throw refuse('it is not below the log directory');
+  const file = await open(real, 'r');
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw refuse('it is no file');
 }
 
 async function readPage(file: FileHandle, offset: number): Promise<LogPageResult> {

@@ -6,6 +6,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PublishInput, type PublishResult } from '../spec/contract.ts';
 import type { LogLocation } from '../spec/failure.ts';
+import { logName } from '../spec/log.ts';
 import { keepFile } from './keep-file.ts';
 import { keepLease } from './leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
@@ -20,7 +21,7 @@ import type { HostContext } from './work-directory.ts';
 /** Makes the activity. */
 export function makePublish(host: HostContext): (input: PublishInput) => Promise<PublishResult> {
   return stage('publish', PublishInput, async (input, context) => {
-    const log = await stageLog(host, input.release, `publish-${input.disk.type}`);
+    const log = await stageLog(host, input.release, logName('publish', input.disk.type));
     context.report({ host: host.name });
     // The slot went back with the build; the lease says that the space is still in use.
     const stop = await keepLease(host, input.release, input.branch, input.timing);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { PushInput, type PushResult } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { parseManifest } from '../spec/oci-layout.ts';
+import { logName } from '../spec/log.ts';
 import { Digest } from '../spec/reference.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -20,7 +21,7 @@ const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: D
 /** Makes the activity. */
 export function makePush(host: HostContext): (input: PushInput) => Promise<PushResult> {
   return stage('push', PushInput, async (input, context) => {
-    const log = await stageLog(host, input.release, 'push');
+    const log = await stageLog(host, input.release, logName('push', 'image'));
     context.report({ host: host.name });
     const digest = await withLog(log, () =>
       withRegistryAccess(host.configuration, [input.repository], (access) =>

@@ -17,7 +17,9 @@ import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
 import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
+import { makeHostStatus } from './host-status.ts';
 import { makeHosts } from './hosts.ts';
+import { makeKeepLogs } from './keep-logs.ts';
 import { makeLogPage } from './log-page.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
@@ -74,6 +76,13 @@ export function createHostActivities(host: HostContext): {
     build: { build: makeBuild(host), deviceVerify: makeDeviceVerify(host) },
     disk: { diskBuild: makeDiskBuild(host), bootTest: makeBootTest(host) },
     transfer: { push: makePush(host), publish: makePublish(host) },
-    short: { claim, probe: makeProbe(host), cleanUp: makeCleanUp(host), logPage: makeLogPage(host) },
+    short: {
+      claim,
+      probe: makeProbe(host),
+      cleanUp: makeCleanUp(host),
+      logPage: makeLogPage(host),
+      keepLogs: makeKeepLogs(host),
+      hostStatus: makeHostStatus(host),
+    },
   };
 }

@@ -93,6 +93,23 @@ async function inTurn<Result>(key: string, context: StageContext, body: () => Pr
   return work;
 }
 
+/** An activity of this process that runs now. */
+export interface RunningActivity {
+  name: string;
+  taskQueue: string;
+  /** Workflow id. */
+  workflow: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+const running = new Set<RunningActivity>();
+
+/** The activities that run in this process, the longest running first. */
+export function runningActivities(): RunningActivity[] {
+  return [...running];
+}
+
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
 const ACTIVITIES = 2;
@@ -105,7 +122,18 @@ const MAX_LINE = 200;
  */
 export function stage<Input extends z.ZodType, Result extends object>(
   name:
-    Stage | 'plan' | 'hosts' | 'shared-tag' | 'promotion' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+    | Stage
+    | 'plan'
+    | 'hosts'
+    | 'shared-tag'
+    | 'promotion'
+    | 'claim'
+    | 'probe'
+    | 'clean-up'
+    | 'log'
+    | 'keep-logs'
+    | 'host-status'
+    | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -176,6 +204,13 @@ export function stage<Input extends z.ZodType, Result extends object>(
     const interval = timing.success ? timing.data.timing.heartbeatInterval : DEFAULT_TIMING.heartbeatInterval;
     const heartbeat = () => activity.heartbeat({ ...progress });
     heartbeat();
+    const self: RunningActivity = {
+      name,
+      taskQueue: activity.info.taskQueue,
+      workflow: activity.info.workflowExecution?.workflowId ?? '',
+      since: new Date().toISOString(),
+    };
+    running.add(self);
     const timer = setInterval(heartbeat, interval);
     try {
       const parsed = input.safeParse(given);
@@ -196,6 +231,7 @@ export function stage<Input extends z.ZodType, Result extends object>(
       throw failure;
     } finally {
       clearInterval(timer);
+      running.delete(self);
     }
   };
 }

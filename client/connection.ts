@@ -134,16 +134,31 @@ export async function awaitControlWorker(temporal: Temporal, signal?: AbortSigna
 /** `TaskQueueType` of Temporal's API (enums/v1/task_queue.proto). */
 const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
 
-/** Identities of the workers that asked for work of a task queue within the server's last minutes. */
+/** A worker that asked for work of a task queue within the server's last minutes. */
+export interface Poller {
+  identity: string;
+  /** ISO 8601; a worker asks at least once a minute. Null when the server does not tell. */
+  lastSeen: string | null;
+}
+
+/** Identities of the {@link pollers} of a queue. */
 export async function pollersOf(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<string[]> {
-  const { pollers } = await temporal.within(REQUEST_TIMEOUT, () =>
+  return (await pollers(temporal, queue, work)).map(({ identity }) => identity);
+}
+
+/** The workers that asked for work of a task queue within the server's last minutes. */
+export async function pollers(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<Poller[]> {
+  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
     temporal.client.workflowService.describeTaskQueue({
       namespace: temporal.namespace,
       taskQueue: { name: queue },
       taskQueueType: QUEUE_TYPES[work],
     }),
   );
-  return (pollers ?? []).map(({ identity }) => identity ?? '');
+  return (answer.pollers ?? []).map(({ identity, lastAccessTime }) => ({
+    identity: identity ?? '',
+    lastSeen: lastAccessTime ? new Date(Number(lastAccessTime.seconds ?? 0) * 1_000).toISOString() : null,
+  }));
 }
 
 /** The error for a control worker that is not there or does not answer. */

@@ -6,6 +6,8 @@ import type { DrainOptions } from './commands/drain.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { InitFlags } from './commands/init.ts';
 import type { LintOptions } from './commands/lint.ts';
+import type { ListOptions } from './commands/list.ts';
+import type { LogsOptions } from './commands/logs.ts';
 import type { PromoteOptions } from './commands/promote.ts';
 import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
@@ -20,7 +22,8 @@ export interface Handlers {
   init(directory: string, flags: InitFlags, output: Output): Promise<number>;
   lint(file: string, options: LintOptions, output: Output): Promise<number>;
   run(file: string, options: RunOptions, output: Output): Promise<number>;
-  list(options: { limit: number }, output: Output): Promise<number>;
+  list(options: ListOptions, output: Output): Promise<number>;
+  hosts(output: Output): Promise<number>;
   status(release: string, output: Output): Promise<number>;
   watch(release: string, output: Output): Promise<number>;
   cancel(release: string, output: Output): Promise<number>;
@@ -30,7 +33,7 @@ export interface Handlers {
   promote(source: string, options: PromoteOptions, output: Output): Promise<number>;
   rollback(name: string, options: RollbackOptions, output: Output): Promise<number>;
   history(name: string, options: HistoryOptions, output: Output): Promise<number>;
-  logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
+  logs(release: string, options: LogsOptions, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
   deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number>;
@@ -46,7 +49,8 @@ export const handlers: Handlers = {
   init: async (...given) => (await import('./commands/init.ts')).init(...given),
   lint: async (...given) => (await import('./commands/lint.ts')).lint(...given),
   run: async (...given) => (await import('./commands/run.ts')).run(...given),
-  list: async (...given) => (await import('./commands/look.ts')).list(...given),
+  list: async (...given) => (await import('./commands/list.ts')).list(...given),
+  hosts: async (...given) => (await import('./commands/hosts.ts')).hosts(...given),
   status: async (...given) => (await import('./commands/look.ts')).status(...given),
   watch: async (...given) => (await import('./commands/look.ts')).watch(...given),
   cancel: async (...given) => (await import('./commands/steer.ts')).cancel(...given),

@@ -108,12 +108,31 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
       act(options, (output) => handlers.run(spec, withoutJson(options), output)),
     );
 
-  verb('list', 'list the releases', 'List the releases that Temporal knows, newest first.', 'flightline list --limit 5')
+  verb(
+    'list',
+    'list the releases',
+    'List the releases that Temporal knows, newest first.',
+    'flightline list --limit 5',
+    'flightline list --status held --repository quay.io/acme --since 2d',
+  )
+    .option(
+      '--status <status>',
+      'only these: running, held, released, unchanged, failed, cancelled; several with commas',
+    )
+    .option('--repository <repository>', 'only those of this repository, and of what is below it')
+    .option('--since <when>', 'only those started since then: 90m, 12h, 2d, or a date such as 2026-11-23')
     .option('--limit <n>', 'how many at most', positiveInteger, 20)
     .option('--json', 'print JSON')
-    .action((options: JsonFlag & { limit: number }) =>
-      act(options, (output) => handlers.list({ limit: options.limit }, output)),
-    );
+    .action((options: JsonFlag & ListFlags) => act(options, (output) => handlers.list(withoutJson(options), output)));
+
+  verb(
+    'hosts',
+    'list the hosts and what they do',
+    'List every host with workers: roles, slots, free disk, version, when it was last seen, and what it does.',
+    'flightline hosts',
+  )
+    .option('--json', 'print JSON')
+    .action((options: JsonFlag) => act(options, (output) => handlers.hosts(output)));
 
   verb(
     'status',
@@ -166,14 +185,24 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
   verb(
     'logs',
     "print a stage's whole log",
-    "Print a stage's whole log; without a stage that of the failure, or of the stage that began last.",
-    'flightline logs quay.io/acme/edge-camera:v1 --stage disk-build',
+    "Print a stage's whole log, of a finished release from the registry; without a stage that of the failure, or of the stage that began last.",
+    'flightline logs quay.io/acme/edge-camera:v1 disk-build',
+    'flightline logs quay.io/acme/edge-camera:v1 publish --subject qcow2',
+    'flightline logs quay.io/acme/edge-camera:v1 --follow',
+    'flightline logs quay.io/acme/edge-camera:v1 build --key release.pub',
   )
     .argument(...RELEASE)
-    .option('--stage <stage>', 'build, push, disk-build, publish, …')
+    .argument('[stage]', 'build, push, device-verify, disk-build, boot-test or publish')
+    .addOption(new Option('--stage <stage>', 'the same, as it was written before').hideHelp())
+    .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
+    .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
+    .option('--key <file>', 'the public key: take the record from the registry, verified, and ask no Temporal')
+    .option('--record-repository <repository>', 'where the record is, with --key; default is REPOSITORY/release')
     .option('--json', 'print JSON')
-    .action((release: string, options: JsonFlag & { stage?: string }) =>
-      act(options, (output) => handlers.logs(release, withoutJson(options), output)),
+    .action((release: string, stage: string | undefined, options: JsonFlag & LogsFlags) =>
+      act(options, (output) =>
+        handlers.logs(release, { ...withoutJson(options), stage: stage ?? options.stage }, output),
+      ),
     );
 
   verb(
@@ -339,6 +368,19 @@ interface DrainFlags {
   wait?: boolean;
   comment?: string;
   config?: string;
+}
+interface ListFlags {
+  status?: string;
+  repository?: string;
+  since?: string;
+  limit: number;
+}
+interface LogsFlags {
+  stage?: string;
+  subject?: string;
+  follow?: boolean;
+  key?: string;
+  recordRepository?: string;
 }
 interface DeviceConfigFlags {
   output: string;

@@ -1,13 +1,2 @@
-/** The package's version. */
-import { existsSync, readFileSync } from 'node:fs';
-
-/** As in package.json, which lies one directory up from the sources and two up from the compiled files. */
-export function version(): string {
-  for (const up of ['..', '../..']) {
-    const file = new URL(`${up}/package.json`, import.meta.url);
-    if (!existsSync(file)) continue;
-    const { version: found } = JSON.parse(readFileSync(file, 'utf8')) as { version?: string };
-    if (found) return found;
-  }
-  return 'unknown';
-}
+/** The package's version, which workers tell too. */
+export { version } from '../activities/version.ts';

@@ -8,6 +8,8 @@ import { DISK_TYPE_NAMES } from './disk.ts';
 import type { PlanInput, PlanResult } from './dry-run.ts';
 import { SecretInputs } from './enrollment.ts';
 import { LogLocation } from './failure.ts';
+import type { HostStatus, HostStatusInput } from './host-status.ts';
+import type { KeepLogsInput, KeepLogsResult } from './log.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
 import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
@@ -109,10 +111,12 @@ export const CleanUpResult = z.object({
 export type CleanUpResult = z.infer<typeof CleanUpResult>;
 
 export const LogPageInput = z.object({
-  /** Absolute path below the host's log directory. */
+  /** Path below the host's log directory: absolute, or from there. */
   path: z.string(),
   /** Bytes from the start. */
   offset: z.number().int().nonnegative(),
+  /** Milliseconds to wait for something to be there; without it the answer is what there is, and a missing file is a failure. */
+  wait: z.number().int().positive().max(60_000).optional(),
 });
 export type LogPageInput = z.infer<typeof LogPageInput>;
 
@@ -122,6 +126,8 @@ export const LogPageResult = z.object({
   nextOffset: z.number().int().nonnegative(),
   /** Nothing is behind this page now. */
   end: z.boolean(),
+  /** The file is shorter than the offset: another attempt began it anew, and this page is its first. */
+  restarted: z.boolean().optional(),
 });
 export type LogPageResult = z.infer<typeof LogPageResult>;
 
@@ -130,6 +136,10 @@ export interface HostActivities extends ClaimActivities {
   probe(): Promise<ProbeResult>;
   /** Stops and removes all that the release made on this host: containers, processes, images' names, work directory, leases. */
   cleanUp(input: CleanUpInput): Promise<CleanUpResult>;
+  /** Sends the logs of a release from this host to the registry, compressed and redacted; what is there already is adopted. */
+  keepLogs(input: KeepLogsInput): Promise<KeepLogsResult>;
+  /** What this host has and does now. */
+  hostStatus(input: HostStatusInput): Promise<HostStatus>;
   /** A page of a log. Refuses a path outside the log directory. */
   logPage(input: LogPageInput): Promise<LogPageResult>;
 }

@@ -95,6 +95,9 @@ const DiskSection = z
     }
   });
 
+/** In the place of the logs' repository: logs stay on their hosts. */
+export const NO_LOGS = 'none';
+
 const RepositoriesSection = z.strictObject({
   disk: z
     .string()
@@ -102,6 +105,10 @@ const RepositoriesSection = z.strictObject({
     .describe('where disks are published; {{repository}} and {{type}} are replaced'),
   record: z.string().default('{{repository}}/release').describe('where the signed record is published'),
   context: z.string().default('{{repository}}/context').describe('where the context is sent for the build host'),
+  logs: z
+    .string()
+    .default('{{repository}}/logs')
+    .describe(`where the logs of a finished release are kept; ${NO_LOGS} leaves them on their hosts`),
 });
 
 const BuilderSection = z.strictObject({

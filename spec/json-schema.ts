@@ -1,6 +1,8 @@
 /** The published JSON Schemas of the spec and the record, made from their zod schemas. */
 import { z } from 'zod';
 import { FlightlineSpec } from './flightline-spec.ts';
+import { HostList } from './host-status.ts';
+import { ReleaseList } from './listing.ts';
 import { ReleaseRecord } from './record.ts';
 import { WorkerConfiguration } from './worker-configuration.ts';
 
@@ -17,6 +19,16 @@ export function flightlineJsonSchema(): object {
 /** JSON Schema of the record that `--json` prints and that is published as an artifact. */
 export function recordJsonSchema(): object {
   return make(ReleaseRecord, 'flightline record');
+}
+
+/** JSON Schema of what `flightline list --json` prints. */
+export function listJsonSchema(): object {
+  return make(ReleaseList, 'flightline list');
+}
+
+/** JSON Schema of what `flightline hosts --json` prints. */
+export function hostsJsonSchema(): object {
+  return make(HostList, 'flightline hosts');
 }
 
 /** JSON Schema of the operator's worker configuration. */

@@ -13,6 +13,7 @@ import { TimingSchema } from './timing.ts';
 export const RELEASE_WORKFLOW = 'release';
 export const BUILDER_RUN_WORKFLOW = 'builderRun';
 export const LOG_WORKFLOW = 'log';
+export const HOST_STATUS_WORKFLOW = 'hostStatus';
 
 /** Input of the `builderRun` child: one builder run with the publication of its disks. */
 export const BuilderRunInput = ReleaseIdentity.extend({

@@ -81,21 +81,23 @@ export interface ArtifactOptions {
 }
 
 /** An artifact of one blob as a single manifest: a context or a record. */
-export function blobArtifact(options: ArtifactOptions): Layout {
-  const { blob } = options;
+export function blobArtifact({ blob, ...options }: ArtifactOptions): Layout {
+  return filesArtifact({ ...options, blobs: [blob] });
+}
+
+/** An artifact of several files as a single manifest: a host's logs. */
+export function filesArtifact(options: Omit<ArtifactOptions, 'blob'> & { blobs: readonly ArtifactBlob[] }): Layout {
   const manifest = document(MEDIA_TYPES.manifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.manifest,
     artifactType: options.artifactType,
     config: { ...EMPTY_CONFIG.descriptor, data: Buffer.from(EMPTY_CONFIG.bytes).toString('base64') },
-    layers: [
-      {
-        mediaType: blob.mediaType,
-        digest: blob.digest,
-        size: blob.size,
-        ...annotations(blob.title === undefined ? {} : { [OCI.title]: blob.title }),
-      },
-    ],
+    layers: options.blobs.map((blob) => ({
+      mediaType: blob.mediaType,
+      digest: blob.digest,
+      size: blob.size,
+      ...annotations(blob.title === undefined ? {} : { [OCI.title]: blob.title }),
+    })),
     ...annotations(options.annotations),
   });
   return { root: manifest.descriptor, documents: [EMPTY_CONFIG, manifest] };

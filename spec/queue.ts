@@ -54,6 +54,16 @@ export function workerIdentity(role: Role, host: string): string {
   return `flightline-${role}@${host}`;
 }
 
+/** Role and host of a worker's identity; `undefined` for whoever else polls. */
+export function workerOfIdentity(identity: string): { role: Role; host: string } | undefined {
+  for (const role of ROLES) {
+    const prefix = workerIdentity(role, '');
+    const host = identity.startsWith(prefix) ? HostName.safeParse(identity.slice(prefix.length)).data : undefined;
+    if (host !== undefined) return { role, host };
+  }
+  return undefined;
+}
+
 /** The host of a build worker's identity; `undefined` for whoever else polls. */
 export function hostOfIdentity(identity: string): string | undefined {
   const prefix = workerIdentity('build', '');

@@ -53,6 +53,10 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
+/** The logs of one host as an artifact (spec/log.ts), tagged `sha256-<hex>`. */
+export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
+export type KeptLogs = z.infer<typeof KeptLogs>;
+
 export const ReleaseRecord = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id, `release/<repository>:<tag>`. */
@@ -96,6 +100,8 @@ export const ReleaseRecord = z.object({
       comment: z.string(),
     })
     .optional(),
+  /** Where the logs are kept when their hosts keep them no more; absent when there are none. */
+  logs: z.array(KeptLogs).optional(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
 });

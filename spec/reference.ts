@@ -107,7 +107,7 @@ export function signatureTag(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
-/** The tag that keeps a context artifact from a registry's collector: `sha256-<hex>` (DESIGN §3.1). */
+/** The tag that keeps a context or log artifact from a registry's collector: `sha256-<hex>` (DESIGN §3.1). */
 export function contextTag(digest: string): string {
   return digest.replace(':', '-');
 }

@@ -7,7 +7,7 @@ import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import { parseDuration } from './duration.ts';
-import type { FlightlineSpec } from './flightline-spec.ts';
+import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
 import { expandTemplate } from './template.ts';
@@ -63,6 +63,8 @@ export const ReleaseRequest = z.object({
   /** Repositories of the context artifact and the record. */
   contextRepository: Repository,
   recordRepository: Repository,
+  /** Where logs are kept; absent when they stay on their hosts. */
+  logRepository: Repository.optional(),
   /** First 12 digits of the context's commit; null when it has none or is dirty. */
   commit: z.string().nullable(),
   /** URL of the source, for the label `org.opencontainers.image.source`. */
@@ -157,6 +159,9 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     context: facts.context,
     contextRepository: expand('repositories.context', spec.repositories.context, named, Repository),
     recordRepository: expand('repositories.record', spec.repositories.record, named, Repository),
+    ...(spec.repositories.logs === NO_LOGS
+      ? {}
+      : { logRepository: expand('repositories.logs', spec.repositories.logs, named, Repository) }),
     commit: facts.commit ?? null,
     source: facts.source,
     buildArgs: image.buildArgs,
@@ -180,12 +185,13 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     image.repository,
     request.contextRepository,
     request.recordRepository,
+    ...(request.logRepository === undefined ? [] : [request.logRepository]),
     ...disks.filter((disk) => disk.publish !== 'none').map((disk) => disk.repository),
   ];
   if (problems.length === 0 && new Set(taken).size !== taken.length) {
     problems.push({
       path: 'repositories',
-      message: 'the image, each disk, the record and the context need repositories of their own',
+      message: 'the image, each disk, the record, the context and the logs need repositories of their own',
     });
   }
   const bytes = Buffer.byteLength(JSON.stringify(request));

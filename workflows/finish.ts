@@ -8,6 +8,7 @@ import type { ReleaseRecord } from '../spec/record.ts';
 import { MAX_WORDS, type SharedTagActivities } from '../spec/shared-tag.ts';
 import type { DiskBranches } from './disk-branches.ts';
 import { failureFrom, StageFailed } from './failure.ts';
+import { keepLogs } from './keep-logs.ts';
 import { controlOptions, signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
@@ -41,7 +42,13 @@ export class Finish {
       'release',
       async () => {
         this.requireApproval(plan);
-        await this.tag(plan);
+        // No stage of a host follows: its logs are whole. The registry takes them while the tags are moved.
+        const logs = keepLogs(state, plan.request);
+        try {
+          await this.tag(plan);
+        } finally {
+          state.keepLogs(await logs);
+        }
         if (!this.redo) await this.record(plan);
       },
       () => state.plan !== plan || this.redo,

@@ -1,5 +1,6 @@
 /** The workflow types that control workers offer; names as in spec/contract.ts. */
 export { builderRun } from './builder-run.ts';
+export { hostStatus } from './host-status.ts';
 export { log } from './log.ts';
 export { plan } from './dry-run.ts';
 export { promotion } from './promotion.ts';

@@ -138,6 +138,32 @@ export function cleanUpOptions(timing: Timing, host: string, summary: string): A
   };
 }
 
+/** For sending logs: a host that is away, or a registry that takes none, must not hold up the end of a release. */
+export function keepLogsOptions(timing: Timing, host: string, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(host, 'short'),
+    scheduleToStartTimeout: timing.probeScheduleToStart,
+    startToCloseTimeout: timing.shortStartToClose,
+    scheduleToCloseTimeout: timing.probeScheduleToStart + timing.shortStartToClose,
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: { ...retryPolicy(timing), maximumAttempts: 3 },
+  };
+}
+
+/** For asking a host what it does: one try, soon. `within` in milliseconds. */
+export function hostStatusOptions(host: string, within: number, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: hostQueue(host, 'short'),
+    scheduleToStartTimeout: within,
+    startToCloseTimeout: within,
+    retry: { maximumAttempts: 1 },
+  };
+}
+
 /** For a page of a log: someone is waiting for it. */
 export function logOptions(timing: Timing, host: string, summary: string): ActivityOptions {
   return {

@@ -17,6 +17,7 @@ import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } f
 import { ApprovalGate } from './approval.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
+import type { LogsOutcome } from './keep-logs.ts';
 import { countEnd, countHold } from './metrics.ts';
 import { imageTags, type Plan } from './plan.ts';
 import type { StageBoard } from './run-stage.ts';
@@ -65,6 +66,8 @@ export class ReleaseState implements StageBoard {
   maybeMoved: string[] = [];
   /** A person's word before tags move. */
   readonly gate: ApprovalGate;
+  /** What became of the hosts' logs. */
+  private logs: LogsOutcome = { kept: [], warnings: [] };
   /** Held branches, the longest held first. */
   private readonly holds = new Map<string, Failure>();
   /** Branches that are not finished. */
@@ -95,7 +98,7 @@ export class ReleaseState implements StageBoard {
   record(): ReleaseRecord {
     const { identity, request, image, plan } = this;
     if (this.outcome?.record) return this.outcome.record;
-    const warnings = [...(image.build?.warnings ?? []), ...this.refusedTags.values()];
+    const warnings = [...(image.build?.warnings ?? []), ...this.refusedTags.values(), ...this.logs.warnings];
     return {
       schemaVersion: 1,
       release: identity.release,
@@ -120,7 +123,8 @@ export class ReleaseState implements StageBoard {
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
       ...(this.gate.approval && { approval: this.gate.approval }),
-      ...(warnings.length > 0 ? { warnings } : {}),
+      ...(this.logs.kept.length === 0 ? {} : { logs: this.logs.kept }),
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   }
 
@@ -147,6 +151,11 @@ export class ReleaseState implements StageBoard {
     if (this.hosts.has(host)) return;
     this.hosts.add(host);
     this.changed();
+  }
+
+  /** Notes where logs are kept; shown with the next change. */
+  keepLogs(outcome: LogsOutcome): void {
+    this.logs = outcome;
   }
 
   /** Takes a plan over: what its changes do not concern is kept. */

@@ -1,18 +1,22 @@
-/** `flightline logs`: a stage's whole log, page by page from the host that has it. */
-import { randomUUID } from 'node:crypto';
-import { LogPageResult } from '../../spec/contract.ts';
-import { LOG_WORKFLOW } from '../../spec/messages.ts';
+/** `flightline logs`: a stage's whole log, from the registry or from the host that has it. */
+import { access } from 'node:fs/promises';
+import { readRecord } from '../../activities/record.ts';
+import { withUserAccess } from '../../activities/tools/registry-access.ts';
 import type { LogLocation } from '../../spec/failure.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import { isLogged, LOGGED_STAGES } from '../../spec/log.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
-import { STAGES, type Stage } from '../../spec/stage.ts';
-import { DEFAULT_TIMING } from '../../spec/timing.ts';
+import { parseReference } from '../../spec/reference.ts';
+import { isFinal, STAGES } from '../../spec/stage.ts';
 import { awaitControlWorker, withTemporal, type Temporal } from '../connection.ts';
+import { detachable } from '../ending.ts';
 import { UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { followLogs, isMeant, type LogFilter } from '../log-follow.ts';
+import { pages, readKeptLog } from '../log-reading.ts';
 import type { Output } from '../output.ts';
+import { withInterrupt } from '../pause.ts';
 import { referenceOf, releaseIdOf } from '../release-name.ts';
-import { failureOfError, openRelease } from '../release-view.ts';
+import { openRelease } from '../release-view.ts';
 
 /** A log that the record knows of. */
 export interface KnownLog extends LogLocation {
@@ -35,10 +39,14 @@ export function knownLogs(record: ReleaseRecord): KnownLog[] {
   );
 }
 
-/** The logs to print: those of a stage; without one the log of the failure, else of the stage that began last. */
-export function chooseLogs(record: ReleaseRecord, stage: Stage | undefined): KnownLog[] {
+/** The logs to print: those that are meant; without a word on it the log of the failure, else of the stage that began last. */
+export function chooseLogs(record: ReleaseRecord, { stage, subject }: LogFilter): KnownLog[] {
   const known = knownLogs(record);
-  if (stage !== undefined) return known.filter((log) => log.stage === stage);
+  if (stage !== undefined || subject !== undefined) {
+    return known.filter(
+      (log) => (stage === undefined || log.stage === stage) && (subject === undefined || log.subject === subject),
+    );
+  }
   const failed = record.failure?.log;
   const chosen = failed
     ? known.find((log) => log.host === failed.host && log.path === failed.path)
@@ -46,80 +54,148 @@ export function chooseLogs(record: ReleaseRecord, stage: Stage | undefined): Kno
   return chosen ? [chosen] : [];
 }
 
-/** `flightline logs RELEASE`. */
-export async function logs(name: string, options: { stage?: string | undefined }, output: Output): Promise<number> {
+/** The command line's words. */
+export interface LogsOptions extends LogFilterWords {
+  follow?: boolean | undefined;
+  /** Path of a public key: the record is taken from the registry, verified. */
+  key?: string | undefined;
+  recordRepository?: string | undefined;
+}
+interface LogFilterWords {
+  stage?: string | undefined;
+  subject?: string | undefined;
+}
+
+/** `flightline logs RELEASE [STAGE]`. */
+export async function logs(name: string, options: LogsOptions, output: Output): Promise<number> {
   const id = releaseIdOf(name);
-  const stage = STAGES.find((known) => known === options.stage);
-  if (options.stage !== undefined && stage === undefined) {
-    throw new UserError('usage', `there is no stage "${options.stage}"`, `stages are ${STAGES.join(', ')}`);
-  }
-  return withTemporal(async (temporal) => {
-    const reader = await openRelease(temporal, id);
-    const { record } = await reader.read();
-    const chosen = chooseLogs(record, stage);
-    const others = knownLogs(record).filter((log) => !chosen.includes(log));
-    if (chosen.length === 0) {
+  const filter = filterOf(options);
+  if (options.follow) {
+    if (options.key !== undefined || output.json) {
       throw new UserError(
-        'no-log',
-        `${referenceOf(id)} has no log${stage ? ` of ${stage}` : ''}`,
-        others.length > 0
-          ? `there are logs of ${[...new Set(others.map((log) => log.stage))].join(', ')}`
-          : 'only build, push, device-verify, disk-build and publish write logs, and none of them has run in its latest run',
+        'usage',
+        '--follow prints text as it comes, of a release that runs',
+        'leave --key and --json out',
       );
     }
-    await awaitControlWorker(temporal);
-    const printed: (KnownLog & { text: string })[] = [];
-    for (const log of chosen) {
-      output.note(`==> ${log.stage} ${log.subject}`.trimEnd() + ` (${log.host}:${log.path}) <==`);
-      let text = '';
-      for await (const page of pages(temporal, log)) {
-        if (output.json) text += page;
-        else process.stdout.write(page);
-      }
-      printed.push({ ...log, text });
-    }
-    if (stage === undefined && others.length > 0) {
-      output.note(`other logs: ${[...new Set(others.map((log) => `--stage ${log.stage}`))].join(', ')}`);
-    }
-    output.document({ release: record.release, logs: printed });
-    return EXIT.ok;
+    return follow(id, filter, output);
+  }
+  if (options.key !== undefined) {
+    return print(id, await recordFromRegistry(id, options.key, options.recordRepository), filter, output, undefined);
+  }
+  return withTemporal(async (temporal) => {
+    const { record } = await (await openRelease(temporal, id)).read();
+    return print(id, record, filter, output, temporal);
   });
 }
 
-/** Milliseconds until a page must be there: the host is asked for `probeScheduleToStart` at most. */
-const PAGE_TIMEOUT = DEFAULT_TIMING.probeScheduleToStart + DEFAULT_TIMING.shortStartToClose;
-
-/** The pages of a log, each read by a short workflow on the host's own queue. */
-async function* pages(temporal: Temporal, log: LogLocation): AsyncGenerator<string> {
-  let offset = 0;
-  for (;;) {
-    const page = await readPage(temporal, log, offset);
-    yield page.text;
-    if (page.end || page.nextOffset <= offset) return;
-    offset = page.nextOffset;
+function filterOf({ stage: word, subject }: LogFilterWords): LogFilter {
+  const stage = STAGES.find((known) => known === word);
+  if (word !== undefined && stage === undefined) {
+    throw new UserError('usage', `there is no stage "${word}"`, `stages are ${STAGES.join(', ')}`);
   }
+  return { stage, subject };
 }
 
-async function readPage(temporal: Temporal, log: LogLocation, offset: number): Promise<LogPageResult> {
-  try {
-    const answer: unknown = await temporal.within(PAGE_TIMEOUT, () =>
-      temporal.client.workflow.execute(LOG_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: `log/${randomUUID()}`,
-        args: [{ host: log.host, path: log.path, offset, timing: DEFAULT_TIMING }],
-        workflowExecutionTimeout: PAGE_TIMEOUT,
-        staticSummary: `log ${log.path} on ${log.host}`,
+async function follow(id: string, filter: LogFilter, output: Output): Promise<number> {
+  return withTemporal((temporal) =>
+    withInterrupt((signal) =>
+      detachable(referenceOf(id), async () => {
+        const reader = await openRelease(temporal, id);
+        const { record } = await reader.read();
+        const meant = record.stages.filter((row) => isLogged(row.name) && isMeant(row, filter));
+        if (meant.length === 0) throw noLog(id, filter, knownLogs(record));
+        const { status } = await followLogs(temporal, reader, filter, output, signal);
+        output.note(`the release is ${status}`);
+        return EXIT.ok;
       }),
-    );
-    return LogPageResult.parse(answer);
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    const { kind, message } = failureOfError(error);
+    ),
+  );
+}
+
+/** The record as its signature vouches for it: nothing else is asked. */
+async function recordFromRegistry(id: string, key: string, repository: string | undefined): Promise<ReleaseRecord> {
+  await access(key).catch((error: Error) => {
+    throw new UserError('key-missing', `the public key cannot be read: ${error.message}`, 'name the .pub file');
+  });
+  const parsed = parseReference(referenceOf(id));
+  if (!parsed.ok) throw new UserError('usage', parsed.problem, 'write REPOSITORY:TAG');
+  const { repository: image, tag } = parsed.reference;
+  const from = repository ?? `${image}/release`;
+  const record = await withUserAccess((registry) => readRecord(registry, from, tag!, key));
+  if (record) return record;
+  throw new UserError(
+    'record-unverified',
+    `${from}:${tag} is no record that this key signed for that name`,
+    'see that the key is the right one, and name where records are with --record-repository',
+    EXIT.failed,
+  );
+}
+
+/** Prints the chosen logs; without Temporal only what is in the registry. */
+async function print(
+  id: string,
+  record: ReleaseRecord,
+  filter: LogFilter,
+  output: Output,
+  temporal: Temporal | undefined,
+): Promise<number> {
+  const chosen = chooseLogs(record, filter);
+  const others = knownLogs(record).filter((log) => !chosen.includes(log));
+  if (chosen.length === 0) throw noLog(id, filter, others);
+  const printed: (KnownLog & { text: string })[] = [];
+  for (const log of chosen) {
+    output.note(`==> ${log.stage} ${log.subject}`.trimEnd() + ` (${log.host}:${log.path}) <==`);
+    let text = '';
+    for await (const page of textOf(record, log, output, temporal)) {
+      if (output.json) text += page;
+      else process.stdout.write(page);
+    }
+    printed.push({ ...log, text });
+  }
+  if (filter.stage === undefined && others.length > 0) {
+    output.note(`other logs: ${[...new Set(others.map((log) => log.stage))].join(', ')}`);
+  }
+  output.document({ release: record.release, logs: printed });
+  return EXIT.ok;
+}
+
+/** From the registry when the release has ended and its record names it there; else from the host, which keeps it for 7 days. */
+async function* textOf(
+  record: ReleaseRecord,
+  log: KnownLog,
+  output: Output,
+  temporal: Temporal | undefined,
+): AsyncGenerator<string> {
+  const kept = isFinal(record.status) ? record.logs?.find(({ host }) => host === log.host) : undefined;
+  if (kept) {
+    try {
+      yield await readKeptLog(kept, log.path);
+      return;
+    } catch (error) {
+      if (!(error instanceof UserError) || !temporal) throw error;
+      output.note(`${error.message}; asking ${log.host}`);
+    }
+  }
+  if (!temporal) {
     throw new UserError(
-      kind,
-      `the log cannot be read from ${log.host}: ${message}`,
-      `see that the worker of ${log.host} runs; logs are kept for 7 days in ${log.path}`,
+      'no-log',
+      `the record names no kept logs of ${log.host}`,
+      'without --key they are read from the host, which keeps them for 7 days',
       EXIT.failed,
     );
   }
+  await awaitControlWorker(temporal);
+  yield* pages(temporal, log);
+}
+
+function noLog(id: string, { stage, subject }: LogFilter, others: readonly KnownLog[]): UserError {
+  const of = [stage, subject].filter((word) => word !== undefined).join(' ');
+  return new UserError(
+    'no-log',
+    `${referenceOf(id)} has no log${of ? ` of ${of}` : ''}`,
+    others.length > 0
+      ? `there are logs of ${[...new Set(others.map((log) => `${log.stage} ${log.subject}`.trimEnd()))].join(', ')}`
+      : `only ${LOGGED_STAGES.join(', ')} write logs, and none of them has run in its latest run`,
+  );
 }

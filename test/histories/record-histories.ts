@@ -82,6 +82,13 @@ const SCENARIOS: Record<string, Scenario> = {
       return [['qcow2', 'vmdk']];
     },
   },
+  'logs-kept': {
+    request: requestFor('logs-kept', { disks: {}, logRepository: 'registry.example/acme/logs-kept/logs' }),
+    play: async ({ start }, request) => {
+      await ended(await start(request));
+      return [];
+    },
+  },
   cancelled: {
     request: requestFor('cancelled', { disks: { iso: 'artifact' } }),
     play: async ({ start, standIns, until }, request) => {

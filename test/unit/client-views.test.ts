@@ -6,7 +6,7 @@ import { elapsed, renderFailure, renderRelease, renderNotes } from '../../client
 import { renderList } from '../../client/view/list.ts';
 import { isVerified, renderSummary } from '../../client/view/summary.ts';
 import { chooseLogs, knownLogs } from '../../client/commands/logs.ts';
-import { statusOf } from '../../client/commands/look.ts';
+import { statusOf } from '../../client/commands/list.ts';
 import { renderFinding, renderVerdict, type ShownFinding } from '../../client/view/findings.ts';
 import { activity, DIGEST, OTHER_DIGEST, record, row, view } from './client-record.ts';
 
@@ -328,7 +328,7 @@ describe('which log is meant', () => {
     [record({ failure: failureOf('builder', 'x', { log: log('lost') }) }), undefined, ['lost']],
     [record(), undefined, []],
   ] as const)('%#', (given, stage, names) =>
-    expect(chooseLogs(given, stage).map(({ path }) => path)).toEqual(names.map((name) => log(name).path)),
+    expect(chooseLogs(given, { stage }).map(({ path }) => path)).toEqual(names.map((name) => log(name).path)),
   );
 
   test('each log is known once', () => expect(knownLogs(failed)).toHaveLength(4));

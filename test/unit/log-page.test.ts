@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_PAGE, pageLength, readLogPage } from '../../activities/log-page.ts';
+import { MAX_PAGE, MissingLog, pageLength, readLogPage } from '../../activities/log-page.ts';
 import { registerSecret } from '../../activities/tools/redact.ts';
 import { temporaryHost } from '../support/host.ts';
 
@@ -46,9 +46,17 @@ describe('readLogPage', () => {
     expect(await readLogPage(host, log, 2)).toEqual({ text: '€', nextOffset: 5, end: true });
   });
 
-  it('answers behind the end with nothing', async () => {
+  it('answers at the end with nothing, and behind it with what took the place of a longer log', async () => {
     await writeFile(log, 'ab');
-    expect(await readLogPage(host, log, 100)).toEqual({ text: '', nextOffset: 100, end: true });
+    expect(await readLogPage(host, log, 2)).toEqual({ text: '', nextOffset: 2, end: true });
+    expect(await readLogPage(host, log, 100)).toEqual({ text: 'ab', nextOffset: 2, end: true, restarted: true });
+  });
+
+  it('takes a path from the log directory', async () => {
+    await writeFile(log, 'ab');
+    expect(await readLogPage(host, 'one/build.log', 0)).toEqual({ text: 'ab', nextOffset: 2, end: true });
+    await expect(readLogPage(host, '../installation', 0)).rejects.toThrow('not below the log directory');
+    await expect(readLogPage(host, 'one/push.log', 0)).rejects.toBeInstanceOf(MissingLog);
   });
 
   it('redacts', async () => {

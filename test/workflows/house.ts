@@ -24,7 +24,7 @@ const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest'],
   transfer: ['push', 'publish'],
-  short: ['claim', 'probe', 'cleanUp', 'logPage'],
+  short: ['claim', 'probe', 'cleanUp', 'logPage', 'keepLogs', 'hostStatus'],
 };
 
 export type ReleaseHandle = WorkflowHandle<(request: ReleaseRequest) => Promise<ReleaseRecord>>;

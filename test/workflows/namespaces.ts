@@ -1,6 +1,7 @@
 /** The namespaces of the test files: queues have fixed names, so files that run at once must not share them. */
 export const NAMESPACES = [
   'clean',
+  'kept-logs',
   'device-verify',
   'holds',
   'hosts',

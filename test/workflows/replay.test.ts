@@ -27,6 +27,7 @@ describe('a recorded history', () => {
         'held-and-mended.json',
         'host-lost.json',
         'boot-tested.json',
+        'logs-kept.json',
         'cancelled.json',
         'failed.json',
       ]),

@@ -50,6 +50,8 @@ import type {
 } from '../../spec/shared-tag.ts';
 import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput, PromotionPlan } from '../../spec/promotion.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
+import type { HostStatus, HostStatusInput } from '../../spec/host-status.ts';
+import type { KeepLogsInput, KeepLogsResult } from '../../spec/log.ts';
 import { digestOf } from './facts.ts';
 
 /** What the activities of the contract take and give. */
@@ -60,6 +62,8 @@ export interface Signatures {
   probe: [undefined, ProbeResult];
   cleanUp: [CleanUpInput, CleanUpResult];
   logPage: [LogPageInput, LogPageResult];
+  keepLogs: [KeepLogsInput, KeepLogsResult];
+  hostStatus: [HostStatusInput, HostStatus];
   build: [BuildInput, BuildResult];
   deviceVerify: [DeviceVerifyInput, DeviceVerifyResult];
   push: [PushInput, PushResult];
@@ -127,6 +131,23 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   probe: (_, { host }) => ({ host: host!, since: '2026-01-01T00:00:00.000Z' }),
   cleanUp: () => ({ removed: ['work directory'] }),
   logPage: ({ offset }) => ({ text: 'a line\n', nextOffset: offset + 7, end: true }),
+  keepLogs: ({ paths }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    digest: digestOf(`logs ${paths.join()}`),
+  }),
+  hostStatus: (_, { host }) => ({
+    host: host!,
+    architecture: 'amd64',
+    version: '0.0.0',
+    startedAt: '2026-01-01T00:00:00.000Z',
+    slots: { build: { used: 0, limit: 2 }, disk: { used: 0, limit: 1 }, transfer: { used: 0, limit: 2 } },
+    disk: { free: 1, total: 2 },
+    leases: [],
+    waiting: [],
+    running: [],
+    containers: [],
+  }),
   build: ({ imageInputs }, { attempt, host }) => ({
     attempts: attempt,
     host: host!,

@@ -1,0 +1,64 @@
+/** The list of hosts. Pure. */
+import type { ListedHost } from '../../spec/host-status.ts';
+import { formatBytes, formatClock, formatDuration, formatTable } from './format.ts';
+import { style } from './style.ts';
+
+/** How it is shown. */
+export interface HostsStyle {
+  colour: boolean;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+const TITLES = ['HOST', 'ROLES', 'STATE', 'BUILD', 'DISK', 'TRANSFER', 'FREE', 'VERSION', 'LAST SEEN'];
+
+/** A table with a line for each host, then what each does. */
+export function renderHosts(hosts: readonly ListedHost[], { colour, now }: HostsStyle): string[] {
+  const paint = style(colour);
+  if (hosts.length === 0) return ['no workers: start one with `flightline worker`, or a stack with `flightline up`'];
+  const rows = hosts.map(({ host, roles, state, lastSeen, status }) => [
+    host,
+    roles.join(', '),
+    state === 'silent' ? paint.red(state) : state,
+    ...(status
+      ? [
+          ...[status.slots.build, status.slots.disk, status.slots.transfer].map(
+            ({ used, limit }) => `${used}/${limit}`,
+          ),
+          `${formatBytes(status.disk.free)} of ${formatBytes(status.disk.total)}`,
+          status.version,
+        ]
+      : ['', '', '', '', '']),
+    lastSeen === null ? 'minutes ago' : seenText(now - Date.parse(lastSeen)),
+  ]);
+  const doing = hosts.flatMap((host) => doingLines(host).map((line) => `${host.host}: ${line}`));
+  return [
+    ...formatTable([TITLES.map((title) => paint.bold(title)), ...rows]),
+    ...(doing.length > 0 ? ['', ...doing] : []),
+  ];
+}
+
+function seenText(age: number): string {
+  return age < 2_000 ? 'now' : `${formatDuration(age)} ago`;
+}
+
+/** What a host does, a line each. */
+export function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status'>): string[] {
+  if (state === 'silent') return ['does not answer: its build worker is not running, or the host is away'];
+  if (!status) return [];
+  const named = (release: string) => release.replace(/^release\//, '');
+  return [
+    ...status.running.map(({ stage, workflow, since }) => {
+      return `${stage} of ${named(workflow)} since ${formatClock(new Date(since))}`;
+    }),
+    ...status.leases.map(({ release, branch, slot }) =>
+      slot === null
+        ? `keeps files of ${branch} of ${named(release)}`
+        : `has a ${slot} slot for ${branch} of ${named(release)}`,
+    ),
+    ...status.waiting.map(({ release, branch, slot }) => `${branch} of ${named(release)} waits for a ${slot} slot`),
+    ...(status.containers === null
+      ? ['podman did not answer in time']
+      : status.containers.map((name) => `container ${name}`)),
+  ];
+}

@@ -1,0 +1,56 @@
+/** What a build host says of itself, and how `flightline hosts` asks. */
+import { z } from 'zod';
+import { ARCHITECTURES, HostName } from './queue.ts';
+
+/** Most entries of each list: the answer must fit in a payload (DESIGN §5). */
+export const MAX_LISTED = 8;
+
+export const HostStatusInput = z.object({
+  /** Milliseconds in which the answer must be there: what takes longer to find out is left out. */
+  within: z.number().int().positive(),
+});
+export type HostStatusInput = z.infer<typeof HostStatusInput>;
+
+/** Input of the `hostStatus` workflow. */
+export const HostStatusWorkflowInput = HostStatusInput.extend({ host: HostName });
+export type HostStatusWorkflowInput = z.infer<typeof HostStatusWorkflowInput>;
+
+const Slots = z.object({ used: z.number().int().nonnegative(), limit: z.number().int().positive() });
+
+export const HostStatus = z.object({
+  host: HostName,
+  architecture: z.enum(ARCHITECTURES),
+  /** Of the package. */
+  version: z.string(),
+  /** When the worker process started, ISO 8601. */
+  startedAt: z.string(),
+  /** `build` and `disk` count leases, `transfer` what runs. */
+  slots: z.object({ build: Slots, disk: Slots, transfer: Slots }),
+  /** Bytes, of the fullest file system that a build writes to. */
+  disk: z.object({ free: z.number().int().nonnegative(), total: z.number().int().nonnegative() }),
+  /** What holds a slot or space here. `slot` is null when only its files are left. At most {@link MAX_LISTED}. */
+  leases: z.array(z.object({ release: z.string(), branch: z.string(), slot: z.enum(['build', 'disk']).nullable() })),
+  /** Claims that wait here for a slot. At most {@link MAX_LISTED}. */
+  waiting: z.array(z.object({ release: z.string(), branch: z.string(), slot: z.enum(['build', 'disk']) })),
+  /** The stages that run, with the workflow each belongs to. At most {@link MAX_LISTED}. */
+  running: z.array(z.object({ stage: z.string(), workflow: z.string(), since: z.string() })),
+  /** Names of flightline's containers here; null when podman did not answer in time. At most {@link MAX_LISTED}. */
+  containers: z.array(z.string()).nullable(),
+});
+export type HostStatus = z.infer<typeof HostStatus>;
+
+/** A machine with workers, as `flightline hosts --json` prints it (schemas/hosts.schema.json). */
+export const ListedHost = z.object({
+  host: z.string(),
+  roles: z.array(z.enum(['control', 'build', 'sign'])),
+  /** `answers`, or `silent`: a build host that did not answer. `polls`: it has no build worker, and asks for work. */
+  state: z.enum(['answers', 'silent', 'polls']),
+  /** When one of its workers was last heard of, ISO 8601; null when that was minutes ago. */
+  lastSeen: z.string().nullable(),
+  /** What it says itself; null when it did not answer, and for machines without a build worker. */
+  status: HostStatus.omit({ host: true }).nullable(),
+});
+export type ListedHost = z.infer<typeof ListedHost>;
+
+/** The document of `flightline hosts --json`. */
+export const HostList = z.object({ hosts: z.array(ListedHost) });
