@@ -13,6 +13,7 @@ import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
+import { makeCompare } from './compare.ts';
 import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeHosts } from './hosts.ts';
@@ -25,13 +26,20 @@ import { makePush } from './push.ts';
 import { makeRecord } from './record.ts';
 import { makeResolve } from './resolve.ts';
 import { makeSign } from './sign.ts';
+import { makeSupersede } from './supersede.ts';
 import { makeTag } from './tag.ts';
 import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts() };
+  return {
+    resolve: makeResolve(worker),
+    plan: makePlan(worker),
+    compare: makeCompare(worker),
+    supersede: makeSupersede(),
+    hosts: makeHosts(),
+  };
 }
 
 /** For sign workers. */

@@ -4,11 +4,17 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  defineSearchAttributeKey,
+  TemporalFailure,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
 import { FAILURES, failureOf, FlightlineError, type Failure } from '../spec/failure.ts';
-import type { Stage } from '../spec/stage.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage } from '../spec/stage.ts';
 import { DEFAULT_TIMING } from '../spec/timing.ts';
 import { redact } from './tools/redact.ts';
 
@@ -34,6 +40,8 @@ export interface StageContext {
   readonly attempt: number;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
+  /** Cancels a workflow whose FlightlineStatus is `held`, and waits for no end. `false` when it is not there or not held. */
+  cancelHeld(workflowId: string): Promise<boolean>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
 }
@@ -77,6 +85,7 @@ async function inTurn<Result>(key: string, context: StageContext, body: () => Pr
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
 const ACTIVITIES = 2;
+const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
 
@@ -85,7 +94,7 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing' | 'compare' | 'supersede',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -123,6 +132,19 @@ export function stage<Input extends z.ZodType, Result extends object>(
           taskQueueType: ACTIVITIES,
         });
         return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+      },
+      cancelHeld: async (workflowId) => {
+        const handle = activity.client.workflow.getHandle(workflowId);
+        try {
+          const { status, typedSearchAttributes } = await handle.describe();
+          if (status.name !== 'RUNNING' || typedSearchAttributes.get(STATUS) !== ('held' satisfies ReleaseStatus))
+            return false;
+          await handle.cancel();
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
       },
       log: (level, message, attributes = {}) => {
         const clean = Object.entries(attributes).map(([key, value]) => [

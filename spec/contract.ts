@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { DeviceTrust } from './device-policy.ts';
 import { DISK_TYPE_NAMES } from './disk.ts';
 import type { PlanInput, PlanResult } from './dry-run.ts';
+import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from './nightly.ts';
 import { SecretInputs } from './enrollment.ts';
 import { LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
-import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
+import { DiskFile, InputParts, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
 import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
 import { STAGES } from './stage.ts';
@@ -47,6 +48,16 @@ export const ResolveResult = z.object({
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),
+  /** What the digests are made of, for the record. */
+  parts: InputParts.optional(),
+  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
+  reuse: z
+    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
+    .optional(),
+  /** The image is built without what is left of builds before this time, ISO 8601. */
+  fresh: z.string().optional(),
+  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
+  reason: z.string().optional(),
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 
@@ -61,6 +72,10 @@ export interface ControlActivities {
   hosts(input: HostsInput): Promise<HostsResult>;
   /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
   plan(input: PlanInput): Promise<PlanResult>;
+  /** What a nightly release would make anew. Reads only. */
+  compare(input: CompareInput): Promise<CompareResult>;
+  /** Cancels a release if it is held. */
+  supersede(input: SupersedeInput): Promise<SupersedeResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }
@@ -152,6 +167,8 @@ export const BuildInput = ReleaseIdentity.extend({
   /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */
   trust: DeviceTrust.optional(),
   timing: TimingSchema,
+  /** Nothing of a build before this time (ISO 8601) is used, so that packages are fetched anew. */
+  fresh: z.string().optional(),
   ...SecretInputs.shape,
 });
 export type BuildInput = z.infer<typeof BuildInput>;

@@ -52,6 +52,23 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
+/**
+ * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading the context
+ * again.
+ */
+export const InputParts = z.object({
+  /** Digest over the context's files and the Containerfile, without the builder configuration. */
+  files: Digest,
+  /** Digest over build arguments, architecture, verification and secrets' names. */
+  settings: Digest,
+  /** Digest over what is asked of disks: types, forms, compression, root file system, boot test. */
+  disks: Digest,
+  builderConfig: z.object({ format: z.enum(['toml', 'json']), digest: Digest }).nullable(),
+  /** A git context's digest over URL and paths, and its whole commit; null for a directory. */
+  git: z.object({ place: Digest, commit: z.string() }).nullable(),
+});
+export type InputParts = z.infer<typeof InputParts>;
+
 export const ReleaseRecord = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id, `release/<repository>:<tag>`. */
@@ -65,6 +82,8 @@ export const ReleaseRecord = z.object({
     verified: z.boolean(),
     /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
     certificateEnds: z.string().optional(),
+    /** When an image that this release took over was built, ISO 8601; absent when it built its own. */
+    builtAt: z.string().optional(),
   }),
   disks: z.array(DiskRecord),
   inputs: z
@@ -76,6 +95,8 @@ export const ReleaseRecord = z.object({
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),
       context: Digest,
+      /** Absent in records of earlier versions. */
+      parts: InputParts.optional(),
     })
     .nullable(),
   stages: z.array(StageRow),
@@ -83,5 +104,7 @@ export const ReleaseRecord = z.object({
   failure: Failure.nullable(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
+  /** With `rebuild: when-changed`: what had changed since the last release; absent otherwise. */
+  reason: z.string().optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

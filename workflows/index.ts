@@ -1,5 +1,7 @@
 /** The workflow types that control workers offer; names as in spec/contract.ts. */
 export { builderRun } from './builder-run.ts';
 export { log } from './log.ts';
+export { compareNow } from './compare-now.ts';
+export { nightly } from './nightly.ts';
 export { plan } from './dry-run.ts';
 export { release } from './release.ts';
