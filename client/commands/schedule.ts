@@ -155,7 +155,7 @@ async function change(
   });
 }
 
-function chosen(flag: string, schema: typeof Cron | typeof TimeZone, value: string | undefined): string {
+function chosen(flag: string, schema: typeof Cron, value: string | undefined): string {
   if (value === undefined) {
     throw new UserError(
       'usage',
