@@ -145,7 +145,9 @@ class Release {
   private async unchanged(earlier: ReleaseRecord): Promise<'unchanged'> {
     const { state } = this;
     await this.disks.stop();
-    state.end('unchanged', null, { ...earlier, ...state.identity, status: 'unchanged', failure: null });
+    const reason = state.plan?.resolved.reason;
+    const why = reason === undefined ? {} : { reason };
+    state.end('unchanged', null, { ...earlier, ...state.identity, status: 'unchanged', failure: null, ...why });
     return 'unchanged';
   }
 
