@@ -6,7 +6,7 @@ import type { ReleaseRecord } from '../spec/record.ts';
 import { formatReference, parseReference } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { isAllowedScheme, type WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { inputParts, type Current } from './comparison.ts';
+import { inputParts, withContext, type Current } from './comparison.ts';
 import { inspectContext } from './context-archive.ts';
 import { sinceLastRelease } from './last-release.ts';
 import { requireRedHatLogin } from './red-hat.ts';
@@ -63,7 +63,7 @@ async function current(
     // Another commit is a change by itself; whatever it names is looked up by the release.
     const named = inputs.base.map(({ reference }) => reference);
     const images = await lookUpImages(request, named, configuration);
-    return { request, parts: inputParts(request, recorded), context: inputs.context, ...images };
+    return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
   }
   const artifact = { repository: request.contextRepository, digest: context.digest };
   const summary = summariseContext(request, context.digest, await inspectContext(access, artifact));

@@ -1,6 +1,5 @@
 /** What has changed since a release, in words: the decision of `rebuild: when-changed`. Pure. */
-import { diskInputsDigest, canonicalJson, sha256 } from '../spec/inputs.ts';
-import { builderRuns } from '../spec/disk.ts';
+import { canonicalJson, sha256 } from '../spec/inputs.ts';
 import { pulledRepositories } from '../spec/device-policy.ts';
 import type { ContextSummary } from '../spec/dry-run.ts';
 import { imageSecretInputs } from '../spec/enrollment.ts';
@@ -29,28 +28,37 @@ export interface Current {
   builder: PinnedImage | null;
 }
 
-function digestOf(value: unknown): string {
-  return `sha256:${sha256(canonicalJson(value))}`;
-}
-
-/** Of a git context: where in which repository it lies, and at which commit. */
-export function gitPart(context: ContextSource): InputParts['git'] {
-  if (context.kind !== 'git') return null;
-  const { url, subdirectory, containerfile, builderConfig, ref } = context;
-  return { place: digestOf({ url, subdirectory, containerfile, builderConfig }), commit: ref };
+/** As spec/record.ts wants it. */
+function shortDigest(value: unknown): string {
+  return sha256(canonicalJson(value)).slice(0, 16);
 }
 
 /** What a record keeps of its inputs for {@link changeSince}. The request's git context is at its commit. */
 export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'files' | 'builderConfig'>): InputParts {
+  const { files, builderConfig } = context;
+  return withContext(request, {
+    files: shortDigest(files),
+    config: builderConfig && shortDigest(builderConfig.digest),
+  });
+}
+
+/** The same when the context is known to be the recorded one. */
+export function withContext(request: AnyRequest, context: Pick<InputParts, 'files' | 'config'>): InputParts {
   const { buildArgs, architecture, verification, key, disks, builder, bootTest } = request;
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
   return {
     files: context.files,
-    settings: digestOf({ buildArgs, architecture, baked, ...imageSecretInputs(request) }),
-    disks: digestOf({ disks, rootfs: builder.rootfs, bootTest }),
-    builderConfig: context.builderConfig,
-    git: gitPart(request.context),
+    config: context.config,
+    settings: shortDigest({ buildArgs, architecture, baked, ...imageSecretInputs(request) }),
+    disks: shortDigest({ disks, rootfs: builder.rootfs, bootTest }),
+    ...gitParts(request.context),
   };
+}
+
+function gitParts(context: ContextSource): Pick<InputParts, 'place' | 'commit'> {
+  if (context.kind !== 'git') return { place: null, commit: null };
+  const { url, subdirectory, containerfile, builderConfig, ref } = context;
+  return { place: shortDigest({ url, subdirectory, containerfile, builderConfig }), commit: ref };
 }
 
 /** When the image of a record was built; null when the record does not say. */
@@ -59,7 +67,7 @@ export function builtAt(record: ReleaseRecord): string | null {
 }
 
 const short = (digest: string | undefined) => (digest === undefined ? 'none' : digest.slice(0, 'sha256:'.length + 12));
-const shortCommit = (commit: string) => commit.slice(0, 12);
+const shortCommit = (commit: string | null) => commit?.slice(0, 12) ?? 'none';
 
 /**
  * What a release would make otherwise than the record says.
@@ -84,13 +92,11 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
 }
 
 function contextReasons(context: string, recorded: InputParts, current: Current): string[] {
-  const { git, files } = current.parts;
-  if (git && recorded.git && git.place === recorded.git.place) {
-    if (git.commit === recorded.git.commit) return [];
-    return [`commit ${shortCommit(recorded.git.commit)} → ${shortCommit(git.commit)}`];
-  }
-  if (git || recorded.git) return ['the context comes from another place'];
-  return files === recorded.files ? [] : [`context ${short(context)} → ${short(current.context)}`];
+  const { place, commit, files } = current.parts;
+  if (place !== recorded.place) return ['the context comes from another place'];
+  if (commit !== recorded.commit) return [`commit ${shortCommit(recorded.commit)} → ${shortCommit(commit)}`];
+  // The files of a commit are those of the commit.
+  return commit !== null || files === recorded.files ? [] : [`context ${short(context)} → ${short(current.context)}`];
 }
 
 /** Each reference that has another digest than before. One that is named no more is a change of the Containerfile. */
@@ -128,31 +134,13 @@ function diskReasons(record: ReleaseRecord, recorded: InputParts, current: Curre
   const { request, parts, builder } = current;
   if (request.disks.length === 0 && record.disks.length === 0) return [];
   const before = record.inputs!.builder;
-  const sameConfiguration = parts.builderConfig?.digest === recorded.builderConfig?.digest;
-  const reasons = [
+  return [
     ...(before && builder && before.reference !== builder.reference
       ? [`builder ${before.reference} → ${builder.reference}`]
       : pinnedReasons('builder', before ? [before] : [], builder ? [builder] : [])),
-    ...(sameConfiguration
-      ? []
-      : [`builder.config ${short(recorded.builderConfig?.digest)} → ${short(parts.builderConfig?.digest)}`]),
+    ...(parts.config === recorded.config ? [] : ['builder.config differs']),
     ...(parts.disks === recorded.disks ? [] : ['the disks, or what is asked of them, differ']),
   ];
-  if (reasons.length > 0) return reasons;
-  // What was not thought of above: the digests hold everything.
-  return builderRuns(request.disks).flatMap((run) => {
-    const inputs = diskInputsDigest({
-      image: record.image.digest!,
-      origin: record.image.reference,
-      builder: builder!.digest,
-      configuration: parts.builderConfig?.digest ?? null,
-      rootfs: request.builder.rootfs,
-      types: run.types,
-      architecture: request.architecture,
-    });
-    const differs = run.types.some((type) => record.inputs!.disks[type] !== inputs);
-    return differs ? [`the inputs of ${run.types.join(' and ')} differ`] : [];
-  });
 }
 
 /** The tags under which the last record may lie, the likeliest first. */
@@ -164,8 +152,19 @@ export function lastTags(request: Pick<ReleaseRequest, 'tag' | 'alsoTag' | 'rebu
 /** Longest reason (characters): several digests, and small in a payload. */
 const MAX_REASON = 600;
 
+/** Longest reason in a record (characters): with six disks there is little room left. */
+const MAX_RECORDED_REASON = 200;
+
 /** Reasons as one line. */
 export function reasonOf(reasons: readonly string[]): string {
-  const text = reasons.join('; ');
-  return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON - 1)}…` : text;
+  return cut(reasons.join('; '), MAX_REASON);
+}
+
+/** A reason as a record holds it. */
+export function recordedReason(reason: string): string {
+  return cut(reason, MAX_RECORDED_REASON);
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

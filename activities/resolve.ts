@@ -13,7 +13,7 @@ import { formatReference, parseReference, type Reference } from '../spec/referen
 import type { ReleaseRequest } from '../spec/request.ts';
 import { formatProblems } from '../spec/spec-file.ts';
 import { isAllowed, type WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { builtAt, inputParts } from './comparison.ts';
+import { builtAt, inputParts, recordedReason } from './comparison.ts';
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
@@ -186,7 +186,7 @@ async function whatIsNew(
 ): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
   const current = () => Promise.resolve({ request, parts: parts!, context: context.digest, bases, builder });
   const since = await sinceLastRelease(access, request, configuration, current);
-  const { reason } = since;
+  const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {
     return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };

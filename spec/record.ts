@@ -52,20 +52,25 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
+/** First 16 hexadecimal digits of a sha256: tells apart, and leaves room in the record. */
+const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
+
 /**
  * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading the context
  * again.
  */
 export const InputParts = z.object({
-  /** Digest over the context's files and the Containerfile, without the builder configuration. */
-  files: Digest,
-  /** Digest over build arguments, architecture, verification and secrets' names. */
-  settings: Digest,
-  /** Digest over what is asked of disks: types, forms, compression, root file system, boot test. */
-  disks: Digest,
-  builderConfig: z.object({ format: z.enum(['toml', 'json']), digest: Digest }).nullable(),
-  /** A git context's digest over URL and paths, and its whole commit; null for a directory. */
-  git: z.object({ place: Digest, commit: z.string() }).nullable(),
+  /** The context's files and the Containerfile, without the builder configuration. */
+  files: ShortDigest,
+  /** Build arguments, architecture, verification and secrets' names. */
+  settings: ShortDigest,
+  /** What is asked of disks: types, forms, compression, root file system, boot test. */
+  disks: ShortDigest,
+  /** The builder configuration; null when there is none. */
+  config: ShortDigest.nullable(),
+  /** Of a git context its URL and paths, and its whole commit; null for a directory. */
+  place: ShortDigest.nullable(),
+  commit: z.string().nullable(),
 });
 export type InputParts = z.infer<typeof InputParts>;
 

@@ -151,7 +151,9 @@ class Nightly {
     if (!first.ok) return this.failed(first.error, name);
     const { status, image } = first.value;
     this.standing = image.reference.slice(image.reference.lastIndexOf(':') + 1);
-    return this.end(status === 'unchanged' ? 'unchanged' : 'released', image.reference, first.value.reason ?? reason);
+    const unchanged = status === 'unchanged';
+    const why = unchanged ? (first.value.reason ?? reason) : reason;
+    return this.end(unchanged ? 'unchanged' : 'released', image.reference, why);
   }
 
   /** Starts the release; null when one of the same name is under way. A held one is ended first if that is wished. */

@@ -94,7 +94,7 @@ it('the first night releases, the next does nothing', async () => {
   expect(first, first.reason).toMatchObject({ outcome: 'released' });
   image = (await digestOf(`${project.repository}:nightly`))!;
   const { inputs } = await lastRecord();
-  expect(inputs!.parts!.git!.commit).toBe((await git('rev-parse', 'HEAD')).stdout.trim());
+  expect(inputs!.parts!.commit).toBe((await git('rev-parse', 'HEAD')).stdout.trim());
   await expectUnchanged();
 });
 
@@ -114,7 +114,7 @@ it('another builder: only disks are made, of the same image', async () => {
   expect(statusOf(record, 'push')).toBe('skipped');
   expect(record.image).toMatchObject({ digest: image, verified: true });
   expect(record.image.builtAt).toBe(before.stages.find(({ name }) => name === 'build')!.startedAt);
-  expect(record.reason).toBe(run.reason);
+  expect(run.reason.startsWith(record.reason!.replace(/…$/, ''))).toBe(true);
   await expectUnchanged();
 });
 
