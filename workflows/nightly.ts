@@ -143,7 +143,12 @@ class Nightly {
     if (!started) return this.end('already-running', name, `a release of ${name} is under way, or held`);
     this.show(`releasing ${name}: ${reason}`);
     const ended = settled(started.result());
-    const first = await Promise.race([ended, condition(() => this.held !== null).then(() => null)]);
+    // Of a cancelled run the release is cancelled too, and its end is waited for.
+    const held = condition(() => this.held !== null).then(
+      () => null,
+      () => ended,
+    );
+    const first = await Promise.race([ended, held]);
     if (first === null) {
       const { stage, kind, message } = this.held!;
       return this.end('held', name, `${reason}; held at ${stage ?? 'a stage'} (${kind}): ${message}`);

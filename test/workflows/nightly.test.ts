@@ -110,7 +110,8 @@ test('takes over the image of the last release when only disks are to be made', 
   const name = behave(template, {
     resolve: (_, { ordinary }) => ({ ...ordinary(), reuse: { digest: REUSED, builtAt }, reason }),
   });
-  const handle = await start(template);
+  const compare: Behaviour['compare'] = (_, { ordinary }) => ({ ...ordinary(), change: 'disks', reason });
+  const handle = await start(template, {}, { compare });
   expect(await handle.result()).toMatchObject({ outcome: 'released', release: name, reason });
   const record = await releaseOf(name).result();
   expect(record.image).toMatchObject({ digest: REUSED, builtAt, verified: true });
