@@ -10,7 +10,7 @@ import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } fro
 import { SecretInputs } from './enrollment.ts';
 import { LogLocation } from './failure.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
-import { DiskFile, InputParts, PinnedImage, ReleaseRecord } from './record.ts';
+import { Compared, DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
 import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
 import { STAGES } from './stage.ts';
@@ -48,16 +48,7 @@ export const ResolveResult = z.object({
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),
-  /** What the digests are made of, for the record. */
-  parts: InputParts.optional(),
-  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
-  reuse: z
-    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
-    .optional(),
-  /** The image is built without what is left of builds before this time, ISO 8601. */
-  fresh: z.string().optional(),
-  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
-  reason: z.string().optional(),
+  ...Compared.shape,
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 

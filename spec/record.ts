@@ -74,6 +74,20 @@ export const InputParts = z.object({
 });
 export type InputParts = z.infer<typeof InputParts>;
 
+/** What resolve adds for the sake of a comparison: with the last release, or by a later one. */
+export const Compared = z.object({
+  /** What the digests are made of, for the record. */
+  parts: InputParts.optional(),
+  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
+  reuse: z
+    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
+    .optional(),
+  /** The image is built without what is left of builds before this time, ISO 8601. */
+  fresh: z.string().optional(),
+  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
+  reason: z.string().optional(),
+});
+
 export const ReleaseRecord = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id, `release/<repository>:<tag>`. */
