@@ -144,9 +144,11 @@ async function buildContext(attempt: Attempt): Promise<Built> {
   const { secrets, volumes } = parts;
   const name = nameOf(attempt, input.imageInputs);
   const labels = imageLabels({ ...input, ...pinned });
-  const { built, ...facts } = await withPrivateParts(host, input, context, source, (flags) =>
-    podmanBuild(host, input.release, context, logFile, { directory, name, buildArgs, labels, secrets, volumes, flags }),
-  );
+  const { built, ...facts } = await withPrivateParts(host, input, context, source, (given) => {
+    const flags = input.fresh === undefined ? given : [...given, '--no-cache'];
+    const command = { directory, name, buildArgs, labels, secrets, volumes, flags };
+    return podmanBuild(host, input.release, context, logFile, command);
+  });
   return { image: built, ...facts };
 }
 
@@ -167,8 +169,9 @@ async function addTrust(attempt: Attempt, image: LocalImage, trust: DeviceTrust,
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
 async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | null> {
   const built = (await imagesWithLabel(INPUTS_LABEL, input.imageInputs)).find(
-    ({ names, labels }) =>
+    ({ names, labels, created }) =>
       names.includes(name) &&
+      (input.fresh === undefined || created * 1000 >= Date.parse(input.fresh)) &&
       labels[OCI.version] === input.tag &&
       // The same files may come from another commit by now, and the image would name the former.
       (input.commit === null || labels[OCI.revision] === input.commit) &&

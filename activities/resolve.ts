@@ -14,11 +14,13 @@ import { formatReference, parseReference, type Reference } from '../spec/referen
 import type { ReleaseRequest } from '../spec/request.ts';
 import { formatProblems } from '../spec/spec-file.ts';
 import { isAllowed, type WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { builtAt, inputParts, recordedReason } from './comparison.ts';
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
 import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
+import { missingFrom, sinceLastRelease } from './last-release.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
@@ -45,7 +47,9 @@ function tagsOf({ repository, tag, alsoTag }: ReleaseRequest) {
 }
 
 /** The repositories that a release reads before it has anything of its own. */
-function ownRepositories(request: ReleaseRequest): string[] {
+export function ownRepositories(
+  request: Pick<ReleaseRequest, 'repository' | 'contextRepository' | 'recordRepository'>,
+): string[] {
   return [request.repository, request.contextRepository, request.recordRepository];
 }
 
@@ -117,7 +121,9 @@ export function lookUp(
       builderConfig: context.builderConfig,
       existingTag: await headManifest(access, request.repository, request.tag),
       ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
+      parts: inputParts(request, context),
     };
+    if (request.rebuild) return { ...resolved, ...(await whatIsNew(access, request, resolved, configuration)) };
     if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
     return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
   });
@@ -135,7 +141,8 @@ function referenceFrom(image: string): Reference {
   return parsed.reference;
 }
 
-function builderFrom(request: ReleaseRequest, configuration: WorkerConfiguration): Reference {
+/** The builder as it is named, if it may run here. @throws FlightlineError `builder-not-allowed` */
+export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configuration: WorkerConfiguration): Reference {
   const builder = referenceFrom(request.builder.image);
   if (!isAllowed(configuration.builders, builder.repository)) {
     throw new FlightlineError(
@@ -147,7 +154,7 @@ function builderFrom(request: ReleaseRequest, configuration: WorkerConfiguration
 }
 
 /** Looks a mutable reference up; one with a digest is only checked. */
-async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
+export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   const reference = referenceFrom(image);
   const wanted = reference.digest ?? reference.tag ?? 'latest';
   const digest = await headManifest(access, reference.repository, wanted);
@@ -176,6 +183,32 @@ async function requireBootable(
   }
 }
 
+/** With `rebuild: when-changed`: what of the last release is not made again, and why the rest is. */
+async function whatIsNew(
+  access: RegistryAccess,
+  request: ReleaseRequest,
+  { parts, context, bases, builder }: Resolved,
+  configuration: WorkerConfiguration,
+): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
+  const current = () => Promise.resolve({ request, parts: parts!, context: context.digest, bases, builder });
+  const since = await sinceLastRelease(access, request, configuration, current);
+  const reason = recordedReason(since.reason);
+  if (since.change === 'none') return { unchanged: since.record, reason };
+  if (since.change === 'image') {
+    return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };
+  }
+  const { digest, certificateEnds } = since.record.image;
+  return {
+    unchanged: null,
+    reason,
+    reuse: {
+      digest: digest!,
+      builtAt: builtAt(since.record),
+      ...(certificateEnds !== undefined && { certificateEnds }),
+    },
+  };
+}
+
 /**
  * The record of an existing tag, when it has the same inputs and everything it names is there.
  *
@@ -191,10 +224,15 @@ async function unchangedRecord(
   const key = configuration.keys[request.key]?.publicKey ?? null;
   const record = await readRecord(access, request.recordRepository, request.tag, key);
   const difference = record
-    ? (differenceFrom(record, request, resolved, new Date()) ?? (await missingFrom(access, record)))
+    ? (differenceFrom(record, request, resolved, new Date()) ?? (await firstMissing(access, record)))
     : 'no verified record of it is in the registry';
   if (record && difference === null) return record;
   throw new FlightlineError('tag-exists', `${name} exists, and it is not what this release would make: ${difference}`);
+}
+
+async function firstMissing(access: RegistryAccess, record: ReleaseRecord): Promise<string | null> {
+  const { image, disks } = await missingFrom(access, record);
+  return [...image, ...disks][0] ?? null;
 }
 
 /** What a release would make otherwise than the record says, in words; null when nothing. Pure. */
@@ -232,15 +270,6 @@ export function differenceFrom(
     if (run.types.some((type) => record.inputs?.disks[type] !== inputs)) {
       return `builder or builder configuration of ${run.types.join(' and ')} differ`;
     }
-  }
-  return null;
-}
-
-async function missingFrom(access: RegistryAccess, record: ReleaseRecord): Promise<string | null> {
-  for (const { reference, digest } of [record.image, ...record.disks]) {
-    if (reference === null || digest === null) continue;
-    const { repository, tag } = referenceFrom(reference);
-    if ((await headManifest(access, repository, tag!)) !== digest) return `${reference} is gone or was moved`;
   }
   return null;
 }

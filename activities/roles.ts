@@ -15,6 +15,7 @@ import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
 import { makeClaim } from './claim.ts';
 import { makeCleanUp } from './clean-up.ts';
+import { makeCompare } from './compare.ts';
 import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeHostStatus } from './host-status.ts';
@@ -31,6 +32,7 @@ import { makeRecord } from './record.ts';
 import { makeResolve } from './resolve.ts';
 import { makeSharedTag } from './shared-tag.ts';
 import { makeSign } from './sign.ts';
+import { makeSupersede } from './supersede.ts';
 import { makeTag } from './tag.ts';
 import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
@@ -42,6 +44,8 @@ export function createControlActivities(worker: {
   return {
     resolve: makeResolve(worker),
     plan: makePlan(worker),
+    compare: makeCompare(worker),
+    supersede: makeSupersede(),
     hosts: makeHosts(),
     ...makeSharedTag(worker),
     ...makePromotionPlan(worker),

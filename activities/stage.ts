@@ -5,13 +5,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  defineSearchAttributeKey,
+  TemporalFailure,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
 import { Failure, FAILURES, failureOf, FlightlineError } from '../spec/failure.ts';
 import { counterOf, METRICS, type CounterName, type LabelsOf, type StageOutcome } from '../spec/metric.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
-import { STAGES, type Stage } from '../spec/stage.ts';
+import { SEARCH_ATTRIBUTES, STAGES, type ReleaseStatus, type Stage } from '../spec/stage.ts';
 import { DEFAULT_TIMING } from '../spec/timing.ts';
 import { redact } from './tools/redact.ts';
 
@@ -44,6 +50,8 @@ export interface StageContext {
    * @throws FlightlineError what the update failed with.
    */
   updateWithStart(message: WorkflowMessage): Promise<unknown>;
+  /** Cancels a workflow whose FlightlineStatus is `held`, and waits for no end. `false` when it is not there or not held. */
+  cancelHeld(workflowId: string): Promise<boolean>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
   /** Adds to a counter that Prometheus reads. */
@@ -113,6 +121,7 @@ export function runningActivities(): RunningActivity[] {
 const HasTiming = z.union([WithInterval, z.object({ request: WithInterval }).transform(({ request }) => request)]);
 /** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
 const ACTIVITIES = 2;
+const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
 
@@ -125,6 +134,8 @@ export function stage<Input extends z.ZodType, Result extends object>(
     | Stage
     | 'plan'
     | 'hosts'
+    | 'compare'
+    | 'supersede'
     | 'shared-tag'
     | 'promotion'
     | 'claim'
@@ -188,6 +199,19 @@ export function stage<Input extends z.ZodType, Result extends object>(
           });
         } catch (error) {
           throw failureOfUpdate(error);
+        }
+      },
+      cancelHeld: async (workflowId) => {
+        const handle = activity.client.workflow.getHandle(workflowId);
+        try {
+          const { status, typedSearchAttributes } = await handle.describe();
+          if (status.name !== 'RUNNING' || typedSearchAttributes.get(STATUS) !== ('held' satisfies ReleaseStatus))
+            return false;
+          await handle.cancel();
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
         }
       },
       log: (level, message, attributes = {}) => {

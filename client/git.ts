@@ -1,5 +1,6 @@
 /** What git knows of a context: its commit, whether that is all there is, and where it came from. */
 import { CommandError, runCommand } from '../activities/tools/command.ts';
+import { commitOf } from '../activities/tools/git.ts';
 import { UserError } from './errors.ts';
 
 /** Facts for `{{commit}}` and the image's labels. */
@@ -79,18 +80,4 @@ export async function remoteCommit(url: string, ref: string): Promise<string> {
   const commit = commitOf(stdout, ref);
   if (commit) return commit;
   throw new UserError('git', `${publicSource(url) ?? url} has no branch or tag "${ref}"`, 'check image.context.ref');
-}
-
-/** Chooses from the lines of `git ls-remote`: HEAD, the commit of an annotated tag, a tag, a branch, in this order. */
-export function commitOf(output: string, ref: string): string | undefined {
-  const refs = new Map(
-    output
-      .split('\n')
-      .map((line) => line.split('\t'))
-      .filter((parts) => parts.length === 2)
-      .map(([commit, name]) => [name!, commit!]),
-  );
-  const names = [ref, `refs/tags/${ref}^{}`, `refs/tags/${ref}`, `refs/heads/${ref}`, `${ref}^{}`];
-  const found = names.map((name) => refs.get(name)).find((commit) => commit !== undefined);
-  return found && /^[0-9a-f]{40,64}$/.test(found) ? found : undefined;
 }

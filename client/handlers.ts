@@ -12,6 +12,7 @@ import type { PromoteOptions } from './commands/promote.ts';
 import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { HistoryOptions, RollbackOptions } from './commands/shared-tag.ts';
+import type { ScheduleSetOptions } from './commands/schedule.ts';
 import type { RetryOptions } from './commands/steer.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { WorkerCommandOptions } from './commands/worker.ts';
@@ -39,6 +40,13 @@ export interface Handlers {
   deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number>;
   provision(mechanism: string, options: ProvisionOptions, output: Output): Promise<number>;
   doctor(options: DoctorOptions, output: Output): Promise<number>;
+  scheduleSet(file: string, options: ScheduleSetOptions, output: Output): Promise<number>;
+  scheduleList(output: Output): Promise<number>;
+  scheduleShow(repository: string, output: Output): Promise<number>;
+  schedulePause(repository: string, options: { note: string }, output: Output): Promise<number>;
+  scheduleResume(repository: string, output: Output): Promise<number>;
+  scheduleTrigger(repository: string, output: Output): Promise<number>;
+  scheduleDelete(repository: string, output: Output): Promise<number>;
   up(options: UpOptions, output: Output): Promise<number>;
   worker(options: WorkerCommandOptions, output: Output): Promise<number>;
   drain(options: DrainOptions, output: Output): Promise<number>;
@@ -66,6 +74,13 @@ export const handlers: Handlers = {
   deviceConfig: async (...given) => (await import('./commands/device-config.ts')).deviceConfig(...given),
   provision: async (...given) => (await import('./commands/provision.ts')).provision(...given),
   doctor: async (...given) => (await import('./commands/doctor.ts')).doctor(...given),
+  scheduleSet: async (...given) => (await import('./commands/schedule.ts')).scheduleSet(...given),
+  scheduleList: async (...given) => (await import('./commands/schedule.ts')).scheduleList(...given),
+  scheduleShow: async (...given) => (await import('./commands/schedule.ts')).scheduleShow(...given),
+  schedulePause: async (...given) => (await import('./commands/schedule.ts')).schedulePause(...given),
+  scheduleResume: async (...given) => (await import('./commands/schedule.ts')).scheduleResume(...given),
+  scheduleTrigger: async (...given) => (await import('./commands/schedule.ts')).scheduleTrigger(...given),
+  scheduleDelete: async (...given) => (await import('./commands/schedule.ts')).scheduleDelete(...given),
   up: async (...given) => (await import('./commands/up.ts')).up(...given),
   worker: async (...given) => (await import('./commands/worker.ts')).worker(...given),
   drain: async (...given) => (await import('./commands/drain.ts')).drain(...given),

@@ -4,6 +4,7 @@ import { handlers as realHandlers, type Handlers } from './handlers.ts';
 import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
 import { processOutput, type Output } from './output.ts';
 import { addTagVerbs } from './tag-verbs.ts';
+import { addScheduleCommand } from './schedule-program.ts';
 import { version } from './version.ts';
 
 /** Told the exit code that a verb answered. */
@@ -204,6 +205,18 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
         handlers.logs(release, { ...withoutJson(options), stage: stage ?? options.stage }, output),
       ),
     );
+
+  addScheduleCommand(
+    verb(
+      'schedule',
+      'release by itself, every night',
+      "Let Temporal release a project by itself at the times of its spec's `schedule`; one schedule for each repository.",
+      'flightline schedule set flightline.yaml --cron "0 2 * * *" --time-zone Europe/Berlin',
+      'flightline schedule show quay.io/acme/edge-camera',
+    ),
+    handlers,
+    act,
+  );
 
   verb(
     'keygen',

@@ -6,12 +6,13 @@ import { z } from 'zod';
 import { DeviceTrust } from './device-policy.ts';
 import { DISK_TYPE_NAMES } from './disk.ts';
 import type { PlanInput, PlanResult } from './dry-run.ts';
+import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from './nightly.ts';
 import { SecretInputs } from './enrollment.ts';
 import { LogLocation } from './failure.ts';
 import type { HostStatus, HostStatusInput } from './host-status.ts';
 import type { KeepLogsInput, KeepLogsResult } from './log.ts';
 import { ARCHITECTURES, HostName } from './queue.ts';
-import { DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
+import { Compared, DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
 import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
 import { STAGES } from './stage.ts';
@@ -51,6 +52,7 @@ export const ResolveResult = z.object({
   existingTag: Digest.nullable(),
   /** The operator wants a person's approval for one of the tags, whatever the request says. */
   approval: z.boolean().optional(),
+  ...Compared.shape,
 });
 export type ResolveResult = z.infer<typeof ResolveResult>;
 
@@ -65,6 +67,10 @@ export interface ControlActivities {
   hosts(input: HostsInput): Promise<HostsResult>;
   /** What {@link ControlActivities.resolve} would answer. Reads only, and sends nothing. */
   plan(input: PlanInput): Promise<PlanResult>;
+  /** What a nightly release would make anew. Reads only. */
+  compare(input: CompareInput): Promise<CompareResult>;
+  /** Cancels a release if it is held. */
+  supersede(input: SupersedeInput): Promise<SupersedeResult>;
   /** Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but for packing a git context. */
   resolve(input: ResolveInput): Promise<ResolveResult>;
 }
@@ -164,6 +170,8 @@ export const BuildInput = ReleaseIdentity.extend({
   /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */
   trust: DeviceTrust.optional(),
   timing: TimingSchema,
+  /** Nothing of a build before this time (ISO 8601) is used, so that packages are fetched anew. */
+  fresh: z.string().optional(),
   ...SecretInputs.shape,
 });
 export type BuildInput = z.infer<typeof BuildInput>;

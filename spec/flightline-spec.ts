@@ -5,6 +5,7 @@ import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from './duration.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
+import { MaxAge, REBUILDS, ScheduleSection } from './schedule.ts';
 import { isTemplate } from './template.ts';
 
 /** A tag, or a template of one with `{{date}}` and `{{commit}}`. */
@@ -172,8 +173,21 @@ export const FlightlineSpec = z
       .enum(['hold', 'fail'])
       .default('hold')
       .describe('hold waits for `flightline retry`, fail ends the release'),
+    schedule: ScheduleSection.optional().describe(
+      'when `flightline schedule set` lets the project be released by itself',
+    ),
+    rebuild: z
+      .enum(REBUILDS)
+      .default('always')
+      .describe('when-changed leaves out what the last signed record shows to be the same; for tags that may move'),
+    maxAge: MaxAge.optional().describe(
+      'when-changed: an older image is built anew, without cache, for package updates',
+    ),
   })
   .superRefine((spec, context) => {
+    if (spec.maxAge !== undefined && spec.rebuild !== 'when-changed') {
+      context.addIssue({ code: 'custom', path: ['maxAge'], message: 'is for rebuild: when-changed; leave it out' });
+    }
     const types = spec.disks.map((disk) => disk.type);
     for (const [index, type] of types.entries()) {
       if (types.indexOf(type) !== index) {

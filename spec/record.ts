@@ -57,6 +57,42 @@ export type DiskRecord = z.infer<typeof DiskRecord>;
 export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
 export type KeptLogs = z.infer<typeof KeptLogs>;
 
+/** First 16 hexadecimal digits of a sha256: tells apart, and leaves room in the record. */
+const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
+
+/**
+ * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading the context
+ * again.
+ */
+export const InputParts = z.object({
+  /** The context's files and the Containerfile, without the builder configuration. */
+  files: ShortDigest,
+  /** Build arguments, architecture, verification and secrets' names. */
+  settings: ShortDigest,
+  /** What is asked of disks: types, forms, compression, root file system, boot test. */
+  disks: ShortDigest,
+  /** The builder configuration; null when there is none. */
+  config: ShortDigest.nullable(),
+  /** Of a git context its URL and paths, and its whole commit; null for a directory. */
+  place: ShortDigest.nullable(),
+  commit: z.string().nullable(),
+});
+export type InputParts = z.infer<typeof InputParts>;
+
+/** What resolve adds for the sake of a comparison: with the last release, or by a later one. */
+export const Compared = z.object({
+  /** What the digests are made of, for the record. */
+  parts: InputParts.optional(),
+  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
+  reuse: z
+    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
+    .optional(),
+  /** The image is built without what is left of builds before this time, ISO 8601. */
+  fresh: z.string().optional(),
+  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
+  reason: z.string().optional(),
+});
+
 export const ReleaseRecord = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id, `release/<repository>:<tag>`. */
@@ -70,6 +106,8 @@ export const ReleaseRecord = z.object({
     verified: z.boolean(),
     /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
     certificateEnds: z.string().optional(),
+    /** When an image that this release took over was built, ISO 8601; absent when it built its own. */
+    builtAt: z.string().optional(),
   }),
   disks: z.array(DiskRecord),
   inputs: z
@@ -81,6 +119,8 @@ export const ReleaseRecord = z.object({
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),
       context: Digest,
+      /** Absent in records of earlier versions. */
+      parts: InputParts.optional(),
     })
     .nullable(),
   stages: z.array(StageRow),
@@ -104,5 +144,7 @@ export const ReleaseRecord = z.object({
   logs: z.array(KeptLogs).optional(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
+  /** With `rebuild: when-changed`: what had changed since the last release; absent otherwise. */
+  reason: z.string().optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

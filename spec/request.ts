@@ -10,6 +10,7 @@ import { parseDuration } from './duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
+import { parseAge } from './schedule.ts';
 import { expandTemplate } from './template.ts';
 import { TimingSchema, timingWith, type Timing } from './timing.ts';
 
@@ -52,6 +53,15 @@ export const BootTest = z.object({
 });
 export type BootTest = z.infer<typeof BootTest>;
 
+/** For `rebuild: when-changed`: what the last signed record shows to be the same is not made again. */
+export const RebuildWhenChanged = z.object({
+  /** Age in milliseconds from which an image is built anew all the same; null for none. */
+  maxAge: z.number().int().positive().nullable(),
+  /** Tag of the last release that a schedule knows of; null when the tags of the request are all that is known. */
+  last: Tag.nullable(),
+});
+export type RebuildWhenChanged = z.infer<typeof RebuildWhenChanged>;
+
 export const ReleaseRequest = z.object({
   schemaVersion: z.literal(1),
   name: z.string(),
@@ -86,6 +96,10 @@ export const ReleaseRequest = z.object({
   keepFiles: z.string().regex(/^\//).nullable(),
   timing: TimingSchema,
   ...SecretInputs.shape,
+  /** Absent where every run is a release, and for tags that may not move. */
+  rebuild: RebuildWhenChanged.optional(),
+  /** Set by a nightly run: it is told when the release is held. */
+  tellParent: z.boolean().optional(),
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 
@@ -149,13 +163,14 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
       path: 'image.platforms',
       message: `${architecture} is not supported: use ${ARCHITECTURES.join(' or ')}`,
     });
+  const tagPolicy = image.tagPolicy ?? (writtenTag.includes('{{') ? 'move' : 'create');
   const request: ReleaseRequest = {
     schemaVersion: 1,
     name: spec.name,
     repository: image.repository,
     tag,
     alsoTag: [...new Set(alsoTag)].filter((other) => other !== tag),
-    tagPolicy: image.tagPolicy ?? (writtenTag.includes('{{') ? 'move' : 'create'),
+    tagPolicy,
     context: facts.context,
     contextRepository: expand('repositories.context', spec.repositories.context, named, Repository),
     recordRepository: expand('repositories.record', spec.repositories.record, named, Repository),
@@ -180,6 +195,10 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
       secrets: spec.secrets.length > 0 ? spec.secrets : undefined,
       pullSecret: image.pullSecret,
     }),
+    ...(spec.rebuild === 'when-changed' &&
+      tagPolicy === 'move' && {
+        rebuild: { maxAge: spec.maxAge === undefined ? null : parseAge(spec.maxAge)!, last: null },
+      }),
   };
   const taken = [
     image.repository,

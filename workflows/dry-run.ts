@@ -37,7 +37,8 @@ export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult
   return { resolved: resolved.value, signing: signing.ok ? null : reasonOf(signing.error, 'sign') };
 }
 
-function reasonOf(error: unknown, stage: Stage): Failure {
+/** What an activity of a look failed with; no worker that takes it up is a reason of its own. */
+export function reasonOf(error: unknown, stage: Stage): Failure {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   if (!isSilence(error)) return failureFrom(error, stage);
   const role = stage === 'sign' ? 'sign' : 'control';

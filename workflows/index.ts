@@ -2,6 +2,8 @@
 export { builderRun } from './builder-run.ts';
 export { hostStatus } from './host-status.ts';
 export { log } from './log.ts';
+export { compareNow } from './compare-now.ts';
+export { nightly } from './nightly.ts';
 export { plan } from './dry-run.ts';
 export { promotion } from './promotion.ts';
 export { release } from './release.ts';

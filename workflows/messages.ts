@@ -8,6 +8,7 @@ import {
   type RetryResult,
 } from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
+import { HELD_SIGNAL, type HeldNotice } from '../spec/nightly.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 
 /** Where a release stands. */
@@ -19,6 +20,9 @@ export const builderRunQuery = defineQuery<BuilderRunState>(RECORD_QUERY);
 
 /** Resumes what is held. */
 export const retryUpdate = defineUpdate<RetryResult, [RetryInput]>(RETRY_UPDATE);
+
+/** A release tells the nightly run that started it that it is held. */
+export const heldSignal = defineSignal<[HeldNotice]>(HELD_SIGNAL);
 
 /** A builder run tells its release that it works on another host than the release's: clean-up must reach it in any case. */
 export const hostSignal = defineSignal<[string]>('hostClaimed');

@@ -33,7 +33,8 @@ const SIGNED_STAGES: readonly Stage[] = ['sign', 'verify', 'device-verify'];
 /** What there is of the image. */
 export interface ImageState {
   build: BuildResult | null;
-  push: PushResult | null;
+  /** In the registry, by digest. The host that has it too; null for an image of an earlier release. */
+  push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
   signed: boolean;
   verified: boolean;
   /** A device made of it was seen to accept it; stays false without `verification: bake`. */
@@ -109,6 +110,7 @@ export class ReleaseState implements StageBoard {
         digest: image.push?.digest ?? null,
         verified: image.verified,
         ...(image.build?.certificateEnds === undefined ? {} : { certificateEnds: image.build.certificateEnds }),
+        ...this.reusedFacts(),
       },
       disks: this.disks(),
       inputs: plan && {
@@ -119,12 +121,25 @@ export class ReleaseState implements StageBoard {
         base: plan.resolved.bases,
         builder: plan.resolved.builder,
         context: plan.resolved.context.digest,
+        ...(plan.resolved.parts && { parts: plan.resolved.parts }),
       },
       stages: this.table.rows,
       failure: this.outcome ? this.outcome.failure : ([...this.holds.values()][0] ?? null),
       ...(this.gate.approval && { approval: this.gate.approval }),
       ...(this.logs.kept.length === 0 ? {} : { logs: this.logs.kept }),
       ...(warnings.length === 0 ? {} : { warnings }),
+      ...(plan?.resolved.reason === undefined ? {} : { reason: plan.resolved.reason }),
+    };
+  }
+
+  /** Of an image that was taken over, what its own build told. */
+  private reusedFacts(): Partial<ReleaseRecord['image']> {
+    const reuse = this.image.build ? undefined : this.plan?.resolved.reuse;
+    if (!reuse || this.image.push?.digest !== reuse.digest) return {};
+    const { builtAt, certificateEnds } = reuse;
+    return {
+      ...(certificateEnds === undefined ? {} : { certificateEnds }),
+      ...(builtAt === null ? {} : { builtAt }),
     };
   }
 
@@ -164,7 +179,10 @@ export class ReleaseState implements StageBoard {
     this.plan = plan;
     this.request = plan.request;
     this.table.reshape(releaseStages(plan.request));
-    if (!before) return;
+    if (!before) {
+      this.takeOver(plan);
+      return;
+    }
     this.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
     const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
     // Late binding is no input of an image, and is looked at as it is built.
@@ -176,6 +194,18 @@ export class ReleaseState implements StageBoard {
     for (const subject of this.runs.keys()) {
       if (!requestedRuns(plan.request.disks).some((run) => run.subject === subject)) this.runs.delete(subject);
     }
+    this.takeOver(plan);
+  }
+
+  /** The image of an earlier release is this one's: it is not built, and has been tried on a device. */
+  private takeOver({ resolved: { reuse } }: Plan): void {
+    if (!reuse || this.image.push) return;
+    this.image = { ...NO_IMAGE, push: { digest: reuse.digest, host: null }, deviceVerified: true };
+    const notNeeded: readonly Stage[] = ['build', 'push', 'device-verify'];
+    this.table.updateAll((row) => row.subject === 'image' && notNeeded.includes(row.name), {
+      status: 'skipped',
+      at: Date.now(),
+    });
   }
 
   /** The registry lost the image: it is to be pushed, signed and verified again. */

@@ -3,6 +3,7 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   proxyActivities,
   setHandler,
@@ -13,7 +14,7 @@ import { z } from 'zod';
 import type { Decided, Decision } from '../spec/approval.ts';
 import { type ControlActivities, type ResolveResult } from '../spec/contract.ts';
 import { RetryInput, type RetryResult } from '../spec/messages.ts';
-import { failureOf, type Failure } from '../spec/failure.ts';
+import { failureOf, lastBytes, type Failure } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 import { decideUpdate } from './approval.ts';
@@ -22,11 +23,14 @@ import { DiskBranches } from './disk-branches.ts';
 import { failureFrom, fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure } from './failure.ts';
 import { Finish } from './finish.ts';
 import { ImageBranch, proveSigning } from './image-branch.ts';
-import { hostSignal, recordQuery, retryUpdate } from './messages.ts';
+import { heldSignal, hostSignal, recordQuery, retryUpdate } from './messages.ts';
 import { controlOptions } from './options.ts';
 import { refusalOf } from './plan.ts';
 import { ReleaseState } from './release-state.ts';
 import { runStage, settled } from './run-stage.ts';
+
+/** Bytes of a hold's message for the nightly run: its result is one line. */
+const MAX_NOTICE = 500;
 
 /** A whole release. Ends with the record, as failed by {@link ReleaseFailure}, or as cancelled after its clean-up. */
 export async function release(input: ReleaseRequest): Promise<ReleaseRecord> {
@@ -99,6 +103,7 @@ class Release {
     const proven = await proving;
     if (!resolved.ok) throw resolved.error;
     state.adopt({ request: state.request, resolved: resolved.value });
+    if (state.request.tellParent) this.tellParentOfHold();
     const image = new ImageBranch(state, proven);
     const finish = new Finish(state, this.disks);
     for (;;) {
@@ -109,6 +114,20 @@ class Release {
       if (!(await this.disks.run(plan))) continue;
       if (await finish.run(plan)) return 'released';
     }
+  }
+
+  /** The nightly run does not wait for a person. It may have ended: what it is told is of use to it only. */
+  private tellParentOfHold(): void {
+    const { parent } = workflowInfo();
+    if (!parent) return;
+    const tell = async () => {
+      await condition(() => this.state.status === 'held');
+      const { failure } = this.state.record();
+      const { kind, message, stage } = failure ?? failureOf('unexpected', 'it is held');
+      const notice = { kind, message: lastBytes(message, MAX_NOTICE), stage };
+      await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(heldSignal, notice);
+    };
+    void settled(tell());
   }
 
   /** There is nothing yet that a hold could keep: what resolve rejects fails the release. */
@@ -130,7 +149,9 @@ class Release {
   private async unchanged(earlier: ReleaseRecord): Promise<'unchanged'> {
     const { state } = this;
     await this.disks.stop();
-    state.end('unchanged', null, { ...earlier, ...state.identity, status: 'unchanged', failure: null });
+    const reason = state.plan?.resolved.reason;
+    const why = reason === undefined ? {} : { reason };
+    state.end('unchanged', null, { ...earlier, ...state.identity, status: 'unchanged', failure: null, ...why });
     return 'unchanged';
   }
 

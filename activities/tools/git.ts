@@ -25,6 +25,35 @@ export async function fetchCommit(
   await git(['-C', directory, 'checkout', '--quiet', '--detach', 'FETCH_HEAD'], schemes);
 }
 
+/**
+ * The commit that a branch, tag or commit of a remote means now.
+ *
+ * @throws FlightlineError `context-invalid` when there is no such ref; as {@link fetchCommit} otherwise.
+ */
+export async function newestCommit(url: string, ref: string, schemes: readonly string[]): Promise<string> {
+  if (/^[0-9a-f]{40}$/.test(ref)) return ref;
+  const { stdout } = await git(['ls-remote', '--', url, ref, `${ref}^{}`], schemes);
+  const commit = commitOf(stdout, ref);
+  if (commit) return commit;
+  throw new FlightlineError('context-invalid', `the git repository has no branch or tag "${ref}"`, {
+    remedy: 'check image.context.ref',
+  });
+}
+
+/** Chooses from the lines of `git ls-remote`: HEAD, the commit of an annotated tag, a tag, a branch, in this order. */
+export function commitOf(output: string, ref: string): string | undefined {
+  const refs = new Map(
+    output
+      .split('\n')
+      .map((line) => line.split('\t'))
+      .filter((parts) => parts.length === 2)
+      .map(([commit, name]) => [name!, commit!]),
+  );
+  const names = [ref, `refs/tags/${ref}^{}`, `refs/tags/${ref}`, `refs/heads/${ref}`, `${ref}^{}`];
+  const found = names.map((name) => refs.get(name)).find((commit) => commit !== undefined);
+  return found && /^[0-9a-f]{40,64}$/.test(found) ? found : undefined;
+}
+
 async function git(args: readonly string[], schemes: readonly string[]) {
   try {
     return await runCommand('git', args, { environment: environment(schemes), timeout: REMOTE_TIMEOUT });

@@ -78,6 +78,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
   const paint = style(colour);
   const { certificateEnds } = record.image;
   return [
+    ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
     ...(certificateEnds === undefined
       ? []
       : [`enrollment certificate in the image: until ${certificateEnds.slice(0, 10)}`]),

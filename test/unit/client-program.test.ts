@@ -18,7 +18,7 @@ async function parse(...args: string[]): Promise<{ verb: string; given: unknown[
   });
   const program = createProgram((answered) => (code = answered), handlers);
   program.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
-  for (const command of program.commands) {
+  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
     command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
   }
   await program.parseAsync(args, { from: 'user' });
@@ -87,6 +87,19 @@ test.each<[string[], string, unknown[], boolean]>([
   ],
   [['logs', R, '--key', 'k', '--json'], 'logs', [R, { stage: undefined, key: 'k' }], true],
   [['hosts', '--json'], 'hosts', [], true],
+  [['schedule', 'set'], 'scheduleSet', ['flightline.yaml', {}], false],
+  [
+    ['schedule', 'set', 'f.yaml', '--cron', '0 2 * * *', '--time-zone', 'Europe/Berlin', '--public-context', '--json'],
+    'scheduleSet',
+    ['f.yaml', { cron: '0 2 * * *', timeZone: 'Europe/Berlin', publicContext: true }],
+    true,
+  ],
+  [['schedule', 'list', '--json'], 'scheduleList', [], true],
+  [['schedule', 'show', 'r'], 'scheduleShow', ['r'], false],
+  [['schedule', 'pause', 'r', '--note', 'why'], 'schedulePause', ['r', { note: 'why' }], false],
+  [['schedule', 'resume', 'r'], 'scheduleResume', ['r'], false],
+  [['schedule', 'trigger', 'r', '--json'], 'scheduleTrigger', ['r'], true],
+  [['schedule', 'delete', 'r'], 'scheduleDelete', ['r'], false],
   [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
   [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
   [['device-config', '--output', 'd'], 'deviceConfig', ['flightline.yaml', { output: 'd' }], false],
@@ -143,6 +156,8 @@ describe('usage errors', () => {
     [['promote', R, '--to', 'b', '--approval', 'perhaps']],
     [['rollback']],
     [['keygen']],
+    [['schedule', 'show']],
+    [['schedule', 'pause', 'r']],
     [['verify', R]],
     [['device-config']],
     [['provision', 'cloud-init']],

@@ -264,9 +264,13 @@ describe('the summary', () => {
 });
 
 test('what else is to be known of an image stands beside its stages and in the summary', () => {
-  const one = record({ warnings: ['anybody can pull it'] });
+  const one = record({ warnings: ['anybody can pull it'], reason: 'commit a1 → b2' });
   one.image.certificateEnds = '2027-11-23T18:00:00.000Z';
-  const notes = ['enrollment certificate in the image: until 2027-11-23', 'warning: anybody can pull it'];
+  const notes = [
+    'reason: commit a1 → b2',
+    'enrollment certificate in the image: until 2027-11-23',
+    'warning: anybody can pull it',
+  ];
   expect(renderNotes(one, false)).toEqual(notes);
   expect(renderNotes(record(), false)).toEqual([]);
   const summary = renderSummary(one, { colour: false, ui: null, page: null });

@@ -74,8 +74,9 @@ function usesOf(markdown: string): string[][] {
 }
 
 function unknownIn([verb, ...words]: string[]): string[] {
-  const command = createProgram(() => undefined).commands.find((one) => one.name() === verb);
-  if (!command) return [`flightline ${verb}`];
+  const first = createProgram(() => undefined).commands.find((one) => one.name() === verb);
+  if (!first) return [`flightline ${verb}`];
+  const command = first.commands.find((one) => one.name() === words[0]) ?? first;
   return words
     .filter((word) => word.startsWith('--') && word !== '--help')
     .filter((word) => !command.options.some((option) => option.long === word))

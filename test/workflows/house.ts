@@ -13,6 +13,8 @@ import { StandIns, type ActivityName } from './stand-ins.ts';
 const CONTROL_ACTIVITIES: ActivityName[] = [
   'resolve',
   'plan',
+  'compare',
+  'supersede',
   'hosts',
   'moveSharedTag',
   'lookAtTag',

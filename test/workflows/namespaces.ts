@@ -9,5 +9,6 @@ export const NAMESPACES = [
   'ends',
   'shared-tag',
   'promotion',
+  'nightly',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

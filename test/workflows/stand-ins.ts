@@ -49,6 +49,7 @@ import type {
   TagNow,
 } from '../../spec/shared-tag.ts';
 import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput, PromotionPlan } from '../../spec/promotion.ts';
+import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from '../../spec/nightly.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import type { HostStatus, HostStatusInput } from '../../spec/host-status.ts';
 import type { KeepLogsInput, KeepLogsResult } from '../../spec/log.ts';
@@ -70,6 +71,8 @@ export interface Signatures {
   diskBuild: [DiskBuildInput, DiskBuildResult];
   bootTest: [BootTestInput, BootTestResult];
   plan: [PlanInput, PlanResult];
+  compare: [CompareInput, CompareResult];
+  supersede: [SupersedeInput, SupersedeResult];
   publish: [PublishInput, PublishResult];
   proveSigning: [ProveSigningInput, ProveSigningResult];
   sign: [SignInput, SignResult];
@@ -174,6 +177,14 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     adopted: false,
   }),
   plan: ({ request, ...identity }, call) => ({ ...ORDINARY.resolve({ ...identity, request }, call), base: null }),
+  compare: ({ template }, { attempt }) => ({
+    attempts: attempt,
+    commit: template.context.kind === 'git' ? 'c0ffee'.repeat(7).slice(0, 40) : null,
+    change: 'image',
+    reason: 'base b sha256:aaa → sha256:bbb',
+    standing: null,
+  }),
+  supersede: (_, { attempt }) => ({ attempts: attempt, cancelled: false }),
   publish: ({ disk, inputs, keepFiles, file }, { attempt, host }) => ({
     attempts: attempt,
     host: host!,
