@@ -1,4 +1,5 @@
 /** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { RecordInput, type SignActivities } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
@@ -84,6 +85,16 @@ export async function readRecord(
 ): Promise<ReleaseRecord | null> {
   const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
   if (!key) return null;
+  return readVerifiedRecord(access, repository, tag, key);
+}
+
+/** As {@link readRecord}, with the key itself. */
+export async function readVerifiedRecord(
+  access: RegistryAccess,
+  repository: string,
+  tag: string,
+  key: KeyObject,
+): Promise<ReleaseRecord | null> {
   const stored = await getManifest(access, repository, tag);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];

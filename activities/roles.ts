@@ -8,6 +8,7 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { PruneActivities } from '../spec/prune.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
 import { makeBuild } from './build.ts';
@@ -20,6 +21,7 @@ import { makeLogPage } from './log-page.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
 import { makeProveSigning } from './prove-signing.ts';
+import { makePrune } from './prune.ts';
 import { makePublish } from './publish.ts';
 import { makePush } from './push.ts';
 import { makeRecord } from './record.ts';
@@ -35,13 +37,14 @@ export function createControlActivities(worker: { configuration: WorkerConfigura
 }
 
 /** For sign workers. */
-export function createSignActivities(worker: { configuration: WorkerConfiguration }): SignActivities {
+export function createSignActivities(worker: { configuration: WorkerConfiguration }): SignActivities & PruneActivities {
   return {
     proveSigning: makeProveSigning(worker),
     sign: makeSign(worker),
     verify: makeVerify(worker),
     tag: makeTag(worker),
     record: makeRecord(worker),
+    ...makePrune(worker),
   };
 }
 

@@ -4,10 +4,11 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, defaultPayloadConverter, TemporalFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
 import { FAILURES, failureOf, FlightlineError, type Failure } from '../spec/failure.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../spec/messages.ts';
 import type { Stage } from '../spec/stage.ts';
 import { DEFAULT_TIMING } from '../spec/timing.ts';
 import { redact } from './tools/redact.ts';
@@ -32,10 +33,26 @@ export interface StageContext {
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
   readonly attempt: number;
+  /** The releases of an image repository that the server knows, with what their requests and records tell. */
+  releasesOf(repository: string): Promise<ListedRelease[]>;
+  /** Namespace of the workflow. */
+  readonly namespace: string;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
   /** A line in the worker's log, with the activity's own attributes; redacted. For audits: what was signed, for whom. */
   log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
+}
+
+/** A release as the server lists it. */
+export interface ListedRelease {
+  /** Workflow id. */
+  release: string;
+  /** Milliseconds since 1970; null while it runs or is held. */
+  closedAt: number | null;
+  /** Its input, unparsed. */
+  request: unknown;
+  /** What the `record` query answers, unparsed; null of a closed one. */
+  record: unknown;
 }
 
 const storage = new AsyncLocalStorage<StageContext>();
@@ -85,7 +102,7 @@ const MAX_LINE = 200;
  * sent as heartbeat at the input's `timing.heartbeatInterval`, errors become failures of their kind, and `attempts` is added.
  */
 export function stage<Input extends z.ZodType, Result extends object>(
-  name: Stage | 'plan' | 'hosts' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
+  name: Stage | 'plan' | 'hosts' | 'prune' | 'notify' | 'claim' | 'probe' | 'clean-up' | 'log' | 'prove-signing',
   input: Input,
   body: (input: z.infer<Input>, context: StageContext) => Promise<Result>,
 ): (input: z.infer<Input>) => Promise<Result & { attempts: number }> {
@@ -115,6 +132,8 @@ export function stage<Input extends z.ZodType, Result extends object>(
         if (typeof progress.line === 'string') progress.line = redact(progress.line).slice(-MAX_LINE);
       },
       attempt,
+      namespace: activity.info.workflowNamespace ?? activity.client.options.namespace,
+      releasesOf: (repository) => listReleases(activity.client, repository),
       pollersOf: async (queue) => {
         const { connection, options } = activity.client;
         const { pollers } = await connection.workflowService.describeTaskQueue({
@@ -154,6 +173,28 @@ export function stage<Input extends z.ZodType, Result extends object>(
       clearInterval(timer);
     }
   };
+}
+
+async function listReleases(client: Context['client'], repository: string): Promise<ListedRelease[]> {
+  // A repository's grammar has no quotation mark.
+  const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
+  const found: ListedRelease[] = [];
+  for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
+    const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: 1,
+    });
+    const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    found.push({
+      release: workflowId,
+      closedAt: closed ? (closeTime?.getTime() ?? Date.now()) : null,
+      request: input ? defaultPayloadConverter.fromPayload(input) : null,
+      record: closed ? null : await client.workflow.getHandle(workflowId, runId).query(RECORD_QUERY),
+    });
+  }
+  return found;
 }
 
 /** Turns any error into a Temporal failure whose type is the kind; its details are the {@link Failure} and what else is told. */

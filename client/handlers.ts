@@ -4,6 +4,7 @@ import type { DoctorOptions } from './commands/doctor.ts';
 import type { KeygenOptions } from './commands/keygen.ts';
 import type { InitFlags } from './commands/init.ts';
 import type { LintOptions } from './commands/lint.ts';
+import type { PruneOptions } from './commands/prune.ts';
 import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { RetryOptions } from './commands/steer.ts';
@@ -22,6 +23,7 @@ export interface Handlers {
   cancel(release: string, output: Output): Promise<number>;
   retry(release: string, options: RetryOptions, output: Output): Promise<number>;
   logs(release: string, options: { stage?: string | undefined }, output: Output): Promise<number>;
+  prune(repository: string, options: PruneOptions, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
   deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number>;
@@ -42,6 +44,7 @@ export const handlers: Handlers = {
   cancel: async (...given) => (await import('./commands/steer.ts')).cancel(...given),
   retry: async (...given) => (await import('./commands/steer.ts')).retry(...given),
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
+  prune: async (...given) => (await import('./commands/prune.ts')).prune(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
   verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),
   deviceConfig: async (...given) => (await import('./commands/device-config.ts')).deviceConfig(...given),

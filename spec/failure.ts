@@ -55,6 +55,11 @@ export const FAILURES = {
     remedy:
       "ask the operator to list the image's and disks' repositories under the secret (or under flightctl) in the build host's worker configuration",
   },
+  'deletion-disabled': {
+    disposition: 'fail',
+    remedy:
+      'let the registry delete (distribution: REGISTRY_STORAGE_DELETE_ENABLED=true), or prune with its own tools; then run the command again',
+  },
   'boot-test': {
     disposition: 'fail',
     remedy:

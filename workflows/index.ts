@@ -2,4 +2,5 @@
 export { builderRun } from './builder-run.ts';
 export { log } from './log.ts';
 export { plan } from './dry-run.ts';
+export { prune } from './prune.ts';
 export { release } from './release.ts';

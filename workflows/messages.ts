@@ -8,6 +8,7 @@ import {
   type RetryResult,
 } from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
+import { PRUNE_REPORT_QUERY, type PruneReport } from '../spec/prune.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 
 /** Where a release stands. */
@@ -22,3 +23,6 @@ export const retryUpdate = defineUpdate<RetryResult, [RetryInput]>(RETRY_UPDATE)
 
 /** A builder run tells its release that it works on another host than the release's: clean-up must reach it in any case. */
 export const hostSignal = defineSignal<[string]>('hostClaimed');
+
+/** What a prune removed and kept. */
+export const pruneReportQuery = defineQuery<PruneReport>(PRUNE_REPORT_QUERY);

@@ -141,3 +141,19 @@ export function logOptions(timing: Timing, host: string, summary: string): Activ
     retry: retryPolicy(timing),
   };
 }
+
+/** One turn of a prune (ms): a survey of thousands of tags, and a minute of removals. */
+const PRUNE_START_TO_CLOSE = 60 * 60_000;
+
+/** For a prune, which may wait for the sign worker's slot and reads much. */
+export function pruneOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: SIGN_QUEUE,
+    startToCloseTimeout: PRUNE_START_TO_CLOSE,
+    scheduleToCloseTimeout: PRUNE_START_TO_CLOSE + timing.retryFor,
+    heartbeatTimeout: Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout),
+    retry: retryPolicy(timing),
+  };
+}
