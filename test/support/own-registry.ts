@@ -24,7 +24,9 @@ export interface OwnRegistry {
 }
 
 /** Starts it, empty, and waits until it answers. */
-export async function startOwnRegistry(options: { login?: boolean; deletes?: boolean } = {}): Promise<OwnRegistry> {
+export async function startOwnRegistry(
+  options: { login?: boolean; deletes?: boolean; memory?: boolean } = {},
+): Promise<OwnRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-test-registry-'));
   const address = `127.0.0.1:${await freePort()}`;
   const passwords = join(directory, 'htpasswd');

@@ -3,12 +3,12 @@ import { sign, type KeyObject } from 'node:crypto';
 import { recordArtifact } from '../../activities/record.ts';
 import { sha256 } from '../../spec/inputs.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../spec/labels.ts';
-import { blobArtifact, containerDisk, diskArtifact, type Layout } from '../../spec/oci-layout.ts';
+import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../spec/oci-layout.ts';
 import type { ReleaseRecord } from '../../spec/record.ts';
 import { contextTag, signatureTag } from '../../spec/reference.ts';
 
-/** Signs a digest for a name. */
-export type Signer = (repository: string, digest: string, tag: string) => Promise<void>;
+/** Signs a digest for names. */
+export type Signer = (repository: string, digest: string, tags: readonly string[]) => Promise<void>;
 
 async function put(url: string, type: string, bytes: Uint8Array): Promise<void> {
   const body = bytes as Uint8Array<ArrayBuffer>;
@@ -20,6 +20,7 @@ const api = (repository: string) => repository.replace('/', '/v2/').replace(/^/,
 
 async function putBlob(repository: string, bytes: Uint8Array): Promise<string> {
   const digest = `sha256:${sha256(bytes)}`;
+  if ((await fetch(`${api(repository)}/blobs/${digest}`, { method: 'HEAD' })).ok) return digest;
   const opened = await fetch(`${api(repository)}/blobs/uploads/`, { method: 'POST' });
   const location = new URL(opened.headers.get('location')!);
   location.searchParams.set('digest', digest);
@@ -52,42 +53,40 @@ export async function tagAs(repository: string, from: string, to: string): Promi
   await put(`${api(repository)}/manifests/${to}`, answer.headers.get('content-type')!, bytes);
 }
 
-/** Signs as `skopeo copy --sign-by-sigstore-private-key` does (cosign's SIGNATURE_SPEC), one signature for each digest. */
+/** Signs as `skopeo copy --sign-by-sigstore-private-key` does (cosign's SIGNATURE_SPEC), a signature for each name. */
 export function signerWith(privateKey: KeyObject): Signer {
-  return async (repository, digest, tag) => {
-    const payload = Buffer.from(
-      JSON.stringify({
-        critical: {
-          identity: { 'docker-reference': `${repository}:${tag}` },
-          image: { 'docker-manifest-digest': digest },
-          type: 'cosign container image signature',
-        },
-        optional: { creator: 'test', timestamp: 1_700_000_000 },
-      }),
-    );
-    const mediaType = 'application/vnd.dev.cosign.simplesigning.v1+json';
-    const blob = await putBlob(repository, payload);
+  return async (repository, digest, tags) => {
+    const layers: object[] = [];
+    const blobs: string[] = [];
+    for (const tag of tags) {
+      const payload = Buffer.from(
+        JSON.stringify({
+          critical: {
+            identity: { 'docker-reference': `${repository}:${tag}` },
+            image: { 'docker-manifest-digest': digest },
+            type: 'cosign container image signature',
+          },
+          optional: { creator: 'test', timestamp: 1_700_000_000 },
+        }),
+      );
+      const signature = sign('sha256', payload, privateKey).toString('base64');
+      const blob = await putBlob(repository, payload);
+      blobs.push(blob);
+      layers.push({
+        mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+        digest: blob,
+        size: payload.length,
+        annotations: { 'dev.cosignproject.cosign/signature': signature },
+      });
+    }
     const config = Buffer.from(
-      JSON.stringify({ architecture: '', os: '', config: {}, rootfs: { type: 'layers', diff_ids: [blob] } }),
+      JSON.stringify({ architecture: '', os: '', config: {}, rootfs: { type: 'layers', diff_ids: blobs } }),
     );
     const manifest = {
       schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      config: {
-        mediaType: 'application/vnd.oci.image.config.v1+json',
-        digest: await putBlob(repository, config),
-        size: config.length,
-      },
-      layers: [
-        {
-          mediaType,
-          digest: blob,
-          size: payload.length,
-          annotations: {
-            'dev.cosignproject.cosign/signature': sign('sha256', payload, privateKey).toString('base64'),
-          },
-        },
-      ],
+      mediaType: MEDIA_TYPES.manifest,
+      config: { mediaType: MEDIA_TYPES.config, digest: await putBlob(repository, config), size: config.length },
+      layers,
     };
     const bytes = Buffer.from(JSON.stringify(manifest));
     await put(`${api(repository)}/manifests/${signatureTag(digest)}`, manifest.mediaType, bytes);
@@ -123,7 +122,7 @@ export async function publishRelease(release: PublishedRelease): Promise<Release
   const blobOf = (mediaType: string) => ({ mediaType, digest: `sha256:${sha256(text)}`, size: text.length });
   const layer = { digest: blobOf('').digest, size: text.length };
   const image = await putLayout(repository, containerDisk({ architecture: 'amd64', layer }), text, tag);
-  await release.sign(repository, image, tag);
+  await release.sign(repository, image, [tag, ...alsoTag]);
   const disks: ReleaseRecord['disks'] = [];
   if (release.disk) {
     const disk = `${repository}/diskimage-vmdk`;
@@ -131,7 +130,7 @@ export async function publishRelease(release: PublishedRelease): Promise<Release
     const layout = diskArtifact({ artifactType, architecture: 'amd64', blob: blobOf(artifactType) });
     const digest = await putLayout(disk, layout, text, tag);
     // A pull verifies the entry too.
-    for (const { descriptor } of layout.documents.slice(1)) await release.sign(disk, descriptor.digest, tag);
+    for (const { descriptor } of layout.documents.slice(1)) await release.sign(disk, descriptor.digest, [tag]);
     disks.push({ type: 'vmdk', form: 'artifact', reference: `${disk}:${tag}`, digest, verified: true, file: null });
   }
   const context = await publishContext(repository, release.context ?? `context of ${tag}`);
@@ -160,7 +159,7 @@ export async function publishRelease(release: PublishedRelease): Promise<Release
   const artifact = recordArtifact(record);
   const records = `${repository}/release`;
   const digest = await putLayout(records, artifact.layout, artifact.bytes, tag);
-  await release.sign(records, digest, tag);
+  await release.sign(records, digest, [tag, ...alsoTag]);
   for (const other of alsoTag) {
     await tagAs(repository, tag, other);
     await tagAs(records, tag, other);
