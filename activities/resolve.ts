@@ -18,6 +18,7 @@ import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
 import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
+import { requireWebhooks } from './notify.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
@@ -87,6 +88,7 @@ export function lookUp(
   request: ReleaseRequest,
   context: ContextSummary,
 ): Promise<Resolved> {
+  requireWebhooks(configuration, request.notify ?? []);
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
   const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];

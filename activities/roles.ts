@@ -8,6 +8,7 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { NotifyActivities } from '../spec/notification.ts';
 import type { PruneActivities } from '../spec/prune.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
@@ -18,6 +19,7 @@ import { makeDeviceVerify } from './device-verify.ts';
 import { makeDiskBuild } from './disk-build.ts';
 import { makeHosts } from './hosts.ts';
 import { makeLogPage } from './log-page.ts';
+import { makeNotify } from './notify.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
 import { makeProveSigning } from './prove-signing.ts';
@@ -32,8 +34,10 @@ import { makeVerify } from './verify.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** For control workers: they read, but for the context repository, where a git context is sent. */
-export function createControlActivities(worker: { configuration: WorkerConfiguration }): ControlActivities {
-  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts() };
+export function createControlActivities(worker: {
+  configuration: WorkerConfiguration;
+}): ControlActivities & NotifyActivities {
+  return { resolve: makeResolve(worker), plan: makePlan(worker), hosts: makeHosts(), notify: makeNotify(worker) };
 }
 
 /** For sign workers. */

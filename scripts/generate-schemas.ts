@@ -1,7 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { flightlineJsonSchema, recordJsonSchema, workerConfigurationJsonSchema } from '../spec/json-schema.ts';
+import {
+  flightlineJsonSchema,
+  notificationJsonSchema,
+  recordJsonSchema,
+  workerConfigurationJsonSchema,
+} from '../spec/json-schema.ts';
 
 /**
  * Writes the JSON Schemas of the package, which editors and other programs read; with `--check`, only says whether the
@@ -11,6 +16,7 @@ const DIRECTORY = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 
 
 const FILES: Record<string, () => object> = {
   'flightline.schema.json': flightlineJsonSchema,
+  'notification.schema.json': notificationJsonSchema,
   'record.schema.json': recordJsonSchema,
   'worker.schema.json': workerConfigurationJsonSchema,
 };

@@ -4,6 +4,7 @@ import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from './duration.ts';
+import { NotifyEntry } from './notify.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { isTemplate } from './template.ts';
 
@@ -157,6 +158,11 @@ export const FlightlineSpec = z
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
     bootTest: BootTestSection.optional().describe('a disk that must boot before it is published'),
+    notify: z
+      .array(NotifyEntry)
+      .max(8, 'lists more than 8 webhooks')
+      .default([])
+      .describe('webhooks that are told what becomes of releases'),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')

@@ -1,6 +1,7 @@
 /** The published JSON Schemas of the spec and the record, made from their zod schemas. */
 import { z } from 'zod';
 import { FlightlineSpec } from './flightline-spec.ts';
+import { Notification } from './notification.ts';
 import { ReleaseRecord } from './record.ts';
 import { WorkerConfiguration } from './worker-configuration.ts';
 
@@ -17,6 +18,11 @@ export function flightlineJsonSchema(): object {
 /** JSON Schema of the record that `--json` prints and that is published as an artifact. */
 export function recordJsonSchema(): object {
   return make(ReleaseRecord, 'flightline record');
+}
+
+/** JSON Schema of the document that webhooks get. */
+export function notificationJsonSchema(): object {
+  return make(Notification, 'flightline notification');
 }
 
 /** JSON Schema of the operator's worker configuration. */

@@ -8,6 +8,7 @@ import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import { parseDuration } from './duration.ts';
 import type { FlightlineSpec } from './flightline-spec.ts';
+import { NotifyEntry } from './notify.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
 import { expandTemplate } from './template.ts';
@@ -81,6 +82,8 @@ export const ReleaseRequest = z.object({
   /** Absolute directory on the build host where the disk files are left; null to leave none. */
   keepFiles: z.string().regex(/^\//).nullable(),
   timing: TimingSchema,
+  /** Left out when nobody is told. */
+  notify: z.array(NotifyEntry).optional(),
   ...SecretInputs.shape,
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
@@ -164,6 +167,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     disks,
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
+    ...(spec.notify.length > 0 && { notify: spec.notify }),
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),

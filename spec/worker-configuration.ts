@@ -76,7 +76,14 @@ export const WorkerConfiguration = z.strictObject({
   git: z
     .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
     .prefault({}),
-  webhooks: z.record(Name, z.strictObject({ url: z.url(), hmacSecret: Name.optional() })).default({}),
+  webhooks: z
+    .record(Name, z.strictObject({ url: z.url({ protocol: /^https?$/ }), hmacSecret: Name.optional() }))
+    .default({})
+    .describe('where releases may send notifications, by name'),
+  webUi: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("address of Temporal's Web UI, for links in notifications"),
 });
 
 /** The parsed worker configuration, defaults filled in. */

@@ -15,6 +15,7 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus, type Stage, type StageStatus } from '../spec/stage.ts';
 import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
+import { Notifications } from './notification.ts';
 import { imageTags, type Plan } from './plan.ts';
 import type { StageBoard } from './run-stage.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from './stage-table.ts';
@@ -42,6 +43,7 @@ const NO_IMAGE: ImageState = { build: null, push: null, signed: false, verified:
 export class ReleaseState implements StageBoard {
   readonly identity: ReleaseIdentity;
   readonly table: StageTable;
+  readonly notifications = new Notifications();
   /** When the release began, ISO 8601. */
   readonly startedAt = new Date().toISOString();
   request: ReleaseRequest;
@@ -117,6 +119,7 @@ export class ReleaseState implements StageBoard {
   /** Shows the state: current details, and those search attributes that are not as they were. */
   changed(): void {
     const record = this.record();
+    this.notifications.noticed(record, this.request);
     const holds = [...this.holds].map(([branch, failure]) => ({ branch, failure }));
     setCurrentDetails(releaseDetails({ record, holds, children: this.children, moved: this.moved }));
     const stage = this.currentStage();
