@@ -50,7 +50,7 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, ['resolve', 'plan', 'hosts'], { workflowBundle: { codePath: bundle } }),
+    worker(CONTROL_QUEUE, null, ['resolve', 'plan', 'hosts', 'notify'], { workflowBundle: { codePath: bundle } }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),

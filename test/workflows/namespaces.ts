@@ -1,3 +1,3 @@
 /** The namespaces of the test files: queues have fixed names, so files that run at once must not share them. */
-export const NAMESPACES = ['clean', 'device-verify', 'holds', 'hosts', 'boot-test', 'ends'] as const;
+export const NAMESPACES = ['clean', 'device-verify', 'holds', 'hosts', 'boot-test', 'ends', 'notify'] as const;
 export type Namespace = (typeof NAMESPACES)[number];

@@ -41,6 +41,7 @@ import type {
 } from '../../spec/contract.ts';
 import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
+import type { NotifyInput, NotifyResult } from '../../spec/notification.ts';
 import { digestOf } from './facts.ts';
 
 /** What the activities of the contract take and give. */
@@ -63,6 +64,7 @@ export interface Signatures {
   verify: [VerifyInput, { attempts: number }];
   tag: [TagInput, TagResult];
   record: [RecordInput, RecordResult];
+  notify: [NotifyInput, NotifyResult];
 }
 export type ActivityName = keyof Signatures;
 
@@ -160,6 +162,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     vanished: [],
   }),
   record: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('record') }),
+  notify: (_, { attempt }) => ({ attempts: attempt, answered: 200 }),
 };
 
 /** A failure as activities report it. */
@@ -219,7 +222,9 @@ export class StandIns {
     input: Signatures[Name][0],
   ): Promise<Signatures[Name][1]> {
     const { workflowExecution, attempt } = Context.current().info;
-    const release = (workflowExecution?.workflowId ?? '').replace(/\/disks\/.*$/, '');
+    const release = (workflowExecution?.workflowId ?? '')
+      .replace(/\/disks\/.*$/, '')
+      .replace(/^notify\/(.*)\/[^/]+\/\d+$/, '$1');
     const call: Call = { activity, release, host, attempt, input };
     this.calls.push(call);
     const ordinary = () => ORDINARY[activity](input, call);
