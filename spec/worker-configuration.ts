@@ -14,6 +14,13 @@ const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: l
 /** A registry, or a repository below one: matches itself and what is below it, by path segment. */
 const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or repository without tag');
 
+const Percent = z.string().regex(/^(?:\d|[1-9]\d)%$/, 'is a part of the storage such as 20%');
+
+/** `20%` as 0.2. */
+export function partOf(percent: string): number {
+  return Number(percent.replace('%', '')) / 100;
+}
+
 const Key = z.strictObject({
   privateKey: AbsolutePath,
   publicKey: AbsolutePath,
@@ -64,6 +71,13 @@ export const WorkerConfiguration = z.strictObject({
       disk: z.number().int().min(1).max(64).default(1),
       transfer: z.number().int().min(1).max(64).default(2),
     })
+    .prefault({}),
+  cleaning: z
+    .strictObject({
+      below: Percent.default('10%').describe('images that no release needs go when less of the storage is free'),
+      until: Percent.default('20%').describe('and until so much of it is free'),
+    })
+    .refine(({ below, until }) => partOf(until) >= partOf(below), { message: 'until must not be less than below' })
     .prefault({}),
   builders: z
     .array(Scope)
