@@ -94,10 +94,10 @@ export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): D
     ...[...survey.records].flatMap(([tag, verified]) => (verified ? [tag] : [])),
   ]);
   const open = new Set(survey.releases.filter(({ closedAt }) => closedAt === null).map(({ tag }) => tag));
-  const consider = (tag: string, { record, allows }: VerifiedRecord, reason: PruneReason) => {
-    const removals = removalsOf(survey, tag, record);
+  const consider = (tag: string, verified: VerifiedRecord, reason: PruneReason) => {
+    const removals = removalsOf(survey, tag, verified.record);
     if (open.has(tag)) kept.set(tag, 'open');
-    else if (!removals.every(({ repository }) => allows(repository))) kept.set(tag, 'not-listed');
+    else if (!removals.every(({ repository }) => verified.allows(repository))) kept.set(tag, 'not-listed');
     else candidates.set(tag, { reason, removals });
   };
   for (const tag of names) {

@@ -180,7 +180,7 @@ describe('what is decided about releases', () => {
     [
       'a disk where the key has no say keeps its release',
       {
-        ...surveyOf([...OLD.slice(0, 2)]),
+        ...surveyOf(OLD.slice(0, 2)),
         records: new Map([
           ['v3', { record: recordOf({ tag: 'v3', age: 20 }), allows: () => true }],
           ['v2', { record: recordOf({ tag: 'v2', age: 30 }), allows: (one: string) => one !== RECORDS }],

@@ -38,13 +38,13 @@ const answers = new Map<string, (number | 'never')[]>();
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'flightline-notify-'));
   await writeFile(join(directory, 'secret'), `${SECRET}\n`, { mode: 0o600 });
-  server = createServer((request, response) => {
-    void text(request).then((body) => {
-      const path = request.url!;
+  server = createServer((incoming, response) => {
+    void text(incoming).then((body) => {
+      const path = incoming.url!;
       const deliveries = seen.get(path) ?? [];
       seen.set(path, [
         ...deliveries,
-        { headers: request.headers, body, document: Notification.parse(JSON.parse(body)) },
+        { headers: incoming.headers, body, document: Notification.parse(JSON.parse(body)) },
       ]);
       const planned = answers.get(path) ?? [200];
       const answer = planned[Math.min(deliveries.length, planned.length - 1)]!;
