@@ -24,6 +24,7 @@ import { fetchContext } from './context-archive.ts';
 import { lintImage } from './image-lint.ts';
 import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
+import { pullForRelease } from './pulled-images.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
 import { endBuild, type BuildPlace } from './tools/build-process.ts';
@@ -36,7 +37,7 @@ import {
   privateImageName,
   repositoryOf,
 } from './tools/podman-build.ts';
-import { imagesWithLabel, inspectImage, pullByDigest, type LocalImage } from './tools/podman.ts';
+import { imagesWithLabel, inspectImage, type LocalImage } from './tools/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
 import { provePushRight } from './tools/registry.ts';
 import type { HostContext } from './work-directory.ts';
@@ -194,7 +195,8 @@ async function prepare(
   await fetchContext(access, input.context, directory);
   for (const [index, base] of input.bases.entries()) {
     context.report({ step: `pulling ${base.reference}`, done: index, total: input.bases.length });
-    await pullByDigest(access, repositoryOf(base.reference), base.digest, input.timing);
+    const image = { repository: repositoryOf(base.reference), digest: base.digest };
+    await pullForRelease(host.work, input.release, access, image, input.timing);
   }
   context.report({ done: undefined, total: undefined });
   return directory;

@@ -15,6 +15,7 @@ import { fetchContext } from './context-archive.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './disk-run.ts';
 import { withLease } from './leased.ts';
 import { entitlementVolumes, requireRegistration } from './red-hat.ts';
+import { pullForRelease } from './pulled-images.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
 import { builderMessage, classifyBuilder } from './tools/builder-failure.ts';
@@ -201,7 +202,13 @@ async function prepare(
   await tagImage(await pullImage(attempt, access), image);
   context.report({ step: `pulling ${input.builder.reference}` });
   const { reference, digest } = input.builder;
-  const builder = await pullByDigest(access, repositoryOf(reference), digest, input.timing);
+  const builder = await pullForRelease(
+    attempt.host.work,
+    input.release,
+    access,
+    { repository: repositoryOf(reference), digest },
+    input.timing,
+  );
   const { types, rootfs } = input;
   const { graphRoot } = await podmanInfo();
   return {

@@ -3,6 +3,7 @@ import { HostStatusInput, MAX_LISTED, type HostStatus } from '../spec/host-statu
 import { INSTALLATION_LABEL } from '../spec/labels.ts';
 import { hostQueue } from '../spec/queue.ts';
 import { hostSpace } from './claim.ts';
+import { drainingOf } from './drain.ts';
 import { spaceOf } from './host-space.ts';
 import { slotCounts, isVoid } from './lease-decision.ts';
 import { readLeaseFiles, type LeaseFiles } from './leases.ts';
@@ -30,6 +31,7 @@ export function makeHostStatus(host: HostContext): (input: HostStatusInput) => P
       architecture: host.architecture,
       version: version(),
       startedAt: host.startedAt,
+      draining: await drainingOf(host.work),
       disk: disk ?? (await spaceOf([host.work.path])),
       containers: containers === undefined ? null : containers.slice(0, MAX_LISTED),
       ...workOf(host, files, runningActivities(), new Date()),

@@ -7,16 +7,19 @@ import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../spec/labels.ts';
+import { partOf } from '../spec/worker-configuration.ts';
 import { cleanUpRelease, removeDirectory, type CleanUpHost } from './clean-up.ts';
 import { ifMissing, spaceOf, type Space } from './host-space.ts';
 import { isVoid } from './lease-decision.ts';
 import { leasedKeys, readLeaseFiles, sweepLeases } from './leases.ts';
 import { listImages, removeImage, unname, type NamedImage, type Unnaming } from './local-images.ts';
+import { removablePulled, removePulled, usesOfPulled } from './pulled-images.ts';
 import { removePrivateLayers } from './private-layers.ts';
 import { containersWithLabels, inspectContainer } from './tools/container.ts';
 import { builtImages, isPrivateImage } from './tools/podman-build.ts';
 import { podmanInfo } from './tools/podman.ts';
 import { endMachine, forgottenMachines } from './tools/qemu.ts';
+import type { WorkDirectory } from './work-directory.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** Logs are kept so long (ms; DESIGN §3). */
@@ -24,8 +27,6 @@ const LOG_LIFETIME = 7 * DAY;
 /** Private directories of activities are gone within their stage; one older than any stage (ms) was left by a killed worker. */
 const TEMPORARY_LIFETIME = DAY;
 const TEMPORARY_PREFIXES = ['flightline-registry-', 'flightline-context-'];
-/** Below this part of the storage's file system the images kept as cache go, the oldest first. */
-const WATERMARK = 0.1;
 
 /**
  * Sweeps once. `isOpen` says whether a release (workflow id) runs or is held; when it cannot say, it throws, and so does the
@@ -58,7 +59,9 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   removed.push(...(await unname(orphanedNames(images, work.installation, held))));
   removed.push(...(await removePrivateLayers(work.installation, (key) => !held.has(key))));
   const { graphRoot } = await podmanInfo({ cleanUp: true });
-  removed.push(...(await trimCache(work.installation, held, () => spaceOf([graphRoot]))));
+  const { below, until } = host.configuration.cleaning;
+  const marks = { below: partOf(below), until: partOf(until) };
+  removed.push(...(await trimStorage(work, held, marks, () => spaceOf([graphRoot]))));
   removed.push(...(await removeOldLogs(work.logs, now)));
   removed.push(...(await removeTemporaries(now)));
   return removed;
@@ -108,21 +111,42 @@ async function releasesOfContainers(installation: string): Promise<string[]> {
   return releases;
 }
 
-/** Removes cached images, the oldest first, while the storage's file system is below the watermark. Returns what, in words. */
-export async function trimCache(
-  installation: string,
+/** Parts of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is. */
+export interface Watermarks {
+  below: number;
+  until: number;
+}
+
+/**
+ * Makes room in the storage: images that were built here and pulled bases and builders go, the one first whose last use is longest
+ * ago, as long as no release needs them that holds a lease. Returns what went, in words.
+ */
+export async function trimStorage(
+  work: Pick<WorkDirectory, 'path' | 'installation'>,
   held: ReadonlySet<string>,
+  { below, until }: Watermarks,
   space: () => Promise<Space>,
 ): Promise<string[]> {
   const removed: string[] = [];
-  const isLow = async () => {
+  const isBelow = async (mark: number) => {
     const { free, total } = await space();
-    return free < total * WATERMARK;
+    return free < total * mark;
   };
-  if (!(await isLow())) return removed;
-  for (const image of cachedImages(await listImages(), installation, held)) {
-    if (await removeImage(image.id)) removed.push(`cached image ${image.id.slice(0, 12)}`);
-    if (!(await isLow())) break;
+  if (!(await isBelow(below))) return removed;
+  const images = await listImages();
+  const built = cachedImages(images, work.installation, held).map(({ id, created }) => ({
+    usedAt: created * 1000,
+    words: `cached image ${id.slice(0, 12)}`,
+    remove: () => removeImage(id),
+  }));
+  const pulled = removablePulled(images, work.installation, await usesOfPulled(work), held).map((image) => ({
+    usedAt: image.usedAt,
+    words: `pulled image ${image.id.slice(0, 12)}`,
+    remove: () => removePulled(work, image),
+  }));
+  for (const { words, remove } of [...built, ...pulled].sort((left, right) => left.usedAt - right.usedAt)) {
+    if (await remove()) removed.push(words);
+    if (!(await isBelow(until))) break;
   }
   return removed;
 }

@@ -1,4 +1,5 @@
 /** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { RecordInput, type SignActivities } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
@@ -120,6 +121,15 @@ export async function findRecord(
 ): Promise<{ digest: string; record: ReleaseRecord } | null> {
   const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
   if (!key) return null;
+  return readVerifiedRecord(access, { repository, tag, at }, key);
+}
+
+/** As {@link findRecord}, with the key itself. */
+export async function readVerifiedRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  key: KeyObject,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
   const stored = await getManifest(access, repository, at);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];

@@ -21,6 +21,7 @@ import type { ContextFacts } from './context-tar.ts';
 import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
 import { missingFrom, sinceLastRelease } from './last-release.ts';
+import { requireWebhooks } from './notify.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
@@ -96,6 +97,7 @@ export function lookUp(
   request: ReleaseRequest,
   context: ContextSummary,
 ): Promise<Resolved> {
+  requireWebhooks(configuration, request.notify ?? []);
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
   const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];

@@ -8,7 +8,9 @@ import type {
   SignActivities,
   TransferActivities,
 } from '../spec/contract.ts';
+import type { NotifyActivities } from '../spec/notification.ts';
 import type { PromotionControlActivities, PromotionSignActivities } from '../spec/promotion.ts';
+import type { PruneActivities } from '../spec/prune.ts';
 import type { SharedTagActivities } from '../spec/shared-tag.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { makeBootTest } from './boot-test.ts';
@@ -22,10 +24,12 @@ import { makeHostStatus } from './host-status.ts';
 import { makeHosts } from './hosts.ts';
 import { makeKeepLogs } from './keep-logs.ts';
 import { makeLogPage } from './log-page.ts';
+import { makeNotify } from './notify.ts';
 import { makePlan } from './plan.ts';
 import { makeProbe } from './probe.ts';
 import { makePromote, makePromotionPlan } from './promote.ts';
 import { makeProveSigning } from './prove-signing.ts';
+import { makePrune } from './prune.ts';
 import { makePublish } from './publish.ts';
 import { makePush } from './push.ts';
 import { makeRecord } from './record.ts';
@@ -40,13 +44,14 @@ import type { HostContext } from './work-directory.ts';
 /** For control workers: they read, but for the context repository, where a git context is sent. */
 export function createControlActivities(worker: {
   configuration: WorkerConfiguration;
-}): ControlActivities & SharedTagActivities & PromotionControlActivities {
+}): ControlActivities & SharedTagActivities & PromotionControlActivities & NotifyActivities {
   return {
     resolve: makeResolve(worker),
     plan: makePlan(worker),
     compare: makeCompare(worker),
     supersede: makeSupersede(),
     hosts: makeHosts(),
+    notify: makeNotify(worker),
     ...makeSharedTag(worker),
     ...makePromotionPlan(worker),
   };
@@ -55,7 +60,7 @@ export function createControlActivities(worker: {
 /** For sign workers. */
 export function createSignActivities(worker: {
   configuration: WorkerConfiguration;
-}): SignActivities & PromotionSignActivities {
+}): SignActivities & PromotionSignActivities & PruneActivities {
   return {
     proveSigning: makeProveSigning(worker),
     sign: makeSign(worker),
@@ -63,6 +68,7 @@ export function createSignActivities(worker: {
     tag: makeTag(worker),
     record: makeRecord(worker),
     ...makePromote(worker),
+    ...makePrune(worker),
   };
 }
 

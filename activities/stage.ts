@@ -8,6 +8,7 @@ import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporal
 import {
   ApplicationFailure,
   CancelledFailure,
+  defaultPayloadConverter,
   defineSearchAttributeKey,
   TemporalFailure,
   WorkflowNotFoundError,
@@ -15,6 +16,7 @@ import {
 import { z } from 'zod';
 import type { Progress } from '../spec/contract.ts';
 import { Failure, FAILURES, failureOf, FlightlineError } from '../spec/failure.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../spec/messages.ts';
 import { counterOf, METRICS, type CounterName, type LabelsOf, type StageOutcome } from '../spec/metric.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { SEARCH_ATTRIBUTES, STAGES, type ReleaseStatus, type Stage } from '../spec/stage.ts';
@@ -41,6 +43,10 @@ export interface StageContext {
   report(progress: Partial<Progress>): void;
   /** Which start of the activity this is, from 1. */
   readonly attempt: number;
+  /** The releases of an image repository that the server knows, with what their requests and records tell. */
+  releasesOf(repository: string): Promise<ListedRelease[]>;
+  /** Namespace of the workflow. */
+  readonly namespace: string;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
   /**
@@ -63,6 +69,18 @@ export interface WorkflowMessage {
   workflow: { type: string; id: string; input: object; summary: string };
   update: string;
   input: object;
+}
+
+/** A release as the server lists it. */
+export interface ListedRelease {
+  /** Workflow id. */
+  release: string;
+  /** Milliseconds since 1970; null while it runs or is held. */
+  closedAt: number | null;
+  /** Its input, unparsed. */
+  request: unknown;
+  /** What the `record` query answers, unparsed; null of a closed one. */
+  record: unknown;
 }
 
 const storage = new AsyncLocalStorage<StageContext>();
@@ -134,6 +152,8 @@ export function stage<Input extends z.ZodType, Result extends object>(
     | Stage
     | 'plan'
     | 'hosts'
+    | 'prune'
+    | 'notify'
     | 'compare'
     | 'supersede'
     | 'shared-tag'
@@ -174,6 +194,8 @@ export function stage<Input extends z.ZodType, Result extends object>(
         if (typeof progress.line === 'string') progress.line = redact(progress.line).slice(-MAX_LINE);
       },
       attempt,
+      namespace: activity.info.workflowNamespace ?? activity.client.options.namespace,
+      releasesOf: (repository) => listReleases(activity.client, repository),
       pollersOf: async (queue) => {
         const { connection, options } = activity.client;
         const { pollers } = await connection.workflowService.describeTaskQueue({
@@ -293,6 +315,28 @@ function observe(activity: Context, name: string): (outcome: StageOutcome, failu
       .record(seconds, { stage: name, outcome });
     if (failure) counterOf(activity.metricMeter, 'flightline_stage_failures_total').add(1, { stage: name, kind });
   };
+}
+
+async function listReleases(client: Context['client'], repository: string): Promise<ListedRelease[]> {
+  // A repository's grammar has no quotation mark.
+  const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
+  const found: ListedRelease[] = [];
+  for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
+    const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: 1,
+    });
+    const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    found.push({
+      release: workflowId,
+      closedAt: closed ? (closeTime?.getTime() ?? Date.now()) : null,
+      request: input ? defaultPayloadConverter.fromPayload(input) : null,
+      record: closed ? null : await client.workflow.getHandle(workflowId, runId).query(RECORD_QUERY),
+    });
+  }
+  return found;
 }
 
 /** Turns any error into a Temporal failure whose type is the kind; its details are the {@link Failure} and what else is told. */

@@ -4,6 +4,7 @@
  */
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { webUiPage } from '../spec/web-ui.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
@@ -174,6 +175,5 @@ export function noControlWorker(temporal: Temporal, consequence: string): UserEr
 
 /** The page of a workflow in the Web UI; null when the UI's address is not known. */
 export function workflowPage(ui: string | null, namespace: string, release: string, runId: string): string | null {
-  if (ui === null) return null;
-  return `${ui}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(release)}/${runId}/history`;
+  return ui === null ? null : webUiPage(ui, namespace, release, runId);
 }

@@ -9,6 +9,7 @@ import type { LintOptions } from './commands/lint.ts';
 import type { ListOptions } from './commands/list.ts';
 import type { LogsOptions } from './commands/logs.ts';
 import type { PromoteOptions } from './commands/promote.ts';
+import type { PruneOptions } from './commands/prune.ts';
 import type { ProvisionOptions } from './commands/provision.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { HistoryOptions, RollbackOptions } from './commands/shared-tag.ts';
@@ -35,6 +36,7 @@ export interface Handlers {
   rollback(name: string, options: RollbackOptions, output: Output): Promise<number>;
   history(name: string, options: HistoryOptions, output: Output): Promise<number>;
   logs(release: string, options: LogsOptions, output: Output): Promise<number>;
+  prune(repository: string, options: PruneOptions, output: Output): Promise<number>;
   keygen(options: KeygenOptions, output: Output): Promise<number>;
   verify(reference: string, options: { key: string }, output: Output): Promise<number>;
   deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number>;
@@ -69,6 +71,7 @@ export const handlers: Handlers = {
   rollback: async (...given) => (await import('./commands/shared-tag.ts')).rollback(...given),
   history: async (...given) => (await import('./commands/shared-tag.ts')).history(...given),
   logs: async (...given) => (await import('./commands/logs.ts')).logs(...given),
+  prune: async (...given) => (await import('./commands/prune.ts')).prune(...given),
   keygen: async (...given) => (await import('./commands/keygen.ts')).keygen(...given),
   verify: async (...given) => (await import('./commands/verify.ts')).verify(...given),
   deviceConfig: async (...given) => (await import('./commands/device-config.ts')).deviceConfig(...given),

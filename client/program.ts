@@ -219,6 +219,30 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
   );
 
   verb(
+    'prune',
+    'remove old releases from the registry',
+    'Remove old releases of a repository with their disks, records, signatures and unused contexts. A release is kept when it is ' +
+      'among the newest, or young, or anything else needs one of its digests.',
+    'flightline prune quay.io/acme/edge-camera --keep-last 7 --keep-within 30d --dry-run',
+    'flightline prune quay.io/acme/edge-camera --cron "0 4 * * 0"',
+  )
+    .argument('<repository>', 'the repository of the OS images, without a tag')
+    .option('--keep-last <n>', 'keep so many of the newest releases', positiveInteger, 7)
+    .option('--keep-within <time>', 'keep releases younger than this: 12h, 30d', '30d')
+    .option('--dry-run', 'only say what would be removed')
+    .option('--record-repository <repository>', 'repositories.record of the spec; default is REPOSITORY/release')
+    .option('--context-repository <repository>', 'repositories.context of the spec; default is REPOSITORY/context')
+    .addOption(
+      new Option('--cron <expression>', 'do it regularly, by a Temporal Schedule').conflicts(['dryRun', 'unschedule']),
+    )
+    .option('--time-zone <zone>', 'in which --cron is meant', 'UTC')
+    .addOption(new Option('--unschedule', 'end doing it regularly').conflicts('dryRun'))
+    .option('--json', 'print what was removed and kept as JSON')
+    .action((repository: string, options: PruneFlags) =>
+      act(options, (output) => handlers.prune(repository, withoutJson(options), output)),
+    );
+
+  verb(
     'keygen',
     'make a signing key',
     'Make a signing key: P.private, P.pub and, unless a passphrase is given, P.passphrase. Overwrites nothing.',
@@ -395,6 +419,16 @@ interface LogsFlags {
   key?: string;
   recordRepository?: string;
 }
+type PruneFlags = JsonFlag & {
+  keepLast: number;
+  keepWithin: string;
+  dryRun?: boolean;
+  recordRepository?: string;
+  contextRepository?: string;
+  cron?: string;
+  timeZone: string;
+  unschedule?: boolean;
+};
 interface DeviceConfigFlags {
   output: string;
   merge?: string;

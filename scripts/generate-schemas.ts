@@ -5,6 +5,7 @@ import {
   flightlineJsonSchema,
   hostsJsonSchema,
   listJsonSchema,
+  notificationJsonSchema,
   recordJsonSchema,
   workerConfigurationJsonSchema,
 } from '../spec/json-schema.ts';
@@ -19,6 +20,7 @@ const FILES: Record<string, () => object> = {
   'flightline.schema.json': flightlineJsonSchema,
   'hosts.schema.json': hostsJsonSchema,
   'list.schema.json': listJsonSchema,
+  'notification.schema.json': notificationJsonSchema,
   'record.schema.json': recordJsonSchema,
   'worker.schema.json': workerConfigurationJsonSchema,
 };

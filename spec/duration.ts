@@ -1,11 +1,11 @@
-/** Durations as a person writes them: `30s`, `5m`, `2h`. Pure. */
+/** Durations as a person writes them: `30s`, `5m`, `2h`, `7d`. Pure. */
 import { z } from 'zod';
 
-const UNITS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Milliseconds of `90s`, `5m`, `1h`; undefined for anything else. */
+/** Milliseconds of `90s`, `5m`, `1h`, `7d`; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
-  const parsed = /^(\d{1,6})([smh])$/.exec(text.trim());
+  const parsed = /^(\d{1,6})([smhd])$/.exec(text.trim());
   return parsed ? Number(parsed[1]) * UNITS[parsed[2] as keyof typeof UNITS] : undefined;
 }
 

@@ -55,6 +55,19 @@ export const FAILURES = {
     remedy:
       "ask the operator to list the image's and disks' repositories under the secret (or under flightctl) in the build host's worker configuration",
   },
+  'deletion-disabled': {
+    disposition: 'fail',
+    remedy:
+      'let the registry delete (distribution: REGISTRY_STORAGE_DELETE_ENABLED=true), or prune with its own tools; then run the command again',
+  },
+  'webhook-missing': {
+    disposition: 'fail',
+    remedy: "ask the operator to add the webhook to the control worker's configuration, or correct notify in the spec",
+  },
+  'webhook-refused': {
+    disposition: 'fail',
+    remedy: 'look at the server of the webhook, and correct its url in the worker configuration; it is not told again',
+  },
   'boot-test': {
     disposition: 'fail',
     remedy:
@@ -163,6 +176,7 @@ export const FAILURES = {
     disposition: 'retry',
     remedy: 'wait: it is tried again until Flight Control answers',
   },
+  webhook: { disposition: 'retry', remedy: 'wait: it is told again until its server answers, for a day' },
   'container-lost': { disposition: 'retry', remedy: 'wait: the container is started anew' },
   'out-of-memory': {
     disposition: 'elsewhere',

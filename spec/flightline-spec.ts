@@ -4,6 +4,7 @@ import { VERIFICATIONS } from './device-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from './duration.ts';
+import { NotifyEntry } from './notify.ts';
 import { ImageReference, Repository, Tag } from './reference.ts';
 import { MaxAge, REBUILDS, ScheduleSection } from './schedule.ts';
 import { isTemplate } from './template.ts';
@@ -169,6 +170,11 @@ export const FlightlineSpec = z
       .literal('required')
       .optional()
       .describe('once all is verified, the release waits for `flightline approve` before any tag moves'),
+    notify: z
+      .array(NotifyEntry)
+      .max(8, 'lists more than 8 webhooks')
+      .default([])
+      .describe('webhooks that are told what becomes of releases'),
     onFailure: z
       .enum(['hold', 'fail'])
       .default('hold')

@@ -24,6 +24,8 @@ export const HostStatus = z.object({
   version: z.string(),
   /** When the worker process started, ISO 8601. */
   startedAt: z.string(),
+  /** Since when it takes no claims (`flightline drain`), and why; null while it takes them. */
+  draining: z.object({ since: z.string(), comment: z.string().nullable() }).nullable().default(null),
   /** `build` and `disk` count leases, `transfer` what runs. */
   slots: z.object({ build: Slots, disk: Slots, transfer: Slots }),
   /** Bytes, of the fullest file system that a build writes to. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FlightlineSpec } from './flightline-spec.ts';
 import { HostList } from './host-status.ts';
 import { ReleaseList } from './listing.ts';
+import { Notification } from './notification.ts';
 import { ReleaseRecord } from './record.ts';
 import { WorkerConfiguration } from './worker-configuration.ts';
 
@@ -29,6 +30,11 @@ export function listJsonSchema(): object {
 /** JSON Schema of what `flightline hosts --json` prints. */
 export function hostsJsonSchema(): object {
   return make(HostList, 'flightline hosts');
+}
+
+/** JSON Schema of the document that webhooks get. */
+export function notificationJsonSchema(): object {
+  return make(Notification, 'flightline notification');
 }
 
 /** JSON Schema of the operator's worker configuration. */

@@ -8,9 +8,9 @@ import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import { parseDuration } from './duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
+import { NotifyEntry } from './notify.ts';
 import { ARCHITECTURES } from './queue.ts';
 import { Digest, ImageReference, Repository, Tag } from './reference.ts';
-import { parseAge } from './schedule.ts';
 import { expandTemplate } from './template.ts';
 import { TimingSchema, timingWith, type Timing } from './timing.ts';
 
@@ -95,6 +95,8 @@ export const ReleaseRequest = z.object({
   /** Absolute directory on the build host where the disk files are left; null to leave none. */
   keepFiles: z.string().regex(/^\//).nullable(),
   timing: TimingSchema,
+  /** Left out when nobody is told. */
+  notify: z.array(NotifyEntry).optional(),
   ...SecretInputs.shape,
   /** Absent where every run is a release, and for tags that may not move. */
   rebuild: RebuildWhenChanged.optional(),
@@ -187,6 +189,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
     ...(spec.approval && { approval: spec.approval }),
+    ...(spec.notify.length > 0 && { notify: spec.notify }),
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
@@ -197,7 +200,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     }),
     ...(spec.rebuild === 'when-changed' &&
       tagPolicy === 'move' && {
-        rebuild: { maxAge: spec.maxAge === undefined ? null : parseAge(spec.maxAge)!, last: null },
+        rebuild: { maxAge: spec.maxAge === undefined ? null : parseDuration(spec.maxAge)!, last: null },
       }),
   };
   const taken = [

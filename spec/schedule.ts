@@ -35,14 +35,8 @@ export const REBUILDS = ['always', 'when-changed'] as const;
 
 const DAY = 24 * 3_600_000;
 
-/** Milliseconds of `7d`, or of a duration as elsewhere; undefined for anything else. */
-export function parseAge(text: string): number | undefined {
-  const days = /^([1-9]\d{0,3})d$/.exec(text.trim());
-  return days ? Number(days[1]) * DAY : parseDuration(text);
-}
-
 /** `maxAge` of flightline.yaml, kept as written. */
-export const MaxAge = z.string().refine((text) => (parseAge(text) ?? 0) > 0, {
+export const MaxAge = z.string().refine((text) => (parseDuration(text) ?? 0) > 0, {
   message: 'is not an age such as 7d or 12h',
 });
 

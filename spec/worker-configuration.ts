@@ -18,6 +18,12 @@ const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or reposi
 const ApprovalTarget = z
   .string()
   .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
+const Percent = z.string().regex(/^(?:\d|[1-9]\d)%$/, 'is a part of the storage such as 20%');
+
+/** `20%` as 0.2. */
+export function partOf(percent: string): number {
+  return Number(percent.replace('%', '')) / 100;
+}
 
 const Key = z.strictObject({
   privateKey: AbsolutePath,
@@ -83,6 +89,13 @@ export const WorkerConfiguration = z.strictObject({
       transfer: z.number().int().min(1).max(64).default(2),
     })
     .prefault({}),
+  cleaning: z
+    .strictObject({
+      below: Percent.default('10%').describe('images that no release needs go when less of the storage is free'),
+      until: Percent.default('20%').describe('and until so much of it is free'),
+    })
+    .refine(({ below, until }) => partOf(until) >= partOf(below), { message: 'until must not be less than below' })
+    .prefault({}),
   builders: z
     .array(Scope)
     .default(['quay.io/centos-bootc/bootc-image-builder'])
@@ -103,7 +116,14 @@ export const WorkerConfiguration = z.strictObject({
     .array(ApprovalTarget)
     .default([])
     .describe('repositories, or REPOSITORY:TAG with * in the tag, whose tags move only when a person approved'),
-  webhooks: z.record(Name, z.strictObject({ url: z.url(), hmacSecret: Name.optional() })).default({}),
+  webhooks: z
+    .record(Name, z.strictObject({ url: z.url({ protocol: /^https?$/ }), hmacSecret: Name.optional() }))
+    .default({})
+    .describe('where releases may send notifications, by name'),
+  webUi: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("address of Temporal's Web UI, for links in notifications"),
 });
 
 /** The parsed worker configuration, defaults filled in. */

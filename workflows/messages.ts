@@ -9,6 +9,7 @@ import {
 } from '../spec/messages.ts';
 import type { Failure } from '../spec/failure.ts';
 import { HELD_SIGNAL, type HeldNotice } from '../spec/nightly.ts';
+import { PRUNE_REPORT_QUERY, type PruneReport } from '../spec/prune.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 
 /** Where a release stands. */
@@ -26,3 +27,6 @@ export const heldSignal = defineSignal<[HeldNotice]>(HELD_SIGNAL);
 
 /** A builder run tells its release that it works on another host than the release's: clean-up must reach it in any case. */
 export const hostSignal = defineSignal<[string]>('hostClaimed');
+
+/** What a prune removed and kept. */
+export const pruneReportQuery = defineQuery<PruneReport>(PRUNE_REPORT_QUERY);

@@ -176,3 +176,36 @@ export function logOptions(timing: Timing, host: string, summary: string): Activ
     retry: retryPolicy(timing),
   };
 }
+
+/** A webhook that does not answer is tried for so long (ms), with pauses that grow to the longest. */
+const NOTIFY_FOR = 24 * 60 * 60_000;
+const NOTIFY_PAUSE = 10 * 60_000;
+
+/** For telling a webhook. */
+export function notifyOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: CONTROL_QUEUE,
+    startToCloseTimeout: 60_000,
+    scheduleToCloseTimeout: NOTIFY_FOR,
+    heartbeatTimeout: Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout),
+    retry: { ...retryPolicy(timing), maximumInterval: NOTIFY_PAUSE },
+  };
+}
+
+/** One turn of a prune (ms): a survey of thousands of tags, and a minute of removals. */
+const PRUNE_START_TO_CLOSE = 60 * 60_000;
+
+/** For a prune, which may wait for the sign worker's slot and reads much. */
+export function pruneOptions(timing: Timing, summary: string): ActivityOptions {
+  return {
+    ...waits,
+    summary,
+    taskQueue: SIGN_QUEUE,
+    startToCloseTimeout: PRUNE_START_TO_CLOSE,
+    scheduleToCloseTimeout: PRUNE_START_TO_CLOSE + timing.retryFor,
+    heartbeatTimeout: Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout),
+    retry: retryPolicy(timing),
+  };
+}

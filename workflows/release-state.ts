@@ -19,6 +19,7 @@ import { releaseDetails } from './details.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from './failure.ts';
 import type { LogsOutcome } from './keep-logs.ts';
 import { countEnd, countHold } from './metrics.ts';
+import { Notifications } from './notification.ts';
 import { imageTags, type Plan } from './plan.ts';
 import type { StageBoard } from './run-stage.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from './stage-table.ts';
@@ -47,6 +48,7 @@ const NO_IMAGE: ImageState = { build: null, push: null, signed: false, verified:
 export class ReleaseState implements StageBoard {
   readonly identity: ReleaseIdentity;
   readonly table: StageTable;
+  readonly notifications = new Notifications();
   /** When the release began, ISO 8601. */
   readonly startedAt = new Date().toISOString();
   request: ReleaseRequest;
@@ -146,6 +148,7 @@ export class ReleaseState implements StageBoard {
   /** Shows the state: current details, and those search attributes that are not as they were. */
   changed(): void {
     const record = this.record();
+    this.notifications.noticed(record, this.request);
     const holds = [...this.holds].map(([branch, failure]) => ({ branch, failure }));
     setCurrentDetails(releaseDetails({ record, holds, children: this.children, moved: this.moved }));
     const stage = this.currentStage();

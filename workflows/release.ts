@@ -78,6 +78,7 @@ class Release {
     });
     if (end.ok) {
       if (end.value === 'released') state.end('released', null);
+      await state.notifications.handedOver();
       return state.record();
     }
     if (cancelled && isCancellation(end.error)) {
@@ -89,6 +90,7 @@ class Release {
         ? end.error.failure
         : failureOf('unexpected', 'a part of it was cancelled alone');
     state.end('failed', failure);
+    await state.notifications.handedOver();
     throw toTemporalFailure(failure, { record: fittingRecord(state.record()) });
   }
 

@@ -16,7 +16,7 @@ const MAX_ANSWER = 1024 * 1024;
 const MAX_REDIRECTS = 5;
 
 /** What a request needs the right to do. */
-export type Scope = 'pull' | 'pull,push';
+export type Scope = 'pull' | 'pull,push' | 'delete';
 /** `limit`: bytes of the answer, 1 MiB by default. `alsoPull`: another repository of the registry that is read by the request. */
 export type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
 /** An answer with the address it came from, and whether the registry asked for a log-in on the way. */
@@ -53,7 +53,7 @@ export async function ask(
   if (second.status === 401) {
     const asked = `${registryOf(repository)} refuses to ${verb(scope)} ${repository}`;
     // A token was granted: who it is was accepted, what it asks was not.
-    if (login && authorization?.startsWith('Bearer ')) throw new FlightlineError('registry-denied', asked);
+    if (login && authorization?.startsWith('Bearer ')) throw denied(asked, scope);
     throw new FlightlineError(
       'registry-login',
       `${asked}: ${login ? 'the log-in is not accepted' : 'no log-in is configured'}`,
@@ -65,14 +65,16 @@ export async function ask(
 
 function refuseDenied<A extends HttpResponse>(answer: A, repository: string, scope: Scope): A {
   if (answer.status !== 403) return answer;
-  throw new FlightlineError(
-    'registry-denied',
-    `${registryOf(repository)} does not allow to ${verb(scope)} ${repository}${said(answer)}`,
-  );
+  throw denied(`${registryOf(repository)} does not allow to ${verb(scope)} ${repository}${said(answer)}`, scope);
 }
 
 function verb(scope: Scope): string {
-  return scope === 'pull' ? 'pull from' : 'push to';
+  return { pull: 'pull from', 'pull,push': 'push to', delete: 'delete from' }[scope];
+}
+
+function denied(message: string, scope: Scope): FlightlineError {
+  const remedy = "give the sign worker's registry account the right to delete there, and run the command again";
+  return new FlightlineError('registry-denied', message, scope === 'delete' ? { remedy } : {});
 }
 
 /** Sends to the repository, over plain HTTP where that is allowed and TLS is not spoken, following redirects. */
@@ -167,7 +169,7 @@ const Errors = z.object({
 });
 
 /** What a registry says about its refusal, in the distribution specification's error format. */
-function said(answer: HttpResponse): string {
+export function said(answer: HttpResponse): string {
   try {
     const { errors } = Errors.parse(JSON.parse(answer.body.toString('utf8')));
     return `: ${errors.map((error) => error.message || error.code).join('; ')}`.slice(0, 300);
@@ -253,7 +255,8 @@ async function fetchToken(
   }
   const query = new URLSearchParams({
     ...(parameters.service && { service: parameters.service }),
-    scope: `repository:${apiAddress(repository).name}:${scope}`,
+    // As `skopeo delete` asks: "delete" itself is no word of every token server's.
+    scope: `repository:${apiAddress(repository).name}:${scope === 'delete' ? '*' : scope}`,
   });
   if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
   const common = { insecure, timeout: REQUEST_TIMEOUT, limit: MAX_ANSWER };

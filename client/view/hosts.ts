@@ -47,7 +47,9 @@ export function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status
   if (state === 'silent') return ['does not answer: its build worker is not running, or the host is away'];
   if (!status) return [];
   const named = (release: string) => release.replace(/^release\//, '');
+  const { draining } = status;
   return [
+    ...(draining ? [`is being drained${draining.comment === null ? '' : ` (${draining.comment})`}`] : []),
     ...status.running.map(({ stage, workflow, since }) => {
       return `${stage} of ${named(workflow)} since ${formatClock(new Date(since))}`;
     }),

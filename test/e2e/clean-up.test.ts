@@ -7,14 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeCleanUp } from '../../activities/clean-up.ts';
-import { sweep, trimCache } from '../../activities/janitor.ts';
-import { claimLease, confirmLease, readLeaseFiles } from '../../activities/leases.ts';
+import { sweep, trimStorage } from '../../activities/janitor.ts';
+import { claimLease, confirmLease, leasedKeys, readLeaseFiles } from '../../activities/leases.ts';
+import { pullForRelease } from '../../activities/pulled-images.ts';
 import { builtImageName } from '../../activities/tools/podman-build.ts';
+import { withRegistryAccess } from '../../activities/tools/registry-access.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../spec/labels.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { runActivity } from '../support/activity.ts';
 import { temporaryHost } from '../support/host.ts';
 import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
+import { digestOf } from '../support/registry.ts';
 import { buildSmallImage } from '../support/small-image.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 
@@ -255,13 +258,59 @@ describe('the janitor', () => {
       const found = await Promise.all(images.map((id) => execa('podman', ['image', 'exists', id], { reject: false })));
       return found.map(({ exitCode }) => exitCode === 0);
     };
-    const { installation } = host.work;
-    expect(await trimCache(installation, new Set(), () => Promise.resolve({ free: 10, total: 100 }))).toEqual([]);
+    const marks = { below: 0.1, until: 0.12 };
+    expect(await trimStorage(host.work, new Set(), marks, () => Promise.resolve({ free: 10, total: 100 }))).toEqual([]);
     let asked = 0;
-    const lowTwice = () => Promise.resolve({ free: (asked += 1) <= 2 ? 9 : 11, total: 100 });
+    const lowTwice = () => Promise.resolve({ free: (asked += 1) === 1 ? 9 : asked === 2 ? 11 : 13, total: 100 });
     const words = images.slice(0, 2).map((id) => `cached image ${id.replace('sha256:', '').slice(0, 12)}`);
-    expect(await trimCache(installation, new Set(), lowTwice)).toEqual(words);
+    expect(await trimStorage(host.work, new Set(), marks, lowTwice)).toEqual(words);
     expect(await left()).toEqual([false, false, true]);
+  });
+
+  it('removes what it pulled when no release needs it, but nothing that a person or another installation has', async () => {
+    const other = await temporaryHost();
+    const repositories = ['mine', 'needed', 'shared', 'of-a-person'].map(
+      (name) => `${registry.address}/pulled/${name}`,
+    );
+    const [mine, needed, shared, person] = repositories as [string, string, string, string];
+    const digests = new Map<string, string>();
+    for (const repository of repositories) {
+      const id = await buildSmallImage(`localhost/flightline-test/pulled:${process.pid}`);
+      await podman('push', '--quiet', '--tls-verify=false', id, `docker://${repository}:1`);
+      digests.set(repository, (await digestOf(`${repository}:1`))!);
+      await podman('rmi', '--force', id);
+    }
+    const nameOf = (repository: string) => `${repository}@${digests.get(repository)}`;
+    const [dead, alive] = [anyRelease(), anyRelease()];
+    const pull = (at: Host, release: string, repository: string) =>
+      withRegistryAccess(at.configuration, [repository], (access) =>
+        pullForRelease(at.work, release, access, { repository, digest: digests.get(repository)! }, timingWith()),
+      );
+    const exists = async (repository: string) =>
+      (await execa('podman', ['image', 'exists', nameOf(repository)], { reject: false })).exitCode === 0;
+    try {
+      await podman('pull', '--quiet', '--tls-verify=false', nameOf(person));
+      for (const repository of repositories) await pull(host, dead, repository);
+      await pull(host, alive, needed);
+      await pull(other, alive, shared);
+      await lease(alive, 'image');
+      const empty = () => Promise.resolve({ free: 1, total: 100 });
+      const marks = { below: 0.2, until: 0.3 };
+      const removed = await trimStorage(host.work, await leasedKeys(host), marks, empty);
+      expect(removed).toEqual([expect.stringMatching(/^pulled image [0-9a-f]{12}$/)]);
+      expect(await Promise.all([mine, needed, shared, person].map(exists))).toEqual([false, true, true, true]);
+      // What was removed is pulled again, and is again its own.
+      await pull(host, dead, mine);
+      expect(await trimStorage(host.work, await leasedKeys(host), marks, empty)).toHaveLength(1);
+    } finally {
+      for (const repository of repositories) {
+        const { stdout } = await execa('podman', ['image', 'inspect', '--format', '{{.Id}}', nameOf(repository)], {
+          reject: false,
+        });
+        if (stdout) await execa('podman', ['rmi', '--force', stdout], { reject: false });
+      }
+      await other.remove();
+    }
   });
 
   it('removes old logs, unfinished and damaged files, and what held log-ins', async () => {

@@ -24,7 +24,9 @@ export interface OwnRegistry {
 }
 
 /** Starts it, empty, and waits until it answers. */
-export async function startOwnRegistry(options: { login?: boolean } = {}): Promise<OwnRegistry> {
+export async function startOwnRegistry(
+  options: { login?: boolean; deletes?: boolean; memory?: boolean } = {},
+): Promise<OwnRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-test-registry-'));
   const address = `127.0.0.1:${await freePort()}`;
   const passwords = join(directory, 'htpasswd');
@@ -35,7 +37,10 @@ export async function startOwnRegistry(options: { login?: boolean } = {}): Promi
     JSON.stringify({
       version: 0.1,
       log: { level: 'warn' },
-      storage: { filesystem: { rootdirectory: join(directory, 'storage') }, delete: { enabled: true } },
+      storage: {
+        filesystem: { rootdirectory: join(directory, 'storage') },
+        delete: { enabled: options.deletes ?? true },
+      },
       http: { addr: address },
       ...(options.login && { auth: { htpasswd: { realm: 'test', path: passwords } } }),
     }),

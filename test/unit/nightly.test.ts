@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest';
 import { FlightlineSpec } from '../../spec/flightline-spec.ts';
 import { expandNightly, makeTemplate, NightlyInput, repositoryOfSchedule, scheduleId } from '../../spec/nightly.ts';
 import type { RequestFacts } from '../../spec/request.ts';
-import { Cron, formatAge, parseAge, TimeZone } from '../../spec/schedule.ts';
+import { parseDuration } from '../../spec/duration.ts';
+import { Cron, formatAge, MaxAge, TimeZone } from '../../spec/schedule.ts';
 import { DIGEST } from './client-record.ts';
 
 const COMMIT = 'a1b2c3d4e5f6'.padEnd(40, '0');
@@ -162,6 +163,8 @@ test.each([
   ['0d', undefined, ''],
   ['a week', undefined, ''],
 ])('age %j', (text, milliseconds, shown) => {
-  expect(parseAge(text)).toBe(milliseconds);
-  if (milliseconds !== undefined) expect(formatAge(milliseconds)).toBe(shown);
+  expect(MaxAge.safeParse(text).success).toBe(milliseconds !== undefined);
+  if (milliseconds === undefined) return;
+  expect(parseDuration(text)).toBe(milliseconds);
+  expect(formatAge(milliseconds)).toBe(shown);
 });

@@ -182,7 +182,8 @@ it.each([
   ['2h', 7_200_000, '2h'],
   ['5 minutes', undefined, ''],
   ['-5m', undefined, ''],
-  ['1d', undefined, ''],
+  ['1w', undefined, ''],
+  ['2d', 172_800_000, '2d'],
 ])('reads the duration %s', (text, milliseconds, written) => {
   expect(parseDuration(text)).toBe(milliseconds);
   if (milliseconds !== undefined) expect(formatDuration(milliseconds)).toBe(written);

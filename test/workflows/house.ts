@@ -15,6 +15,7 @@ const CONTROL_ACTIVITIES: ActivityName[] = [
   'plan',
   'compare',
   'supersede',
+  'notify',
   'hosts',
   'moveSharedTag',
   'lookAtTag',

@@ -10,5 +10,6 @@ export const NAMESPACES = [
   'shared-tag',
   'promotion',
   'nightly',
+  'notify',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

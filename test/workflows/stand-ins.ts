@@ -53,6 +53,7 @@ import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } fro
 import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
 import type { HostStatus, HostStatusInput } from '../../spec/host-status.ts';
 import type { KeepLogsInput, KeepLogsResult } from '../../spec/log.ts';
+import type { NotifyInput, NotifyResult } from '../../spec/notification.ts';
 import { digestOf } from './facts.ts';
 
 /** What the activities of the contract take and give. */
@@ -85,6 +86,7 @@ export interface Signatures {
   planPromotion: [PlanPromotionInput, PromotionPlan & { attempts: number }];
   promoteCopy: [PromoteCopyInput, { attempts: number; mounted: number | null }];
   promoteRecord: [PromoteRecordInput, { attempts: number; digest: string }];
+  notify: [NotifyInput, NotifyResult];
 }
 export type ActivityName = keyof Signatures;
 
@@ -144,6 +146,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     architecture: 'amd64',
     version: '0.0.0',
     startedAt: '2026-01-01T00:00:00.000Z',
+    draining: null,
     slots: { build: { used: 0, limit: 2 }, disk: { used: 0, limit: 1 }, transfer: { used: 0, limit: 2 } },
     disk: { free: 1, total: 2 },
     leases: [],
@@ -246,6 +249,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
       { repository: recordRepository, tag, digest: record, expected: 'any' },
     ],
   }),
+  notify: (_, { attempt }) => ({ attempts: attempt, answered: 200 }),
 };
 
 /** A failure as activities report it. */
@@ -305,7 +309,9 @@ export class StandIns {
     input: Signatures[Name][0],
   ): Promise<Signatures[Name][1]> {
     const { workflowExecution, attempt } = Context.current().info;
-    const release = (workflowExecution?.workflowId ?? '').replace(/\/disks\/.*$/, '');
+    const release = (workflowExecution?.workflowId ?? '')
+      .replace(/\/disks\/.*$/, '')
+      .replace(/^notify\/(.*)\/[^/]+\/\d+$/, '$1');
     const call: Call = { activity, release, host, attempt, input };
     this.calls.push(call);
     const ordinary = () => ORDINARY[activity](input, call);

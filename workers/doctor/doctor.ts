@@ -13,6 +13,7 @@ import { keyChecks } from './keys.ts';
 import { redHatChecks } from './red-hat.ts';
 import { registryChecks } from './registries.ts';
 import { secretChecks } from './secrets.ts';
+import { webhookChecks } from './webhooks.ts';
 import { spaceChecks } from './space.ts';
 import { temporalChecks } from './temporal.ts';
 import { versionChecks } from './versions.ts';
@@ -29,6 +30,7 @@ export const CHECKS: readonly Check[] = [
   ...registryChecks,
   ...redHatChecks,
   ...secretChecks,
+  ...webhookChecks,
   ...keyChecks,
   ...temporalChecks,
 ];

@@ -96,6 +96,7 @@ export function stackWorkerConfiguration(options: {
     host,
     directories: { work: paths.work },
     limits: { build: 2, disk: 1, transfer: 2 },
+    cleaning: { below: '10%', until: '20%' },
     builders: [`${registry}/flightline/debian-builder`, BOOTC_IMAGE_BUILDER],
     keys: {
       [STACK_KEY]: {

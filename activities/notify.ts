@@ -1,0 +1,101 @@
+/** notify (issue 6): tells a webhook of the worker configuration what became of a release. The server retries it. */
+import { createHmac } from 'node:crypto';
+import { FlightlineError } from '../spec/failure.ts';
+import {
+  NOTIFICATION_HEADERS,
+  NotifyInput,
+  signedText,
+  type Notification,
+  type NotifyActivities,
+} from '../spec/notification.ts';
+import type { NotifyEntry } from '../spec/notify.ts';
+import { webUiPage } from '../spec/web-ui.ts';
+import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { openSecret } from './secrets.ts';
+import { stage } from './stage.ts';
+import { HttpError, send } from './tools/http.ts';
+
+/** Milliseconds for a webhook to answer. */
+const ANSWER_WITHIN = 15_000;
+/** Bytes of an answer; nothing in it is used. */
+const MAX_ANSWER = 256 * 1024;
+
+/** Makes the `notify` activity of a control worker. */
+export function makeNotify({ configuration }: { configuration: WorkerConfiguration }): NotifyActivities['notify'] {
+  return stage('notify', NotifyInput, async ({ webhook, repository, notification, release, runId }, context) => {
+    const { url, hmacSecret } = webhookNamed(configuration, webhook);
+    const secret =
+      hmacSecret === undefined ? null : (await openSecret(configuration, hmacSecret, [repository])).text.trim();
+    const { webUi } = configuration;
+    const link = webUi === undefined ? null : webUiPage(webUi, context.namespace, release, runId);
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const { headers, body } = deliveryOf({ ...notification, link }, secret, timestamp);
+    const address = new URL(url);
+    const answered = await post(webhook, address, headers, body);
+    const verdict = verdictOf(answered);
+    if (verdict === 'taken') return { answered };
+    const message = `the webhook "${webhook}" (${address.host}) answered ${answered}`;
+    if (verdict === 'again') throw new FlightlineError('webhook', message);
+    const why = answered < 400 ? `${message}: redirects are not followed` : message;
+    throw new FlightlineError('webhook-refused', why);
+  });
+}
+
+async function post(webhook: string, url: URL, headers: Record<string, string>, body: string): Promise<number> {
+  try {
+    const { status } = await send(url, { method: 'POST', headers, body, timeout: ANSWER_WITHIN, limit: MAX_ANSWER });
+    return status;
+  } catch (error) {
+    // Of a URL only the host is told: its path may be a password, as with chat services.
+    if (error instanceof HttpError) throw new FlightlineError('webhook', `the webhook "${webhook}": ${error.message}`);
+    throw error;
+  }
+}
+
+/** The request that tells it: the HMAC-SHA256 is over timestamp and body. Pure. */
+export function deliveryOf(
+  notification: Notification,
+  secret: string | null,
+  timestamp: string,
+): { headers: Record<string, string>; body: string } {
+  const body = JSON.stringify(notification);
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    [NOTIFICATION_HEADERS.event]: notification.event,
+    [NOTIFICATION_HEADERS.delivery]: notification.id,
+    [NOTIFICATION_HEADERS.timestamp]: timestamp,
+  };
+  if (secret !== null) {
+    const digest = createHmac('sha256', secret).update(signedText(timestamp, body)).digest('hex');
+    headers[NOTIFICATION_HEADERS.signature] = `sha256=${digest}`;
+  }
+  return { headers, body };
+}
+
+/** What an answer means: a server's own trouble, a time-out and "too many requests" may pass; whatever else does not. Pure. */
+export function verdictOf(status: number): 'taken' | 'again' | 'refused' {
+  if (status >= 200 && status < 300) return 'taken';
+  return status >= 500 || status === 408 || status === 429 ? 'again' : 'refused';
+}
+
+/** The webhook of a name. @throws FlightlineError `webhook-missing` */
+export function webhookNamed(
+  { webhooks }: Pick<WorkerConfiguration, 'webhooks'>,
+  name: string,
+): WorkerConfiguration['webhooks'][string] {
+  const webhook = Object.hasOwn(webhooks, name) ? webhooks[name] : undefined;
+  if (webhook) return webhook;
+  const known = Object.keys(webhooks).map((other) => `"${other}"`);
+  throw new FlightlineError(
+    'webhook-missing',
+    `the control worker has no webhook "${name}"; it has ${known.join(', ') || 'none'}`,
+  );
+}
+
+/** Refuses webhooks that do not exist before anything is built. @throws FlightlineError `webhook-missing` */
+export function requireWebhooks(
+  configuration: Pick<WorkerConfiguration, 'webhooks'>,
+  entries: readonly NotifyEntry[],
+): void {
+  for (const { webhook } of entries) webhookNamed(configuration, webhook);
+}

@@ -1,0 +1,154 @@
+/** `flightline prune REPOSITORY`: once, as a dry run, or regularly by a Temporal Schedule. */
+import { parseDuration } from '../../spec/duration.ts';
+import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest } from '../../spec/prune.ts';
+import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import { Repository } from '../../spec/reference.ts';
+import { timingWith } from '../../spec/timing.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../connection.ts';
+import { grpcDetails, isInvalidArgument, isNotFound, UserError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { failureOfError } from '../release-view.ts';
+import { renderPrune } from '../view/prune.ts';
+
+/** Options of `flightline prune`. */
+export interface PruneOptions {
+  keepLast: number;
+  /** As a person writes it: `30d`. */
+  keepWithin: string;
+  dryRun?: boolean | undefined;
+  recordRepository?: string | undefined;
+  contextRepository?: string | undefined;
+  /** A cron expression: a schedule is made or changed, and nothing is removed now. */
+  cron?: string | undefined;
+  timeZone: string;
+  /** The schedule is removed. */
+  unschedule?: boolean | undefined;
+}
+
+/** Prunes, or makes or removes the schedule. */
+export async function prune(repository: string, options: PruneOptions, output: Output): Promise<number> {
+  const request = requestOf(repository, options);
+  return withTemporal(async (temporal) => {
+    if (options.unschedule) return unschedule(temporal, request, output);
+    if (options.cron !== undefined) return schedule(temporal, request, options.cron, options.timeZone, output);
+    return once(temporal, request, output);
+  });
+}
+
+/** The request that options mean. @throws UserError `usage` */
+export function requestOf(repository: string, options: PruneOptions): PruneRequest {
+  const keepWithin = parseDuration(options.keepWithin);
+  if (keepWithin === undefined) {
+    throw new UserError('usage', `"${options.keepWithin}" is no time`, 'write --keep-within 12h or 30d');
+  }
+  for (const name of [repository, options.recordRepository, options.contextRepository]) {
+    const problem = name === undefined ? undefined : Repository.safeParse(name).error?.issues[0]?.message;
+    if (problem) throw new UserError('usage', `"${name}" ${problem}`, 'name the repository as the spec does');
+  }
+  return PruneRequest.parse({
+    schemaVersion: 1,
+    repository,
+    recordRepository: options.recordRepository ?? `${repository}/release`,
+    contextRepository: options.contextRepository ?? `${repository}/context`,
+    keepLast: options.keepLast,
+    keepWithin,
+    dryRun: options.dryRun ?? false,
+    timing: timingWith(),
+  });
+}
+
+async function once(temporal: Temporal, request: PruneRequest, output: Output): Promise<number> {
+  const { repository } = request;
+  await awaitControlWorker(temporal);
+  const { workflow } = temporal.client;
+  const handle = await temporal
+    .within(REQUEST_TIMEOUT, () =>
+      workflow.start(PRUNE_WORKFLOW, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: pruneId(repository),
+        args: [request],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'FAIL',
+        staticSummary: summaryOf(request),
+      }),
+    )
+    .catch((error: unknown) => {
+      if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+      const remedy = 'wait for its end; the Temporal Web UI shows it';
+      throw new UserError('already-running', `${repository} is being pruned already`, remedy, EXIT.alreadyRunning);
+    });
+  const page = workflowPage(temporal.ui, temporal.namespace, handle.workflowId, handle.firstExecutionRunId);
+  output.note(`looking at ${repository}${page ? `: ${page}` : ''}`);
+  try {
+    await handle.result();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
+    const { kind, message, remedy } = failureOfError(error);
+    throw new UserError(kind, message, remedy.replaceAll('RELEASE', repository), EXIT.failed);
+  }
+  const report = PruneReport.parse(await handle.query(PRUNE_REPORT_QUERY));
+  output.result(renderPrune(report).join('\n'));
+  output.document(report);
+  return EXIT.ok;
+}
+
+function summaryOf({ repository, keepLast, dryRun }: PruneRequest): string {
+  return `${dryRun ? 'dry run: ' : ''}prune ${repository}, keep the last ${keepLast}`.slice(0, 200);
+}
+
+async function schedule(
+  temporal: Temporal,
+  request: PruneRequest,
+  cron: string,
+  timezone: string,
+  output: Output,
+): Promise<number> {
+  const scheduleId = pruneId(request.repository);
+  const { schedule: schedules } = temporal.client;
+  const action = {
+    type: 'startWorkflow' as const,
+    workflowType: PRUNE_WORKFLOW,
+    taskQueue: CONTROL_QUEUE,
+    workflowId: scheduleId,
+    args: [request],
+    staticSummary: summaryOf(request),
+  };
+  const spec = { cronExpressions: [cron], timezone };
+  // The server's own catch-up window is a year: a prune is not worth that.
+  const policies = { overlap: 'SKIP' as const, catchupWindow: '1h' as const };
+  try {
+    await temporal.within(REQUEST_TIMEOUT, async () => {
+      try {
+        await schedules.create({ scheduleId, spec, action, policies });
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== 'ScheduleAlreadyRunning') throw error;
+        await schedules.getHandle(scheduleId).update((before) => ({ ...before, spec, action, policies }));
+      }
+    });
+  } catch (error) {
+    if (!isInvalidArgument(error)) throw error;
+    const remedy = 'write a cron expression such as "0 4 * * 0", and a time zone such as Europe/Berlin';
+    throw new UserError('usage', `the server refuses the schedule: ${grpcDetails(error)}`, remedy);
+  }
+  const description = await temporal.within(REQUEST_TIMEOUT, () => schedules.getHandle(scheduleId).describe());
+  const [next] = description.info.nextActionTimes;
+  output.result(
+    `${request.repository} is pruned by the schedule ${scheduleId}${next ? `, next at ${next.toISOString()}` : ''}.`,
+  );
+  output.document({ schedule: scheduleId, cron, timeZone: timezone, next: next?.toISOString() ?? null });
+  return EXIT.ok;
+}
+
+async function unschedule(temporal: Temporal, { repository }: PruneRequest, output: Output): Promise<number> {
+  const scheduleId = pruneId(repository);
+  try {
+    await temporal.within(REQUEST_TIMEOUT, () => temporal.client.schedule.getHandle(scheduleId).delete());
+  } catch (error) {
+    if (!isNotFound(error) && !(error instanceof Error && error.name === 'ScheduleNotFoundError')) throw error;
+    throw new UserError('usage', `there is no schedule ${scheduleId}`, 'make one with --cron');
+  }
+  output.result(`${repository} is no longer pruned regularly.`);
+  output.document({ schedule: scheduleId, deleted: true });
+  return EXIT.ok;
+}

@@ -1,0 +1,52 @@
+/** The webhooks of the worker configuration: whether their secrets are there, and nobody reads along. */
+import { access, constants, stat } from 'node:fs/promises';
+import { isLoopbackRegistry } from '../../spec/reference.ts';
+import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { failed, ok, warning, type Check, type CheckResult } from './check.ts';
+import { worst } from './registries.ts';
+
+const webhooks: Check = {
+  name: 'webhooks',
+  roles: ['control'],
+  async run({ configuration }) {
+    const names = Object.keys(configuration.webhooks);
+    if (names.length === 0) return ok('the worker configuration names no webhook');
+    return worst(await Promise.all(names.map((name) => lookAtWebhook(configuration, name))));
+  },
+};
+
+/** What is to be said of one. Nothing is sent to it. */
+export async function lookAtWebhook(
+  { webhooks: all, secrets }: Pick<WorkerConfiguration, 'webhooks' | 'secrets'>,
+  name: string,
+): Promise<CheckResult> {
+  const { url, hmacSecret } = all[name]!;
+  const { protocol, host } = new URL(url);
+  if (hmacSecret !== undefined) {
+    const secret = Object.hasOwn(secrets, hmacSecret) ? secrets[hmacSecret] : undefined;
+    if (!secret) {
+      return failed(
+        `webhook ${name}: there is no secret "${hmacSecret}"`,
+        `add it under secrets, or correct hmacSecret`,
+      );
+    }
+    try {
+      await access(secret.file, constants.R_OK);
+    } catch (error) {
+      const remedy = 'put the file there, readable for the control worker';
+      return failed(`webhook ${name}: ${(error as Error).message}`, remedy);
+    }
+    if (((await stat(secret.file)).mode & 0o077) !== 0) {
+      return warning(
+        `webhook ${name}: ${secret.file} can be read by others than its owner`,
+        `chmod 600 ${secret.file}`,
+      );
+    }
+  }
+  if (protocol === 'http:' && !isLoopbackRegistry(host)) {
+    return warning(`webhook ${name}: ${host} is spoken to in the clear`, 'use an https URL');
+  }
+  return ok(`webhook ${name}: ${host}${hmacSecret === undefined ? ', unsigned' : `, signed with ${hmacSecret}`}`);
+}
+
+export const webhookChecks: readonly Check[] = [webhooks];

@@ -1,0 +1,95 @@
+/** The `prune` workflow: old releases leave a repository, or it is told which would (issue 6). */
+import { ActivityFailure } from '@temporalio/common';
+import { proxyActivities, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { z } from 'zod';
+import { failureOf } from '../spec/failure.ts';
+import {
+  PRUNE_REASONS,
+  PruneRequest,
+  type PruneActivities,
+  type PruneGroup,
+  type PrunePage,
+  type PruneReport,
+  type PruneResult,
+} from '../spec/prune.ts';
+import { failureFrom, toTemporalFailure } from './failure.ts';
+import { pruneReportQuery } from './messages.ts';
+import { pruneOptions } from './options.ts';
+
+/** Prunes. Ends with the counts; the whole report is its query's answer. */
+export async function prune(input: PruneRequest): Promise<PruneResult> {
+  const parsed = PruneRequest.safeParse(input);
+  if (!parsed.success) {
+    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
+    throw toTemporalFailure(failure, failure);
+  }
+  const request = parsed.data;
+  const { repository, dryRun } = request;
+  const { workflowId, runId } = workflowInfo();
+  const report: PruneReport = { schemaVersion: 1, repository, dryRun, removed: [], kept: [] };
+  setHandler(pruneReportQuery, () => report);
+  const activities = proxyActivities<PruneActivities>(pruneOptions(request.timing, `prune ${repository}`));
+  const asked = { release: workflowId, runId, request };
+  /** What is decided now: all pages of it. */
+  const look = async (): Promise<PruneGroup[]> => {
+    const groups: PruneGroup[] = [];
+    for (let from: number | null = 0; from !== null;) {
+      const page: PrunePage = await activities.planPrune({ ...asked, from });
+      groups.push(...page.groups);
+      from = page.next;
+    }
+    return merged(groups);
+  };
+  try {
+    const planned = await look();
+    report.removed = planned.filter(({ verdict }) => verdict === 'remove');
+    report.kept = planned.filter(({ verdict }) => verdict === 'keep');
+    if (!dryRun && report.removed.length > 0) {
+      for (let left = Number.MAX_SAFE_INTEGER, before = left; left > 0 && left <= before;) {
+        before = left;
+        ({ left } = await activities.prune(asked));
+      }
+      // What became needed meanwhile was not removed, and is among what stands now.
+      report.kept = await look();
+      report.removed = without(report.removed, report.kept);
+    }
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    const failure = failureFrom(error, null);
+    throw toTemporalFailure(failure, failure);
+  }
+  setCurrentDetails(details(report));
+  return { removed: count(report.removed), kept: count(report.kept) };
+}
+
+function count(groups: readonly PruneGroup[]): number {
+  return groups.reduce((sum, { tags }) => sum + tags.length, 0);
+}
+
+/** Groups of several pages as one each. */
+function merged(groups: readonly PruneGroup[]): PruneGroup[] {
+  const found: PruneGroup[] = [];
+  for (const group of groups) {
+    const { kind, verdict, reason } = group;
+    const same = found.find((one) => one.kind === kind && one.verdict === verdict && one.reason === reason);
+    if (same) same.tags.push(...group.tags);
+    else found.push({ ...group, tags: [...group.tags] });
+  }
+  return found;
+}
+
+function without(groups: readonly PruneGroup[], standing: readonly PruneGroup[]): PruneGroup[] {
+  return groups.flatMap((group) => {
+    const stands = new Set(standing.filter(({ kind }) => kind === group.kind).flatMap(({ tags }) => tags));
+    const tags = group.tags.filter((tag) => !stands.has(tag));
+    return tags.length > 0 ? [{ ...group, tags }] : [];
+  });
+}
+
+function details({ repository, dryRun, removed, kept }: PruneReport): string {
+  const rows = [...removed, ...kept].map(
+    ({ kind, verdict, reason, tags }) => `| ${kind} | ${verdict} | ${tags.length} | ${PRUNE_REASONS[reason]} |`,
+  );
+  const title = `### ${dryRun ? 'Dry run: ' : ''}prune of ${repository}`;
+  return [title, '', '| | verdict | tags | why |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
