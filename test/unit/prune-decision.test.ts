@@ -213,15 +213,22 @@ describe('what is decided about releases', () => {
     ]);
   });
 
-  it('takes image, disks with their entries, and last the record', () => {
+  it('takes image, disks with their entries, logs, and last the record', () => {
     const survey = surveyOf([
       { tag: 'new', age: 1 },
-      { tag: 'v1', age: 40, disk: 'disk' },
+      { tag: 'v1', age: 40, disk: 'disk', logs: 'logs' },
     ]);
     const [v1] = decidePrune(survey, POLICY, NOW).filter(({ tag }) => tag === 'v1');
     expect(v1?.removals).toEqual([
       { repository: R, tag: 'v1', digest: digest('image v1'), entries: [], nameOnly: false },
       { repository: DISKS, tag: 'v1', digest: digest('disk'), entries: [digest('entry disk')], nameOnly: false },
+      {
+        repository: LOGS,
+        tag: digest('logs').replace(':', '-'),
+        digest: digest('logs'),
+        entries: [],
+        nameOnly: false,
+      },
       { repository: RECORDS, tag: 'v1', digest: digest('record v1'), entries: [], nameOnly: false },
     ]);
   });
