@@ -37,7 +37,16 @@ interface Release {
   promotion?: object;
 }
 
-function recordOf({ tag, age, image = `image ${tag}`, disk, context, reference = `${R}:${tag}`, logs, promotion }: Release) {
+function recordOf({
+  tag,
+  age,
+  image = `image ${tag}`,
+  disk,
+  context,
+  reference = `${R}:${tag}`,
+  logs,
+  promotion,
+}: Release) {
   const startedAt = new Date(NOW - age * DAY).toISOString();
   return {
     image: { reference, digest: digest(image), verified: true },
