@@ -65,7 +65,7 @@ describe('the visibility query', () => {
 
 /** Every key of a document, as docs/operations.md lists them. */
 const KEYS = {
-  list: ['release', 'runId', 'reference', 'status', 'stage', 'hosts', 'startedAt', 'closedAt'],
+  list: ['release', 'runId', 'reference', 'status', 'stage', 'hosts', 'startedAt', 'draining', 'closedAt'],
   hosts: ['host', 'roles', 'state', 'lastSeen', 'status'],
   status: ['architecture', 'version', 'startedAt', 'slots', 'disk', 'leases', 'waiting', 'running', 'containers'],
 };
