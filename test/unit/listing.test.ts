@@ -65,9 +65,20 @@ describe('the visibility query', () => {
 
 /** Every key of a document, as docs/operations.md lists them. */
 const KEYS = {
-  list: ['release', 'runId', 'reference', 'status', 'stage', 'hosts', 'startedAt', 'draining', 'closedAt'],
+  list: ['release', 'runId', 'reference', 'status', 'stage', 'hosts', 'startedAt', 'closedAt'],
   hosts: ['host', 'roles', 'state', 'lastSeen', 'status'],
-  status: ['architecture', 'version', 'startedAt', 'slots', 'disk', 'leases', 'waiting', 'running', 'containers'],
+  status: [
+    'architecture',
+    'version',
+    'startedAt',
+    'draining',
+    'slots',
+    'disk',
+    'leases',
+    'waiting',
+    'running',
+    'containers',
+  ],
 };
 
 describe('what --json prints', () => {

@@ -362,7 +362,7 @@ describe.concurrent('a held release', () => {
 
   test('is held when what should pass by itself does not', async () => {
     const { standIns, start, until, retry } = house();
-    const request = requestFor('exhausted', { disks: {}, timing: { retryFor: 800 } });
+    const request = requestFor('exhausted', { disks: {}, timing: { retryFor: 2_500 } });
     let mended = false;
     standIns.behave(idOf(request), {
       push: (_, { ordinary }) => {

@@ -83,7 +83,9 @@ test('starts the release under its own id and the scheduled day, and says why', 
   const record = await releaseOf(name).result();
   expect(record).toMatchObject({ status: 'released', release: `release/${name}` });
   const [tag] = house().standIns.callsOf(`release/${name}`, 'tag');
-  expect(tag!.input).toMatchObject({ moves: [{ tag: 'n-20261123-c0ffeec0ffee' }, { tag: 'nightly' }] });
+  expect(tag!.input).toMatchObject({ moves: [{ tag: 'n-20261123-c0ffeec0ffee' }] });
+  const [shared] = house().standIns.callsOf(`release/${name}`, 'moveSharedTag');
+  expect(shared!.input).toMatchObject({ moves: [{ tag: 'nightly' }] });
   const [resolve] = house().standIns.callsOf(`release/${name}`, 'resolve');
   expect(resolve!.input).toMatchObject({
     request: { commit: 'c0ffeec0ffee', context: { ref: 'c0ffee'.repeat(7).slice(0, 40) }, rebuild: { last: null } },
