@@ -4,7 +4,7 @@ import { RELEASE_WORKFLOW } from '../spec/messages.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { releaseId } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
-import { releaseSummary } from '../workflows/summaries.ts';
+import { releaseAttributes, releaseSummary } from '../workflows/summaries.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
 import { grpcDetails, isInvalidArgument, UserError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
@@ -23,7 +23,6 @@ export interface Started {
 export async function startRelease(temporal: Temporal, request: ReleaseRequest): Promise<Started> {
   const release = releaseId(request.repository, request.tag);
   const reference = `${request.repository}:${request.tag}`;
-  const keyword = (name: string, value: string) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value });
   try {
     const handle = await temporal.within(REQUEST_TIMEOUT, () =>
       temporal.client.workflow.start(RELEASE_WORKFLOW, {
@@ -32,12 +31,7 @@ export async function startRelease(temporal: Temporal, request: ReleaseRequest):
         args: [request],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
-        typedSearchAttributes: [
-          keyword('FlightlineRepository', request.repository),
-          keyword('FlightlineTag', request.tag),
-          keyword('FlightlineStage', 'resolve'),
-          keyword('FlightlineStatus', 'running'),
-        ],
+        typedSearchAttributes: releaseAttributes(request),
         staticSummary: releaseSummary(request),
         staticDetails: staticDetails(request),
       }),

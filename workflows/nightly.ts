@@ -35,20 +35,15 @@ import {
 } from '../spec/nightly.ts';
 import { releaseIdFrom } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
-import type { SearchAttributeName } from '../spec/stage.ts';
 import { failureFrom, toTemporalFailure } from './failure.ts';
 import { heldSignal } from './messages.ts';
 import type { release } from './release.ts';
 import { controlOptions } from './options.ts';
 import { settled } from './run-stage.ts';
-import { releaseSummary } from './summaries.ts';
+import { releaseAttributes, releaseSummary } from './summaries.ts';
 
 /** Set by the server on what a schedule starts (Temporal documentation, "Schedule", search attributes). */
 const SCHEDULED_AT = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');
-const keyword = (name: SearchAttributeName, value: string) => ({
-  key: defineSearchAttributeKey(name, 'KEYWORD'),
-  value,
-});
 
 /** Longest reason (bytes as JSON) in a result: it is one line of a list. */
 const MAX_REASON = 700;
@@ -184,12 +179,7 @@ class Nightly {
       parentClosePolicy: 'ABANDON',
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      typedSearchAttributes: [
-        keyword('FlightlineRepository', request.repository),
-        keyword('FlightlineTag', request.tag),
-        keyword('FlightlineStage', 'resolve'),
-        keyword('FlightlineStatus', 'running'),
-      ],
+      typedSearchAttributes: releaseAttributes(request),
       staticSummary: releaseSummary(request),
       staticDetails: `Started by \`${workflowInfo().workflowId}\`: ${reason}`,
     });
