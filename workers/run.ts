@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createControlActivities, createHostActivities, createSignActivities } from '../activities/roles.ts';
+import { version } from '../activities/version.ts';
 import { drainingOf, drainingReason } from '../activities/drain.ts';
 import { renewLeases } from '../activities/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/work-directory.ts';
@@ -219,6 +220,8 @@ function baseOptions(
     ...(plan.workflows
       ? {
           ...workflowSource(),
+          // The SDK's own would stand in two events of each workflow task, with 91 bytes (docs/benchmarks.md).
+          buildId: `flightline@${version()}`,
           maxCachedWorkflows: CACHED_WORKFLOWS,
           stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
         }
