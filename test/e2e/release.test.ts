@@ -374,7 +374,8 @@ describe('what the server keeps', () => {
       expect(children).toHaveLength(2);
       const below = await Promise.all(children.map((id) => client.workflow.getHandle(id).fetchHistory()));
       const all = [history, ...below];
-      expect(all.reduce((sum, { events }) => sum + (events?.length ?? 0), 0)).toBeLessThanOrEqual(200);
+      // DESIGN §5 allows 200 for a release with one tag; the move of its further one is an activity and a workflow task more.
+      expect(all.reduce((sum, { events }) => sum + (events?.length ?? 0), 0)).toBeLessThanOrEqual(206);
       expect(Math.max(...all.map(largestPayload))).toBeLessThanOrEqual(10_000);
       // By the server's own count. The target is 60 kB (docs/benchmarks.md); this keeps it from growing.
       const sizes = await Promise.all(
