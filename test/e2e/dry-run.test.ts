@@ -1,5 +1,6 @@
 /** `flightline run --dry-run`: the whole plan, and afterwards nothing is anywhere that was not there before. */
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { afterAll, expect, inject, it } from 'vitest';
 import type { DryRun } from '../../client/view/plan.ts';
 import { runFlightline } from '../support/flightline.ts';
@@ -72,7 +73,8 @@ it('tells stages, hosts, digests and command lines of a release, and leaves noth
   const base = `${registry}/flightline/debian-base:trixie`;
   expect(plan.inputs.base).toEqual([{ reference: base, digest: await digestOf(base) }]);
   expect(plan.inputs.builder).toEqual({ reference: builder.image, digest: await digestOf(builder.image) });
-  expect(plan.hosts).toHaveLength(1);
+  // Temporal remembers for minutes who asked for work: another test's host may be among them.
+  expect(plan.hosts).toContain(hostname().toLowerCase());
   expect(plan.stages.map(({ name, subject }) => `${name} ${subject}`)).toEqual([
     'resolve release',
     ...['build', 'push', 'sign', 'verify'].map((name) => `${name} image`),
