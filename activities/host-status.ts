@@ -5,7 +5,7 @@ import { hostQueue } from '../spec/queue.ts';
 import { hostSpace } from './claim.ts';
 import { drainingOf } from './drain.ts';
 import { spaceOf } from './host-space.ts';
-import { slotCounts, isVoid } from './lease-decision.ts';
+import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
 import { readLeaseFiles, type LeaseFiles } from './leases.ts';
 import { runningActivities, stage, type RunningActivity } from './stage.ts';
 import { containersWithLabels } from './tools/container.ts';
@@ -71,7 +71,7 @@ export function workOf(
         slot: slotCounts(lease, now) ? lease.slot : null,
       })),
     waiting: requests
-      .filter((request) => Date.parse(request.seenUntil) >= now.getTime())
+      .filter((request) => isRemembered(request, now))
       .slice(0, MAX_LISTED)
       .map(({ release, branch, slot }) => ({ release, branch, slot })),
     running: running.slice(0, MAX_LISTED).map(({ name, workflow, since }) => ({ stage: name, workflow, since })),

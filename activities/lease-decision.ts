@@ -82,6 +82,11 @@ export function isVoid(lease: Lease, now: Date): boolean {
   return lease.slot !== null && lease.confirmedAt === null && !slotCounts(lease, now);
 }
 
+/** `true` while a claim that waits is repeated often enough to be remembered. */
+export function isRemembered(request: Pick<LeaseRequest, 'seenUntil'>, now: Date): boolean {
+  return Date.parse(request.seenUntil) >= now.getTime();
+}
+
 /** Grants or refuses a claim: the same lease again, else a free slot and enough space, the oldest request first. */
 export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Decision {
   const held = host.leases.find((lease) => sameBranch(lease, claim));
@@ -102,7 +107,7 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): De
     (request) =>
       request.slot === claim.slot &&
       isEarlier(request, claim) &&
-      Date.parse(request.seenUntil) >= now.getTime() &&
+      isRemembered(request, now) &&
       !isFormerRun(request, claim) &&
       // A request that would not fit on the empty host must not hold up the others.
       request.space <= host.free,

@@ -13,6 +13,7 @@ import { bytesBelow, ifMissing, type Space } from './host-space.ts';
 import {
   decideClaim,
   hasLapsed,
+  isRemembered,
   isVoid,
   Lease,
   LeaseRequest,
@@ -55,7 +56,7 @@ export async function claimLease(
     const draining = drain && drainingReason(host.name, drain);
     const decision = decideClaim(claim, { name: host.name, limits, ...files, ...room, used, draining }, now);
     for (const request of files.requests) {
-      if (Date.parse(request.seenUntil) < now.getTime()) await rm(requestFile(host, request), { force: true });
+      if (!isRemembered(request, now)) await rm(requestFile(host, request), { force: true });
     }
     if (!decision.granted) {
       await writeWhole(requestFile(host, claim), claim);
@@ -174,7 +175,7 @@ export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<st
       if (isVoid(lease, now)) await remove(leaseFile(host, lease), `void lease ${lease.branch} of ${lease.release}`);
     }
     for (const request of files.requests) {
-      if (Date.parse(request.seenUntil) < now.getTime()) {
+      if (!isRemembered(request, now)) {
         await remove(requestFile(host, request), `forgotten claim ${request.branch} of ${request.release}`);
       }
     }

@@ -177,6 +177,7 @@ export function stage<Input extends z.ZodType, Result extends object>(
       return activity.cancellationDetails?.cancelRequested ? 'requested' : 'detach';
     };
     let told: object | undefined;
+    const requests = new Map<string, unknown>();
     const context: StageContext = {
       signal: activity.cancellationSignal,
       cancelReason,
@@ -195,16 +196,8 @@ export function stage<Input extends z.ZodType, Result extends object>(
       },
       attempt,
       namespace: activity.info.workflowNamespace ?? activity.client.options.namespace,
-      releasesOf: (repository) => listReleases(activity.client, repository),
-      pollersOf: async (queue) => {
-        const { connection, options } = activity.client;
-        const { pollers } = await connection.workflowService.describeTaskQueue({
-          namespace: options.namespace,
-          taskQueue: { name: queue },
-          taskQueueType: ACTIVITIES,
-        });
-        return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
-      },
+      releasesOf: (repository) => listReleases(activity.client, repository, requests),
+      pollersOf: (queue) => pollersOf(activity.client, queue),
       updateWithStart: async ({ workflow, update, input: message }) => {
         const { workflowExecution, activityId } = activity.info;
         try {
@@ -317,22 +310,46 @@ function observe(activity: Context, name: string): (outcome: StageOutcome, failu
   };
 }
 
-async function listReleases(client: Context['client'], repository: string): Promise<ListedRelease[]> {
+/** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+export async function pollersOf(
+  { connection, options }: Pick<Context['client'], 'connection' | 'options'>,
+  queue: string,
+): Promise<string[]> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace: options.namespace,
+    taskQueue: { name: queue },
+    taskQueueType: ACTIVITIES,
+  });
+  return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+}
+
+/** What a workflow was started with, unparsed; null when the server does not tell. */
+async function inputOf(client: Context['client'], workflowId: string, runId: string): Promise<unknown> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  });
+  const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  return input ? defaultPayloadConverter.fromPayload(input) : null;
+}
+
+/** `requests`: those that are known by run id; what a run was asked never changes, and a prune looks before each removal. */
+async function listReleases(
+  client: Context['client'],
+  repository: string,
+  requests: Map<string, unknown>,
+): Promise<ListedRelease[]> {
   // A repository's grammar has no quotation mark.
   const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
   const found: ListedRelease[] = [];
   for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
     const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
-    const { history } = await client.workflowService.getWorkflowExecutionHistory({
-      namespace: client.options.namespace,
-      execution: { workflowId, runId },
-      maximumPageSize: 1,
-    });
-    const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    if (!requests.has(runId)) requests.set(runId, await inputOf(client, workflowId, runId));
     found.push({
       release: workflowId,
       closedAt: closed ? (closeTime?.getTime() ?? Date.now()) : null,
-      request: input ? defaultPayloadConverter.fromPayload(input) : null,
+      request: requests.get(runId),
       record: closed ? null : await client.workflow.getHandle(workflowId, runId).query(RECORD_QUERY),
     });
   }

@@ -158,6 +158,11 @@ export function isNotFound(error: unknown): boolean {
   return grpcCode(error) === GRPC.notFound || (error instanceof Error && error.name === 'WorkflowNotFoundError');
 }
 
+/** `true` when there is no such schedule. */
+export function isUnknownSchedule(error: unknown): boolean {
+  return isNotFound(error) || (error instanceof Error && error.name === 'ScheduleNotFoundError');
+}
+
 /** `true` when the server calls the request itself wrong. */
 export function isInvalidArgument(error: unknown): boolean {
   return grpcCode(error) === GRPC.invalidArgument;

@@ -5,7 +5,7 @@ import { isNotFound, isUnavailable, isWorkerAway, UserError } from './errors.ts'
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { Interrupted, pause } from './pause.ts';
-import { failureOfError } from './release-view.ts';
+import { detailIn, failureOfError } from './release-view.ts';
 import { renderPromotion } from './view/promotion.ts';
 
 /** Milliseconds between two looks. */
@@ -27,22 +27,18 @@ export async function readPromotion(temporal: Temporal, id: string, runId?: stri
     if (status.name === 'COMPLETED') return Promotion.parse(await within(() => handle.result()));
     if (status.name === 'CANCELLED') return { ...(await query()), status: 'cancelled' };
     const error = await within(() => handle.result()).catch((thrown: unknown) => thrown);
-    return stateIn(error) ?? { ...(await query()), status: 'failed', failure: failureOfError(error) };
+    return (
+      detailIn(error, PromotionFailure)?.promotion ?? {
+        ...(await query()),
+        status: 'failed',
+        failure: failureOfError(error),
+      }
+    );
   } catch (error) {
     if (isNotFound(error)) throw unknown(temporal, id);
     if (isWorkerAway(error) && !isUnavailable(error)) throw noControlWorker(temporal, `${id} waits for one`);
     throw error;
   }
-}
-
-/** What a failed promotion carries in its failure. */
-function stateIn(error: unknown): Promotion | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    const { details } = at as { details?: unknown };
-    const parsed = Array.isArray(details) ? PromotionFailure.safeParse(details[0]) : undefined;
-    if (parsed?.success) return parsed.data.promotion;
-  }
-  return undefined;
 }
 
 function unknown(temporal: Temporal, id: string): UserError {

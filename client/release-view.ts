@@ -173,7 +173,7 @@ async function closedRecord(
   if (status.name === 'COMPLETED' || status.name === 'FAILED') {
     const outcome = await result(temporal, workflowId, runId);
     if (outcome.ok) return parseAnswer(ReleaseRecord, outcome.value, workflowId);
-    const carried = recordOfFailure(outcome.error);
+    const carried = detailIn(outcome.error, ReleaseFailure)?.record;
     if (carried) return carried;
     return endedOtherwise(await lastRecord(), rootMessage(outcome.error));
   }
@@ -208,24 +208,19 @@ async function result(
   }
 }
 
-/** The record that a failed release carries in its failure. */
-function recordOfFailure(error: unknown): ReleaseRecord | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    const { details } = at as { details?: unknown };
-    const parsed = Array.isArray(details) ? ReleaseFailure.safeParse(details[0]) : undefined;
-    if (parsed?.success) return parsed.data.record;
-  }
-  return undefined;
-}
-
 /** The {@link Failure} that an activity's or workflow's error carries; else one with the innermost message. */
 export function failureOfError(error: unknown): Failure {
+  return detailIn(error, Failure) ?? failureOf('unexpected', rootMessage(error));
+}
+
+/** The first detail of a failure, or of what caused it, that fits the schema. */
+export function detailIn<Schema extends z.ZodType>(error: unknown, schema: Schema): z.output<Schema> | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     const { details } = at as { details?: unknown };
-    const parsed = Array.isArray(details) ? Failure.safeParse(details[0]) : undefined;
+    const parsed = Array.isArray(details) ? schema.safeParse(details[0]) : undefined;
     if (parsed?.success) return parsed.data;
   }
-  return failureOf('unexpected', rootMessage(error));
+  return undefined;
 }
 
 function rootMessage(error: unknown): string {

@@ -1,7 +1,7 @@
 /** What the runs of a schedule did, and what one would do now. */
 import { randomUUID } from 'node:crypto';
 import type { ScheduleDescription } from '@temporalio/client';
-import { COMPARE_WORKFLOW, CompareResult, NightlyResult, type NightlyTemplate } from '../spec/nightly.ts';
+import { COMPARE_WORKFLOW, CompareResult, NightlyResult, withLast, type NightlyTemplate } from '../spec/nightly.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
 import { isNotFound, isUnavailable } from './errors.ts';
@@ -49,13 +49,12 @@ export async function compareNow(
   template: NightlyTemplate,
   standing: string | null,
 ): Promise<NowFacts> {
-  const asked = template.rebuild ? { ...template, rebuild: { ...template.rebuild, last: standing } } : template;
   try {
     const answer: unknown = await temporal.within(COMPARE_TIMEOUT, () =>
       temporal.client.workflow.execute(COMPARE_WORKFLOW, {
         taskQueue: CONTROL_QUEUE,
         workflowId: `compare/${template.repository}/${randomUUID()}`,
-        args: [{ template: asked }],
+        args: [{ template: withLast(template, standing) }],
         workflowExecutionTimeout: COMPARE_TIMEOUT,
         staticSummary: `what a nightly release of ${template.repository} would do`,
       }),

@@ -160,6 +160,11 @@ export function nameOf({ repository, tag }: Pick<ReleaseRequest, 'repository' | 
   return `${repository}:${tag}`;
 }
 
+/** The template with the tag that the last release is known to have; as it is where nothing is compared. */
+export function withLast(template: NightlyTemplate, last: string | null): NightlyTemplate {
+  return template.rebuild ? { ...template, rebuild: { ...template.rebuild, last } } : template;
+}
+
 /** The workflow id of a run's release. */
 export function nightlyReleaseId(request: ReleaseRequest): string {
   return releaseId(request.repository, request.tag);

@@ -64,13 +64,13 @@ export const TimingSchema: z.ZodType<Timing> = z.object(
   ) as unknown as Record<keyof Timing, z.ZodType<number>>,
 );
 
-/** `true` for a timing in full. */
-export function isTiming(value: unknown): value is Timing {
+/** `true` for a timing, in full or without what are the defaults. */
+export function isTiming(value: unknown): value is Partial<Timing> {
   return TimingSchema.safeParse(value).success;
 }
 
 /** The values that are not the defaults: what {@link TimingSchema} makes the same timing of. */
-export function withoutDefaults(timing: Timing): Partial<Timing> {
+export function withoutDefaults(timing: Partial<Timing>): Partial<Timing> {
   return Object.fromEntries(
     Object.entries(timing).filter(([name, value]) => value !== DEFAULT_TIMING[name as keyof Timing]),
   );

@@ -6,9 +6,10 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { SLOTS, slotCounts } from '../activities/lease-decision.ts';
+import { isRemembered, SLOTS, slotCounts } from '../activities/lease-decision.ts';
 import { spaceOf } from '../activities/host-space.ts';
 import { readLeaseFiles } from '../activities/leases.ts';
+import { pollersOf } from '../activities/stage.ts';
 import { podmanInfo } from '../activities/tools/podman.ts';
 import type { HostContext } from '../activities/work-directory.ts';
 import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../spec/metric.ts';
@@ -17,8 +18,6 @@ import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../spec/stage.ts'
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
-/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
-const ACTIVITIES = 2;
 
 /** Queues that tell of a role: who polls one of them is such a worker. */
 const QUEUES: Record<Role, readonly string[]> = {
@@ -64,9 +63,7 @@ export function measureHost(host: HostContext, logger: Logger): () => void {
     const now = new Date();
     for (const slot of SLOTS) {
       const used = leases.filter((lease) => lease.slot === slot && slotCounts(lease, now));
-      const waiting = requests.filter(
-        (request) => request.slot === slot && Date.parse(request.seenUntil) >= now.getTime(),
-      );
+      const waiting = requests.filter((request) => request.slot === slot && isRemembered(request, now));
       setGauge('flightline_slots_used', used.length, { slot });
       setGauge('flightline_slots_limit', host.configuration.limits[slot], { slot });
       setGauge('flightline_claims_waiting', waiting.length, { slot });
@@ -139,15 +136,6 @@ export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => 
     answers.set(run.runId, answer);
     return answer;
   };
-}
-
-async function pollersOf({ connection, options }: Client, queue: string): Promise<string[]> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: options.namespace,
-    taskQueue: { name: queue },
-    taskQueueType: ACTIVITIES,
-  });
-  return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
 }
 
 /** Looks now and every {@link INTERVAL}, one look at a time; one that fails is logged once, until one succeeds again. */

@@ -1,23 +1,16 @@
 /** The `compareNow` workflow: what a nightly release would make anew if it ran now. It leaves nothing anywhere. */
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
-import { z } from 'zod';
 import type { ControlActivities } from '../spec/contract.ts';
-import { failureOf } from '../spec/failure.ts';
 import { CompareNowInput, type CompareResult } from '../spec/nightly.ts';
 import { CONTROL_QUEUE } from '../spec/queue.ts';
 import { reasonOf } from './dry-run.ts';
-import { toTemporalFailure } from './failure.ts';
+import { parseInput, toTemporalFailure } from './failure.ts';
 import { dryRunOptions } from './options.ts';
 import { settled } from './run-stage.ts';
 
 /** Somebody waits for the answer. Fails with what a release would be refused for. */
 export async function compareNow(input: CompareNowInput): Promise<CompareResult> {
-  const parsed = CompareNowInput.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  const { template } = parsed.data;
+  const { template } = parseInput(CompareNowInput, input);
   const { workflowId, runId, startTime } = workflowInfo();
   const options = dryRunOptions(template.timing, CONTROL_QUEUE, 'compare');
   const { compare } = proxyActivities<ControlActivities>(options);

@@ -1,26 +1,20 @@
 /** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import { z } from 'zod';
 import type { ControlActivities, SignActivities } from '../spec/contract.ts';
 import { PlanWorkflowInput, type PlanWorkflowResult } from '../spec/dry-run.ts';
 import { failureOf, type Failure } from '../spec/failure.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../spec/queue.ts';
 import { releaseId } from '../spec/reference.ts';
 import type { Stage } from '../spec/stage.ts';
-import { failureFrom, isSilence, toTemporalFailure } from './failure.ts';
+import { failureFrom, isSilence, parseInput, toTemporalFailure } from './failure.ts';
 import { dryRunOptions } from './options.ts';
 import { signedRepositories } from './plan.ts';
 import { settled } from './run-stage.ts';
 
 /** A dry run's look. Fails with what resolve would reject; that nothing could be signed is a part of the answer. */
 export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {
-  const parsed = PlanWorkflowInput.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  const { request, context } = parsed.data;
+  const { request, context } = parseInput(PlanWorkflowInput, input);
   const { key, timing } = request;
   const identity = { release: releaseId(request.repository, request.tag), runId: workflowInfo().runId };
   const control = proxyActivities<ControlActivities>(dryRunOptions(timing, CONTROL_QUEUE, 'plan'));

@@ -7,6 +7,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common';
+import { z } from 'zod';
 import { BuilderRunFailure } from '../spec/messages.ts';
 import {
   Failure,
@@ -180,4 +181,16 @@ function absentWorker(stage: Stage | null): string {
   const role = stage === null ? 'control' : roleOf(stage);
   const whose = role === 'build' ? 'the build worker of its host' : `a ${role} worker`;
   return `see that ${whose} runs (\`flightline worker --role ${role}\`)`;
+}
+
+/**
+ * An input as its schema has it. Anything but such a failure, thrown by a workflow, would be retried for ever.
+ *
+ * @throws ApplicationFailure `invalid-input`, not retried.
+ */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
+  throw toTemporalFailure(failure, failure);
 }

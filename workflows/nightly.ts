@@ -20,9 +20,8 @@ import {
   defineSearchAttributeKey,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import { z } from 'zod';
 import type { ControlActivities } from '../spec/contract.ts';
-import { failureOf, lastBytes } from '../spec/failure.ts';
+import { lastBytes } from '../spec/failure.ts';
 import { RELEASE_WORKFLOW } from '../spec/messages.ts';
 import {
   expandNightly,
@@ -31,11 +30,12 @@ import {
   nightlyReleaseId,
   NightlyInput,
   NightlyResult,
+  withLast,
   type CompareResult,
 } from '../spec/nightly.ts';
 import { releaseIdFrom } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
-import { failureFrom, toTemporalFailure } from './failure.ts';
+import { failureFrom, parseInput } from './failure.ts';
 import { heldSignal } from './messages.ts';
 import type { release } from './release.ts';
 import { controlOptions } from './options.ts';
@@ -52,12 +52,7 @@ const ROOM_TRIES = 30;
 
 /** One run. It ends with its result also when the release failed: the next night must know what there was. */
 export async function nightly(input: NightlyInput): Promise<NightlyResult> {
-  const parsed = NightlyInput.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  return new Nightly(parsed.data, lastResult()).run();
+  return new Nightly(parseInput(NightlyInput, input), lastResult()).run();
 }
 
 /** What the run before ended with; null for the first one. */
@@ -110,10 +105,9 @@ class Nightly {
   private compare(): Promise<CompareResult> {
     const { template } = this.input;
     const { workflowId, runId } = workflowInfo();
-    const asked = template.rebuild ? { ...template, rebuild: { ...template.rebuild, last: this.standing } } : template;
     const options = controlOptions(template.timing, 'compare with the last release');
     const { compare } = proxyActivities<ControlActivities>(options);
-    return compare({ release: workflowId, runId, template: asked, at: this.at });
+    return compare({ release: workflowId, runId, template: withLast(template, this.standing), at: this.at });
   }
 
   /** Ends a release if it is held; `true` once it is being ended for this run. */

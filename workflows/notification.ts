@@ -1,24 +1,18 @@
 /** Telling webhooks: a workflow for each delivery, which its release starts and leaves alone. */
 import { CancellationScope, ParentClosePolicy, proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
-import { z } from 'zod';
-import { failureOf } from '../spec/failure.ts';
 import { NOTIFICATION_WORKFLOW, NotifyInput, type NotifyActivities, type NotifyResult } from '../spec/notification.ts';
 import type { NotificationEvent } from '../spec/notify.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import type { ReleaseStatus } from '../spec/stage.ts';
-import { toTemporalFailure } from './failure.ts';
+import { parseInput } from './failure.ts';
 import { notifyOptions } from './options.ts';
 
 /** Delivers one notification. */
 export async function notification(input: NotifyInput): Promise<NotifyResult> {
-  const parsed = NotifyInput.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  const { webhook, timing } = parsed.data;
-  return proxyActivities<NotifyActivities>(notifyOptions(timing, `tell ${webhook}`)).notify(parsed.data);
+  const given = parseInput(NotifyInput, input);
+  const { webhook, timing } = given;
+  return proxyActivities<NotifyActivities>(notifyOptions(timing, `tell ${webhook}`)).notify(given);
 }
 
 /** Longest message that is told (characters). */

@@ -11,7 +11,6 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { z } from 'zod';
 import type { SignActivities, TagMove } from '../spec/contract.ts';
 import { failureOf, remedyWithoutRetry, type Failure } from '../spec/failure.ts';
 import {
@@ -25,7 +24,7 @@ import {
 } from '../spec/promotion.ts';
 import { MAX_WORDS, type SharedTagActivities } from '../spec/shared-tag.ts';
 import { ApprovalGate, decideUpdate } from './approval.ts';
-import { failureFrom, ReleaseFailed, toTemporalFailure } from './failure.ts';
+import { failureFrom, parseInput, ReleaseFailed, toTemporalFailure } from './failure.ts';
 import { controlOptions, signOptions, transferOptions } from './options.ts';
 import { settled } from './run-stage.ts';
 import { tellRecorded } from './shared-tag.ts';
@@ -37,12 +36,7 @@ const MAX_VANISHED = 3;
 
 /** A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an approval. */
 export async function promotion(input: PromotionRequest): Promise<Promotion> {
-  const parsed = PromotionRequest.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  return new PromotionRun(parsed.data).execute();
+  return new PromotionRun(parseInput(PromotionRequest, input)).execute();
 }
 
 class PromotionRun {

@@ -1,8 +1,6 @@
 /** The `prune` workflow: old releases leave a repository, or it is told which would (issue 6). */
 import { ActivityFailure } from '@temporalio/common';
 import { proxyActivities, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import { z } from 'zod';
-import { failureOf } from '../spec/failure.ts';
 import {
   PRUNE_REASONS,
   PruneRequest,
@@ -12,18 +10,13 @@ import {
   type PruneReport,
   type PruneResult,
 } from '../spec/prune.ts';
-import { failureFrom, toTemporalFailure } from './failure.ts';
+import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './messages.ts';
 import { pruneOptions } from './options.ts';
 
 /** Prunes. Ends with the counts; the whole report is its query's answer. */
 export async function prune(input: PruneRequest): Promise<PruneResult> {
-  const parsed = PruneRequest.safeParse(input);
-  if (!parsed.success) {
-    const failure = failureOf('invalid-input', z.prettifyError(parsed.error));
-    throw toTemporalFailure(failure, failure);
-  }
-  const request = parsed.data;
+  const request = parseInput(PruneRequest, input);
   const { repository, dryRun } = request;
   const { workflowId, runId } = workflowInfo();
   const report: PruneReport = { schemaVersion: 1, repository, dryRun, removed: [], kept: [] };

@@ -14,7 +14,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { SignActivities } from '../spec/contract.ts';
 import { failureOf } from '../spec/failure.ts';
 import {
@@ -36,7 +36,7 @@ import {
   type TagNow,
 } from '../spec/shared-tag.ts';
 import type { Timing } from '../spec/timing.ts';
-import { failureFrom, toTemporalFailure } from './failure.ts';
+import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { controlOptions, signOptions } from './options.ts';
 import { entryBefore, keptEntries, refusalOfMove } from './tag-decision.ts';
 
@@ -50,20 +50,18 @@ const MESSAGES_PER_RUN = 100;
 
 /** Keeps a shared tag for ever. */
 export async function sharedTag(input: SharedTagInput): Promise<void> {
-  const parsed = SharedTagInput.safeParse(input);
-  if (!parsed.success) throw invalid(parsed.error);
-  const tag = new SharedTag(parsed.data);
-  const limit = parsed.data.messagesPerRun ?? MESSAGES_PER_RUN;
+  const given = parseInput(SharedTagInput, input);
+  const tag = new SharedTag(given);
+  const limit = given.messagesPerRun ?? MESSAGES_PER_RUN;
   await condition(() => tag.answered >= limit || workflowInfo().continueAsNewSuggested);
   await condition(allHandlersFinished);
-  await continueAsNew<typeof sharedTag>({ ...parsed.data, entries: tag.entries });
+  await continueAsNew<typeof sharedTag>({ ...given, entries: tag.entries });
 }
 
 /** The `tagNow` workflow: a look at a tag whose workflow is not known to the server. */
 export async function tagNow(input: LookAtTagInput): Promise<TagNow> {
-  const parsed = LookAtTagInput.safeParse(input);
-  if (!parsed.success) throw invalid(parsed.error);
-  return asFailures(() => lookAtTag(parsed.data));
+  const given = parseInput(LookAtTagInput, input);
+  return asFailures(() => lookAtTag(given));
 }
 
 /** Tells the workflows of shared tags which record goes with what they were moved to. One that has ended finds it in the registry. */
@@ -242,15 +240,7 @@ async function asFailures<Result>(work: () => Promise<Result>): Promise<Result> 
 }
 
 function valid(schema: z.ZodType): (input: unknown) => void {
-  return (input) => {
-    const parsed = schema.safeParse(input);
-    if (!parsed.success) throw invalid(parsed.error);
-  };
-}
-
-function invalid(error: z.ZodError): ApplicationFailure {
-  const failure = failureOf('invalid-input', z.prettifyError(error));
-  return toTemporalFailure(failure, failure);
+  return (input) => void parseInput(schema, input);
 }
 
 function refusal(message: string, remedy: string): ApplicationFailure {

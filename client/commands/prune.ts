@@ -5,7 +5,7 @@ import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import { Repository } from '../../spec/reference.ts';
 import { timingWith } from '../../spec/timing.ts';
 import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../connection.ts';
-import { grpcDetails, isInvalidArgument, isNotFound, UserError } from '../errors.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { failureOfError } from '../release-view.ts';
@@ -145,7 +145,7 @@ async function unschedule(temporal: Temporal, { repository }: PruneRequest, outp
   try {
     await temporal.within(REQUEST_TIMEOUT, () => temporal.client.schedule.getHandle(scheduleId).delete());
   } catch (error) {
-    if (!isNotFound(error) && !(error instanceof Error && error.name === 'ScheduleNotFoundError')) throw error;
+    if (!isUnknownSchedule(error)) throw error;
     throw new UserError('usage', `there is no schedule ${scheduleId}`, 'make one with --cron');
   }
   output.result(`${repository} is no longer pruned regularly.`);

@@ -12,7 +12,7 @@ import { CONTROL_QUEUE } from '../../spec/queue.ts';
 import { Repository } from '../../spec/reference.ts';
 import { Cron, TimeZone } from '../../spec/schedule.ts';
 import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { grpcDetails, isInvalidArgument, isNotFound, UserError } from '../errors.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { advise } from '../linting.ts';
 import type { Output } from '../output.ts';
@@ -220,7 +220,7 @@ async function describe(temporal: Temporal, handle: ScheduleHandle): Promise<Sch
   try {
     return await temporal.within(REQUEST_TIMEOUT, () => handle.describe());
   } catch (error) {
-    if (!isNotFound(error) && !(error instanceof Error && error.name === 'ScheduleNotFoundError')) throw error;
+    if (!isUnknownSchedule(error)) throw error;
     throw new UserError(
       'unknown-schedule',
       `there is no schedule ${handle.scheduleId} in Temporal (namespace ${temporal.namespace} at ${temporal.address})`,

@@ -80,16 +80,12 @@ afterAll(async () => {
   await project?.remove();
 });
 
+function promoteWithApproval() {
+  return flightline('promote', project.release, '--to', `${PRODUCTION}:v1`, '--approval', 'required', '--json');
+}
+
 it('waits for approval, and a rejected promotion leaves nothing', async () => {
-  const waits = await flightline(
-    'promote',
-    project.release,
-    '--to',
-    `${PRODUCTION}:v1`,
-    '--approval',
-    'required',
-    '--json',
-  );
+  const waits = await promoteWithApproval();
   expect(waits.exitCode, waits.stderr).toBe(4);
   expect(promotionOf(waits)).toMatchObject({ status: 'held', failure: { kind: 'approval-needed' } });
   const again = await flightline('promote', project.release, '--to', `${PRODUCTION}:v1`);
@@ -109,15 +105,7 @@ it('waits for approval, and a rejected promotion leaves nothing', async () => {
 
 it('gives an approved one the same digests under the new name, reading and sending no layer and no disk', async () => {
   const since = (await readFile(stack.registryLog, 'utf8')).length;
-  const waits = await flightline(
-    'promote',
-    project.release,
-    '--to',
-    `${PRODUCTION}:v1`,
-    '--approval',
-    'required',
-    '--json',
-  );
+  const waits = await promoteWithApproval();
   expect(waits.exitCode, waits.stderr).toBe(4);
   expect((await flightline('approve', `${PRODUCTION}:v1`, '--comment', 'tested')).exitCode).toBe(0);
   const done = await flightline('watch', `promote/${PRODUCTION}:v1`, '--json');

@@ -20,7 +20,7 @@ test.each([
   ['publish', 'iso', 'publish-iso'],
 ] as const)('the log of %s %s', (stage, subject, name) => expect(logName(stage, subject)).toBe(name));
 
-test('a log’s title is its file', () => expect(logTitle('/work/logs/0123/push.log')).toBe('push.log.gz'));
+test('a log’s title is its file', () => expect(logTitle('/var/lib/flightline/logs/0123/push.log')).toBe('push.log.gz'));
 
 test.each([
   [0, 8, [[0, 0]]],
@@ -91,7 +91,7 @@ describe('packing', () => {
 });
 
 describe('following', () => {
-  const log = { host: 'host-a', path: '/work/logs/1/build.log' };
+  const log = { host: 'host-a', path: '/var/lib/flightline/logs/1/build.log' };
   const stages = [
     row('resolve', 'release', { status: 'done' }),
     row('build', 'image', { status: 'done', host: 'host-a', log }),
