@@ -14,7 +14,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/common';
 import { z } from 'zod';
-import type { Progress } from '../spec/contract.ts';
+import type { Progress } from '../spec/progress.ts';
 import { Failure, FAILURES, failureOf, FlightlineError } from '../spec/failure.ts';
 import { RECORD_QUERY, RELEASE_WORKFLOW } from '../spec/messages.ts';
 import { counterOf, METRICS, type CounterName, type LabelsOf, type StageOutcome } from '../spec/metric.ts';

@@ -1,10 +1,12 @@
 /** The command line: verbs, options, help. Loads nothing that `--help` does not need. */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { addMachineVerbs } from './machine-verbs.ts';
 import { handlers as realHandlers, type Handlers } from './handlers.ts';
 import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
-import { processOutput, type Output } from './output.ts';
+import { processOutput } from './output.ts';
 import { addTagVerbs } from './tag-verbs.ts';
 import { addScheduleCommand } from './schedule-program.ts';
+import { example, withoutJson, type Act, type AddVerb, type JsonFlag } from './verb.ts';
 import { version } from './version.ts';
 
 /** Told the exit code that a verb answered. */
@@ -28,14 +30,14 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
         '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker · 4 held · 5 cancelled · 6 already running · 130 detached',
     );
 
-  const verb = (name: string, summary: string, description: string, ...examples: string[]) =>
+  const verb: AddVerb = (name, summary, description, ...examples) =>
     program
       .command(name)
       .summary(summary)
       .description(description)
       .addHelpText('after', example(...examples));
   /** Runs a handler with the output that `--json` asks for. */
-  const act = async (options: { json?: boolean | undefined }, work: (output: Output) => Promise<number>) => {
+  const act: Act = async (options, work) => {
     onExit(await work(processOutput(options)));
   };
 
@@ -316,70 +318,10 @@ export function createProgram(onExit: OnExit, handlers: Handlers = realHandlers)
       act({}, (output) => handlers.provision(mechanism, options, output)),
     );
 
-  verb(
-    'doctor',
-    'check what this machine needs',
-    'Check what this machine needs for its roles, by doing it. Every finding has a remedy.',
-    'flightline doctor',
-    'flightline doctor --role build --fix',
-  )
-    .option('--role <roles>', 'check for these roles: control, build, sign', roleList)
-    .option('--config <file>', 'the worker configuration to check with')
-    .option('--fix', 'apply remedies that are a drop-in file of their own')
-    .option('--json', 'print JSON')
-    .action((options: JsonFlag & { role?: string[]; config?: string; fix?: boolean }) =>
-      act(options, (output) => handlers.doctor(withoutJson(options), output)),
-    );
-
-  verb(
-    'up',
-    'run an embedded stack',
-    'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
-    'flightline up',
-    'flightline up --data ~/flightline --registry 127.0.0.1:5000',
-  )
-    .option('--registry <address>', 'use this registry instead of starting one')
-    .option('--data <dir>', 'where its state is kept', '.flightline/stack')
-    .option('--no-examples', "do not put the images of examples/debian into the stack's own registry")
-    .option('--json', 'print the addresses as JSON once it is up')
-    .action((options: JsonFlag & { registry?: string; data: string; examples: boolean }) =>
-      act(options, (output) => handlers.up(withoutJson(options), output)),
-    );
-
-  verb(
-    'worker',
-    'run workers against an existing Temporal',
-    'Run workers against an existing Temporal until SIGTERM or Ctrl-C; running builds go on and are taken up again.',
-    'flightline worker --role build --config /etc/flightline/worker.yaml',
-  )
-    .option('--role <roles>', 'control, build, sign; several with commas', roleList, ['control', 'build', 'sign'])
-    .option('--host-name <name>', "the host's name, the same after every restart; default is the machine's")
-    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
-    .option('--metrics <address>', 'IP:PORT where Prometheus reads this worker; default is what the configuration says')
-    .action((options: { role: string[]; hostName?: string; config?: string; metrics?: string }) =>
-      act({}, (output) => handlers.worker(options, output)),
-    );
-
-  verb(
-    'drain',
-    'let this build host empty itself',
-    'Let the build host of this machine promise no more slots. What runs goes on to its end; what would come next is done on other hosts, or waits for one.',
-    'flightline drain --comment "new kernel" --wait',
-    'flightline drain --undo',
-  )
-    .option('--undo', 'take claims again')
-    .option('--wait', 'wait until no release needs this host any more')
-    .option('--comment <text>', 'why; whoever waits for this host reads it')
-    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
-    .option('--json', 'print JSON')
-    .action((options: JsonFlag & DrainFlags) => act(options, (output) => handlers.drain(withoutJson(options), output)));
-
+  addMachineVerbs(verb, act, handlers);
   return program;
 }
 
-interface JsonFlag {
-  json?: boolean;
-}
 type InitOptions = JsonFlag & {
   target?: (typeof TARGETS)[number];
   base?: (typeof BASES)[number];
@@ -400,12 +342,6 @@ type RunFlags = JsonFlag & {
   publicContext?: boolean;
 };
 
-interface DrainFlags {
-  undo?: boolean;
-  wait?: boolean;
-  comment?: string;
-  config?: string;
-}
 interface ListFlags {
   status?: string;
   repository?: string;
@@ -445,27 +381,8 @@ interface ProvisionFlags {
 }
 
 const RELEASE = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
-/** Repeated from spec/queue.ts, which loads zod. */
-const ROLES = ['control', 'build', 'sign'];
-
-function example(...lines: string[]): string {
-  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
-}
-
-function withoutJson<Options extends JsonFlag>({ json: _, ...options }: Options): Omit<Options, 'json'> {
-  return options;
-}
 
 function positiveInteger(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a positive whole number.');
-}
-
-/** `control,build` as a list; each role at most once. */
-export function roleList(text: string): string[] {
-  const roles = text.split(',').map((role) => role.trim());
-  for (const role of roles) {
-    if (!ROLES.includes(role)) throw new InvalidArgumentError(`Roles are ${ROLES.join(', ')}.`);
-  }
-  return ROLES.filter((role) => roles.includes(role));
 }

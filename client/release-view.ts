@@ -5,7 +5,7 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { z } from 'zod';
-import { Progress } from '../spec/contract.ts';
+import { Progress } from '../spec/progress.ts';
 import { RECORD_QUERY, ReleaseFailure } from '../spec/messages.ts';
 import { Failure, failureOf } from '../spec/failure.ts';
 import { ReleaseRecord, type StageRow } from '../spec/record.ts';

@@ -1,13 +1,7 @@
 /** The command line of `flightline schedule`: its verbs, options and help. */
 import type { Command } from 'commander';
 import type { Handlers } from './handlers.ts';
-import type { Output } from './output.ts';
-
-interface JsonFlag {
-  json?: boolean | undefined;
-}
-
-type Act = (options: JsonFlag, work: (output: Output) => Promise<number>) => Promise<void>;
+import type { Act, JsonFlag } from './verb.ts';
 
 const REPOSITORY = ['<repository>', "the image's repository, such as quay.io/acme/edge-camera"] as const;
 

@@ -1,14 +1,10 @@
 /** The verbs about what tags point at: promote, approve, reject, rollback, history. */
-import { Option, type Command } from 'commander';
+import { Option } from 'commander';
 import type { Handlers } from './handlers.ts';
-import type { Output } from './output.ts';
+import { withoutJson, type Act, type AddVerb, type JsonFlag } from './verb.ts';
 
 /** Adds the verbs; `verb` makes one, `act` runs a handler. */
-export function addTagVerbs(
-  verb: (name: string, summary: string, description: string, ...examples: string[]) => Command,
-  act: (options: { json?: boolean | undefined }, work: (output: Output) => Promise<number>) => Promise<void>,
-  handlers: Handlers,
-): void {
+export function addTagVerbs(verb: AddVerb, act: Act, handlers: Handlers): void {
   for (const [name, summary] of [
     ['approve', 'let what waits for approval move its tags'],
     ['reject', 'end what waits for approval; no tag moves'],
@@ -79,9 +75,6 @@ export function addTagVerbs(
     );
 }
 
-interface JsonFlag {
-  json?: boolean;
-}
 type PromoteFlags = JsonFlag & {
   to: string;
   approval?: 'required';
@@ -92,7 +85,3 @@ type PromoteFlags = JsonFlag & {
   detach?: boolean;
 };
 type RollbackFlags = JsonFlag & { to?: string; comment?: string; recordRepository?: string };
-
-function withoutJson<Options extends JsonFlag>({ json: _, ...options }: Options): Omit<Options, 'json'> {
-  return options;
-}

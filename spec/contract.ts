@@ -15,7 +15,6 @@ import { ARCHITECTURES, HostName } from './queue.ts';
 import { Compared, DiskFile, PinnedImage, ReleaseRecord } from './record.ts';
 import { Digest, Repository, Tag } from './reference.ts';
 import { BootTest, ReleaseRequest, RequestedDisk } from './request.ts';
-import { STAGES } from './stage.ts';
 import { TimingSchema } from './timing.ts';
 
 /** Names a release to an activity: the workflow id of the *release* (also in a builder run's child) and its run id. */
@@ -397,21 +396,3 @@ export interface SignActivities {
   tag(input: TagInput): Promise<TagResult>;
   record(input: RecordInput): Promise<RecordResult>;
 }
-
-// ── progress (heartbeat details) ─────────────────────────────────────────────────────────────────────────────────────
-
-/** What a long activity reports about itself; at most 1 kB. Shown live, never relied upon. */
-export const Progress = z.object({
-  stage: z.enum(STAGES),
-  /** What it does now, in words: `org.osbuild.qemu`, `pushing layers`. */
-  step: z.string().optional(),
-  done: z.number().optional(),
-  total: z.number().optional(),
-  /** Bytes transferred, for pushes. */
-  bytes: z.number().optional(),
-  /** Last line of output, redacted, at most 200 characters. */
-  line: z.string().optional(),
-  container: z.string().optional(),
-  host: z.string().optional(),
-});
-export type Progress = z.infer<typeof Progress>;

@@ -1,6 +1,6 @@
 /** What is known of a release at one moment: its record, and what its pending activities say of themselves. Pure. */
 import { z } from 'zod';
-import type { Progress } from '../../spec/contract.ts';
+import type { Progress } from '../../spec/progress.ts';
 import { StageRow, type ReleaseRecord } from '../../spec/record.ts';
 import { STAGES, type Stage } from '../../spec/stage.ts';
 import { plain } from './style.ts';

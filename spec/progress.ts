@@ -1,0 +1,19 @@
+/** Progress: the heartbeat details of a long activity. */
+import { z } from 'zod';
+import { STAGES } from './stage.ts';
+
+/** What a long activity reports about itself; at most 1 kB. Shown live, never relied upon. */
+export const Progress = z.object({
+  stage: z.enum(STAGES),
+  /** What it does now, in words: `org.osbuild.qemu`, `pushing layers`. */
+  step: z.string().optional(),
+  done: z.number().optional(),
+  total: z.number().optional(),
+  /** Bytes transferred, for pushes. */
+  bytes: z.number().optional(),
+  /** Last line of output, redacted, at most 200 characters. */
+  line: z.string().optional(),
+  container: z.string().optional(),
+  host: z.string().optional(),
+});
+export type Progress = z.infer<typeof Progress>;
