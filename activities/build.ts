@@ -24,6 +24,7 @@ import { fetchContext } from './context-archive.ts';
 import { lintImage } from './image-lint.ts';
 import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
+import { whilePullingBuilder } from './pull-ahead.ts';
 import { pullForRelease } from './pulled-images.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -65,7 +66,9 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       const log = await stageLog(host, input.release, logName('build', 'image'));
       context.report({ host: host.name });
       try {
-        const { image, ...built } = await withLog(log, () => build(host, input, context, log.path));
+        const { image, ...built } = await withLog(log, () =>
+          whilePullingBuilder(host, input, context, () => build(host, input, context, log.path)),
+        );
         await forgetSecrets(host, input);
         return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
       } catch (error) {

@@ -22,13 +22,18 @@ export function pulledMark(installation: string, name: string): string {
 
 const directoryOf = (work: Pick<WorkDirectory, 'path'>) => join(work.path, 'pulled');
 
-/** As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. */
+/**
+ * As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. `end` ends the pull.
+ *
+ * @throws FlightlineError also when it was ended
+ */
 export async function pullForRelease(
   work: Pick<WorkDirectory, 'path' | 'installation'>,
   release: string,
   access: RegistryAccess,
   image: { repository: string; digest: string },
   timing: Pick<Timing, 'stall'>,
+  end?: AbortSignal,
 ): Promise<string> {
   const { repository, digest } = image;
   const name = `${repository}@${digest}`;
@@ -37,7 +42,7 @@ export async function pullForRelease(
   await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
   await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
   const stood = await imageExists(name);
-  await pullByDigest(access, repository, digest, timing);
+  await pullByDigest(access, repository, digest, timing, end);
   if (!stood || (await isMarked(name))) await tagImage(name, mark);
   return name;
 }

@@ -32,7 +32,7 @@ export interface Inputs {
   /** Writes other bytes into the one file of the last layer. */
   changeLastLayer(): Promise<void>;
   /** Writes a flightline.yaml, and answers its path. */
-  spec(repository: string, tag: string, disks: readonly Wish[]): Promise<string>;
+  spec(repository: string, tag: string, disks: readonly Wish[], more?: Record<string, unknown>): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function makeInputs(registry: string, builderSeconds: number): Prom
     base,
     builder,
     changeLastLayer,
-    spec: async (repository, tag, disks) => {
+    spec: async (repository, tag, disks, more = {}) => {
       const file = join(directory, 'flightline.yaml');
       const text = stringify({
         name: 'bench',
@@ -64,6 +64,7 @@ export async function makeInputs(registry: string, builderSeconds: number): Prom
         signing: { key: 'release' },
         disks,
         builder: { image: builder, rootfs: 'ext4', config: 'config.toml' },
+        ...more,
       });
       await writeFile(file, text);
       return file;

@@ -22,6 +22,8 @@ export interface Order {
   repository: string;
   tag: string;
   disks: readonly Wish[];
+  /** Further keys of the spec, for flightline only. */
+  more?: Record<string, unknown>;
   /** Kills it so many seconds after its first builder has started, and starts it again at once. */
   killAfter?: number;
 }
@@ -71,8 +73,8 @@ export async function flightlineSide(site: Site, options: Partial<BuildHostOptio
   const host = await site.host(nextName('flightline'), options);
   return {
     host,
-    release: async ({ inputs, repository, tag, disks, killAfter }) => {
-      const spec = await inputs.spec(repository, tag, disks);
+    release: async ({ inputs, repository, tag, disks, more, killAfter }) => {
+      const spec = await inputs.spec(repository, tag, disks, more);
       const start = performance.now();
       const running = startFlightline(['run', spec, '--json'], { environment: site.environment, timeout: TIMEOUT });
       if (killAfter !== undefined) {

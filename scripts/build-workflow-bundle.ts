@@ -14,6 +14,7 @@ const workflows = path.join(here, '..', 'workflows');
 const { code } = await bundleWorkflowCode({
   workflowsPath: path.join(workflows, `index${extension}`),
   workflowInterceptorModules: [path.join(workflows, `interceptors${extension}`)],
+  preloadModules: [path.join(workflows, `preload${extension}`)],
   logger: new DefaultLogger('WARN'),
 });
 const target = path.join(here, ...(compiled ? ['..'] : ['..', 'dist']), 'workflow-bundle.js');

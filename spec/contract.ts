@@ -164,6 +164,8 @@ export const BuildInput = ReleaseIdentity.extend({
   architecture: z.enum(ARCHITECTURES),
   commit: z.string().nullable(),
   source: z.string().nullable(),
+  /** The builder of the disks, which the host pulls meanwhile; absent when no disk is asked for. */
+  builder: PinnedImage.optional(),
   /** Repositories that the host will push to: the right is proved before anything is built. */
   pushTo: z.array(Repository),
   /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */

@@ -50,7 +50,7 @@ export function buildInput(
   publicKey: string | null,
 ): BuildInput {
   const { repository, tag, buildArgs, architecture, commit, source, timing } = request;
-  const { context, imageInputs, bases, fresh } = resolved;
+  const { context, imageInputs, bases, builder, fresh } = resolved;
   return {
     ...identity,
     repository,
@@ -64,6 +64,7 @@ export function buildInput(
     source,
     timing,
     pushTo: [repository, ...diskRepositories(request)],
+    ...(builder && { builder }),
     ...(fresh === undefined ? {} : { fresh }),
     ...(request.verification && {
       trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },

@@ -52,8 +52,23 @@ export interface PodmanInfo {
   graphDriver: string;
 }
 
-/** Asks podman about itself. */
+let known: Promise<PodmanInfo> | undefined;
+
+/**
+ * What podman says about itself. It is asked once in the life of a process: `podman info` also asks the package manager for
+ * versions, which takes 0.3 s, and a storage elsewhere needs a new start of the worker anyhow.
+ */
 export async function podmanInfo(options: Pick<CommandOptions, 'cleanUp'> = {}): Promise<PodmanInfo> {
+  const asked = (known ??= askPodman(options));
+  try {
+    return await asked;
+  } catch (error) {
+    if (known === asked) known = undefined;
+    throw error;
+  }
+}
+
+async function askPodman(options: Pick<CommandOptions, 'cleanUp'>): Promise<PodmanInfo> {
   const { stdout } = await podman('podman info', ['info', '--format', 'json'], options);
   const { host, store } = parseOutput('podman info', Info, stdout);
   return { cgroupManager: host.cgroupManager, graphRoot: store.graphRoot, graphDriver: store.graphDriverName };
@@ -176,11 +191,12 @@ export async function pullByDigest(
   repository: string,
   digest: string,
   timing: Pick<Timing, 'stall'>,
+  end?: AbortSignal,
 ): Promise<string> {
   const name = `${repository}@${digest}`;
   if (await imageExists(name)) return name;
   const { stall } = timing;
-  await podman(`pulling ${name}`, pullArguments(access, repository, digest), { stall });
+  await podman(`pulling ${name}`, pullArguments(access, repository, digest), { stall, ...(end && { end }) });
   return name;
 }
 

@@ -1,7 +1,7 @@
 /** What a release of three disks takes of its build host: space, and the worker's time while a builder runs. */
 import { join } from 'node:path';
 import type { Case } from '../case.ts';
-import { makeInputs, THREE_DISKS } from '../inputs.ts';
+import { makeInputs, ONE_DISK, THREE_DISKS } from '../inputs.ts';
 import { bytesBelow, cpuSeconds, diskUse, sample, usedBytes } from '../readings.ts';
 import { flightlineSide } from '../sides.ts';
 import { podman } from '../../test/support/host-state.ts';
@@ -11,6 +11,8 @@ import { openSite, type Site } from '../site.ts';
 /** Both on file systems of their own, in memory, which say at once what is in use (bytes). */
 const SPACE = 10 * 1024 ** 3;
 const STORAGE = '/var/lib/containers';
+/** Long enough to see what the worker does meanwhile. */
+const BUILDER_SECONDS = 5;
 const MEGA = 1e6;
 
 export const buildHost: Case = {
@@ -19,7 +21,7 @@ export const buildHost: Case = {
     const site = await openSite();
     try {
       const side = await flightlineSide(site, { workSize: SPACE, storageSize: SPACE });
-      const inputs = await makeInputs(site.stack.registry, plan.quick ? 5 : plan.builderSeconds);
+      const inputs = await makeInputs(site.stack.registry, BUILDER_SECONDS);
       try {
         const { host } = side;
         const root = `/proc/${/^--target=(\d+)$/.exec(host.enter![1]!)![1]}/root`;
@@ -29,7 +31,7 @@ export const buildHost: Case = {
         const used = async () => (await usedBytes(host.work)) + (await usedBytes(storage)) - (await diskUse([volumes]));
         const order = { inputs, repository: `${site.stack.registry}/bench/space`, disks: THREE_DISKS };
         // Brings base and builder, which stay.
-        await side.release({ ...order, tag: 'v1' });
+        await side.release({ ...order, disks: ONE_DISK, tag: 'v1' });
         await inputs.changeLastLayer();
         const before = await used();
         const space = sample(100, used);

@@ -35,6 +35,7 @@ export async function startServer(namespaces: readonly string[]): Promise<Server
   const { code } = await bundleWorkflowCode({
     workflowsPath: workflows('index.ts'),
     workflowInterceptorModules: [workflows('interceptors.ts')],
+    preloadModules: [workflows('preload.ts')],
     logger: new DefaultLogger('ERROR'),
   });
   await writeFile(bundle, code);
