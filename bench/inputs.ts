@@ -31,8 +31,8 @@ export interface Inputs {
   builder: string;
   /** Writes other bytes into the one file of the last layer. */
   changeLastLayer(): Promise<void>;
-  /** Writes a flightline.yaml, and answers its path. */
-  spec(repository: string, tag: string, disks: readonly Wish[], more?: Record<string, unknown>): Promise<string>;
+  /** Writes a flightline.yaml, and answers its path. With `whenChanged` it makes again only what has changed. */
+  spec(repository: string, tag: string, disks: readonly Wish[], whenChanged?: boolean): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -56,15 +56,21 @@ export async function makeInputs(registry: string, builderSeconds: number): Prom
     base,
     builder,
     changeLastLayer,
-    spec: async (repository, tag, disks, more = {}) => {
+    spec: async (repository, tag, disks, whenChanged = false) => {
       const file = join(directory, 'flightline.yaml');
       const text = stringify({
         name: 'bench',
-        image: { repository, tag, containerfile: 'Containerfile', buildArgs: { BASE: base } },
+        image: {
+          repository,
+          tag,
+          ...(whenChanged && { tagPolicy: 'move' }),
+          containerfile: 'Containerfile',
+          buildArgs: { BASE: base },
+        },
         signing: { key: 'release' },
         disks,
         builder: { image: builder, rootfs: 'ext4', config: 'config.toml' },
-        ...more,
+        ...(whenChanged && { rebuild: 'when-changed' }),
       });
       await writeFile(file, text);
       return file;

@@ -26,7 +26,7 @@ Example: npm run bench -- --only orchestration --quick
 `;
 
 const FULL: Plan = { quick: false, repeats: 3, builderSeconds: 20, releases: 1_000, diskSize: 2 * 1024 ** 3 };
-const QUICK: Plan = { quick: true, repeats: 1, builderSeconds: 1, releases: 30, diskSize: 256 * 1024 ** 2 };
+const QUICK: Plan = { quick: true, repeats: 1, builderSeconds: 1, releases: 20, diskSize: 256 * 1024 ** 2 };
 
 function fail(message: string): never {
   console.error(`error: ${message}`);

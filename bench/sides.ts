@@ -22,8 +22,8 @@ export interface Order {
   repository: string;
   tag: string;
   disks: readonly Wish[];
-  /** Further keys of the spec, for flightline only. */
-  more?: Record<string, unknown>;
+  /** With `rebuild: when-changed`; for flightline only. */
+  whenChanged?: boolean;
   /** Kills it so many seconds after its first builder has started, and starts it again at once. */
   killAfter?: number;
 }
@@ -73,8 +73,8 @@ export async function flightlineSide(site: Site, options: Partial<BuildHostOptio
   const host = await site.host(nextName('flightline'), options);
   return {
     host,
-    release: async ({ inputs, repository, tag, disks, more, killAfter }) => {
-      const spec = await inputs.spec(repository, tag, disks, more);
+    release: async ({ inputs, repository, tag, disks, whenChanged, killAfter }) => {
+      const spec = await inputs.spec(repository, tag, disks, whenChanged);
       const start = performance.now();
       const running = startFlightline(['run', spec, '--json'], { environment: site.environment, timeout: TIMEOUT });
       if (killAfter !== undefined) {

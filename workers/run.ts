@@ -230,7 +230,7 @@ function baseOptions(
 }
 
 /** The prebuilt bundle beside the compiled code, else the workflows themselves (bundled now, which takes seconds). */
-function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
+function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors' | 'bundlerOptions'> {
   const here = fileURLToPath(import.meta.url);
   const codePath = join(dirname(here), '..', 'workflow-bundle.js');
   if (extname(here) === '.js' && existsSync(codePath)) return { workflowBundle: { codePath } };
@@ -238,5 +238,6 @@ function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath
   return {
     workflowsPath: join(workflows, `index${extname(here)}`),
     interceptors: { workflowModules: [join(workflows, `interceptors${extname(here)}`)] },
+    bundlerOptions: { preloadModules: [join(workflows, `preload${extname(here)}`)] },
   };
 }

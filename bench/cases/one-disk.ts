@@ -46,7 +46,7 @@ export const oneDisk: Case = {
             if (tag === 'v1') await inputs.changeLastLayer();
           }
           const before = await blobReads(site);
-          const again = await flightline.release({ ...order('flightline', 'v2'), more: { rebuild: 'when-changed' } });
+          const again = await flightline.release({ ...order('flightline', 'v2'), whenChanged: true });
           if (again.record.status !== 'unchanged') throw new Error(`nothing changed, and it is ${again.record.status}`);
           unchanged.push(again.seconds);
           read.push((await blobReads(site)) - before);
