@@ -3,18 +3,17 @@ import type { ControlActivities } from '../spec/contract.ts';
 import { FlightlineError } from '../spec/failure.ts';
 import { CompareInput, expandNightly, type CompareResult, type NightlyTemplate } from '../spec/nightly.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
-import { formatReference, parseReference } from '../spec/reference.ts';
+import { parseReference } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { isAllowedScheme, type WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { inputParts, withContext, type Current } from './comparison.ts';
+import { inputParts, type Current } from './comparison.ts';
 import { inspectContext } from './context-archive.ts';
 import { sinceLastRelease } from './last-release.ts';
-import { requireRedHatLogin } from './red-hat.ts';
-import { builderFrom, ownRepositories, pin, summariseContext } from './resolve.ts';
+import { ownRepositories, summariseContext } from './resolve.ts';
 import { stage } from './stage.ts';
 import { newestCommit } from './tools/git.ts';
-import { repositoryOf } from './tools/podman-build.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
+import { byRecordedContext, lookUpImages, unlike } from './unread-context.ts';
 
 type Compared = Omit<CompareResult, 'attempts'>;
 
@@ -52,44 +51,18 @@ async function compareNow(request: ReleaseRequest, configuration: WorkerConfigur
 /** What a release would be made of; the context is read only when the record does not know it. */
 async function current(
   access: RegistryAccess,
-  { inputs }: ReleaseRecord,
+  record: ReleaseRecord,
   request: ReleaseRequest,
   configuration: WorkerConfiguration,
 ): Promise<Current> {
+  const known = await byRecordedContext(record, request, configuration);
+  if (known) return known;
   const { context } = request;
-  const recorded = inputs?.parts;
-  if (!inputs || !recorded) return { request, parts: inputParts(request, UNKNOWN), context: '', ...NOTHING };
-  if (context.kind === 'git' || context.digest === inputs.context) {
-    // Another commit is a change by itself; whatever it names is looked up by the release.
-    const named = inputs.base.map(({ reference }) => reference);
-    const images = await lookUpImages(request, named, configuration);
-    return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
-  }
+  if (context.kind === 'git' || !record.inputs?.parts) return unlike(request);
   const artifact = { repository: request.contextRepository, digest: context.digest };
   const summary = summariseContext(request, context.digest, await inspectContext(access, artifact));
   const images = await lookUpImages(request, summary.images, configuration);
   return { request, parts: inputParts(request, summary), context: context.digest, ...images };
-}
-
-/** For a record that says too little to be compared with. */
-const UNKNOWN = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
-const NOTHING = { bases: [], builder: null };
-
-async function lookUpImages(
-  request: ReleaseRequest,
-  named: readonly string[],
-  configuration: WorkerConfiguration,
-): Promise<Pick<Current, 'bases' | 'builder'>> {
-  const builder = request.disks.length > 0 ? formatReference(builderFrom(request, configuration)) : null;
-  const all = builder === null ? named : [...named, builder];
-  return withRegistryAccess(configuration, all.map(repositoryOf), async (access) => {
-    await requireRedHatLogin(access, all, 'the control worker');
-    const [bases, pinned] = await Promise.all([
-      Promise.all(named.map((image) => pin(access, image, 'the Containerfile'))),
-      builder === null ? null : pin(access, builder, 'builder.image'),
-    ]);
-    return { bases, builder: pinned };
-  });
 }
 
 function parsedTag(reference: string): string | null {

@@ -10,11 +10,11 @@ import { FlightlineError } from '../spec/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../spec/inputs.ts';
 import { BOOTC_LABEL } from '../spec/labels.ts';
 import type { PinnedImage, ReleaseRecord } from '../spec/record.ts';
-import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
+import { formatReference } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { formatProblems } from '../spec/spec-file.ts';
-import { isAllowed, type WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { builtAt, inputParts, recordedReason } from './comparison.ts';
+import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { builtAt, inputParts, recordedReason, withContext } from './comparison.ts';
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
@@ -22,11 +22,13 @@ import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
 import { missingFrom, sinceLastRelease } from './last-release.ts';
 import { requireWebhooks } from './notify.ts';
+import { builderFrom, pin, referenceFrom } from './pin.ts';
 import { readRecord } from './record.ts';
 import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
 import { type RegistryAccess, withRegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
+import { byRecordedContext, unlike } from './unread-context.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
@@ -35,12 +37,41 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
   return stage('resolve', ResolveInput, async ({ request }): Promise<Resolved> => {
     // Before a context is fetched: what may not run here needs no further look.
     if (request.disks.length > 0) builderFrom(request, configuration);
+    requireWebhooks(configuration, request.notify ?? []);
+    const known = await unchangedUnread(request, configuration);
+    if (known) return known;
     const context = await withRegistryAccess(configuration, ownRepositories(request), async (access) => {
       const sent = await contextArtifact(access, request, configuration);
       return summariseContext(request, sent.digest, await inspectContext(access, sent));
     });
     return lookUp(configuration, request, context);
   });
+}
+
+/** With `rebuild: when-changed`: the last release, when nothing has changed by what its record says of its context. */
+async function unchangedUnread(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<Resolved | null> {
+  if (!request.rebuild) return null;
+  const since = await withRegistryAccess(configuration, ownRepositories(request), (access) =>
+    sinceLastRelease(access, request, configuration, async (record) => {
+      const recorded = record.inputs?.parts;
+      // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
+      const now = recorded && withContext(request, recorded);
+      const same = now !== undefined && now.commit === recorded!.commit && now.place === recorded!.place;
+      return (same && (await byRecordedContext(record, request, configuration))) || unlike(request);
+    }),
+  );
+  if (since.change !== 'none' || !since.record.inputs) return null;
+  const { image, base, builder, context } = since.record.inputs;
+  return {
+    unchanged: since.record,
+    reason: recordedReason(since.reason),
+    context: { repository: request.contextRepository, digest: context },
+    imageInputs: image,
+    bases: base,
+    builder,
+    builderConfig: null,
+    existingTag: null,
+  };
 }
 
 function tagsOf({ repository, tag, alsoTag }: ReleaseRequest) {
@@ -135,35 +166,6 @@ async function contextArtifact(access: RegistryAccess, request: ReleaseRequest, 
   const repository = request.contextRepository;
   if (request.context.kind === 'artifact') return { repository, digest: request.context.digest };
   return { repository, digest: await sendGitContext(access, repository, request.context, configuration.git.schemes) };
-}
-
-function referenceFrom(image: string): Reference {
-  const parsed = parseReference(image);
-  if (!parsed.ok) throw new FlightlineError('invalid-input', parsed.problem);
-  return parsed.reference;
-}
-
-/** The builder as it is named, if it may run here. @throws FlightlineError `builder-not-allowed` */
-export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configuration: WorkerConfiguration): Reference {
-  const builder = referenceFrom(request.builder.image);
-  if (!isAllowed(configuration.builders, builder.repository)) {
-    throw new FlightlineError(
-      'builder-not-allowed',
-      `the builder ${builder.repository} may not run here; allowed are ${configuration.builders.join(', ') || 'none'}`,
-    );
-  }
-  return builder;
-}
-
-/** Looks a mutable reference up; one with a digest is only checked. */
-export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
-  const reference = referenceFrom(image);
-  const wanted = reference.digest ?? reference.tag ?? 'latest';
-  const digest = await headManifest(access, reference.repository, wanted);
-  if (digest === null) {
-    throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);
-  }
-  return { reference: image, digest };
 }
 
 async function requireBootable(

@@ -52,6 +52,8 @@ disk() {
 artifact() {
   local file=$1 type=$2 repository=$REPOSITORY/diskimage-$2
   step publish "$type"
+  # A run that was interrupted has left its list, and `create` refuses a name that is there.
+  if podman manifest exists "$repository:$TAG"; then podman manifest rm "$repository:$TAG"; fi
   podman manifest create "$repository:$TAG"
   podman manifest add \
     --artifact --artifact-type "application/vnd.diskimage.$type" \

@@ -110,9 +110,15 @@ it('runs when it is triggered, also while it is paused, and shows what there was
 });
 
 it('may be run by hand in the same way, and makes nothing either', async () => {
+  const from = Date.now();
   const outcome = await runFlightline(['run', project.spec, '--json'], { environment: stack.environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
   expect(JSON.parse(outcome.stdout)).toMatchObject({ status: 'unchanged', image: { verified: true } });
+  // The record says what is in the context: that is not read again.
+  const asked = await requestsOf(stack, 'test/nightly', from, Date.now() + 1_000);
+  const blobs = asked.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'));
+  expect(blobs.length).toBeGreaterThan(0);
+  expect(blobs.filter(({ path }) => !path.startsWith('/v2/test/nightly/release/'))).toEqual([]);
 });
 
 it('is changed, resumed and deleted', async () => {
