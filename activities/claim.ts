@@ -36,12 +36,11 @@ export function makeClaim(
   });
 }
 
-/** The space of the host's work directory and of podman's storage, whose place is asked for once. */
+/** The space of the host's work directory and of podman's storage. */
 export function hostSpace(host: Pick<HostContext, 'work'>): () => Promise<Space> {
-  let graphRoot: string | undefined;
   return async () => {
     // A podman that does not answer must not stop the queue of claims: the build will say what is wrong with it.
-    graphRoot ??= await podmanInfo().then(
+    const graphRoot = await podmanInfo().then(
       (info) => info.graphRoot,
       () => undefined,
     );

@@ -8,12 +8,12 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import { isAllowedScheme, type WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { inputParts, type Current } from './comparison.ts';
 import { inspectContext } from './context-archive.ts';
+import { byContext, byRecordedContext } from './current-inputs.ts';
 import { sinceLastRelease } from './last-release.ts';
 import { ownRepositories, summariseContext } from './resolve.ts';
 import { stage } from './stage.ts';
 import { newestCommit } from './tools/git.ts';
 import { withRegistryAccess, type RegistryAccess } from './tools/registry-access.ts';
-import { byRecordedContext, lookUpImages, unlike } from './unread-context.ts';
 
 type Compared = Omit<CompareResult, 'attempts'>;
 
@@ -61,8 +61,13 @@ async function current(
   if (context.kind === 'git' || !record.inputs?.parts) return unlike(request);
   const artifact = { repository: request.contextRepository, digest: context.digest };
   const summary = summariseContext(request, context.digest, await inspectContext(access, artifact));
-  const images = await lookUpImages(request, summary.images, configuration);
-  return { request, parts: inputParts(request, summary), context: context.digest, ...images };
+  return byContext(summary, request, configuration);
+}
+
+/** For a record that says too little to be compared with: nothing is like it. */
+function unlike(request: ReleaseRequest): Current {
+  const unknown = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
+  return { request, parts: inputParts(request, unknown), context: '', bases: [], builder: null };
 }
 
 function parsedTag(reference: string): string | null {

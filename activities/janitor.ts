@@ -58,7 +58,7 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   }
   removed.push(...(await unname(orphanedNames(images, work.installation, held))));
   removed.push(...(await removePrivateLayers(work.installation, (key) => !held.has(key))));
-  const { graphRoot } = await podmanInfo({ cleanUp: true });
+  const { graphRoot } = await podmanInfo();
   const { below, until } = host.configuration.cleaning;
   const marks = { below: partOf(below), until: partOf(until) };
   removed.push(...(await trimStorage(work, held, marks, () => spaceOf([graphRoot]))));

@@ -6,14 +6,17 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
 import { withGitContext } from './context-archive.ts';
 import { inspectContextTar } from './context-tar.ts';
-import { lookUp, summariseContext } from './resolve.ts';
+import { requireWebhooks } from './notify.ts';
+import { compareWithLast, lookUp, summariseContext } from './resolve.ts';
 import { stage } from './stage.ts';
 
 /** Makes the activity. */
 export function makePlan({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['plan'] {
   return stage('plan', PlanInput, async ({ request, context }) => {
     const summary = context ?? (await gitContext(request, configuration));
-    return { ...(await lookUp(configuration, request, summary)), base: summary.base };
+    requireWebhooks(configuration, request.notify ?? []);
+    const since = await compareWithLast(configuration, request, () => Promise.resolve(summary));
+    return { ...(await lookUp(configuration, request, summary, since)), base: summary.base };
   });
 }
 

@@ -18,9 +18,10 @@ import { builtAt, inputParts, recordedReason, withContext } from './comparison.t
 import { readContainerfile } from './containerfile.ts';
 import { inspectContext, sendGitContext } from './context-archive.ts';
 import type { ContextFacts } from './context-tar.ts';
+import { byContext, byRecordedContext } from './current-inputs.ts';
 import { configurationInContext } from './enrollment.ts';
 import { imageLabels } from './image-config.ts';
-import { missingFrom, sinceLastRelease } from './last-release.ts';
+import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
 import { requireWebhooks } from './notify.ts';
 import { builderFrom, pin, referenceFrom } from './pin.ts';
 import { readRecord } from './record.ts';
@@ -28,7 +29,6 @@ import { requireRedHatLogin } from './red-hat.ts';
 import { stage } from './stage.ts';
 import { type RegistryAccess, withRegistryAccess } from './tools/registry-access.ts';
 import { headManifest } from './tools/registry.ts';
-import { byRecordedContext, unlike } from './unread-context.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
@@ -38,33 +38,49 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
     // Before a context is fetched: what may not run here needs no further look.
     if (request.disks.length > 0) builderFrom(request, configuration);
     requireWebhooks(configuration, request.notify ?? []);
-    const known = await unchangedUnread(request, configuration);
-    if (known) return known;
-    const context = await withRegistryAccess(configuration, ownRepositories(request), async (access) => {
-      const sent = await contextArtifact(access, request, configuration);
-      return summariseContext(request, sent.digest, await inspectContext(access, sent));
-    });
-    return lookUp(configuration, request, context);
+    let reading: Promise<ContextSummary> | undefined;
+    const context = () => (reading ??= readContext(configuration, request));
+    const since = await compareWithLast(configuration, request, context);
+    if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since) };
+    return lookUp(configuration, request, await context(), since);
   });
 }
 
-/** With `rebuild: when-changed`: the last release, when nothing has changed by what its record says of its context. */
-async function unchangedUnread(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<Resolved | null> {
+/** Sends a git context, and reads what must be known of it, as of one that was sent. */
+function readContext(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<ContextSummary> {
+  return withRegistryAccess(configuration, ownRepositories(request), async (access) => {
+    const sent = await contextArtifact(access, request, configuration);
+    return summariseContext(request, sent.digest, await inspectContext(access, sent));
+  });
+}
+
+/**
+ * With `rebuild: when-changed`: what has changed since the last release; null without it.
+ *
+ * @param context called only when the last record does not say what is in the request's context
+ */
+export async function compareWithLast(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: () => Promise<ContextSummary>,
+): Promise<SinceLast | null> {
   if (!request.rebuild) return null;
-  const since = await withRegistryAccess(configuration, ownRepositories(request), (access) =>
+  return withRegistryAccess(configuration, ownRepositories(request), (access) =>
     sinceLastRelease(access, request, configuration, async (record) => {
       const recorded = record.inputs?.parts;
-      // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
       const now = recorded && withContext(request, recorded);
+      // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
       const same = now !== undefined && now.commit === recorded!.commit && now.place === recorded!.place;
-      return (same && (await byRecordedContext(record, request, configuration))) || unlike(request);
+      const known = same ? await byRecordedContext(record, request, configuration) : null;
+      return known ?? byContext(await context(), request, configuration);
     }),
   );
-  if (since.change !== 'none' || !since.record.inputs) return null;
-  const { image, base, builder, context } = since.record.inputs;
+}
+
+/** What the release of a record was made of, for one that is made of the same. */
+function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Resolved, 'unchanged'> {
+  const { image, base, builder, context } = inputs!;
   return {
-    unchanged: since.record,
-    reason: recordedReason(since.reason),
     context: { repository: request.contextRepository, digest: context },
     imageInputs: image,
     bases: base,
@@ -122,13 +138,13 @@ function requireBuilderConfig(
   });
 }
 
-/** Looks up whatever the request and its context name. Reads only. */
+/** Looks up whatever the request and its context name. Reads only. `since` as {@link compareWithLast} answers. */
 export function lookUp(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
   context: ContextSummary,
+  since: SinceLast | null,
 ): Promise<Resolved> {
-  requireWebhooks(configuration, request.notify ?? []);
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
   const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];
@@ -156,7 +172,7 @@ export function lookUp(
       ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
       parts: inputParts(request, context),
     };
-    if (request.rebuild) return { ...resolved, ...(await whatIsNew(access, request, resolved, configuration)) };
+    if (since) return { ...resolved, ...whatIsNew(since) };
     if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
     return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
   });
@@ -187,15 +203,8 @@ async function requireBootable(
   }
 }
 
-/** With `rebuild: when-changed`: what of the last release is not made again, and why the rest is. */
-async function whatIsNew(
-  access: RegistryAccess,
-  request: ReleaseRequest,
-  { parts, context, bases, builder }: Resolved,
-  configuration: WorkerConfiguration,
-): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
-  const current = () => Promise.resolve({ request, parts: parts!, context: context.digest, bases, builder });
-  const since = await sinceLastRelease(access, request, configuration, current);
+/** What of the last release is not made again, and why the rest is. */
+function whatIsNew(since: SinceLast): Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'> {
   const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {

@@ -4,11 +4,12 @@ import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { DiskType } from '../spec/disk.ts';
 import { ROOT } from '../test/support/flightline.ts';
 
 /** A disk that is asked for. */
 export interface Wish {
-  type: string;
+  type: DiskType;
   publish?: 'container-disk';
 }
 

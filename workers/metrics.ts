@@ -48,13 +48,12 @@ export function countRemoved(things: number): void {
 export function measureHost(host: HostContext, logger: Logger): () => void {
   // A counter that is there from the start: Prometheus takes the first value of a new one for no increase.
   countRemoved(0);
-  let directories: string[] | undefined;
   return repeat(logger, async () => {
-    directories ??= await podmanInfo().then(
-      ({ graphRoot }) => [...new Set([host.work.path, graphRoot])],
-      () => undefined,
+    const directories = await podmanInfo().then(
+      ({ graphRoot }) => new Set([host.work.path, graphRoot]),
+      () => [host.work.path],
     );
-    for (const directory of directories ?? [host.work.path]) {
+    for (const directory of directories) {
       const { free, total } = await spaceOf([directory]);
       setGauge('flightline_disk_free_bytes', free, { directory });
       setGauge('flightline_disk_size_bytes', total, { directory });

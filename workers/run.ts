@@ -23,6 +23,7 @@ import { measureHost, measureReleases } from './metrics.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { installRuntime } from './telemetry.ts';
+import { workflowModules } from './workflow-modules.ts';
 
 export interface RunWorkerOptions {
   /** One or more; each at most once. */
@@ -234,10 +235,10 @@ function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath
   const here = fileURLToPath(import.meta.url);
   const codePath = join(dirname(here), '..', 'workflow-bundle.js');
   if (extname(here) === '.js' && existsSync(codePath)) return { workflowBundle: { codePath } };
-  const workflows = join(dirname(here), '..', 'workflows');
+  const { workflowsPath, workflowInterceptorModules, preloadModules } = workflowModules();
   return {
-    workflowsPath: join(workflows, `index${extname(here)}`),
-    interceptors: { workflowModules: [join(workflows, `interceptors${extname(here)}`)] },
-    bundlerOptions: { preloadModules: [join(workflows, `preload${extname(here)}`)] },
+    workflowsPath,
+    interceptors: { workflowModules: workflowInterceptorModules },
+    bundlerOptions: { preloadModules },
   };
 }

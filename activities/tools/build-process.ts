@@ -31,7 +31,7 @@ export interface BuildPlace {
  * @throws Error when a working container stays, as it does while the storage is full.
  */
 export async function endBuild({ installation, release, directory }: BuildPlace): Promise<string[]> {
-  const info = await podmanInfo({ cleanUp: true });
+  const info = await podmanInfo();
   const cgroup = buildCgroup(info.cgroupManager, installation, release);
   const ended = await endProcesses(cgroup);
   const containers = await removeWorkingContainers(cgroup, info, directory);

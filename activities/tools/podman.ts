@@ -58,8 +58,8 @@ let known: Promise<PodmanInfo> | undefined;
  * What podman says about itself. It is asked once in the life of a process: `podman info` also asks the package manager for
  * versions, which takes 0.3 s, and a storage elsewhere needs a new start of the worker anyhow.
  */
-export async function podmanInfo(options: Pick<CommandOptions, 'cleanUp'> = {}): Promise<PodmanInfo> {
-  const asked = (known ??= askPodman(options));
+export async function podmanInfo(): Promise<PodmanInfo> {
+  const asked = (known ??= askPodman());
   try {
     return await asked;
   } catch (error) {
@@ -68,8 +68,9 @@ export async function podmanInfo(options: Pick<CommandOptions, 'cleanUp'> = {}):
   }
 }
 
-async function askPodman(options: Pick<CommandOptions, 'cleanUp'>): Promise<PodmanInfo> {
-  const { stdout } = await podman('podman info', ['info', '--format', 'json'], options);
+async function askPodman(): Promise<PodmanInfo> {
+  // Several stages may wait for the one answer: the end of the first one must not be theirs.
+  const { stdout } = await podman('podman info', ['info', '--format', 'json'], { cleanUp: true });
   const { host, store } = parseOutput('podman info', Info, stdout);
   return { cgroupManager: host.cgroupManager, graphRoot: store.graphRoot, graphDriver: store.graphDriverName };
 }

@@ -35,9 +35,9 @@ export const oneDisk: Case = {
             const [ours, theirs] = await alternately(
               pair,
               async () => {
-                const end = await meter(site);
+                const end = plan.quick ? await meter(site) : undefined;
                 const took = await flightline.release(order('flightline', tag));
-                sent.flightline = await end();
+                if (end) sent.flightline = await end();
                 return took;
               },
               () => guide.release(order('guide', tag)),

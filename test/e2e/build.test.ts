@@ -57,7 +57,7 @@ afterAll(async () => {
 let host: Awaited<ReturnType<typeof temporaryHost>>;
 let repository: string;
 beforeEach(async () => {
-  host = await temporaryHost();
+  host = await temporaryHost({ builders: [`${registry.address}/base`] });
   repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
 });
 afterEach(async () => {
@@ -158,6 +158,19 @@ describe('build and push', () => {
     const path = `http://${registry.address}/v2/${repository.slice(registry.address.length + 1)}`;
     // A repository without any tag is none in this registry's list.
     expect((await fetch(`${path}/tags/list`)).status).toBe(404);
+  });
+
+  it('pulls the builder meanwhile, and does not fail when that cannot be had', async () => {
+    const containerfile = `FROM scratch\nLABEL containers.bootc=1 ${MARK}=${process.pid}\nCOPY Containerfile /\n`;
+    // Nothing but the builder comes from the registry.
+    const plain = { ...(await prepare(containerfile)), bases: [] };
+    const name = `${registry.address}/base@${base.digest}`;
+    await execa('podman', ['rmi', '--force', name], { reject: false });
+    const gone = { reference: base.reference, digest: `sha256:${'0'.repeat(64)}` };
+    expect((await runActivity(makeBuild(host), { ...plain, builder: gone })).result.imageId).toMatch(/^[0-9a-f]{64}$/);
+    expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(1);
+    await runActivity(makeBuild(host), { ...plain, builder: base });
+    expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(0);
   });
 
   it('fails at once with the last lines of a RUN that fails', async () => {

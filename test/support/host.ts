@@ -7,7 +7,7 @@ import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
 
 /** Makes a host; `remove` takes its files away. */
 export async function temporaryHost(
-  configuration: { limits?: Partial<WorkerConfiguration['limits']> } = {},
+  configuration: { limits?: Partial<WorkerConfiguration['limits']>; builders?: string[] } = {},
 ): Promise<HostContext & { remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'flightline-host-'));
   return {

@@ -2,12 +2,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { devServerSearchAttributes } from '../../workers/search-attributes.ts';
 import { devServerPace } from '../../workers/stack/plans.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
+import { workflowModules } from '../../workers/workflow-modules.ts';
 
 /** Lets only errors through: stand-ins that fall silent make the SDK warn. */
 export function installQuietRuntime(): void {
@@ -31,13 +31,7 @@ export interface Server {
 export async function startServer(namespaces: readonly string[]): Promise<Server> {
   const directory = await mkdtemp(path.join(tmpdir(), 'flightline-workflows-'));
   const bundle = path.join(directory, 'workflow-bundle.js');
-  const workflows = (file: string) => fileURLToPath(new URL(`../../workflows/${file}`, import.meta.url));
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: workflows('index.ts'),
-    workflowInterceptorModules: [workflows('interceptors.ts')],
-    preloadModules: [workflows('preload.ts')],
-    logger: new DefaultLogger('ERROR'),
-  });
+  const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('ERROR') });
   await writeFile(bundle, code);
   const { path: cli } = await findTemporalCli();
   const environment = await TestWorkflowEnvironment.createLocal({

@@ -1,4 +1,5 @@
-/** What a release would be made of, found without reading its context: the last record says what is in it. */
+/** What a release would be made of now, to be compared with the last record. */
+import type { ContextSummary } from '../spec/dry-run.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import { formatReference } from '../spec/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
@@ -9,7 +10,7 @@ import { requireRedHatLogin } from './red-hat.ts';
 import { repositoryOf } from './tools/podman-build.ts';
 import { withRegistryAccess } from './tools/registry-access.ts';
 
-/** By the record's word for the context; null when the record does not know the request's. */
+/** By the record's word for the context, which is not read; null when the record does not know the request's. */
 export async function byRecordedContext(
   { inputs }: ReleaseRecord,
   request: ReleaseRequest,
@@ -24,14 +25,18 @@ export async function byRecordedContext(
   return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
 }
 
-/** For a record that says too little to be compared with: nothing is like it. */
-export function unlike(request: ReleaseRequest): Current {
-  const unknown = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
-  return { request, parts: inputParts(request, unknown), context: '', bases: [], builder: null };
+/** By what was read of the context. */
+export async function byContext(
+  context: ContextSummary,
+  request: ReleaseRequest,
+  configuration: WorkerConfiguration,
+): Promise<Current> {
+  const images = await lookUpImages(request, context.images, configuration);
+  return { request, parts: inputParts(request, context), context: context.digest, ...images };
 }
 
 /** What the bases and the builder point at now. */
-export async function lookUpImages(
+async function lookUpImages(
   request: ReleaseRequest,
   named: readonly string[],
   configuration: WorkerConfiguration,
