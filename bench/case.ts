@@ -8,10 +8,14 @@ export interface Plan {
   repeats: number;
   /** The least length of a builder run, by the image's label: equal on both sides. */
   builderSeconds: number;
+  /** The same where one disk is made: nearer to a real builder's minutes, of which one run is waited for and not three. */
+  oneDiskBuilderSeconds: number;
   /** Releases at once in the largest run of the orchestration. */
   releases: number;
-  /** Bytes of the disk that is published. */
+  /** Bytes of the disk that flightline publishes. */
   diskSize: number;
+  /** Bytes of the disk that the script publishes: it writes many times that, and its figure is a ratio too. */
+  scriptDiskSize: number;
 }
 
 export type Unit = 'ratio' | 's' | 'bytes' | 'MB' | 'kB' | 'per second' | 'events' | 'percent' | 'count';

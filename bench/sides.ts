@@ -34,6 +34,8 @@ const SCRIPT = join(ROOT, 'bench/guide.sh');
 /** What a release took. */
 export interface Took {
   seconds: number;
+  /** From the first builder's start to the last one's end, in seconds. */
+  disks: number;
 }
 
 /** flightline with a build host of its own. */
@@ -47,7 +49,11 @@ export interface FlightlineSide {
 export interface GuideSide {
   release(order: Order): Promise<Took>;
   /** Signs and publishes a file. Answers bytes written on this host besides. */
-  publish(how: 'artifact' | 'container-disk', file: string, order: Order): Promise<Took & { written: number }>;
+  publish(
+    how: 'artifact' | 'container-disk',
+    file: string,
+    order: Order,
+  ): Promise<{ seconds: number; written: number }>;
   podman(args: readonly string[]): Promise<string>;
   end(): Promise<void>;
 }
@@ -66,6 +72,15 @@ export async function settle(): Promise<void> {
 
 function secondsSince(start: number): number {
   return (performance.now() - start) / 1_000;
+}
+
+/** From the first disk build's start to the last one's end; 0 when there was none. */
+function secondsOfDisks({ stages }: ReleaseRecord): number {
+  const builds = stages.filter(({ name, startedAt }) => name === 'disk-build' && startedAt);
+  if (builds.length === 0) return 0;
+  const starts = builds.map(({ startedAt }) => Date.parse(startedAt!));
+  const ends = builds.map(({ durationMs }, index) => starts[index]! + (durationMs ?? 0));
+  return (Math.max(...ends) - Math.min(...starts)) / 1_000;
 }
 
 /** Starts a build host with an empty storage. */
@@ -89,7 +104,7 @@ export async function flightlineSide(site: Site, options: Partial<BuildHostOptio
       const seconds = secondsSince(start);
       const record = recordFrom({ exitCode: exitCode ?? -1, stdout: String(stdout), stderr: String(stderr) });
       if (exitCode !== 0) throw new Error(`flightline ended with ${exitCode}: ${String(stderr)}`);
-      return { seconds, record };
+      return { seconds, disks: secondsOfDisks(record), record };
     },
     end: () => host.end(),
   };
@@ -123,15 +138,20 @@ export async function guideSide(site: Site): Promise<GuideSide> {
     PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
   });
   const log = join(site.stack.directory, 'logs', `${name}.log`);
-  /** Runs it; with `killAfter` to that moment only. Answers whether it was killed. */
-  const script = async (args: readonly string[], order: Order): Promise<boolean> => {
+  /** Runs it; with `killAfter` to that moment only. Answers whether it was killed, and what its disks took in seconds. */
+  const script = async (args: readonly string[], order: Order): Promise<{ killed: boolean; disks: number }> => {
     const [program, ...before] = [...enter, SCRIPT, ...args];
     const child = spawn(program!, before, { env: variables(order), stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const output_ = createWriteStream(log, { flags: 'a' });
     child.stderr.pipe(output_, { end: false });
     let killed = false;
+    let began = 0;
+    let disks = 0;
     createInterface({ input: child.stdout }).on('line', (line) => {
       output_.write(`${line}\n`);
+      if (line.startsWith('step disk-build')) began ||= performance.now();
+      // A builder has ended when its disk is published.
+      if (line.startsWith('step publish') && began !== 0) disks = secondsSince(began);
       if (order.killAfter === undefined || killed || !line.startsWith('step disk-build')) return;
       killed = true;
       setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), order.killAfter * 1_000);
@@ -139,7 +159,7 @@ export async function guideSide(site: Site): Promise<GuideSide> {
     const [code] = (await once(child, 'exit')) as [number | null];
     output_.end();
     if (code !== 0 && !killed) throw new Error(`the script ended with ${code}: see ${log}`);
-    return killed;
+    return { killed, disks };
   };
   const inSpace = (args: readonly string[]) => podman({ environment: site.environment, enter }, args);
   return {
@@ -147,15 +167,15 @@ export async function guideSide(site: Site): Promise<GuideSide> {
     release: async (order) => {
       const args = ['release', ...order.disks.map(({ type, publish }) => (publish ? `${type}=${publish}` : type))];
       const start = performance.now();
-      const killed = await script(args, order);
+      const { killed, disks } = await script(args, order);
       const first = secondsSince(start);
-      if (!killed) return { seconds: first };
+      if (!killed) return { seconds: first, disks };
       // The builder of the killed script still runs. To clear it away is not counted.
       await inSpace(['rm', '--all', '--force', '--time', '0']);
       const again = performance.now();
       const { killAfter: _, ...rest } = order;
-      await script(args, rest);
-      return { seconds: first + secondsSince(again) };
+      const second = await script(args, rest);
+      return { seconds: first + secondsSince(again), disks: second.disks };
     },
     publish: async (how, file, order) => {
       const start = performance.now();

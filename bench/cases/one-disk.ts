@@ -11,6 +11,7 @@ export const oneDisk: Case = {
   run: async (plan, say) => {
     const site = await openSite();
     const cold: number[] = [];
+    const added: number[] = [];
     const changed: number[] = [];
     const unchanged: number[] = [];
     const read: number[] = [];
@@ -18,7 +19,7 @@ export const oneDisk: Case = {
     try {
       for (let pair = 0; pair < plan.repeats; pair++) {
         await withBoth(site, async (flightline, guide) => {
-          const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
+          const inputs = await makeInputs(site.stack.registry, plan.oneDiskBuilderSeconds);
           // A quick look counts what is sent in the timed runs, and a whole one in runs of their own.
           const registry = plan.quick ? site.meter.address : site.stack.registry;
           const order = (side: string, tag: string) => ({
@@ -28,10 +29,9 @@ export const oneDisk: Case = {
             disks: ONE_DISK,
             whenChanged: true,
           });
-          for (const [tag, ratios] of [
-            ['v1', cold],
-            ['v2', changed],
-          ] as const) {
+          // What a changed file costs is measured with three disks too: a whole run leaves it out here.
+          const tags = plan.quick ? ['v1', 'v2'] : ['v1'];
+          for (const tag of tags) {
             const [ours, theirs] = await alternately(
               pair,
               async () => {
@@ -42,12 +42,13 @@ export const oneDisk: Case = {
               },
               () => guide.release(order('guide', tag)),
             );
-            ratios.push(ours.seconds / theirs.seconds);
+            (tag === 'v1' ? cold : changed).push(ours.seconds / theirs.seconds);
+            if (tag === 'v1') added.push(ours.seconds - theirs.seconds);
             say(`one disk, ${tag}: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
-            if (tag === 'v1') await inputs.changeLastLayer();
+            if (tag !== tags.at(-1)) await inputs.changeLastLayer();
           }
           const before = await blobReads(site);
-          const again = await flightline.release(order('flightline', 'v2'));
+          const again = await flightline.release(order('flightline', tags.at(-1)!));
           if (again.record.status !== 'unchanged')
             throw new Error(`nothing changed, and it is ${again.record.status}: ${again.record.reason}`);
           unchanged.push(again.seconds);
@@ -65,16 +66,27 @@ export const oneDisk: Case = {
             unit: 'ratio',
             values: cold,
             target: { most: 1.05 },
-            note: 'both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s.',
+            note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
           },
           {
-            case: 'again, one changed file in the last layer',
-            measure: "wall time ÷ script's",
-            unit: 'ratio',
-            values: changed,
-            target: { most: 0.8 },
-            note: `both build the one disk anew, which takes ${plan.builderSeconds} s on both sides by the image's label, and little else is left to save.`,
+            case: 'one image, one qcow2, nothing cached',
+            measure: "wall time − script's",
+            unit: 's',
+            values: added,
+            note: 'what flightline adds, however long the builder takes: the ratio is 1 + this ÷ the script’s time.',
           },
+          ...(changed.length === 0
+            ? []
+            : [
+                {
+                  case: 'again, one changed file in the last layer, one disk',
+                  measure: "wall time ÷ script's",
+                  unit: 'ratio' as const,
+                  values: changed,
+                  target: { most: 0.8 },
+                  note: 'both build the one disk anew, which the builder takes as long for on both sides: little else is left to save.',
+                },
+              ]),
           {
             case: 'again, one changed file in the last layer',
             measure: 'bytes sent ÷ bytes new in the registry',

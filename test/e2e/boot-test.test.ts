@@ -1,13 +1,11 @@
 /** Boot tests on the real QEMU: a disk that comes up is published; one that does not fails its release before any tag moves. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
+import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { bootMachines, leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { tagsOf } from '../support/registry.ts';
-import { eventually } from '../support/wait.ts';
 
 const stack = inject('stack');
 const { environment } = stack;
@@ -76,29 +74,3 @@ describe('a disk whose line never appears', () => {
     await expectNothingLeft();
   });
 });
-
-describe('a boot test that is interrupted', () => {
-  it('begins again with the next worker when its own is killed, and ends with the release that is cancelled', async () => {
-    const project = await projectWith('interrupted', { disk: 'qcow2', expect: 'never printed', timeout: '10m' });
-    const running = startFlightline(['run', project.spec, '--json'], { environment });
-    const machine = async () => (await bootMachines(stack))[0];
-    const first = await eventually('the disk boots', machine);
-    process.kill(await workerPid(), 'SIGKILL');
-    await eventually('another machine boots it', async () => {
-      const now = await bootMachines(stack);
-      return now.length === 1 && now[0] !== first ? now[0] : undefined;
-    });
-    const cancelled = await runFlightline(['cancel', project.release, '--json'], { environment });
-    expect(cancelled.exitCode, cancelled.stderr).toBe(0);
-    expect((await running).exitCode).toBe(5);
-    await expectNothingLeft();
-  });
-});
-
-/** The stack's build worker, which the stack starts again by itself. */
-async function workerPid(): Promise<number> {
-  const { children } = JSON.parse(await readFile(join(stack.directory, 'stack.json'), 'utf8')) as {
-    children: { name: string; pid: number }[];
-  };
-  return children.find(({ name }) => name === 'build')!.pid;
-}
