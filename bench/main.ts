@@ -41,7 +41,7 @@ const QUICK: Plan = {
   repeats: 1,
   builderSeconds: 1,
   oneDiskBuilderSeconds: 1,
-  releases: 10,
+  releases: 20,
   diskSize: 128 * MEBI,
   scriptDiskSize: 64 * MEBI,
 };
