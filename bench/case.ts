@@ -26,7 +26,7 @@ export interface Row {
   case: string;
   measure: string;
   unit: Unit;
-  /** Each measurement; of a ratio, flightline's figure ÷ the script's of the same pair. */
+  /** Each measurement; of a ratio, flightline's figure ÷ the script's of the same pair. Without any the row is not shown. */
   values: readonly number[];
   /** The median is to be at most, or at least, this. Rows without one are there to be read. */
   target?: { most: number } | { least: number };

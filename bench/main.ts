@@ -106,7 +106,7 @@ for (const one of cases) {
   say(`case ${one.name}`);
   try {
     const findings = await one.run(plan, say);
-    rows.push(...findings.rows);
+    rows.push(...findings.rows.filter((row) => row.values.length > 0));
     growth.push(...(findings.growth ?? []));
   } catch (error) {
     failed += 1;

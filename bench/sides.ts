@@ -190,6 +190,24 @@ export async function guideSide(site: Site): Promise<GuideSide> {
   };
 }
 
+/** Runs `body` with both sides, each with an empty storage. Answers what it answers. */
+export async function withBoth<Answer>(
+  site: Site,
+  body: (flightline: FlightlineSide, guide: GuideSide) => Promise<Answer>,
+): Promise<Answer> {
+  const flightline = await flightlineSide(site, { limits: { disk: 1 } });
+  try {
+    const guide = await guideSide(site);
+    try {
+      return await body(flightline, guide);
+    } finally {
+      await guide.end();
+    }
+  } finally {
+    await flightline.end();
+  }
+}
+
 /**
  * One run of each, one after the other, which one begins alternates with the pair's number. Answers what both gave.
  *
