@@ -13,6 +13,7 @@ import { DEFAULT_TIMING } from '../../spec/timing.ts';
 import { eventually } from '../../test/support/wait.ts';
 import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../workflows/summaries.ts';
+import { withWorkerMemory } from '../../workers/memory.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
 import { disksOf } from './disks.ts';
 
@@ -38,13 +39,9 @@ export interface Ground {
 const STARTS_AT_ONCE = 50;
 
 /** Starts a process, and waits until it says that it serves. */
-async function started(
-  args: readonly string[],
-  environment: Record<string, string>,
-  word: string,
-): Promise<ChildProcess> {
+async function started(args: readonly string[], environment: NodeJS.ProcessEnv, word: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
+    env: environment,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
@@ -79,11 +76,15 @@ export async function openGround(): Promise<Ground> {
     const { address } = stack.temporal;
     const control = await started(
       [join(here, 'control-worker.mjs'), stack.paths.workerConfiguration],
-      stack.environment,
+      withWorkerMemory({ ...process.env, ...stack.environment }),
       '"worker-ready"',
     );
     undo.push(() => stopped(control));
-    const standIns = await started([...process.execArgv, join(here, 'stand-in-workers.ts'), address], {}, 'ready');
+    const standIns = await started(
+      [...process.execArgv, join(here, 'stand-in-workers.ts'), address],
+      process.env,
+      'ready',
+    );
     undo.push(() => stopped(standIns));
     const connection = await Connection.connect({ address });
     undo.push(() => connection.close());

@@ -6,6 +6,7 @@ import { readContainerfile } from '../../activities/containerfile.ts';
 import { parseYamlFile } from '../../spec/spec-file.ts';
 import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
 import { temporalTarget } from '../../workers/connection.ts';
+import { WORKER_MEMORY } from '../../workers/memory.ts';
 import { createCommand } from '../../workers/search-attributes.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/stage.ts';
 
@@ -43,6 +44,21 @@ describe('worker configurations', () => {
 
   it.each(['build.yaml', 'control.yaml', 'control-container.yaml'])('%s names no key', (name) => {
     expect(configuration(name).keys).toEqual({});
+  });
+
+  it.each([
+    ['systemd/flightline-control.service', 'Environment='],
+    ['systemd/flightline-build.service', 'Environment='],
+    ['systemd/flightline-sign.service', 'Environment='],
+    ['Containerfile', 'ENV '],
+  ])('%s starts workers with what holds less memory', (file, begin) => {
+    const set = read(file)
+      .split('\n')
+      .filter((line) => line.startsWith(begin))
+      .flatMap((line) => line.slice(begin.length).split(' '));
+    expect(set).toEqual(
+      expect.arrayContaining(Object.entries(WORKER_MEMORY).map(([name, value]) => `${name}=${value}`)),
+    );
   });
 
   it.each(['control', 'sign'])('%s: the unit brings exactly the files that are named', (role) => {

@@ -18,6 +18,7 @@ import {
   temporalProfileText,
   workerConfigurationText,
 } from '../../workers/stack/files.ts';
+import { withWorkerMemory } from '../../workers/memory.ts';
 import { hasReadyEvent, packageRoot, temporalPlan, workerPlan } from '../../workers/stack/plans.ts';
 import { assertPortFree, chooseFreePorts, isFree, listeningInodes, portHolder } from '../../workers/stack/ports.ts';
 import { parseState, readState, writeState } from '../../workers/stack/state.ts';
@@ -144,6 +145,15 @@ describe('command lines', () => {
     } finally {
       delete process.env['TEMPORAL_API_KEY'];
     }
+  });
+
+  test.each([
+    [{}, { MALLOC_ARENA_MAX: '2', NODE_OPTIONS: '--max-semi-space-size=4' }],
+    [{ NODE_OPTIONS: '--use-openssl-ca' }, { NODE_OPTIONS: '--use-openssl-ca --max-semi-space-size=4' }],
+    [{ NODE_OPTIONS: '--max-semi-space-size=64' }, { NODE_OPTIONS: '--max-semi-space-size=64' }],
+    [{ MALLOC_ARENA_MAX: '8' }, { MALLOC_ARENA_MAX: '8' }],
+  ])('of workers hold less memory, unless %j says otherwise', (own, expected) => {
+    expect(withWorkerMemory(own)).toMatchObject(expected);
   });
 
   test.each([

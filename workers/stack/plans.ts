@@ -6,6 +6,7 @@ import { Connection } from '@temporalio/client';
 import { FlightlineError } from '../../spec/failure.ts';
 import type { Role } from '../../spec/queue.ts';
 import { WORKER_READY } from '../log.ts';
+import { withWorkerMemory } from '../memory.ts';
 import { devServerSearchAttributes } from '../search-attributes.ts';
 import type { ChildPlan } from './child.ts';
 import type { StackPaths } from './files.ts';
@@ -105,7 +106,7 @@ export function workerPlan(
     name: role,
     title: `${role} worker`,
     command,
-    environment: { ...withoutTemporal(process.env), ...variables },
+    environment: withWorkerMemory({ ...withoutTemporal(process.env), ...variables }),
     logFile: join(paths.logs, `worker-${role}.log`),
     isReady: async (log) => hasReadyEvent(await log()),
     readyWithin: WORKER_READY_WITHIN,
