@@ -11,5 +11,5 @@ export const WORKER_MEMORY = { MALLOC_ARENA_MAX: '2', NODE_OPTIONS: '--max-semi-
 export function withWorkerMemory(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: own = '' } = environment;
   const options = /semi-space-size/.test(own) ? own : `${own} ${WORKER_MEMORY.NODE_OPTIONS}`.trim();
-  return { MALLOC_ARENA_MAX: WORKER_MEMORY.MALLOC_ARENA_MAX, ...environment, NODE_OPTIONS: options };
+  return { ...WORKER_MEMORY, ...environment, NODE_OPTIONS: options };
 }
