@@ -69,6 +69,14 @@ describe('the rules of single floors', () => {
     expect(wrong('workflows', ({ from }) => forbidden.test(from))).toEqual([]);
   });
 
+  it('modules of workflows hold no state: all workflows of a worker share them', () => {
+    const state = /^(?:export )?(?:(?:let|var)\b.*|const .*=\s*(?:new (?:Weak)?(?:Map|Set)\b|proxy\w+\().*)$/gm;
+    const found = readdirSync(join(ROOT, 'workflows')).flatMap((name) =>
+      [...readFileSync(join(ROOT, 'workflows', name), 'utf8').matchAll(state)].map(([line]) => `${name}: ${line}`),
+    );
+    expect(found).toEqual([]);
+  });
+
   it('only one file of activities knows Temporal, and only one spawns', () => {
     const temporal = wrong('activities', ({ from, typeOnly }) => from.startsWith('@temporalio/') && !typeOnly);
     expect(new Set(temporal.map((line) => line.split(':')[0]))).toEqual(new Set(['activities/stage.ts']));
