@@ -1,20 +1,10 @@
 /**
- * What all workflows of a worker share (`preloadModules` of the bundler): zod and the contract's schemas. Without it each workflow
- * evaluates them anew and keeps its own, about a megabyte (docs/benchmarks.md). They hold no state of a workflow.
+ * What all workflows of a worker share (`preloadModules` of the bundler): zod, the contract's schemas, and their own code. Without it
+ * each workflow evaluates them anew and keeps its own, and V8 never gets to know them (docs/benchmarks.md). So no module here may
+ * hold the state of a workflow: the worker freezes what they export, and test/unit/house.test.ts looks for the rest.
  */
-import '../spec/approval.ts';
-import '../spec/contract.ts';
-import '../spec/dry-run.ts';
-import '../spec/host-status.ts';
-import '../spec/messages.ts';
-import '../spec/metric.ts';
-import '../spec/nightly.ts';
-import '../spec/notification.ts';
-import '../spec/promotion.ts';
-import '../spec/prune.ts';
-import '../spec/red-hat.ts';
-import '../spec/shared-tag.ts';
-import '../spec/stage.ts';
+import './index.ts';
+import './interceptors.ts';
 
 /** webpack's table of modules by id, which is a path. */
 declare const __webpack_modules__: Readonly<Record<string, unknown>>;
@@ -32,3 +22,9 @@ for (const id of Object.keys(__webpack_modules__)) {
   const loaded = SHARED.test(id) ? cache?.[id] : undefined;
   if (loaded) Object.freeze(loaded.exports);
 }
+
+/**
+ * The SDK keeps a stack for every promise of a workflow, and works out the source of each of its ten lines: a sixth of a control
+ * worker's time. Four still say where a fault of this code is.
+ */
+Error.stackTraceLimit = 4;
