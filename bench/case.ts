@@ -18,7 +18,7 @@ export interface Plan {
   scriptDiskSize: number;
 }
 
-export type Unit = 'ratio' | 's' | 'bytes' | 'MB' | 'kB' | 'per second' | 'events' | 'percent' | 'count';
+export type Unit = 'ratio' | 's' | 'ms' | 'bytes' | 'MB' | 'kB' | 'per second' | 'events' | 'percent' | 'count';
 
 /** A row of the table. */
 export interface Row {

@@ -11,6 +11,7 @@ export function shown(value: number, unit: Unit): string {
 
 const NAMES: Record<Exclude<Unit, 'ratio' | 'count' | 'events'>, string> = {
   s: 's',
+  ms: 'ms',
   bytes: 'bytes',
   MB: 'MB',
   kB: 'kB',

@@ -15,6 +15,7 @@ import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../workflows/summaries.ts';
 import { withWorkerMemory } from '../../workers/memory.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
+import { cpuSeconds } from '../readings.ts';
 import { disksOf } from './disks.ts';
 
 /** What became of some releases. */
@@ -24,7 +25,13 @@ export interface Batch {
   /** Of all releases and their builder runs. */
   events: number;
   bytes: number;
+  /** Processor time that each of {@link PROCESSES} took meanwhile (s), of one core. */
+  processor: Record<ProcessName, number>;
 }
+
+/** What shares the cores. */
+export const PROCESSES = ['Temporal server', 'control worker', 'stand-ins', 'program that starts them'] as const;
+type ProcessName = (typeof PROCESSES)[number];
 
 export interface Ground {
   stack: Stack;
@@ -89,10 +96,16 @@ export async function openGround(): Promise<Ground> {
     const connection = await Connection.connect({ address });
     undo.push(() => connection.close());
     const client = new Client({ connection });
+    const pids: Record<ProcessName, number> = {
+      'Temporal server': stack.children().find(({ name }) => name === 'temporal')!.pid,
+      'control worker': control.pid!,
+      'stand-ins': standIns.pid!,
+      'program that starts them': process.pid,
+    };
     return {
       stack,
       controlPid: control.pid!,
-      batch: (name, count, disks) => runBatch(client, requestsOf(name, count, disks)),
+      batch: (name, count, disks) => runBatch(client, pids, requestsOf(name, count, disks)),
       end,
     };
   } catch (error) {
@@ -101,15 +114,29 @@ export async function openGround(): Promise<Ground> {
   }
 }
 
+function eachProcess<Value>(value: (name: ProcessName) => Value): Record<ProcessName, Value> {
+  return Object.fromEntries(PROCESSES.map((name) => [name, value(name)])) as Record<ProcessName, Value>;
+}
+
+async function processorTimes(pids: Record<ProcessName, number>): Promise<Record<ProcessName, number>> {
+  const times = await Promise.all(PROCESSES.map((name) => cpuSeconds(pids[name])));
+  return eachProcess((name) => times[PROCESSES.indexOf(name)]!);
+}
+
 function requestsOf(name: string, count: number, disks: Record<string, PublishForm> = disksOf(3)): ReleaseRequest[] {
   return Array.from({ length: count }, (_, index) =>
     requestFor(`${name}/os-${index}`, { disks, timing: DEFAULT_TIMING }),
   );
 }
 
-async function runBatch(client: Client, requests: readonly ReleaseRequest[]): Promise<Batch> {
+async function runBatch(
+  client: Client,
+  pids: Record<ProcessName, number>,
+  requests: readonly ReleaseRequest[],
+): Promise<Batch> {
   const left = [...requests];
   const [first] = requests as [ReleaseRequest];
+  const before = await processorTimes(pids);
   const start = performance.now();
   const starter = async () => {
     for (let request = left.pop(); request; request = left.pop()) {
@@ -128,7 +155,9 @@ async function runBatch(client: Client, requests: readonly ReleaseRequest[]): Pr
     await eventually('all releases have ended', () => allEnded(client), { timeout: 15 * 60_000, interval: 250 });
   }
   const seconds = (performance.now() - start) / 1_000;
-  return { seconds, ...(await historiesOf(client, requests)) };
+  const after = await processorTimes(pids);
+  const processor = eachProcess((name) => after[name] - before[name]);
+  return { seconds, processor, ...(await historiesOf(client, requests)) };
 }
 
 async function allEnded(client: Client): Promise<true | undefined> {
@@ -137,7 +166,10 @@ async function allEnded(client: Client): Promise<true | undefined> {
 }
 
 /** Events and bytes of the histories of some releases and their builder runs, by the server's own word. */
-async function historiesOf(client: Client, requests: readonly ReleaseRequest[]): Promise<Omit<Batch, 'seconds'>> {
+async function historiesOf(
+  client: Client,
+  requests: readonly ReleaseRequest[],
+): Promise<Pick<Batch, 'events' | 'bytes'>> {
   const ids = new Set(requests.map((request) => idOf(request)));
   // The list knows of an end a moment after it.
   await eventually('the list knows all ends', () => allEnded(client), { timeout: 30_000, interval: 50 });
