@@ -47,8 +47,11 @@ export interface RunWorkerOptions {
 const HEARTBEAT_THROTTLE = 5_000;
 /** After this the process ends although an activity did not listen (ms); it is then failed at the next start. */
 const SHUTDOWN_FORCE = 30_000;
-/** Cached workflows: a held release costs memory, and its history is read again when it is needed. */
-const CACHED_WORKFLOWS = 50;
+/**
+ * Cached workflows, of which a release of three disks has three. One that is not cached has its whole history read and run again for
+ * each of its tasks: with 50, a busy worker took more memory and half as much processor time again (docs/benchmarks.md).
+ */
+const CACHED_WORKFLOWS = 500;
 /** How soon the workflows of a killed control worker go to another one, or to its successor (ms). */
 const STICKY_TIMEOUT = 2_000;
 

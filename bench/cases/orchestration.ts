@@ -42,7 +42,7 @@ export const orchestration: Case = {
       const cores = cpus().length;
       const whole = await timesOfList(ground, 5, []);
       const all = await timesOfList(ground, 3, ['--limit', String(plan.releases)]);
-      const megabytes = memory.map((bytes) => bytes / 1e6);
+      const megabytes = memory.map((one) => one / 1e6);
       const part = (from: number, to: number) =>
         spread(megabytes.slice(Math.floor(from * megabytes.length), Math.ceil(to * megabytes.length))).median;
       const name = 'orchestration alone';
