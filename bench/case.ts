@@ -6,6 +6,8 @@ export interface Plan {
   quick: boolean;
   /** Pairs of runs, flightline and the script in turn. */
   repeats: number;
+  /** When all is to have ended (`Date.now()`): what {@link Case.shortens} leaves further pairs out that would not end by then. */
+  until: number;
   /** The least length of a builder run, by the image's label: equal on both sides. */
   builderSeconds: number;
   /** The same where one disk is made: nearer to a real builder's minutes, of which one run is waited for and not three. */
@@ -51,7 +53,14 @@ export interface Findings {
 export interface Case {
   /** For `--only`. */
   name: string;
+  /** Makes fewer pairs of runs when time is short; runs after the others, and stands among them in the table. */
+  shortens?: true;
   run(plan: Plan, say: (line: string) => void): Promise<Findings>;
+}
+
+/** Whether another pair of runs ends in time, going by the ones before, of `lengths` in milliseconds. The first one always is made. */
+export function hasTimeFor(plan: Pick<Plan, 'until'>, lengths: readonly number[], now: number): boolean {
+  return lengths.length === 0 || now + Math.max(...lengths) <= plan.until;
 }
 
 /** Whether a row's median is where it is to be; `undefined` without a target. */

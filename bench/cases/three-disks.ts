@@ -3,7 +3,7 @@ import { builderRuns } from '../../spec/disk.ts';
 import { alternately, flightlineSide, guideSide, settle, withBoth, type Order, type Took } from '../sides.ts';
 import { makeInputs, ONE_DISK, THREE_DISKS, type Wish } from '../inputs.ts';
 import { openSite } from '../site.ts';
-import type { Case } from '../case.ts';
+import { hasTimeFor, type Case } from '../case.ts';
 
 /** How often flightline runs the builder for these disks; the script runs it for each. */
 const runsOf = (disks: readonly Wish[]): number =>
@@ -13,6 +13,7 @@ const named = (disks: readonly Wish[]): string => disks.map(({ type }) => type).
 
 export const threeDisks: Case = {
   name: 'three-disks',
+  shortens: true,
   run: async (plan, say) => {
     const site = await openSite();
     const one: number[] = [];
@@ -43,7 +44,9 @@ export const threeDisks: Case = {
     const script = (name: string, order: Pick<Order, 'disks' | 'killAfter'>) =>
       seconds(() => guideSide(site), name, order);
     try {
-      for (let pair = 0; pair < plan.repeats; pair++) {
+      const lengths: number[] = [];
+      for (let pair = 0; pair < plan.repeats && hasTimeFor(plan, lengths, Date.now()); pair++) {
+        const start = Date.now();
         const [ours, theirs] = await withBoth(site, async (flightlineHost, guide) => {
           const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
           const order = (name: string, tag: string) => ({
@@ -77,6 +80,7 @@ export const threeDisks: Case = {
         const atOnce = await flightline(`three-at-once-${pair}`, 2, { disks });
         two.push(atOnce / theirs.seconds);
         say(`${named(disks)}, two at once: flightline ${atOnce.toFixed(1)} s`);
+        lengths.push(Date.now() - start);
         // Once is enough of what takes four minutes.
         if (pair > 0) continue;
         // Of the disk builds that nobody killed; a quick look kills what makes another number of disks.

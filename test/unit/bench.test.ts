@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { holds, type Row } from '../../bench/case.ts';
+import { hasTimeFor, holds, type Row } from '../../bench/case.ts';
 import { disksOf } from '../../bench/orchestration/disks.ts';
 import { writtenBytes } from '../../bench/readings.ts';
 import { markdownReport, shown, terminalReport, withMeasured } from '../../bench/report.ts';
@@ -18,6 +18,16 @@ const row: Row = {
   target: { most: 1.05 },
   note: 'a word on it',
 };
+
+describe('another pair of runs', () => {
+  it.each([
+    ['the first, however late', [], 2_000, true],
+    ['one that just fits', [100, 300], 700, true],
+    ['one as long as the longest, which does not', [100, 301], 700, false],
+  ])('is made or left out: %s', (_, lengths, now, made) => {
+    expect(hasTimeFor({ until: 1_000 }, lengths, now)).toBe(made);
+  });
+});
 
 describe('figures', () => {
   it.each([
