@@ -152,7 +152,7 @@ async function runBatch(
   if (requests.length === 1) {
     await client.workflow.getHandle(idOf(first)).result();
   } else {
-    await eventually('all releases have ended', () => allEnded(client), { timeout: 15 * 60_000, interval: 250 });
+    await eventually('all releases have ended', () => allEnded(client), { timeout: 30 * 60_000, interval: 250 });
   }
   const seconds = (performance.now() - start) / 1_000;
   const after = await processorTimes(pids);
