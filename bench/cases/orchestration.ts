@@ -28,7 +28,7 @@ export const orchestration: Case = {
       let largest: Batch | undefined;
       let memory: number[] = [];
       for (const count of [plan.releases / 100, plan.releases / 10, plan.releases].map(Math.ceil)) {
-        const watching = sample(500, () => residentBytes(ground.controlPid));
+        const watching = sample(500, () => residentBytes(ground.pids['control worker']));
         largest = await ground.batch(`of-${count}`, count);
         memory = await watching.stop();
         inHistory += count;

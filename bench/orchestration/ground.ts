@@ -35,8 +35,8 @@ type ProcessName = (typeof PROCESSES)[number];
 
 export interface Ground {
   stack: Stack;
-  /** The control worker's process. */
-  controlPid: number;
+  /** Process ids. */
+  pids: Readonly<Record<ProcessName, number>>;
   /** Starts so many releases at once, and waits for the end of all. */
   batch(name: string, count: number, disks?: Record<string, PublishForm>): Promise<Batch>;
   end(): Promise<void>;
@@ -104,7 +104,7 @@ export async function openGround(): Promise<Ground> {
     };
     return {
       stack,
-      controlPid: control.pid!,
+      pids,
       batch: (name, count, disks) => runBatch(client, pids, requestsOf(name, count, disks)),
       end,
     };
