@@ -24,7 +24,7 @@ import { fetchContext } from './context-archive.ts';
 import { lintImage } from './image-lint.ts';
 import { withLastLayers } from './last-layers.ts';
 import { withLease } from './leased.ts';
-import { whilePullingBuilder } from './pull-ahead.ts';
+import { withBuilderPulled } from './pull-ahead.ts';
 import { pullForRelease } from './pulled-images.ts';
 import { stage, type StageContext } from './stage.ts';
 import { existingLog, stageLog, withLog } from './stage-log.ts';
@@ -57,6 +57,8 @@ interface Attempt {
   readonly access: RegistryAccess;
   readonly parts: HostParts;
   readonly logFile: string;
+  /** Begins to pull the builder, which nothing here waits for. */
+  readonly pullBuilder: () => void;
 }
 
 /** Makes the activity. */
@@ -67,7 +69,7 @@ export function makeBuild(host: HostContext): (input: BuildInput) => Promise<Bui
       context.report({ host: host.name });
       try {
         const { image, ...built } = await withLog(log, () =>
-          whilePullingBuilder(host, input, context, () => build(host, input, context, log.path)),
+          withBuilderPulled(host, input, context, (pullBuilder) => build(host, input, context, log.path, pullBuilder)),
         );
         await forgetSecrets(host, input);
         return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
@@ -89,6 +91,7 @@ async function build(
   input: BuildInput,
   context: StageContext,
   logFile: string,
+  pullBuilder: () => void,
 ): Promise<Built & Pick<BuildResult, 'adopted' | 'warnings'>> {
   if (input.architecture !== host.architecture) {
     throw new FlightlineError(
@@ -108,7 +111,7 @@ async function build(
     await endBuild(placeOf(host, input));
     const parts = await openHostParts(host, input, access);
     const warnings = parts.warnings.length > 0 ? { warnings: parts.warnings } : {};
-    const attempt: Attempt = { host, input, context, access, parts, logFile };
+    const attempt: Attempt = { host, input, context, access, parts, logFile, pullBuilder };
     const { imageInputs, trust } = input;
     const whole = nameOf(attempt, trust ? trustedInputs(imageInputs, trust) : imageInputs);
     const found = await adopt(attempt, whole);
@@ -142,6 +145,7 @@ async function adopt({ host, input }: Attempt, name: string): Promise<Built | nu
 async function buildContext(attempt: Attempt): Promise<Built> {
   const { host, input, context, access, parts, logFile } = attempt;
   const directory = await prepare(host, input, context, access);
+  attempt.pullBuilder();
   const { containerfile, ...pinned } = await pinBases(input, directory, parts.layers);
   const source = { directory, containerfile, bases: input.bases.map(pinnedName) };
   const { buildArgs } = input;

@@ -10,20 +10,23 @@ import type { HostContext } from './work-directory.ts';
 type Wanted = Pick<BuildInput, 'builder' | 'release' | 'timing'>;
 
 /**
- * Runs `body`, and pulls the builder beside it. Answers when both have ended; a `body` that fails ends the pull. That the pull
- * fails is no failure here: the disk build, which may run on another host, pulls it again and says what is wrong.
+ * Runs `body`, and pulls the builder beside it from when `body` calls what it is given: once its bases are there, of which the
+ * builder may share layers, which would be pulled twice. Answers when both have ended; a `body` that fails ends the pull. That the
+ * pull fails is no failure here: the disk build, which may run on another host, pulls it again and says what is wrong.
  */
-export async function whilePullingBuilder<Result>(
+export async function withBuilderPulled<Result>(
   host: HostContext,
   input: Wanted,
   context: Pick<StageContext, 'report'>,
-  body: () => Promise<Result>,
+  body: (pull: () => void) => Promise<Result>,
 ): Promise<Result> {
   const ending = new AbortController();
-  const pulling = pullBuilder(host, input, ending.signal).catch(() => undefined);
+  let pulling: Promise<void> | undefined;
   try {
-    const result = await body();
-    if (input.builder) context.report({ step: `pulling ${input.builder.reference}` });
+    const result = await body(() => {
+      pulling ??= pullBuilder(host, input, ending.signal).catch(() => undefined);
+    });
+    if (pulling && input.builder) context.report({ step: `pulling ${input.builder.reference}` });
     return result;
   } catch (error) {
     ending.abort();

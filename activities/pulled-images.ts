@@ -41,15 +41,17 @@ export async function pullForRelease(
   // Noted first: the janitor must not take it between the pull and the note.
   await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
   await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
+  const standing = (await listImages()).find(({ names }) => names.includes(name));
+  if (standing) {
+    const marks = standing.names.filter((one) => one.startsWith(MARKS));
+    if (marks.length > 0 && !marks.includes(mark)) await tagImage(name, mark);
+    return name;
+  }
+  // A list may call by another digest what stands: the image of an index, which is named by both.
   const stood = await imageExists(name);
   await pullByDigest(access, repository, digest, timing, end);
-  if (!stood || (await isMarked(name))) await tagImage(name, mark);
+  if (!stood) await tagImage(name, mark);
   return name;
-}
-
-async function isMarked(name: string): Promise<boolean> {
-  const image = (await listImages()).find(({ names }) => names.includes(name));
-  return image?.names.some((one) => one.startsWith(MARKS)) ?? false;
 }
 
 /** When an image was used last (ms since 1970), and by which releases (their keys). */

@@ -1,4 +1,5 @@
 /** What a case of the benchmark is given, and what it answers. */
+import type { Site } from './site.ts';
 import type { Point } from './statistics.ts';
 
 /** How much is measured. */
@@ -6,7 +7,7 @@ export interface Plan {
   quick: boolean;
   /** Pairs of runs, flightline and the script in turn. */
   repeats: number;
-  /** When all is to have ended (`Date.now()`): what {@link Case.shortens} leaves further pairs out that would not end by then. */
+  /** When all is to have ended (`Date.now()`): what {@link Case.shortens} leaves out what would not end by then. */
   until: number;
   /** The least length of a builder run, by the image's label: equal on both sides. */
   builderSeconds: number;
@@ -50,15 +51,34 @@ export interface Findings {
   growth?: Growth[];
 }
 
-export interface Case {
+interface AnyCase {
   /** For `--only`. */
   name: string;
-  /** Makes fewer pairs of runs when time is short; runs after the others, and stands among them in the table. */
+  /** Makes fewer runs when time is short; runs after the others, and stands among them in the table. */
   shortens?: true;
+}
+
+/** What is measured on the one {@link Site} that the cases share; a case leaves nothing of its own on it that runs. */
+export interface CaseOnSite extends AnyCase {
+  onSite: true;
+  run(plan: Plan, say: (line: string) => void, site: Site): Promise<Findings>;
+}
+
+/** What is measured apart: it runs before there is a site, which would take some of the cores. */
+export interface CaseApart extends AnyCase {
+  onSite: false;
   run(plan: Plan, say: (line: string) => void): Promise<Findings>;
 }
 
-/** Whether another pair of runs ends in time, going by the ones before, of `lengths` in milliseconds. The first one always is made. */
+export type Case = CaseOnSite | CaseApart;
+
+/** The cases in the order in which they run: those apart, then those on the site, and what shortens last. */
+export function inOrder(cases: readonly Case[]): Case[] {
+  const rank = ({ onSite, shortens }: Case) => (onSite ? 1 : 0) + (shortens ? 2 : 0);
+  return cases.toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** Whether what takes as long as the longest of `lengths` (ms) ends in time; what nothing is known of is made. */
 export function hasTimeFor(plan: Pick<Plan, 'until'>, lengths: readonly number[], now: number): boolean {
   return lengths.length === 0 || now + Math.max(...lengths) <= plan.until;
 }

@@ -49,9 +49,10 @@ const HEARTBEAT_THROTTLE = 5_000;
 const SHUTDOWN_FORCE = 30_000;
 /**
  * Cached workflows, of which a release of three disks has three. One that is not cached has its whole history read and run again for
- * each of its tasks: with 50, a busy worker took more memory and half as much processor time again (docs/benchmarks.md).
+ * each of its tasks: with 50, a busy worker took more memory and half as much processor time again. With 500 it took a fifth more
+ * memory than with 150 when 1,000 releases were started at once (docs/benchmarks.md).
  */
-const CACHED_WORKFLOWS = 500;
+const CACHED_WORKFLOWS = 200;
 /** How soon the workflows of a killed control worker go to another one, or to its successor (ms). */
 const STICKY_TIMEOUT = 2_000;
 

@@ -6,13 +6,14 @@ import type { SignActivities, TagMove, TagResult } from '../spec/contract.ts';
 import { failureOf } from '../spec/failure.ts';
 import type { ReleaseRecord } from '../spec/record.ts';
 import { MAX_WORDS, type SharedTagActivities } from '../spec/shared-tag.ts';
+import { cleanUp } from './clean-up.ts';
 import type { DiskBranches } from './disk-branches.ts';
 import { failureFrom, StageFailed } from './failure.ts';
 import { keepLogs } from './keep-logs.ts';
 import { controlOptions, signOptions } from './options.ts';
 import { tagMoves, type Plan } from './plan.ts';
 import type { ReleaseState } from './release-state.ts';
-import { runStage } from './run-stage.ts';
+import { runStage, settled } from './run-stage.ts';
 import { tellRecorded } from './shared-tag.ts';
 import { signingAgain } from './sign-again.ts';
 
@@ -28,10 +29,16 @@ export class Finish {
   private vanished = 0;
   /** The registry lost what was to be tagged: its branches must run again before anything is. */
   private redo = false;
+  private hostsAreClean = false;
 
   constructor(state: ReleaseState, disks: DiskBranches) {
     this.state = state;
     this.disks = disks;
+  }
+
+  /** Whether the last run has cleaned the hosts up too; releases that began with older code do it when they end. */
+  get cleanedUp(): boolean {
+    return this.hostsAreClean;
   }
 
   /** Moves tags and publishes the record; `false` when something must be done again before, or another plan took its place. */
@@ -41,6 +48,7 @@ export class Finish {
     const done = await state.untilDone(
       'release',
       async () => {
+        this.hostsAreClean = false;
         this.requireApproval(plan);
         // No stage of a host follows: its logs are whole. The registry takes them while the tags are moved.
         const logs = keepLogs(state, plan.request);
@@ -49,7 +57,7 @@ export class Finish {
         } finally {
           state.keepLogs(await logs);
         }
-        if (!this.redo) await this.record(plan);
+        if (!this.redo) await this.recordAndCleanUp(plan);
       },
       () => state.plan !== plan || this.redo,
     );
@@ -159,6 +167,17 @@ export class Finish {
       throw new StageFailed(failureOf('disk-vanished', message, { stage: 'tag' }));
     }
     state.changed();
+  }
+
+  /** Everything is in the registry, logs too: no host is needed for the record. A hold or a failure cleans up again at its end. */
+  private async recordAndCleanUp(plan: Plan): Promise<void> {
+    if (!patched('clean-up-beside-record')) return this.record(plan);
+    const { identity, hosts } = this.state;
+    const recording = settled(this.record(plan));
+    await cleanUp(identity, hosts, plan.request.timing);
+    const recorded = await recording;
+    if (!recorded.ok) throw recorded.error;
+    this.hostsAreClean = true;
   }
 
   private async record(plan: Plan): Promise<void> {

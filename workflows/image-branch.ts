@@ -31,11 +31,12 @@ export class ImageBranch {
   /** How often the registry lost the image between push and verification. */
   private vanished = 0;
 
-  constructor(state: ReleaseState, early: Settled<ProveSigningResult>) {
+  /** @param early null when nothing was proved yet: the branch begins with it. */
+  constructor(state: ReleaseState, early: Settled<ProveSigningResult> | null) {
     this.state = state;
     // A proof that succeeded is not asked again: what it proved may have changed by then.
-    this.early = early.ok ? null : early;
-    if (early.ok) this.noteProof(state.request, early.value);
+    this.early = early?.ok ? null : early;
+    if (early?.ok) this.noteProof(state.request, early.value);
   }
 
   /** `false` when another plan took its place meanwhile. */

@@ -5,6 +5,7 @@ import {
   condition,
   getExternalWorkflowHandle,
   isCancellation,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -49,6 +50,7 @@ export async function release(input: ReleaseRequest): Promise<ReleaseRecord> {
 class Release {
   private readonly state: ReleaseState;
   private readonly disks: DiskBranches;
+  private readonly finish: Finish;
   /** A changed request is being looked at. */
   private replanning = false;
   private ending = false;
@@ -56,6 +58,7 @@ class Release {
   constructor(state: ReleaseState) {
     this.state = state;
     this.disks = new DiskBranches(state);
+    this.finish = new Finish(state, this.disks);
     setHandler(recordQuery, () => state.record());
     setHandler(hostSignal, (host) => {
       if (typeof host === 'string') state.addHost(host);
@@ -73,7 +76,8 @@ class Release {
       this.ending = true;
       state.gate.close();
       await this.disks.stop();
-      await cleanUp(state.identity, state.hosts, state.request.timing);
+      const cleanedUp = end.ok && end.value === 'released' && this.finish.cleanedUp;
+      if (!cleanedUp) await cleanUp(state.identity, state.hosts, state.request.timing);
       await condition(allHandlersFinished);
     });
     if (end.ok) {
@@ -97,9 +101,10 @@ class Release {
   private async pipeline(): Promise<'released' | 'unchanged'> {
     const { state } = this;
     state.changed();
-    // Both in the first workflow task: an hour is not spent before it is known that the result can be signed.
     const proof = new CancellationScope();
-    const proving = settled(proof.run(() => proveSigning(state, state.request)));
+    const proving = provesEarly(state.request)
+      ? settled(proof.run(() => proveSigning(state, state.request)))
+      : Promise.resolve(null);
     const resolved = await settled(this.resolveFirst());
     if (!resolved.ok || resolved.value.unchanged) proof.cancel();
     const proven = await proving;
@@ -107,14 +112,13 @@ class Release {
     state.adopt({ request: state.request, resolved: resolved.value });
     if (state.request.tellParent) this.tellParentOfHold();
     const image = new ImageBranch(state, proven);
-    const finish = new Finish(state, this.disks);
     for (;;) {
       const plan = state.plan!;
       if (plan.resolved.unchanged) return this.unchanged(plan.resolved.unchanged);
       await this.disks.retireOutdated(plan.resolved.imageInputs);
       if (!(await image.run(plan))) continue;
       if (!(await this.disks.run(plan))) continue;
-      if (await finish.run(plan)) return 'released';
+      if (await this.finish.run(plan)) return 'released';
     }
   }
 
@@ -213,6 +217,14 @@ class Release {
       remedy: `start the release of ${request.repository}:${request.tag} again, or delete these tags`,
     });
   }
+}
+
+/**
+ * Whether it is proved in the first workflow task that the key signs: an hour is not spent before that is known. Where most likely
+ * nothing is made, the image branch asks once it is known that something is; releases that began with older code asked first.
+ */
+function provesEarly({ rebuild }: ReleaseRequest): boolean {
+  return rebuild === undefined || !patched('proof-when-needed');
 }
 
 function refused(failure: Failure): ApplicationFailure {

@@ -41,12 +41,13 @@ const Listed = z.array(z.object({ Names: z.array(z.string()) })).nullable();
 
 /** The container of a name; null when there is none. */
 export async function inspectContainer(name: string): Promise<ContainerState | null> {
-  const { stdout, exitCode } = await podman(`looking for container ${name}`, ['container', 'inspect', name], {
+  const { stdout, stderr, exitCode } = await podman(`looking for container ${name}`, ['container', 'inspect', name], {
     okExitCodes: [0, 125],
     cleanUp: true,
   });
   if (exitCode !== 0) {
-    if (!(await containerExists(name))) return null;
+    // Its words spare a question; other words are no answer.
+    if (/^Error: no such container /m.test(stderr) || !(await containerExists(name))) return null;
     throw new FlightlineError('unexpected', `podman container inspect ${name} failed`);
   }
   const container = parseOutput('podman container inspect', Inspected, stdout)[0]!;

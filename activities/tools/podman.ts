@@ -114,8 +114,13 @@ export interface LocalImage {
 
 /** The image of a name or id; null when the storage has none. */
 export async function inspectImage(name: string): Promise<LocalImage | null> {
-  if (!(await imageExists(name))) return null;
-  const { stdout } = await podman(`inspecting ${name}`, ['image', 'inspect', name]);
+  const { stdout, exitCode } = await podman(`inspecting ${name}`, ['image', 'inspect', name], {
+    okExitCodes: [0, 125],
+  });
+  if (exitCode !== 0) {
+    if (!(await imageExists(name))) return null;
+    throw new FlightlineError('unexpected', `podman image inspect ${name} failed`);
+  }
   const [image] = parseOutput('podman image inspect', InspectedImage, stdout);
   if (!image) return null;
   return {

@@ -6,10 +6,11 @@ import { ROLES, type Role } from '../../spec/queue.ts';
 import { runFlightline, startFlightline } from '../../test/support/flightline.ts';
 import { WORKER_READY } from '../../workers/log.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
-import type { Case, Row } from '../case.ts';
+import type { CaseApart, Row } from '../case.ts';
 
-export const command: Case = {
+export const command: CaseApart = {
   name: 'command',
+  onSite: false,
   run: async (plan, say) => {
     const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-'));
     const stack = await startStack({ directory, roles: [] });
@@ -27,7 +28,8 @@ export const command: Case = {
       ];
       for (const role of ROLES) {
         const values: number[] = [];
-        for (let run = 0; run < Math.max(3, plan.repeats); run++) values.push(await workerStart(stack, role));
+        for (let run = 0; run < (plan.quick ? 1 : Math.max(3, plan.repeats)); run++)
+          values.push(await workerStart(stack, role));
         say(`${role} worker polls after ${values.map((one) => one.toFixed(2)).join(', ')} s`);
         rows.push({
           case: 'worker start',

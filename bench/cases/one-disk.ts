@@ -2,116 +2,112 @@
 import { readFile } from 'node:fs/promises';
 import { alternately, withBoth } from '../sides.ts';
 import { makeInputs, ONE_DISK } from '../inputs.ts';
-import { openSite, type Site } from '../site.ts';
+import type { Site } from '../site.ts';
 import { bytesBelow } from '../readings.ts';
-import type { Case } from '../case.ts';
+import type { CaseOnSite } from '../case.ts';
 
-export const oneDisk: Case = {
+export const oneDisk: CaseOnSite = {
   name: 'one-disk',
-  run: async (plan, say) => {
-    const site = await openSite();
+  onSite: true,
+  run: async (plan, say, site) => {
     const cold: number[] = [];
     const added: number[] = [];
     const changed: number[] = [];
     const unchanged: number[] = [];
     const read: number[] = [];
     let sent: { flightline: number; guide?: number } = { flightline: Number.NaN };
-    try {
-      for (let pair = 0; pair < plan.repeats; pair++) {
-        await withBoth(site, async (flightline, guide) => {
-          const inputs = await makeInputs(site.stack.registry, plan.oneDiskBuilderSeconds);
-          // A quick look counts what is sent in the timed runs, and a whole one in runs of their own.
-          const registry = plan.quick ? site.meter.address : site.stack.registry;
-          const order = (side: string, tag: string) => ({
-            inputs,
-            repository: `${registry}/bench/${side}-${pair}`,
-            tag,
-            disks: ONE_DISK,
-            whenChanged: true,
-          });
-          // What a changed file costs is measured with three disks too: a whole run leaves it out here.
-          const tags = plan.quick ? ['v1', 'v2'] : ['v1'];
-          for (const tag of tags) {
-            const [ours, theirs] = await alternately(
-              pair,
-              async () => {
-                const end = plan.quick ? await meter(site) : undefined;
-                const took = await flightline.release(order('flightline', tag));
-                if (end) sent.flightline = await end();
-                return took;
-              },
-              () => guide.release(order('guide', tag)),
-            );
-            (tag === 'v1' ? cold : changed).push(ours.seconds / theirs.seconds);
-            if (tag === 'v1') added.push(ours.seconds - theirs.seconds);
-            say(`one disk, ${tag}: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
-            if (tag !== tags.at(-1)) await inputs.changeLastLayer();
-          }
-          const before = await blobReads(site);
-          const again = await flightline.release(order('flightline', tags.at(-1)!));
-          if (again.record.status !== 'unchanged')
-            throw new Error(`nothing changed, and it is ${again.record.status}: ${again.record.reason}`);
-          unchanged.push(again.seconds);
-          read.push((await blobReads(site)) - before);
-          say(`one disk, nothing changed: flightline ${again.seconds.toFixed(1)} s`);
-          await inputs.remove();
+    for (let pair = 0; pair < plan.repeats; pair++) {
+      await withBoth(site, async (flightline, guide) => {
+        const inputs = await makeInputs(site.stack.registry, plan.oneDiskBuilderSeconds);
+        // A quick look counts what is sent in the timed runs, and a whole one in runs of their own.
+        const registry = plan.quick ? site.meter.address : site.stack.registry;
+        const order = (side: string, tag: string) => ({
+          inputs,
+          repository: `${registry}/bench/${side}-${pair}`,
+          tag,
+          disks: ONE_DISK,
+          whenChanged: true,
         });
-      }
-      if (!plan.quick) sent = await bytesSent(site, say);
-      return {
-        rows: [
-          {
-            case: 'one image, one qcow2, nothing cached',
-            measure: "wall time ÷ script's",
-            unit: 'ratio',
-            values: cold,
-            target: { most: 1.05 },
-            note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
-          },
-          {
-            case: 'one image, one qcow2, nothing cached',
-            measure: "wall time − script's",
-            unit: 's',
-            values: added,
-            note: 'what flightline adds, however long the builder takes: the ratio is 1 + this ÷ the script’s time.',
-          },
-          {
-            case: 'again, one changed file in the last layer, one disk',
-            measure: "wall time ÷ script's",
-            unit: 'ratio',
-            values: changed,
-            target: { most: 0.8 },
-            note: 'both build the one disk anew, which the builder takes as long for on both sides: little else is left to save.',
-          },
-          {
-            case: 'again, one changed file in the last layer',
-            measure: 'bytes sent ÷ bytes new in the registry',
-            unit: 'ratio',
-            values: [sent.flightline],
-            target: { most: 1.02 },
-            note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${sent.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
-          },
-          {
-            case: 'again, nothing changed',
-            measure: 'start to result',
-            unit: 's',
-            values: unchanged,
-            target: { most: 2 },
-            note: 'another `flightline run` of the same spec, which ends as `unchanged`.',
-          },
-          {
-            case: 'again, nothing changed',
-            measure: 'blobs of layers and disks read from the registry',
-            unit: 'count',
-            values: read,
-            target: { most: 0 },
-            note: 'requests of the registry’s access log that answered more than 256 kB of a blob; the record of the last release and its signature, a few kB, are read.',
-          },
-        ],
-      };
-    } finally {
-      await site.end();
+        // What a changed file costs is measured with three disks too: a whole run leaves it out here.
+        const tags = plan.quick ? ['v1', 'v2'] : ['v1'];
+        for (const tag of tags) {
+          const [ours, theirs] = await alternately(
+            pair,
+            async () => {
+              const end = plan.quick ? await meter(site) : undefined;
+              const took = await flightline.release(order('flightline', tag));
+              if (end) sent.flightline = await end();
+              return took;
+            },
+            () => guide.release(order('guide', tag)),
+          );
+          (tag === 'v1' ? cold : changed).push(ours.seconds / theirs.seconds);
+          if (tag === 'v1') added.push(ours.seconds - theirs.seconds);
+          say(`one disk, ${tag}: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
+          if (tag !== tags.at(-1)) await inputs.changeLastLayer();
+        }
+        const before = await blobReads(site);
+        const again = await flightline.release(order('flightline', tags.at(-1)!));
+        if (again.record.status !== 'unchanged')
+          throw new Error(`nothing changed, and it is ${again.record.status}: ${again.record.reason}`);
+        unchanged.push(again.seconds);
+        read.push((await blobReads(site)) - before);
+        say(`one disk, nothing changed: flightline ${again.seconds.toFixed(1)} s`);
+        await inputs.remove();
+      });
     }
+    if (!plan.quick) sent = await bytesSent(site, say);
+    return {
+      rows: [
+        {
+          case: 'one image, one qcow2, nothing cached',
+          measure: "wall time ÷ script's",
+          unit: 'ratio',
+          values: cold,
+          target: { most: 1.05 },
+          note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
+        },
+        {
+          case: 'one image, one qcow2, nothing cached',
+          measure: "wall time − script's",
+          unit: 's',
+          values: added,
+          note: 'what flightline adds, however long the builder takes: the ratio is 1 + this ÷ the script’s time.',
+        },
+        {
+          case: 'again, one changed file in the last layer, one disk',
+          measure: "wall time ÷ script's",
+          unit: 'ratio',
+          values: changed,
+          target: { most: 0.8 },
+          note: 'both build the one disk anew, which the builder takes as long for on both sides: little else is left to save.',
+        },
+        {
+          case: 'again, one changed file in the last layer',
+          measure: 'bytes sent ÷ bytes new in the registry',
+          unit: 'ratio',
+          values: [sent.flightline],
+          target: { most: 1.02 },
+          note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${sent.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
+        },
+        {
+          case: 'again, nothing changed',
+          measure: 'start to result',
+          unit: 's',
+          values: unchanged,
+          target: { most: 2 },
+          note: 'another `flightline run` of the same spec, which ends as `unchanged`.',
+        },
+        {
+          case: 'again, nothing changed',
+          measure: 'blobs of layers and disks read from the registry',
+          unit: 'count',
+          values: read,
+          target: { most: 0 },
+          note: 'requests of the registry’s access log that answered more than 256 kB of a blob; the record of the last release and its signature, a few kB, are read.',
+        },
+      ],
+    };
   },
 };
 

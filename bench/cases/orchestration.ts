@@ -1,7 +1,7 @@
 /** What flightline's workflows cost by themselves: every stage is answered at once by a stand-in. */
 import { cpus } from 'node:os';
 import { runFlightline } from '../../test/support/flightline.ts';
-import type { Case } from '../case.ts';
+import type { CaseApart } from '../case.ts';
 import { disksOf } from '../orchestration/disks.ts';
 import { openGround, PROCESSES, type Batch, type Ground } from '../orchestration/ground.ts';
 import { residentBytes, sample } from '../readings.ts';
@@ -9,8 +9,9 @@ import { spread, type Point } from '../statistics.ts';
 
 const MOST_DISKS = 6;
 
-export const orchestration: Case = {
+export const orchestration: CaseApart = {
   name: 'orchestration',
+  onSite: false,
   run: async (plan, say) => {
     const ground = await openGround();
     try {
@@ -21,6 +22,7 @@ export const orchestration: Case = {
         latencies.push((await ground.batch(`alone-${run}`, 1)).seconds);
       }
       say(`one release of three disks: ${latencies.map((one) => one.toFixed(2)).join(', ')} s`);
+      const few = plan.quick ? 1 : 3;
       const byDisks = await growthOverDisks(ground);
       const times: Point[] = [];
       const lists: Point[] = [];
@@ -33,15 +35,15 @@ export const orchestration: Case = {
         memory = await watching.stop();
         inHistory += count;
         times.push({ size: count, value: largest.seconds });
-        lists.push({ size: inHistory, value: spread(await timesOfList(ground, 3, [])).median });
+        lists.push({ size: inHistory, value: spread(await timesOfList(ground, few, [])).median });
         say(`${count} releases at once: ${largest.seconds.toFixed(1)} s, ${largest.events} events`);
       }
       if (!largest) throw new Error('nothing was started');
       const { events, bytes, seconds, processor } = largest;
       const used = PROCESSES.reduce((sum, one) => sum + processor[one], 0);
       const cores = cpus().length;
-      const whole = await timesOfList(ground, 5, []);
-      const all = await timesOfList(ground, 3, ['--limit', String(plan.releases)]);
+      const whole = await timesOfList(ground, plan.quick ? 3 : 5, []);
+      const all = await timesOfList(ground, few, ['--limit', String(plan.releases)]);
       const megabytes = memory.map((one) => one / 1e6);
       const part = (from: number, to: number) =>
         spread(megabytes.slice(Math.floor(from * megabytes.length), Math.ceil(to * megabytes.length))).median;

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
-import type { Case, Row } from '../case.ts';
+import type { CaseOnSite, Row } from '../case.ts';
 import { makeInputs } from '../inputs.ts';
 import { guideSide, settle } from '../sides.ts';
-import { openSite } from '../site.ts';
 
 const Published = z.object({ written: z.number(), seconds: z.number() });
 const FORMS = [
@@ -15,10 +14,10 @@ const FORMS = [
   ['container-disk', 'published as a container disk', 1.1],
 ] as const;
 
-export const publish: Case = {
+export const publish: CaseOnSite = {
   name: 'publish',
-  run: async (plan, say) => {
-    const site = await openSite([]);
+  onSite: true,
+  run: async (plan, say, site) => {
     const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-disk-'));
     const rows: Row[] = [];
     try {
@@ -65,7 +64,6 @@ export const publish: Case = {
       }
     } finally {
       await rm(directory, { recursive: true, force: true });
-      await site.end();
     }
     return { rows };
   },

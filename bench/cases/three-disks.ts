@@ -1,9 +1,8 @@
 /** One image and three disks: as it is, with two disk builds at once, killed at half, and with one file changed. */
 import { builderRuns } from '../../spec/disk.ts';
-import { alternately, flightlineSide, guideSide, settle, withBoth, type Order, type Took } from '../sides.ts';
+import { alternately, flightlineSide, guideSide, settle, withBoth, type Order } from '../sides.ts';
 import { makeInputs, ONE_DISK, THREE_DISKS, type Wish } from '../inputs.ts';
-import { openSite } from '../site.ts';
-import { hasTimeFor, type Case } from '../case.ts';
+import { hasTimeFor, type CaseOnSite } from '../case.ts';
 
 /** How often flightline runs the builder for these disks; the script runs it for each. */
 const runsOf = (disks: readonly Wish[]): number =>
@@ -11,11 +10,11 @@ const runsOf = (disks: readonly Wish[]): number =>
 
 const named = (disks: readonly Wish[]): string => disks.map(({ type }) => type).join(' + ');
 
-export const threeDisks: Case = {
+export const threeDisks: CaseOnSite = {
   name: 'three-disks',
   shortens: true,
-  run: async (plan, say) => {
-    const site = await openSite();
+  onSite: true,
+  run: async (plan, say, site) => {
     const one: number[] = [];
     const two: number[] = [];
     const restarted: number[] = [];
@@ -43,60 +42,68 @@ export const threeDisks: Case = {
       seconds(() => flightlineSide(site, { limits: { disk } }), name, order);
     const script = (name: string, order: Pick<Order, 'disks' | 'killAfter'>) =>
       seconds(() => guideSide(site), name, order);
-    try {
-      const lengths: number[] = [];
-      for (let pair = 0; pair < plan.repeats && hasTimeFor(plan, lengths, Date.now()); pair++) {
-        const start = Date.now();
-        const [ours, theirs] = await withBoth(site, async (flightlineHost, guide) => {
-          const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
-          const order = (name: string, tag: string) => ({
+    const compare = (what: string, ours: number, theirs: number): number => {
+      say(`${what}: flightline ${ours.toFixed(1)} s, script ${theirs.toFixed(1)} s`);
+      return ours / theirs;
+    };
+    /** Whether there is time for what takes so many seconds and a half of them; what there is none for is said. */
+    const fits = (what: string, estimate: number) => {
+      const made = hasTimeFor(plan, [1_500 * estimate], Date.now());
+      if (!made) say(`${what}: left out, since it would not end in time`);
+      return made;
+    };
+    const whatIsKilled = `${named(killed)}, killed at half`;
+    const lengths: number[] = [];
+    for (let pair = 0; pair < plan.repeats && hasTimeFor(plan, lengths, Date.now()); pair++) {
+      const start = Date.now();
+      const [ours, theirs] = await withBoth(site, async (flightlineHost, guide) => {
+        const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
+        const both = (tag: string, further: Partial<Order> = {}) => {
+          const order = (name: string) => ({
             inputs,
             repository: `${site.stack.registry}/bench/${name}-three-${pair}`,
             tag,
             disks,
+            ...further,
           });
-          const both = (tag: string) =>
-            alternately(
-              pair,
-              () => flightlineHost.release(order('flightline', tag)),
-              () => guide.release(order('script', tag)),
-            );
-          const first = await both('v1');
-          // Once is enough of a run this long, and a quick look changes a file with one disk.
-          if (pair === 0 && !plan.quick) {
-            await inputs.changeLastLayer();
+          return alternately(
+            pair,
+            () => flightlineHost.release(order('flightline')),
+            () => guide.release(order('script')),
+          );
+        };
+        const first = await both('v1');
+        one.push(compare(named(disks), first[0].seconds, first[1].seconds));
+        // Once is enough of a run this long. A quick look changes a file with one disk, and kills where base and builder are.
+        if (pair === 0) {
+          await inputs.changeLastLayer();
+          if (!plan.quick) {
             const [again, scriptAgain] = await both('v2');
-            changed.push(again.seconds / scriptAgain.seconds);
-            say(
-              `${named(disks)}, one changed file: flightline ${again.seconds.toFixed(1)} s, script ${scriptAgain.seconds.toFixed(1)} s`,
-            );
+            changed.push(compare(`${named(disks)}, one changed file`, again.seconds, scriptAgain.seconds));
+          } else if (fits(whatIsKilled, first[0].seconds + first[1].seconds)) {
+            const [again, scriptAgain] = await both('v2', { disks: killed, killAfter: plan.builderSeconds / 2 });
+            restarted.push(compare(whatIsKilled, again.seconds, scriptAgain.seconds));
           }
-          await inputs.remove();
-          return first;
-        });
-        one.push(ours.seconds / theirs.seconds);
-        say(`${named(disks)}: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
+        }
+        await inputs.remove();
+        return first;
+      });
+      const whatIsAtOnce = `${named(disks)}, two at once`;
+      if (fits(whatIsAtOnce, ours.seconds)) {
         await settle();
         const atOnce = await flightline(`three-at-once-${pair}`, 2, { disks });
-        two.push(atOnce / theirs.seconds);
-        say(`${named(disks)}, two at once: flightline ${atOnce.toFixed(1)} s`);
-        lengths.push(Date.now() - start);
-        // Once is enough of what takes four minutes.
-        if (pair > 0) continue;
-        // Of the disk builds that nobody killed; a quick look kills what makes another number of disks.
-        const half = ({ disks: unharmed }: Took) => (killed === disks ? unharmed : plan.builderSeconds) / 2;
-        const [oursKilled, theirsKilled] = await alternately(
-          pair,
-          () => flightline(`killed-${pair}`, 1, { disks: killed, killAfter: half(ours) }),
-          () => script(`script-killed-${pair}`, { disks: killed, killAfter: half(theirs) }),
-        );
-        restarted.push(oursKilled / theirsKilled);
-        say(
-          `${named(killed)}, killed at half: flightline ${oursKilled.toFixed(1)} s, script ${theirsKilled.toFixed(1)} s`,
-        );
+        two.push(compare(whatIsAtOnce, atOnce, theirs.seconds));
       }
-    } finally {
-      await site.end();
+      lengths.push(Date.now() - start);
+      // Once is enough of what takes four minutes.
+      if (pair > 0 || plan.quick || !fits(whatIsKilled, ours.seconds + theirs.seconds)) continue;
+      // Of the disk builds that nobody killed.
+      const [oursKilled, theirsKilled] = await alternately(
+        pair,
+        () => flightline(`killed-${pair}`, 1, { disks: killed, killAfter: ours.disks / 2 }),
+        () => script(`script-killed-${pair}`, { disks: killed, killAfter: theirs.disks / 2 }),
+      );
+      restarted.push(compare(whatIsKilled, oursKilled, theirsKilled));
     }
     return {
       rows: [

@@ -89,6 +89,13 @@ const SCENARIOS: Record<string, Scenario> = {
       return [];
     },
   },
+  'made-when-changed': {
+    request: requestFor('made-when-changed', { disks: {}, rebuild: { maxAge: null, last: null } }),
+    play: async ({ start }, request) => {
+      await ended(await start(request));
+      return [];
+    },
+  },
   cancelled: {
     request: requestFor('cancelled', { disks: { iso: 'artifact' } }),
     play: async ({ start, standIns, until }, request) => {

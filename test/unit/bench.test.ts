@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hasTimeFor, holds, type Row } from '../../bench/case.ts';
+import { hasTimeFor, holds, inOrder, type Row } from '../../bench/case.ts';
+import { CASES } from '../../bench/cases/all.ts';
 import { disksOf } from '../../bench/orchestration/disks.ts';
 import { writtenBytes } from '../../bench/readings.ts';
 import { markdownReport, shown, terminalReport, withMeasured } from '../../bench/report.ts';
@@ -19,14 +20,21 @@ const row: Row = {
   note: 'a word on it',
 };
 
-describe('another pair of runs', () => {
+describe('another run', () => {
   it.each([
-    ['the first, however late', [], 2_000, true],
+    ['one of which nothing is known, however late', [], 2_000, true],
     ['one that just fits', [100, 300], 700, true],
     ['one as long as the longest, which does not', [100, 301], 700, false],
   ])('is made or left out: %s', (_, lengths, now, made) => {
     expect(hasTimeFor({ until: 1_000 }, lengths, now)).toBe(made);
   });
+});
+
+it('measures apart before there is a site, and last what is left out when time is short', () => {
+  const names = inOrder(CASES).map(({ name }) => name);
+  expect(names.slice(0, 2).toSorted()).toEqual(['command', 'orchestration']);
+  expect(names.at(-1)).toBe('three-disks');
+  expect(names.toSorted()).toEqual(CASES.map(({ name }) => name).toSorted());
 });
 
 describe('figures', () => {

@@ -93,9 +93,12 @@ describe.concurrent('a held release', () => {
     expect(rowOf(record, 'publish', 'vmdk')).toMatchObject({ status: 'done', attempts: 2 });
   });
 
-  test('that cannot sign is held before anything is built', async () => {
+  test.each([
+    ['that cannot sign', 'passphrase', undefined],
+    ['of what is made when it has changed, and that cannot sign,', 'passphrase-changed', { maxAge: null, last: null }],
+  ])('%s is held before anything is built', async (_, name, rebuild) => {
     const { standIns, start, until, retry } = house();
-    const request = requestFor('passphrase', { disks: {} });
+    const request = requestFor(name, { disks: {}, rebuild });
     const release = idOf(request);
     let mended = false;
     standIns.behave(release, {

@@ -28,6 +28,7 @@ describe('a recorded history', () => {
         'host-lost.json',
         'boot-tested.json',
         'logs-kept.json',
+        'made-when-changed.json',
         'cancelled.json',
         'failed.json',
       ]),
