@@ -56,6 +56,8 @@ interface AnyCase {
   name: string;
   /** Makes fewer runs when time is short; runs after the others, and stands among them in the table. */
   shortens?: true;
+  /** Takes too long for a quick look, which has it only when it is asked for by name. */
+  notQuick?: true;
 }
 
 /** What is measured on the one {@link Site} that the cases share; a case leaves nothing of its own on it that runs. */

@@ -18,7 +18,7 @@ export const orchestration: CaseApart = {
       const latencies: number[] = [];
       // The first one is not counted: code is loaded and compiled in it.
       await ground.batch('warm-up', 1);
-      for (let run = 0; run < Math.max(5, plan.repeats); run++) {
+      for (let run = 0; run < (plan.quick ? 3 : Math.max(5, plan.repeats)); run++) {
         latencies.push((await ground.batch(`alone-${run}`, 1)).seconds);
       }
       say(`one release of three disks: ${latencies.map((one) => one.toFixed(2)).join(', ')} s`);
@@ -29,7 +29,7 @@ export const orchestration: CaseApart = {
       let inHistory = 1 + latencies.length + MOST_DISKS;
       let largest: Batch | undefined;
       let memory: number[] = [];
-      for (const count of [plan.releases / 100, plan.releases / 10, plan.releases].map(Math.ceil)) {
+      for (const count of new Set([plan.releases / 100, plan.releases / 10, plan.releases].map(Math.ceil))) {
         const watching = sample(500, () => residentBytes(ground.pids['control worker']));
         largest = await ground.batch(`of-${count}`, count);
         memory = await watching.stop();
