@@ -135,10 +135,12 @@ function nameOf({ host, input }: Attempt, inputs: string): string {
 }
 
 /** What an earlier attempt made under this name, and what it holds. */
-async function adopt({ host, input }: Attempt, name: string): Promise<Built | null> {
+async function adopt({ host, input, pullBuilder }: Attempt, name: string): Promise<Built | null> {
   const image = await findBuilt(input, name);
   const enrolled = image && (await enrolledImage(host, input));
-  return image && enrolled ? { image, ...enrolled } : null;
+  if (!image || !enrolled) return null;
+  pullBuilder();
+  return { image, ...enrolled };
 }
 
 /** Builds the Containerfile of the context. */

@@ -10,7 +10,7 @@ import type { HostContext } from './work-directory.ts';
 type Wanted = Pick<BuildInput, 'builder' | 'release' | 'timing'>;
 
 /**
- * Runs `body`, and pulls the builder beside it from when `body` calls what it is given: once its bases are there, of which the
+ * Runs `body`, and pulls the builder beside it from when `body` calls what it is given: once the bases are there, of which the
  * builder may share layers, which would be pulled twice. Answers when both have ended; a `body` that fails ends the pull. That the
  * pull fails is no failure here: the disk build, which may run on another host, pulls it again and says what is wrong.
  */
