@@ -5,9 +5,9 @@ import type { Point } from './statistics.ts';
 /** How much is measured. */
 export interface Plan {
   quick: boolean;
-  /** Pairs of runs, flightline and the script in turn. */
+  /** Rounds: in each one pair of runs of a case that has any, flightline and the script in turn. */
   repeats: number;
-  /** When all is to have ended (`Date.now()`): what {@link Case.shortens} leaves out what would not end by then. */
+  /** When all is to have ended (`Date.now()`): what would not end by then is left out, if it can be. */
   until: number;
   /** The least length of a builder run, by the image's label: equal on both sides. */
   builderSeconds: number;
@@ -49,12 +49,14 @@ export interface Growth {
 export interface Findings {
   rows: Row[];
   growth?: Growth[];
+  /** Milliseconds that one more round takes; without it there is no other. */
+  again?: number;
 }
 
 interface AnyCase {
   /** For `--only`. */
   name: string;
-  /** Makes fewer runs when time is short; runs after the others, and stands among them in the table. */
+  /** Leaves out what there is no time for; runs after the others, and stands among them in the table. */
   shortens?: true;
   /** Takes too long for a quick look, which has it only when it is asked for by name. */
   notQuick?: true;
@@ -63,7 +65,8 @@ interface AnyCase {
 /** What is measured on the one {@link Site} that the cases share; a case leaves nothing of its own on it that runs. */
 export interface CaseOnSite extends AnyCase {
   onSite: true;
-  run(plan: Plan, say: (line: string) => void, site: Site): Promise<Findings>;
+  /** @param round counted from 0; what is measured once is measured in that one. */
+  run(plan: Plan, say: (line: string) => void, site: Site, round: number): Promise<Findings>;
 }
 
 /** What is measured apart: it runs before there is a site, which would take some of the cores. */
@@ -80,9 +83,17 @@ export function inOrder(cases: readonly Case[]): Case[] {
   return cases.toSorted((left, right) => rank(left) - rank(right));
 }
 
-/** Whether what takes as long as the longest of `lengths` (ms) ends in time; what nothing is known of is made. */
-export function hasTimeFor(plan: Pick<Plan, 'until'>, lengths: readonly number[], now: number): boolean {
-  return lengths.length === 0 || now + Math.max(...lengths) <= plan.until;
+/** Whether what takes so many milliseconds ends in time. */
+export function hasTimeFor(plan: Pick<Plan, 'until'>, length: number, now: number): boolean {
+  return now + length <= plan.until;
+}
+
+/** What was found with what one more round found: values of the same row stand together, and the former's words stay. */
+export function together(before: Findings, after: Findings): Findings {
+  const key = (row: Row) => `${row.case}\n${row.measure}`;
+  const further = new Map(after.rows.map((row) => [key(row), row.values]));
+  const rows = before.rows.map((row) => ({ ...row, values: [...row.values, ...(further.get(key(row)) ?? [])] }));
+  return { ...before, rows, again: after.again };
 }
 
 /** Whether a row's median is where it is to be; `undefined` without a target. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hasTimeFor, holds, inOrder, type Row } from '../../bench/case.ts';
+import { hasTimeFor, holds, inOrder, together, type Row } from '../../bench/case.ts';
 import { CASES } from '../../bench/cases/all.ts';
 import { disksOf } from '../../bench/orchestration/disks.ts';
 import { writtenBytes } from '../../bench/readings.ts';
@@ -20,13 +20,27 @@ const row: Row = {
   note: 'a word on it',
 };
 
-describe('another run', () => {
-  it.each([
-    ['one of which nothing is known, however late', [], 2_000, true],
-    ['one that just fits', [100, 300], 700, true],
-    ['one as long as the longest, which does not', [100, 301], 700, false],
-  ])('is made or left out: %s', (_, lengths, now, made) => {
-    expect(hasTimeFor({ until: 1_000 }, lengths, now)).toBe(made);
+it.each([
+  ['that just fits', 300, true],
+  ['that is a moment too long', 301, false],
+])('makes or leaves out a run %s', (_, length, made) => {
+  expect(hasTimeFor({ until: 1_000 }, length, 700)).toBe(made);
+});
+
+it('puts the values of two rounds into one row, and keeps what only the first one has', () => {
+  const once = { ...row, measure: 'what is measured once', values: [7] };
+  const before = { rows: [row, once], growth: [], again: 5 };
+  const after = {
+    rows: [
+      { ...row, values: [2], note: 'other words' },
+      { ...once, values: [] },
+    ],
+    again: undefined,
+  };
+  expect(together(before, after)).toEqual({
+    rows: [{ ...row, values: [1.2, 0.9, 1.04, 2] }, once],
+    growth: [],
+    again: undefined,
   });
 });
 
