@@ -179,7 +179,7 @@ describe.concurrent('a clean release', () => {
       'when-changed',
       { maxAge: null, last: null },
     ],
-  ])('%s', async (_, name, rebuild) => {
+  ])('%s', async (_title, name, rebuild) => {
     const { standIns, start } = house();
     const request = requestFor(name, { rebuild });
     const release = idOf(request);

@@ -96,7 +96,7 @@ describe.concurrent('a held release', () => {
   test.each([
     ['that cannot sign', 'passphrase', undefined],
     ['of what is made when it has changed, and that cannot sign,', 'passphrase-changed', { maxAge: null, last: null }],
-  ])('%s is held before anything is built', async (_, name, rebuild) => {
+  ])('%s is held before anything is built', async (_title, name, rebuild) => {
     const { standIns, start, until, retry } = house();
     const request = requestFor(name, { disks: {}, rebuild });
     const release = idOf(request);
