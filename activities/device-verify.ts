@@ -61,7 +61,7 @@ async function verify(
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   context.report({ step: 'fetching the image' });
-  const image = await pullByDigest(access, repository, digest, timing).catch((error: unknown) => {
+  const { name: image } = await pullByDigest(access, repository, digest, timing).catch((error: unknown) => {
     throw intoRegistry(error, 'registry');
   });
   // By this name the clean-up knows what was pulled for the release.

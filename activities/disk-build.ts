@@ -228,7 +228,7 @@ async function prepare(
 async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<string> {
   const { repository, digest } = input.image;
   try {
-    return await pullByDigest(access, repository, digest, input.timing);
+    return (await pullByDigest(access, repository, digest, input.timing)).name;
   } catch (error) {
     if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
     // The release pushed it itself: nobody mistyped a name.

@@ -9,7 +9,7 @@ import { releaseKey, sha256 } from '../spec/inputs.ts';
 import type { Timing } from '../spec/timing.ts';
 import { ifMissing } from './host-space.ts';
 import { listImages, type NamedImage } from './local-images.ts';
-import { imageExists, podman, pullByDigest, tagImage } from './tools/podman.ts';
+import { podman, pullByDigest, tagImage } from './tools/podman.ts';
 import type { RegistryAccess } from './tools/registry-access.ts';
 import type { WorkDirectory } from './work-directory.ts';
 
@@ -48,8 +48,7 @@ export async function pullForRelease(
     return name;
   }
   // A list may call by another digest what stands: the image of an index, which is named by both.
-  const stood = await imageExists(name);
-  await pullByDigest(access, repository, digest, timing, end);
+  const { stood } = await pullByDigest(access, repository, digest, timing, end);
   if (!stood) await tagImage(name, mark);
   return name;
 }

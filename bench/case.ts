@@ -56,8 +56,6 @@ export interface Findings {
 interface AnyCase {
   /** For `--only`. */
   name: string;
-  /** Leaves out what there is no time for; runs after the others, and stands among them in the table. */
-  shortens?: true;
   /** Takes too long for a quick look, which has it only when it is asked for by name. */
   notQuick?: true;
 }
@@ -65,6 +63,8 @@ interface AnyCase {
 /** What is measured on the one {@link Site} that the cases share; a case leaves nothing of its own on it that runs. */
 export interface CaseOnSite extends AnyCase {
   onSite: true;
+  /** Leaves out what there is no time for; runs after the others, and stands among them in the table. */
+  shortens?: true;
   /** @param round counted from 0; what is measured once is measured in that one. */
   run(plan: Plan, say: (line: string) => void, site: Site, round: number): Promise<Findings>;
 }
@@ -79,7 +79,7 @@ export type Case = CaseOnSite | CaseApart;
 
 /** The cases in the order in which they run: those apart, then those on the site, and what shortens last. */
 export function inOrder(cases: readonly Case[]): Case[] {
-  const rank = ({ onSite, shortens }: Case) => (onSite ? 1 : 0) + (shortens ? 2 : 0);
+  const rank = (one: Case) => (one.onSite ? (one.shortens ? 2 : 1) : 0);
   return cases.toSorted((left, right) => rank(left) - rank(right));
 }
 

@@ -189,8 +189,8 @@ export function pushArguments(
 }
 
 /**
- * Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there. A pull that
- * hangs for `timing.stall` (ms) is ended.
+ * Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there, and whether it
+ * stood there before. A pull that hangs for `timing.stall` (ms) is ended.
  */
 export async function pullByDigest(
   access: RegistryAccess,
@@ -198,12 +198,12 @@ export async function pullByDigest(
   digest: string,
   timing: Pick<Timing, 'stall'>,
   end?: AbortSignal,
-): Promise<string> {
+): Promise<{ name: string; stood: boolean }> {
   const name = `${repository}@${digest}`;
-  if (await imageExists(name)) return name;
+  if (await imageExists(name)) return { name, stood: true };
   const { stall } = timing;
   await podman(`pulling ${name}`, pullArguments(access, repository, digest), { stall, ...(end && { end }) });
-  return name;
+  return { name, stood: false };
 }
 
 /** Gives an image another name in the storage; who had the name before loses it. */
