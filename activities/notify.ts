@@ -1,19 +1,19 @@
 /** notify (issue 6): tells a webhook of the worker configuration what became of a release. The server retries it. */
 import { createHmac } from 'node:crypto';
-import { FlightlineError } from '../spec/failure.ts';
+import { FlightlineError } from '../model/release/failure.ts';
 import {
   NOTIFICATION_HEADERS,
   NotifyInput,
   signedText,
   type Notification,
   type NotifyActivities,
-} from '../spec/notification.ts';
-import type { NotifyEntry } from '../spec/notify.ts';
-import { webUiPage } from '../spec/web-ui.ts';
-import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
-import { openSecret } from './secrets.ts';
-import { stage } from './stage.ts';
-import { HttpError, send } from './tools/http.ts';
+} from '../model/release/notification.ts';
+import type { NotifyEntry } from '../model/spec/notify.ts';
+import { webUiPage } from '../model/base/web-ui.ts';
+import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
+import { openSecret } from './trust/secrets.ts';
+import { stage } from './frame.ts';
+import { HttpError, send } from './tools/registry/http.ts';
 
 /** Milliseconds for a webhook to answer. */
 const ANSWER_WITHIN = 15_000;

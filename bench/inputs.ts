@@ -4,7 +4,7 @@ import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { DiskType } from '../spec/disk.ts';
+import type { DiskType } from '../model/spec/disk.ts';
 import { ROOT } from '../test/support/flightline.ts';
 
 /** A disk that is asked for. */

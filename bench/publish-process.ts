@@ -4,9 +4,9 @@
  */
 import { link, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePublish } from '../activities/publish.ts';
-import { sha256 } from '../spec/inputs.ts';
-import { timingWith } from '../spec/timing.ts';
+import { makePublish } from '../activities/disk/publish.ts';
+import { sha256 } from '../model/release/inputs.ts';
+import { timingWith } from '../model/base/timing.ts';
 import { runActivity } from '../test/support/activity.ts';
 import { temporaryHost } from '../test/support/host.ts';
 import { writtenBytes } from './readings.ts';

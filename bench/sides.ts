@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
-import type { ReleaseRecord } from '../spec/record.ts';
+import type { ReleaseRecord } from '../model/release/record.ts';
 import { recordFrom, ROOT, startFlightline } from '../test/support/flightline.ts';
 import { podman } from '../test/support/host-state.ts';
 import { makeSpace, type BuildHost, type BuildHostOptions } from '../test/support/second-host.ts';

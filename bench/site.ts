@@ -1,7 +1,7 @@
 /** What the measurements run on: a stack of their own, and for each side a podman storage of its own. */
 import { startBuildHost, type BuildHost, type BuildHostOptions } from '../test/support/second-host.ts';
 import { startTestStack, type TestStack } from '../test/support/stack.ts';
-import type { Role } from '../spec/queue.ts';
+import type { Role } from '../model/contract/queue.ts';
 import { startMeter, type Meter } from './meter.ts';
 
 export interface Site {

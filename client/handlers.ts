@@ -17,7 +17,7 @@ import type { ScheduleSetOptions } from './commands/schedule.ts';
 import type { RetryOptions } from './commands/steer.ts';
 import type { UpOptions } from './commands/up.ts';
 import type { WorkerCommandOptions } from './commands/worker.ts';
-import type { Output } from './output.ts';
+import type { Output } from './terminal/output.ts';
 
 /** A verb's code: answers the exit code. */
 export interface Handlers {

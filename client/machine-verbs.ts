@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Handlers } from './handlers.ts';
 import { withoutJson, type Act, type AddVerb, type JsonFlag } from './verb.ts';
 
-/** Repeated from spec/queue.ts, which loads zod. */
+/** Repeated from model/contract/queue.ts, which loads zod. */
 const ROLES = ['control', 'build', 'sign'];
 
 /** Adds the verbs; `verb` makes one, `act` runs a handler. */

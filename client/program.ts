@@ -3,7 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { addMachineVerbs } from './machine-verbs.ts';
 import { handlers as realHandlers, type Handlers } from './handlers.ts';
 import { BASES, BINDINGS, TARGETS } from './init/choices.ts';
-import { processOutput } from './output.ts';
+import { processOutput } from './terminal/output.ts';
 import { addTagVerbs } from './tag-verbs.ts';
 import { addScheduleCommand } from './schedule-program.ts';
 import { example, withoutJson, type Act, type AddVerb, type JsonFlag } from './verb.ts';

@@ -1,6 +1,6 @@
 /** What the files that describe the command line share. Loads nothing that `--help` does not need. */
 import type { Command } from 'commander';
-import type { Output } from './output.ts';
+import type { Output } from './terminal/output.ts';
 
 /** Adds a verb to the program. */
 export type AddVerb = (name: string, summary: string, description: string, ...examples: string[]) => Command;

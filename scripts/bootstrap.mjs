@@ -15,9 +15,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MINIMUM = [20, 19];
-const SOURCES = ['spec', 'activities', 'workflows', 'workers', 'client', 'scripts'];
+const SOURCES = ['model', 'activities', 'workflows', 'workers', 'client', 'scripts'];
 /** What the workflow bundle is made of; nothing else can change it. */
-const BUNDLE_SOURCES = ['spec', 'workflows'];
+const BUNDLE_SOURCES = ['model', 'workflows'];
 const INSTALL_STAMP = join(ROOT, 'node_modules', '.flightline-install');
 const BUILD_STAMP = join(ROOT, 'dist', '.build-stamp');
 const BUNDLE_STAMP = join(ROOT, 'dist', '.bundle-stamp');

@@ -8,7 +8,7 @@ import {
   notificationJsonSchema,
   recordJsonSchema,
   workerConfigurationJsonSchema,
-} from '../spec/json-schema.ts';
+} from '../model/json-schema.ts';
 
 /**
  * Writes the JSON Schemas of the package, which editors and other programs read; with `--check`, only says whether the
@@ -39,7 +39,7 @@ for (const [name, schema] of Object.entries(FILES)) {
 if (stale.length === 0) {
   console.error('The JSON Schemas are up to date.');
 } else if (check) {
-  console.error(`error: ${stale.join(' and ')} are not what spec/ says. Run "npm run schemas" and commit the result.`);
+  console.error(`error: ${stale.join(' and ')} are not what model/ says. Run "npm run schemas" and commit the result.`);
   process.exitCode = 1;
 } else {
   console.error(`Wrote ${stale.join(', ')}.`);

@@ -1,10 +1,10 @@
 /** Loads the operator's worker configuration, and what follows from it about this machine. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { FlightlineError } from '../spec/failure.ts';
-import { HostName, type Architecture } from '../spec/queue.ts';
-import { formatProblems, parseYamlFile } from '../spec/spec-file.ts';
-import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { FlightlineError } from '../model/release/failure.ts';
+import { HostName, type Architecture } from '../model/contract/queue.ts';
+import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
+import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** The parsed worker configuration, and where it came from. */
 export interface LoadedConfiguration {

@@ -4,16 +4,16 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { sweep } from '../activities/janitor.ts';
-import { lapsedLeases, sweepLeases, type LeaseHost } from '../activities/leases.ts';
-import type { HostContext } from '../activities/work-directory.ts';
+import { sweep } from '../activities/sweep/janitor.ts';
+import { lapsedLeases, sweepLeases, type LeaseHost } from '../activities/host/leases.ts';
+import type { HostContext } from '../activities/host/work-directory.ts';
 import { countRemoved } from './metrics.ts';
 
 /** Pause between two sweeps (ms). */
 const INTERVAL = 60 * 60_000;
 /**
  * Pause before the first one (ms). While the worker was away nobody confirmed its leases: releases that are still open first get
- * longer than a lease's life (spec/timing.ts) to come back for their containers.
+ * longer than a lease's life (model/base/timing.ts) to come back for their containers.
  */
 const FIRST = 3 * 60_000;
 /** Pause between two looks at the leases (ms). */

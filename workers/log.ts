@@ -4,11 +4,11 @@
  */
 import type { Logger as SdkLogger, LogLevel as SdkLevel, LogMetadata } from '@temporalio/common';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
-import { redact } from '../activities/tools/redact.ts';
-import { FlightlineError } from '../spec/failure.ts';
-import { releaseOfWorkflow } from '../spec/reference.ts';
-import { STAGES } from '../spec/stage.ts';
-import { LOG_LEVELS, LogLevel, type WorkerConfiguration } from '../spec/worker-configuration.ts';
+import { redact } from '../activities/tools/process/redact.ts';
+import { FlightlineError } from '../model/release/failure.ts';
+import { releaseOfWorkflow } from '../model/oci/reference.ts';
+import { STAGES } from '../model/release/stage.ts';
+import { LOG_LEVELS, LogLevel, type WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** Names of events that programs wait for, in the member `event`. */
 export const WORKER_READY = 'worker-ready';
@@ -62,7 +62,7 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 
 /**
  * Nothing to read each time: what is said of every queue that serves one purpose, which all of ours do; and of each failed attempt,
- * since the frame of activities says more of those that matter (activities/stage.ts).
+ * since the frame of activities says more of those that matter (activities/frame.ts).
  */
 const EXPECTED = /^(?:No (?:workflows|activities|Nexus services) registered|Activity failed$)/;
 

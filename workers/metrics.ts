@@ -1,20 +1,20 @@
 /**
  * What a worker measures beside its work, every few seconds: a build worker its host's room and slots, a control worker what
- * Temporal knows of releases and workers. Stages and releases count themselves (activities/stage.ts, workflows/metrics.ts).
+ * Temporal knows of releases and workers. Stages and releases count themselves (activities/frame.ts, workflows/release/metrics.ts).
  */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { isRemembered, SLOTS, slotCounts } from '../activities/lease-decision.ts';
-import { spaceOf } from '../activities/host-space.ts';
-import { readLeaseFiles } from '../activities/leases.ts';
-import { pollersOf } from '../activities/stage.ts';
-import { podmanInfo } from '../activities/tools/podman.ts';
-import type { HostContext } from '../activities/work-directory.ts';
-import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../spec/metric.ts';
-import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../spec/queue.ts';
-import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../spec/stage.ts';
+import { isRemembered, SLOTS, slotCounts } from '../activities/host/lease-decision.ts';
+import { spaceOf } from '../activities/host/space.ts';
+import { readLeaseFiles } from '../activities/host/leases.ts';
+import { pollersOf } from '../activities/frame.ts';
+import { podmanInfo } from '../activities/tools/podman/podman.ts';
+import type { HostContext } from '../activities/host/work-directory.ts';
+import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../model/release/metric.ts';
+import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../model/contract/queue.ts';
+import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../model/release/stage.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;

@@ -8,8 +8,8 @@ import {
   hostQueue,
   type Architecture,
   type Role,
-} from '../spec/queue.ts';
-import type { WorkerConfiguration } from '../spec/worker-configuration.ts';
+} from '../model/contract/queue.ts';
+import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** One task queue of a worker process. */
 export interface QueuePlan {

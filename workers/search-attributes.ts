@@ -1,7 +1,7 @@
 /** Sees before anything polls that the server knows the search attributes: an unknown one blocks a release for ever (DESIGN §5). */
 import type { NativeConnection } from '@temporalio/worker';
-import { FlightlineError } from '../spec/failure.ts';
-import { SEARCH_ATTRIBUTES } from '../spec/stage.ts';
+import { FlightlineError } from '../model/release/failure.ts';
+import { SEARCH_ATTRIBUTES } from '../model/release/stage.ts';
 
 /** Names in `temporal.api.enums.v1.IndexedValueType`, their numbers there, and what the CLI calls them. */
 const TYPES = {

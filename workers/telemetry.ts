@@ -4,9 +4,9 @@
  */
 import { Runtime, type MetricsExporterConfig } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { FlightlineError } from '../spec/failure.ts';
-import { STAGE_DURATION_BUCKETS } from '../spec/metric.ts';
-import { ListenAddress } from '../spec/worker-configuration.ts';
+import { FlightlineError } from '../model/release/failure.ts';
+import { STAGE_DURATION_BUCKETS } from '../model/release/metric.ts';
+import { ListenAddress } from '../model/spec/worker-configuration.ts';
 import { sdkLogger } from './log.ts';
 
 /** Where metrics are offered, and what they say of this process. */

@@ -1,8 +1,8 @@
 /** The gate before tags move: closed until a person opens it for exactly what is to be tagged. */
 import { defineUpdate } from '@temporalio/workflow';
 import { z } from 'zod';
-import { DECIDE_UPDATE, Decision, type Approval, type Decided } from '../spec/approval.ts';
-import { failureOf, type Failure } from '../spec/failure.ts';
+import { DECIDE_UPDATE, Decision, type Approval, type Decided } from '../model/release/approval.ts';
+import { failureOf, type Failure } from '../model/release/failure.ts';
 import { toTemporalFailure } from './failure.ts';
 
 /** Approves or rejects. */

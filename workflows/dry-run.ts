@@ -1,16 +1,16 @@
 /** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { ControlActivities, SignActivities } from '../spec/contract.ts';
-import { PlanWorkflowInput, type PlanWorkflowResult } from '../spec/dry-run.ts';
-import { failureOf, type Failure } from '../spec/failure.ts';
-import { CONTROL_QUEUE, SIGN_QUEUE } from '../spec/queue.ts';
-import { releaseId } from '../spec/reference.ts';
-import type { Stage } from '../spec/stage.ts';
+import type { ControlActivities, SignActivities } from '../model/contract/contract.ts';
+import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
+import { failureOf, type Failure } from '../model/release/failure.ts';
+import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
+import { releaseId } from '../model/oci/reference.ts';
+import type { Stage } from '../model/release/stage.ts';
 import { failureFrom, isSilence, parseInput, toTemporalFailure } from './failure.ts';
 import { dryRunOptions } from './options.ts';
-import { signedRepositories } from './plan.ts';
-import { settled } from './run-stage.ts';
+import { signedRepositories } from './release/plan.ts';
+import { settled } from './release/run-stage.ts';
 
 /** A dry run's look. Fails with what resolve would reject; that nothing could be signed is a part of the answer. */
 export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {

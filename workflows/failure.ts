@@ -8,7 +8,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import { z } from 'zod';
-import { BuilderRunFailure } from '../spec/messages.ts';
+import { BuilderRunFailure } from '../model/contract/messages.ts';
 import {
   Failure,
   failureOf,
@@ -17,10 +17,10 @@ import {
   lastBytes,
   type Disposition,
   type FailureKind,
-} from '../spec/failure.ts';
-import type { ReleaseRecord } from '../spec/record.ts';
-import { roleOf } from '../spec/queue.ts';
-import type { Stage } from '../spec/stage.ts';
+} from '../model/release/failure.ts';
+import type { ReleaseRecord } from '../model/release/record.ts';
+import { roleOf } from '../model/contract/queue.ts';
+import type { Stage } from '../model/release/stage.ts';
 
 /** A stage that failed for good where it ran. Never leaves a workflow. */
 export class StageFailed extends Error {

@@ -1,6 +1,6 @@
 /** What every workflow here does with what it sends: the timings that are the defaults are left out of inputs of activities. */
 import type { WorkflowInterceptors } from '@temporalio/workflow';
-import { isTiming, withoutDefaults } from '../spec/timing.ts';
+import { isTiming, withoutDefaults } from '../model/base/timing.ts';
 
 /**
  * Loaded by the worker together with the workflows. Twenty inputs of a release would carry the same half kilobyte of timings; the

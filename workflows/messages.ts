@@ -1,4 +1,4 @@
-/** Messages that workflows receive, by their names in spec/contract.ts. */
+/** Messages that workflows receive, by their names in model/contract/contract.ts. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import {
   RECORD_QUERY,
@@ -6,11 +6,11 @@ import {
   type BuilderRunFailure,
   type RetryInput,
   type RetryResult,
-} from '../spec/messages.ts';
-import type { Failure } from '../spec/failure.ts';
-import { HELD_SIGNAL, type HeldNotice } from '../spec/nightly.ts';
-import { PRUNE_REPORT_QUERY, type PruneReport } from '../spec/prune.ts';
-import type { ReleaseRecord } from '../spec/record.ts';
+} from '../model/contract/messages.ts';
+import type { Failure } from '../model/release/failure.ts';
+import { HELD_SIGNAL, type HeldNotice } from '../model/release/nightly.ts';
+import { PRUNE_REPORT_QUERY, type PruneReport } from '../model/release/prune.ts';
+import type { ReleaseRecord } from '../model/release/record.ts';
 
 /** Where a release stands. */
 export const recordQuery = defineQuery<ReleaseRecord>(RECORD_QUERY);

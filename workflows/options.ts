@@ -1,8 +1,8 @@
 /** Activity options: one preset for each kind of work. Every one waits for a cancelled activity to end and carries a summary. */
 import type { ActivityOptions } from '@temporalio/common';
-import type { FailureKind } from '../spec/failure.ts';
-import { CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../spec/queue.ts';
-import { DEFAULT_TIMING, type Timing } from '../spec/timing.ts';
+import type { FailureKind } from '../model/release/failure.ts';
+import { CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../model/contract/queue.ts';
+import { DEFAULT_TIMING, type Timing } from '../model/base/timing.ts';
 
 /** The SDK's default is TRY_CANCEL: the workflow would end while the activity still runs. */
 const waits = { cancellationType: 'WAIT_CANCELLATION_COMPLETED' } as const;

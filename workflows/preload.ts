@@ -9,7 +9,7 @@ import './interceptors.ts';
 /** webpack's table of modules by id, which is a path. */
 declare const __webpack_modules__: Readonly<Record<string, unknown>>;
 
-const SHARED = /\/(zod|spec)\//;
+const SHARED = /\/(zod|model)\//;
 
 /**
  * The worker freezes whatever the shared modules export, through and through, and leaves out what is frozen already. A schema works

@@ -9,7 +9,7 @@ import {
   type PrunePage,
   type PruneReport,
   type PruneResult,
-} from '../spec/prune.ts';
+} from '../model/release/prune.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './messages.ts';
 import { pruneOptions } from './options.ts';

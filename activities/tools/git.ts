@@ -1,6 +1,6 @@
 /** git for control workers: fetches one tree, never asking for a password and never running hooks of a repository. */
-import { FlightlineError } from '../../spec/failure.ts';
-import { CommandError, lastLines, runCommand } from './command.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { CommandError, lastLines, runCommand } from './process/command.ts';
 
 /** Milliseconds for one git command against a remote. */
 const REMOTE_TIMEOUT = 10 * 60_000;

@@ -1,11 +1,11 @@
 /** QEMU for boot tests: its programs, firmware and arguments, and the end of one that was left behind. */
 import { access, constants, lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DISK_TYPES, type DiskType } from '../../spec/disk.ts';
-import { FlightlineError } from '../../spec/failure.ts';
-import { releaseKey } from '../../spec/inputs.ts';
-import type { Architecture } from '../../spec/queue.ts';
-import { argumentsWith, processesWithArgument, signal } from './processes.ts';
+import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import type { Architecture } from '../../model/contract/queue.ts';
+import { argumentsWith, processesWithArgument, signal } from './process/processes.ts';
 
 /** `kvm` runs the guest on the processor, `tcg` emulates one. */
 export type Accelerator = 'kvm' | 'tcg';

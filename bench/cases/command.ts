@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROLES, type Role } from '../../spec/queue.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { runFlightline, startFlightline } from '../../test/support/flightline.ts';
 import { WORKER_READY } from '../../workers/log.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';

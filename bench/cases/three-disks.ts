@@ -1,5 +1,5 @@
 /** One image and three disks: as it is, with two disk builds at once, killed at half, and with one file changed. */
-import { builderRuns } from '../../spec/disk.ts';
+import { builderRuns } from '../../model/spec/disk.ts';
 import { alternately, flightlineSide, guideSide, settle, withBoth, type Order } from '../sides.ts';
 import { makeInputs, ONE_DISK, THREE_DISKS, type Wish } from '../inputs.ts';
 import { hasTimeFor, type CaseOnSite } from '../case.ts';

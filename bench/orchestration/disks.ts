@@ -1,5 +1,5 @@
 /** Which disks the releases of the orchestration have. Pure. */
-import type { DiskType, PublishForm } from '../../spec/disk.ts';
+import type { DiskType, PublishForm } from '../../model/spec/disk.ts';
 
 const TYPES: readonly DiskType[] = ['qcow2', 'vmdk', 'iso', 'raw', 'vhd', 'ami'];
 

@@ -3,7 +3,7 @@
  * `stand-in-workers.ts ADDRESS`. Prints `ready`, and ends with SIGTERM.
  */
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { claimQueue, hostQueue, SIGN_QUEUE } from '../../spec/queue.ts';
+import { claimQueue, hostQueue, SIGN_QUEUE } from '../../model/contract/queue.ts';
 import { StandIns, type ActivityName } from '../../test/workflows/stand-ins.ts';
 import { installQuietRuntime } from '../../test/workflows/server.ts';
 

@@ -1,14 +1,14 @@
 /** `flightline approve` and `reject`: a person's word to a release or promotion that waits for it. */
-import { DECIDE_UPDATE, Decided, type Decision } from '../../spec/approval.ts';
-import { promotionId, promotionTarget } from '../../spec/promotion.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { isNotFound, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { thisPerson } from '../person.ts';
-import { nameOf, referenceOf, releaseIdOf } from '../release-name.ts';
-import { failureOfError } from '../release-view.ts';
+import { DECIDE_UPDATE, Decided, type Decision } from '../../model/release/approval.ts';
+import { promotionId, promotionTarget } from '../../model/tags/promotion.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { isNotFound, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { thisPerson } from '../terminal/person.ts';
+import { nameOf, referenceOf, releaseIdOf } from '../temporal/release-name.ts';
+import { failureOfError } from '../temporal/release-view.ts';
 
 /** Options of both. */
 export interface DecideOptions {

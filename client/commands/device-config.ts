@@ -1,9 +1,9 @@
 /** `flightline device-config`: the files by which a device only takes images that the release's key signed. */
 import { readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readPolicy } from '../../activities/bake-trust.ts';
-import { writeDeviceTree } from '../../activities/device-tree.ts';
-import { readPublicKey } from '../../activities/keys.ts';
+import { readPolicy } from '../../activities/image/bake-trust.ts';
+import { writeDeviceTree } from '../../activities/image/device-tree.ts';
+import { readPublicKey } from '../../activities/trust/keys.ts';
 import {
   deviceFiles,
   deviceKeyPath,
@@ -12,14 +12,14 @@ import {
   pulledRepositoriesOfSpec,
   type DeviceFile,
   type MergedPolicy,
-} from '../../spec/device-policy.ts';
-import { FlightlineError } from '../../spec/failure.ts';
-import { parseYamlFile } from '../../spec/spec-file.ts';
-import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../spec/worker-configuration.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { readSpec } from '../spec-loading.ts';
+} from '../../model/device/signature-policy.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { parseYamlFile } from '../../model/spec/spec-file.ts';
+import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { readSpec } from '../project/spec-loading.ts';
 
 /** Options of `flightline device-config`. */
 export interface DeviceConfigOptions {

@@ -1,8 +1,8 @@
 /** `flightline doctor`: what this machine lacks for its roles, each with what to do about it. */
 import { doctor as examine, type Finding } from '../../workers/doctor/doctor.ts';
-import { ROLES } from '../../spec/queue.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
+import { ROLES } from '../../model/contract/queue.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
 import { renderFinding, renderVerdict } from '../view/findings.ts';
 
 /** Options of `flightline doctor`. */

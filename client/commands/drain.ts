@@ -1,15 +1,15 @@
 /** `flightline drain`: this machine's build host makes no new promises, and empties. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { beginDrain, endDrain, type Draining } from '../../activities/drain.ts';
-import { isVoid, type Lease } from '../../activities/lease-decision.ts';
-import { readLeaseFiles } from '../../activities/leases.ts';
-import { openWorkDirectory } from '../../activities/work-directory.ts';
+import { beginDrain, endDrain, type Draining } from '../../activities/host/drain.ts';
+import { isVoid, type Lease } from '../../activities/host/lease-decision.ts';
+import { readLeaseFiles } from '../../activities/host/leases.ts';
+import { openWorkDirectory } from '../../activities/host/work-directory.ts';
 import { chooseHostName, loadWorkerConfiguration } from '../../workers/configuration.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { pause } from '../pause.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { pause } from '../terminal/pause.ts';
 
 /** Options of `flightline drain`. */
 export interface DrainOptions {

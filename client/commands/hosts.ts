@@ -1,14 +1,28 @@
 /** `flightline hosts`: every machine with workers, and what it does. */
 import { randomUUID } from 'node:crypto';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { HostStatus, type ListedHost } from '../../spec/host-status.ts';
-import { visibilityQuery } from '../../spec/listing.ts';
-import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../spec/messages.ts';
-import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, ROLES, SIGN_QUEUE, workerOfIdentity } from '../../spec/queue.ts';
-import { noControlWorker, pollers, REQUEST_TIMEOUT, withTemporal, type Poller, type Temporal } from '../connection.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { failureOfError } from '../release-view.ts';
+import { HostStatus, type ListedHost } from '../../model/contract/host-status.ts';
+import { visibilityQuery } from '../../model/release/listing.ts';
+import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import {
+  ARCHITECTURES,
+  claimQueue,
+  CONTROL_QUEUE,
+  ROLES,
+  SIGN_QUEUE,
+  workerOfIdentity,
+} from '../../model/contract/queue.ts';
+import {
+  noControlWorker,
+  pollers,
+  REQUEST_TIMEOUT,
+  withTemporal,
+  type Poller,
+  type Temporal,
+} from '../temporal/connection.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { failureOfError } from '../temporal/release-view.ts';
 import { renderHosts } from '../view/hosts.ts';
 
 /** Milliseconds in which a host takes the question up, and again for its answer. */

@@ -1,14 +1,14 @@
 /** `flightline init`: a project after the guide, in a directory that has none yet. */
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { terminalAsker } from '../ask.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
+import { terminalAsker } from '../terminal/ask.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
 import type { Choices } from '../init/choices.ts';
 import { complete, type InitFlags } from '../init/completion.ts';
 import { containerfileText } from '../init/containerfile.ts';
 import { containerignoreText, specText } from '../init/spec.ts';
-import type { Output } from '../output.ts';
+import type { Output } from '../terminal/output.ts';
 
 export type { InitFlags } from '../init/completion.ts';
 

@@ -4,12 +4,12 @@ import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
-import { CommandError } from '../../activities/tools/command.ts';
-import { generateKey } from '../../activities/tools/skopeo.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { askSecret } from '../secret-prompt.ts';
+import { CommandError } from '../../activities/tools/process/command.ts';
+import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { askSecret } from '../terminal/secret-prompt.ts';
 
 /** Options of `flightline keygen`. */
 export interface KeygenOptions {

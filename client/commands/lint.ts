@@ -1,8 +1,8 @@
 /** `flightline lint`: what the guide advises otherwise, before anything is built. */
-import { EXIT } from '../exit-codes.ts';
-import { lintLoaded } from '../linting.ts';
-import type { Output } from '../output.ts';
-import { loadSpec } from '../spec-loading.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { lintLoaded } from '../project/linting.ts';
+import type { Output } from '../terminal/output.ts';
+import { loadSpec } from '../project/spec-loading.ts';
 import { renderLintFinding, renderLintVerdict } from '../view/lint.ts';
 
 /** Options of `flightline lint`. */

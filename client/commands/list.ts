@@ -1,14 +1,14 @@
 /** `flightline list`: what releases there are. */
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { visibilityQuery, type ListedRelease, type ListFilter } from '../../spec/listing.ts';
-import { RELEASE_WORKFLOW } from '../../spec/messages.ts';
-import { RELEASE_STATUSES, type ReleaseStatus } from '../../spec/stage.ts';
-import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { grpcDetails, isInvalidArgument, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { referenceOf } from '../release-name.ts';
+import { visibilityQuery, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/release/stage.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { referenceOf } from '../temporal/release-name.ts';
 import { renderList } from '../view/list.ts';
 
 const STATUS = defineSearchAttributeKey('FlightlineStatus', 'KEYWORD');

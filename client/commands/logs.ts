@@ -1,22 +1,22 @@
 /** `flightline logs`: a stage's whole log, from the registry or from the host that has it. */
 import { access } from 'node:fs/promises';
-import { readRecord } from '../../activities/record.ts';
-import { withUserAccess } from '../../activities/tools/registry-access.ts';
-import type { LogLocation } from '../../spec/failure.ts';
-import { isLogged, LOGGED_STAGES } from '../../spec/log.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { parseReference } from '../../spec/reference.ts';
-import { isFinal, STAGES } from '../../spec/stage.ts';
-import { awaitControlWorker, withTemporal, type Temporal } from '../connection.ts';
-import { detachable } from '../ending.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { followLogs, isMeant, type LogFilter } from '../log-follow.ts';
-import { pages, readKeptLog } from '../log-reading.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { referenceOf, releaseIdOf } from '../release-name.ts';
-import { openRelease } from '../release-view.ts';
+import { readRecord } from '../../activities/tags/record.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import type { LogLocation } from '../../model/release/failure.ts';
+import { isLogged, LOGGED_STAGES } from '../../model/release/logs.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { parseReference } from '../../model/oci/reference.ts';
+import { isFinal, STAGES } from '../../model/release/stage.ts';
+import { awaitControlWorker, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { detachable } from '../temporal/ending.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { followLogs, isMeant, type LogFilter } from '../temporal/log-follow.ts';
+import { pages, readKeptLog } from '../temporal/log-reading.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
+import { openRelease } from '../temporal/release-view.ts';
 
 /** A log that the record knows of. */
 export interface KnownLog extends LogLocation {

@@ -1,12 +1,12 @@
 /** `flightline status` and `watch`: how a release stands. */
-import { promotionTarget } from '../../spec/promotion.ts';
-import { withTemporal, workflowPage } from '../connection.ts';
-import { detachable, printEnding } from '../ending.ts';
-import { follow } from '../follow.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { referenceOf, releaseIdOf } from '../release-name.ts';
-import { openRelease } from '../release-view.ts';
+import { promotionTarget } from '../../model/tags/promotion.ts';
+import { withTemporal, workflowPage } from '../temporal/connection.ts';
+import { detachable, printEnding } from '../temporal/ending.ts';
+import { follow } from '../temporal/follow.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
+import { openRelease } from '../temporal/release-view.ts';
 import { renderFailure, renderNotes, renderRelease } from '../view/release.ts';
 
 /** `flightline status RELEASE`. */

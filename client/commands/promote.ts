@@ -4,19 +4,25 @@ import {
   PROMOTION_WORKFLOW,
   PromotionRequest,
   type PromotionRequest as Request,
-} from '../../spec/promotion.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import { parseReference, Tag } from '../../spec/reference.ts';
-import { timingWith } from '../../spec/timing.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../connection.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { thisPerson } from '../person.ts';
-import { timingFromEnvironment } from '../preparation.ts';
-import { followPromotion, printPromotion, readPromotion } from '../promotion-view.ts';
-import { nameOf } from '../release-name.ts';
+} from '../../model/tags/promotion.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { parseReference, Tag } from '../../model/oci/reference.ts';
+import { timingWith } from '../../model/base/timing.ts';
+import {
+  awaitControlWorker,
+  REQUEST_TIMEOUT,
+  withTemporal,
+  workflowPage,
+  type Temporal,
+} from '../temporal/connection.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { thisPerson } from '../terminal/person.ts';
+import { timingFromEnvironment } from '../project/preparation.ts';
+import { followPromotion, printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { nameOf } from '../temporal/release-name.ts';
 
 /** Options of `flightline promote`. */
 export interface PromoteOptions {

@@ -1,12 +1,12 @@
 /** `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the guide). */
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { readAgentConfiguration } from '../../activities/tools/agent-configuration.ts';
-import { FlightlineError } from '../../spec/failure.ts';
-import { ReleaseRecord } from '../../spec/record.ts';
-import { parseReference } from '../../spec/reference.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
+import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-configuration.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
+import { parseReference } from '../../model/oci/reference.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
 import {
   cloudConfig,
   ignitionConfig,

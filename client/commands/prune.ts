@@ -1,14 +1,20 @@
 /** `flightline prune REPOSITORY`: once, as a dry run, or regularly by a Temporal Schedule. */
-import { parseDuration } from '../../spec/duration.ts';
-import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest } from '../../spec/prune.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import { Repository } from '../../spec/reference.ts';
-import { timingWith } from '../../spec/timing.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../connection.ts';
-import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { failureOfError } from '../release-view.ts';
+import { parseDuration } from '../../model/base/duration.ts';
+import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest } from '../../model/release/prune.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { Repository } from '../../model/oci/reference.ts';
+import { timingWith } from '../../model/base/timing.ts';
+import {
+  awaitControlWorker,
+  REQUEST_TIMEOUT,
+  withTemporal,
+  workflowPage,
+  type Temporal,
+} from '../temporal/connection.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { failureOfError } from '../temporal/release-view.ts';
 import { renderPrune } from '../view/prune.ts';
 
 /** Options of `flightline prune`. */

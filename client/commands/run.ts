@@ -1,19 +1,19 @@
 /** `flightline run`: starts a release and shows it to its end. */
 import { isAbsolute } from 'node:path';
-import { releaseId } from '../../spec/reference.ts';
-import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../connection.ts';
-import { detachable, printEnding } from '../ending.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { follow } from '../follow.ts';
-import { advise } from '../linting.ts';
-import type { Output } from '../output.ts';
-import { Interrupted, withInterrupt } from '../pause.ts';
-import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../preparation.ts';
-import { referenceOf } from '../release-name.ts';
-import { endRunning } from '../replace.ts';
-import { startRelease, type Started } from '../release-start.ts';
-import { openRelease } from '../release-view.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../temporal/connection.ts';
+import { detachable, printEnding } from '../temporal/ending.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { follow } from '../temporal/follow.ts';
+import { advise } from '../project/linting.ts';
+import type { Output } from '../terminal/output.ts';
+import { Interrupted, withInterrupt } from '../terminal/pause.ts';
+import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../project/preparation.ts';
+import { referenceOf } from '../temporal/release-name.ts';
+import { endRunning } from '../temporal/replace.ts';
+import { startRelease, type Started } from '../temporal/release-start.ts';
+import { openRelease } from '../temporal/release-view.ts';
 import { renderRelease } from '../view/release.ts';
 
 /** Options of `flightline run`. */
@@ -48,7 +48,7 @@ export async function run(file: string, options: RunOptions, output: Output): Pr
   const checked = await checkSpec(file, options);
   await advise(checked.loaded, options.strict === true, output);
   if (options.dryRun) {
-    const { dryRun } = await import('../dry-run.ts');
+    const { dryRun } = await import('../project/dry-run.ts');
     return withTemporal((temporal) => withInterrupt((signal) => dryRun(temporal, checked, options, output, signal)));
   }
   for (const line of checked.warnings) output.note(`warning: ${line}`);

@@ -7,19 +7,19 @@ import {
   repositoryOfSchedule,
   scheduleId,
   type NightlyTemplate,
-} from '../../spec/nightly.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import { Repository } from '../../spec/reference.ts';
-import { Cron, TimeZone } from '../../spec/schedule.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { advise } from '../linting.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../preparation.ts';
-import { compareNow, lastRuns } from '../schedule-look.ts';
-import { invalidSpec, locate } from '../spec-loading.ts';
+} from '../../model/release/nightly.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { Repository } from '../../model/oci/reference.ts';
+import { Cron, TimeZone } from '../../model/spec/schedule.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { advise } from '../project/linting.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
+import { compareNow, lastRuns } from '../temporal/schedule-look.ts';
+import { invalidSpec, locate } from '../project/spec-loading.ts';
 import { renderSchedule, renderSchedules, type ScheduleFacts } from '../view/schedule.ts';
 
 /** Options of `flightline schedule set`. */

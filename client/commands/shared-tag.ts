@@ -1,7 +1,7 @@
 /** `flightline rollback` and `history`: back to what a tag pointed at, and what that was. */
 import { WithStartWorkflowOperation } from '@temporalio/client';
-import { remedyWithoutRetry } from '../../spec/failure.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import { remedyWithoutRetry } from '../../model/release/failure.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import {
   HISTORY_QUERY,
   ROLLBACK_UPDATE,
@@ -13,17 +13,17 @@ import {
   TagHistory,
   TagNow,
   type LookAtTagInput,
-} from '../../spec/shared-tag.ts';
-import { timingWith } from '../../spec/timing.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { isNotFound, isUnavailable, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { thisPerson } from '../person.ts';
-import { timingFromEnvironment } from '../preparation.ts';
-import { nameOf } from '../release-name.ts';
-import { failureOfError } from '../release-view.ts';
+} from '../../model/tags/shared-tag.ts';
+import { timingWith } from '../../model/base/timing.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { isNotFound, isUnavailable, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { thisPerson } from '../terminal/person.ts';
+import { timingFromEnvironment } from '../project/preparation.ts';
+import { nameOf } from '../temporal/release-name.ts';
+import { failureOfError } from '../temporal/release-view.ts';
 import { renderHistory } from '../view/history.ts';
 
 /** Milliseconds for a rollback or a look, which read from a registry and write to it. */

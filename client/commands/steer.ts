@@ -1,20 +1,26 @@
 /** `flightline cancel` and `retry`: a person's word to a running release. */
-import { RETRY_UPDATE, RetryResult } from '../../spec/messages.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { releaseId } from '../../spec/reference.ts';
-import type { ReleaseRequest } from '../../spec/request.ts';
-import { isFinal } from '../../spec/stage.ts';
-import { isTemplate } from '../../spec/template.ts';
-import { awaitControlWorker, noControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../connection.ts';
-import { detachable, printEnding } from '../ending.ts';
-import { isUnavailable, UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { follow } from '../follow.ts';
-import type { Output } from '../output.ts';
-import { withInterrupt } from '../pause.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../preparation.ts';
-import { referenceOf, releaseIdOf } from '../release-name.ts';
-import { failureOfError, openRelease } from '../release-view.ts';
+import { RETRY_UPDATE, RetryResult } from '../../model/contract/messages.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { isFinal } from '../../model/release/stage.ts';
+import { isTemplate } from '../../model/base/template.ts';
+import {
+  awaitControlWorker,
+  noControlWorker,
+  REQUEST_TIMEOUT,
+  withTemporal,
+  type Temporal,
+} from '../temporal/connection.ts';
+import { detachable, printEnding } from '../temporal/ending.ts';
+import { isUnavailable, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { follow } from '../temporal/follow.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
+import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
+import { failureOfError, openRelease } from '../temporal/release-view.ts';
 
 /** `flightline cancel RELEASE`: asks for it and waits until everything is cleaned up. */
 export async function cancel(name: string, output: Output): Promise<number> {

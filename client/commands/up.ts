@@ -1,11 +1,11 @@
 /** `flightline up`: the embedded stack in the foreground. */
 import { resolve } from 'node:path';
 import type { Stack } from '../../workers/stack/start.ts';
-import { explain } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { Interrupted, interruptible, withStop } from '../pause.ts';
-import { describeStack, stackDocument, startToldStack, untilInterrupted } from '../stack-runner.ts';
+import { explain } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { Interrupted, interruptible, withStop } from '../terminal/pause.ts';
+import { describeStack, stackDocument, startToldStack, untilInterrupted } from '../terminal/stack-runner.ts';
 
 /** Options of `flightline up`. */
 export interface UpOptions {

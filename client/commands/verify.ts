@@ -1,10 +1,10 @@
 /** `flightline verify`: would a device that knows only this key take what the registry has under this name? */
 import { access } from 'node:fs/promises';
-import { withUserAccess } from '../../activities/tools/registry-access.ts';
-import { verifyAsDevice } from '../../activities/verify.ts';
-import { UserError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { verifyAsDevice } from '../../activities/trust/verify.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
 import { style } from '../view/style.ts';
 
 /** What a person calls what was pulled. */

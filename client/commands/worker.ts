@@ -1,7 +1,7 @@
 /** `flightline worker`: workers of this machine against an existing Temporal. */
-import { ROLES } from '../../spec/queue.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
+import { ROLES } from '../../model/contract/queue.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
 
 /** Options of `flightline worker`. */
 export interface WorkerCommandOptions {

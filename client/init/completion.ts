@@ -1,6 +1,6 @@
 /** From what the flags of `flightline init` say to all that a project needs: asks for the rest, or says which flag is missing. */
-import { Repository, parseReference, registryOf } from '../../spec/reference.ts';
-import { UserError } from '../errors.ts';
+import { Repository, parseReference, registryOf } from '../../model/oci/reference.ts';
+import { UserError } from '../terminal/errors.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Binding, type Choices, type Target } from './choices.ts';
 
 /** The flags; what is absent was not given. */

@@ -1,6 +1,6 @@
 /** Rules about what an image is built on, and about the agent in it. Pure. */
-import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
-import { parseReference } from '../../spec/reference.ts';
+import { AGENT_CONFIGURATION_PATH } from '../../model/spec/enrollment.ts';
+import { parseReference } from '../../model/oci/reference.ts';
 import { finalCommands } from './containerfile.ts';
 import { enables, installs, masks } from './packages.ts';
 import { isLateBound, type Found, type Project, type SpecOnly } from './project.ts';

@@ -1,7 +1,7 @@
 /** A Containerfile as the rules look at it: the stages that become the image, their steps, and every step's line. Pure. */
 import { type Copy, DockerfileParser, type Env, type From, type Instruction, type Run } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { readContainerfile } from '../../activities/containerfile.ts';
+import { readContainerfile } from '../../activities/context/containerfile.ts';
 import { commandOf, commandsOf, type Command } from './shell.ts';
 
 /** A command with the line (from 1) on which it begins. */

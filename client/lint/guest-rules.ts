@@ -1,5 +1,5 @@
 /** Rules about images for virtual machines. Pure. */
-import type { FlightlineSpec } from '../../spec/flightline-spec.ts';
+import type { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import { finalCommands } from './containerfile.ts';
 import { enables, installs, isDnf } from './packages.ts';
 import { isLateBound, type Found, type Project } from './project.ts';

@@ -1,4 +1,4 @@
-/** Looks at a project by all rules. Pure: files are read by client/linting.ts. */
+/** Looks at a project by all rules. Pure: files are read by client/project/linting.ts. */
 import leven from 'leven';
 import type { Found, Project, Rule, SpecOnly } from './project.ts';
 import { RULES, SILENCE_RULE } from './rules.ts';

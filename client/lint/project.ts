@@ -1,5 +1,5 @@
 /** What the rules look at, and what they answer. */
-import type { FlightlineSpec } from '../../spec/flightline-spec.ts';
+import type { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import type { Containerfile } from './containerfile.ts';
 import type { Write } from './writes.ts';
 

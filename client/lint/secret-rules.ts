@@ -1,6 +1,6 @@
 /** The rule about secrets in an image. Pure. */
 import { posix } from 'node:path';
-import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
+import { AGENT_CONFIGURATION_PATH } from '../../model/spec/enrollment.ts';
 import { finalSteps, type Step } from './containerfile.ts';
 import type { Found, Project, SpecOnly } from './project.ts';
 

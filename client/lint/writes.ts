@@ -1,6 +1,6 @@
 /** Which files of the image a Containerfile's steps write, as far as their words say it. Pure. */
 import { posix } from 'node:path';
-import type { ContextFile } from '../../activities/context-files.ts';
+import type { ContextFile } from '../../activities/context/files.ts';
 import {
   absolute,
   finalSteps,

@@ -1,7 +1,7 @@
 /** What injects an agent configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { AGENT_CONFIGURATION_PATH } from '../../spec/enrollment.ts';
+import { AGENT_CONFIGURATION_PATH } from '../../model/spec/enrollment.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 /** No line is folded: a folded base64 is valid, and nobody can compare it. */

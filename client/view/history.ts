@@ -1,5 +1,5 @@
 /** What a tag pointed at, as a table. Pure. */
-import type { TagHistory } from '../../spec/shared-tag.ts';
+import type { TagHistory } from '../../model/tags/shared-tag.ts';
 import { formatTable, formatTime } from './format.ts';
 import { plain, style } from './style.ts';
 

@@ -1,5 +1,5 @@
 /** The list of hosts. Pure. */
-import type { ListedHost } from '../../spec/host-status.ts';
+import type { ListedHost } from '../../model/contract/host-status.ts';
 import { formatBytes, formatClock, formatDuration, formatTable } from './format.ts';
 import { style } from './style.ts';
 

@@ -1,5 +1,5 @@
 /** The list of releases. Pure. */
-import type { ListedRelease } from '../../spec/listing.ts';
+import type { ListedRelease } from '../../model/release/listing.ts';
 import { formatTable, formatTime } from './format.ts';
 import { paintStatus } from './release.ts';
 import { style } from './style.ts';

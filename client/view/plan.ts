@@ -1,6 +1,6 @@
 /** What `flightline run --dry-run` found, in words. Pure. */
-import type { PinnedImage } from '../../spec/record.ts';
-import type { PlannedStage } from '../plan-commands.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import type { PlannedStage } from '../project/plan-commands.ts';
 import { formatTable } from './format.ts';
 import { plain, style, type Style } from './style.ts';
 

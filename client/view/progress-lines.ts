@@ -1,5 +1,5 @@
 /** Progress where nothing can be redrawn: a line for each change. Pure. */
-import type { StageRow } from '../../spec/record.ts';
+import type { StageRow } from '../../model/release/record.ts';
 import { formatDuration } from './format.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
 

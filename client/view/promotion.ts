@@ -1,5 +1,5 @@
 /** A promotion in words. Pure. */
-import type { Promotion } from '../../spec/promotion.ts';
+import type { Promotion } from '../../model/tags/promotion.ts';
 import { plain, style, type Style } from './style.ts';
 
 /** How it stands: what became of what, and what to do. */

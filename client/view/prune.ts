@@ -1,5 +1,5 @@
 /** What a prune removed and kept, as text. Pure. */
-import { PRUNE_REASONS, type PruneGroup, type PruneReport } from '../../spec/prune.ts';
+import { PRUNE_REASONS, type PruneGroup, type PruneReport } from '../../model/release/prune.ts';
 
 /** Names in a line, before the rest is counted. */
 const NAMED = 12;

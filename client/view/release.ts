@@ -1,7 +1,7 @@
 /** A release as a stage table, and what to do when it is held or has failed. Pure. */
-import type { Failure } from '../../spec/failure.ts';
-import type { ReleaseRecord, StageRow } from '../../spec/record.ts';
-import type { ReleaseStatus, StageStatus } from '../../spec/stage.ts';
+import type { Failure } from '../../model/release/failure.ts';
+import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import type { ReleaseStatus, StageStatus } from '../../model/release/stage.ts';
 import { formatDuration, formatTable } from './format.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
 import { plain, style, truncate, type Style } from './style.ts';

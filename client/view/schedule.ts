@@ -1,5 +1,5 @@
 /** Schedules in words. Pure. */
-import type { CompareResult, NightlyResult } from '../../spec/nightly.ts';
+import type { CompareResult, NightlyResult } from '../../model/release/nightly.ts';
 import { formatTable, formatTime } from './format.ts';
 import { plain, style, type Style } from './style.ts';
 

@@ -1,5 +1,5 @@
 /** The end of a release: what there is now, where, and that a device would take it. Pure. */
-import type { DiskRecord, ReleaseRecord } from '../../spec/record.ts';
+import type { DiskRecord, ReleaseRecord } from '../../model/release/record.ts';
 import { formatBytes } from './format.ts';
 import { paintStatus, renderFailure, renderNotes } from './release.ts';
 import { style } from './style.ts';

@@ -1,7 +1,7 @@
 /** Releases of an earlier demo that was killed: they would go on now, and take the host from this one. */
-import { RELEASE_WORKFLOW } from '../../spec/messages.ts';
-import { REQUEST_TIMEOUT, type Temporal } from '../../client/connection.ts';
-import type { Output } from '../../client/output.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { REQUEST_TIMEOUT, type Temporal } from '../../client/temporal/connection.ts';
+import type { Output } from '../../client/terminal/output.ts';
 
 /** Cancels every open release whose tag is a demo's. Their clean-up goes on beside this demo. */
 export async function cancelLeftOverDemos(temporal: Temporal, output: Output): Promise<void> {

@@ -2,7 +2,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { registryOf } from '../../spec/reference.ts';
+import { registryOf } from '../../model/oci/reference.ts';
 
 /** The tag of a demo: `demo-YYYYMMDD-HHMMSS` in UTC. */
 export function demoTag(at: Date): string {

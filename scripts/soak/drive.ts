@@ -1,8 +1,8 @@
 /** One release of a soak, from its start to the end that was asked for. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { EXIT } from '../../client/exit-codes.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { isFinal } from '../../spec/stage.ts';
+import { EXIT } from '../../client/terminal/exit-codes.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { isFinal } from '../../model/release/stage.ts';
 import { runFlightline } from '../../test/support/flightline.ts';
 import { makeProject, type Project } from '../../test/support/project.ts';
 import type { Site } from './site.ts';

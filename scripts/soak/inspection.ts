@@ -1,8 +1,8 @@
 /** What a soak must have left behind: good releases in the registry, nothing on the hosts. */
 import { z } from 'zod';
-import { readPublicKey } from '../../activities/keys.ts';
-import { withUserAccess } from '../../activities/tools/registry-access.ts';
-import { verifyDigest } from '../../activities/verify.ts';
+import { readPublicKey } from '../../activities/trust/keys.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { verifyDigest } from '../../activities/trust/verify.ts';
 import { installationOf } from '../../test/support/host-state.ts';
 import { digestOf, tagsOf } from '../../test/support/registry.ts';
 import { mountsOf, processesNaming, type BuildHost } from '../../test/support/second-host.ts';

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Timing } from '../../spec/timing.ts';
+import type { Timing } from '../../model/base/timing.ts';
 import { openReleases, type Releases } from '../../test/support/releases.ts';
 import { startBuildHost, type BuildHost } from '../../test/support/second-host.ts';
 import { factsOf } from '../../test/support/stack.ts';

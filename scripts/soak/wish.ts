@@ -1,5 +1,5 @@
 /** What is asked of a release in a soak, and whether it came so. */
-import type { ReleaseRecord } from '../../spec/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Chance } from './random.ts';
 
 /** `mended`: its Containerfile is broken at first. `held`: it is broken for good, and must be held at the end. */

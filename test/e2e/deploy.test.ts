@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../../spec/stage.ts';
+import { SEARCH_ATTRIBUTES } from '../../model/release/stage.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 import { ROOT } from '../support/flightline.ts';
 import { withClient } from '../support/stack.ts';

@@ -5,18 +5,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeCleanUp } from '../../activities/clean-up.ts';
-import { makeDeviceVerify } from '../../activities/device-verify.ts';
-import { readPublicKey } from '../../activities/keys.ts';
-import { claimLease } from '../../activities/leases.ts';
-import { signDigest } from '../../activities/signatures.ts';
-import { accessFlags } from '../../activities/tools/podman.ts';
-import { withRegistryAccess } from '../../activities/tools/registry-access.ts';
-import { generateKey } from '../../activities/tools/skopeo.ts';
-import type { HostContext } from '../../activities/work-directory.ts';
-import { DEVICE_POLICY, deviceFiles, deviceKeyPath, policyFor, registriesDropIn } from '../../spec/device-policy.ts';
-import type { Failure } from '../../spec/failure.ts';
-import { timingWith } from '../../spec/timing.ts';
+import { makeCleanUp } from '../../activities/sweep/clean-up.ts';
+import { makeDeviceVerify } from '../../activities/image/device-verify.ts';
+import { readPublicKey } from '../../activities/trust/keys.ts';
+import { claimLease } from '../../activities/host/leases.ts';
+import { signDigest } from '../../activities/trust/signatures.ts';
+import { accessFlags } from '../../activities/tools/podman/podman.ts';
+import { withRegistryAccess } from '../../activities/tools/registry/access.ts';
+import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import type { HostContext } from '../../activities/host/work-directory.ts';
+import {
+  DEVICE_POLICY,
+  deviceFiles,
+  deviceKeyPath,
+  policyFor,
+  registriesDropIn,
+} from '../../model/device/signature-policy.ts';
+import type { Failure } from '../../model/release/failure.ts';
+import { timingWith } from '../../model/base/timing.ts';
 import { runActivity } from '../support/activity.ts';
 import { temporaryHost } from '../support/host.ts';
 import { LOGIN, startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';

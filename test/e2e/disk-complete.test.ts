@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { incompleteness } from '../../activities/disk-complete.ts';
-import type { DiskType } from '../../spec/disk.ts';
+import { incompleteness } from '../../activities/disk/complete.ts';
+import type { DiskType } from '../../model/spec/disk.ts';
 
 const MIB = 1024 * 1024;
 

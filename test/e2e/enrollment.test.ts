@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { ReleaseRecord } from '../../spec/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { textsIn } from '../support/history.ts';
 import { buildProcesses, leftOvers, podman } from '../support/host-state.ts';

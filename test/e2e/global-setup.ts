@@ -1,6 +1,6 @@
 /** One stack for all end-to-end files: starting it and filling its registry takes longer than most tests. */
 import type { TestProject } from 'vitest/node';
-import { ROLES, type Role } from '../../spec/queue.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { installedWorkerCommand } from '../../workers/stack/plans.ts';
 import { chooseFreePorts } from '../../workers/stack/ports.ts';
 import { factsOf, startTestStack, type StackFacts } from '../support/stack.ts';

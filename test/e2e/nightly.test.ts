@@ -1,6 +1,6 @@
 /** A schedule with short periods: the first release, nights on which nothing has changed, a night with another base. */
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { releaseId } from '../../spec/reference.ts';
+import { releaseId } from '../../model/oci/reference.ts';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
 import { runFlightline } from '../support/flightline.ts';
 import { containersCreated, leftOvers } from '../support/host-state.ts';

@@ -1,9 +1,9 @@
 /** Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { Promotion } from '../../spec/promotion.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { sharedTagId, TagHistory } from '../../spec/shared-tag.ts';
+import { Promotion } from '../../model/tags/promotion.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { sharedTagId, TagHistory } from '../../model/tags/shared-tag.ts';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ReleaseRecord } from '../../spec/record.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
 import { readState } from '../../workers/stack/state.ts';
 import { ROOT } from '../support/flightline.ts';
 import { blocksOf } from '../support/readme.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { ReleaseRecord } from '../../spec/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, ROOT, runFlightline } from '../support/flightline.ts';
 import { keptOf, largestPayload, textsIn } from '../support/history.ts';
 import { containersCreated, leftOvers, podman } from '../support/host-state.ts';

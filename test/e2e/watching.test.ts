@@ -6,8 +6,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHROMIUM_PROGRAMS } from '../../scripts/setup/tools.ts';
 import { findProgram } from '../../scripts/setup/detect.ts';
-import { EXIT } from '../../client/exit-codes.ts';
-import { ROLES, type Role } from '../../spec/queue.ts';
+import { EXIT } from '../../client/terminal/exit-codes.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { ROOT, runFlightline } from '../support/flightline.ts';
 import { alertRules, metricOf, metricsIn, scrape, selectorsIn, type Sample } from '../support/metrics.ts';
 import { makeProject, type Project } from '../support/project.ts';

@@ -1,7 +1,7 @@
 /** Mistakes that a person mends while the release waits: only the branch concerned is held, and what is done is kept. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { isFinal } from '../../spec/stage.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { isFinal } from '../../model/release/stage.ts';
 import { startFaultyStack } from '../support/faulty-builder.ts';
 import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';

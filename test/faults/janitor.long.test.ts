@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { releaseId } from '../../spec/reference.ts';
+import { releaseId } from '../../model/oci/reference.ts';
 import { recordFrom, startFlightline } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';

@@ -1,7 +1,7 @@
 /** A build host that reboots: podman's containers are still there, and none of them runs. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RELEASE_LABEL, INSTALLATION_LABEL } from '../../spec/labels.ts';
-import { releaseId } from '../../spec/reference.ts';
+import { RELEASE_LABEL, INSTALLATION_LABEL } from '../../model/oci/labels.ts';
+import { releaseId } from '../../model/oci/reference.ts';
 import { installationOf } from '../support/host-state.ts';
 import { mountsOf } from '../support/second-host.ts';
 import { openTwoHosts, type TwoHosts } from '../support/two-hosts.ts';

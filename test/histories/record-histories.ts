@@ -6,12 +6,12 @@
 import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { ReleaseRequest } from '../../spec/request.ts';
-import { DECIDE_UPDATE } from '../../spec/approval.ts';
-import { PROMOTION_QUERY, PROMOTION_WORKFLOW, promotionId } from '../../spec/promotion.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import { builderRunId } from '../../spec/reference.ts';
-import { RECORDED_SIGNAL, sharedTagId } from '../../spec/shared-tag.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { DECIDE_UPDATE } from '../../model/release/approval.ts';
+import { PROMOTION_QUERY, PROMOTION_WORKFLOW, promotionId } from '../../model/tags/promotion.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { builderRunId } from '../../model/oci/reference.ts';
+import { RECORDED_SIGNAL, sharedTagId } from '../../model/tags/shared-tag.ts';
 import { digestOf, idOf, requestFor } from '../workflows/facts.ts';
 import { openHouse, type House, type ReleaseHandle } from '../workflows/house.ts';
 import { openSharedTag, promotionRequest } from '../workflows/tags.ts';

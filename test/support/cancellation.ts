@@ -1,8 +1,8 @@
 /** Cancels a release in a given stage, and looks at what is left of it. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { releaseKey } from '../../spec/inputs.ts';
-import { releaseId } from '../../spec/reference.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import { releaseId } from '../../model/oci/reference.ts';
 import type { FaultProxy, FaultRule } from './fault-proxy.ts';
 import { recordFrom, runFlightline, startFlightline } from './flightline.ts';
 import { buildProcesses, leftOvers, podman, workingContainers } from './host-state.ts';

@@ -1,7 +1,7 @@
 /** Runs the built command, as a user does: `node dist/client/main.js …`. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { ReleaseRecord } from '../../spec/record.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const COMMAND = join(ROOT, 'dist/client/main.js');

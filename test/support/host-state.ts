@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { BRANCH_LABEL, INSTALLATION_LABEL } from '../../spec/labels.ts';
+import { BRANCH_LABEL, INSTALLATION_LABEL } from '../../model/oci/labels.ts';
 import type { StackFacts } from './stack.ts';
 
 /** A host as seen from outside: its work directory and the way to its podman. */

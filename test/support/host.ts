@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openWorkDirectory, type HostContext } from '../../activities/work-directory.ts';
-import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { openWorkDirectory, type HostContext } from '../../activities/host/work-directory.ts';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** Makes a host; `remove` takes its files away. */
 export async function temporaryHost(

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { stringify } from 'yaml';
 import type { LintResult } from '../../client/lint/lint.ts';
-import { lintLoaded } from '../../client/linting.ts';
-import { loadSpec } from '../../client/spec-loading.ts';
+import { lintLoaded } from '../../client/project/linting.ts';
+import { loadSpec } from '../../client/project/spec-loading.ts';
 
 /** The project's directory, new for each test. */
 export let directory: string;

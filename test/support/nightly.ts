@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NightlyResult } from '../../spec/nightly.ts';
+import type { NightlyResult } from '../../model/release/nightly.ts';
 import { podman } from './host-state.ts';
 import { runFlightline } from './flightline.ts';
 import { withClient, type StackFacts } from './stack.ts';

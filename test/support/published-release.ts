@@ -1,11 +1,11 @@
 /** Releases as flightline publishes them, pushed by plain HTTP in milliseconds: real manifests, real sigstore signatures, real records. */
 import { sign, type KeyObject } from 'node:crypto';
-import { recordArtifact } from '../../activities/record.ts';
-import { sha256 } from '../../spec/inputs.ts';
-import { CONTEXT_ARTIFACT_TYPE } from '../../spec/labels.ts';
-import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../spec/oci-layout.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { contextTag, signatureTag } from '../../spec/reference.ts';
+import { recordArtifact } from '../../activities/tags/record.ts';
+import { sha256 } from '../../model/release/inputs.ts';
+import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
+import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { contextTag, signatureTag } from '../../model/oci/reference.ts';
 
 /** Signs a digest for names. */
 export type Signer = (repository: string, digest: string, tags: readonly string[]) => Promise<void>;

@@ -1,9 +1,9 @@
 /** What the Temporal server knows of releases, for tests. */
 import { Client, Connection } from '@temporalio/client';
-import { RECORD_QUERY, type BuilderRunResult } from '../../spec/messages.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { builderRunId } from '../../spec/reference.ts';
-import type { DiskType } from '../../spec/disk.ts';
+import { RECORD_QUERY, type BuilderRunResult } from '../../model/contract/messages.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { builderRunId } from '../../model/oci/reference.ts';
+import type { DiskType } from '../../model/spec/disk.ts';
 import type { StackFacts } from './stack.ts';
 
 /** Questions about releases, named `repository:tag`. */

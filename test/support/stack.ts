@@ -3,8 +3,8 @@ import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import type { Role } from '../../spec/queue.ts';
-import type { Timing } from '../../spec/timing.ts';
+import type { Role } from '../../model/contract/queue.ts';
+import type { Timing } from '../../model/base/timing.ts';
 import { publishExampleImages } from '../../workers/stack/example-images.ts';
 import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
 

@@ -1,7 +1,7 @@
 /** A stack with two build hosts that a test starts, breaks and ends: what the fault tests with two hosts share. */
 import { expect } from 'vitest';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import type { Timing } from '../../spec/timing.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { Timing } from '../../model/base/timing.ts';
 import { recordFrom, runFlightline, startFlightline } from './flightline.ts';
 import { makeProject, type Project, type ProjectOptions } from './project.ts';
 import { digestOf, manifestOf, tagsOf } from './registry.ts';

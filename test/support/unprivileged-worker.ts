@@ -8,8 +8,8 @@ import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFil
 import { closeSync, openSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { tmpdir } from 'node:os';
-import type { Role } from '../../spec/queue.ts';
-import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import type { Role } from '../../model/contract/queue.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
 import { hasReadyEvent } from '../../workers/stack/plans.ts';
 import { ROOT } from './flightline.ts';

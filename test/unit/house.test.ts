@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FLOORS = ['spec', 'activities', 'workflows', 'workers', 'client'];
+const FLOORS = ['model', 'activities', 'workflows', 'workers', 'client'];
 
 interface Import {
   file: string;
@@ -58,9 +58,9 @@ describe('the rules of single floors', () => {
       .filter(isWrong)
       .map(({ file, line }) => `${file}: ${line}`);
 
-  it('spec reads and spawns nothing', () => {
+  it('model reads and spawns nothing', () => {
     const forbidden = /^(?:node:(?!crypto)|execa|@temporalio\/(?!common))/;
-    expect(wrong('spec', ({ from }) => forbidden.test(from))).toEqual([]);
+    expect(wrong('model', ({ from }) => forbidden.test(from))).toEqual([]);
   });
 
   it('workflows import activities as types at most, and nothing that is not deterministic', () => {
@@ -71,25 +71,29 @@ describe('the rules of single floors', () => {
 
   it('modules of workflows hold no state: all workflows of a worker share them', () => {
     const state = /^(?:export )?(?:(?:let|var)\b.*|const .*=\s*(?:new (?:Weak)?(?:Map|Set)\b|proxy\w+\().*)$/gm;
-    const found = readdirSync(join(ROOT, 'workflows')).flatMap((name) =>
-      [...readFileSync(join(ROOT, 'workflows', name), 'utf8').matchAll(state)].map(([line]) => `${name}: ${line}`),
-    );
+    const found = readdirSync(join(ROOT, 'workflows'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) =>
+        [...readFileSync(join(ROOT, 'workflows', name), 'utf8').matchAll(state)].map(([line]) => `${name}: ${line}`),
+      );
     expect(found).toEqual([]);
   });
 
   it('only one file of activities knows Temporal, and only one spawns', () => {
     const temporal = wrong('activities', ({ from, typeOnly }) => from.startsWith('@temporalio/') && !typeOnly);
-    expect(new Set(temporal.map((line) => line.split(':')[0]))).toEqual(new Set(['activities/stage.ts']));
+    expect(new Set(temporal.map((line) => line.split(':')[0]))).toEqual(new Set(['activities/frame.ts']));
     const spawning = wrong(
       'activities',
       ({ from, typeOnly }) => /^(?:execa|node:child_process)$/.test(from) && !typeOnly,
     );
-    expect(new Set(spawning.map((line) => line.split(':')[0]))).toEqual(new Set(['activities/tools/command.ts']));
+    expect(new Set(spawning.map((line) => line.split(':')[0]))).toEqual(
+      new Set(['activities/tools/process/command.ts']),
+    );
   });
 
   it('the command starts without workers and without Temporal: both are loaded by the commands that need them', () => {
     const all = FLOORS.flatMap((folder) => importsOf(folder)).filter((entry) => !entry.dynamic && !entry.typeOnly);
-    const reached = new Set(['client/main.ts', 'client/command-line.ts']);
+    const reached = new Set(['client/main.ts', 'client/terminal/command-line.ts']);
     for (const file of reached) {
       for (const entry of all.filter((candidate) => candidate.file === file)) {
         reached.add(entry.from.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), entry.from)) : entry.from);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { BootTestInput, DiskBuildInput } from '../../spec/contract.ts';
-import { PLAN_WORKFLOW, type PlanWorkflowResult } from '../../spec/dry-run.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import type { BootTestInput, DiskBuildInput } from '../../model/contract/contract.ts';
+import { PLAN_WORKFLOW, type PlanWorkflowResult } from '../../model/contract/dry-run.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, silent } from './stand-ins.ts';

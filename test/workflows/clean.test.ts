@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { RecordInput, TagInput } from '../../spec/contract.ts';
-import type { MoveInput } from '../../spec/shared-tag.ts';
-import { builderRunId } from '../../spec/reference.ts';
+import type { RecordInput, TagInput } from '../../model/contract/contract.ts';
+import type { MoveInput } from '../../model/tags/shared-tag.ts';
+import { builderRunId } from '../../model/oci/reference.ts';
 import { keptOf, largestPayload } from '../support/history.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { BuildInput, DeviceVerifyInput } from '../../spec/contract.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
+import type { BuildInput, DeviceVerifyInput } from '../../model/contract/contract.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, PUBLIC_KEY } from './stand-ins.ts';

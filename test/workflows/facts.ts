@@ -1,9 +1,9 @@
 /** Requests and digests for tests: plain, and the same each time. */
 import { createHash } from 'node:crypto';
-import { DISK_TYPES, type DiskType, type PublishForm } from '../../spec/disk.ts';
-import { releaseId } from '../../spec/reference.ts';
-import type { ReleaseRequest } from '../../spec/request.ts';
-import { timingWith, type Timing } from '../../spec/timing.ts';
+import { DISK_TYPES, type DiskType, type PublishForm } from '../../model/spec/disk.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { timingWith, type Timing } from '../../model/base/timing.ts';
 
 /** A digest for a name. */
 export function digestOf(name: string): string {

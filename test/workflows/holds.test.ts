@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { BuildInput, SignInput, TagInput } from '../../spec/contract.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
+import type { BuildInput, SignInput, TagInput } from '../../model/contract/contract.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, untilCancelled } from './stand-ins.ts';

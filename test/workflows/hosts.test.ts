@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import { builderRunId } from '../../spec/reference.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { builderRunId } from '../../model/oci/reference.ts';
 import { keptOf } from '../support/history.ts';
 import { idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

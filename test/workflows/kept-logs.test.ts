@@ -1,10 +1,10 @@
 /** The end of a release sends the logs of its hosts to the registry, and hosts are asked what they do. */
 import { describe, expect, test } from 'vitest';
-import type { RecordInput } from '../../spec/contract.ts';
-import type { HostStatus } from '../../spec/host-status.ts';
-import type { KeepLogsInput } from '../../spec/log.ts';
-import { HOST_STATUS_WORKFLOW } from '../../spec/messages.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import type { RecordInput } from '../../model/contract/contract.ts';
+import type { HostStatus } from '../../model/contract/host-status.ts';
+import type { KeepLogsInput } from '../../model/release/logs.ts';
+import { HOST_STATUS_WORKFLOW } from '../../model/contract/messages.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { keptOf, largestPayload } from '../support/history.ts';
 import { idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

@@ -9,10 +9,10 @@ import {
   type NightlyInput,
   type NightlyResult,
   type NightlyTemplate,
-} from '../../spec/nightly.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import type { ReleaseRecord } from '../../spec/record.ts';
-import type { ReleaseRequest } from '../../spec/request.ts';
+} from '../../model/release/nightly.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { requestFor, digestOf, type RequestChanges } from './facts.ts';
 import type { ReleaseHandle } from './house.ts';
 import { useHouse } from './setup.ts';

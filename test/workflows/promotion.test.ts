@@ -1,7 +1,7 @@
 /** Promotions, and the approval that they and releases wait for. */
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { DECIDE_UPDATE, type Decision } from '../../spec/approval.ts';
+import { DECIDE_UPDATE, type Decision } from '../../model/release/approval.ts';
 import {
   Promotion,
   PROMOTION_QUERY,
@@ -9,10 +9,10 @@ import {
   PromotionFailure,
   promotionId,
   type PromotionRequest,
-} from '../../spec/promotion.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
-import { ReleaseFailure } from '../../spec/messages.ts';
-import { RECORDED_SIGNAL, SHARED_TAG_WORKFLOW, sharedTagId } from '../../spec/shared-tag.ts';
+} from '../../model/tags/promotion.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { ReleaseFailure } from '../../model/contract/messages.ts';
+import { RECORDED_SIGNAL, SHARED_TAG_WORKFLOW, sharedTagId } from '../../model/tags/shared-tag.ts';
 import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

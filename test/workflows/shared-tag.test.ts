@@ -1,7 +1,7 @@
 /** A shared tag's workflow: in turn, never back in time, with a history that outlives its runs. */
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { RECORDED_SIGNAL } from '../../spec/shared-tag.ts';
+import { RECORDED_SIGNAL } from '../../model/tags/shared-tag.ts';
 import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

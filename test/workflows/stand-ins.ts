@@ -38,8 +38,8 @@ import type {
   TagInput,
   TagResult,
   VerifyInput,
-} from '../../spec/contract.ts';
-import type { PlanInput, PlanResult } from '../../spec/dry-run.ts';
+} from '../../model/contract/contract.ts';
+import type { PlanInput, PlanResult } from '../../model/contract/dry-run.ts';
 import type {
   LookAtTagInput,
   MoveInput,
@@ -47,13 +47,18 @@ import type {
   PlanRollbackInput,
   RollbackPlan,
   TagNow,
-} from '../../spec/shared-tag.ts';
-import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput, PromotionPlan } from '../../spec/promotion.ts';
-import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from '../../spec/nightly.ts';
-import { FAILURES, failureOf, type FailureKind } from '../../spec/failure.ts';
-import type { HostStatus, HostStatusInput } from '../../spec/host-status.ts';
-import type { KeepLogsInput, KeepLogsResult } from '../../spec/log.ts';
-import type { NotifyInput, NotifyResult } from '../../spec/notification.ts';
+} from '../../model/tags/shared-tag.ts';
+import type {
+  PlanPromotionInput,
+  PromoteCopyInput,
+  PromoteRecordInput,
+  PromotionPlan,
+} from '../../model/tags/promotion.ts';
+import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from '../../model/release/nightly.ts';
+import { FAILURES, failureOf, type FailureKind } from '../../model/release/failure.ts';
+import type { HostStatus, HostStatusInput } from '../../model/contract/host-status.ts';
+import type { KeepLogsInput, KeepLogsResult } from '../../model/release/logs.ts';
+import type { NotifyInput, NotifyResult } from '../../model/release/notification.ts';
 import { digestOf } from './facts.ts';
 
 /** What the activities of the contract take and give. */

@@ -1,8 +1,8 @@
 /** Shared tags and promotions for tests and recordings. */
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
-import type { PromotionRequest } from '../../spec/promotion.ts';
-import { CONTROL_QUEUE } from '../../spec/queue.ts';
+import type { PromotionRequest } from '../../model/tags/promotion.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import {
   HISTORY_QUERY,
   MOVE_UPDATE,
@@ -14,7 +14,7 @@ import {
   type MoveResult,
   type RollbackInput,
   type RollbackResult,
-} from '../../spec/shared-tag.ts';
+} from '../../model/tags/shared-tag.ts';
 import { digestOf, requestFor } from './facts.ts';
 import type { House } from './house.ts';
 

@@ -1,7 +1,7 @@
 /** Whether this host could do boot tests: only a spec with `bootTest` needs them. */
 import { accelerators, findQemu } from '../../activities/tools/qemu.ts';
-import { FlightlineError } from '../../spec/failure.ts';
-import { ARCHITECTURES } from '../../spec/queue.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { ARCHITECTURES } from '../../model/contract/queue.ts';
 import { ok, warning, type Check } from './check.ts';
 
 /** This machine's architecture in Node's name for it. */

@@ -1,7 +1,7 @@
 /** What a check is, and what it finds. */
-import { CommandError } from '../../activities/tools/command.ts';
-import type { Role } from '../../spec/queue.ts';
-import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { CommandError } from '../../activities/tools/process/command.ts';
+import type { Role } from '../../model/contract/queue.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 export const FINDING_STATUSES = ['ok', 'warning', 'failed'] as const;
 export type FindingStatus = (typeof FINDING_STATUSES)[number];

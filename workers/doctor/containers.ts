@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { z } from 'zod';
-import { runCommand } from '../../activities/tools/command.ts';
+import { runCommand } from '../../activities/tools/process/command.ts';
 import { failed, failedBy, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from './check.ts';
 import { tinyProgram } from './tiny-program.ts';
 

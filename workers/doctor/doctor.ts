@@ -1,9 +1,9 @@
 /** `flightline doctor`: looks whether this machine gives what its roles need, by doing it, and mends what a drop-in file can. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FlightlineError } from '../../spec/failure.ts';
-import { ROLES, type Role } from '../../spec/queue.ts';
-import { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import type { FlightlineError } from '../../model/release/failure.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { loadWorkerConfiguration } from '../configuration.ts';
 import { bootTestChecks } from './boot-test.ts';
 import { failedBy, type Check, type CheckResult, type DoctorContext, type Finding, type Fix } from './check.ts';

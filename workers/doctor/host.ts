@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommand } from '../../activities/tools/command.ts';
+import { runCommand } from '../../activities/tools/process/command.ts';
 import {
   containersConfText,
   machineFacts,

@@ -1,6 +1,6 @@
 /** The signing keys of the worker configuration: there, readable for this worker, and for nobody else. */
 import { access, constants, stat } from 'node:fs/promises';
-import type { SigningKey } from '../../spec/worker-configuration.ts';
+import type { SigningKey } from '../../model/spec/worker-configuration.ts';
 import { failed, ok, warning, type Check, type CheckResult } from './check.ts';
 import { worst } from './registries.ts';
 

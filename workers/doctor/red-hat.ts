@@ -1,7 +1,7 @@
 /** Whether images can be built on RHEL here: a log-in to Red Hat's registry, and a registered host with valid entitlements. */
-import { readRegistration, registrationProblem, type Registration } from '../../activities/red-hat.ts';
-import { RED_HAT_REGISTRY } from '../../spec/red-hat.ts';
-import { registryFor } from '../../spec/worker-configuration.ts';
+import { readRegistration, registrationProblem, type Registration } from '../../activities/image/red-hat.ts';
+import { RED_HAT_REGISTRY } from '../../model/device/registration.ts';
+import { registryFor } from '../../model/spec/worker-configuration.ts';
 import { ok, warning, type Check, type CheckResult } from './check.ts';
 
 /** What to say. `login`: the worker configuration names an authfile for the registry. */

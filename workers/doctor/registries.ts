@@ -5,9 +5,9 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { runCommand } from '../../activities/tools/command.ts';
-import { isLoopbackRegistry, registryOf } from '../../spec/reference.ts';
-import type { RegistryConfiguration } from '../../spec/worker-configuration.ts';
+import { runCommand } from '../../activities/tools/process/command.ts';
+import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
+import type { RegistryConfiguration } from '../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from './check.ts';
 
 const SYSTEM_DIRECTORY = '/etc/containers/registries.d';

@@ -2,8 +2,8 @@
 import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CommandError, runCommand } from '../../activities/tools/command.ts';
-import type { NamedSecret } from '../../spec/worker-configuration.ts';
+import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
+import type { NamedSecret } from '../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from './check.ts';
 import { worst } from './registries.ts';
 

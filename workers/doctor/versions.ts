@@ -1,7 +1,7 @@
 /** The programs that roles need, and their oldest versions that work (the guide's requirements). */
 import { readFileSync } from 'node:fs';
-import { runCommand } from '../../activities/tools/command.ts';
-import type { Role } from '../../spec/queue.ts';
+import { runCommand } from '../../activities/tools/process/command.ts';
+import type { Role } from '../../model/contract/queue.ts';
 import { failed, failedBy, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from './check.ts';
 
 const OLDEST = { podman: '5.0', skopeo: '1.14', 'container-selinux': '2.241' } as const;

@@ -1,7 +1,7 @@
 /** The webhooks of the worker configuration: whether their secrets are there, and nobody reads along. */
 import { access, constants, stat } from 'node:fs/promises';
-import { isLoopbackRegistry } from '../../spec/reference.ts';
-import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { isLoopbackRegistry } from '../../model/oci/reference.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { failed, ok, warning, type Check, type CheckResult } from './check.ts';
 import { worst } from './registries.ts';
 

@@ -3,9 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { lastLines } from '../../activities/tools/command.ts';
-import { redact } from '../../activities/tools/redact.ts';
-import { FlightlineError } from '../../spec/failure.ts';
+import { lastLines } from '../../activities/tools/process/command.ts';
+import { redact } from '../../activities/tools/process/redact.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../process-identity.ts';
 
 /** How a process is started, and how one knows that it serves. */

@@ -1,9 +1,9 @@
 /** Makes the example images from Debian packages and puts them into the stack's registry, where releases look for images (DESIGN §8). */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CommandError, runCommand, type CommandResult } from '../../activities/tools/command.ts';
-import { FlightlineError } from '../../spec/failure.ts';
-import { isLoopbackRegistry, registryOf } from '../../spec/reference.ts';
+import { CommandError, runCommand, type CommandResult } from '../../activities/tools/process/command.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { packageRoot } from './plans.ts';
 import type { Stack } from './start.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { stringify as toml } from 'smol-toml';
 import { stringify as yaml } from 'yaml';
-import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** Everything below DIR, but stack.json (stack/state.ts). */
 export interface StackPaths {

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CommandError } from '../../activities/tools/command.ts';
-import { generateKey } from '../../activities/tools/skopeo.ts';
-import { FlightlineError } from '../../spec/failure.ts';
+import { CommandError } from '../../activities/tools/process/command.ts';
+import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
 import { STACK_KEY, type StackPaths } from './files.ts';
 
 /**

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { FlightlineError } from '../../spec/failure.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
 import { programOf } from '../process-identity.ts';
 
 /** Everything of an embedded stack listens here, and nowhere else. */

@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { FlightlineError } from '../../spec/failure.ts';
-import { ROLES, type Role } from '../../spec/queue.ts';
-import type { WorkerConfiguration } from '../../spec/worker-configuration.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { chooseHostName } from '../configuration.ts';
 import { containersConfText, machineFacts, mergeSettings, planContainersConf } from '../containers-conf.ts';
 import { lockDirectory } from '../lock.ts';

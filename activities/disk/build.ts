@@ -1,0 +1,262 @@
+/**
+ * The `disk-build` activity: one run of the builder in a container that outlives the worker (DESIGN §3.6). Each attempt looks
+ * first at what is there: a noted result, a container that runs or has ended, one that is lost.
+ */
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DiskBuildInput, type DiskBuildResult } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
+import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
+import { logName } from '../../model/release/logs.ts';
+import { isAllowed } from '../../model/spec/worker-configuration.ts';
+import { watchBuilder, type BuilderEnd } from './watch.ts';
+import { fetchContext } from '../context/archive.ts';
+import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
+import { withLease } from '../host/leased.ts';
+import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
+import { pullForRelease } from '../image/pulled-images.ts';
+import { stage, type StageContext } from '../frame.ts';
+import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { builderMessage, classifyBuilder } from '../tools/builder/failure.ts';
+import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
+import { CappedLog } from '../tools/process/capped-log.ts';
+import {
+  containersWithLabels,
+  hasConmon,
+  inspectContainer,
+  removeContainer,
+  type ContainerState,
+} from '../tools/podman/container.ts';
+import { digestFile } from '../tools/registry/oci-layout.ts';
+import { repositoryOf } from '../tools/podman/build.ts';
+import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podman.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import type { HostContext } from '../host/work-directory.ts';
+
+/** Last lines of the builder in its failure. */
+const MESSAGE_LINES = 25;
+
+/** What all steps of an attempt share. */
+interface Attempt {
+  readonly host: HostContext;
+  readonly input: DiskBuildInput;
+  readonly context: StageContext;
+  /** Digest over the disk inputs, and the container's name made of it. */
+  readonly inputs: string;
+  readonly name: string;
+  readonly run: DiskRun;
+}
+
+/** Makes the activity. */
+export function makeDiskBuild(host: HostContext): (input: DiskBuildInput) => Promise<DiskBuildResult> {
+  return stage('disk-build', DiskBuildInput, async (input, context) => {
+    const attempt = describe(host, input, context);
+    return withLease(host, input, context, async () => {
+      const log = await stageLog(host, input.release, logName('disk-build', input.types.join('+')));
+      context.report({ host: host.name, container: attempt.name });
+      try {
+        const files = await withLog(log, () => diskBuild(attempt, log.path));
+        const { inputs, name: container } = attempt;
+        return { host: host.name, log: await existingLog(log), inputs, files, container };
+      } catch (error) {
+        // A detach leaves the container running: the next attempt finds it by its name.
+        if (context.cancelReason() === 'requested') await abandon(attempt, input.timing.stopGrace);
+        throw error;
+      }
+    });
+  });
+}
+
+function describe(host: HostContext, input: DiskBuildInput, context: StageContext): Attempt {
+  const { repository, tag, digest } = input.image;
+  const inputs = diskInputsDigest({
+    image: digest,
+    origin: `${repository}:${tag}`,
+    builder: input.builder.digest,
+    configuration: input.builderConfig?.digest ?? null,
+    rootfs: input.rootfs,
+    types: input.types,
+    architecture: input.architecture,
+  });
+  const name = builderContainerName(input.release, inputs);
+  return { host, input, context, inputs, name, run: diskRun(host.work.release(input.release), input.types) };
+}
+
+async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]> {
+  const { host, input, context, inputs, name, run } = attempt;
+  if (input.architecture !== host.architecture) {
+    throw new FlightlineError(
+      'invalid-input',
+      `${host.name} builds for ${host.architecture}, not ${input.architecture}`,
+    );
+  }
+  if (!isAllowed(host.configuration.builders, repositoryOf(input.builder.reference))) {
+    throw new FlightlineError('builder-not-allowed', `${host.name} may not run the builder ${input.builder.reference}`);
+  }
+  await removeOtherContainers(attempt);
+  const noted = await readResult(run, inputs);
+  if (noted) {
+    await removeContainer(name);
+    return noted;
+  }
+  const container = (await findContainer(attempt)) ?? (await start(attempt));
+  const log = new CappedLog(logFile, 'w');
+  let end: BuilderEnd;
+  try {
+    context.report({ step: 'running the builder' });
+    end = await watchBuilder(container, run, log, input.timing, context);
+  } finally {
+    await log.close();
+  }
+  try {
+    check(end, log);
+    return await takeResult(run, inputs, input.types);
+  } catch (error) {
+    await abandon(attempt, end.kind === 'stalled' ? input.timing.stopGrace : 0);
+    throw error;
+  } finally {
+    await removeContainer(name);
+  }
+}
+
+/** @throws FlightlineError unless the builder says that it has succeeded. */
+function check(end: BuilderEnd, log: CappedLog): void {
+  const said = builderMessage(log.tail(200), MESSAGE_LINES);
+  if (end.kind === 'lost') {
+    throw new FlightlineError(
+      'container-lost',
+      `the builder container was lost (its conmon died); it said last:\n${said}`,
+    );
+  }
+  if (end.kind === 'stalled') {
+    throw new FlightlineError(
+      'stalled',
+      `neither the builder's log nor its output has grown for too long; it said last:\n${said}`,
+    );
+  }
+  if (end.exitCode === 0) return;
+  const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
+  const how =
+    kind === 'container-lost'
+      ? `was ended from outside (exit code ${end.exitCode}); it said last`
+      : kind === 'out-of-memory'
+        ? `was killed, as when memory runs out (exit code ${end.exitCode}); it said last`
+        : `ended with exit code ${end.exitCode}`;
+  throw new FlightlineError(kind, `the builder ${how}:\n${said}`, { remedy });
+}
+
+/** After a retry with another spec the container of the former inputs may still be there: it writes to the same directory. */
+async function removeOtherContainers({ host, input, name }: Attempt): Promise<void> {
+  const own = {
+    [INSTALLATION_LABEL]: host.work.installation,
+    [RELEASE_LABEL]: input.release,
+    [BRANCH_LABEL]: input.branch,
+  };
+  for (const other of await containersWithLabels(own)) {
+    if (other !== name) await removeContainer(other, input.timing.stopGrace);
+  }
+}
+
+/** The container of an earlier attempt, running or ended; one that never ran or is lost is removed, and there is none. */
+async function findContainer({ host, name }: Attempt): Promise<ContainerState | null> {
+  const container = await inspectContainer(name);
+  if (container && container.labels[INSTALLATION_LABEL] !== host.work.installation) {
+    throw new FlightlineError('unexpected', `the container ${name} belongs to another flightline on this machine`);
+  }
+  const decision = decideBuilder(container, container !== null && (await hasConmon(container)));
+  if (decision === 'replace') await removeContainer(name);
+  return decision === 'attach' || decision === 'collect' ? container : null;
+}
+
+async function start(attempt: Attempt): Promise<ContainerState> {
+  const { host, input, context, inputs, name, run } = attempt;
+  if (input.entitled) await requireRegistration(host.name);
+  await emptyRun(run);
+  const repositories = [input.image.repository, repositoryOf(input.builder.reference), input.context.repository];
+  const command = await withRegistryAccess(host.configuration, repositories, (access) => prepare(attempt, access));
+  const identity = { installation: host.work.installation, release: input.release, branch: input.branch, inputs };
+  try {
+    await podman('starting the builder', builderArguments({ ...command, ...identity }));
+  } catch (error) {
+    // What could not be started stays as `created`; what a detach interrupted may run by now, and is attached to.
+    if (context.cancelReason() === undefined) await abandon(attempt, 0);
+    throw error;
+  }
+  const container = await inspectContainer(name);
+  if (!container)
+    throw new FlightlineError('container-lost', `the container ${name} was removed as soon as it was started`);
+  return container;
+}
+
+/** Brings everything to this host that the builder needs. */
+async function prepare(
+  attempt: Attempt,
+  access: RegistryAccess,
+): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
+  const { input, context, name, run } = attempt;
+  const { repository, tag } = input.image;
+  // The builder writes the name it is given into the disk, as the origin of the device's updates.
+  const image = `${repository}:${tag}`;
+  context.report({ step: `pulling ${image}` });
+  await tagImage(await pullImage(attempt, access), image);
+  context.report({ step: `pulling ${input.builder.reference}` });
+  const { reference, digest } = input.builder;
+  const builder = await pullForRelease(
+    attempt.host.work,
+    input.release,
+    access,
+    { repository: repositoryOf(reference), digest },
+    input.timing,
+  );
+  const { types, rootfs } = input;
+  const { graphRoot } = await podmanInfo();
+  return {
+    name,
+    builder,
+    image,
+    types,
+    rootfs,
+    graphRoot,
+    output: run.output,
+    log: run.log,
+    config: await fetchConfig(attempt, access),
+    volumes: input.entitled ? await entitlementVolumes() : [],
+  };
+}
+
+async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<string> {
+  const { repository, digest } = input.image;
+  try {
+    return (await pullByDigest(access, repository, digest, input.timing)).name;
+  } catch (error) {
+    if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
+    // The release pushed it itself: nobody mistyped a name.
+    throw new FlightlineError('disk-vanished', `the registry has ${repository}@${digest} no more`, { cause: error });
+  }
+}
+
+/** The builder configuration out of the context, beside the output. */
+async function fetchConfig(
+  { input, context, run }: Attempt,
+  access: RegistryAccess,
+): Promise<BuilderCommand['config']> {
+  if (!input.builderConfig) return null;
+  context.report({ step: 'fetching the builder configuration' });
+  const { format, digest } = input.builderConfig;
+  const directory = join(run.directory, 'context');
+  const { builderConfig } = await fetchContext(access, input.context, directory);
+  if (builderConfig === null || (await digestFile(builderConfig)).digest !== digest) {
+    throw new FlightlineError('context-invalid', 'the context holds another builder configuration than was looked up');
+  }
+  const path = run.config[format];
+  await rename(builderConfig, path);
+  await rm(directory, { recursive: true });
+  return { path, format };
+}
+
+/** Ends the container, and removes what it has written. */
+async function abandon({ name, run }: Attempt, grace: number): Promise<void> {
+  await removeContainer(name, grace);
+  await removeRun(run);
+}

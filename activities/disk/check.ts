@@ -1,0 +1,83 @@
+/**
+ * The builder's own check before a release: its `manifest` command reads image and configuration as a build would, and makes
+ * nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
+ */
+import { randomBytes } from 'node:crypto';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { INPUTS_LABEL } from '../../model/oci/labels.ts';
+import { builderMessage } from '../tools/builder/failure.ts';
+import { countStages } from '../tools/builder/progress.ts';
+import { manifestArguments, withoutPasswords, type ManifestCommand } from '../tools/builder/builder.ts';
+import { CommandError, runCommand } from '../tools/process/command.ts';
+import { removeContainer } from '../tools/podman/container.ts';
+import { imageExists, imagesWithLabel, podman, podmanInfo, tagImage } from '../tools/podman/podman.ts';
+import { redact } from '../tools/process/redact.ts';
+
+/** Longest time (ms): the real builder inspects the image in containers of its own. */
+const WITHIN = 10 * 60_000;
+/** Last lines of the builder in an answer. */
+const MESSAGE_LINES = 15;
+
+/** What came of it. `warnings` are lines of the builder's. */
+export type BuilderCheck =
+  | { kind: 'not-run'; reason: string }
+  | { kind: 'passed'; stages: number; warnings: string[] }
+  | { kind: 'failed'; said: string };
+
+/** What is checked. */
+export interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config'> {
+  /** Digest of the image inputs, by which the image is found. */
+  imageInputs: string;
+  /** The builder by digest, `repository@sha256:…`. */
+  builder: string;
+}
+
+/** Runs the builder's `manifest` command on this machine, if it can. Never throws for what the builder says. */
+export async function checkWithBuilder(input: BuilderCheckInput): Promise<BuilderCheck> {
+  const notRun = (reason: string): BuilderCheck => ({ kind: 'not-run', reason });
+  if (process.getuid?.() !== 0) return notRun('the builder runs as root only');
+  try {
+    const [image] = await imagesWithLabel(INPUTS_LABEL, input.imageInputs);
+    if (!image) return notRun('an image of these inputs is not on this machine: it is not built yet, or elsewhere');
+    if (!(await imageExists(input.builder)))
+      return notRun(`the builder is not on this machine: podman pull ${input.builder}`);
+    return await runManifest(input, image.id);
+  } catch (error) {
+    if (error instanceof FlightlineError) return notRun(error.failure.message);
+    throw error;
+  }
+}
+
+async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput, id: string): Promise<BuilderCheck> {
+  const random = randomBytes(6).toString('hex');
+  const name = `flightline-dry-run-${random}`;
+  // The builder takes a name, and the image may have none.
+  const image = `localhost/flightline/dry-run:${random}`;
+  const { graphRoot } = await podmanInfo();
+  await tagImage(id, image);
+  try {
+    const args = manifestArguments({ name, builder, image, types, rootfs, config, graphRoot });
+    // The manifest holds what the configuration holds, hashes of passwords too: only its stages are counted.
+    const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
+    const stages = countStages(stdout);
+    if (stages === undefined) return { kind: 'failed', said: 'the builder printed no manifest' };
+    return {
+      kind: 'passed',
+      stages,
+      warnings: clean(stderr).filter((line) => /warning|validation failed/i.test(line)),
+    };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { kind: 'failed', said: builderMessage(clean(error.stderr), MESSAGE_LINES) || error.message };
+  } finally {
+    await removeContainer(name);
+    await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
+  }
+}
+
+function clean(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => withoutPasswords(redact(line)).trimEnd())
+    .filter((line) => line !== '');
+}

@@ -1,0 +1,70 @@
+/** Leaves a disk's file in a directory of the user's choice on the host (`--keep-files`), without writing over anything. */
+import { randomUUID } from 'node:crypto';
+import { constants, copyFile, link, lstat, mkdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { DiskType } from '../../model/spec/disk.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { hashFile, type HashedFile } from './file.ts';
+
+/** Name of a kept file: the builder's, with the disk type before it where that name does not tell it (`ami-disk.raw.gz`). */
+export function keptName(type: DiskType, file: string): string {
+  const name = basename(file);
+  return name.includes(`.${type}`) ? name : `${type}-${name}`;
+}
+
+/**
+ * Links the file into the directory, or copies it from another file system. The same file there already is left as it is.
+ * Returns the absolute path.
+ *
+ * @throws FlightlineError `host-setup` when another file of that name is there, or the directory cannot be written.
+ */
+export async function keepFile(directory: string, type: DiskType, file: HashedFile): Promise<string> {
+  const target = join(directory, keptName(type, file.path));
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw unusable(directory, error as NodeJS.ErrnoException);
+  }
+  try {
+    await place(file.path, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(directory, error as NodeJS.ErrnoException);
+    if (!(await isSame(file, target))) {
+      throw new FlightlineError('host-setup', `${target} is there already and is another file`, {
+        remedy: `move ${target} away on the build host, then \`flightline retry RELEASE\``,
+      });
+    }
+  }
+  return target;
+}
+
+function unusable(directory: string, error: NodeJS.ErrnoException): Error {
+  // A full disk is the host's affair, and has a kind of its own.
+  if (error.code === 'ENOSPC') return error;
+  return new FlightlineError('host-setup', `the disk cannot be left in ${directory}: ${error.message}`, {
+    remedy: `make ${directory} writable on the build host, then \`flightline retry RELEASE\``,
+    cause: error,
+  });
+}
+
+async function place(source: string, target: string): Promise<void> {
+  try {
+    await link(source, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    const draft = `${target}.${randomUUID()}`;
+    try {
+      await copyFile(source, draft, constants.COPYFILE_FICLONE);
+      // A link refuses an existing name, a rename would write over it.
+      await link(draft, target);
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+}
+
+async function isSame(file: HashedFile, target: string): Promise<boolean> {
+  const [ours, theirs] = await Promise.all([lstat(file.path), lstat(target)]);
+  if (!theirs.isFile() || theirs.size !== ours.size) return false;
+  return (theirs.ino === ours.ino && theirs.dev === ours.dev) || (await hashFile(target)).sha256 === file.sha256;
+}

@@ -1,0 +1,163 @@
+/**
+ * What is published of a disk: its file, and the documents around it. Worked out once; what it took an hour to hash is kept
+ * beside the files, so that a later attempt only checks that the files are the same.
+ */
+import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import type { PublishInput } from '../../model/contract/contract.ts';
+import { DISK_TYPES, diskArtifactType } from '../../model/spec/disk.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
+import { compressFile, hashFile, publishedName, writeContainerDiskLayer, type HashedFile } from './file.ts';
+import { ifMissing } from '../host/space.ts';
+import type { LayoutBlob } from '../tools/registry/oci-layout.ts';
+
+const Blob = z.object({
+  path: z.string(),
+  size: z.number().int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Milliseconds since 1970, as lstat(2) tells: with the size, it shows whether the file was written to. */
+  mtimeMs: z.number(),
+});
+
+const Publication = z.object({
+  version: z.literal(1),
+  form: z.string(),
+  compress: z.string(),
+  /** The file as built. */
+  source: Blob.omit({ sha256: true }),
+  /** The file as published. */
+  file: Blob,
+  /** The tar around it; null unless it is a container disk. */
+  layer: Blob.nullable(),
+});
+export type Publication = z.infer<typeof Publication>;
+
+type Wanted = Pick<PublishInput, 'disk' | 'file'>;
+
+/**
+ * The publication of a disk, its files below `directory` (a release's): `publish-<type>.json` and `publish-<type>/`.
+ *
+ * @throws FlightlineError `disk-vanished` when the file is not there or is not the one that was built.
+ */
+export async function preparePublication(wanted: Wanted, directory: string): Promise<Publication> {
+  const source = await sourceOf(wanted);
+  const note = join(directory, `publish-${wanted.disk.type}.json`);
+  const known = await readNote(note);
+  if (known && (await stillHolds(known, wanted, source))) return known;
+  const made = await make(wanted, publicationFiles(directory, wanted));
+  const publication: Publication = {
+    version: 1,
+    form: wanted.disk.publish,
+    compress: wanted.disk.compress,
+    source,
+    file: await withTime(made.file),
+    layer: made.layer ? await withTime(made.layer) : null,
+  };
+  // A file that was written to while it was read has no hash to speak of.
+  const after = await sourceOf(wanted);
+  if (after.mtimeMs !== source.mtimeMs) {
+    throw new FlightlineError('unexpected', `${source.path} changed while it was read`);
+  }
+  await writeFile(`${note}.partial`, JSON.stringify(publication), { mode: 0o600 });
+  await rename(`${note}.partial`, note);
+  return publication;
+}
+
+/** Directory of what a publication writes. */
+export function publicationFiles(directory: string, wanted: Pick<Wanted, 'disk'>): string {
+  return join(directory, `publish-${wanted.disk.type}`);
+}
+
+/** The layout to push and its big blob; null for the form `none`. Pure. */
+export function publicationLayout(
+  publication: Publication,
+  disk: PublishInput['disk'],
+  architecture: PublishInput['architecture'],
+): { layout: Layout; blob: LayoutBlob } | null {
+  const { file, layer } = publication;
+  if (layer) {
+    const digest = `sha256:${layer.sha256}`;
+    return {
+      layout: containerDisk({ layer: { digest, size: layer.size }, architecture }),
+      blob: { digest, path: layer.path },
+    };
+  }
+  if (disk.publish !== 'artifact') return null;
+  const digest = `sha256:${file.sha256}`;
+  const artifactType = diskArtifactType(disk);
+  return {
+    // podman takes the media type of the file from the host's own table unless told: the artifact's type says what it is.
+    layout: diskArtifact({
+      artifactType,
+      blob: { mediaType: artifactType, digest, size: file.size, title: basename(file.path) },
+      architecture,
+    }),
+    blob: { digest, path: file.path },
+  };
+}
+
+async function make({ disk, file }: Wanted, directory: string): Promise<{ file: HashedFile; layer?: HashedFile }> {
+  if (disk.publish === 'container-disk') {
+    if (!DISK_TYPES[disk.type].containerDisk || disk.compress !== 'none') {
+      throw new FlightlineError(
+        'invalid-input',
+        `a ${disk.type} disk, compressed ${disk.compress}, is no container disk`,
+      );
+    }
+    return writeContainerDiskLayer(file.path, join(directory, 'layer.tar'));
+  }
+  if (disk.compress === 'none') return { file: await hashFile(file.path) };
+  const target = join(directory, publishedName(file.path, disk.compress));
+  return { file: await compressFile(file.path, target, disk.compress) };
+}
+
+async function sourceOf({ file }: Wanted): Promise<Publication['source']> {
+  const facts = await lstat(file.path).catch(ifMissing(undefined));
+  const problem = !facts
+    ? 'is not there any more'
+    : !facts.isFile()
+      ? 'is no regular file'
+      : facts.size !== file.size
+        ? `has ${facts.size} bytes, and ${file.size} were built`
+        : undefined;
+  if (!facts || problem) {
+    throw new FlightlineError('disk-vanished', `${file.path} ${problem}`, {
+      remedy: 'see who removed or changed it on the build host; `flightline retry RELEASE` builds it again',
+    });
+  }
+  return { path: file.path, size: facts.size, mtimeMs: facts.mtimeMs };
+}
+
+async function stillHolds(known: Publication, { disk }: Wanted, source: Publication['source']): Promise<boolean> {
+  return (
+    known.form === disk.publish &&
+    known.compress === disk.compress &&
+    known.source.path === source.path &&
+    known.source.size === source.size &&
+    known.source.mtimeMs === source.mtimeMs &&
+    (await isUntouched(known.file)) &&
+    (known.layer === null || (await isUntouched(known.layer)))
+  );
+}
+
+async function isUntouched(blob: z.infer<typeof Blob>): Promise<boolean> {
+  const facts = await lstat(blob.path).catch(ifMissing(undefined));
+  return facts?.isFile() === true && facts.size === blob.size && facts.mtimeMs === blob.mtimeMs;
+}
+
+async function withTime(file: HashedFile): Promise<z.infer<typeof Blob>> {
+  return { ...file, mtimeMs: (await lstat(file.path)).mtimeMs };
+}
+
+/** The note of an earlier attempt; `undefined` when there is none that can be read. */
+async function readNote(path: string): Promise<Publication | undefined> {
+  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
+  if (text === undefined) return undefined;
+  try {
+    return Publication.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The `publish` activity (DESIGN §3.8): a disk's file as an artifact, as a container disk or not at all, pushed by its digest
+ * without a tag. The digest is known before the push, so that what is there already is adopted.
+ */
+import { appendFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PublishInput, type PublishResult } from '../../model/contract/contract.ts';
+import type { LogLocation } from '../../model/release/failure.ts';
+import { logName } from '../../model/release/logs.ts';
+import { keepFile } from './keep-file.ts';
+import { keepLease } from '../host/leases.ts';
+import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
+import { stage, type StageContext } from '../frame.ts';
+import { stageLog, withLog } from '../host/stage-log.ts';
+import { writeLayout } from '../tools/registry/oci-layout.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+import type { HostContext } from '../host/work-directory.ts';
+
+/** Makes the activity. */
+export function makePublish(host: HostContext): (input: PublishInput) => Promise<PublishResult> {
+  return stage('publish', PublishInput, async (input, context) => {
+    const log = await stageLog(host, input.release, logName('publish', input.disk.type));
+    context.report({ host: host.name });
+    // The slot went back with the build; the lease says that the space is still in use.
+    const stop = await keepLease(host, input.release, input.branch, input.timing);
+    try {
+      return await withLog(log, () => publish(host, input, log, context));
+    } finally {
+      await stop();
+    }
+  });
+}
+
+async function publish(
+  host: HostContext,
+  input: PublishInput,
+  log: LogLocation,
+  context: StageContext,
+): Promise<Omit<PublishResult, 'attempts'>> {
+  const directory = host.work.release(input.release);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const publication = await preparePublication(input, directory);
+  const { path, size, sha256 } = publication.file;
+  await note(log, `${path}: ${size} bytes, sha256 ${sha256}`);
+  const digest = await push(host, input, publication, log, context);
+  const kept = input.keepFiles === null ? null : await keepFile(input.keepFiles, input.disk.type, publication.file);
+  return { host: host.name, log, digest, file: { size, sha256, host: host.name, path: kept } };
+}
+
+/** Pushes what the registry does not have. Returns the digest; null when nothing is to be published. */
+async function push(
+  host: HostContext,
+  input: PublishInput,
+  publication: Publication,
+  log: LogLocation,
+  context: StageContext,
+): Promise<string | null> {
+  const parts = publicationLayout(publication, input.disk, input.architecture);
+  if (!parts) return null;
+  const { digest } = parts.layout.root;
+  const { repository } = input.disk;
+  await withRegistryAccess(host.configuration, [repository], async (access) => {
+    context.report({ step: 'asking the registry' });
+    if ((await headManifest(access, repository, digest)) === digest) {
+      await note(log, `${repository}@${digest} is in the registry already`);
+      return;
+    }
+    const directory = join(publicationFiles(host.work.release(input.release), input), 'layout');
+    await writeLayout(directory, parts.layout, [parts.blob]);
+    context.report({ step: `pushing ${publication.file.size} bytes`, total: publication.file.size });
+    await copyImage(
+      access,
+      { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` },
+      { timeout: input.timing.transferStartToClose, stall: input.timing.stall, logFile: log.path },
+    );
+    const { size } = publication.layer ?? publication.file;
+    context.count('flightline_pushed_bytes_total', size, { what: 'disk' });
+    await note(log, `pushed ${repository}@${digest}`);
+  });
+  return digest;
+}
+
+async function note(log: LogLocation, line: string): Promise<void> {
+  await appendFile(log.path, `${line}\n`, { mode: 0o600 });
+}

@@ -1,0 +1,149 @@
+/** The files of one builder run on its host: output, container log, configuration, and the note of a result. */
+import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { incompleteness } from './complete.ts';
+import { countStages } from '../tools/builder/progress.ts';
+import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
+
+/** Where a builder run's files lie; all absolute. */
+export interface DiskRun {
+  /** `<release>/disks/<types>`, for this run alone. */
+  directory: string;
+  /** `/output` of the builder. */
+  output: string;
+  /** The container's log, as conmon writes it. */
+  log: string;
+  /** The builder configuration, of one of these formats. */
+  config: { toml: string; json: string };
+}
+
+/** The result's note: written when everything is there, read by the next attempt. */
+const Result = z.object({
+  inputs: z.string(),
+  files: z.array(
+    z.object({
+      type: z.enum(DISK_TYPE_NAMES),
+      path: z.string(),
+      size: z.number().int().positive(),
+      modified: z.number(),
+    }),
+  ),
+});
+
+/** A disk as built. */
+export interface BuiltFile {
+  type: DiskType;
+  path: string;
+  /** Bytes. */
+  size: number;
+}
+
+/** Names the places of a builder run below its release's directory. */
+export function diskRun(releaseDirectory: string, types: readonly DiskType[]): DiskRun {
+  const directory = join(releaseDirectory, 'disks', [...types].sort().join('+'));
+  const at = (name: string) => join(directory, name);
+  return {
+    directory,
+    output: at('output'),
+    log: at('container.log'),
+    config: { toml: at('config.toml'), json: at('config.json') },
+  };
+}
+
+/** Begins a run: nothing of an earlier one is left, above all no disk that could be taken for the new one's. */
+export async function emptyRun(run: DiskRun): Promise<void> {
+  await rm(run.directory, { recursive: true, force: true });
+  await mkdir(run.output, { recursive: true, mode: 0o700 });
+}
+
+/** Removes everything of a run. */
+export async function removeRun(run: DiskRun): Promise<void> {
+  await rm(run.directory, { recursive: true, force: true });
+}
+
+/** The files of an earlier attempt at the same inputs; null when there are none, or they are not as they were noted. */
+export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFile[] | null> {
+  let result: z.infer<typeof Result>;
+  try {
+    result = Result.parse(JSON.parse(await readFile(join(run.directory, 'result.json'), 'utf8')));
+  } catch {
+    return null;
+  }
+  if (result.inputs !== inputs) return null;
+  for (const file of result.files) {
+    const facts = await lstat(file.path).catch(() => undefined);
+    if (!facts?.isFile() || facts.size !== file.size || facts.mtimeMs !== file.modified) return null;
+  }
+  return result.files.map(({ type, path, size }) => ({ type, path, size }));
+}
+
+/**
+ * Finds a finished run's files and notes them. The rest, which may hold passwords or their hashes, is deleted: bib's manifests, the
+ * builder configuration, the container's own log.
+ *
+ * @throws FlightlineError `builder` when a type's directory does not hold exactly one file, or that is empty or cut off.
+ */
+export async function takeResult(run: DiskRun, inputs: string, types: readonly DiskType[]): Promise<BuiltFile[]> {
+  const files: BuiltFile[] = [];
+  for (const type of types) {
+    const directory = join(run.output, DISK_TYPES[type].directory);
+    const choice = pickResult(type, await listDirectory(directory));
+    if (!choice.ok) throw new FlightlineError('builder', choice.problem);
+    const path = join(directory, choice.name);
+    const problem = await incompleteness(type, path);
+    if (problem) {
+      throw new FlightlineError(
+        'builder',
+        `the builder left ${join(DISK_TYPES[type].directory, choice.name)}, which ${problem}`,
+      );
+    }
+    files.push({ type, path, size: choice.size });
+  }
+  // A note must not outlive what it is about: after a power cut the disk would have its length, and zeros in it.
+  for (const path of new Set(files.map((file) => file.path))) await flush(path);
+  for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
+  for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });
+  const noted: z.infer<typeof Result> = { inputs, files: [] };
+  for (const file of files) noted.files.push({ ...file, modified: (await lstat(file.path)).mtimeMs });
+  const path = join(run.directory, 'result.json');
+  await writeFile(`${path}.new`, JSON.stringify(noted), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  return files;
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Number of stages in bib's manifest; `undefined` until it is there and whole. */
+export async function plannedStages(run: DiskRun): Promise<number | undefined> {
+  for (const name of await manifests(run)) {
+    const count = countStages(await readFile(join(run.output, name), 'utf8').catch(() => ''));
+    if (count !== undefined) return count;
+  }
+  return undefined;
+}
+
+async function manifests(run: DiskRun): Promise<string[]> {
+  const names = await readdir(run.output).catch(() => []);
+  return names.filter((name) => /^manifest-.*\.json$/.test(name));
+}
+
+async function listDirectory(directory: string): Promise<OutputEntry[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  return Promise.all(
+    entries.map(async (entry) => ({
+      name: entry.name,
+      file: entry.isFile(),
+      size: (await lstat(join(directory, entry.name))).size,
+    })),
+  );
+}

@@ -1,0 +1,49 @@
+/** The `claim` activity: this host promises a slot and space to a branch, or says in words why it does not. */
+import { ClaimInput, type ClaimResult } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { spaceOf, type Space } from './space.ts';
+import { claimLease, forgetRequest } from './leases.ts';
+import { stage } from '../frame.ts';
+import { podmanInfo } from '../tools/podman/podman.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** A waiting claim is remembered for so many of its pauses: on a queue of several hosts, each sees only some of the tries. */
+const REMEMBERED_PAUSES = 10;
+
+/** Makes the activity. `space` tells the host's room; by default of its work directory and podman's storage. */
+export function makeClaim(
+  host: HostContext,
+  space: () => Promise<Space> = hostSpace(host),
+): (input: ClaimInput) => Promise<ClaimResult> {
+  return stage('claim', ClaimInput, async (input) => {
+    if (input.exclude.includes(host.name)) {
+      await forgetRequest(host, input);
+      // Another kind than a busy host's: by it the workflow tells whether there is anybody to wait for.
+      throw new FlightlineError('no-host', `${host.name} is excluded for this branch: it failed it, or is lost`);
+    }
+    const { release, runId, branch, slot, requestedAt } = input;
+    const now = new Date();
+    const seenUntil = new Date(now.getTime() + REMEMBERED_PAUSES * input.timing.claimRetry).toISOString();
+    const decision = await claimLease(
+      host,
+      { release, runId, branch, slot, space: input.space, requestedAt, seenUntil },
+      input.timing,
+      space,
+      now,
+    );
+    if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
+    return { host: host.name };
+  });
+}
+
+/** The space of the host's work directory and of podman's storage. */
+export function hostSpace(host: Pick<HostContext, 'work'>): () => Promise<Space> {
+  return async () => {
+    // A podman that does not answer must not stop the queue of claims: the build will say what is wrong with it.
+    const graphRoot = await podmanInfo().then(
+      (info) => info.graphRoot,
+      () => undefined,
+    );
+    return spaceOf(graphRoot ? [host.work.path, graphRoot] : [host.work.path]);
+  };
+}

@@ -1,0 +1,173 @@
+/** Who gets a slot of a host, and when (DESIGN §4). Pure: files, clock and file systems are read elsewhere. */
+import { z } from 'zod';
+
+/** The kinds of slot that a host limits. */
+export const SLOTS = ['build', 'disk'] as const;
+export type Slot = (typeof SLOTS)[number];
+
+const Instant = z.iso.datetime();
+const Bytes = z.number().int().nonnegative();
+
+/** A granted lease, as it lies in a file. */
+export const Lease = z.object({
+  /** Workflow id and run id of the release. */
+  release: z.string(),
+  runId: z.string(),
+  branch: z.string(),
+  /** Null once the slot was given back; the space stays until the release is cleaned up. */
+  slot: z.enum(SLOTS).nullable(),
+  /** Bytes promised, those already written among them. */
+  space: Bytes,
+  requestedAt: Instant,
+  grantedAt: Instant,
+  /** When an activity last said that it uses the slot; null before the first did. */
+  confirmedAt: Instant.nullable(),
+  /** Milliseconds without confirmation after which the slot is void. */
+  lifetime: z.number().int().positive(),
+});
+export type Lease = z.infer<typeof Lease>;
+
+/** A claim that waits, as it lies in a file. */
+export const LeaseRequest = z.object({
+  release: z.string(),
+  runId: z.string(),
+  branch: z.string(),
+  slot: z.enum(SLOTS),
+  space: Bytes,
+  requestedAt: Instant,
+  /** Forgotten after this moment, unless it is made again. */
+  seenUntil: Instant,
+});
+export type LeaseRequest = z.infer<typeof LeaseRequest>;
+
+/** What a decision looks at. */
+export interface HostState {
+  readonly name: string;
+  readonly limits: Readonly<Record<Slot, number>>;
+  readonly leases: readonly Lease[];
+  readonly requests: readonly LeaseRequest[];
+  /** Free and total bytes of the fullest file system that a build writes to. */
+  readonly free: number;
+  readonly total: number;
+  /** Bytes that releases have already written below the work directory, by release; free space has already shrunk by them. */
+  readonly used: ReadonlyMap<string, number>;
+  /** Why the host makes no new promises (activities/host/drain.ts); null when it does. */
+  readonly draining: string | null;
+}
+
+/** Granted, or why not. `disk-full`: no waiting will help. */
+export type Decision =
+  | { readonly granted: true }
+  | { readonly granted: false; readonly kind: 'no-slot' | 'disk-full'; readonly reason: string };
+
+type Branch = Pick<Lease, 'release' | 'branch'>;
+
+/** `true` when both are about the same branch of the same release. */
+export function sameBranch(left: Branch, right: Branch): boolean {
+  return left.release === right.release && left.branch === right.branch;
+}
+
+/** `true` when nobody has confirmed the lease for longer than its lifetime. */
+export function hasLapsed(lease: Lease, now: Date): boolean {
+  return now.getTime() - Date.parse(lease.confirmedAt ?? lease.grantedAt) > lease.lifetime;
+}
+
+/** `true` while the lease's slot counts: not given back, and granted or confirmed within its lifetime. */
+export function slotCounts(lease: Lease, now: Date): boolean {
+  return lease.slot !== null && !hasLapsed(lease, now);
+}
+
+/** `true` for a lease that nobody ever used and whose time is over. One that was used keeps its space: its files may be there. */
+export function isVoid(lease: Lease, now: Date): boolean {
+  return lease.slot !== null && lease.confirmedAt === null && !slotCounts(lease, now);
+}
+
+/** `true` while a claim that waits is repeated often enough to be remembered. */
+export function isRemembered(request: Pick<LeaseRequest, 'seenUntil'>, now: Date): boolean {
+  return Date.parse(request.seenUntil) >= now.getTime();
+}
+
+/** Grants or refuses a claim: the same lease again, else a free slot and enough space, the oldest request first. */
+export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Decision {
+  const held = host.leases.find((lease) => sameBranch(lease, claim));
+  if (held?.runId === claim.runId && held.slot === claim.slot && slotCounts(held, now)) return { granted: true };
+
+  const others = leasesBeside(claim, host.leases, now);
+  const space = decideSpace(claim, others, host);
+  if (!space.granted && space.kind === 'disk-full') return space;
+  if (host.draining !== null) return refusal(host.draining);
+
+  const running = others.filter((lease) => lease.slot === claim.slot && slotCounts(lease, now));
+  const limit = host.limits[claim.slot];
+  if (running.length >= limit) {
+    const releases = [...new Set(running.map((lease) => lease.release))].join(', ');
+    return refusal(`${host.name} has ${running.length} of ${limit} ${SLOT_WORDS[claim.slot]} running (${releases})`);
+  }
+  const earlier = host.requests.filter(
+    (request) =>
+      request.slot === claim.slot &&
+      isEarlier(request, claim) &&
+      isRemembered(request, now) &&
+      !isFormerRun(request, claim) &&
+      // A request that would not fit on the empty host must not hold up the others.
+      request.space <= host.free,
+  );
+  if (limit - running.length <= earlier.length) {
+    return refusal(`${host.name} has promised its next slot to ${earlier[0]!.release}, which asked earlier`);
+  }
+  return space;
+}
+
+/**
+ * Leases that stay when the claim is granted: neither its own former one nor void ones. A new run of a release also takes over
+ * what its former run held: the former has ended, since both have one workflow id.
+ */
+export function leasesBeside(claim: LeaseRequest, leases: readonly Lease[], now: Date): Lease[] {
+  return leases.filter((lease) => !isVoid(lease, now) && !sameBranch(lease, claim) && !isFormerRun(lease, claim));
+}
+
+/** Bytes as a person reads them, in the unit that suits `scale`. */
+function inUnit(bytes: number, scale: number, round: (value: number) => number): string {
+  const [unit, name] = scale >= 1024 ** 3 ? [1024 ** 3, 'GiB'] : [1024 ** 2, 'MiB'];
+  return `${round(bytes / unit)} ${name}`;
+}
+
+const SLOT_WORDS: Record<Slot, string> = { build: 'image builds', disk: 'disk builds' };
+
+function refusal(reason: string): Decision {
+  return { granted: false, kind: 'no-slot', reason };
+}
+
+function isFormerRun(one: Pick<Lease, 'release' | 'runId'>, claim: LeaseRequest): boolean {
+  return one.release === claim.release && one.runId !== claim.runId;
+}
+
+function isEarlier(request: LeaseRequest, claim: LeaseRequest): boolean {
+  const order = Date.parse(request.requestedAt) - Date.parse(claim.requestedAt);
+  if (order !== 0) return order < 0;
+  const key = (one: Branch) => `${one.release}\n${one.branch}`;
+  return key(request) < key(claim);
+}
+
+function decideSpace(claim: LeaseRequest, others: readonly Lease[], host: HostState): Decision {
+  const need = (space: number) => inUnit(space, space, Math.ceil);
+  if (claim.space > host.total) {
+    const total = inUnit(host.total, claim.space, Math.floor);
+    return {
+      granted: false,
+      kind: 'disk-full',
+      reason: `${host.name} has ${total} in all, and this needs ${need(claim.space)}`,
+    };
+  }
+  const promised = new Map<string, number>();
+  for (const lease of others) promised.set(lease.release, (promised.get(lease.release) ?? 0) + lease.space);
+  const unwritten = (release: string, space: number) => Math.max(0, space - (host.used.get(release) ?? 0));
+  let available = host.free;
+  for (const [release, space] of promised) available -= unwritten(release, space);
+  const own = promised.get(claim.release) ?? 0;
+  const wanted = unwritten(claim.release, own + claim.space) - unwritten(claim.release, own);
+  if (wanted <= available) return { granted: true };
+  return refusal(
+    `${host.name} has ${inUnit(Math.max(0, available), wanted, Math.floor)} free of the ${need(wanted)} this needs`,
+  );
+}

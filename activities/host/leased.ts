@@ -1,0 +1,41 @@
+/** Runs the part of an activity that uses a host's slot, under its lease (DESIGN §4). */
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { Timing } from '../../model/base/timing.ts';
+import { confirmLease, keepLease, returnSlot, type LeaseHost } from './leases.ts';
+import { toApplicationFailure, type StageContext } from '../frame.ts';
+
+/**
+ * Confirms the lease of a branch while `body` runs, and gives its slot back at the end. The slot is kept when the same activity
+ * comes back: after a detach, and after a failure that the server tries again. If it does not, the lease lapses by itself.
+ * `keepSlot` keeps it after a success too, for what follows on this host.
+ *
+ * @throws FlightlineError `no-slot` when this host holds no lease of the branch: it was cleaned up, or lapsed unused.
+ */
+export async function withLease<Result>(
+  host: LeaseHost,
+  input: { release: string; branch: string; timing: Pick<Timing, 'leaseLifetime'>; keepSlot?: boolean | undefined },
+  context: Pick<StageContext, 'cancelReason'>,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const { release, branch, timing } = input;
+  if (!(await confirmLease(host, release, branch))) {
+    throw new FlightlineError(
+      'no-slot',
+      `${host.name} has no lease of ${branch} any more: a host must be claimed again before anything runs there`,
+    );
+  }
+  const stop = await keepLease(host, release, branch, timing);
+  let comesBack = false;
+  try {
+    const result = await body();
+    comesBack = input.keepSlot === true;
+    return result;
+  } catch (error) {
+    const reason = context.cancelReason();
+    comesBack = reason === undefined ? !toApplicationFailure(error, branch).nonRetryable : reason === 'detach';
+    throw error;
+  } finally {
+    await stop();
+    if (!comesBack) await returnSlot(host, release, branch);
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * A host's leases: one 0600 JSON file for each in its work directory, so that a restarted worker knows them (DESIGN §4). One
+ * process owns a work directory; within it every change waits for the one before.
+ */
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { releaseKey, sha256 } from '../../model/release/inputs.ts';
+import type { Timing } from '../../model/base/timing.ts';
+import { drainingOf, drainingReason } from './drain.ts';
+import { bytesBelow, ifMissing, type Space } from './space.ts';
+import {
+  decideClaim,
+  hasLapsed,
+  isRemembered,
+  isVoid,
+  Lease,
+  LeaseRequest,
+  leasesBeside,
+  sameBranch,
+  type Decision,
+} from './lease-decision.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** The part of a host that leases need. */
+export type LeaseHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
+
+/** What lies in the files. `damaged` are paths of files that hold neither lease nor request: they count for nothing. */
+export interface LeaseFiles {
+  readonly leases: readonly Lease[];
+  readonly requests: readonly LeaseRequest[];
+  readonly damaged: readonly string[];
+}
+
+/**
+ * Grants or refuses a claim and notes it either way: a granted one as a lease, a refused one as a request that is served before
+ * later ones while it is repeated. The same branch gets the same lease again.
+ */
+export async function claimLease(
+  host: LeaseHost,
+  claim: LeaseRequest,
+  timing: Pick<Timing, 'leaseLifetime'>,
+  space: () => Promise<Space>,
+  now = new Date(),
+): Promise<Decision> {
+  // Outside of the queue: a podman that does not answer must not keep running builds from confirming their leases.
+  const room = await space();
+  return exclusively(host, async () => {
+    const files = await readLeaseFiles(host);
+    const releases = new Set([claim.release, ...files.leases.map((lease) => lease.release)]);
+    const used = new Map<string, number>();
+    for (const release of releases) used.set(release, await bytesBelow(host.work.release(release)));
+    const { limits } = host.configuration;
+    const drain = await drainingOf(host.work);
+    const draining = drain && drainingReason(host.name, drain);
+    const decision = decideClaim(claim, { name: host.name, limits, ...files, ...room, used, draining }, now);
+    for (const request of files.requests) {
+      if (!isRemembered(request, now)) await rm(requestFile(host, request), { force: true });
+    }
+    if (!decision.granted) {
+      await writeWhole(requestFile(host, claim), claim);
+      return decision;
+    }
+    const staying = leasesBeside(claim, files.leases, now);
+    for (const lease of files.leases) {
+      if (!staying.includes(lease)) await rm(leaseFile(host, lease), { force: true });
+    }
+    const { release, runId, branch, slot, requestedAt } = claim;
+    const held = files.leases.find((lease) => sameBranch(lease, claim));
+    await writeWhole(leaseFile(host, claim), {
+      release,
+      runId,
+      branch,
+      slot,
+      space: claim.space,
+      requestedAt,
+      grantedAt: now.toISOString(),
+      // A lease that was used has files behind it, and stays one that was used.
+      confirmedAt: held?.runId === runId && held.confirmedAt !== null ? now.toISOString() : null,
+      lifetime: timing.leaseLifetime,
+    } satisfies Lease);
+    await rm(requestFile(host, claim), { force: true });
+    return decision;
+  });
+}
+
+/** Forgets a claim that waits here: this host is none for it. */
+export async function forgetRequest(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): Promise<void> {
+  await exclusively(host, () => rm(requestFile(host, branch), { force: true }));
+}
+
+/** Says that an activity of the branch runs. `false` when the branch has no lease here. */
+export async function confirmLease(host: LeaseHost, release: string, branch: string): Promise<boolean> {
+  return change(host, release, branch, (lease) => ({ ...lease, confirmedAt: new Date().toISOString() }));
+}
+
+/**
+ * Confirms the lease now and as long as the returned function is not called. That function resolves when no confirmation is
+ * under way any more.
+ */
+export async function keepLease(
+  host: LeaseHost,
+  release: string,
+  branch: string,
+  timing: Pick<Timing, 'leaseLifetime'>,
+): Promise<() => Promise<void>> {
+  let last: Promise<unknown> = confirmLease(host, release, branch);
+  await last;
+  const timer = setInterval(
+    () => {
+      // A full disk must not end the build that the lease is for; the next confirmation may succeed.
+      last = confirmLease(host, release, branch).catch(() => false);
+    },
+    Math.max(100, timing.leaseLifetime / 4),
+  );
+  return async () => {
+    clearInterval(timer);
+    await last;
+  };
+}
+
+/**
+ * Gives the slot of a branch back. The space of a disk build stays promised, less what it has written: publication may need it.
+ * What an image build needed is in the container storage by now, so that free space tells it. `false` when the branch has no
+ * lease here.
+ */
+export async function returnSlot(host: LeaseHost, release: string, branch: string): Promise<boolean> {
+  return change(host, release, branch, (lease) => ({
+    ...lease,
+    slot: null,
+    space: lease.slot === 'build' ? 0 : lease.space,
+  }));
+}
+
+/**
+ * Gives leases that were in use when the worker ended a whole lifetime from now: nobody could confirm them meanwhile, and their
+ * containers may still run. Call it before claims are answered.
+ */
+export async function renewLeases(host: LeaseHost, now = new Date()): Promise<void> {
+  await exclusively(host, async () => {
+    for (const lease of (await readLeaseFiles(host)).leases) {
+      if (lease.slot === null || lease.confirmedAt === null) continue;
+      await writeWhole(leaseFile(host, lease), { ...lease, confirmedAt: now.toISOString() });
+    }
+  });
+}
+
+/** Removes every lease and request of a release, damaged ones too. Returns the branches that had a lease. */
+export async function releaseLeases(host: LeaseHost, release: string): Promise<string[]> {
+  return exclusively(host, async () => {
+    const { leases } = await readLeaseFiles(host);
+    for (const directory of [host.work.leases, host.work.requests]) {
+      for (const name of await readdir(directory)) {
+        if (keyOf(name) === releaseKey(release)) await rm(join(directory, name), { force: true });
+      }
+    }
+    return leases.filter((lease) => lease.release === release).map((lease) => lease.branch);
+  });
+}
+
+/**
+ * Removes what counts for nothing any more: void leases, forgotten requests, damaged files, and what a killed process left half
+ * written. Returns what was removed, in words.
+ */
+export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<string[]> {
+  return exclusively(host, async () => {
+    const files = await readLeaseFiles(host);
+    const removed: string[] = [];
+    const remove = async (path: string, words: string) => {
+      await rm(path, { force: true });
+      removed.push(words);
+    };
+    for (const lease of files.leases) {
+      if (isVoid(lease, now)) await remove(leaseFile(host, lease), `void lease ${lease.branch} of ${lease.release}`);
+    }
+    for (const request of files.requests) {
+      if (!isRemembered(request, now)) {
+        await remove(requestFile(host, request), `forgotten claim ${request.branch} of ${request.release}`);
+      }
+    }
+    for (const path of files.damaged) await remove(path, `damaged file ${path}`);
+    for (const directory of [host.work.leases, host.work.requests]) {
+      for (const name of await readdir(directory)) {
+        if (!name.endsWith('.json')) await remove(join(directory, name), `unfinished file ${name}`);
+      }
+    }
+    return removed;
+  });
+}
+
+/** The key ({@link releaseKey}) of every release that has a file here, whatever is in it. */
+export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
+  return new Set((await readdir(host.work.leases)).map(keyOf));
+}
+
+/** `true` when some branch of the release has a lease here that is not void. */
+export async function holdsLease(host: LeaseHost, release: string, now = new Date()): Promise<boolean> {
+  const { leases } = await readLeaseFiles(host);
+  return leases.some((lease) => lease.release === release && !isVoid(lease, now));
+}
+
+/** The leases that nobody confirms any more: void ones, those of a release between two activities, and those it left behind. */
+export async function lapsedLeases(host: LeaseHost, now = new Date()): Promise<Lease[]> {
+  return (await readLeaseFiles(host)).leases.filter((lease) => hasLapsed(lease, now));
+}
+
+/** Reads all leases and requests. */
+export async function readLeaseFiles(host: LeaseHost): Promise<LeaseFiles> {
+  const damaged: string[] = [];
+  return {
+    leases: await readAll(host.work.leases, Lease, damaged),
+    requests: await readAll(host.work.requests, LeaseRequest, damaged),
+    damaged,
+  };
+}
+
+const queues = new Map<string, Promise<unknown>>();
+
+/** Runs one body at a time for each work directory. */
+async function exclusively<Result>(host: LeaseHost, body: () => Promise<Result>): Promise<Result> {
+  const before = queues.get(host.work.path) ?? Promise.resolve();
+  const mine = before.then(body, body);
+  queues.set(host.work.path, mine);
+  return mine;
+}
+
+async function change(host: LeaseHost, release: string, branch: string, to: (lease: Lease) => Lease): Promise<boolean> {
+  return exclusively(host, async () => {
+    const path = leaseFile(host, { release, branch });
+    const lease = await readOne(path, Lease);
+    if (!lease || lease === 'damaged') return false;
+    await writeWhole(path, to(lease));
+    return true;
+  });
+}
+
+function fileName(branch: Pick<Lease, 'release' | 'branch'>): string {
+  return `${releaseKey(branch.release)}-${sha256(branch.branch).slice(0, 16)}.json`;
+}
+
+/** The release's key in a file's name. */
+function keyOf(name: string): string {
+  return name.slice(0, name.indexOf('-'));
+}
+
+function leaseFile(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): string {
+  return join(host.work.leases, fileName(branch));
+}
+
+function requestFile(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): string {
+  return join(host.work.requests, fileName(branch));
+}
+
+async function readAll<Schema extends z.ZodType>(
+  directory: string,
+  schema: Schema,
+  damaged: string[],
+): Promise<z.infer<Schema>[]> {
+  const found: z.infer<Schema>[] = [];
+  for (const name of (await readdir(directory)).sort()) {
+    if (!name.endsWith('.json')) continue;
+    const path = join(directory, name);
+    const value = await readOne(path, schema);
+    if (value === 'damaged') damaged.push(path);
+    else if (value !== undefined) found.push(value);
+  }
+  return found;
+}
+
+/** The file's content, `undefined` when there is no file, `damaged` when it holds something else. */
+async function readOne<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.infer<Schema> | 'damaged' | undefined> {
+  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
+  if (text === undefined) return undefined;
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : 'damaged';
+  } catch {
+    return 'damaged';
+  }
+}
+
+/** Written beside and renamed into place: a crash leaves the old file or the new one, never half of one. */
+async function writeWhole(path: string, value: Lease | LeaseRequest): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}

@@ -1,0 +1,34 @@
+/** The log of a host stage: where it lies, and the failures that point to it. */
+import { lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FlightlineError, type LogLocation } from '../../model/release/failure.ts';
+import type { HostContext } from './work-directory.ts';
+
+/** `<work>/logs/<release>/<name>.log` on this host; makes the directory. */
+export async function stageLog(
+  host: Pick<HostContext, 'name' | 'work'>,
+  release: string,
+  name: string,
+): Promise<LogLocation> {
+  const directory = host.work.releaseLogs(release);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return { host: host.name, path: join(directory, `${name}.log`) };
+}
+
+/** Runs `body`; a failure of a known kind says where the log lies, when there is one. */
+export async function withLog<Result>(log: LogLocation, body: () => Promise<Result>): Promise<Result> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof FlightlineError) error.failure.log ??= await existingLog(log);
+    throw error;
+  }
+}
+
+/** The location when a file is there, else null: a stage that adopted its result wrote nothing. */
+export async function existingLog(log: LogLocation): Promise<LogLocation | null> {
+  return lstat(log.path).then(
+    () => log,
+    () => null,
+  );
+}

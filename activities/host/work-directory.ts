@@ -1,0 +1,92 @@
+/** A host's work directory: where everything lies, and the installation id that marks what was made from it (DESIGN §4). */
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import type { Architecture } from '../../model/contract/queue.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+
+/** An opened work directory. All paths are absolute. */
+export interface WorkDirectory {
+  readonly path: string;
+  /** Random, made once: the value of the label `io.flightline.installation`. */
+  readonly installation: string;
+  /** Task tokens of running attempts. */
+  readonly attempts: string;
+  /** A file per granted lease. */
+  readonly leases: string;
+  /** A file per waiting claim. */
+  readonly requests: string;
+  /** Logs, by release. */
+  readonly logs: string;
+  /** Directory of a release's own files (context, disks, layouts); not made by this call. */
+  release(release: string): string;
+  /** Directory of a release's logs; not made by this call. */
+  releaseLogs(release: string): string;
+}
+
+/** What the activities of a build host share. */
+export interface HostContext {
+  /** The host's name, stable across restarts. */
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly configuration: WorkerConfiguration;
+  readonly work: WorkDirectory;
+  /** When the worker process started, ISO 8601. */
+  readonly startedAt: string;
+}
+
+/**
+ * Opens a work directory, making it (0700) if needed.
+ *
+ * @throws FlightlineError `host-setup` when it cannot be made or its installation file is damaged.
+ */
+export async function openWorkDirectory(path: string): Promise<WorkDirectory> {
+  const below = (name: string) => join(path, name);
+  try {
+    for (const directory of [
+      path,
+      below('attempts'),
+      below('leases'),
+      below('requests'),
+      below('releases'),
+      below('logs'),
+    ]) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    return {
+      path,
+      installation: await installationId(below('installation')),
+      attempts: below('attempts'),
+      leases: below('leases'),
+      requests: below('requests'),
+      logs: below('logs'),
+      release: (release) => join(path, 'releases', releaseKey(release)),
+      releaseLogs: (release) => join(path, 'logs', releaseKey(release)),
+    };
+  } catch (error) {
+    if (error instanceof FlightlineError) throw error;
+    throw new FlightlineError('host-setup', `the work directory ${path} cannot be used: ${(error as Error).message}`, {
+      remedy: 'make the directory writable for the worker, or set directories.work in the worker configuration',
+    });
+  }
+}
+
+async function installationId(file: string): Promise<string> {
+  // Linked into place whole, so that a crash or a second process never leaves or reads half an id.
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, `${randomUUID()}\n`, { mode: 0o600 });
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(draft);
+  const id = z.uuid().safeParse((await readFile(file, 'utf8')).trim());
+  if (!id.success) {
+    throw new FlightlineError('host-setup', `${file} holds no installation id`, {
+      remedy: `remove ${file} if no release is running on this host; a new id is made`,
+    });
+  }
+  return id.data;
+}

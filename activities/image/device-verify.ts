@@ -1,0 +1,159 @@
+/**
+ * device-verify, for `verification: bake`: would a device made of this image accept it, and refuse what another key signed? Asked
+ * with the files that are in the image, at the paths where they are there.
+ *
+ * The image of another key is this very image after its public key was exchanged for one that nobody signed with: to a device
+ * they are the same, and nothing foreign has to be published in the release's repository for it.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DeviceVerifyInput, type DeviceVerifyResult } from '../../model/contract/contract.ts';
+import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '../../model/device/signature-policy.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
+import { logName } from '../../model/release/logs.ts';
+import { withLease } from '../host/leased.ts';
+import { stage, type StageContext } from '../frame.ts';
+import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { CommandError, runCommand } from '../tools/process/command.ts';
+import { removeContainer } from '../tools/podman/container.ts';
+import {
+  deviceArguments,
+  deviceRefusal,
+  probeArguments,
+  type DeviceContainer,
+} from '../tools/podman/device-container.ts';
+import { copyFromImage } from '../tools/podman/image-files.ts';
+import { pullByDigest, tagImage } from '../tools/podman/podman.ts';
+import { intoRegistry, registryFailure } from '../tools/registry/failure.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { answersAnonymously, headManifest } from '../tools/registry/registry.ts';
+import type { HostContext } from '../host/work-directory.ts';
+
+/** The branch of a release whose lease it uses. */
+const BRANCH = 'image';
+/** Milliseconds to find out whether the image has a program. */
+const PROBE = 2 * 60_000;
+
+/** Makes the activity. */
+export function makeDeviceVerify(host: HostContext): (input: DeviceVerifyInput) => Promise<DeviceVerifyResult> {
+  return stage('device-verify', DeviceVerifyInput, async (input, context) =>
+    withLease(host, { ...input, branch: BRANCH }, context, async () => {
+      const log = await stageLog(host, input.release, logName('device-verify', 'image'));
+      context.report({ host: host.name });
+      const tool = await withLog(log, () =>
+        withRegistryAccess(host.configuration, [input.image.repository], (access) =>
+          verify(host, input, context, access, log.path),
+        ),
+      );
+      return { host: host.name, log: await existingLog(log), tool };
+    }),
+  );
+}
+
+async function verify(
+  host: HostContext,
+  input: DeviceVerifyInput,
+  context: StageContext,
+  access: RegistryAccess,
+  logFile: string,
+): Promise<DeviceVerifyResult['tool']> {
+  const { key, release, timing } = input;
+  const { repository, tag, digest } = input.image;
+  if ((await headManifest(access, repository, digest)) === null) {
+    throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
+  }
+  context.report({ step: 'fetching the image' });
+  const { name: image } = await pullByDigest(access, repository, digest, timing).catch((error: unknown) => {
+    throw intoRegistry(error, 'registry');
+  });
+  // By this name the clean-up knows what was pulled for the release.
+  await tagImage(image, `${repository}:${tag}`);
+  const directory = join(host.work.release(release), 'device');
+  const name = `flightline-device-${releaseKey(release)}`;
+  const labels = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: release };
+  // What an earlier attempt left.
+  await removeContainer(name);
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const container = { name, labels, image, repository, digest, insecure: access.insecure(repository) };
+  const otherKey = join(directory, 'other.pub');
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await writeFile(otherKey, publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o644 });
+  try {
+    const place = await placeOf(container, directory, access, context);
+    const ask = (keyFile: string | null) =>
+      refusalOf({ ...container, ...place, otherKey: keyFile, key }, logFile, timing.stall);
+    context.report({ step: 'a device takes the image' });
+    const refused = await ask(null);
+    if (refused !== null) {
+      throw new FlightlineError('device-policy', `a device made of this image would refuse it: ${refused}`);
+    }
+    context.report({ step: 'a device refuses another key' });
+    if ((await ask(otherKey)) === null) {
+      const message = `a device made of this image would take images that another key signed: its ${deviceKeyPath(key)} is not what decides`;
+      throw new FlightlineError('device-policy', message);
+    }
+    return place.tool;
+  } finally {
+    await removeContainer(name);
+  }
+}
+
+/**
+ * Whose program asks. The image's own, where it has skopeo (as podman does, it reads the image's files by containers/image) and
+ * the registry answers without a log-in: a log-in of this host is not given to programs of an image. Else the host's.
+ */
+async function placeOf(
+  container: Pick<DeviceContainer, 'name' | 'labels' | 'image' | 'repository'>,
+  directory: string,
+  access: RegistryAccess,
+  context: StageContext,
+): Promise<Pick<DeviceContainer, 'tool' | 'access' | 'files'>> {
+  context.report({ step: 'looking for skopeo in the image' });
+  if ((await answersAnonymously(access, container.repository)) && (await hasSkopeo(container))) {
+    const pulled = join(directory, 'pulled');
+    await mkdir(pulled, { mode: 0o700 });
+    return { tool: 'image', access: null, files: { pulled } };
+  }
+  const copy = async (path: string, name: string): Promise<string> => {
+    const destination = join(directory, name);
+    if (await copyFromImage(container.image, path, destination, container.labels)) return destination;
+    throw new FlightlineError('device-policy', `a device made of this image would refuse it: there is no ${path}`);
+  };
+  const files = {
+    policy: await copy(DEVICE_POLICY, 'policy.json'),
+    registries: await copy(DEVICE_REGISTRIES, 'registries.d'),
+    keys: await copy(DEVICE_KEYS, 'keys'),
+  };
+  const { authfile, directory: secrets } = access;
+  return { tool: 'host', access: { authfile, directory: secrets }, files };
+}
+
+async function hasSkopeo(container: Pick<DeviceContainer, 'name' | 'labels' | 'image'>): Promise<boolean> {
+  try {
+    await runCommand('podman', probeArguments(container), { timeout: PROBE });
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.notFound) throw registryFailure(error, 'looking into the image');
+    return false;
+  }
+}
+
+/** Why the device of a container would not take the image; null when it takes it. Any other failure is thrown. */
+async function refusalOf(container: DeviceContainer, logFile: string, stall: number): Promise<string | null> {
+  try {
+    await runCommand('podman', deviceArguments(container), { stall, logFile, keepOutput: false });
+    return null;
+  } catch (error) {
+    const refusal = error instanceof CommandError && !error.timedOut ? deviceRefusal(error.output) : null;
+    if (refusal === null) throw registryFailure(error, `verifying ${container.repository} in the image`);
+    // Without its key it refuses too, and proves nothing.
+    if (container.otherKey !== null && refusal.kind !== 'signature') {
+      throw new FlightlineError('device-policy', `a device made of this image cannot verify: ${refusal.text}`);
+    }
+    return refusal.text;
+  }
+}

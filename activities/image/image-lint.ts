@@ -1,0 +1,52 @@
+/** `bootc container lint` in an image that was just built, before it is pushed: what bootc refuses would fail on the device. */
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { StageContext } from '../frame.ts';
+import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
+import { CappedLog } from '../tools/process/capped-log.ts';
+import { removeContainer } from '../tools/podman/container.ts';
+import { podman } from '../tools/podman/podman.ts';
+
+/** Longest time (ms): it reads the file tree once. */
+const WITHIN = 15 * 60_000;
+/** Last lines of it in a failure. */
+const MESSAGE_LINES = 25;
+/** Below podman's own exit codes (podman-run(1): 125 to 127) all are the program's; 127 too says something of the image. */
+const ENDINGS = [...Array.from({ length: 125 }, (_, code) => code), 127];
+
+/**
+ * Lints an image with the bootc inside of it; one without is left alone. Its output goes to the build's log, its warnings to the
+ * worker's log too.
+ *
+ * @throws FlightlineError `image-lint` with what bootc said.
+ */
+export async function lintImage(command: LintCommand, logFile: string, context: StageContext): Promise<void> {
+  const name = lintContainerName(command);
+  // One that a killed worker left.
+  await removeContainer(name);
+  context.report({ step: 'bootc container lint', done: undefined, total: undefined });
+  const lines: string[] = [];
+  const log = new CappedLog(logFile, 'a');
+  try {
+    const { exitCode } = await podman('linting the image', lintArguments(command), {
+      timeout: WITHIN,
+      okExitCodes: ENDINGS,
+      keepOutput: false,
+      onLine: (line) => void lines.push(line),
+    });
+    const verdict = readLint(exitCode, lines);
+    if (verdict.kind === 'absent') {
+      log.write('-- the image has no bootc: not linted --');
+      return;
+    }
+    log.write('-- bootc container lint --');
+    for (const line of lines) log.write(line);
+    for (const line of verdict.warnings) context.log('WARN', line, { release: command.release });
+    if (verdict.kind === 'passed') return;
+    const said = lines.filter((line) => line.trim() !== '').slice(-MESSAGE_LINES);
+    throw new FlightlineError('image-lint', `bootc container lint refused the image:\n${said.join('\n')}`);
+  } finally {
+    await log.close();
+    // Whoever was interrupted: as the first process of its container bootc does not heed SIGTERM.
+    if (context.cancelReason()) await removeContainer(name);
+  }
+}

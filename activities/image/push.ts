@@ -1,0 +1,104 @@
+/** The `push` activity: the image from this host's storage to its repository, by digest and without a tag (DESIGN §3.3). */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PushInput, type PushResult } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
+import { logName } from '../../model/release/logs.ts';
+import { Digest } from '../../model/oci/reference.ts';
+import { stage, type StageContext } from '../frame.ts';
+import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { getManifest, headManifest } from '../tools/registry/registry.ts';
+import { intoRegistry } from '../tools/registry/failure.ts';
+import type { HostContext } from '../host/work-directory.ts';
+
+/** What was pushed, as it is noted in the release's directory. */
+const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
+
+/** Makes the activity. */
+export function makePush(host: HostContext): (input: PushInput) => Promise<PushResult> {
+  return stage('push', PushInput, async (input, context) => {
+    const log = await stageLog(host, input.release, logName('push', 'image'));
+    context.report({ host: host.name });
+    const digest = await withLog(log, () =>
+      withRegistryAccess(host.configuration, [input.repository], (access) =>
+        push(host, input, context, access, log.path),
+      ),
+    );
+    return { host: host.name, log: await existingLog(log), digest };
+  });
+}
+
+async function push(
+  host: HostContext,
+  input: PushInput,
+  context: StageContext,
+  access: RegistryAccess,
+  logFile: string,
+): Promise<string> {
+  const { imageId, repository } = input;
+  const directory = host.work.release(input.release);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const noteFile = join(directory, 'pushed.json');
+  const earlier = await readNote(noteFile);
+  if (earlier?.imageId === imageId && earlier.repository === repository) {
+    // Compression is not promised to give the same bytes twice: what is signed already must be found, not made again.
+    if ((await headManifest(access, repository, earlier.digest)) === earlier.digest) return earlier.digest;
+  }
+  const image = await inspectImage(imageId);
+  if (!image) {
+    throw new FlightlineError('disk-vanished', `${host.name} has the image ${imageId.slice(0, 12)} no more`);
+  }
+  context.report({ step: 'pushing layers', done: 0, total: image.layers });
+  const digestFile = join(access.directory, 'digest');
+  const copied = new Set<string>();
+  await podman(`pushing to ${repository}`, pushArguments(access, { id: imageId, repository, digestFile }), {
+    logFile,
+    stall: input.timing.stall,
+    onLine: (line) => {
+      const blob = /^Copying blob (sha256:[0-9a-f]{64})/.exec(line)?.[1];
+      if (blob) context.report({ done: copied.add(blob).size - 1 });
+      if (/^Copying config|^Writing manifest/.test(line)) context.report({ done: image.layers });
+    },
+  }).catch((error: unknown) => {
+    throw intoRegistry(error, 'host');
+  });
+  const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());
+  if (!digest.success) throw new FlightlineError('unexpected', `podman push to ${repository} told no digest`);
+  await writeNote(noteFile, { imageId, repository, digest: digest.data });
+  await countPushed(access, repository, digest.data, context);
+  return digest.data;
+}
+
+/** Podman does not say how much it sent: the manifest says how much the image is in the registry. */
+async function countPushed(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  context: StageContext,
+): Promise<void> {
+  // A number for a graph must not fail what was pushed.
+  const stored = await getManifest(access, repository, digest).catch(() => null);
+  const manifest = stored && parseManifest(stored.bytes);
+  if (!manifest) return;
+  const blobs = [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])];
+  const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
+  context.count('flightline_pushed_bytes_total', bytes, { what: 'image' });
+}
+
+async function readNote(file: string): Promise<z.infer<typeof Pushed> | undefined> {
+  try {
+    return Pushed.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch {
+    // Absent or damaged: the image is pushed again, which costs time only.
+    return undefined;
+  }
+}
+
+async function writeNote(file: string, note: z.infer<typeof Pushed>): Promise<void> {
+  await writeFile(`${file}.new`, JSON.stringify(note), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}

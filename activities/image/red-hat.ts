@@ -1,0 +1,126 @@
+/**
+ * What building on RHEL takes (guide, "RHEL-based"): a log-in to Red Hat's registry, and a host that is registered, whose
+ * entitlements reach the steps that install packages.
+ */
+import { X509Certificate } from 'node:crypto';
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { isRedHat, RED_HAT_REGISTRY } from '../../model/device/registration.ts';
+import { CommandError, runCommand } from '../tools/process/command.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { loginFor } from '../tools/registry/login.ts';
+import { repositoryOf } from '../tools/podman/build.ts';
+
+/** Where a registered host keeps what it is entitled to (subscription-manager(8)). */
+const ENTITLEMENTS = '/etc/pki/entitlement';
+/** Certificates by which the package servers are recognised; a host of another distribution may lack them. */
+const AUTHORITIES = '/etc/rhsm/ca';
+/** What podman mounts into every container (containers-mounts.conf(5)); the first that is there counts. */
+const MOUNTS_FILES = ['/etc/containers/mounts.conf', '/usr/share/containers/mounts.conf'];
+/** Milliseconds for a program that asks nobody but this host. */
+const LOOK_WITHIN = 60_000;
+
+/** Whether this host is registered; `unknown` without subscription-manager, as where entitlements were brought from another host. */
+export type Identity = 'registered' | 'unregistered' | 'unknown';
+
+/** An entitlement certificate. */
+export interface Entitlement {
+  file: string;
+  ends: Date;
+}
+
+/** What a host says of its registration. */
+export interface Registration {
+  identity: Identity;
+  entitlements: readonly Entitlement[];
+}
+
+/** What is missing for RHEL's packages, in words; null when nothing is. Pure. */
+export function registrationProblem({ identity, entitlements }: Registration, now: Date): string | null {
+  if (identity === 'unregistered') return 'the host is not registered: `subscription-manager identity` knows none';
+  const [last] = [...entitlements].sort((left, right) => right.ends.getTime() - left.ends.getTime());
+  if (!last) {
+    const program = identity === 'unknown' ? 'subscription-manager is not installed, and ' : '';
+    return `${program}${ENTITLEMENTS} has no entitlement certificate`;
+  }
+  return last.ends > now
+    ? null
+    : `the host's last entitlement certificate, ${last.file}, ended on ${last.ends.toISOString()}`;
+}
+
+/** Asks this host. */
+export async function readRegistration(directory = ENTITLEMENTS): Promise<Registration> {
+  return { identity: await readIdentity(), entitlements: await readEntitlements(directory) };
+}
+
+async function readIdentity(): Promise<Identity> {
+  try {
+    await runCommand('subscription-manager', ['identity'], { timeout: LOOK_WITHIN });
+    return 'registered';
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return error.notFound ? 'unknown' : 'unregistered';
+  }
+}
+
+async function readEntitlements(directory: string): Promise<Entitlement[]> {
+  const names = await readdir(directory).catch(() => []);
+  const found: Entitlement[] = [];
+  for (const name of names.filter((one) => one.endsWith('.pem') && !one.endsWith('-key.pem')).sort()) {
+    const file = join(directory, name);
+    try {
+      found.push({ file, ends: new Date(new X509Certificate(await readFile(file)).validTo) });
+    } catch {
+      // A file that is no certificate entitles to nothing.
+    }
+  }
+  return found;
+}
+
+/** @throws FlightlineError `not-registered` when this host cannot get RHEL's packages. */
+export async function requireRegistration(host: string): Promise<void> {
+  const problem = registrationProblem(await readRegistration(), new Date());
+  if (problem !== null) {
+    throw new FlightlineError('not-registered', `${host} cannot build on ${RED_HAT_REGISTRY}: ${problem}`);
+  }
+}
+
+/** @throws FlightlineError `registry-login` when one of the images is Red Hat's and there is no log-in for it. */
+export async function requireRedHatLogin(
+  access: RegistryAccess,
+  images: readonly string[],
+  who: string,
+): Promise<void> {
+  for (const image of images.filter(isRedHat)) {
+    if (await loginFor(access, repositoryOf(image))) continue;
+    throw new FlightlineError('registry-login', `${who} has no log-in to ${RED_HAT_REGISTRY}, which ${image} needs`, {
+      remedy: `\`skopeo login --authfile FILE ${RED_HAT_REGISTRY}\`, and name FILE for ${RED_HAT_REGISTRY} under \`registries\` in the worker configuration`,
+    });
+  }
+}
+
+/** Volumes, `from:to:ro`, by which a build or builder container gets this host's entitlements; none where podman gives them itself. */
+export async function entitlementVolumes(): Promise<string[]> {
+  let mounts: string | null = null;
+  for (const file of MOUNTS_FILES) mounts ??= await readFile(file, 'utf8').catch(() => null);
+  const authorities = await lstat(AUTHORITIES).then(
+    () => true,
+    () => false,
+  );
+  return volumesBeside(mounts ?? '', authorities);
+}
+
+/**
+ * The volumes, given podman's own mounts: RHEL and Fedora map the host's subscription to /run/secrets, where the images look for it.
+ * Pure.
+ */
+export function volumesBeside(mounts: string, authorities: boolean): string[] {
+  const destinations = mounts
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(':').at(-1)!.replace(/\/+$/, ''));
+  if (destinations.includes('/run/secrets')) return [];
+  return [ENTITLEMENTS, ...(authorities ? [AUTHORITIES] : [])].map((path) => `${path}:${path}:ro`);
+}

@@ -1,0 +1,243 @@
+/** Which releases and contexts of a repository go. The one decision of dry run and real run (issue 6). Pure. */
+import type { PruneGroup, PrunePolicy, PruneReason } from '../../model/release/prune.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { contextTag } from '../../model/oci/reference.ts';
+
+/** A tag with what it points at. */
+export interface TaggedManifest {
+  tag: string;
+  digest: string;
+  /** Digests of an index's entries; none for anything else. */
+  entries: readonly string[];
+}
+
+/** A record that was verified, by the tag under which it lies. */
+export interface VerifiedRecord {
+  record: ReleaseRecord;
+  /** Repositories that the keys which verify it list. */
+  allows(repository: string): boolean;
+}
+
+/** A release as Temporal knows it. */
+export interface KnownRelease {
+  tag: string;
+  /** When it closed (ms since 1970); null while it runs or is held. */
+  closedAt: number | null;
+  /** What an open one has pushed so far. */
+  digests: readonly string[];
+  /** Digest of its context, when known. */
+  context: string | null;
+}
+
+/** How a registry lets manifests be deleted. */
+export type Deletion = 'tag' | 'digest' | 'none';
+
+/** All that the decision looks at. */
+export interface Survey {
+  repository: string;
+  recordRepository: string;
+  contextRepository: string;
+  /** By repository: image, records, contexts and every repository of disks or logs that a record names. Without signatures. */
+  tags: ReadonlyMap<string, readonly TaggedManifest[]>;
+  /** By tag of the record repository; null for what is not verified. */
+  records: ReadonlyMap<string, VerifiedRecord | null>;
+  releases: readonly KnownRelease[];
+  deletion: Deletion;
+}
+
+/** One manifest that goes with a release or context. */
+export interface Removal {
+  repository: string;
+  tag: string;
+  digest: string;
+  /** Entries of an index that nothing else uses. */
+  entries: readonly string[];
+  /** Only the name goes: something else uses the manifest. */
+  nameOnly: boolean;
+}
+
+/** What was decided about one tag. */
+export interface Decision {
+  kind: PruneGroup['kind'];
+  tag: string;
+  verdict: PruneGroup['verdict'];
+  reason: PruneReason;
+  /** In the order in which they go: image, disks, logs, record. Empty for what is kept. */
+  removals: readonly Removal[];
+}
+
+/** A context that no record names goes so long after its release closed (ms): somebody may be about to run it again. */
+export const CONTEXT_GRACE = 24 * 60 * 60_000;
+
+/** When a release was done (ms since 1970): the end of its last stage. */
+export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
+  const ends = stages.flatMap(({ startedAt, durationMs }) =>
+    startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
+  );
+  return Math.max(0, ...ends);
+}
+
+/**
+ * Decides about every tag of the image and context repositories, sorted by kind and tag. A release goes when it is older than both
+ * limits of the policy, its record is verified and its own, its tag points where the record says, nothing open has its name, and
+ * no digest that goes with it is used by anything that stays.
+ *
+ * @param now milliseconds since 1970
+ */
+export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): Decision[] {
+  const tags = (repository: string) => survey.tags.get(repository) ?? [];
+  const at = (repository: string, tag: string) => tags(repository).find((one) => one.tag === tag);
+  const candidates = new Map<string, { reason: PruneReason; removals: Removal[] }>();
+  const kept = new Map<string, PruneReason>();
+  const standing: { tag: string; at: number; verified: VerifiedRecord }[] = [];
+  const names = new Set([
+    ...tags(survey.repository).map(({ tag }) => tag),
+    ...[...survey.records].flatMap(([tag, verified]) => (verified ? [tag] : [])),
+  ]);
+  const open = new Set(survey.releases.filter(({ closedAt }) => closedAt === null).map(({ tag }) => tag));
+  const consider = (tag: string, verified: VerifiedRecord, reason: PruneReason) => {
+    const removals = removalsOf(survey, tag, verified.record);
+    if (open.has(tag)) kept.set(tag, 'open');
+    else if (!removals.every(({ repository }) => verified.allows(repository))) kept.set(tag, 'not-listed');
+    else candidates.set(tag, { reason, removals });
+  };
+  for (const tag of names) {
+    const verified = survey.records.get(tag);
+    const image = at(survey.repository, tag);
+    if (!verified) kept.set(tag, verified === null ? 'unverified' : 'foreign');
+    else if (!isOwnName(survey.repository, tag, verified.record)) kept.set(tag, 'shared');
+    else if (image && image.digest !== verified.record.image.digest) kept.set(tag, 'moved');
+    else if (image) standing.push({ tag, at: recordTime(verified.record), verified });
+    else if (now - recordTime(verified.record) < policy.keepWithin) kept.set(tag, open.has(tag) ? 'open' : 'young');
+    else consider(tag, verified, 'leftover');
+  }
+  standing.sort((left, right) => right.at - left.at || (left.tag < right.tag ? 1 : -1));
+  for (const [index, { tag, at: time, verified }] of standing.entries()) {
+    if (index < policy.keepLast) kept.set(tag, 'last');
+    else if (now - time < policy.keepWithin) kept.set(tag, 'young');
+    else consider(tag, verified, 'old');
+  }
+  settle(survey, candidates, kept);
+  const releases = [...names].map((tag): Decision => {
+    const going = candidates.get(tag);
+    return going
+      ? { kind: 'release', tag, verdict: 'remove', ...going }
+      : { kind: 'release', tag, verdict: 'keep', reason: kept.get(tag)!, removals: [] };
+  });
+  const byTag = (left: Decision, right: Decision) => (left.tag < right.tag ? -1 : 1);
+  return [...decideContexts(survey, candidates, now).sort(byTag), ...releases.sort(byTag)];
+}
+
+/** `true` for the name that a release was made for; `false` for a further name, and for one that it was promoted to. */
+export function isOwnName(
+  repository: string,
+  tag: string,
+  { image, promotion }: Pick<ReleaseRecord, 'image' | 'promotion'>,
+): boolean {
+  return image.reference === `${repository}:${tag}` && promotion === undefined;
+}
+
+/** What goes with a release: its own tags as far as they point where the record says. The record is last: it is the list. */
+function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal[] {
+  const find = (repository: string, digest: string | null, name = tag): Removal[] => {
+    const found = (survey.tags.get(repository) ?? []).find((one) => one.tag === name);
+    if (!found || (digest !== null && found.digest !== digest)) return [];
+    return [{ repository, tag: name, digest: found.digest, entries: found.entries, nameOnly: false }];
+  };
+  return [
+    ...find(survey.repository, record.image.digest),
+    ...record.disks.flatMap(({ reference, digest }) => {
+      const repository = reference?.slice(0, reference.lastIndexOf(':'));
+      return repository === undefined || digest === null ? [] : find(repository, digest);
+    }),
+    ...(record.logs ?? []).flatMap(({ repository, digest }) => find(repository, digest, contextTag(digest))),
+    ...find(survey.recordRepository, null),
+  ];
+}
+
+/** Takes back candidates whose digests something needs that stays, until nothing changes. Where tags can be deleted alone, only the name goes. */
+function settle(
+  survey: Survey,
+  candidates: Map<string, { reason: PruneReason; removals: Removal[] }>,
+  kept: Map<string, PruneReason>,
+): void {
+  for (let changed = true; changed;) {
+    changed = false;
+    const used = usedDigests(survey, candidates);
+    for (const [tag, candidate] of candidates) {
+      const conflicts = candidate.removals.some(({ repository, digest }) => used(repository, digest));
+      if (conflicts && survey.deletion !== 'tag') {
+        candidates.delete(tag);
+        kept.set(tag, 'in-use');
+        changed = true;
+        continue;
+      }
+      candidate.removals = candidate.removals.map((removal) => ({
+        ...removal,
+        nameOnly: used(removal.repository, removal.digest),
+        entries: removal.entries.filter((entry) => !used(removal.repository, entry)),
+      }));
+    }
+  }
+}
+
+/** Says of a digest in a repository whether a tag that stays, a kept record or an open release needs it. */
+function usedDigests(
+  survey: Survey,
+  candidates: ReadonlyMap<string, { removals: readonly Removal[] }>,
+): (repository: string, digest: string) => boolean {
+  const goes = new Set(
+    [...candidates.values()].flatMap(({ removals }) => removals.map(({ repository, tag }) => `${repository}:${tag}`)),
+  );
+  const used = new Set<string>();
+  for (const [repository, list] of survey.tags) {
+    for (const { tag, digest, entries } of list) {
+      if (goes.has(`${repository}:${tag}`)) continue;
+      for (const one of [digest, ...entries]) used.add(`${repository}@${one}`);
+    }
+  }
+  // A digest that an open release or a kept record names counts wherever it lies.
+  const everywhere = new Set(survey.releases.flatMap(({ closedAt, digests }) => (closedAt === null ? digests : [])));
+  for (const [tag, verified] of survey.records) {
+    if (!verified || candidates.has(tag)) continue;
+    const { image, disks, logs = [] } = verified.record;
+    for (const { digest } of [image, ...disks, ...logs]) if (digest) everywhere.add(digest);
+  }
+  return (repository, digest) => everywhere.has(digest) || used.has(`${repository}@${digest}`);
+}
+
+function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>, now: number): Decision[] {
+  const needed = new Set<string>();
+  const dated = new Set<string>();
+  for (const [tag, verified] of survey.records) {
+    const context = verified?.record.inputs?.context;
+    if (context !== undefined) (candidates.has(tag) ? dated : needed).add(context);
+  }
+  for (const { context, closedAt } of survey.releases) {
+    if (context !== null) (closedAt !== null && now - closedAt > CONTEXT_GRACE ? dated : needed).add(context);
+  }
+  const { contextRepository: repository } = survey;
+  const all = survey.tags.get(repository) ?? [];
+  return all.map(({ tag, digest, entries }): Decision => {
+    const keep = (reason: PruneReason): Decision => ({ kind: 'context', tag, verdict: 'keep', reason, removals: [] });
+    if (tag !== contextTag(digest)) return keep('foreign');
+    if (needed.has(digest)) return keep('named');
+    if (!dated.has(digest)) return keep('age-unknown');
+    const nameOnly = all.some((other) => other.tag !== tag && other.digest === digest);
+    if (nameOnly && survey.deletion !== 'tag') return keep('in-use');
+    const removals = [{ repository, tag, digest, entries, nameOnly }];
+    return { kind: 'context', tag, verdict: 'remove', reason: 'unused', removals };
+  });
+}
+
+/** Decisions by kind, verdict and reason, as they are told. Pure. */
+export function groupDecisions(decisions: readonly Decision[]): PruneGroup[] {
+  const groups = new Map<string, PruneGroup>();
+  for (const { kind, verdict, reason, tag } of decisions) {
+    const key = `${kind} ${verdict} ${reason}`;
+    const group = groups.get(key) ?? { kind, verdict, reason, tags: [] };
+    group.tags.push(tag);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}

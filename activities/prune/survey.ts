@@ -1,0 +1,171 @@
+/** What a prune looks at: tags, verified records and releases, and how the registry deletes. Reads only. */
+import { FlightlineError } from '../../model/release/failure.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
+import type { PruneRequest } from '../../model/release/prune.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
+import { contextTag } from '../../model/oci/reference.ts';
+import { ReleaseRequest } from '../../model/spec/request.ts';
+import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import type { KeyObject } from 'node:crypto';
+import { readPublicKey } from '../trust/keys.ts';
+import { isOwnName, type KnownRelease, type Survey, type TaggedManifest, type VerifiedRecord } from './decision.ts';
+import { readVerifiedRecord } from '../tags/record.ts';
+import type { ListedRelease } from '../frame.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { deletionOf, listTags } from '../tools/registry/deletion.ts';
+import { getManifest } from '../tools/registry/registry.ts';
+
+/** Requests that are under way at once. */
+const AT_ONCE = 6;
+/** Signatures and what else cosign keeps beside a digest: they go with it. */
+const ATTACHED = /^sha256-[0-9a-f]{64}\.[a-z]+$/;
+
+/** A key that records may be signed by, with the repositories that it lists. */
+export interface RecordKey {
+  publicKey: KeyObject;
+  repositories: readonly string[];
+}
+
+/** Repositories that a survey always looks at. */
+type Places = Pick<PruneRequest, 'repository' | 'recordRepository' | 'contextRepository'>;
+
+/**
+ * The keys that list a repository: only what they may sign for is pruned.
+ *
+ * @throws FlightlineError `key-not-allowed` when there is none.
+ */
+export async function keysFor(
+  configuration: Pick<WorkerConfiguration, 'keys'>,
+  { repository, recordRepository, contextRepository }: Places,
+): Promise<RecordKey[]> {
+  const needed = [repository, recordRepository, contextRepository];
+  const keys = Object.values(configuration.keys).filter((key) =>
+    needed.every((one) => isAllowed(key.repositories, one)),
+  );
+  if (keys.length === 0) {
+    throw new FlightlineError('key-not-allowed', `no key of the sign worker lists ${needed.join(', ')}`, {
+      remedy: "prune what a key of the sign worker's configuration lists, or list it there",
+    });
+  }
+  return Promise.all(
+    keys.map(async ({ publicKey, repositories }) => ({ publicKey: await readPublicKey(publicKey), repositories })),
+  );
+}
+
+/** The releases of a repository, of what Temporal lists. A record that cannot be read is an error: nothing is removed on a guess. */
+export function knownReleases(listed: readonly ListedRelease[]): KnownRelease[] {
+  return listed.map(({ release, closedAt, request, record }) => {
+    const parsed = closedAt === null ? ReleaseRecord.parse(record) : null;
+    const asked = ReleaseRequest.safeParse(request);
+    const sent = asked.success && asked.data.context.kind === 'artifact' ? asked.data.context.digest : null;
+    return {
+      tag: release.slice(release.lastIndexOf(':') + 1),
+      closedAt,
+      digests: parsed ? [parsed.image, ...parsed.disks].flatMap(({ digest }) => digest ?? []) : [],
+      context: parsed?.inputs?.context ?? sent,
+    };
+  });
+}
+
+/** Looks at everything. */
+export async function surveyRepository(
+  access: RegistryAccess,
+  places: Places,
+  keys: readonly RecordKey[],
+  releases: readonly KnownRelease[],
+): Promise<Survey> {
+  const { repository, recordRepository, contextRepository } = places;
+  const tags = new Map<string, TaggedManifest[]>();
+  const look = async (place: string) => tags.set(place, await readTagged(access, place, await listTags(access, place)));
+  for (const place of [repository, recordRepository, contextRepository]) await look(place);
+  const found = await together(tags.get(recordRepository)!, async ({ tag }) => {
+    return [tag, await readFirst(access, recordRepository, tag, keys)] as const;
+  });
+  const records = new Map(found);
+  for (const place of furtherRepositories(records)) if (!tags.has(place)) await look(place);
+  return { ...places, tags, records, releases, deletion: await deletionOf(access, repository) };
+}
+
+/**
+ * The survey as it is a moment later: names that are new, the tags of one release, and further names of others are looked up once
+ * more; what else stands where it stood.
+ */
+export async function surveyAgain(
+  access: RegistryAccess,
+  before: Survey,
+  keys: readonly RecordKey[],
+  releases: readonly KnownRelease[],
+  tag: string,
+): Promise<Survey> {
+  const tags = new Map<string, TaggedManifest[]>();
+  const isOwn = (name: string) => {
+    const known = before.records.get(name)?.record;
+    return known !== undefined && isOwnName(before.repository, name, known) && name !== tag;
+  };
+  for (const [repository, list] of before.tags) {
+    const names = await listTags(access, repository);
+    const stood = list.filter((one) => isOwn(one.tag) && names.includes(one.tag));
+    const others = names.filter((name) => !stood.some((one) => one.tag === name));
+    // Contexts and logs are named after their digest, and never move.
+    const known = list.filter((one) => one.tag === contextTag(one.digest) && others.includes(one.tag));
+    const asked = others.filter((name) => !known.some((one) => one.tag === name));
+    tags.set(repository, [...stood, ...known, ...(await readTagged(access, repository, asked))]);
+  }
+  const { recordRepository } = before;
+  const names = tags.get(recordRepository)!.map((one) => one.tag);
+  const found = await together(names, async (name) => {
+    const kept = isOwn(name) ? before.records.get(name) : undefined;
+    return [name, kept ?? (await readFirst(access, recordRepository, name, keys))] as const;
+  });
+  return { ...before, tags, records: new Map(found), releases };
+}
+
+/** What each tag points at; one that went meanwhile is left out. */
+function readTagged(access: RegistryAccess, repository: string, names: readonly string[]): Promise<TaggedManifest[]> {
+  const tags = names.filter((tag) => !ATTACHED.test(tag));
+  return together(tags, async (tag) => {
+    const stored = await getManifest(access, repository, tag);
+    const entries = (stored && parseManifest(stored.bytes)?.manifests) ?? [];
+    return stored && { tag, digest: stored.digest, entries: entries.map(({ digest }) => digest) };
+  }).then((found) => found.filter((one) => one !== null));
+}
+
+/** The record of a tag, by the first key that verifies it. */
+async function readFirst(
+  access: RegistryAccess,
+  repository: string,
+  tag: string,
+  keys: readonly RecordKey[],
+): Promise<VerifiedRecord | null> {
+  for (const { publicKey, repositories } of keys) {
+    const found = await readVerifiedRecord(access, { repository, tag }, publicKey);
+    if (found) return { record: found.record, allows: (one) => isAllowed(repositories, one) };
+  }
+  return null;
+}
+
+/** Where the disks and logs of the records lie. */
+function furtherRepositories(records: ReadonlyMap<string, VerifiedRecord | null>): Set<string> {
+  const found = new Set<string>();
+  for (const verified of records.values()) {
+    for (const { reference } of verified?.record.disks ?? []) {
+      if (reference !== null) found.add(reference.slice(0, reference.lastIndexOf(':')));
+    }
+    for (const { repository } of verified?.record.logs ?? []) found.add(repository);
+  }
+  return found;
+}
+
+/** The answers for all, in order, with a few under way at once. */
+async function together<Item, Result>(
+  items: readonly Item[],
+  body: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const work = async () => {
+    for (const [index, item] of queue) results[index] = await body(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return results;
+}

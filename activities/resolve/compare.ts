@@ -1,0 +1,76 @@
+/** The `compare` activity of a nightly run: what a release would make anew, found without building or sending anything. */
+import type { ControlActivities } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { CompareInput, expandNightly, type CompareResult, type NightlyTemplate } from '../../model/release/nightly.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { parseReference } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { isAllowedScheme, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { inputParts, type Current } from './comparison.ts';
+import { inspectContext } from '../context/archive.ts';
+import { byContext, byRecordedContext } from './current-inputs.ts';
+import { sinceLastRelease } from './last-release.ts';
+import { ownRepositories, summariseContext } from './resolve.ts';
+import { stage } from '../frame.ts';
+import { newestCommit } from '../tools/git.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+
+type Compared = Omit<CompareResult, 'attempts'>;
+
+/** Makes the activity. Rejects with what resolve would reject. */
+export function makeCompare({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['compare'] {
+  return stage('compare', CompareInput, async ({ template, at }): Promise<Compared> => {
+    const commit = await commitNow(template, configuration);
+    const expanded = expandNightly(template, { at, commit, standing: template.rebuild?.last ?? null });
+    if (!expanded.ok) throw new FlightlineError(expanded.failure.kind, expanded.failure.message, expanded.failure);
+    const { request } = expanded;
+    if (!request.rebuild) {
+      return { commit, change: 'image', reason: 'every run is a release (rebuild: always)', standing: null };
+    }
+    const since = await compareNow(request, configuration);
+    const standing = since.record && parsedTag(since.record.image.reference);
+    return { commit, change: since.change, reason: since.reason, standing };
+  });
+}
+
+async function commitNow({ context }: NightlyTemplate, configuration: WorkerConfiguration): Promise<string | null> {
+  if (context.kind !== 'git') return null;
+  const { schemes } = configuration.git;
+  if (!isAllowedScheme(schemes, context.url)) {
+    throw new FlightlineError('git-not-allowed', `git contexts may come by ${schemes.join(', ') || 'no scheme'} here`);
+  }
+  return newestCommit(context.url, context.ref, schemes);
+}
+
+async function compareNow(request: ReleaseRequest, configuration: WorkerConfiguration) {
+  return withRegistryAccess(configuration, ownRepositories(request), (access) =>
+    sinceLastRelease(access, request, configuration, (record) => current(access, record, request, configuration)),
+  );
+}
+
+/** What a release would be made of; the context is read only when the record does not know it. */
+async function current(
+  access: RegistryAccess,
+  record: ReleaseRecord,
+  request: ReleaseRequest,
+  configuration: WorkerConfiguration,
+): Promise<Current> {
+  const known = await byRecordedContext(record, request, configuration);
+  if (known) return known;
+  const { context } = request;
+  if (context.kind === 'git' || !record.inputs?.parts) return unlike(request);
+  const artifact = { repository: request.contextRepository, digest: context.digest };
+  const summary = summariseContext(request, context.digest, await inspectContext(access, artifact));
+  return byContext(summary, request, configuration);
+}
+
+/** For a record that says too little to be compared with: nothing is like it. */
+function unlike(request: ReleaseRequest): Current {
+  const unknown = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
+  return { request, parts: inputParts(request, unknown), context: '', bases: [], builder: null };
+}
+
+function parsedTag(reference: string): string | null {
+  const parsed = parseReference(reference);
+  return parsed.ok ? (parsed.reference.tag ?? null) : null;
+}

@@ -1,0 +1,54 @@
+/** What a release would be made of now, to be compared with the last record. */
+import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { formatReference } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { inputParts, withContext, type Current } from './comparison.ts';
+import { builderFrom, pin } from './pin.ts';
+import { requireRedHatLogin } from '../image/red-hat.ts';
+import { repositoryOf } from '../tools/podman/build.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+
+/** By the record's word for the context, which is not read; null when the record does not know the request's. */
+export async function byRecordedContext(
+  { inputs }: ReleaseRecord,
+  request: ReleaseRequest,
+  configuration: WorkerConfiguration,
+): Promise<Current | null> {
+  const { context } = request;
+  const recorded = inputs?.parts;
+  if (!inputs || !recorded || (context.kind !== 'git' && context.digest !== inputs.context)) return null;
+  // Another commit is a change by itself; whatever it names is looked up by the release.
+  const named = inputs.base.map(({ reference }) => reference);
+  const images = await lookUpImages(request, named, configuration);
+  return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
+}
+
+/** By what was read of the context. */
+export async function byContext(
+  context: ContextSummary,
+  request: ReleaseRequest,
+  configuration: WorkerConfiguration,
+): Promise<Current> {
+  const images = await lookUpImages(request, context.images, configuration);
+  return { request, parts: inputParts(request, context), context: context.digest, ...images };
+}
+
+/** What the bases and the builder point at now. */
+async function lookUpImages(
+  request: ReleaseRequest,
+  named: readonly string[],
+  configuration: WorkerConfiguration,
+): Promise<Pick<Current, 'bases' | 'builder'>> {
+  const builder = request.disks.length > 0 ? formatReference(builderFrom(request, configuration)) : null;
+  const all = builder === null ? named : [...named, builder];
+  return withRegistryAccess(configuration, all.map(repositoryOf), async (access) => {
+    await requireRedHatLogin(access, all, 'the control worker');
+    const [bases, pinned] = await Promise.all([
+      Promise.all(named.map((image) => pin(access, image, 'the Containerfile'))),
+      builder === null ? null : pin(access, builder, 'builder.image'),
+    ]);
+    return { bases, builder: pinned };
+  });
+}

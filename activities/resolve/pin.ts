@@ -1,0 +1,38 @@
+/** Names of images as a spec or a Containerfile has them, and what they point at now. */
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { parseReference, type Reference } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+
+/** Parses a name. @throws FlightlineError `invalid-input` */
+export function referenceFrom(image: string): Reference {
+  const parsed = parseReference(image);
+  if (!parsed.ok) throw new FlightlineError('invalid-input', parsed.problem);
+  return parsed.reference;
+}
+
+/** The builder as it is named, if it may run here. @throws FlightlineError `builder-not-allowed` */
+export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configuration: WorkerConfiguration): Reference {
+  const builder = referenceFrom(request.builder.image);
+  if (!isAllowed(configuration.builders, builder.repository)) {
+    throw new FlightlineError(
+      'builder-not-allowed',
+      `the builder ${builder.repository} may not run here; allowed are ${configuration.builders.join(', ') || 'none'}`,
+    );
+  }
+  return builder;
+}
+
+/** Looks a mutable reference up; one with a digest is only checked. */
+export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
+  const reference = referenceFrom(image);
+  const wanted = reference.digest ?? reference.tag ?? 'latest';
+  const digest = await headManifest(access, reference.repository, wanted);
+  if (digest === null) {
+    throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);
+  }
+  return { reference: image, digest };
+}

@@ -1,0 +1,288 @@
+/** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
+import { needsApproval } from '../../model/release/approval.ts';
+import { builderRuns } from '../../model/spec/disk.ts';
+import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
+import { ResolveInput, type ResolveResult } from '../../model/contract/contract.ts';
+import { pulledRepositories } from '../../model/device/signature-policy.ts';
+import { AGENT_CONFIGURATION, secretInputs } from '../../model/spec/enrollment.ts';
+import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { diskInputsDigest, imageInputsDigest } from '../../model/release/inputs.ts';
+import { BOOTC_LABEL } from '../../model/oci/labels.ts';
+import type { PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import { formatReference } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { formatProblems } from '../../model/spec/spec-file.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { builtAt, inputParts, recordedReason, withContext } from './comparison.ts';
+import { readContainerfile } from '../context/containerfile.ts';
+import { inspectContext, sendGitContext } from '../context/archive.ts';
+import type { ContextFacts } from '../context/tar.ts';
+import { byContext, byRecordedContext } from './current-inputs.ts';
+import { configurationInContext } from '../image/enrollment.ts';
+import { imageLabels } from './image-config.ts';
+import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
+import { requireWebhooks } from '../notify.ts';
+import { builderFrom, pin, referenceFrom } from './pin.ts';
+import { readRecord } from '../tags/record.ts';
+import { requireRedHatLogin } from '../image/red-hat.ts';
+import { stage } from '../frame.ts';
+import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+
+type Resolved = Omit<ResolveResult, 'attempts'>;
+
+/** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
+export function makeResolve({ configuration }: { configuration: WorkerConfiguration }) {
+  return stage('resolve', ResolveInput, async ({ request }): Promise<Resolved> => {
+    // Before a context is fetched: what may not run here needs no further look.
+    if (request.disks.length > 0) builderFrom(request, configuration);
+    requireWebhooks(configuration, request.notify ?? []);
+    let reading: Promise<ContextSummary> | undefined;
+    const context = () => (reading ??= readContext(configuration, request));
+    const since = await compareWithLast(configuration, request, context);
+    if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since) };
+    return lookUp(configuration, request, await context(), since);
+  });
+}
+
+/** Sends a git context, and reads what must be known of it, as of one that was sent. */
+function readContext(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<ContextSummary> {
+  return withRegistryAccess(configuration, ownRepositories(request), async (access) => {
+    const sent = await contextArtifact(access, request, configuration);
+    return summariseContext(request, sent.digest, await inspectContext(access, sent));
+  });
+}
+
+/**
+ * With `rebuild: when-changed`: what has changed since the last release; null without it.
+ *
+ * @param context called only when the last record does not say what is in the request's context
+ */
+export async function compareWithLast(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: () => Promise<ContextSummary>,
+): Promise<SinceLast | null> {
+  if (!request.rebuild) return null;
+  return withRegistryAccess(configuration, ownRepositories(request), (access) =>
+    sinceLastRelease(access, request, configuration, async (record) => {
+      const recorded = record.inputs?.parts;
+      const now = recorded && withContext(request, recorded);
+      // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
+      const same = now !== undefined && now.commit === recorded!.commit && now.place === recorded!.place;
+      const known = same ? await byRecordedContext(record, request, configuration) : null;
+      return known ?? byContext(await context(), request, configuration);
+    }),
+  );
+}
+
+/** What the release of a record was made of, for one that is made of the same. */
+function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Resolved, 'unchanged'> {
+  const { image, base, builder, context } = inputs!;
+  return {
+    context: { repository: request.contextRepository, digest: context },
+    imageInputs: image,
+    bases: base,
+    builder,
+    builderConfig: null,
+    existingTag: null,
+  };
+}
+
+function tagsOf({ repository, tag, alsoTag }: ReleaseRequest) {
+  return { repository, tags: [tag, ...alsoTag] };
+}
+
+/** The repositories that a release reads before it has anything of its own. */
+export function ownRepositories(
+  request: Pick<ReleaseRequest, 'repository' | 'contextRepository' | 'recordRepository'>,
+): string[] {
+  return [request.repository, request.contextRepository, request.recordRepository];
+}
+
+/**
+ * What of a context decides the rest: the images it names, its digests.
+ *
+ * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or `context-invalid`
+ *   for an agent configuration in the way of the one that early binding makes.
+ */
+export function summariseContext(
+  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
+  digest: string,
+  facts: ContextFacts,
+): ContextSummary {
+  const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
+  requireBuilderConfig(request, facts);
+  if (request.enrollment?.binding === 'early' && facts.names.includes(AGENT_CONFIGURATION))
+    throw configurationInContext();
+  const { images, base } = containerfile;
+  const { files, builderConfig } = facts;
+  const bootable = containerfile.label(BOOTC_LABEL) !== undefined;
+  return { digest, files, images, base, bootable, builderConfig };
+}
+
+/** The client looks too; here is where it is trusted, and where a git context is seen first. */
+function requireBuilderConfig(
+  request: Pick<ReleaseRequest, 'disks' | 'builder'>,
+  { builderConfig, builderConfigText }: ContextFacts,
+): void {
+  if (builderConfig === null || builderConfigText === null) return;
+  const { format } = builderConfig;
+  const use = { types: request.disks.map(({ type }) => type), rootfs: request.builder.rootfs };
+  const { problems } = checkBuilderConfig(builderConfigText, format, use);
+  if (problems.length === 0) return;
+  const told = formatProblems(`config.${format}`, problems);
+  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
+    remedy: 'correct builder.config or the disk types, and run the command again',
+  });
+}
+
+/** Looks up whatever the request and its context name. Reads only. `since` as {@link compareWithLast} answers. */
+export function lookUp(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: ContextSummary,
+  since: SinceLast | null,
+): Promise<Resolved> {
+  const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
+  const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
+  const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];
+  return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
+    await requireRedHatLogin(access, foreign, 'the control worker');
+    const bases = await Promise.all(context.images.map((image) => pin(access, image, 'the Containerfile')));
+    const builder = builderReference ? await pin(access, formatReference(builderReference), 'builder.image') : null;
+    await requireBootable(access, context, bases, request.architecture);
+    const imageInputs = imageInputsDigest({
+      files: context.files,
+      bases,
+      buildArgs: request.buildArgs,
+      architecture: request.architecture,
+      ...(request.verification && { verification: { key: request.key, repositories: pulledRepositories(request) } }),
+      ...secretInputs(request),
+    });
+    const resolved: Resolved = {
+      unchanged: null,
+      context: { repository: request.contextRepository, digest: context.digest },
+      imageInputs,
+      bases,
+      builder,
+      builderConfig: context.builderConfig,
+      existingTag: await headManifest(access, request.repository, request.tag),
+      ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
+      parts: inputParts(request, context),
+    };
+    if (since) return { ...resolved, ...whatIsNew(since) };
+    if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
+    return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
+  });
+}
+
+async function contextArtifact(access: RegistryAccess, request: ReleaseRequest, configuration: WorkerConfiguration) {
+  const repository = request.contextRepository;
+  if (request.context.kind === 'artifact') return { repository, digest: request.context.digest };
+  return { repository, digest: await sendGitContext(access, repository, request.context, configuration.git.schemes) };
+}
+
+async function requireBootable(
+  access: RegistryAccess,
+  context: Pick<ContextSummary, 'bootable' | 'base'>,
+  bases: readonly PinnedImage[],
+  architecture: string,
+): Promise<void> {
+  if (context.bootable) return;
+  const base = bases.find((pinned) => pinned.reference === context.base);
+  const labels = base
+    ? await imageLabels(access, referenceFrom(base.reference).repository, base.digest, architecture)
+    : {};
+  if (labels[BOOTC_LABEL] === undefined) {
+    throw new FlightlineError(
+      'not-bootc',
+      `${context.base ?? 'scratch'} is not a bootable base image: it has no label ${BOOTC_LABEL}`,
+    );
+  }
+}
+
+/** What of the last release is not made again, and why the rest is. */
+function whatIsNew(since: SinceLast): Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'> {
+  const reason = recordedReason(since.reason);
+  if (since.change === 'none') return { unchanged: since.record, reason };
+  if (since.change === 'image') {
+    return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };
+  }
+  const { digest, certificateEnds } = since.record.image;
+  return {
+    unchanged: null,
+    reason,
+    reuse: {
+      digest: digest!,
+      builtAt: builtAt(since.record),
+      ...(certificateEnds !== undefined && { certificateEnds }),
+    },
+  };
+}
+
+/**
+ * The record of an existing tag, when it has the same inputs and everything it names is there.
+ *
+ * @throws FlightlineError `tag-exists` otherwise: with `tagPolicy: create` an existing tag is not moved.
+ */
+async function unchangedRecord(
+  access: RegistryAccess,
+  request: ReleaseRequest,
+  resolved: Resolved,
+  configuration: WorkerConfiguration,
+): Promise<ReleaseRecord> {
+  const name = `${request.repository}:${request.tag}`;
+  const key = configuration.keys[request.key]?.publicKey ?? null;
+  const record = await readRecord(access, request.recordRepository, request.tag, key);
+  const difference = record
+    ? (differenceFrom(record, request, resolved, new Date()) ?? (await firstMissing(access, record)))
+    : 'no verified record of it is in the registry';
+  if (record && difference === null) return record;
+  throw new FlightlineError('tag-exists', `${name} exists, and it is not what this release would make: ${difference}`);
+}
+
+async function firstMissing(access: RegistryAccess, record: ReleaseRecord): Promise<string | null> {
+  const { image, disks } = await missingFrom(access, record);
+  return [...image, ...disks][0] ?? null;
+}
+
+/** What a release would make otherwise than the record says, in words; null when nothing. Pure. */
+export function differenceFrom(
+  record: ReleaseRecord,
+  request: ReleaseRequest,
+  resolved: Pick<Resolved, 'imageInputs' | 'builder' | 'builderConfig' | 'existingTag'>,
+  now: Date,
+): string | null {
+  if (record.image.digest === null || record.image.digest !== resolved.existingTag) return 'the tag was moved since';
+  if (record.inputs?.image !== resolved.imageInputs)
+    return 'context, Containerfile, base, build arguments or secrets differ';
+  const { certificateEnds } = record.image;
+  if (certificateEnds !== undefined && !(new Date(certificateEnds) > now)) {
+    return `the enrollment certificate in the image ended on ${certificateEnds}`;
+  }
+  const published = record.disks.map(({ type, form, reference }) => `${type} ${form} ${reference}`).sort();
+  const asked = request.disks
+    .map(
+      ({ type, publish, repository }) =>
+        `${type} ${publish} ${publish === 'none' ? null : `${repository}:${request.tag}`}`,
+    )
+    .sort();
+  if (published.join() !== asked.join()) return 'the disks differ';
+  for (const run of builderRuns(request.disks)) {
+    const inputs = diskInputsDigest({
+      image: record.image.digest,
+      origin: `${request.repository}:${request.tag}`,
+      builder: resolved.builder!.digest,
+      configuration: resolved.builderConfig?.digest ?? null,
+      rootfs: request.builder.rootfs,
+      types: run.types,
+      architecture: request.architecture,
+    });
+    if (run.types.some((type) => record.inputs?.disks[type] !== inputs)) {
+      return `builder or builder configuration of ${run.types.join(' and ')} differ`;
+    }
+  }
+  return null;
+}

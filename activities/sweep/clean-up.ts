@@ -1,0 +1,53 @@
+/** The `cleanUp` activity: everything that a release made on this host goes, but its logs and the files it was asked to keep. */
+import { lstat, rm } from 'node:fs/promises';
+import { CleanUpInput, type CleanUpResult } from '../../model/contract/contract.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
+import { ifMissing } from '../host/space.ts';
+import { releaseLeases } from '../host/leases.ts';
+import { listImages, namesOfRelease, unname } from '../image/local-images.ts';
+import { removePrivateLayers } from '../image/private-layers.ts';
+import { stage } from '../frame.ts';
+import { endBuild } from '../tools/podman/build-process.ts';
+import { containersWithLabels, removeContainer } from '../tools/podman/container.ts';
+import { endMachine, machineName } from '../tools/qemu.ts';
+import type { HostContext } from '../host/work-directory.ts';
+
+/** The part of a host that cleaning up needs. */
+export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
+
+/** Makes the activity. */
+export function makeCleanUp(host: CleanUpHost): (input: CleanUpInput) => Promise<CleanUpResult> {
+  return stage('clean-up', CleanUpInput, async (input) => ({
+    removed: await cleanUpRelease(host, input.release, input.timing.stopGrace),
+  }));
+}
+
+/**
+ * Removes what the release made here: its builder containers, its build with the working containers, its boot test, its images'
+ * names, its directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
+ * running container gets between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it is called again.
+ */
+export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
+  const { installation } = host.work;
+  const removed: string[] = [];
+  const containers = await containersWithLabels({ [INSTALLATION_LABEL]: installation, [RELEASE_LABEL]: release });
+  for (const name of containers) {
+    if (await removeContainer(name, grace)) removed.push(`container ${name}`);
+  }
+  removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
+  if (await endMachine(machineName(installation, release))) removed.push('running boot test');
+  removed.push(...(await unname(namesOfRelease(await listImages(), installation, release))));
+  removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
+  if (await removeDirectory(host.work.release(release))) removed.push('work directory');
+  removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));
+  return removed;
+}
+
+/** Removes a directory with all that is in it. `false` when there was none. */
+export async function removeDirectory(path: string): Promise<boolean> {
+  const there = (await lstat(path).catch(ifMissing(undefined))) !== undefined;
+  // A process that is just being ended may still make a file while its directory is emptied.
+  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  return there;
+}

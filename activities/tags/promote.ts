@@ -1,0 +1,164 @@
+/** A promotion's activities (model/tags/promotion.ts): planned from the verified record, copied by mounting, recorded under the new name. */
+import { needsApproval } from '../../model/release/approval.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import {
+  counterpart,
+  PlanPromotionInput,
+  PromoteCopyInput,
+  promotedItems,
+  promotedRecord,
+  PromoteRecordInput,
+  type PromotionControlActivities,
+  type PromotionPlan,
+  type PromotionRequest,
+  type PromotionSignActivities,
+} from '../../model/tags/promotion.ts';
+import { registryOf } from '../../model/oci/reference.ts';
+import { madeAt } from '../../model/tags/shared-tag.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { allowedKey, openKey } from '../trust/keys.ts';
+import { findRecord, writeRecord } from './record.ts';
+import { recordByAnyKey } from './shared-tag.ts';
+import { audit } from '../trust/sign.ts';
+import { stage } from '../frame.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { mountManifest } from '../tools/registry/mount.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+
+/** Makes the activities of a control worker. */
+export function makePromotionPlan(worker: { configuration: WorkerConfiguration }): PromotionControlActivities {
+  const { configuration } = worker;
+  return {
+    planPromotion: stage('promotion', PlanPromotionInput, ({ request }) => {
+      const { source, target } = request;
+      const names = [source.repository, request.recordRepository, target.repository, targetRecords(request)];
+      return withRegistryAccess(configuration, names, (access) => planPromotion(access, configuration, request));
+    }),
+  };
+}
+
+/** Makes the activities of a sign worker. */
+export function makePromote(worker: { configuration: WorkerConfiguration }): PromotionSignActivities {
+  const { configuration } = worker;
+  return {
+    promoteCopy: stage('promotion', PromoteCopyInput, async ({ item, key, timing }) => {
+      const { digest, from, to } = item;
+      allowedKey(configuration, key, [to.repository]);
+      if (from.repository === to.repository) return { mounted: 0 };
+      return withRegistryAccess(configuration, [from.repository, to.repository], async (access) => {
+        const names = { from: from.repository, to: to.repository };
+        const mounted =
+          registryOf(names.from) === registryOf(names.to) ? await mountManifest(access, names, digest) : null;
+        if (mounted) return mounted;
+        const name = (repository: string) => `docker://${repository}@${digest}`;
+        await copyImage(
+          access,
+          { source: name(names.from), destination: name(names.to) },
+          { timeout: timing.transferStartToClose, stall: timing.stall },
+        );
+        return { mounted: null };
+      });
+    }),
+    promoteRecord: stage('promotion', PromoteRecordInput, async (input, context) => {
+      const { request, plan, timing } = input;
+      const { target } = request;
+      const { recordRepository } = plan;
+      const key = await openKey(configuration, plan.key, [recordRepository]);
+      const { publicKey } = allowedKey(configuration, plan.sourceKey, [request.recordRepository]);
+      const image = plan.items.at(-1)!;
+      const repositories = [request.recordRepository, recordRepository, target.repository];
+      return withRegistryAccess(configuration, repositories, async (access) => {
+        const from = { repository: request.recordRepository, tag: request.source.tag, at: plan.record };
+        const found = await findRecord(access, from, publicKey);
+        if (!found) throw unverified(request);
+        const record = promotedRecord(found.record, input);
+        const shared = { tags: [target.tag], repository: target.repository, digest: image.digest };
+        const named = { repository: recordRepository, tags: [target.tag], shared, record, timing };
+        return { digest: await writeRecord(access, key, named, audit(context, plan.key, input.release)) };
+      });
+    }),
+  };
+}
+
+function targetRecords({ recordRepository, source, target }: PromotionRequest): string {
+  return counterpart(recordRepository, source.repository, target.repository);
+}
+
+async function planPromotion(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  request: PromotionRequest,
+): Promise<PromotionPlan> {
+  const { source, target } = request;
+  const name = `${source.repository}:${source.tag}`;
+  const found = await recordByAnyKey(access, configuration, { repository: request.recordRepository, tag: source.tag });
+  if (!found) throw unverified(request);
+  const { record } = found;
+  const now = await headManifest(access, source.repository, source.tag);
+  if (now === null || now !== record.image.digest) {
+    throw impossible(`${name} points at ${now ?? 'nothing'}, and its record is of ${record.image.digest}`);
+  }
+  const planned = promotedItems(record, source, target);
+  if (!planned.ok) throw impossible(`${name} cannot become ${target.repository}:${target.tag}: ${planned.problem}`);
+  for (const { from, digest } of planned.items) {
+    if ((await headManifest(access, from.repository, digest)) === null) {
+      throw impossible(`${from.repository}@${digest}, which the record of ${name} names, is not in the registry`);
+    }
+  }
+  const recordRepository = targetRecords(request);
+  const key = request.key ?? found.key;
+  const repositories = [...planned.items.map(({ to }) => to.repository), recordRepository];
+  if (request.key === null) requireKeyFor(configuration, found.key, repositories);
+  await requireNoRelease(access, configuration, request, recordRepository);
+  return {
+    sourceKey: found.key,
+    key,
+    record: found.digest,
+    recordRepository,
+    madeBy: record.release,
+    made: madeAt(record),
+    approval: needsApproval(configuration.approvals, { repository: target.repository, tags: [target.tag] }),
+    items: planned.items,
+  };
+}
+
+/** The source's key is only a proposal: where it may not sign, a person names another. */
+function requireKeyFor(configuration: WorkerConfiguration, key: string, repositories: readonly string[]): void {
+  try {
+    allowedKey(configuration, key, repositories);
+  } catch (error) {
+    if (!(error instanceof FlightlineError)) throw error;
+    throw new FlightlineError(error.failure.kind, error.message, {
+      remedy: `say which key signs there: --key NAME; known are ${Object.keys(configuration.keys).join(', ')}`,
+      cause: error,
+    });
+  }
+}
+
+/** A version that was released under its own name is not replaced by another one. @throws FlightlineError `tag-exists` */
+async function requireNoRelease(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { source, target }: PromotionRequest,
+  recordRepository: string,
+): Promise<void> {
+  const name = `${target.repository}:${target.tag}`;
+  if (name === `${source.repository}:${source.tag}`) throw impossible(`${name} cannot be promoted to itself`);
+  const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
+  if (!there || there.record.promotion || there.record.image.reference !== name) return;
+  throw new FlightlineError('tag-exists', `${name} is what a release is called: a promotion does not replace it`, {
+    remedy: 'promote to another tag',
+  });
+}
+
+function unverified({ source, recordRepository }: PromotionRequest): FlightlineError {
+  return impossible(
+    `no key of the worker configuration signed a record ${recordRepository}:${source.tag} for ${source.repository}:${source.tag}`,
+    'promote what flightline released; where its records are elsewhere, say so with --record-repository',
+  );
+}
+
+function impossible(message: string, remedy = 'promote another release, or release it again'): FlightlineError {
+  return new FlightlineError('invalid-input', message, { remedy });
+}

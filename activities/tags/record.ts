@@ -1,0 +1,150 @@
+/** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
+import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { RecordInput, type SignActivities } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
+import { blobArtifact, parseManifest, type Layout } from '../../model/oci/manifest.ts';
+import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../../model/release/record.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { openKey, readPublicKey, type OpenedKey } from '../trust/keys.ts';
+import { audit } from '../trust/sign.ts';
+import { signDigest, signedNames, type SignatureWritten } from '../trust/signatures.ts';
+import { stage } from '../frame.ts';
+import { moveTags } from './tag.ts';
+import { writeLayout } from '../tools/registry/oci-layout.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { getBlob, getManifest, headManifest } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+import { verifyDigest } from '../trust/verify.ts';
+
+/** Bytes of a record in a registry. Releases write some 10 kB. */
+const MAX_RECORD = 1024 * 1024;
+
+/** Makes the `record` activity of a sign worker. */
+export function makeRecord(worker: { configuration: WorkerConfiguration }): SignActivities['record'] {
+  return stage('record', RecordInput, async (input, context) => {
+    const { repository } = input;
+    const key = await openKey(worker.configuration, input.key, [repository]);
+    const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
+    return withRegistryAccess(worker.configuration, repositories, async (access) => ({
+      digest: await writeRecord(access, key, input, audit(context, input.key, input.release)),
+    }));
+  });
+}
+
+/** Publishes, signs and verifies a record, then names it. @returns its digest */
+export async function writeRecord(
+  access: RegistryAccess,
+  key: OpenedKey,
+  input: Pick<RecordInput, 'repository' | 'tags' | 'shared' | 'record' | 'timing'>,
+  written: (signature: SignatureWritten) => void,
+): Promise<string> {
+  const { repository, tags, record, timing } = input;
+  const digest = await pushRecord(access, repository, record, timing.command);
+  const subject = { repository, digest, tags };
+  await signDigest(access, key, subject, { timeout: timing.command, written });
+  await verifyDigest(access, key, subject, timing.command);
+  // A record follows its release: a tag that the release may move has its record moved too.
+  const named = await tagsToMove(access, input);
+  const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
+  const { vanished } = await moveTags(access, key, moves, timing.command);
+  if (vanished.length > 0) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
+  return digest;
+}
+
+/** The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the right one. */
+async function tagsToMove(
+  access: RegistryAccess,
+  { tags, shared }: Pick<RecordInput, 'tags' | 'shared'>,
+): Promise<string[]> {
+  if (!shared) return tags;
+  const kept: string[] = [];
+  for (const tag of tags) {
+    const isLost = shared.tags.includes(tag) && (await headManifest(access, shared.repository, tag)) !== shared.digest;
+    if (!isLost) kept.push(tag);
+  }
+  return kept;
+}
+
+/** The record as an artifact: equal records give equal bytes. Pure. */
+export function recordArtifact(record: ReleaseRecord): { bytes: Uint8Array; blob: string; layout: Layout } {
+  const bytes = new TextEncoder().encode(canonicalJson(record));
+  const blob = `sha256:${sha256(bytes)}`;
+  const layout = blobArtifact({
+    artifactType: RECORD_MEDIA_TYPE,
+    blob: { mediaType: RECORD_MEDIA_TYPE, digest: blob, size: bytes.length, title: 'record.json' },
+  });
+  return { bytes, blob, layout };
+}
+
+/** Pushes the record by digest, without a tag, unless it is there. @returns its digest */
+async function pushRecord(
+  access: RegistryAccess,
+  repository: string,
+  record: ReleaseRecord,
+  timeout: number,
+): Promise<string> {
+  const { bytes, blob, layout } = recordArtifact(record);
+  const { digest } = layout.root;
+  if ((await headManifest(access, repository, digest)) !== null) return digest;
+  const directory = join(access.directory, 'record');
+  await writeLayout(directory, layout, [{ digest: blob, bytes }]);
+  await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` }, { timeout });
+  return digest;
+}
+
+/**
+ * The record that a tag names, if it is signed by the key for that very name. Null when there is none, when it is signed by nobody
+ * or somebody else, when it is damaged, or when no public key is at hand: what is not verified is not trusted.
+ *
+ * @param publicKey path of the PEM file, or null
+ * @throws FlightlineError a registry's failure
+ */
+export async function readRecord(
+  access: RegistryAccess,
+  repository: string,
+  tag: string,
+  publicKey: string | null,
+): Promise<ReleaseRecord | null> {
+  return (await findRecord(access, { repository, tag }, publicKey))?.record ?? null;
+}
+
+/**
+ * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag named before; it must
+ * be signed for the tag all the same.
+ */
+export async function findRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  publicKey: string | null,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
+  const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
+  if (!key) return null;
+  return readVerifiedRecord(access, { repository, tag, at }, key);
+}
+
+/** As {@link findRecord}, with the key itself. */
+export async function readVerifiedRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  key: KeyObject,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
+  const stored = await getManifest(access, repository, at);
+  const manifest = stored && parseManifest(stored.bytes);
+  const layer = manifest?.layers?.[0];
+  if (!stored || manifest?.artifactType !== RECORD_MEDIA_TYPE || manifest.layers?.length !== 1 || !layer) return null;
+  const names = await signedNames(access, repository, stored.digest, key);
+  if (!names.includes(`${repository}:${tag}`) || layer.size > MAX_RECORD) return null;
+  const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
+  const record = bytes && parseRecord(bytes);
+  return record && { digest: stored.digest, record };
+}
+
+function parseRecord(bytes: Uint8Array): ReleaseRecord | null {
+  try {
+    return ReleaseRecord.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return null;
+  }
+}

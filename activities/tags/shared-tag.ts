@@ -1,0 +1,129 @@
+/** What control workers do for shared tags (model/tags/shared-tag.ts): tell a tag's workflow to move it, look at it, plan a rollback. */
+import type { TagMove } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { Digest, parseReference } from '../../model/oci/reference.ts';
+import {
+  LookAtTagInput,
+  madeAt,
+  MOVE_UPDATE,
+  MoveInput,
+  MoveResult,
+  PlanRollbackInput,
+  SHARED_TAG_WORKFLOW,
+  sharedTagId,
+  type RollbackPlan,
+  type SharedTagActivities,
+  type SharedTagInput,
+  type TagNow,
+} from '../../model/tags/shared-tag.ts';
+import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { findRecord } from './record.ts';
+import { stage } from '../frame.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+
+/** Makes the activities. */
+export function makeSharedTag({ configuration }: { configuration: WorkerConfiguration }): SharedTagActivities {
+  return {
+    moveSharedTag: stage('shared-tag', MoveInput, async (input, context) => {
+      const { repository, tag } = input.moves.at(-1)!;
+      const start: SharedTagInput = { repository, tag, entries: [] };
+      const answer = await context.updateWithStart({
+        workflow: {
+          type: SHARED_TAG_WORKFLOW,
+          id: sharedTagId(repository, tag),
+          input: start,
+          summary: `${repository}:${tag}`,
+        },
+        update: MOVE_UPDATE,
+        input,
+      });
+      return MoveResult.parse(answer);
+    }),
+    lookAtTag: stage('shared-tag', LookAtTagInput, (input) =>
+      withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+        lookAtTag(access, configuration, input),
+      ),
+    ),
+    planRollback: stage('shared-tag', PlanRollbackInput, (input) =>
+      withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+        planRollback(access, configuration, input),
+      ),
+    ),
+  };
+}
+
+/** A verified record, and the name of the key that it is signed with. */
+export interface SignedRecord {
+  key: string;
+  digest: string;
+  record: ReleaseRecord;
+}
+
+/**
+ * The record of a name, signed for it by any key of the configuration that may sign there; null when there is none.
+ *
+ * @param name.at the record's digest or another tag of it; default is the tag.
+ */
+export async function recordByAnyKey(
+  access: RegistryAccess,
+  configuration: Pick<WorkerConfiguration, 'keys'>,
+  name: { repository: string; tag: string; at?: string },
+): Promise<SignedRecord | null> {
+  for (const [key, { publicKey, repositories }] of Object.entries(configuration.keys)) {
+    if (!isAllowed(repositories, name.repository)) continue;
+    const found = await findRecord(access, name, publicKey);
+    if (found) return { key, ...found };
+  }
+  return null;
+}
+
+async function lookAtTag(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { repository, tag, recordRepository }: LookAtTagInput,
+): Promise<TagNow> {
+  const digest = await headManifest(access, repository, tag);
+  if (digest === null) return { digest, record: null };
+  const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag });
+  // A record of something else is none of what is there now.
+  if (!found || found.record.image.digest !== digest) return { digest, record: null };
+  const { record } = found;
+  return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };
+}
+
+async function planRollback(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { repository, tag, recordRepository, record: at }: PlanRollbackInput,
+): Promise<RollbackPlan> {
+  const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag, at });
+  const image = found?.record.image.digest;
+  if (!found || !image) {
+    throw new FlightlineError(
+      'invalid-input',
+      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is no record that a known key signed for ${repository}:${tag}`,
+      {
+        remedy: `\`flightline history ${repository}:${tag}\` shows what it pointed at; what never had this name is promoted to it`,
+      },
+    );
+  }
+  const { record } = found;
+  const moves = [
+    ...diskMoves(record, repository, tag),
+    { repository, tag, digest: image, expected: 'any' as const },
+    { repository: recordRepository, tag, digest: found.digest, expected: 'any' as const },
+  ];
+  return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
+}
+
+/** Disks have the name when the record is of that very name; a release's further tags are the image's alone. Pure. */
+export function diskMoves(record: ReleaseRecord, repository: string, tag: string): TagMove[] {
+  if (record.image.reference !== `${repository}:${tag}`) return [];
+  return record.disks.flatMap(({ reference, digest }): TagMove[] => {
+    const parsed = reference === null ? null : parseReference(reference);
+    if (!parsed?.ok || digest === null) return [];
+    return [{ repository: parsed.reference.repository, tag, digest, expected: 'any' }];
+  });
+}

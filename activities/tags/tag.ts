@@ -1,0 +1,119 @@
+/** tag (DESIGN §3.9): only what is signed and complete gets a name, in the order given, and is verified by that name. */
+import { TagInput, type SignActivities, type TagMove } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { z } from 'zod';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { openKey, type OpenedKey } from '../trust/keys.ts';
+import { digestsToSign, unsignedTags } from '../trust/signatures.ts';
+import { stage } from '../frame.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+import { verifyTag } from '../trust/verify.ts';
+
+type Move = z.infer<typeof TagMove>;
+
+/** Makes the `tag` activity of a sign worker. */
+export function makeTag(worker: { configuration: WorkerConfiguration }): SignActivities['tag'] {
+  return stage('tag', TagInput, async ({ key: keyName, moves, timing }, context) => {
+    const repositories = [...new Set(moves.map((move) => move.repository))];
+    const key = await openKey(worker.configuration, keyName, repositories);
+    return withRegistryAccess(worker.configuration, repositories, (access) =>
+      // A release that is given up half-way must name the tags that stand.
+      moveTags(access, key, moves, timing.command, (moved) => context.tellUnlessDone({ moved })),
+    );
+  });
+}
+
+/**
+ * Moves tags in order. Everything is checked before the first one moves: that each digest is there, signed for its name, and that
+ * no tag was moved by somebody else. A tag that stands already is left as it is.
+ *
+ * @param timeout milliseconds for one command
+ * @param onMoved told after each move what stands by now
+ * @returns what now stands, or the digests that the registry lost; then nothing was moved
+ * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message tells what was moved already.
+ */
+export async function moveTags(
+  access: RegistryAccess,
+  key: OpenedKey,
+  moves: readonly Move[],
+  timeout: number,
+  onMoved: (moved: readonly string[]) => void = () => undefined,
+): Promise<{ moved: string[]; vanished: string[] }> {
+  const vanished = await vanishedDigests(access, moves);
+  if (vanished.length > 0) return { moved: [], vanished };
+  for (const move of moves) {
+    await expectUnmoved(access, move);
+    await expectSigned(access, key, move);
+  }
+  const moved: string[] = [];
+  for (const move of moves) {
+    try {
+      await place(access, move, timeout);
+      moved.push(`${move.repository}:${move.tag}`);
+      onMoved([...moved]);
+      await verifyTag(access, key, move, timeout);
+    } catch (error) {
+      throw withMoved(error, moved);
+    }
+  }
+  return { moved, vanished: [] };
+}
+
+async function place(access: RegistryAccess, move: Move, timeout: number): Promise<void> {
+  // Looked up once more: minutes may lie between the first look and this one.
+  if ((await expectUnmoved(access, move)) === move.digest) return;
+  await copyImage(
+    access,
+    { source: `docker://${move.repository}@${move.digest}`, destination: `docker://${move.repository}:${move.tag}` },
+    { timeout },
+  );
+}
+
+/** Digests that the registry no longer has in full; of an index its entries count too. */
+async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): Promise<string[]> {
+  const vanished = new Set<string>();
+  const seen = new Set<string>();
+  for (const { repository, digest } of moves) {
+    if (seen.has(`${repository}@${digest}`)) continue;
+    seen.add(`${repository}@${digest}`);
+    const parts = await digestsToSign(access, repository, digest);
+    const present =
+      parts !== null &&
+      (await Promise.all(parts.map((part) => headManifest(access, repository, part.digest)))).every(
+        (found) => found !== null,
+      );
+    if (!present) vanished.add(digest);
+  }
+  return [...vanished];
+}
+
+/** What the tag points at now, if that is allowed. @throws FlightlineError `tag-moved` */
+async function expectUnmoved(access: RegistryAccess, move: Move): Promise<string | null> {
+  const now = await headManifest(access, move.repository, move.tag);
+  // A tag that was deleted since is free: to delete it is what `tag-moved` tells a person to do.
+  if (now === null || move.expected === 'any' || now === move.digest || now === move.expected) return now;
+  const before = move.expected === null ? 'did not exist' : `pointed at ${move.expected}`;
+  throw new FlightlineError(
+    'tag-moved',
+    `${move.repository}:${move.tag} points at ${now}; it ${before} when the release began`,
+  );
+}
+
+/** @throws FlightlineError `signature-rejected` */
+async function expectSigned(access: RegistryAccess, key: OpenedKey, move: Move): Promise<void> {
+  const { repository, digest, tag } = move;
+  const unsigned = await unsignedTags(access, key.publicKey, { repository, digest, tags: [tag] });
+  if (unsigned.length === 0) return;
+  throw new FlightlineError(
+    'signature-rejected',
+    `${repository}@${digest} has no signature for ${repository}:${tag}: the tag was not moved`,
+  );
+}
+
+function withMoved(error: unknown, moved: readonly string[]): unknown {
+  if (moved.length === 0 || !(error instanceof FlightlineError)) return error;
+  const { kind, message, remedy } = error.failure;
+  return new FlightlineError(kind, `${message} (moved already: ${moved.join(', ')})`, { remedy, cause: error });
+}

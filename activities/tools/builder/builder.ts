@@ -1,0 +1,174 @@
+/** The builder container: its command line, what is done with one that is there, and which files are its result. Pure. */
+import { join } from 'node:path';
+import { DISK_TYPES, type DiskType } from '../../../model/spec/disk.ts';
+import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
+import type { ContainerState } from '../podman/container.ts';
+
+/** Where the builder looks for the host's storage; it accepts no other place (bib, "could not access container storage"). */
+const STORAGE = '/var/lib/containers/storage';
+/** Bytes after which conmon begins the container's log anew. */
+const LOG_SIZE = '256mb';
+
+/** Whose container it is. */
+export interface BuilderIdentity {
+  installation: string;
+  release: string;
+  branch: string;
+  /** Digest over the disk inputs. */
+  inputs: string;
+}
+
+/** What a builder run is told. */
+export interface BuilderCommand extends BuilderIdentity {
+  /** Name of the container. */
+  name: string;
+  /** The builder image, by digest. */
+  builder: string;
+  /** The image as devices will know it, `R:T`: the builder writes this name into the disk as update origin. */
+  image: string;
+  types: readonly DiskType[];
+  rootfs: string | null;
+  /** Absolute paths on the host. */
+  output: string;
+  log: string;
+  graphRoot: string;
+  config: { path: string; format: 'toml' | 'json' } | null;
+  /** Further volumes, `from:to:ro`. */
+  volumes: readonly string[];
+}
+
+/** The labels by which a builder container is found again. */
+export function builderLabels(identity: BuilderIdentity): Record<string, string> {
+  return {
+    [INSTALLATION_LABEL]: identity.installation,
+    [RELEASE_LABEL]: identity.release,
+    [BRANCH_LABEL]: identity.branch,
+    [INPUTS_LABEL]: identity.inputs,
+  };
+}
+
+/** Arguments of `podman`: the guide's command line, detached and without a terminal. */
+export function builderArguments(command: BuilderCommand): string[] {
+  return [
+    'run',
+    '--detach',
+    `--name=${command.name}`,
+    '--pull=never',
+    // conmon writes this file whether or not a worker looks: the log is whole after a restart.
+    '--log-driver=k8s-file',
+    `--log-opt=path=${command.log}`,
+    `--log-opt=max-size=${LOG_SIZE}`,
+    ...Object.entries(builderLabels(command)).map(([name, value]) => `--label=${name}=${value}`),
+    ...privileged(command),
+    ...volume(command.output, '/output'),
+    ...command.volumes.map((one) => `--volume=${one}`),
+    command.builder,
+    'build',
+    '--progress=verbose',
+    ...types(command),
+    command.image,
+  ];
+}
+
+/** What a builder is told that only checks: its `manifest` command prints what it would do, and makes nothing. */
+export interface ManifestCommand extends Pick<
+  BuilderCommand,
+  'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config'
+> {}
+
+/** Arguments of `podman` for the builder's `manifest` command. */
+export function manifestArguments(command: ManifestCommand): string[] {
+  return [
+    'run',
+    '--rm',
+    `--name=${command.name}`,
+    '--pull=never',
+    ...privileged(command),
+    command.builder,
+    'manifest',
+    ...types(command),
+    command.image,
+  ];
+}
+
+/** The right to mount and inspect the image, its storage, and the configuration. */
+function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config'>): string[] {
+  return [
+    '--privileged',
+    '--security-opt=label=type:unconfined_t',
+    ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
+    ...volume(command.graphRoot, STORAGE),
+  ];
+}
+
+function types(command: Pick<BuilderCommand, 'types' | 'rootfs'>): string[] {
+  return [
+    ...[...command.types].sort().map((type) => `--type=${type}`),
+    ...(command.rootfs === null ? [] : [`--rootfs=${command.rootfs}`]),
+  ];
+}
+
+function volume(from: string, to: string): [string, string] {
+  return ['--volume', `${from}:${to}`];
+}
+
+/** `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became of it. */
+export type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
+
+/**
+ * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code lives.
+ * A container that says it runs without it says so for ever.
+ */
+export function decideBuilder(
+  container: Pick<ContainerState, 'status' | 'ended'> | null,
+  conmon: boolean,
+): BuilderDecision {
+  if (!container) return 'start';
+  switch (container.status) {
+    case 'running':
+    case 'paused':
+    case 'stopping':
+      return conmon ? 'attach' : 'replace';
+    case 'exited':
+    case 'stopped':
+      // One that a reboot ended is `exited` with exit code 0, and its disk is half written.
+      return container.ended ? 'collect' : 'replace';
+    // `created`, `configured`, `initialized`: the worker died in between, or the host was restarted. `removing`, `unknown`: no result.
+    default:
+      return 'replace';
+  }
+}
+
+/** An entry of a directory, as far as a result needs to know it. */
+export interface OutputEntry {
+  name: string;
+  file: boolean;
+  /** Bytes. */
+  size: number;
+}
+
+/** The answer of {@link pickResult}: the file's name, or why there is no result. */
+export type ResultChoice = { ok: true; name: string; size: number } | { ok: false; problem: string };
+
+/** A disk type's result: the one regular file in its directory (names differ between builders and versions). */
+export function pickResult(type: DiskType, entries: readonly OutputEntry[]): ResultChoice {
+  const { directory } = DISK_TYPES[type];
+  const files = entries.filter((entry) => entry.file);
+  const [only] = files;
+  if (files.length !== 1 || !only) {
+    const found =
+      files.length === 0 ? 'no file' : `${files.length} files (${files.map(({ name }) => name).join(', ')})`;
+    return { ok: false, problem: `the builder left ${found} in ${directory}/ for ${type}, where one is expected` };
+  }
+  if (only.size === 0) return { ok: false, problem: `the builder left an empty file ${join(directory, only.name)}` };
+  return { ok: true, name: only.name, size: only.size };
+}
+
+/** crypt(5) hashes, whatever their method: `$6$salt$…`. */
+const HASH = /\$(?:[1-9]|2[abxy]|y|gy|7|sha1|md5)\$[./A-Za-z0-9$,=]{8,}/g;
+const PASSWORD = /("(?:plaintext_)?password"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
+
+/** A line of the builder without passwords and their hashes: osbuild prints the options of every stage. */
+export function withoutPasswords(line: string): string {
+  return line.replace(PASSWORD, '$1"[secret]"').replace(HASH, '[secret]');
+}

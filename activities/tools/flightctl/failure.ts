@@ -1,0 +1,65 @@
+/**
+ * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts of
+ * flightctl 1.2 and 1.3. Pure.
+ */
+import type { FailureKind } from '../../../model/release/failure.ts';
+
+/** A kind, and a remedy where the kind's own says too little. */
+export interface FlightctlVerdict {
+  kind: FailureKind;
+  remedy?: string;
+}
+
+const LOGIN_SERVER =
+  "log in to Flight Control's API (`flightctl login --config-dir DIR https://api.…`), then `flightline retry RELEASE`";
+
+/** The first row whose text is there counts. */
+const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
+  {
+    text: /getting enrollment config: server returned 403/,
+    kind: 'enrollment-denied',
+    remedy:
+      'the account may request certificates and not read the enrollment configuration, as with the role flightctl-installer: give it flightctl-org-admin, or a role of your own with both; then `flightline retry RELEASE`',
+  },
+  { text: /\b403 Forbidden|server returned 403/, kind: 'enrollment-denied' },
+  { text: /you must log in|session has expired|\b401 Unauthorized|server returned 401/i, kind: 'enrollment-login' },
+  {
+    text: /failed to get auth token|config directory ".*" does not exist|context '.*' does not exist/,
+    kind: 'enrollment-login',
+  },
+  { text: /creating client: |no server found|reading client config/i, kind: 'enrollment-login' },
+  {
+    text: /x509: |tls: failed to verify|certificate signed by unknown authority/,
+    kind: 'enrollment-login',
+    remedy:
+      "the host does not trust Flight Control's certificate: log in with `--certificate-authority FILE`, then `flightline retry RELEASE`",
+  },
+  { text: /\b404 Not Found|server returned 404/, kind: 'enrollment-login', remedy: LOGIN_SERVER },
+  {
+    text: /unknown flag|unknown command/,
+    kind: 'host-setup',
+    remedy: 'install flightctl 0.9 or later on the build host, then `flightline retry RELEASE`',
+  },
+  {
+    text: /connection refused|connection reset|no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving/,
+    kind: 'enrollment-service',
+  },
+  {
+    text: /context deadline exceeded|Client\.Timeout|timeout polling for certificate|TLS handshake timeout|unexpected EOF|: EOF/,
+    kind: 'enrollment-service',
+  },
+  { text: /\b(?:429|5\d\d) [A-Z][a-z]+|server returned (?:429|5\d\d)/, kind: 'enrollment-service' },
+];
+
+/** The kind of a failure. `enrollment` when nothing is known about it. */
+export function classifyFlightctl(stderr: string): FlightctlVerdict {
+  const row = ROWS.find(({ text }) => text.test(stderr));
+  if (!row) return { kind: 'enrollment' };
+  return row.remedy === undefined ? { kind: row.kind } : { kind: row.kind, remedy: row.remedy };
+}
+
+/** What the client said, without its account of what went well: from the last `Error: ` on, which may stand within a line. */
+export function flightctlMessage(stderr: string): string {
+  const at = stderr.indexOf('Error: ');
+  return (at < 0 ? stderr : stderr.slice(at + 'Error: '.length)).trim();
+}

@@ -1,0 +1,28 @@
+/** The command line of `flightctl certificate request`. Pure; the client is run by activities/image/enrollment.ts. */
+
+/** What is asked of Flight Control. */
+export interface CertificateRequest {
+  signer: string;
+  /** Validity. */
+  days: number;
+  /** Directory of the client's log-in. */
+  configDirectory: string;
+  /** Directory for the key and certificate files that the client writes besides: private, and made for this call. */
+  outputDirectory: string;
+  /** Seconds for the whole command. Without it a server that never answers would hang the client for ever. */
+  timeout: number;
+}
+
+/** Arguments of the client, which prints an agent configuration on standard output. */
+export function requestArguments(request: CertificateRequest): string[] {
+  return [
+    'certificate',
+    'request',
+    `--signer=${request.signer}`,
+    `--expiration=${request.days}d`,
+    '--output=embedded',
+    `--config-dir=${request.configDirectory}`,
+    `--output-dir=${request.outputDirectory}`,
+    `--request-timeout=${request.timeout}`,
+  ];
+}

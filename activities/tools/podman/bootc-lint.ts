@@ -1,0 +1,53 @@
+/** `bootc container lint` in a built image: its command line, and what it said. Pure. */
+import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
+import { sha256 } from '../../../model/release/inputs.ts';
+
+/** Whose image is looked at. */
+export interface LintCommand {
+  installation: string;
+  release: string;
+  /** Id in the host's storage. */
+  imageId: string;
+}
+
+/** Name of the container that lints a release's image: one that a killed worker left is found by it. */
+export function lintContainerName({ installation, release }: Pick<LintCommand, 'installation' | 'release'>): string {
+  return `flightline-lint-${sha256(`${installation}\n${release}`).slice(0, 12)}`;
+}
+
+/** Arguments of `podman`. The image's own bootc looks at the image's own files; it needs neither network nor privilege. */
+export function lintArguments(command: LintCommand): string[] {
+  const labels = {
+    [INSTALLATION_LABEL]: command.installation,
+    [RELEASE_LABEL]: command.release,
+    [BRANCH_LABEL]: 'image',
+  };
+  return [
+    'run',
+    '--rm',
+    `--name=${lintContainerName(command)}`,
+    '--pull=never',
+    '--network=none',
+    '--user=0',
+    ...Object.entries(labels).map(([name, value]) => `--label=${name}=${value}`),
+    '--entrypoint=bootc',
+    command.imageId,
+    'container',
+    'lint',
+  ];
+}
+
+/** What came of a lint: `absent` when the image has no bootc. `warnings` are whole lines. */
+export type LintVerdict = { kind: 'absent' } | { kind: 'passed' | 'failed'; warnings: string[] };
+
+/** Exit codes of `podman run` (podman-run(1)): 127 for a command that is not in the image. */
+const NOT_FOUND = 127;
+
+/** Reads an exit code and all lines (bootc `crates/lib/src/lints.rs`: `Lint warning: NAME: …`). */
+export function readLint(exitCode: number, lines: readonly string[]): LintVerdict {
+  // A bootc that itself ends with 127 says nothing like it.
+  const absent = (line: string) => /\bbootc\b.*(?:not found|no such file)/i.test(line);
+  if (exitCode === NOT_FOUND && lines.some(absent)) return { kind: 'absent' };
+  const warnings = lines.filter((line) => /^(?:Lint )?warning:/i.test(line.trim())).map((line) => line.trim());
+  return { kind: exitCode === 0 ? 'passed' : 'failed', warnings };
+}

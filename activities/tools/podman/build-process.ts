@@ -1,0 +1,136 @@
+/**
+ * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker: its RUN steps
+ * go on in their cgroup, and working containers without a label stay in the storage.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { buildCgroup, killCgroup, removeCgroup } from '../process/cgroup.ts';
+import { cgroupArgument } from './build.ts';
+import { parseOutput, podman, podmanInfo, type PodmanInfo } from './podman.ts';
+import { processesWithArgument, signal } from '../process/processes.ts';
+
+/** Milliseconds that podman gets to put its storage in order before SIGKILL, and in which all must be gone. */
+const TERM = 3_000;
+const GONE = 15_000;
+const PAUSE = 100;
+
+/** A build of a release on this host. */
+export interface BuildPlace {
+  installation: string;
+  release: string;
+  /** The release's own directory. */
+  directory: string;
+}
+
+/**
+ * Ends the release's build on this host, if one runs or ran: podman itself, its RUN steps, and its working containers. Returns
+ * what it removed, in words.
+ *
+ * @throws Error when a working container stays, as it does while the storage is full.
+ */
+export async function endBuild({ installation, release, directory }: BuildPlace): Promise<string[]> {
+  const info = await podmanInfo();
+  const cgroup = buildCgroup(info.cgroupManager, installation, release);
+  const ended = await endProcesses(cgroup);
+  const containers = await removeWorkingContainers(cgroup, info, directory);
+  await removeCgroup(cgroup);
+  return [...(ended ? ['running build'] : []), ...containers.map((name) => `working container ${name}`)];
+}
+
+/** Notes which working containers there are before a build begins: one that comes later and loses its note may be the build's. */
+export async function noteWorkingContainers(directory: string): Promise<void> {
+  const ids = (await listWorkingContainers()).map(({ id }) => id);
+  await writeFile(join(directory, BEFORE), JSON.stringify(ids), { mode: 0o600 });
+}
+
+/** Ends podman and the RUN steps of a build. `true` when there was a process. */
+export async function endProcesses(cgroup: string): Promise<boolean> {
+  let seen = false;
+  for (let waited = 0; waited < GONE; waited += PAUSE) {
+    const builders = await processesWithArgument(cgroupArgument(cgroup));
+    for (const pid of builders) signal(pid, waited < TERM ? 'SIGTERM' : 'SIGKILL');
+    const steps = await killCgroup(cgroup);
+    if (builders.length + steps === 0) return seen;
+    seen = true;
+    await sleep(PAUSE);
+  }
+  return seen;
+}
+
+const Listed = z
+  .array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish(), State: z.string() }))
+  .nullable();
+/** The part of buildah's own note about a working container (`buildah.json`, buildah 1.39) that says whose it is. */
+const WorkingContainer = z.object({ CommonBuildOpts: z.object({ CgroupParent: z.string() }) });
+/** How buildah names its containers: other programs keep containers in the same storage. */
+const WORKING_NAME = /-working-container(?:-\d+)?$/;
+/** File of {@link noteWorkingContainers}. */
+const BEFORE = 'working-containers-before.json';
+/** A container that is just being made has its note within milliseconds; one without it for so long is half removed. */
+const HALF_REMOVED = 1_000;
+
+interface Working {
+  id: string;
+  name: string;
+}
+
+async function listWorkingContainers(): Promise<Working[]> {
+  const { stdout } = await podman('podman ps', ['ps', '--all', '--external', '--format', 'json'], { cleanUp: true });
+  return (parseOutput('podman ps', Listed, stdout) ?? [])
+    .filter(({ State }) => State === 'storage')
+    .map(({ Id, Names }) => ({ id: Id, name: Names?.[0] ?? Id.slice(0, 12) }));
+}
+
+/**
+ * Working containers have no labels; buildah's note in the storage names the cgroup that the build was given. A removal that the
+ * full storage stops midway has deleted that note already: such a one is known by what was there before the build.
+ */
+async function removeWorkingContainers(cgroup: string, info: PodmanInfo, directory: string): Promise<string[]> {
+  const listed = await listWorkingContainers();
+  const cgroups = new Map<string, string | null>();
+  for (const { id } of listed) cgroups.set(id, await cgroupOf(info, id));
+  const own = listed.filter(({ id }) => cgroups.get(id) === cgroup);
+  const before = await readBefore(directory);
+  const suspects = listed.filter(
+    ({ id, name }) => cgroups.get(id) === null && WORKING_NAME.test(name) && before?.includes(id) === false,
+  );
+  if (suspects.length > 0) {
+    await sleep(HALF_REMOVED);
+    for (const one of suspects) if ((await cgroupOf(info, one.id)) === null) own.push(one);
+  }
+  for (const { id } of own) {
+    // Somebody else may remove it at the same time.
+    await podman('removing a working container', ['rm', '--force', id], { okExitCodes: [0, 1, 2, 125], cleanUp: true });
+  }
+  if (own.length > 0) {
+    const left = new Set((await listWorkingContainers()).map(({ id }) => id));
+    const stays = own.filter(({ id }) => left.has(id)).map(({ name }) => name);
+    if (stays.length > 0) throw new Error(`podman could not remove ${stays.join(', ')}`);
+  }
+  return own.map(({ name }) => name);
+}
+
+async function readBefore(directory: string): Promise<string[] | undefined> {
+  try {
+    return z.array(z.string()).parse(JSON.parse(await readFile(join(directory, BEFORE), 'utf8')));
+  } catch {
+    // No build began here, or its disk was full: then nothing can be told apart.
+    return undefined;
+  }
+}
+
+/** The cgroup that a working container's note names; null without a note, `''` when it is not ours to read. */
+async function cgroupOf(info: PodmanInfo, id: string): Promise<string | null> {
+  const file = join(info.graphRoot, `${info.graphDriver}-containers`, id, 'userdata', 'buildah.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' ? null : '',
+  );
+  if (text === null) return null;
+  try {
+    return WorkingContainer.safeParse(JSON.parse(text)).data?.CommonBuildOpts.CgroupParent ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,117 @@
+/** A container in which skopeo verifies an image as a device made of it would. Command lines and what is answered. Pure. */
+import {
+  DEVICE_KEYS,
+  DEVICE_POLICY,
+  DEVICE_REGISTRIES,
+  deviceKeyPath,
+} from '../../../model/device/signature-policy.ts';
+import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
+import { plainText } from '../registry/failure.ts';
+import { copyArguments } from '../registry/skopeo.ts';
+
+/** Copies of an image's policy.json, registries.d and keys. */
+export interface DeviceFiles {
+  policy: string;
+  registries: string;
+  keys: string;
+}
+
+/** One question to a device. */
+export interface DeviceContainer {
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  /** The image, in the host's storage and in the registry. */
+  image: string;
+  repository: string;
+  digest: string;
+  insecure: boolean;
+  /** Name of the key that the image trusts. */
+  key: string;
+  /** A public key that takes the place of that key; null leaves it. */
+  otherKey: string | null;
+  /** Whose skopeo. */
+  tool: 'image' | 'host';
+  /** The host's log-in, for its own program only. */
+  access: { authfile: string | undefined; directory: string } | null;
+  /**
+   * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has, for the
+   * host's program. It gets no registries.conf of the image, which could lead the host's log-in elsewhere.
+   */
+  files: { pulled: string } | DeviceFiles;
+}
+
+/** Where the image's program leaves what it pulls. */
+const PULLED = '/run/flightline-pulled';
+
+function containerArguments(container: Pick<DeviceContainer, 'name' | 'labels'>): string[] {
+  return [
+    'run',
+    '--rm',
+    `--name=${container.name}`,
+    '--pull=never',
+    // An image of an operating system is not to be started as one.
+    '--systemd=false',
+    '--security-opt=label=disable',
+    ...Object.entries(container.labels).map(([label, value]) => `--label=${label}=${value}`),
+  ];
+}
+
+/** Asks whether the image has skopeo. */
+export function probeArguments(container: Pick<DeviceContainer, 'name' | 'labels' | 'image'>): string[] {
+  const { image } = container;
+  return [...containerArguments(container), '--network=none', '--entrypoint=skopeo', image, '--version'];
+}
+
+/**
+ * Asks whether a device takes the image. The image's own program pulls it, as a device does. The host's runs on the host's root
+ * file system, of which it sees a copy with the image's policy, registries.d and keys in their places, and copies the image
+ * onto itself, which moves no layers.
+ */
+export function deviceArguments(container: DeviceContainer): string[] {
+  const { repository, digest, tool, access, files, image, key, otherKey } = container;
+  const volumes =
+    'pulled' in files
+      ? [`${files.pulled}:${PULLED}`]
+      : [
+          `${files.policy}:${DEVICE_POLICY}:ro`,
+          `${files.registries}:${DEVICE_REGISTRIES}:ro`,
+          `${files.keys}:${DEVICE_KEYS}:ro`,
+          ...(access ? [`${access.directory}:${access.directory}:ro`] : []),
+        ];
+  if (otherKey !== null) volumes.push(`${otherKey}:${deviceKeyPath(key)}:ro`);
+  const source = `docker://${repository}@${digest}`;
+  const destination = 'pulled' in files ? `dir:${PULLED}` : source;
+  return [
+    ...containerArguments(container),
+    // A registry on a loopback address is in the host's network only.
+    ...(isLoopbackRegistry(registryOf(repository)) ? ['--network=host'] : []),
+    ...volumes.map((volume) => `--volume=${volume}`),
+    ...(tool === 'image' ? ['--entrypoint=skopeo', image] : ['--rootfs', '/:O', 'skopeo']),
+    ...copyArguments(
+      { source, destination, policy: DEVICE_POLICY },
+      {
+        authfile: access?.authfile,
+        registriesDirectory: DEVICE_REGISTRIES,
+        insecure: () => container.insecure,
+      },
+    ),
+  ];
+}
+
+/** Why a device does not take an image: the signature, or files by which it cannot tell. */
+export interface DeviceRefusal {
+  kind: 'signature' | 'files';
+  text: string;
+}
+
+/** Texts of containers/image about files that are missing, damaged, or contradict each other. */
+const FILES =
+  /image rejected: (?:parsing public key|open )|policy\.json|loading (?:trust|signature) policy|signature storage configuration|registries\.d/i;
+const SIGNATURE = /image rejected|signature was required|rejected by policy/i;
+
+/** Reads a refusal from what skopeo printed; null when it failed for another reason. */
+export function deviceRefusal(output: string): DeviceRefusal | null {
+  const text = plainText(output);
+  if (FILES.test(output)) return { kind: 'files', text };
+  return SIGNATURE.test(output) ? { kind: 'signature', text } : null;
+}

@@ -1,0 +1,122 @@
+/**
+ * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by explicit
+ * flags and files in a private directory that lives as long as the activity; nothing is written under /etc (DESIGN §6).
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FlightlineError } from '../../../model/release/failure.ts';
+import { isLoopbackRegistry, registryOf, repositoryIsWithin } from '../../../model/oci/reference.ts';
+import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
+import { registerSecret } from '../process/redact.ts';
+
+/** The files and answers that an activity needs for a set of repositories. */
+export interface RegistryAccess {
+  /** Private directory (0700), removed afterwards. */
+  readonly directory: string;
+  /** One 0600 file with the log-ins of these repositories; `undefined` uses the caller's own default (client only). */
+  readonly authfile: string | undefined;
+  /** A registries.d directory under which sigstore signatures are read and written as attachments, for every registry. */
+  readonly registriesDirectory: string;
+  /** `true` where plain HTTP or an unverified certificate is allowed: loopback addresses and entries marked insecure. */
+  insecure(repository: string): boolean;
+}
+
+const Authfile = z.looseObject({
+  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).default({}),
+});
+
+/** Runs `body` with access to the repositories as the worker configuration grants it; the private files are gone afterwards. */
+export async function withRegistryAccess<Result>(
+  configuration: Pick<WorkerConfiguration, 'registries'>,
+  repositories: readonly string[],
+  body: (access: RegistryAccess) => Promise<Result>,
+): Promise<Result> {
+  return withDirectory(async (directory, registriesDirectory) => {
+    const authfile = join(directory, 'auth.json');
+    const auths = await collectLogins(configuration, repositories);
+    await writeFile(authfile, JSON.stringify({ auths }), { mode: 0o600 });
+    return body({
+      directory,
+      authfile,
+      registriesDirectory,
+      insecure: (repository) =>
+        isLoopbackRegistry(registryOf(repository)) || (registryFor(configuration, repository)?.insecure ?? false),
+    });
+  });
+}
+
+/** The same for a person at the command line: their own log-ins, and plain HTTP on loopback addresses only. */
+export async function withUserAccess<Result>(body: (access: RegistryAccess) => Promise<Result>): Promise<Result> {
+  return withDirectory((directory, registriesDirectory) =>
+    body({
+      directory,
+      // containers-auth.json(5): a person who names a file means that one, also for the programs that are started here.
+      authfile: process.env['REGISTRY_AUTH_FILE'],
+      registriesDirectory,
+      insecure: (repository) => isLoopbackRegistry(registryOf(repository)),
+    }),
+  );
+}
+
+/** The content of a registries.d file that keeps sigstore signatures in the registry, beside the image. */
+export const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\n';
+
+async function withDirectory<Result>(
+  body: (directory: string, registriesDirectory: string) => Promise<Result>,
+): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
+  try {
+    const registriesDirectory = join(directory, 'registries.d');
+    await mkdir(registriesDirectory);
+    await writeFile(join(registriesDirectory, 'default.yaml'), SIGSTORE_ATTACHMENTS);
+    return await body(directory, registriesDirectory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function collectLogins(
+  configuration: Pick<WorkerConfiguration, 'registries'>,
+  repositories: readonly string[],
+): Promise<Record<string, unknown>> {
+  const auths: Record<string, unknown> = {};
+  for (const repository of repositories) {
+    const registry = registryFor(configuration, repository);
+    if (!registry?.authfile) continue;
+    const login = await readLogins(registry.authfile);
+    for (const [scope, entry] of Object.entries(login)) {
+      if (!repositoryIsWithin(repository, scope)) continue;
+      auths[scope] = entry;
+      if (entry.auth) {
+        registerSecret(entry.auth);
+        registerSecret(
+          Buffer.from(entry.auth, 'base64')
+            .toString()
+            .replace(/^[^:]*:/, ''),
+        );
+      }
+    }
+  }
+  return auths;
+}
+
+async function readLogins(file: string): Promise<z.infer<typeof Authfile>['auths']> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new FlightlineError('registry-login', `the authfile ${file} cannot be read: ${(error as Error).message}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's message would quote the file, which holds secrets.
+    throw new FlightlineError('registry-login', `the authfile ${file} is not JSON`);
+  }
+  const parsed = Authfile.safeParse(json);
+  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} holds no "auths" object`);
+  return parsed.data.auths;
+}

@@ -1,0 +1,105 @@
+/**
+ * What it means that a copy, pull, push or verification failed, read from what skopeo or podman printed. Both print the texts of
+ * containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification, "Error Codes"). Pure.
+ */
+import { FlightlineError, type FailureKind } from '../../../model/release/failure.ts';
+import { CommandError, lastLines } from '../process/command.ts';
+
+/** A kind, and a remedy where the kind's own says too little. */
+export interface RegistryVerdict {
+  kind: FailureKind;
+  remedy?: string;
+}
+
+interface Rule extends RegistryVerdict {
+  pattern: RegExp;
+}
+
+/** First match wins. */
+const RULES: readonly Rule[] = [
+  { kind: 'disk-full', pattern: /no space left on device|disk quota exceeded/i },
+  {
+    kind: 'key-missing',
+    pattern: /reading private key from|initializing private key: (?:invalid pem block|unsupported pem type|no key)/i,
+  },
+  { kind: 'key-passphrase', pattern: /initializing private key:.*(?:decrypt|passphrase)/i },
+  {
+    kind: 'key-missing',
+    pattern: /image rejected: (?:parsing public key|open .*no such file)/i,
+    remedy: 'put the public key where the worker configuration says (`publicKey`), then `flightline retry RELEASE`',
+  },
+  { kind: 'signature-rejected', pattern: /image rejected|signature was required|rejected by policy/i },
+  {
+    kind: 'host-setup',
+    pattern: /writing sigstore attachments is disabled by configuration/i,
+    remedy: 'install skopeo 1.14 or later: the one on PATH does not read --registries.d',
+  },
+  {
+    kind: 'host-setup',
+    pattern: /x509:|tls: failed to verify|server gave HTTP response to HTTPS client/i,
+    remedy:
+      "install the registry's certificate authority on the machine, or list the registry with `insecure: true` in the worker configuration, then `flightline retry RELEASE`",
+  },
+  {
+    kind: 'registry-denied',
+    pattern: /insufficient_scope|access to the resource is denied|403 \(?forbidden|StatusCode: 403/i,
+  },
+  {
+    kind: 'registry-login',
+    pattern: /unauthorized|authentication required|invalid username\/password|401 \(?unauthorized|StatusCode: 401/i,
+  },
+  {
+    kind: 'image-not-found',
+    pattern: /manifest unknown|name unknown|name not known to registry|StatusCode: 404|\b404 \(?Not Found/i,
+  },
+  // A file's "permission denied" is no registry's word.
+  { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
+  {
+    kind: 'registry',
+    pattern:
+      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe|context deadline exceeded|network is unreachable|no route to host|temporary failure|server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status|unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]|blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
+  },
+];
+
+/** The kind of failure that the text tells of; `undefined` when nothing in it is known. */
+export function registryVerdict(output: string): RegistryVerdict | undefined {
+  const rule = RULES.find(({ pattern }) => pattern.test(output));
+  return rule && { kind: rule.kind, ...(rule.remedy !== undefined && { remedy: rule.remedy }) };
+}
+
+/**
+ * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`. A time-out is
+ * the registry's; a text that nobody knows is `unexpected`. Other errors come back as they are.
+ */
+export function registryFailure(error: unknown, what: string): unknown {
+  if (!(error instanceof CommandError)) return error;
+  if (error.notFound) {
+    return new FlightlineError('host-setup', `${what} failed: ${error.program} is not installed`, { cause: error });
+  }
+  const verdict: RegistryVerdict = error.timedOut
+    ? { kind: 'registry' }
+    : (registryVerdict(error.output) ?? { kind: 'unexpected' });
+  const cause = error.timedOut ? `${error.program} did not end in time` : plainText(error.stderr || error.message);
+  return new FlightlineError(verdict.kind, `${what} failed: ${cause}`, {
+    ...(verdict.remedy !== undefined && { remedy: verdict.remedy }),
+    cause: error,
+  });
+}
+
+/**
+ * The same for what goes *into* a registry. Nobody mistyped a name there: a push that gets "not found" meets a registry that lost
+ * the upload or has no such repository, and a copy within a registry one that lost what the release had pushed.
+ */
+export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown {
+  if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') return error;
+  const { message } = error.failure;
+  if (from === 'registry') return new FlightlineError('disk-vanished', message, { cause: error });
+  const remedy = 'see that the repository exists and the registry keeps its uploads: it is tried again';
+  return new FlightlineError('registry', message, { remedy, cause: error });
+}
+
+/** The sentence inside the last log line (`time="…" level=fatal msg="…"`) of skopeo or podman; else the last lines. */
+export function plainText(stderr: string): string {
+  const message = /level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"\s*$/.exec(stderr.trim());
+  return message ? message[1]!.replace(/\\(.)/g, '$1') : lastLines(stderr, 5).replace(/^Error: /, '');
+}

@@ -1,0 +1,132 @@
+/**
+ * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest exist, what
+ * does a manifest say, may this log-in push. Failures are {@link FlightlineError}s and hold no secret.
+ */
+import { FlightlineError } from '../../../model/release/failure.ts';
+import { sha256 } from '../../../model/release/inputs.ts';
+import { Digest } from '../../../model/oci/reference.ts';
+import type { RegistryAccess } from './access.ts';
+import { ask, expectSuccess } from './transport.ts';
+
+/** Bytes of a manifest: the distribution specification's limit ("Pushing Manifests"). */
+export const MAX_MANIFEST = 4 * 1024 * 1024;
+
+/** Manifests of images and indexes, in OCI's and Docker's words. */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+].join(', ');
+
+/** A manifest as the registry keeps it. */
+export interface StoredManifest {
+  digest: string;
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** The digest that a tag or digest has in a repository now; null when there is none. */
+export async function headManifest(
+  access: RegistryAccess,
+  repository: string,
+  reference: string,
+): Promise<string | null> {
+  const answer = await ask(access, repository, 'pull', `/manifests/${reference}`, {
+    method: 'HEAD',
+    headers: { accept: MANIFEST_TYPES },
+  });
+  if (answer.status === 404) return null;
+  expectSuccess(answer, repository, `the manifest ${reference}`);
+  const digest = Digest.safeParse(answer.headers['docker-content-digest']);
+  if (digest.success) return digest.data;
+  // The header is optional in the specification.
+  return (await getManifest(access, repository, reference))?.digest ?? null;
+}
+
+/** A manifest or index by tag or digest, its bytes checked against its digest; null when there is none. */
+export async function getManifest(
+  access: RegistryAccess,
+  repository: string,
+  reference: string,
+): Promise<StoredManifest | null> {
+  const answer = await ask(access, repository, 'pull', `/manifests/${reference}`, {
+    headers: { accept: MANIFEST_TYPES },
+    limit: MAX_MANIFEST,
+  });
+  if (answer.status === 404) return null;
+  expectSuccess(answer, repository, `the manifest ${reference}`);
+  const digest = `sha256:${sha256(answer.body)}`;
+  const claimed = Digest.safeParse(reference).success ? reference : answer.headers['docker-content-digest'];
+  if (Digest.safeParse(claimed).success && claimed !== digest) {
+    throw new FlightlineError(
+      'registry',
+      `${repository}: the manifest ${reference} has the digest ${digest}, not ${String(claimed)}: the registry's answer is damaged`,
+    );
+  }
+  const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]!.trim();
+  return { digest, mediaType, bytes: answer.body };
+}
+
+/**
+ * A blob of at most `limit` bytes, checked against its digest; null when there is none.
+ *
+ * @throws FlightlineError `registry` also when it is longer.
+ */
+export async function getBlob(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  limit: number,
+): Promise<Buffer | null> {
+  const answer = await ask(access, repository, 'pull', `/blobs/${digest}`, { limit });
+  if (answer.status === 404) return null;
+  expectSuccess(answer, repository, `the blob ${digest}`);
+  if (`sha256:${sha256(answer.body)}` !== digest) {
+    throw new FlightlineError('registry', `${repository}: the blob ${digest} arrived damaged`);
+  }
+  return answer.body;
+}
+
+/**
+ * Proves that the log-in may push to a repository, by opening an upload and dropping it. Nothing stays behind.
+ *
+ * @throws FlightlineError `registry-login`, `registry-denied` or `registry`.
+ */
+export async function provePushRight(access: RegistryAccess, repository: string): Promise<void> {
+  const answer = await ask(access, repository, 'pull,push', '/blobs/uploads/', {
+    method: 'POST',
+    headers: { 'content-length': '0' },
+  });
+  if (answer.status === 404) {
+    throw new FlightlineError(
+      'registry-denied',
+      `${repository} does not exist, and its registry makes none on a push`,
+      {
+        remedy: "make the repository in the registry's own interface, then `flightline retry RELEASE`",
+      },
+    );
+  }
+  expectSuccess(answer, repository, 'an upload');
+  const drop = answer.headers.location ? new URL(answer.headers.location, answer.url) : undefined;
+  // The token goes to no other host than the registry, and not in the clear because a proxy forgot its own protocol.
+  if (drop?.host !== answer.url.host) return;
+  drop.protocol = answer.url.protocol;
+  // Not every registry knows how to drop an upload; an abandoned one expires.
+  await ask(access, repository, 'pull,push', drop, { method: 'DELETE' }).catch((error: unknown) => {
+    if (!(error instanceof FlightlineError)) throw error;
+  });
+}
+
+/** `true` when whatever is pushed to the repository can be pulled without a log-in. */
+export async function answersAnonymously(access: RegistryAccess, repository: string): Promise<boolean> {
+  const anonymous: RegistryAccess = { ...access, authfile: '/dev/null' };
+  try {
+    const answer = await ask(anonymous, repository, 'pull', '/tags/list?n=1', {});
+    // A registry that never asked who it is serves everybody, also a repository that is not there yet.
+    return answer.status === 200 || (answer.status === 404 && !answer.challenged);
+  } catch (error) {
+    if (error instanceof FlightlineError && error.failure.kind !== 'registry') return false;
+    throw error;
+  }
+}

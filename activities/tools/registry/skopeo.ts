@@ -1,0 +1,132 @@
+/** skopeo: copying between registries and layouts, signing, verifying, making keys. Argument lists are pure functions. */
+import type { RegistryAccess } from './access.ts';
+import { runCommand } from '../process/command.ts';
+import { intoRegistry, registryFailure } from './failure.ts';
+
+/** Milliseconds for a copy when the caller names none. */
+const COPY_TIMEOUT = 4 * 60_000;
+/** Milliseconds to make a key; its key derivation takes about a second. */
+const KEY_TIMEOUT = 60_000;
+
+/** How a copy is signed. */
+export interface CopySignature {
+  /** Paths of the sigstore private key and of a file whose first line is its passphrase. */
+  privateKey: string;
+  passphraseFile: string;
+  /** `repository:tag` that is signed for. */
+  identity: string;
+}
+
+export interface Copy {
+  /** With its transport: `docker://R@D`, `docker://R:T`, `oci:DIR`, `dir:DIR`. */
+  source: string;
+  destination: string;
+  /** Of an index: `all` (default) copies every entry; `index-only` the index alone, whose entries must be there. */
+  multiArch?: 'all' | 'index-only';
+  /** Adds a signature to those that the digest has. Without it a copy carries no signature along. */
+  sign?: CopySignature;
+  /** A policy.json that the source must satisfy. Without it anything is copied, whatever the machine's own policy says. */
+  policy?: string;
+}
+
+export interface CopyOptions {
+  /** Milliseconds; default 4 minutes. A big disk needs more. */
+  timeout?: number;
+  /** Milliseconds after which a copy that moves no bytes is ended; none by default. */
+  stall?: number;
+  /** File to which skopeo's output is appended, redacted. */
+  logFile?: string;
+  onLine?: (line: string) => void;
+}
+
+/** Arguments of `skopeo copy`. Digests are always preserved. */
+export function copyArguments(
+  copy: Copy,
+  access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
+): string[] {
+  return [
+    // A machine without policy.json, or with a strict one, copies alike: verification is asked for by name.
+    ...(copy.policy === undefined ? ['--insecure-policy'] : ['--policy', copy.policy]),
+    '--registries.d',
+    access.registriesDirectory,
+    'copy',
+    ...(copy.multiArch === 'index-only' ? ['--multi-arch', 'index-only'] : ['--all']),
+    '--preserve-digests',
+    ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
+    ...tlsArguments('--src-tls-verify=false', copy.source, access),
+    ...tlsArguments('--dest-tls-verify=false', copy.destination, access),
+    ...(copy.sign
+      ? [
+          '--sign-by-sigstore-private-key',
+          copy.sign.privateKey,
+          '--sign-passphrase-file',
+          copy.sign.passphraseFile,
+          '--sign-identity',
+          copy.sign.identity,
+        ]
+      : ['--remove-signatures']),
+    copy.source,
+    copy.destination,
+  ];
+}
+
+function tlsArguments(flag: string, name: string, access: Pick<RegistryAccess, 'insecure'>): string[] {
+  const repository = repositoryIn(name);
+  return repository !== undefined && access.insecure(repository) ? [flag] : [];
+}
+
+/** The repository in `docker://R:T`, `docker://R@D`; `undefined` for other transports. */
+function repositoryIn(name: string): string | undefined {
+  const text = /^docker:\/\/(.*)$/.exec(name)?.[1];
+  return text?.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+}
+
+/**
+ * Copies an image, index or artifact, digest for digest.
+ *
+ * @throws FlightlineError of the kind that `registry-failure.ts` reads from skopeo's message.
+ */
+export async function copyImage(
+  access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
+  copy: Copy,
+  options: CopyOptions = {},
+): Promise<void> {
+  try {
+    await runCommand('skopeo', copyArguments(copy, access), {
+      timeout: options.timeout ?? COPY_TIMEOUT,
+      keepOutput: false,
+      ...(options.stall !== undefined && { stall: options.stall }),
+      ...(options.logFile !== undefined && { logFile: options.logFile }),
+      ...(options.onLine && { onLine: options.onLine }),
+    });
+  } catch (error) {
+    const failure = registryFailure(error, describe(copy));
+    if (!copy.destination.startsWith('docker://')) throw failure;
+    throw intoRegistry(failure, copy.source.startsWith('docker://') ? 'registry' : 'host');
+  }
+}
+
+function describe(copy: Copy): string {
+  const plain = (name: string) => name.replace(/^docker:\/\//, '');
+  if (copy.sign) return `signing ${plain(copy.source)} for ${copy.sign.identity}`;
+  if (copy.policy !== undefined) return `verifying ${plain(copy.source)}`;
+  return `copying ${plain(copy.source)} to ${plain(copy.destination)}`;
+}
+
+/** Arguments of `skopeo generate-sigstore-key`: writes `<prefix>.private` (0600) and `<prefix>.pub`, never over existing files. */
+export function generateKeyArguments(prefix: string, passphraseFile: string): string[] {
+  return ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphraseFile];
+}
+
+/**
+ * Makes a sigstore key pair; the passphrase is the first line of the file.
+ *
+ * @throws CommandError when a file is there already or cannot be written.
+ */
+export async function generateKey(
+  prefix: string,
+  passphraseFile: string,
+): Promise<{ privateKey: string; publicKey: string }> {
+  await runCommand('skopeo', generateKeyArguments(prefix, passphraseFile), { timeout: KEY_TIMEOUT });
+  return { privateKey: `${prefix}.private`, publicKey: `${prefix}.pub` };
+}

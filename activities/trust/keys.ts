@@ -1,0 +1,91 @@
+/** The named keys of the operator's configuration: which exist, and for which repositories each may sign (DESIGN §6). */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { access, constants, readFile } from 'node:fs/promises';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { registerSecret } from '../tools/process/redact.ts';
+
+/** A key whose files are there. The private key stays in its file: only skopeo reads it. */
+export interface OpenedKey {
+  name: string;
+  /** Absolute paths. */
+  privateKey: string;
+  passphraseFile: string;
+  publicKeyFile: string;
+  publicKey: KeyObject;
+}
+
+/**
+ * The key of a name, for use in these repositories. Its passphrase is kept out of every output from now on.
+ *
+ * @throws FlightlineError `key-not-allowed` when it does not list one of them, `key-missing` when there is no such key or one of
+ *   its files cannot be read.
+ */
+export async function openKey(
+  configuration: Pick<WorkerConfiguration, 'keys'>,
+  name: string,
+  repositories: readonly string[],
+): Promise<OpenedKey> {
+  const key = allowedKey(configuration, name, repositories);
+  try {
+    await access(key.privateKey, constants.R_OK);
+  } catch (error) {
+    throw missing(name, 'private key', error);
+  }
+  try {
+    const [passphrase = ''] = (await readFile(key.passphraseFile, 'utf8')).split('\n');
+    registerSecret(passphrase);
+  } catch (error) {
+    throw missing(name, 'passphrase file', error);
+  }
+  return {
+    name,
+    privateKey: key.privateKey,
+    passphraseFile: key.passphraseFile,
+    publicKeyFile: key.publicKey,
+    publicKey: await readPublicKey(key.publicKey, `the public key of the key "${name}"`),
+  };
+}
+
+/** The configured key of a name, if it may sign for all the repositories. Pure; throws as {@link openKey}. */
+export function allowedKey(
+  configuration: Pick<WorkerConfiguration, 'keys'>,
+  name: string,
+  repositories: readonly string[],
+): SigningKey {
+  const key = Object.hasOwn(configuration.keys, name) ? configuration.keys[name] : undefined;
+  if (!key) {
+    const known = Object.keys(configuration.keys);
+    throw new FlightlineError(
+      'key-missing',
+      `the sign worker has no key "${name}"; it has ${known.length > 0 ? known.map((other) => `"${other}"`).join(', ') : 'none'}`,
+    );
+  }
+  const refused = repositories.filter((repository) => !isAllowed(key.repositories, repository));
+  if (refused.length > 0) {
+    throw new FlightlineError(
+      'key-not-allowed',
+      `the key "${name}" may not sign for ${refused.join(', ')}; it is for ${key.repositories.join(', ')}`,
+    );
+  }
+  return key;
+}
+
+/** A public key from a PEM file. @throws FlightlineError `key-missing` */
+export async function readPublicKey(file: string, what = 'the public key'): Promise<KeyObject> {
+  try {
+    const text = await readFile(file, 'utf8');
+    // createPublicKey would derive one from a private key too, and this must not become a way to use one.
+    if (!text.includes('-----BEGIN PUBLIC KEY-----')) throw new Error('it holds no PEM public key');
+    return createPublicKey(text);
+  } catch (error) {
+    throw new FlightlineError('key-missing', `${what}, ${file}, cannot be used: ${(error as Error).message}`);
+  }
+}
+
+function missing(name: string, what: string, error: unknown): FlightlineError {
+  return new FlightlineError(
+    'key-missing',
+    `the ${what} of the key "${name}" cannot be read: ${(error as Error).message}`,
+  );
+}

@@ -1,0 +1,76 @@
+/** Proves that signing will work, before an hour is spent on what it is to sign. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ProveSigningInput, type SignActivities } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { sha256 } from '../../model/release/inputs.ts';
+import { blobArtifact } from '../../model/oci/manifest.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { openKey, type OpenedKey } from './keys.ts';
+import { signedName } from './signatures.ts';
+import { stage } from '../frame.ts';
+import { writeLayout } from '../tools/registry/oci-layout.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { provePushRight } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+
+/** Makes the `proveSigning` activity of a sign worker. */
+export function makeProveSigning(worker: { configuration: WorkerConfiguration }): SignActivities['proveSigning'] {
+  return stage('prove-signing', ProveSigningInput, async ({ key: keyName, repositories, timing }) => {
+    const key = await openKey(worker.configuration, keyName, repositories);
+    await withRegistryAccess(worker.configuration, repositories, async (access) => {
+      await proveKey(access, key, timing.command);
+      for (const repository of new Set(repositories)) await provePushRight(access, repository);
+    });
+    return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+  });
+}
+
+/** The name that the proof is signed for: it exists nowhere, and its signature is thrown away. */
+const PROOF_NAME = 'flightline.invalid/proof:of-key';
+
+/** skopeo's file of a signature in a `dir:` (containers/image `internal/signature`): a zero byte, this word, then JSON. */
+const SIGNATURE_PREFIX = '\0sigstore-json\n';
+const StoredSignature = z.object({
+  payload: z.base64(),
+  annotations: z.object({ 'dev.cosignproject.cosign/signature': z.string() }),
+});
+
+/**
+ * Signs something in the access's private directory, with no registry involved, and checks it with the public key.
+ *
+ * @param timeout milliseconds
+ * @throws FlightlineError `key-passphrase`; `key-missing` when a file is no key, or public and private key are no pair.
+ */
+export async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
+  const bytes = new TextEncoder().encode('proof');
+  const digest = `sha256:${sha256(bytes)}`;
+  const layout = blobArtifact({
+    artifactType: 'application/vnd.flightline.proof',
+    blob: { mediaType: 'text/plain', digest, size: bytes.length },
+  });
+  const source = join(access.directory, 'proof');
+  const destination = join(access.directory, 'proof-signed');
+  await writeLayout(source, layout, [{ digest, bytes }]);
+  await copyImage(
+    access,
+    {
+      source: `oci:${source}`,
+      destination: `dir:${destination}`,
+      sign: { privateKey: key.privateKey, passphraseFile: key.passphraseFile, identity: PROOF_NAME },
+    },
+    { timeout },
+  );
+  const text = await readFile(join(destination, 'signature-1'), 'utf8');
+  const { payload, annotations } = StoredSignature.parse(JSON.parse(text.slice(SIGNATURE_PREFIX.length)));
+  const signature = annotations['dev.cosignproject.cosign/signature'];
+  const name = signedName(Buffer.from(payload, 'base64'), signature, key.publicKey, layout.root.digest);
+  if (name !== PROOF_NAME) {
+    throw new FlightlineError(
+      'key-missing',
+      `the public key ${key.publicKeyFile} does not belong to the private key of "${key.name}": devices would refuse what it signs`,
+      { remedy: "correct publicKey of the key in the sign worker's configuration, then `flightline retry RELEASE`" },
+    );
+  }
+}

@@ -1,0 +1,59 @@
+/** Says what a pulled image or artifact is, from the directory that `skopeo copy … dir:` wrote. */
+import { createReadStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
+import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
+import { RECORD_MEDIA_TYPE } from '../../model/release/record.ts';
+
+/** What a person calls it. */
+export type PulledKind = 'image' | 'artifact' | 'container-disk' | 'record' | 'context';
+
+/** The kind with what it was read from. @throws FlightlineError `registry` when the manifest is none. */
+export async function pulledKind(
+  directory: string,
+): Promise<{ kind: PulledKind; mediaType: string; artifactType: string | null }> {
+  const manifest = parseManifest(await readFile(join(directory, 'manifest.json')));
+  if (!manifest) throw new FlightlineError('registry', 'the registry answered with something that is no manifest');
+  const { kind, artifactType } = manifestKind(manifest);
+  return {
+    kind: kind === 'artifact' ? artifactKind(artifactType) : await imageKind(directory, manifest),
+    mediaType: manifest.mediaType ?? '',
+    artifactType,
+  };
+}
+
+function artifactKind(artifactType: string | null): PulledKind {
+  if (artifactType === RECORD_MEDIA_TYPE) return 'record';
+  return artifactType === CONTEXT_ARTIFACT_TYPE ? 'context' : 'artifact';
+}
+
+/** A container disk has one layer whose first entry is `disk`, or lies in it (KubeVirt user guide, "containerDisk"). */
+async function imageKind(directory: string, manifest: Manifest): Promise<PulledKind> {
+  const [layer, ...more] = manifest.layers ?? [];
+  if (!layer || more.length > 0) return 'image';
+  const path = await firstTarEntry(join(directory, layer.digest.replace(/^sha256:/, '')));
+  return /^(?:\.?\/)?disk(?:\/|$)/.test(path ?? '') ? 'container-disk' : 'image';
+}
+
+/** The name in the first header (ustar, 100 bytes) of a tar, gzipped or plain; `undefined` when it cannot be read. */
+async function firstTarEntry(file: string): Promise<string | undefined> {
+  try {
+    const handle = await open(file);
+    const magic = Buffer.alloc(2);
+    await handle.read(magic, 0, 2, 0);
+    await handle.close();
+    const stream = createReadStream(file, { end: 64 * 1024 });
+    const plain = magic[0] === 0x1f && magic[1] === 0x8b ? stream.pipe(createGunzip()) : stream;
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      stream.destroy();
+      const name = chunk.subarray(0, 100);
+      return name.subarray(0, Math.max(name.indexOf(0), 0)).toString();
+    }
+    return undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+/** sign (DESIGN §3.4): one signature for each name, before any tag is written. */
+import { SignInput, type SignActivities } from '../../model/contract/contract.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { openKey } from './keys.ts';
+import { signDigest, type SignatureWritten } from './signatures.ts';
+import { stage, type StageContext } from '../frame.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+
+/** Makes the `sign` activity of a sign worker. */
+export function makeSign(worker: { configuration: WorkerConfiguration }): SignActivities['sign'] {
+  return stage('sign', SignInput, async (input, context) => {
+    const { repository, digest, tags, timing } = input;
+    const key = await openKey(worker.configuration, input.key, [repository]);
+    return withRegistryAccess(worker.configuration, [repository], async (access) => {
+      const written = audit(context, input.key, input.release);
+      const signed = await signDigest(access, key, { repository, digest, tags }, { timeout: timing.command, written });
+      return { signed };
+    });
+  });
+}
+
+/** Writes the audit line that DESIGN §6 asks for: a line in the worker's log for each signature. */
+export function audit(context: StageContext, key: string, release: string): (signature: SignatureWritten) => void {
+  return ({ repository, digest, tag }) =>
+    context.log('INFO', `signed ${repository}:${tag}@${digest} with the key "${key}"`, {
+      audit: 'signature',
+      key,
+      repository,
+      tag,
+      digest,
+      release,
+    });
+}

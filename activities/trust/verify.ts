@@ -1,0 +1,165 @@
+/** verify (DESIGN §3.5): under the policy of a device, by another worker than the one that built; and for people, by pulling. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { VerifyInput, type SignActivities } from '../../model/contract/contract.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { sha256 } from '../../model/release/inputs.ts';
+import { formatReference, parseReference, type Reference } from '../../model/oci/reference.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
+import { pulledKind, type PulledKind } from './pulled-kind.ts';
+import { signedNames, unsignedTags } from './signatures.ts';
+import { stage } from '../frame.ts';
+import { writeDevicePolicy } from '../tools/registry/device-policy.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+
+/** Milliseconds to pull something of any size over any line. */
+const PULL_TIMEOUT = 6 * 60 * 60_000;
+
+/** Makes the `verify` activity of a sign worker. */
+export function makeVerify(worker: { configuration: WorkerConfiguration }): SignActivities['verify'] {
+  return stage('verify', VerifyInput, async (input) => {
+    const { repository, digest, tags, timing } = input;
+    const key = await openKey(worker.configuration, input.key, [repository]);
+    await withRegistryAccess(worker.configuration, [repository], (access) =>
+      verifyDigest(access, key, { repository, digest, tags }, timing.command),
+    );
+    return {};
+  });
+}
+
+/**
+ * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: the copy goes onto itself.
+ *
+ * @param timeout milliseconds for the copy
+ * @throws FlightlineError `signature-rejected`, `disk-vanished` when the digest is gone, or a registry's failure.
+ */
+export async function verifyDigest(
+  access: RegistryAccess,
+  key: Pick<OpenedKey, 'publicKeyFile' | 'publicKey'>,
+  subject: { repository: string; digest: string; tags: readonly string[] },
+  timeout: number,
+): Promise<void> {
+  const { repository, digest } = subject;
+  if ((await headManifest(access, repository, digest)) === null) {
+    throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
+  }
+  const name = `docker://${repository}@${digest}`;
+  const policy = await writeDevicePolicy(access, repository, key.publicKeyFile);
+  await copyImage(access, { source: name, destination: name, policy }, { timeout });
+  const unsigned = await unsignedTags(access, key.publicKey, subject);
+  if (unsigned.length > 0) {
+    const names = unsigned.map((tag) => `${repository}:${tag}`).join(', ');
+    throw new FlightlineError('signature-rejected', `${repository}@${digest} is not signed by the key for ${names}`);
+  }
+}
+
+/**
+ * Verifies what a tag points at, by that tag, as a device does when it pulls.
+ *
+ * @throws FlightlineError `signature-rejected`; `tag-moved` when it points at something else.
+ */
+export async function verifyTag(
+  access: RegistryAccess,
+  key: Pick<OpenedKey, 'publicKeyFile'>,
+  subject: { repository: string; tag: string; digest: string },
+  timeout: number,
+): Promise<void> {
+  const { repository, tag, digest } = subject;
+  const now = await headManifest(access, repository, tag);
+  if (now !== digest) {
+    throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${now ?? 'nothing'}, not at ${digest}`);
+  }
+  const policy = await writeDevicePolicy(access, repository, key.publicKeyFile);
+  await copyImage(
+    access,
+    { source: `docker://${repository}:${tag}`, destination: `docker://${repository}@${digest}`, policy },
+    { timeout },
+  );
+}
+
+/** What {@link verifyAsDevice} found. */
+export interface DeviceVerification {
+  /** Digest of the image, index or artifact. */
+  digest: string;
+  kind: PulledKind;
+  /** Of the manifest or index. */
+  mediaType: string;
+  /** Null for images. */
+  artifactType: string | null;
+  /** Every name (`repository:tag`) that the key signed this digest for. */
+  signedNames: string[];
+}
+
+/**
+ * For people with pull rights only: pulls a reference into a throwaway directory, under the policy of a device that knows only this
+ * key. By tag, the signature must be for that very tag; by digest, for any of the repository. With both, the tag must point there.
+ *
+ * @param options.publicKey path of the PEM file
+ * @throws FlightlineError `invalid-input`, `key-missing`, `image-not-found`, `tag-moved`, `signature-rejected` or a registry's failure;
+ *   the remedies speak to whoever verifies, not of a release.
+ */
+export async function verifyAsDevice(options: {
+  reference: string;
+  publicKey: string;
+  access: RegistryAccess;
+}): Promise<DeviceVerification> {
+  const { access } = options;
+  const reference = referenceToVerify(options.reference);
+  const { repository, tag, digest: expected } = reference;
+  const publicKeyFile = resolve(options.publicKey);
+  const publicKey = await readPublicKey(publicKeyFile);
+  const name = formatReference(reference);
+  const directory = await mkdtemp(join(access.directory, 'pulled-'));
+  try {
+    if ((await headManifest(access, repository, tag ?? expected!)) === null) {
+      throw new FlightlineError('image-not-found', `${name} is not in the registry`);
+    }
+    const policy = await writeDevicePolicy(access, repository, publicKeyFile);
+    // skopeo takes no reference with both: the tag decides what is accepted, the digest is compared afterwards.
+    const source = `docker://${formatReference(tag === undefined ? reference : { repository, tag })}`;
+    await copyImage(access, { source, destination: `dir:${directory}`, policy }, { timeout: PULL_TIMEOUT });
+    const digest = `sha256:${sha256(await readFile(join(directory, 'manifest.json')))}`;
+    if (expected !== undefined && digest !== expected) {
+      throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${digest}, not at ${expected}`);
+    }
+    const kind = await pulledKind(directory);
+    return { digest, ...kind, signedNames: await signedNames(access, repository, digest, publicKey) };
+  } catch (error) {
+    throw forPerson(error);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function referenceToVerify(text: string): Reference {
+  const parsed = parseReference(text);
+  const remedy = 'name an image with its registry and a tag or digest, such as quay.io/acme/edge-camera:v1';
+  if (!parsed.ok) throw new FlightlineError('invalid-input', parsed.problem, { remedy });
+  if (parsed.reference.tag === undefined && parsed.reference.digest === undefined) {
+    throw new FlightlineError('invalid-input', `"${text}" has neither a tag nor a digest`, { remedy });
+  }
+  return parsed.reference;
+}
+
+/** Whoever verifies has no release to retry: remedies that fit them. */
+const PERSON_REMEDIES: Partial<Record<string, string>> = {
+  'signature-rejected':
+    'a device with this key would refuse it: check that the key is the right one, and that this very name was signed',
+  'image-not-found': 'check the name, and that the registry has it',
+  'tag-moved': 'ask for the digest that the tag has now, or find out who moved it',
+  'registry-login': 'log in with `skopeo login REGISTRY`',
+  'registry-denied': 'ask for pull rights to the repository, and log in with `skopeo login REGISTRY`',
+  'key-missing': 'name the public key (the .pub file of `flightline keygen`) with --key',
+  registry: 'try again when the registry answers',
+  'disk-full': 'free space in the temporary directory, or set TMPDIR to a bigger one: what is verified is pulled whole',
+};
+
+function forPerson(error: unknown): unknown {
+  if (!(error instanceof FlightlineError)) return error;
+  const { kind, message } = error.failure;
+  const remedy = PERSON_REMEDIES[kind];
+  return remedy === undefined ? error : new FlightlineError(kind, message, { remedy, cause: error });
+}

@@ -1,0 +1,68 @@
+/** Packs a local context and sends it to the registry, from where the build host fetches it (DESIGN §3.1). */
+import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
+import { packContext, sendContext } from '../../activities/context/archive.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import type { LoadedSpec } from './spec-loading.ts';
+import { formatBytes } from '../view/format.ts';
+
+/** Most names of key files in a message. */
+const NAMED_KEYS = 5;
+
+/**
+ * Packs and sends.
+ *
+ * @returns the context artifact's digest.
+ * @throws UserError `public-context` when private keys would be open to anybody; errors of the registry with what to do here.
+ */
+export async function sendLocalContext(
+  sources: NonNullable<LoadedSpec['local']>,
+  repository: string,
+  options: { publicContext: boolean },
+  output: Output,
+): Promise<string> {
+  return withUserAccess(async (access) => {
+    const packed = await packContext(sources, access.directory);
+    try {
+      if (!options.publicContext && (await answersAnonymously(access, repository))) {
+        if (packed.privateKeys.length > 0) throw publicKeys(repository, packed.privateKeys);
+        // What is on a loopback address stays on this machine.
+        if (!isLoopbackRegistry(registryOf(repository))) {
+          output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
+        }
+      }
+      output.note(`sending the context (${formatBytes(packed.size)}) to ${repository}`);
+      await sendContext(access, repository, packed);
+    } catch (error) {
+      throw error instanceof FlightlineError ? forThisUser(error, repository) : error;
+    }
+    return packed.digest;
+  });
+}
+
+function publicKeys(repository: string, keys: readonly string[]): UserError {
+  const named = keys.slice(0, NAMED_KEYS).join(', ');
+  const more = keys.length > NAMED_KEYS ? ` and ${keys.length - NAMED_KEYS} more` : '';
+  return new UserError(
+    'public-context',
+    `the context holds what looks like a private key (${named}${more}), and anybody can pull from ${repository}`,
+    'name these files in .containerignore, or make the repository private, or send it all the same with --public-context',
+  );
+}
+
+/** The remedies of these kinds speak of a worker's log-in and of a release; here it is the user's own, and there is no release. */
+function forThisUser(error: FlightlineError, repository: string): UserError {
+  const { kind, message } = error.failure;
+  const registry = registryOf(repository);
+  const remedies: Partial<Record<typeof kind, string>> = {
+    'registry-login': `log in here with \`skopeo login ${registry}\` and run the command again`,
+    'registry-denied': `use an account that may push to ${repository} (\`skopeo login ${registry}\`)`,
+    registry: `see that ${registry} answers from here, and run the command again`,
+  };
+  const exitCode = kind === 'context-invalid' || kind === 'invalid-input' ? EXIT.usage : EXIT.failed;
+  return new UserError(kind, message, remedies[kind] ?? error.failure.remedy, exitCode, error);
+}

@@ -1,0 +1,256 @@
+/** `flightline run --dry-run`: everything that can be known before a release, with nothing sent, built or left. */
+import { randomUUID } from 'node:crypto';
+import { checkWithBuilder } from '../../activities/disk/check.ts';
+import { readContainerfile } from '../../activities/context/containerfile.ts';
+import { packContext } from '../../activities/context/archive.ts';
+import { inspectContextTar } from '../../activities/context/tar.ts';
+import { summariseContext } from '../../activities/resolve/resolve.ts';
+import { repositoryOf } from '../../activities/tools/podman/build.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
+import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
+import { FlightlineError, type Failure } from '../../model/release/failure.ts';
+import { claimQueue, CONTROL_QUEUE, hostOfIdentity } from '../../model/contract/queue.ts';
+import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/device/registration.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { requestedRuns } from '../../model/release/stage-table.ts';
+import { awaitControlWorker, pollersOf, type Temporal } from '../temporal/connection.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { plannedStages, type PlanFacts } from './plan-commands.ts';
+import type { CheckedSpec } from './preparation.ts';
+import { failureOfError } from '../temporal/release-view.ts';
+import { Interrupted, interruptible } from '../terminal/pause.ts';
+import { renderDryRun, type DryRun, type PlanCheck } from '../view/plan.ts';
+
+/** What can be said of a context without sending it; for a git context nothing is known here. */
+interface LocalContext {
+  summary: ContextSummary | null;
+  own: PlanFacts['own'];
+  checks: PlanCheck[];
+}
+
+const passed = (name: string, detail: string): PlanCheck => ({ name, status: 'ok', detail, remedy: null });
+
+/** Looks, prints the plan, and answers the exit code: 1 when a check failed. */
+export async function dryRun(
+  temporal: Temporal,
+  checked: CheckedSpec,
+  options: { publicContext?: boolean | undefined },
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  await awaitControlWorker(temporal, signal);
+  const plan = await lookAhead(temporal, checked, options.publicContext === true, signal);
+  output.result(renderDryRun(plan, output.colour.result).join('\n'));
+  output.document(plan);
+  return plan.checks.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
+}
+
+async function lookAhead(
+  temporal: Temporal,
+  checked: CheckedSpec,
+  publicContext: boolean,
+  signal: AbortSignal,
+): Promise<DryRun> {
+  const { draft: request, warnings } = checked;
+  const context = await lookAtContext(checked, publicContext);
+  const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
+  const hosts = await buildHosts(temporal, request.architecture);
+  const facts: PlanFacts = { request, resolved, base: resolved.base, own: context.own };
+  const unchanged = resolved.unchanged !== null;
+  const checks = [
+    ...warnings.map((detail): PlanCheck => ({ name: 'spec', status: 'warning', detail, remedy: null })),
+    ...context.checks,
+    passed('images', 'every image that is named is in its registry, and the base is bootable'),
+    signingCheck(signing, request.key),
+    hostCheck(hosts, request.architecture),
+    ...(unchanged ? [] : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, facts, signal))]),
+  ];
+  const { repository, tag, alsoTag, tagPolicy } = request;
+  return {
+    schemaVersion: 1,
+    dryRun: true,
+    release: releaseId(repository, tag),
+    outcome: unchanged ? 'unchanged' : 'release',
+    image: { reference: `${repository}:${tag}`, alsoTag, tagPolicy, existing: resolved.existingTag },
+    disks: request.disks.map((disk) => ({
+      type: disk.type,
+      form: disk.publish,
+      reference: disk.publish === 'none' ? null : `${disk.repository}:${tag}`,
+    })),
+    inputs: {
+      image: resolved.imageInputs,
+      base: resolved.bases,
+      builder: resolved.builder,
+      context: resolved.context.digest,
+    },
+    hosts,
+    stages: unchanged ? [] : plannedStages(facts),
+    checks,
+  };
+}
+
+async function lookAtContext({ loaded, draft }: CheckedSpec, publicContext: boolean): Promise<LocalContext> {
+  const { local } = loaded;
+  if (local === null) return { summary: null, own: () => undefined, checks: [] };
+  return withUserAccess(async (access) => {
+    const packed = await packContext(local, access.directory);
+    const facts = await inspectContextTar(packed.tar);
+    const summary = summariseContext(draft, packed.digest, facts);
+    const containerfile = readContainerfile(facts.containerfile, draft.buildArgs, draft.architecture);
+    const repository = draft.contextRepository;
+    const isPublic = await answersAnonymously(access, repository).catch((error: unknown) => {
+      if (error instanceof FlightlineError) return error.failure;
+      throw error;
+    });
+    return {
+      summary,
+      own: (name) => containerfile.label(name),
+      checks: [contextCheck(repository, packed, isPublic, publicContext)],
+    };
+  });
+}
+
+function contextCheck(
+  repository: string,
+  { size, privateKeys }: { size: number; privateKeys: readonly string[] },
+  isPublic: boolean | Failure,
+  allowed: boolean,
+): PlanCheck {
+  const name = 'context';
+  if (typeof isPublic !== 'boolean') {
+    return { name, status: 'failed', detail: isPublic.message, remedy: `see that ${registryOf(repository)} answers` };
+  }
+  const detail = `${size} bytes to send to ${repository}`;
+  if (!isPublic || allowed) return passed(name, detail);
+  if (privateKeys.length > 0) {
+    return {
+      name,
+      status: 'failed',
+      detail: `it holds what looks like a private key (${privateKeys.join(', ')}), and anybody can pull from ${repository}`,
+      remedy: 'name these files in .containerignore, or make the repository private',
+    };
+  }
+  if (isLoopbackRegistry(registryOf(repository))) return passed(name, detail);
+  return {
+    name,
+    status: 'warning',
+    detail: `${detail}, from where anybody can pull it`,
+    remedy: 'make that repository private',
+  };
+}
+
+/** Longest time (ms) for the workflow: two tries of its slower activity. */
+const PLAN_TIMEOUT = 15 * 60_000;
+
+async function askForPlan(
+  temporal: Temporal,
+  { draft: request }: CheckedSpec,
+  context: ContextSummary | null,
+): Promise<PlanWorkflowResult> {
+  const reference = `${request.repository}:${request.tag}`;
+  try {
+    const answer: unknown = await temporal.within(PLAN_TIMEOUT, () =>
+      temporal.client.workflow.execute(PLAN_WORKFLOW, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: `plan/${reference}/${randomUUID()}`,
+        args: [{ request, context }],
+        workflowExecutionTimeout: PLAN_TIMEOUT,
+        staticSummary: `dry run of ${reference}`,
+      }),
+    );
+    return PlanWorkflowResult.parse(answer);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
+    const { kind, message, remedy } = failureOfError(error);
+    throw new UserError(kind, message, remedy.replaceAll('RELEASE', reference), EXIT.failed);
+  }
+}
+
+function signingCheck(failure: Failure | null, key: string): PlanCheck {
+  if (!failure) return passed('signing', `the key ${key} signs for every repository, and they can be pushed to`);
+  return { name: 'signing', status: 'failed', detail: failure.message, remedy: failure.remedy };
+}
+
+/** The build hosts that poll the queue of an architecture. */
+async function buildHosts(temporal: Temporal, architecture: ReleaseRequest['architecture']): Promise<string[]> {
+  const pollers = await pollersOf(temporal, claimQueue(architecture), 'activities');
+  return [...new Set(pollers.map(hostOfIdentity).filter((host) => host !== undefined))].sort();
+}
+
+function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
+  if (hosts.length > 0) return passed('build host', `${hosts.join(', ')} for ${architecture}`);
+  return {
+    name: 'build host',
+    status: 'failed',
+    detail: `no build host for ${architecture} is there now: a release would wait for one`,
+    remedy: 'start a build worker: `flightline worker --role build`',
+  };
+}
+
+/** What a release needs of its build host, and only that host can see. */
+export function unseenOnHosts(
+  { enrollment, secrets = [], pullSecret }: ReleaseRequest,
+  bases: readonly PinnedImage[],
+): PlanCheck[] {
+  const given = enrollment?.binding === 'early' && 'config' in enrollment ? [enrollment.config] : [];
+  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
+  const needs = [
+    ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
+    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
+    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
+  ];
+  if (needs.length === 0) return [];
+  const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;
+  return [
+    { name: 'on the build host', status: 'not-run', detail, remedy: 'run `flightline doctor --role build` there' },
+  ];
+}
+
+/** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */
+async function builderChecks(
+  { loaded }: CheckedSpec,
+  { request, resolved }: PlanFacts,
+  signal: AbortSignal,
+): Promise<PlanCheck[]> {
+  const { builder, builderConfig, imageInputs } = resolved;
+  if (!builder) return [];
+  const checks: PlanCheck[] = [];
+  const path = loaded.local?.builderConfig ?? null;
+  for (const { subject, types } of requestedRuns(request.disks)) {
+    if (signal.aborted) throw new Interrupted();
+    const name = `builder manifest ${subject}`;
+    if (builderConfig !== null && path === null) {
+      const detail = 'the builder configuration of a git context is not on this machine';
+      checks.push({ name, status: 'not-run', detail, remedy: null });
+      continue;
+    }
+    const check = await checkWithBuilder({
+      types,
+      imageInputs,
+      rootfs: request.builder.rootfs,
+      builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
+      config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
+    });
+    switch (check.kind) {
+      case 'not-run':
+        checks.push({ name, status: 'not-run', detail: check.reason, remedy: null });
+        break;
+      case 'failed':
+        checks.push({ name, status: 'failed', detail: check.said, remedy: 'mend builder.config or the disk types' });
+        break;
+      case 'passed':
+        checks.push(
+          check.warnings.length > 0
+            ? { name, status: 'warning', detail: check.warnings.join('\n'), remedy: null }
+            : passed(name, `${check.stages} stages`),
+        );
+    }
+  }
+  if (signal.aborted) throw new Interrupted();
+  return checks;
+}

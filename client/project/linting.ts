@@ -1,0 +1,76 @@
+/** Reads what the lint rules look at: the spec, its Containerfile, and what lies in its context. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { listContextFiles } from '../../activities/context/files.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { parseContainerfile } from '../lint/containerfile.ts';
+import { lint, type LintInput, type LintResult } from '../lint/lint.ts';
+import type { SpecOnly } from '../lint/project.ts';
+import { writesOf, type ContextListing } from '../lint/writes.ts';
+import type { Output } from '../terminal/output.ts';
+import { locate, type LoadedSpec } from './spec-loading.ts';
+import { renderAdvice } from '../view/lint.ts';
+
+/**
+ * Lints a loaded spec and, unless it is in a git repository, its Containerfile.
+ *
+ * @throws FlightlineError `containerfile-invalid` when the Containerfile cannot be read at all.
+ */
+export async function lintLoaded(loaded: LoadedSpec): Promise<LintResult> {
+  const specOnly: SpecOnly = {
+    spec: loaded.spec,
+    lineOf: (path) => locate(loaded.text, [{ path, message: '' }])[0]!.line,
+  };
+  const specFile = { name: loaded.file, lines: loaded.text.split(/\r?\n/) };
+  return lint({ specFile, specOnly, project: loaded.local && (await projectOf(loaded, loaded.local, specOnly)) });
+}
+
+async function projectOf(
+  { file, spec }: LoadedSpec,
+  local: NonNullable<LoadedSpec['local']>,
+  specOnly: SpecOnly,
+): Promise<LintInput['project']> {
+  const text = await readFile(local.containerfile, 'utf8');
+  const architecture = spec.image.platforms[0]!.split('/')[1]!;
+  const containerfile = parseContainerfile(text, spec.image.buildArgs, architecture);
+  const writes = writesOf(containerfile, await listing(local.directory));
+  return {
+    file: { name: join(dirname(file), spec.image.containerfile), lines: containerfile.lines },
+    project: { ...specOnly, containerfile, writes },
+    instructionLines: containerfile.stages.flatMap(({ line, steps }) => [line, ...steps.map((step) => step.line)]),
+  };
+}
+
+/** A context that cannot be packed is told of when it is: the rules do without it. */
+async function listing(directory: string): Promise<ContextListing> {
+  try {
+    return await listContextFiles(directory);
+  } catch (error) {
+    if (error instanceof FlightlineError) return null;
+    throw error;
+  }
+}
+
+/**
+ * The advice before a run: findings as warnings, or with `strict` as an error.
+ *
+ * @throws UserError `lint` (exit code 1)
+ */
+export async function advise(loaded: LoadedSpec, strict: boolean, output: Output): Promise<void> {
+  const findings = await lintLoaded(loaded).then(
+    (result) => result.findings,
+    (error: unknown) => {
+      // The release itself fails with it at once, and without `strict` it is left to say so.
+      if (!strict && error instanceof FlightlineError) return [];
+      throw error;
+    },
+  );
+  if (findings.length === 0) return;
+  const advice = renderAdvice(findings);
+  const explain = `\`flightline lint ${loaded.file}\` gives the reasons, and says how to silence each`;
+  if (strict) throw new UserError('lint', advice.join('\n'), explain, EXIT.failed);
+  for (const line of advice) output.note(`warning: ${line}`);
+  output.note(`  ${explain}`);
+}

@@ -1,0 +1,91 @@
+/** Reads the user's `flightline.yaml`; every problem is told at its line and column. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
+import { formatProblems, parseYamlFile, type Problem } from '../../model/spec/spec-file.ts';
+import { UserError } from '../terminal/errors.ts';
+
+/** The name looked for when none is given. */
+export const DEFAULT_SPEC = 'flightline.yaml';
+
+/** A spec, and where its files are. */
+export interface LoadedSpec {
+  /** As the user named it, for messages. */
+  file: string;
+  text: string;
+  spec: FlightlineSpec;
+  /** Absolute paths; null for a git context, whose files a control worker looks for. */
+  local: { directory: string; containerfile: string; builderConfig: string | null } | null;
+}
+
+/**
+ * Reads and checks a spec, and that the files it names are there.
+ *
+ * @throws UserError `spec-not-found` or `invalid-spec` (exit code 2).
+ */
+export async function loadSpec(file: string): Promise<LoadedSpec> {
+  const { text, spec } = await readSpec(file);
+  const { context } = spec.image;
+  if (typeof context !== 'string') return { file, text, spec, local: null };
+  const base = dirname(resolve(file));
+  const local = {
+    directory: resolve(base, context),
+    containerfile: resolve(base, spec.image.containerfile),
+    builderConfig: spec.builder.config === undefined ? null : resolve(base, spec.builder.config),
+  };
+  const missing = [
+    ...(await problemWith(local.directory, 'directory', 'image.context')),
+    ...(await problemWith(local.containerfile, 'file', 'image.containerfile')),
+    ...(local.builderConfig === null ? [] : await problemWith(local.builderConfig, 'file', 'builder.config')),
+  ];
+  if (missing.length > 0) throw invalidSpec(file, locate(text, missing));
+  return { file, text, spec, local };
+}
+
+/** Reads and checks a spec alone. @throws UserError as {@link loadSpec} */
+export async function readSpec(file: string): Promise<Pick<LoadedSpec, 'text' | 'spec'>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UserError(
+      'spec-not-found',
+      code === 'ENOENT' ? `there is no ${file}` : `${file} cannot be read: ${message}`,
+      `name the spec (flightline run path/to/${DEFAULT_SPEC}), or start from a directory of examples/`,
+    );
+  }
+  const parsed = parseYamlFile(text, FlightlineSpec);
+  if (!parsed.ok) throw invalidSpec(file, parsed.problems);
+  return { text, spec: parsed.value };
+}
+
+async function problemWith(path: string, kind: 'file' | 'directory', key: string) {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return [{ path: key, message: `there is no ${kind} ${path}` }];
+  const fits = kind === 'file' ? found.isFile() : found.isDirectory();
+  return fits ? [] : [{ path: key, message: `${path} is no ${kind}` }];
+}
+
+/** The error for a spec's problems. */
+export function invalidSpec(file: string, problems: readonly Problem[]): UserError {
+  return new UserError('invalid-spec', formatProblems(file, problems), `correct ${file} and run the command again`);
+}
+
+/** Finds the line and column of paths such as `disks[0].type`; of the nearest key above where that one is not written. */
+export function locate(text: string, problems: readonly { path: string; message: string }[]): Problem[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  return problems.map((problem) => {
+    const keys = [...problem.path.matchAll(/[^.[\]]+/g)].map(([key]) => (/^\d+$/.test(key) ? Number(key) : key));
+    for (let length = keys.length; length > 0; length--) {
+      const node = document.getIn(keys.slice(0, length), true);
+      if (isNode(node) && node.range) {
+        const { line, col } = lines.linePos(node.range[0]);
+        return { ...problem, line, column: col };
+      }
+    }
+    return { ...problem, line: 1, column: 1 };
+  });
+}

@@ -1,0 +1,179 @@
+/**
+ * The client's way to Temporal: address, namespace and credentials from the TEMPORAL_* variables and profiles
+ * (`@temporalio/envconfig`), and plain words when it or a control worker is not there.
+ */
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { webUiPage } from '../../model/base/web-ui.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { pause } from '../terminal/pause.ts';
+
+/** Milliseconds until a server that does not answer is called absent. */
+const CONNECT_TIMEOUT = 5_000;
+/** Milliseconds for one request; a query needs a worker that is there. */
+export const REQUEST_TIMEOUT = 10_000;
+/** Milliseconds in which a control worker must have answered (DESIGN §8). */
+export const CONTROL_TIMEOUT = 10_000;
+/** Milliseconds between two looks for one. */
+const CONTROL_POLL = 500;
+/** Where the SDK connects when nothing is configured. */
+const DEFAULT_ADDRESS = 'localhost:7233';
+
+/** An open connection. */
+export interface Temporal {
+  readonly client: Client;
+  readonly address: string;
+  readonly namespace: string;
+  /** The Web UI's address without a slash at its end, from FLIGHTLINE_WEB_UI; null when that is not set. */
+  readonly ui: string | null;
+  /** Runs requests that fail with DEADLINE_EXCEEDED after `timeout` milliseconds. */
+  within<T>(timeout: number, request: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Connects, or says what is missing (exit code 3; 2 for a profile that cannot be read). */
+export async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Temporal> {
+  const { connectionOptions, namespace = 'default' } = loadConfiguration(environment);
+  const address = connectionOptions.address ?? DEFAULT_ADDRESS;
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
+  } catch (error) {
+    throw isRefused(error) ? refused(address, error) : absent(address, error);
+  }
+  const client = new Client({ connection, namespace });
+  const within = <T>(timeout: number, request: () => Promise<T>) =>
+    connection.withDeadline(Date.now() + timeout, request);
+  try {
+    await within(REQUEST_TIMEOUT, () => connection.workflowService.describeNamespace({ namespace }));
+  } catch (error) {
+    await connection.close();
+    if (isNotFound(error)) {
+      throw new UserError(
+        'no-namespace',
+        `Temporal at ${address} has no namespace "${namespace}"`,
+        'create it (temporal operator namespace create), or name another with TEMPORAL_NAMESPACE',
+        EXIT.unavailable,
+      );
+    }
+    // Some servers hide namespaces from ordinary accounts: what really is refused is met later.
+    if (!isRefused(error)) throw absent(address, error);
+    return open();
+  }
+  return open();
+
+  function open(): Temporal {
+    const ui = environment['FLIGHTLINE_WEB_UI']?.replace(/\/+$/, '') || null;
+    return { client, address, namespace, ui, within, close: () => connection.close() };
+  }
+}
+
+function loadConfiguration(environment: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnectConfig> {
+  const variables = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  try {
+    return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(variables) });
+  } catch (error) {
+    throw new UserError(
+      'temporal-configuration',
+      `the Temporal configuration cannot be used: ${errorMessage(error)}`,
+      'correct the TEMPORAL_* variables or the profile in temporal.toml',
+      EXIT.usage,
+      error,
+    );
+  }
+}
+
+function absent(address: string, cause: unknown): UserError {
+  return new UserError(
+    'no-temporal',
+    `no Temporal server answers at ${address} (${grpcDetails(cause)})`,
+    'start one with `flightline up`, or say where it is with TEMPORAL_ADDRESS or TEMPORAL_PROFILE',
+    EXIT.unavailable,
+    cause,
+  );
+}
+
+function refused(address: string, cause: unknown): UserError {
+  return new UserError(
+    'temporal-refused',
+    `Temporal at ${address} refuses this client: ${grpcDetails(cause)}`,
+    'check TEMPORAL_API_KEY, or the certificate named by TEMPORAL_TLS_CLIENT_CERT_PATH',
+    EXIT.unavailable,
+    cause,
+  );
+}
+
+/** Runs work on a connection and closes it. */
+export async function withTemporal<T>(
+  work: (temporal: Temporal) => Promise<T>,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<T> {
+  const temporal = await connect(environment);
+  try {
+    return await work(temporal);
+  } finally {
+    await temporal.close();
+  }
+}
+
+/**
+ * Waits until a control worker polls its queue, so that nothing is sent and started for nobody.
+ *
+ * @throws UserError `no-control-worker` (exit code 3) when none came within {@link CONTROL_TIMEOUT}.
+ */
+export async function awaitControlWorker(temporal: Temporal, signal?: AbortSignal): Promise<void> {
+  const deadline = Date.now() + CONTROL_TIMEOUT;
+  for (;;) {
+    if ((await pollersOf(temporal, CONTROL_QUEUE, 'workflows')).length > 0) return;
+    if (Date.now() >= deadline) throw noControlWorker(temporal, 'nothing was started');
+    await pause(CONTROL_POLL, signal);
+  }
+}
+
+/** `TaskQueueType` of Temporal's API (enums/v1/task_queue.proto). */
+const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
+
+/** A worker that asked for work of a task queue within the server's last minutes. */
+export interface Poller {
+  identity: string;
+  /** ISO 8601; a worker asks at least once a minute. Null when the server does not tell. */
+  lastSeen: string | null;
+}
+
+/** Identities of the {@link pollers} of a queue. */
+export async function pollersOf(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<string[]> {
+  return (await pollers(temporal, queue, work)).map(({ identity }) => identity);
+}
+
+/** The workers that asked for work of a task queue within the server's last minutes. */
+export async function pollers(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<Poller[]> {
+  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
+    temporal.client.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue: { name: queue },
+      taskQueueType: QUEUE_TYPES[work],
+    }),
+  );
+  return (answer.pollers ?? []).map(({ identity, lastAccessTime }) => ({
+    identity: identity ?? '',
+    lastSeen: lastAccessTime ? new Date(Number(lastAccessTime.seconds ?? 0) * 1_000).toISOString() : null,
+  }));
+}
+
+/** The error for a control worker that is not there or does not answer. */
+export function noControlWorker(temporal: Temporal, consequence: string): UserError {
+  return new UserError(
+    'no-control-worker',
+    `no control worker answered within ${CONTROL_TIMEOUT / 1000} s ` +
+      `(task queue ${CONTROL_QUEUE}, namespace ${temporal.namespace} at ${temporal.address}); ${consequence}`,
+    'start one: `flightline worker --role control`, or the whole stack: `flightline up`',
+    EXIT.unavailable,
+  );
+}
+
+/** The page of a workflow in the Web UI; null when the UI's address is not known. */
+export function workflowPage(ui: string | null, namespace: string, release: string, runId: string): string | null {
+  return ui === null ? null : webUiPage(ui, namespace, release, runId);
+}

@@ -1,0 +1,32 @@
+/** What a command that followed a release says at its end, and what it exits with. */
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { workflowPage, type Temporal } from './connection.ts';
+import { exitCodeOf } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { Interrupted } from '../terminal/pause.ts';
+import { renderSummary } from '../view/summary.ts';
+
+/** Prints the summary, or with `--json` the record. */
+export function printEnding(
+  record: ReleaseRecord,
+  temporal: Pick<Temporal, 'ui' | 'namespace'>,
+  output: Output,
+): number {
+  const page = workflowPage(temporal.ui, temporal.namespace, record.release, record.runId);
+  output.result(['', ...renderSummary(record, { colour: output.colour.result, ui: temporal.ui, page })].join('\n'));
+  output.document(record);
+  return exitCodeOf(record.status);
+}
+
+/** Runs work that follows a release; Ctrl-C leaves the release running and says how to go on. */
+export async function detachable<T>(reference: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(
+      `detached: the release of ${reference} goes on`,
+      `watch it: flightline watch ${reference}   end it: flightline cancel ${reference}`,
+    );
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Reads a release as it stands now: what the server says of its workflow and builder runs, the `record` query, and the
+ * progress in the heartbeats of their pending activities.
+ */
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { z } from 'zod';
+import { Progress } from '../../model/release/progress.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
+import { Failure, failureOf } from '../../model/release/failure.ts';
+import { ReleaseRecord, type StageRow } from '../../model/release/record.ts';
+import { noControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { errorMessage, grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/model.ts';
+
+/** What the last look at a workflow found; the query is asked again only when its history grew. */
+interface Seen<State> {
+  historyLength: number;
+  state: State;
+}
+
+/** Follows one run of a release. */
+export interface ReleaseReader {
+  readonly release: string;
+  readonly runId: string;
+  /**
+   * The release now. While Temporal or the control worker is away, a later call throws (`isUnavailable`) or answers what was
+   * seen last.
+   *
+   * @throws UserError `no-control-worker` when the first look at it needs one and none answers.
+   */
+  read(): Promise<ReleaseView>;
+  /** Resolves as soon as the run ends, or when it cannot be waited for any more (Temporal went away): look then. Never rejects. */
+  ended(): Promise<void>;
+}
+
+/**
+ * Finds a release; the latest run unless one is named.
+ *
+ * @throws UserError `unknown-release` (exit code 2) when there is none.
+ */
+export async function openRelease(temporal: Temporal, release: string, runId?: string): Promise<ReleaseReader> {
+  const first = await describe(temporal, release, runId);
+  if (!first || first.type !== 'release') throw unknownRelease(temporal, release);
+  return makeReader(temporal, release, first.runId);
+}
+
+/** The error for a release that Temporal does not know. */
+export function unknownRelease(temporal: Temporal, release: string): UserError {
+  return new UserError(
+    'unknown-release',
+    `there is no release ${release.replace(/^release\//, '')} in Temporal (namespace ${temporal.namespace} at ${temporal.address})`,
+    '`flightline list` shows what there is; what ended long ago is only in the registry',
+  );
+}
+
+function makeReader(temporal: Temporal, release: string, runId: string): ReleaseReader {
+  let record: Seen<ReleaseRecord> | undefined;
+  let final: ReleaseView | undefined;
+  const branches = new Map<string, Seen<StageRow[]>>();
+
+  const read = async (): Promise<ReleaseView> => {
+    if (final) return final;
+    const description = await describe(temporal, release, runId);
+    if (!description) throw unknownRelease(temporal, release);
+    if (description.status.name !== 'RUNNING') {
+      final = { record: await closedRecord(temporal, description, record?.state), activities: [] };
+      return final;
+    }
+    if (record?.historyLength !== description.historyLength) {
+      try {
+        const state = await query(temporal, release, runId, ReleaseRecord);
+        record = { historyLength: description.historyLength, state };
+      } catch (error) {
+        if (!isWorkerAway(error)) throw error;
+        // Temporal has just answered, so it is the worker that does not.
+        if (!record)
+          throw noControlWorker(
+            temporal,
+            `${release} waits for one and then goes on by itself (${grpcDetails(error)})`,
+          );
+      }
+    }
+    const activities = pendingActivities(description, 'image');
+    const stages: StageRow[][] = [];
+    for (const child of description.raw.pendingChildren ?? []) {
+      const id = child.workflowId ?? '';
+      const seen = await readBranch(id);
+      if (!seen) continue;
+      stages.push(seen.stages);
+      activities.push(...seen.activities);
+    }
+    return { record: { ...record.state, stages: mergeStages(record.state.stages, stages) }, activities };
+  };
+
+  const readBranch = async (id: string) => {
+    const description = await describe(temporal, id, undefined);
+    if (!description || description.status.name !== 'RUNNING') return undefined;
+    // A branch that goes on after a hold is a new run under the same id.
+    const key = `${id} ${description.runId}`;
+    const seen = branches.get(key);
+    if (seen?.historyLength !== description.historyLength) {
+      try {
+        const { stages } = await query(temporal, id, undefined, BranchState);
+        branches.set(key, { historyLength: description.historyLength, state: stages });
+      } catch (error) {
+        // A builder run that has just ended answers nothing; its release knows its stages then.
+        if (!isWorkerAway(error) && !isNotFound(error)) throw error;
+      }
+    }
+    const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1));
+    return { stages: branches.get(key)?.state ?? [], activities };
+  };
+
+  // A request that waits at the server; the looks go on beside it.
+  const ended = (): Promise<void> =>
+    temporal.client.workflow
+      .getHandle(release, runId, { followRuns: false })
+      .result()
+      .then(
+        () => undefined,
+        () => undefined,
+      );
+
+  return { release, runId, read, ended };
+}
+
+/** `undefined` when there is no such workflow. */
+async function describe(
+  temporal: Temporal,
+  id: string,
+  runId: string | undefined,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id, runId).describe());
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function query<Schema extends z.ZodType>(
+  temporal: Temporal,
+  id: string,
+  runId: string | undefined,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
+    temporal.client.workflow.getHandle(id, runId).query(RECORD_QUERY),
+  );
+  return parseAnswer(schema, answer, id);
+}
+
+function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: unknown, id: string): z.infer<Schema> {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw new UserError(
+    'version-mismatch',
+    `${id} was answered in a form that this version does not know: ${z.prettifyError(parsed.error)}`,
+    'use the same version of flightline for the command and the control worker',
+    EXIT.failed,
+  );
+}
+
+/** The record of a release that has ended. */
+async function closedRecord(
+  temporal: Temporal,
+  description: WorkflowExecutionDescription,
+  last: ReleaseRecord | undefined,
+): Promise<ReleaseRecord> {
+  const { workflowId, runId, status } = description;
+  if (status.name === 'COMPLETED' || status.name === 'FAILED') {
+    const outcome = await result(temporal, workflowId, runId);
+    if (outcome.ok) return parseAnswer(ReleaseRecord, outcome.value, workflowId);
+    const carried = detailIn(outcome.error, ReleaseFailure)?.record;
+    if (carried) return carried;
+    return endedOtherwise(await lastRecord(), rootMessage(outcome.error));
+  }
+  if (status.name === 'CANCELLED') return { ...(await lastRecord()), status: 'cancelled' };
+  return endedOtherwise(await lastRecord(), `the workflow was ended in Temporal (${status.name.toLowerCase()})`);
+
+  async function lastRecord(): Promise<ReleaseRecord> {
+    try {
+      return await query(temporal, workflowId, runId, ReleaseRecord);
+    } catch (error) {
+      if (!isWorkerAway(error)) throw error;
+      if (last) return last;
+      throw noControlWorker(
+        temporal,
+        `${workflowId} has ended (${status.name.toLowerCase()}), and only one knows more`,
+      );
+    }
+  }
+}
+
+async function result(
+  temporal: Temporal,
+  id: string,
+  runId: string,
+): Promise<{ ok: true; value: unknown } | { ok: false; error: unknown }> {
+  try {
+    const handle = temporal.client.workflow.getHandle(id, runId, { followRuns: false });
+    return { ok: true, value: await temporal.within(REQUEST_TIMEOUT, () => handle.result()) };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowFailedError') return { ok: false, error };
+    throw error;
+  }
+}
+
+/** The {@link Failure} that an activity's or workflow's error carries; else one with the innermost message. */
+export function failureOfError(error: unknown): Failure {
+  return detailIn(error, Failure) ?? failureOf('unexpected', rootMessage(error));
+}
+
+/** The first detail of a failure, or of what caused it, that fits the schema. */
+export function detailIn<Schema extends z.ZodType>(error: unknown, schema: Schema): z.output<Schema> | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    const { details } = at as { details?: unknown };
+    const parsed = Array.isArray(details) ? schema.safeParse(details[0]) : undefined;
+    if (parsed?.success) return parsed.data;
+  }
+  return undefined;
+}
+
+function rootMessage(error: unknown): string {
+  let at: unknown = error;
+  for (let depth = 0; at instanceof Error && at.cause instanceof Error && depth < 8; depth++) at = at.cause;
+  return at === error ? grpcDetails(error) : errorMessage(at);
+}
+
+/** For a workflow that ended without its own doing: what ran is over, and the record says so. */
+function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
+  return {
+    ...record,
+    status: 'failed',
+    failure:
+      record.failure ?? failureOf('unexpected', message, { remedy: 'start the release again with `flightline run`' }),
+    stages: record.stages.map((row) =>
+      row.status === 'running' || row.status === 'waiting' ? { ...row, status: 'cancelled' as const } : row,
+    ),
+  };
+}
+
+/** PENDING_ACTIVITY_STATE_STARTED, and …_CANCEL_REQUESTED, which a worker has too (temporal api `enums/v1/workflow.proto`). */
+const WITH_A_WORKER = [2, 3];
+
+function pendingActivities(description: WorkflowExecutionDescription, branch: string): PendingActivity[] {
+  return (description.raw.pendingActivities ?? []).map((activity) => ({
+    branch,
+    type: activity.activityType?.name ?? '',
+    attempt: activity.attempt ?? 1,
+    started: WITH_A_WORKER.includes(activity.state ?? 0),
+    progress: progressOf(activity.heartbeatDetails?.payloads?.[0]),
+    lastFailure: activity.lastFailure?.message || null,
+  }));
+}
+
+/** Heartbeat details come from a worker: what is no progress is not shown. */
+function progressOf(payload: Payload | undefined): Progress | null {
+  if (!payload) return null;
+  try {
+    const parsed = Progress.safeParse(defaultPayloadConverter.fromPayload(payload));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,61 @@
+/** Shows a release's progress: redrawn in place on a terminal, a line for each change elsewhere. */
+import type { Output } from './output.ts';
+import { formatClock } from '../view/format.ts';
+import type { ReleaseView } from '../view/model.ts';
+import { progressLines, type Said } from '../view/progress-lines.ts';
+import { renderRelease } from '../view/release.ts';
+
+/** Where progress is shown. */
+export interface Display {
+  show(view: ReleaseView): void;
+  /** Says something between; on a terminal it stays above the table. */
+  note(text: string): void;
+  /** Ends the drawing; the last table stays. */
+  close(): void;
+}
+
+/** The display that fits the output. */
+export function displayFor(output: Output): Display {
+  return output.live ? liveDisplay(output) : lineDisplay(output);
+}
+
+function lineDisplay(output: Output): Display {
+  let said: Said = new Map();
+  const stamp = () => formatClock(new Date());
+  return {
+    show: (view) => {
+      const told = progressLines(view, said);
+      said = told.said;
+      for (const line of told.lines) output.note(`${stamp()} ${line}`);
+    },
+    note: (text) => output.note(`${stamp()} ${text}`),
+    close: () => undefined,
+  };
+}
+
+/** Rows left free, so that the table never scrolls: what scrolled away cannot be redrawn. */
+const MARGIN = 2;
+
+function liveDisplay(output: Output): Display {
+  let drawn = 0;
+  const erase = () => {
+    if (drawn > 0) process.stderr.write(`\u001b[${drawn}A\u001b[J`);
+    drawn = 0;
+  };
+  return {
+    show: (view) => {
+      const columns = process.stderr.columns ?? 80;
+      const rows = Math.max(5, (process.stderr.rows ?? 24) - MARGIN);
+      const lines = renderRelease(view, { colour: output.colour.progress, columns, now: Date.now() });
+      const shown = lines.length > rows ? [lines[0]!, ...lines.slice(lines.length - rows + 1)] : lines;
+      erase();
+      process.stderr.write(`${shown.join('\n')}\n`);
+      drawn = shown.length;
+    },
+    note: (text) => {
+      erase();
+      process.stderr.write(`${text}\n`);
+    },
+    close: () => void (drawn = 0),
+  };
+}

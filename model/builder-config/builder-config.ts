@@ -1,0 +1,171 @@
+/**
+ * The builder's own configuration, `builder.config`: bootc-image-builder's config.toml or config.json, checked before an hour is
+ * spent. The format is osbuild's blueprint (osbuild/blueprint, `pkg/blueprint`, May 2026), whose reader refuses unknown keys; what
+ * a disk type leaves out, the builder only warns of. Messages quote no value that could be a secret.
+ */
+import { parse as parseToml, TomlError } from 'smol-toml';
+import type { z } from 'zod';
+import { Blueprint } from './blueprint.ts';
+import { DISK_TYPES, type DiskType } from '../spec/disk.ts';
+import { explainIssues, formatPath, jsonPlaces, type Problem } from '../spec/spec-file.ts';
+import { tomlPlaces, type Place } from './toml-lines.ts';
+
+export const BUILDER_CONFIG_FORMATS = ['toml', 'json'] as const;
+export type BuilderConfigFormat = (typeof BUILDER_CONFIG_FORMATS)[number];
+
+/** What a configuration is checked for. */
+export interface BuilderConfigUse {
+  /** The disk types that are made with it. */
+  types: readonly DiskType[];
+  /** `builder.rootfs`; null for the image's own. */
+  rootfs: string | null;
+}
+
+/** What was found: `problems` the builder refuses, or it would do nothing of what is asked; `warnings` it leaves out. */
+export interface BuilderConfigFindings {
+  problems: Problem[];
+  warnings: Problem[];
+}
+
+/** Checks the text of a configuration for the disk types that it is used for. Pure. */
+export function checkBuilderConfig(
+  text: string,
+  format: BuilderConfigFormat,
+  use: BuilderConfigUse,
+): BuilderConfigFindings {
+  const read = format === 'toml' ? readToml(text) : readJson(text);
+  if (!read.ok) return { problems: [read.problem], warnings: [] };
+  const at = ({ path, message }: Found): Problem => ({ ...read.place(path), path: formatPath(path), message });
+  const parsed = Blueprint.safeParse(read.value);
+  if (!parsed.success) {
+    const found = explainIssues(Blueprint, parsed.error.issues).map(({ path, key, message }) => ({
+      path: key === undefined ? path : [...path, key],
+      message,
+    }));
+    return { problems: found.map(at), warnings: [] };
+  }
+  const { customizations } = parsed.data;
+  if (!customizations) return { problems: [], warnings: [] };
+  return {
+    problems: [...contradictions(customizations, use), ...wrongMountpoints(customizations, use)].map(at),
+    warnings: leftOut(customizations, use.types).map(at),
+  };
+}
+
+type Customizations = NonNullable<z.infer<typeof Blueprint>['customizations']>;
+interface Found {
+  path: PropertyKey[];
+  message: string;
+}
+type Read =
+  { ok: true; value: unknown; place: (path: readonly PropertyKey[]) => Place } | { ok: false; problem: Problem };
+
+function readToml(text: string): Read {
+  try {
+    return { ok: true, value: parseToml(text), place: tomlPlaces(text) };
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    // Below its first line the message quotes the text, in which a password may stand.
+    const message = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
+    const { line, column } = error;
+    return { ok: false, problem: { line, column, path: '', message: `this is no TOML: ${message}` } };
+  }
+}
+
+function readJson(text: string): Read {
+  try {
+    return { ok: true, value: JSON.parse(text), place: jsonPlaces(text) };
+  } catch {
+    // V8's message quotes the text around the place.
+    return { ok: false, problem: { line: 1, column: 1, path: '', message: 'this is no JSON' } };
+  }
+}
+
+const isIso = (type: DiskType) => DISK_TYPES[type].family === 'iso';
+
+/** What the builder refuses, or what could do nothing at all. */
+function contradictions(given: Customizations, { types }: BuilderConfigUse): Found[] {
+  const found: Found[] = [];
+  const refuse = (path: PropertyKey[], message: string) => found.push({ path: ['customizations', ...path], message });
+  if (given.installer?.kickstart !== undefined) {
+    const message = 'cannot be used together with installer.kickstart: say it in the kickstart';
+    for (const name of ['user', 'group', 'sshkey'] as const) {
+      if ((given[name] ?? []).length > 0) refuse([name], message);
+    }
+    if (given.installer.unattended) refuse(['installer', 'unattended'], message);
+    if (given.installer['sudo-nopasswd']?.length) refuse(['installer', 'sudo-nopasswd'], message);
+  }
+  if (given.filesystem && given.disk) refuse(['disk'], 'cannot be used together with filesystem: keep one of them');
+  if (types.length > 0 && types.every(isIso)) {
+    for (const name of ['filesystem', 'disk'] as const) {
+      if (given[name]) refuse([name], isoMessage(types));
+    }
+  }
+  return [...found, ...doubled(given, 'user'), ...doubled(given, 'group')];
+}
+
+function isoMessage(types: readonly DiskType[]): string {
+  return `has no effect on ${types.join(', ')}: no file system is made when it is built`;
+}
+
+function doubled(given: Customizations, list: 'user' | 'group'): Found[] {
+  const names = (given[list] ?? []).map(({ name }) => name);
+  return names.flatMap((name, index) =>
+    names.indexOf(name) === index
+      ? []
+      : [{ path: ['customizations', list, index, 'name'], message: `the ${list} ${name} is listed twice` }],
+  );
+}
+
+/** bib's README, "Allowed mountpoints and sizes". */
+function wrongMountpoints(given: Customizations, { rootfs }: BuilderConfigUse): Found[] {
+  const allowed = (mountpoint: string) =>
+    mountpoint === '/' ||
+    mountpoint === '/boot' ||
+    (rootfs !== 'btrfs' && mountpoint.startsWith('/var/') && !/^\/var\/(?:home|run)(?:\/|$)/.test(mountpoint));
+  const message =
+    rootfs === 'btrfs'
+      ? 'with rootfs btrfs only / and /boot can be file systems of their own'
+      : 'only /, /boot and directories below /var can be file systems of their own; /var itself, /var/home and /var/run cannot';
+  return (given.filesystem ?? []).flatMap(({ mountpoint }, index, all) => {
+    const path = ['customizations', 'filesystem', index, 'mountpoint'];
+    if (!allowed(mountpoint)) return [{ path, message }];
+    const first = all.findIndex((other) => other.mountpoint === mountpoint);
+    return first === index ? [] : [{ path, message: `${mountpoint} is listed twice` }];
+  });
+}
+
+/** What each family of types applies (bib's `supported_options`); the rest it warns of and leaves out. */
+const APPLIED: Record<'disk' | 'iso' | 'pxe', readonly (keyof Customizations)[]> = {
+  disk: [
+    'user',
+    'group',
+    'sshkey',
+    'kernel',
+    'filesystem',
+    'disk',
+    'files',
+    'directories',
+    'bootloader',
+    'ignition',
+    'sshd',
+  ],
+  iso: ['user', 'group', 'sshkey', 'kernel', 'installer', 'iso', 'fips'],
+  pxe: ['user', 'group', 'sshkey', 'kernel', 'files', 'directories'],
+};
+
+function leftOut(given: Customizations, types: readonly DiskType[]): Found[] {
+  const keys = Object.keys(given) as (keyof Customizations)[];
+  return keys.flatMap((key) => {
+    const without = types.filter((type) => !APPLIED[familyOf(type)].includes(key));
+    if (without.length === 0) return [];
+    const isFileSystem = key === 'filesystem' || key === 'disk';
+    if (isFileSystem && types.every(isIso)) return [];
+    const message = isFileSystem ? isoMessage(without) : `has no effect on ${without.join(', ')}`;
+    return [{ path: ['customizations', key], message }];
+  });
+}
+
+function familyOf(type: DiskType): keyof typeof APPLIED {
+  return type === 'pxe-tar-xz' ? 'pxe' : DISK_TYPES[type].family;
+}

@@ -1,0 +1,45 @@
+/** What a dry run asks of workflows and activities: as in contract.ts, but nothing comes of it. */
+import { z } from 'zod';
+import { BuilderConfig, ReleaseIdentity, ResolveResult } from './contract.ts';
+import { Failure } from '../release/failure.ts';
+import { Digest } from '../oci/reference.ts';
+import { ReleaseRequest } from '../spec/request.ts';
+
+/** Workflow type. */
+export const PLAN_WORKFLOW = 'plan';
+
+/** What of a context decides a release: worked out from its files, by whoever has them. */
+export const ContextSummary = z.object({
+  /** Digest of the context artifact, whether or not it was sent. */
+  digest: Digest,
+  /** Digest over the context's files and the Containerfile, without the builder configuration. */
+  files: Digest,
+  /** Every external image of the Containerfile. */
+  images: z.array(z.string()),
+  /** The one that the last stage is built on; null for `scratch`. */
+  base: z.string().nullable(),
+  /** The Containerfile itself sets the label `containers.bootc`. */
+  bootable: z.boolean(),
+  builderConfig: BuilderConfig.nullable(),
+});
+export type ContextSummary = z.infer<typeof ContextSummary>;
+
+/** For a dry run: as resolve, but of a context that was not sent; null for a git context, which is packed and not sent. */
+export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
+export type PlanInput = z.infer<typeof PlanInput>;
+
+/** Besides what resolve would answer: the image that the last stage is built on, as written; null for `scratch`. */
+export const PlanResult = ResolveResult.extend({ base: z.string().nullable() });
+export type PlanResult = z.infer<typeof PlanResult>;
+
+/** Input of the `plan` workflow, a dry run's look at what a release would be made of. */
+export const PlanWorkflowInput = PlanInput.pick({ request: true, context: true });
+export type PlanWorkflowInput = z.infer<typeof PlanWorkflowInput>;
+
+/** What it answers. It fails with what resolve would reject. */
+export const PlanWorkflowResult = z.object({
+  resolved: PlanResult,
+  /** Why the result could not be signed and tagged; null when it can. */
+  signing: Failure.nullable(),
+});
+export type PlanWorkflowResult = z.infer<typeof PlanWorkflowResult>;

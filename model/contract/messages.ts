@@ -1,0 +1,75 @@
+/** How client and workflows speak, and a release with its builder runs: workflow types, inputs, results, the query and the update. */
+import { z } from 'zod';
+import { DiskBuildInput, LogPageInput, ReleaseIdentity } from './contract.ts';
+import { DISK_TYPE_NAMES } from '../spec/disk.ts';
+import { Failure } from '../release/failure.ts';
+import { HostName } from './queue.ts';
+import { DiskFile, ReleaseRecord } from '../release/record.ts';
+import { Digest, Tag } from '../oci/reference.ts';
+import { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+/** Workflow types. */
+export const RELEASE_WORKFLOW = 'release';
+export const BUILDER_RUN_WORKFLOW = 'builderRun';
+export const LOG_WORKFLOW = 'log';
+export const HOST_STATUS_WORKFLOW = 'hostStatus';
+
+/** Input of the `builderRun` child: one builder run with the publication of its disks. */
+export const BuilderRunInput = ReleaseIdentity.extend({
+  build: DiskBuildInput,
+  disks: z.array(RequestedDisk).min(1),
+  /** Only when the disk is one of this run. */
+  bootTest: BootTest.optional(),
+  key: z.string(),
+  /** The release's host, asked first; null when it is lost. */
+  preferredHost: z.string().nullable(),
+  exclude: z.array(z.string()),
+  /** Bytes to reserve. */
+  space: z.number().int().nonnegative(),
+  requestedAt: z.string(),
+  tags: z.array(Tag).min(1),
+  keepFiles: z.string().nullable(),
+});
+export type BuilderRunInput = z.infer<typeof BuilderRunInput>;
+
+/** What a builder run hands back when all its disks are published, signed and verified. */
+export const BuilderRunResult = z.object({
+  host: HostName,
+  /** Every host that holds something of this release. */
+  hosts: z.array(HostName),
+  inputs: Digest,
+  disks: z.array(
+    z.object({ type: z.enum(DISK_TYPE_NAMES), digest: Digest.nullable(), verified: z.boolean(), file: DiskFile }),
+  ),
+  stages: ReleaseRecord.shape.stages,
+});
+export type BuilderRunResult = z.infer<typeof BuilderRunResult>;
+
+/** Details of the failure with which a `builderRun` ends: what is held, and what its stages were. */
+export const BuilderRunFailure = z.object({
+  failure: Failure,
+  hosts: z.array(HostName),
+  stages: ReleaseRecord.shape.stages,
+});
+export type BuilderRunFailure = z.infer<typeof BuilderRunFailure>;
+
+/** Query on `release` and `builderRun` (there with the child's stages only): where it stands. */
+export const RECORD_QUERY = 'record';
+
+/** Update on `release`: resumes every held branch; with a request, stages whose inputs changed run again. */
+export const RETRY_UPDATE = 'retry';
+export const RetryInput = z.object({ request: ReleaseRequest.nullable() });
+export type RetryInput = z.infer<typeof RetryInput>;
+export const RetryResult = z.object({
+  /** Subjects of the branches that go on. */
+  resumed: z.array(z.string()),
+});
+export type RetryResult = z.infer<typeof RetryResult>;
+
+/** Input of the `log` workflow: one page of a log of a host. */
+export const LogInput = LogPageInput.extend({ host: HostName, timing: TimingSchema });
+export type LogInput = z.infer<typeof LogInput>;
+
+/** Details of the failure with which a `release` ends as failed: the whole record. */
+export const ReleaseFailure = z.object({ record: ReleaseRecord });

@@ -1,0 +1,198 @@
+/**
+ * What a device needs to accept only images that the release's key signed (the guide, "Configuring devices to verify image
+ * signatures"): a public key, a registries.d drop-in, and entries of policy.json (containers-policy.json(5)).
+ */
+import { z } from 'zod';
+import type { FlightlineSpec } from '../spec/flightline-spec.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
+import { expandTemplate } from '../base/template.ts';
+
+/** How an image brings its own verification along; without it, devices are configured by other means (`flightline device-config`). */
+export const VERIFICATIONS = ['bake'] as const;
+
+/** Where podman and skopeo look on a device, for root. */
+export const DEVICE_POLICY = '/etc/containers/policy.json';
+export const DEVICE_REGISTRIES = '/etc/containers/registries.d';
+export const DEVICE_KEYS = '/etc/pki/containers';
+
+const Requirement = z.looseObject({ type: z.string() });
+const Requirements = z.array(Requirement).min(1, 'is an empty list of requirements, which accepts nothing');
+/** A policy.json as far as it is looked at here; requirements of every kind are kept as they are. */
+export const SignaturePolicy = z.looseObject({
+  default: Requirements,
+  transports: z.record(z.string(), z.record(z.string(), Requirements)).optional(),
+});
+export type SignaturePolicy = z.infer<typeof SignaturePolicy>;
+export type PolicyRequirement = z.infer<typeof Requirement>;
+
+/** What a device is to trust. */
+export const DeviceTrust = z.object({
+  /** Name of the signing key; names its file on the device. */
+  key: z.string(),
+  /** The public key, PEM. */
+  publicKey: z.string(),
+  /** Repositories whose images must be signed by it. */
+  repositories: z.array(z.string()).min(1),
+});
+export type DeviceTrust = z.infer<typeof DeviceTrust>;
+
+/** A file of a device: absolute path and text; all are mode 0644, as what is public may be. */
+export interface DeviceFile {
+  path: string;
+  text: string;
+}
+
+/** Where a device has the public key of a name. */
+export function deviceKeyPath(key: string): string {
+  return `${DEVICE_KEYS}/${key}.pub`;
+}
+
+/**
+ * The requirement that the guide gives to devices. It has no `signedIdentity`, so that the default (`matchRepoDigestOrExact`)
+ * holds, which a re-tag does not pass.
+ */
+export function signedByKey(keyPath: string): PolicyRequirement {
+  return { type: 'sigstoreSigned', keyPath };
+}
+
+/** The policy.json of the guide: what the key signed in these repositories, and everything else as `others` says. */
+export function policyFor(
+  repositories: readonly string[],
+  keyPath: string,
+  others: 'insecureAcceptAnything' | 'reject',
+): SignaturePolicy {
+  const docker = Object.fromEntries(repositories.map((repository) => [repository, [signedByKey(keyPath)]]));
+  return { default: [{ type: others }], transports: { docker } };
+}
+
+/** What {@link mergePolicy} made. */
+export interface MergedPolicy {
+  policy: SignaturePolicy;
+  /** What was kept, or is not as one might expect, each in words. */
+  notes: string[];
+  /** Repositories that stay rejected: an entry for them, or for what holds them, says so, and is not weakened. */
+  rejected: string[];
+}
+
+/**
+ * Adds the requirement to a policy for some repositories. Nothing that the policy refuses for them is accepted afterwards: each
+ * new entry holds the requirements that applied before (of the scope that covers the repository most closely) and the new one,
+ * and all of them must be met. The one exception is `reject` as the default, for everything or for registries: it means "only
+ * what is listed", and this lists the repositories. A `reject` of an entry stays. Pure.
+ */
+export function mergePolicy(existing: SignaturePolicy, repositories: readonly string[], keyPath: string): MergedPolicy {
+  const before = existing.transports?.docker ?? {};
+  const docker = { ...before };
+  const notes: string[] = [];
+  const rejected: string[] = [];
+  for (const repository of repositories) {
+    const scope = coveringScope(before, repository);
+    const applied = scope === null ? (before[''] ?? existing.default) : before[scope]!;
+    if (rejects(applied) && scope !== null) {
+      rejected.push(repository);
+      notes.push(`"${scope}" is rejected there, and stays so: ${repository} would be refused`);
+      continue;
+    }
+    docker[repository] = withRequirement(rejects(applied) ? [] : applied, keyPath);
+    const others = docker[repository].filter((requirement) => !isOurs(requirement, keyPath));
+    if (others.length > 0) {
+      const from = scope === null ? 'the default' : `"${scope}"`;
+      notes.push(`${repository} must also meet what ${from} asks for (${others.map(({ type }) => type).join(', ')})`);
+    }
+    // An entry for a single name would be nearer than the repository's, and let it past the key.
+    for (const [name, requirements] of Object.entries(before)) {
+      const isName = name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`);
+      if (!isName || rejects(requirements)) continue;
+      docker[name] = withRequirement(requirements, keyPath);
+      notes.push(`${name} has an entry of its own, to which the key was added`);
+    }
+  }
+  const general = before[''] ?? existing.default;
+  if (general.every(({ type }) => type === 'insecureAcceptAnything')) {
+    notes.push('images of repositories without an entry are accepted unsigned, as before');
+  }
+  return { policy: { ...existing, transports: { ...existing.transports, docker } }, notes, rejected };
+}
+
+/**
+ * The scope of the docker transport that covers a repository most closely, in the order of containers/image
+ * (`docker/policyconfiguration`): itself, what holds it, its registry, then `*.` wildcards; null for none.
+ */
+function coveringScope(docker: Readonly<Record<string, unknown>>, repository: string): string | null {
+  const scopes: string[] = [];
+  let name = repository;
+  for (;;) {
+    scopes.push(name);
+    const slash = name.lastIndexOf('/');
+    if (slash < 0) break;
+    name = name.slice(0, slash);
+  }
+  const [, ...labels] = name.replace(/:\d+$/, '').split('.');
+  labels.forEach((_, index) => scopes.push(`*.${labels.slice(index).join('.')}`));
+  return scopes.find((scope) => Object.hasOwn(docker, scope)) ?? null;
+}
+
+function rejects(requirements: readonly PolicyRequirement[]): boolean {
+  return requirements.some(({ type }) => type === 'reject');
+}
+
+function isOurs(requirement: PolicyRequirement, keyPath: string): boolean {
+  // With a signedIdentity it may accept other names than the default does.
+  return (
+    requirement.type === 'sigstoreSigned' &&
+    requirement.keyPath === keyPath &&
+    Object.keys(requirement).every((key) => key === 'type' || key === 'keyPath')
+  );
+}
+
+function withRequirement(applied: readonly PolicyRequirement[], keyPath: string): PolicyRequirement[] {
+  const kept = applied.filter((one) => one.type !== 'insecureAcceptAnything' && !isOurs(one, keyPath));
+  return [...kept, signedByKey(keyPath)];
+}
+
+/**
+ * The registries.d drop-in by which signatures are looked for beside the images. Its scopes are the repositories and not, as in
+ * the guide, the whole registry: podman refuses a scope that two files of the directory name, and the registry's file may be there.
+ */
+export function registriesDropIn(repositories: readonly string[]): DeviceFile {
+  const scopes = repositories.map((repository) => `  ${repository}:\n    use-sigstore-attachments: true\n`);
+  const name = repositories[0]!.replaceAll(/[/:]/g, '-');
+  return { path: `${DEVICE_REGISTRIES}/${name}.yaml`, text: `docker:\n${scopes.join('')}` };
+}
+
+/** Every file of a device but for policy.json's other entries, which `policy` brings along. */
+export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): DeviceFile[] {
+  return [
+    { path: deviceKeyPath(trust.key), text: trust.publicKey },
+    registriesDropIn(trust.repositories),
+    { path: DEVICE_POLICY, text: `${JSON.stringify(policy, null, 2)}\n` },
+  ];
+}
+
+/**
+ * The repositories that are pulled with a policy: the image's, by devices, and those of container disks, by the nodes that start
+ * virtual machines of them. Artifacts are fetched by what writes a disk, under its own rules (the guide, "Initial provisioning").
+ */
+export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 'disks'>): string[] {
+  const disks = request.disks.filter(({ publish }) => publish === 'container-disk');
+  return narrowed(
+    request.repository,
+    disks.map(({ repository }) => repository),
+  );
+}
+
+/** The same for a spec, whose templates are filled in here. */
+export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'disks' | 'repositories'>): string[] {
+  const { repository } = spec.image;
+  const disks = spec.disks.filter(({ publish }) => publish === 'container-disk');
+  const names = disks.map(({ type }) => expandTemplate(spec.repositories.disk, { repository, type }));
+  return narrowed(
+    repository,
+    names.flatMap((name) => (name.ok ? [name.text] : [])),
+  );
+}
+
+/** What lies below the image's repository is covered by its entry. */
+function narrowed(image: string, disks: readonly string[]): string[] {
+  return [image, ...new Set(disks.filter((disk) => !disk.startsWith(`${image}/`)))];
+}

@@ -1,0 +1,225 @@
+/**
+ * The JSON documents of OCI images and artifacts (OCI image specification v1.1), as bytes with their digests: single-blob
+ * artifacts (contexts, records), disk artifacts in an index, container disks. Members stand in the order in which Go's types
+ * have them, so that a disk artifact is byte for byte what `podman manifest add --artifact` pushes. Pure.
+ */
+import { z } from 'zod';
+import { sha256 } from '../release/inputs.ts';
+import { OCI } from './labels.ts';
+import type { Architecture } from '../contract/queue.ts';
+
+export const MEDIA_TYPES = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  /** "Guidance for an Empty Descriptor" of the image specification. */
+  empty: 'application/vnd.oci.empty.v1+json',
+  tar: 'application/vnd.oci.image.layer.v1.tar',
+  tarGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
+} as const;
+
+/** Points at a blob or document: digest and size in bytes. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  /** Base64 of the content itself, for tiny documents. */
+  data?: string;
+  annotations?: Record<string, string>;
+  platform?: { architecture: string; os: string };
+  artifactType?: string;
+}
+
+/** A document with its descriptor. */
+export interface Document {
+  descriptor: Descriptor;
+  bytes: Uint8Array;
+}
+
+/** What a layout directory or repository must hold, beside the blobs, for one image or artifact. */
+export interface Layout {
+  /** The image or artifact itself: its digest is the one to push, sign and tag. */
+  root: Descriptor;
+  /** Config, manifest and index, each before those that point at it. */
+  documents: Document[];
+}
+
+/** The content of the file `oci-layout` ("Image Layout Specification"). */
+export const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
+
+/** `{}`: the config of an artifact that has none. */
+export const EMPTY_CONFIG: Document = document(MEDIA_TYPES.empty, {});
+
+/** A document of a value, its members in the order given. */
+export function document(mediaType: string, value: unknown): Document {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return { descriptor: { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length }, bytes };
+}
+
+/** The content of a layout's `index.json` with one root. */
+export function layoutIndex(root: Descriptor): Document {
+  return document(MEDIA_TYPES.index, { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests: [plain(root)] });
+}
+
+/** The one blob of an artifact. */
+export interface ArtifactBlob {
+  mediaType: string;
+  digest: string;
+  /** Bytes. */
+  size: number;
+  /** File name, for the annotation by which tools name the file they pull; none when absent. */
+  title?: string;
+}
+
+export interface ArtifactOptions {
+  artifactType: string;
+  blob: ArtifactBlob;
+  /** Annotations of the manifest. */
+  annotations?: Record<string, string>;
+}
+
+/** An artifact of one blob as a single manifest: a context or a record. */
+export function blobArtifact({ blob, ...options }: ArtifactOptions): Layout {
+  return filesArtifact({ ...options, blobs: [blob] });
+}
+
+/** An artifact of several files as a single manifest: a host's logs. */
+export function filesArtifact(options: Omit<ArtifactOptions, 'blob'> & { blobs: readonly ArtifactBlob[] }): Layout {
+  const manifest = document(MEDIA_TYPES.manifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.manifest,
+    artifactType: options.artifactType,
+    config: { ...EMPTY_CONFIG.descriptor, data: Buffer.from(EMPTY_CONFIG.bytes).toString('base64') },
+    layers: options.blobs.map((blob) => ({
+      mediaType: blob.mediaType,
+      digest: blob.digest,
+      size: blob.size,
+      ...annotations(blob.title === undefined ? {} : { [OCI.title]: blob.title }),
+    })),
+    ...annotations(options.annotations),
+  });
+  return { root: manifest.descriptor, documents: [EMPTY_CONFIG, manifest] };
+}
+
+/**
+ * A disk artifact: an index with one entry, since the platform stands on the index entry only. `annotations` go to the
+ * manifest, not to the index, which stays as podman makes it.
+ */
+export function diskArtifact(options: ArtifactOptions & { architecture: Architecture }): Layout {
+  const { root, documents } = blobArtifact(options);
+  const index = document(MEDIA_TYPES.index, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.index,
+    manifests: [
+      {
+        mediaType: root.mediaType,
+        digest: root.digest,
+        size: root.size,
+        platform: { architecture: options.architecture, os: 'linux' },
+        artifactType: options.artifactType,
+      },
+    ],
+  });
+  return { root: index.descriptor, documents: [...documents, index] };
+}
+
+/** An image of one uncompressed tar layer, for KubeVirt: the disk is `/disk/<file>` in it, which the caller writes. */
+export function containerDisk(options: {
+  /** Digest and bytes of the tar. */
+  layer: { digest: string; size: number };
+  architecture: Architecture;
+  /** ISO 8601; left out when absent, so that equal disks give equal images. */
+  created?: string;
+  labels?: Record<string, string>;
+}): Layout {
+  const created = options.created === undefined ? {} : { created: options.created };
+  const config = document(MEDIA_TYPES.config, {
+    ...created,
+    architecture: options.architecture,
+    os: 'linux',
+    config: options.labels && Object.keys(options.labels).length > 0 ? { Labels: sorted(options.labels) } : {},
+    // The layer is not compressed: its digest is its diff id.
+    rootfs: { type: 'layers', diff_ids: [options.layer.digest] },
+    history: [{ ...created, created_by: 'flightline: disk', comment: 'container disk' }],
+  });
+  const manifest = document(MEDIA_TYPES.manifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.manifest,
+    config: plain(config.descriptor),
+    layers: [{ mediaType: MEDIA_TYPES.tar, digest: options.layer.digest, size: options.layer.size }],
+  });
+  return { root: manifest.descriptor, documents: [config, manifest] };
+}
+
+// ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const ReadDescriptor = z.looseObject({
+  mediaType: z.string(),
+  digest: z.string(),
+  size: z.number().int().nonnegative(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+  artifactType: z.string().nullish(),
+  platform: z.looseObject({ architecture: z.string(), os: z.string() }).nullish(),
+});
+
+/** A manifest or index from a registry, as far as flightline looks at it. */
+export const Manifest = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.string().optional(),
+  artifactType: z.string().nullish(),
+  config: ReadDescriptor.nullish(),
+  layers: z.array(ReadDescriptor).nullish(),
+  manifests: z.array(ReadDescriptor).nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+/** Reads a manifest or index; `undefined` when the bytes are none. */
+export function parseManifest(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return Manifest.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a person calls the thing that a manifest or index describes. */
+export interface ManifestKind {
+  /** `container-disk`: an image whose one layer is flightline's disk layer is told by its caller; manifests look like images. */
+  kind: 'image' | 'index' | 'artifact';
+  /** Of an artifact, or of every entry of an index of artifacts; null for images. */
+  artifactType: string | null;
+}
+
+/** Tells images from artifacts and indexes of either (image specification, "Guidelines for Artifact Usage"). */
+export function manifestKind(manifest: Manifest): ManifestKind {
+  if (manifest.manifests) {
+    const types = new Set(manifest.manifests.map((entry) => entry.artifactType ?? null));
+    const [artifactType] = types;
+    return artifactType && types.size === 1
+      ? { kind: 'artifact', artifactType }
+      : { kind: 'index', artifactType: null };
+  }
+  const config = manifest.config?.mediaType;
+  if (manifest.artifactType) return { kind: 'artifact', artifactType: manifest.artifactType };
+  return config === MEDIA_TYPES.config || config === 'application/vnd.docker.container.image.v1+json'
+    ? { kind: 'image', artifactType: null }
+    : { kind: 'artifact', artifactType: config ?? null };
+}
+
+// ── helpers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function plain(descriptor: Descriptor): Descriptor {
+  return { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size };
+}
+
+function annotations(values: Record<string, string> = {}): { annotations?: Record<string, string> } {
+  return Object.keys(values).length > 0 ? { annotations: sorted(values) } : {};
+}
+
+/** Go writes maps with sorted keys. */
+function sorted(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).sort(([left], [right]) => (left < right ? -1 : 1)));
+}

@@ -1,0 +1,55 @@
+/** The word of a person before tags move (issue 6): asked for by a spec, a promotion, or the operator's configuration. */
+import { z } from 'zod';
+import { repositoryIsWithin } from '../oci/reference.ts';
+
+/** The update on `release` and `promotion` that approves or rejects. */
+export const DECIDE_UPDATE = 'decide';
+
+/** Longest comment, and name of a person (characters). */
+const Words = z.string().max(200);
+
+/** Who let it go on, when and why. The name is what the person's own machine says: it is no proof (docs/security.md). */
+export const Approval = z.object({ by: Words, at: z.string(), comment: Words });
+export type Approval = z.infer<typeof Approval>;
+
+/** Input of the update. */
+export const Decision = z.object({ decision: z.enum(['approve', 'reject']), by: Words, comment: Words });
+export type Decision = z.infer<typeof Decision>;
+
+/** Answer of the update: what was decided about, `repository:tag`. */
+export const Decided = z.object({ reference: z.string() });
+export type Decided = z.infer<typeof Decided>;
+
+/**
+ * `true` when a list of the operator's covers one of the names. An entry without a tag covers a repository and what is below it, by
+ * path segment; one with a tag, in which `*` stands for any text, that tag there.
+ */
+export function needsApproval(
+  listed: readonly string[],
+  { repository, tags }: { repository: string; tags: readonly string[] },
+): boolean {
+  return listed.some((entry) => {
+    const colon = entry.lastIndexOf(':');
+    const slash = entry.lastIndexOf('/');
+    // The colon of a registry alone is its port's.
+    if (slash < 0 || colon < slash) return repositoryIsWithin(repository, entry);
+    if (!repositoryIsWithin(repository, entry.slice(0, colon))) return false;
+    const parts = entry.slice(colon + 1).split('*');
+    return tags.some((tag) => matches(tag, parts));
+  });
+}
+
+/** `true` when the text is the parts in this order, with anything between them. */
+function matches(text: string, parts: readonly string[]): boolean {
+  const [first = '', ...rest] = parts;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  if (rest.length === 0) return at === text.length;
+  const last = rest.at(-1)!;
+  for (const part of rest.slice(0, -1)) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
+}

@@ -1,0 +1,77 @@
+/** Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted. */
+import { createHash } from 'node:crypto';
+import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
+import type { PinnedImage } from './record.ts';
+
+/** Hexadecimal sha256 of text or bytes. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** JSON with sorted keys and no spaces: equal values give equal text. `undefined` members are left out. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const members = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
+      .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+function digestOf(value: unknown): string {
+  return `sha256:${sha256(canonicalJson(value))}`;
+}
+
+/** Everything that decides what `podman build` makes. */
+export interface ImageInputs extends SecretInputs {
+  /** Digest over the context's files and the Containerfile, without the builder configuration. */
+  files: string;
+  bases: PinnedImage[];
+  buildArgs: Record<string, string>;
+  architecture: string;
+  /** What of the device verification is known before the sign worker is asked; absent without `verification: bake`. */
+  verification?: { key: string; repositories: readonly string[] };
+}
+
+/** The image inputs' digest; of secrets it holds the names, never what is in them: the value of the label `io.flightline.inputs`. */
+export function imageInputsDigest(inputs: ImageInputs): string {
+  const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
+  const { files, buildArgs, architecture, verification } = inputs;
+  return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...imageSecretInputs(inputs) });
+}
+
+/** Everything that decides what a builder run makes. */
+export interface DiskInputs {
+  /** Digest of the image, and the name that the builder writes into the disk as update origin. */
+  image: string;
+  origin: string;
+  builder: string;
+  /** Digest of the builder configuration; null when there is none. */
+  configuration: string | null;
+  rootfs: string | null;
+  types: string[];
+  architecture: string;
+}
+
+/** The disk inputs' digest of a builder run. */
+export function diskInputsDigest(inputs: DiskInputs): string {
+  return digestOf({ version: 1, ...inputs, types: [...inputs.types].sort() });
+}
+
+/** Name of the container of a builder run: `flightline-<12 hex of sha256(workflow id, disk inputs)>` (DESIGN §3.6). */
+export function builderContainerName(release: string, diskInputs: string): string {
+  return `flightline-${sha256(`${release}\n${diskInputs}`).slice(0, 12)}`;
+}
+
+/** Tells a run of a release from its others, as {@link releaseKey} tells releases. */
+export function runKey(release: string, runId: string): string {
+  return sha256(`${release}\n${runId}`).slice(0, 16);
+}
+
+/** Directory name of a release on a host: 16 hexadecimal digits of its workflow id, since an id holds `/` and `:`. */
+export function releaseKey(release: string): string {
+  return sha256(release).slice(0, 16);
+}

@@ -1,0 +1,171 @@
+/** A nightly run: what a schedule carries, what a run asks and answers, and how it names its release (issue 6, "Schedules"). */
+import { z } from 'zod';
+import { ReleaseIdentity } from '../contract/contract.ts';
+import { failureOf, Failure } from './failure.ts';
+import type { FlightlineSpec } from '../spec/flightline-spec.ts';
+import { releaseId, Repository, Tag } from '../oci/reference.ts';
+import { makeRequest, ReleaseRequest, type RequestFacts } from '../spec/request.ts';
+import { Cron, TimeZone } from '../spec/schedule.ts';
+import { dateValue, expandTemplate } from '../base/template.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+/** Workflow types. */
+export const NIGHTLY_WORKFLOW = 'nightly';
+export const COMPARE_WORKFLOW = 'compareNow';
+
+/** By which the `release` workflow tells the nightly run that started it of a hold. */
+export const HELD_SIGNAL = 'releaseHeld';
+
+const PREFIX = 'nightly/';
+
+/** The id of a repository's schedule: `nightly/<repository>`. A run has the same id with its time behind it. */
+export function scheduleId(repository: string): string {
+  return `${PREFIX}${repository}`;
+}
+
+/** The repository of a schedule's id; undefined for the schedules of others. */
+export function repositoryOfSchedule(id: string): string | undefined {
+  return id.startsWith(PREFIX) ? Repository.safeParse(id.slice(PREFIX.length)).data : undefined;
+}
+
+/** A release's request as a schedule carries it: tags with their templates; a git context with its ref, not a commit. */
+export const NightlyTemplate = ReleaseRequest.extend({ tag: z.string(), alsoTag: z.array(z.string()) });
+export type NightlyTemplate = z.infer<typeof NightlyTemplate>;
+
+/** Input of the `nightly` workflow. */
+export const NightlyInput = z.object({
+  schemaVersion: z.literal(1),
+  template: NightlyTemplate,
+  cron: Cron,
+  timeZone: TimeZone,
+  supersede: z.boolean(),
+});
+export type NightlyInput = z.infer<typeof NightlyInput>;
+
+export const NIGHTLY_OUTCOMES = ['released', 'unchanged', 'held', 'failed', 'already-running'] as const;
+
+/** What a nightly run ends with. */
+export const NightlyResult = z.object({
+  outcome: z.enum(NIGHTLY_OUTCOMES),
+  /** `repository:tag` of the release it is about; null when there was none yet. */
+  release: z.string().nullable(),
+  /** Why, in words. */
+  reason: z.string(),
+  /** Tag of the last release that was made, by this run or one before; null when there was none. */
+  standing: Tag.nullable(),
+});
+export type NightlyResult = z.infer<typeof NightlyResult>;
+
+/** What {@link HELD_SIGNAL} carries. */
+export const HeldNotice = Failure.pick({ kind: true, message: true, stage: true });
+export type HeldNotice = z.infer<typeof HeldNotice>;
+
+/** What a control worker is asked before a nightly release. */
+export const CompareInput = ReleaseIdentity.extend({
+  template: NightlyTemplate,
+  /** When the run was scheduled, ISO 8601. */
+  at: z.string(),
+});
+export type CompareInput = z.infer<typeof CompareInput>;
+
+export const CompareResult = z.object({
+  attempts: z.number().int().positive(),
+  /** The commit that a git context's ref means now, 40 hexadecimal digits or more; null for a directory. */
+  commit: z.string().nullable(),
+  /** What a release would make anew: everything, disks of an image that stands, or nothing. */
+  change: z.enum(['image', 'disks', 'none']),
+  /** In words; for `none`, what it is the same as. */
+  reason: z.string(),
+  /** Tag of the release it was compared with; null when there is none to compare with. */
+  standing: Tag.nullable(),
+});
+export type CompareResult = z.infer<typeof CompareResult>;
+
+/** Input of the `compareNow` workflow, with which `flightline schedule show` asks what a run would do now. */
+export const CompareNowInput = CompareInput.pick({ template: true });
+export type CompareNowInput = z.infer<typeof CompareNowInput>;
+
+/** Ends a release that is held. */
+export const SupersedeInput = ReleaseIdentity.extend({ timing: TimingSchema });
+export type SupersedeInput = z.infer<typeof SupersedeInput>;
+
+export const SupersedeResult = z.object({
+  attempts: z.number().int().positive(),
+  /** `false` when it was not held: nothing was done. */
+  cancelled: z.boolean(),
+});
+export type SupersedeResult = z.infer<typeof SupersedeResult>;
+
+/** Stand for what is only known at a run, to see that the tags will be tags. */
+const SAMPLE = { date: '20260101', commit: '0'.repeat(12) };
+
+/** The answer of {@link makeTemplate}. */
+export type TemplateAnswer =
+  { ok: true; template: NightlyTemplate } | { ok: false; problems: { path: string; message: string }[] };
+
+/** Like {@link makeRequest}, with the tags as they are written. Pure. */
+export function makeTemplate(spec: FlightlineSpec, facts: RequestFacts): TemplateAnswer {
+  const { context } = facts;
+  const git = context.kind === 'git' && typeof spec.image.context !== 'string' ? spec.image.context : null;
+  const made = makeRequest(spec, {
+    ...facts,
+    date: SAMPLE.date,
+    ...(git && context.kind === 'git' && { commit: SAMPLE.commit, context: { ...context, ref: git.ref } }),
+  });
+  if (!made.ok) return made;
+  const { tag, alsoTag } = spec.image;
+  return { ok: true, template: { ...made.request, tag, alsoTag, commit: git ? null : made.request.commit } };
+}
+
+/** The answer of {@link expandNightly}. */
+export type NightlyRequest = { ok: true; request: ReleaseRequest } | { ok: false; failure: Failure };
+
+/**
+ * The request of one run: tags filled in, the git context at its commit. Pure.
+ *
+ * @param facts.at the scheduled time, ISO 8601; `{{date}}` is its day in UTC
+ * @param facts.commit of a git context; null for a directory, whose commit the template has
+ */
+export function expandNightly(
+  template: NightlyTemplate,
+  facts: { at: string; commit: string | null; standing: string | null },
+): NightlyRequest {
+  const { context } = template;
+  const commit = facts.commit?.slice(0, 12) ?? template.commit;
+  const values = { date: dateValue(new Date(facts.at)), commit: commit ?? undefined };
+  const problems: string[] = [];
+  const expand = (text: string) => {
+    const expanded = expandTemplate(text, values);
+    if (!expanded.ok) problems.push(expanded.problem);
+    return expanded.ok ? expanded.text : '';
+  };
+  const tag = expand(template.tag);
+  const alsoTag = [...new Set(template.alsoTag.map(expand))].filter((other) => other !== tag);
+  const parsed = ReleaseRequest.safeParse({
+    ...template,
+    tag,
+    alsoTag,
+    commit,
+    context: context.kind === 'git' && facts.commit !== null ? { ...context, ref: facts.commit } : context,
+    ...(template.rebuild && { rebuild: { ...template.rebuild, last: facts.standing } }),
+  });
+  if (problems.length === 0 && parsed.success) return { ok: true, request: parsed.data };
+  const message = problems[0] ?? (parsed.success ? '' : z.prettifyError(parsed.error));
+  const remedy = 'correct the spec, then `flightline schedule set`';
+  return { ok: false, failure: failureOf('invalid-input', message, { remedy }) };
+}
+
+/** `repository:tag` of a request. */
+export function nameOf({ repository, tag }: Pick<ReleaseRequest, 'repository' | 'tag'>): string {
+  return `${repository}:${tag}`;
+}
+
+/** The template with the tag that the last release is known to have; as it is where nothing is compared. */
+export function withLast(template: NightlyTemplate, last: string | null): NightlyTemplate {
+  return template.rebuild ? { ...template, rebuild: { ...template.rebuild, last } } : template;
+}
+
+/** The workflow id of a run's release. */
+export function nightlyReleaseId(request: ReleaseRequest): string {
+  return releaseId(request.repository, request.tag);
+}

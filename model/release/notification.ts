@@ -1,0 +1,84 @@
+/** Notifications (issue 6): what of a release is told to a webhook, and in which words. */
+import { z } from 'zod';
+import { ReleaseIdentity } from '../contract/contract.ts';
+import { FAILURE_KINDS } from './failure.ts';
+import { NOTIFICATION_EVENTS, WebhookName } from '../spec/notify.ts';
+import { Digest, Repository } from '../oci/reference.ts';
+import { RELEASE_STATUSES } from './stage.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+/** Workflow type of a delivery: it goes on when its release has ended, and never holds it up. */
+export const NOTIFICATION_WORKFLOW = 'notification';
+
+/** The JSON document that a webhook gets. */
+export const Notification = z.object({
+  schemaVersion: z.literal(1),
+  /** The same for every try to deliver the same thing. */
+  id: z.string(),
+  event: z.enum(NOTIFICATION_EVENTS),
+  /** When it happened, ISO 8601, UTC. */
+  at: z.string(),
+  /** `name` of the spec. */
+  name: z.string(),
+  /** Workflow id and run id. */
+  release: z.string(),
+  runId: z.string(),
+  /** `repository:tag` */
+  reference: z.string(),
+  /** Of the image; null until it is in the registry. */
+  digest: Digest.nullable(),
+  status: z.enum(RELEASE_STATUSES),
+  /** The stage that is held or failed; null when nothing is. */
+  stage: z.string().nullable(),
+  /** Why, and what to do; null when nothing is held or failed. */
+  failure: z
+    .object({
+      kind: z.enum(FAILURE_KINDS),
+      /** At most 1,000 characters of its end. */
+      message: z.string(),
+      remedy: z.string(),
+    })
+    .nullable(),
+  /** The release's page in the Temporal Web UI; null when the worker configuration has no `webUi`. */
+  link: z.string().nullable(),
+});
+export type Notification = z.infer<typeof Notification>;
+
+/** Input of the `notification` workflow and of its activity. */
+export const NotifyInput = ReleaseIdentity.extend({
+  webhook: WebhookName,
+  /** Of the release: the HMAC's secret must list it. */
+  repository: Repository,
+  /** The activity adds the link. */
+  notification: Notification.omit({ link: true }),
+  timing: TimingSchema,
+});
+export type NotifyInput = z.infer<typeof NotifyInput>;
+
+export const NotifyResult = z.object({
+  attempts: z.number().int().positive(),
+  /** HTTP status of the answer. */
+  answered: z.number().int(),
+});
+export type NotifyResult = z.infer<typeof NotifyResult>;
+
+export interface NotifyActivities {
+  /** Posts the document. Fails with `webhook` for what may pass, `webhook-refused` and others for what does not. */
+  notify(input: NotifyInput): Promise<NotifyResult>;
+}
+
+/** Headers of a delivery. */
+export const NOTIFICATION_HEADERS = {
+  event: 'flightline-event',
+  /** The document's `id`. */
+  delivery: 'flightline-delivery',
+  /** Seconds since 1970 at which this try was signed. */
+  timestamp: 'flightline-timestamp',
+  /** `sha256=` and the HMAC in hexadecimal digits; only with a secret. */
+  signature: 'flightline-signature',
+} as const;
+
+/** What the HMAC is over: the timestamp, a full stop, and the body as it is sent. */
+export function signedText(timestamp: string, body: string): string {
+  return `${timestamp}.${body}`;
+}

@@ -1,0 +1,115 @@
+/** Pruning: which releases of a repository are kept, what is asked of the `prune` workflow, and what it answers (issue 6). */
+import { z } from 'zod';
+import { ReleaseIdentity } from '../contract/contract.ts';
+import { Repository } from '../oci/reference.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+/** Workflow type, also the activity's name. */
+export const PRUNE_WORKFLOW = 'prune';
+/** Query on `prune`: the whole report, which may be longer than a payload should be. */
+export const PRUNE_REPORT_QUERY = 'report';
+
+/** Workflow and schedule id: one prune of a repository at a time. A schedule appends the time to the ids of its runs. */
+export function pruneId(repository: string): string {
+  return `prune/${repository}`;
+}
+
+/** What a release is kept for. It is kept when one of both says so. */
+export const PrunePolicy = z.object({
+  /** So many of the newest releases, by the time of their records. */
+  keepLast: z.number().int().min(1),
+  /** Releases younger than this (ms). */
+  keepWithin: z.number().int().nonnegative(),
+});
+export type PrunePolicy = z.infer<typeof PrunePolicy>;
+
+/** The defaults: those of issue 6. */
+export const DEFAULT_POLICY: PrunePolicy = { keepLast: 7, keepWithin: 30 * 24 * 60 * 60_000 };
+
+export const PruneRequest = PrunePolicy.extend({
+  schemaVersion: z.literal(1),
+  repository: Repository,
+  /** `repositories.record` and `repositories.context` of the releases' spec. */
+  recordRepository: Repository,
+  contextRepository: Repository,
+  dryRun: z.boolean(),
+  timing: TimingSchema,
+});
+export type PruneRequest = z.infer<typeof PruneRequest>;
+
+/** Why something is kept or removed, in words. */
+export const PRUNE_REASONS = {
+  old: 'older than what is kept',
+  leftover: 'its image is gone already: an earlier prune was interrupted, or somebody deleted it',
+  unused: 'no kept record and no open release names it',
+  last: 'among the newest releases',
+  young: 'younger than --keep-within',
+  open: 'a release of that name runs or is held',
+  foreign: 'no release: it has no record',
+  unverified: 'its record is not signed by a key of the sign worker',
+  shared: 'a further name of another release, or what one was promoted to',
+  moved: 'points at something else than its record says',
+  'in-use': 'the registry only deletes by digest, and another tag, record or open release uses one of its digests',
+  'not-listed': 'one of its disks lies in a repository that the key of its record does not list',
+  named: 'a kept record or an open release names it',
+  'age-unknown': 'no record and no release that Temporal knows tells how old it is',
+} as const;
+export type PruneReason = keyof typeof PRUNE_REASONS;
+
+/** Tags of one kind about which the same was decided. */
+export const PruneGroup = z.object({
+  /** `release`: tags of the image repository; `context`: of the context repository. */
+  kind: z.enum(['release', 'context']),
+  verdict: z.enum(['remove', 'keep']),
+  reason: z.enum(Object.keys(PRUNE_REASONS) as [PruneReason, ...PruneReason[]]),
+  /** Sorted. */
+  tags: z.array(z.string()),
+});
+export type PruneGroup = z.infer<typeof PruneGroup>;
+
+/** The answer of the query: what was removed (or would be), and what was kept. */
+export const PruneReport = z.object({
+  schemaVersion: z.literal(1),
+  repository: Repository,
+  dryRun: z.boolean(),
+  removed: z.array(PruneGroup),
+  kept: z.array(PruneGroup),
+});
+export type PruneReport = z.infer<typeof PruneReport>;
+
+/** The workflow's result: the counts alone. */
+export const PruneResult = z.object({ removed: z.number().int(), kept: z.number().int() });
+export type PruneResult = z.infer<typeof PruneResult>;
+
+// ── activities of the sign worker ────────────────────────────────────────────────────────────────────────────────────
+
+export const PruneInput = ReleaseIdentity.extend({ request: PruneRequest });
+export type PruneInput = z.infer<typeof PruneInput>;
+
+export const PrunePageInput = PruneInput.extend({
+  /** How many tags of the decision earlier pages had. */
+  from: z.number().int().nonnegative(),
+});
+export type PrunePageInput = z.infer<typeof PrunePageInput>;
+
+export const PrunePage = z.object({
+  attempts: z.number().int().positive(),
+  groups: z.array(PruneGroup),
+  /** Where the next page begins; null when this is the last. */
+  next: z.number().int().nullable(),
+});
+export type PrunePage = z.infer<typeof PrunePage>;
+
+export const PruneStep = z.object({
+  attempts: z.number().int().positive(),
+  /** What is still to be removed: the activity ends after a while, so that releases get their signatures meanwhile. */
+  left: z.number().int().nonnegative(),
+});
+export type PruneStep = z.infer<typeof PruneStep>;
+
+export interface PruneActivities {
+  /** A page of what would be removed and kept. Reads only. */
+  planPrune(input: PrunePageInput): Promise<PrunePage>;
+  /** Removes what is decided, and reads again before each of them. */
+  prune(input: PruneInput): Promise<PruneStep>;
+}

@@ -1,0 +1,150 @@
+/** The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's answer (DESIGN §8). */
+import { z } from 'zod';
+import { Approval } from './approval.ts';
+import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
+import { Failure, LogLocation } from './failure.ts';
+import { Digest } from '../oci/reference.ts';
+import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from './stage.ts';
+
+/** Artifact type and layer type of a record in a registry. */
+export const RECORD_MEDIA_TYPE = 'application/vnd.flightline.record.v1+json';
+
+/** An image looked up once: the name the user wrote, and the digest used from then on. */
+export const PinnedImage = z.object({ reference: z.string(), digest: Digest });
+export type PinnedImage = z.infer<typeof PinnedImage>;
+
+export const StageRow = z.object({
+  name: z.enum(STAGES),
+  /** What the stage is about: `image`, `release`, a disk type, or the types of a builder run joined by `+`. */
+  subject: z.string(),
+  status: z.enum(STAGE_STATUSES),
+  /** The host it ran on; null for stages of control and sign workers. */
+  host: z.string().nullable(),
+  /** How often an activity was started for it, by all holds and hosts together. */
+  attempts: z.number().int().nonnegative(),
+  /** ISO 8601, UTC; null before it began. */
+  startedAt: z.string().nullable(),
+  /** Milliseconds from start to end; null while it has not ended. */
+  durationMs: z.number().int().nonnegative().nullable(),
+  /** Where the stage's log lies; null before it began and for stages that write none. */
+  log: LogLocation.nullable(),
+});
+export type StageRow = z.infer<typeof StageRow>;
+
+export const DiskFile = z.object({
+  /** Bytes, as published (compressed, if so). */
+  size: z.number().int().nonnegative(),
+  /** Hexadecimal sha256 of the file as published. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  host: z.string(),
+  /** Absolute path on the host; null after clean-up. */
+  path: z.string().nullable(),
+});
+
+export const DiskRecord = z.object({
+  type: z.enum(DISK_TYPE_NAMES),
+  form: z.enum(PUBLISH_FORMS),
+  /** `repository:tag`; null for form `none`. */
+  reference: z.string().nullable(),
+  /** Manifest (container disk) or index (artifact) digest; null until published, and for form `none`. */
+  digest: Digest.nullable(),
+  verified: z.boolean(),
+  file: DiskFile.nullable(),
+});
+export type DiskRecord = z.infer<typeof DiskRecord>;
+
+/** The logs of one host as an artifact (model/release/logs.ts), tagged `sha256-<hex>`. */
+export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
+export type KeptLogs = z.infer<typeof KeptLogs>;
+
+/** First 16 hexadecimal digits of a sha256: tells apart, and leaves room in the record. */
+const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
+
+/**
+ * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading the context
+ * again.
+ */
+export const InputParts = z.object({
+  /** The context's files and the Containerfile, without the builder configuration. */
+  files: ShortDigest,
+  /** Build arguments, architecture, verification and secrets' names. */
+  settings: ShortDigest,
+  /** What is asked of disks: types, forms, compression, root file system, boot test. */
+  disks: ShortDigest,
+  /** The builder configuration; null when there is none. */
+  config: ShortDigest.nullable(),
+  /** Of a git context its URL and paths, and its whole commit; null for a directory. */
+  place: ShortDigest.nullable(),
+  commit: z.string().nullable(),
+});
+export type InputParts = z.infer<typeof InputParts>;
+
+/** What resolve adds for the sake of a comparison: with the last release, or by a later one. */
+export const Compared = z.object({
+  /** What the digests are made of, for the record. */
+  parts: InputParts.optional(),
+  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
+  reuse: z
+    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
+    .optional(),
+  /** The image is built without what is left of builds before this time, ISO 8601. */
+  fresh: z.string().optional(),
+  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
+  reason: z.string().optional(),
+});
+
+export const ReleaseRecord = z.object({
+  schemaVersion: z.literal(1),
+  /** The workflow id, `release/<repository>:<tag>`. */
+  release: z.string(),
+  /** The workflow's run id. */
+  runId: z.string(),
+  status: z.enum(RELEASE_STATUSES),
+  image: z.object({
+    reference: z.string(),
+    digest: Digest.nullable(),
+    verified: z.boolean(),
+    /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
+    certificateEnds: z.string().optional(),
+    /** When an image that this release took over was built, ISO 8601; absent when it built its own. */
+    builtAt: z.string().optional(),
+  }),
+  disks: z.array(DiskRecord),
+  inputs: z
+    .object({
+      /** Digest over all image inputs. */
+      image: Digest,
+      /** Digest over the disk inputs, by disk type: image digest, builder digest, builder configuration, type and form. */
+      disks: z.record(z.string(), Digest),
+      base: z.array(PinnedImage),
+      builder: PinnedImage.nullable(),
+      context: Digest,
+      /** Absent in records of earlier versions. */
+      parts: InputParts.optional(),
+    })
+    .nullable(),
+  stages: z.array(StageRow),
+  /** Of the first failing or held stage. */
+  failure: Failure.nullable(),
+  /** Who let its tags move; absent where nobody was asked. */
+  approval: Approval.optional(),
+  /** Where this record's digests were promoted from; absent in the record of a release. */
+  promotion: z
+    .object({
+      /** `repository:tag` */
+      source: z.string(),
+      /** Digest of the source's record. */
+      record: Digest,
+      at: z.string(),
+      by: z.string(),
+      comment: z.string(),
+    })
+    .optional(),
+  /** Where the logs are kept when their hosts keep them no more; absent when there are none. */
+  logs: z.array(KeptLogs).optional(),
+  /** What a person should know although nothing failed; absent when there is nothing. */
+  warnings: z.array(z.string()).optional(),
+  /** With `rebuild: when-changed`: what had changed since the last release; absent otherwise. */
+  reason: z.string().optional(),
+});
+export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

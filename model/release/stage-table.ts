@@ -1,0 +1,162 @@
+/** The stages of a release as a table: a row each, changed through one method. Pure; times are given in milliseconds. */
+import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
+import type { LogLocation } from './failure.ts';
+import type { StageRow } from './record.ts';
+import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
+import type { Stage, StageStatus } from './stage.ts';
+
+/** What names a row: the stage and what it is about. */
+export interface StageKey {
+  name: Stage;
+  subject: string;
+}
+
+/** What happened to a row. */
+export interface StageChange {
+  status: StageStatus;
+  /** When, in milliseconds since 1970. */
+  at: number;
+  /** Replaces the host when given. */
+  host?: string | null;
+  /** Added to the attempts so far. */
+  attempts?: number;
+  /** Replaces the log's place when given. */
+  log?: LogLocation | null;
+}
+
+/** The stage is over and nothing more is to be done for it. */
+export function isFinished(row: Pick<StageRow, 'status'>): boolean {
+  return row.status === 'done' || row.status === 'skipped';
+}
+
+/** The rows of one builder run: its own, the boot test of one of its disks, then for each disk publication, signature and verification. */
+export function builderRunStages(run: {
+  types: readonly string[];
+  disks: readonly { type: string }[];
+  bootTest?: BootTest | undefined;
+}): StageKey[] {
+  const { bootTest } = run;
+  return [
+    { name: 'disk-build', subject: run.types.join('+') },
+    ...(bootTest && run.types.includes(bootTest.disk) ? [{ name: 'boot-test', subject: bootTest.disk } as const] : []),
+    ...run.disks.flatMap((disk): StageKey[] => [
+      { name: 'publish', subject: disk.type },
+      { name: 'sign', subject: disk.type },
+      { name: 'verify', subject: disk.type },
+    ]),
+  ];
+}
+
+/** All rows of a release, in the order in which they come about. */
+export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>): StageKey[] {
+  return [
+    { name: 'resolve', subject: 'release' },
+    { name: 'build', subject: 'image' },
+    { name: 'push', subject: 'image' },
+    { name: 'sign', subject: 'image' },
+    { name: 'verify', subject: 'image' },
+    ...(request.verification ? [{ name: 'device-verify', subject: 'image' } as const] : []),
+    ...requestedRuns(request.disks).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    { name: 'tag', subject: 'release' },
+    { name: 'record', subject: 'release' },
+  ];
+}
+
+/** A builder run with where its disks go. */
+export interface RequestedRun {
+  /** `qcow2+vmdk`: names the branch. */
+  subject: string;
+  types: BuilderRun['types'];
+  disks: RequestedDisk[];
+}
+
+/** Groups the disks of a request into builder runs. */
+export function requestedRuns(disks: readonly RequestedDisk[]): RequestedRun[] {
+  return builderRuns(disks).map((run) => ({
+    subject: builderRunSubject(run),
+    types: run.types,
+    disks: disks.filter((disk) => run.disks.some(({ type }) => type === disk.type)),
+  }));
+}
+
+/** `true` when a row belongs to a branch: `image`, `release`, or the subject of a builder run. */
+export function isOfBranch(row: StageKey, branch: string): boolean {
+  return (
+    row.subject === branch || (branch !== 'image' && branch !== 'release' && branch.split('+').includes(row.subject))
+  );
+}
+
+/** The rows, kept in order. Every change goes through {@link StageTable.update}. */
+export class StageTable {
+  private list: StageRow[];
+
+  constructor(keys: readonly StageKey[]) {
+    this.list = keys.map(emptyRow);
+  }
+
+  get rows(): StageRow[] {
+    return this.list;
+  }
+
+  /** A row; throws when the table has none such, which is a fault of the caller. */
+  row(name: Stage, subject: string): StageRow {
+    const row = this.list.find((one) => one.name === name && one.subject === subject);
+    if (!row) throw new Error(`there is no stage ${name} for ${subject}`);
+    return row;
+  }
+
+  update(name: Stage, subject: string, change: StageChange): void {
+    const before = this.row(name, subject);
+    this.list = this.list.map((row) => (row === before ? changedRow(row, change) : row));
+  }
+
+  /** Changes every row that fits. */
+  updateAll(fits: (row: StageRow) => boolean, change: StageChange): void {
+    this.list = this.list.map((row) => (fits(row) ? changedRow(row, change) : row));
+  }
+
+  /** Takes over the rows of a builder run; their attempts are added to those of earlier runs. */
+  merge(rows: readonly StageRow[]): void {
+    this.list = this.list.map((row) => {
+      const newer = rows.find((one) => one.name === row.name && one.subject === row.subject);
+      return newer ? { ...newer, attempts: row.attempts + newer.attempts } : row;
+    });
+  }
+
+  /** Gives the table other rows; those that stay keep what they hold. */
+  reshape(keys: readonly StageKey[]): void {
+    this.list = keys.map(
+      (key) => this.list.find((row) => row.name === key.name && row.subject === key.subject) ?? emptyRow(key),
+    );
+  }
+
+  /** The earliest row that is not finished; `undefined` when all are. */
+  earliestUnfinished(): StageRow | undefined {
+    return this.list.find((row) => !isFinished(row));
+  }
+}
+
+function emptyRow(key: StageKey): StageRow {
+  return { ...key, status: 'waiting', host: null, attempts: 0, startedAt: null, durationMs: null, log: null };
+}
+
+function changedRow(row: StageRow, change: StageChange): StageRow {
+  const starts = change.status === 'running' && row.status !== 'running';
+  const waits = change.status === 'waiting' || change.status === 'skipped';
+  const startedAt = starts ? new Date(change.at).toISOString() : waits ? null : row.startedAt;
+  // A row that ended keeps its time: a held stage that fails for good a week later did not take a week.
+  const ends = row.status === 'running' && change.status !== 'running' && startedAt !== null;
+  return {
+    ...row,
+    status: change.status,
+    host: change.host === undefined ? row.host : change.host,
+    attempts: row.attempts + (change.attempts ?? 0),
+    startedAt,
+    durationMs: ends
+      ? Math.max(0, change.at - Date.parse(startedAt))
+      : starts || waits || startedAt === null
+        ? null
+        : row.durationMs,
+    log: change.log === undefined ? row.log : change.log,
+  };
+}

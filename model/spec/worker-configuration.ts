@@ -1,0 +1,150 @@
+/** The operator's worker configuration (DESIGN §7), by default `/etc/flightline/worker.yaml`. It, and never a spec, grants rights. */
+import { z } from 'zod';
+import { HostName } from '../contract/queue.ts';
+import { repositoryIsWithin } from '../oci/reference.ts';
+
+/** Where a worker looks without `--config`. */
+export const DEFAULT_WORKER_CONFIGURATION = '/etc/flightline/worker.yaml';
+
+/** Seconds for one command of `flightctl` where the operator says nothing. */
+export const FLIGHTCTL_REQUEST_TIMEOUT = 120;
+
+const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
+const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: letters, digits, ".", "_" and "-"');
+/** A registry, or a repository below one: matches itself and what is below it, by path segment. */
+const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or repository without tag');
+
+/** A repository with what is below it, or one of its tags; `*` in the tag stands for any text. */
+const ApprovalTarget = z
+  .string()
+  .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
+const Percent = z.string().regex(/^(?:\d|[1-9]\d)%$/, 'is a part of the storage such as 20%');
+
+/** `20%` as 0.2. */
+export function partOf(percent: string): number {
+  return Number(percent.replace('%', '')) / 100;
+}
+
+const Key = z.strictObject({
+  privateKey: AbsolutePath,
+  publicKey: AbsolutePath,
+  passphraseFile: AbsolutePath,
+  repositories: z.array(Scope).min(1).describe('the repositories that the key may sign for, and what is below them'),
+});
+export type SigningKey = z.infer<typeof Key>;
+
+const Registry = z.strictObject({
+  location: Scope,
+  authfile: AbsolutePath.optional(),
+  insecure: z.boolean().default(false).describe('plain HTTP or an unverified certificate'),
+});
+export type RegistryConfiguration = z.infer<typeof Registry>;
+
+/** A file that reaches `podman build --secret id=…,src=FILE`, where a comma would end it. */
+const SecretFile = AbsolutePath.regex(/^[^,]*$/, 'must not hold a comma');
+
+const Secret = z.strictObject({
+  file: SecretFile,
+  repositories: z.array(Scope).min(1).describe('the repositories whose images may use it, and what is below them'),
+});
+export type NamedSecret = z.infer<typeof Secret>;
+
+/** A program by its name on PATH, or by its absolute path. */
+const Program = z.string().regex(/^(?:\/[^\0]*|[A-Za-z0-9][A-Za-z0-9._-]*)$/, 'is neither a name nor an absolute path');
+
+const FlightctlSection = z.strictObject({
+  configDirectory: AbsolutePath.describe("the client's log-in: what `flightctl login --config-dir DIR` wrote"),
+  repositories: z.array(Scope).min(1).describe('the repositories whose images may enroll devices, and what is below'),
+  program: Program.default('flightctl'),
+  requestTimeout: z
+    .number()
+    .int()
+    .min(2)
+    .max(600)
+    .default(FLIGHTCTL_REQUEST_TIMEOUT)
+    .describe('seconds in which the server must have issued a certificate'),
+});
+export type FlightctlConfiguration = z.infer<typeof FlightctlSection>;
+
+/** From the most to say to the least. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export const LogLevel = z.enum(LOG_LEVELS);
+export type LogLevel = z.infer<typeof LogLevel>;
+
+/** What a metrics endpoint can be bound to: the SDK takes no names. */
+export const ListenAddress = z
+  .string()
+  .regex(
+    /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/,
+    'is no address with a port, such as 127.0.0.1:9464',
+  );
+
+export const WorkerConfiguration = z.strictObject({
+  host: HostName.optional().describe("default is the machine's host name"),
+  directories: z.strictObject({ work: AbsolutePath.default('/var/lib/flightline') }).prefault({}),
+  limits: z
+    .strictObject({
+      build: z.number().int().min(1).max(64).default(2),
+      disk: z.number().int().min(1).max(64).default(1),
+      transfer: z.number().int().min(1).max(64).default(2),
+    })
+    .prefault({}),
+  cleaning: z
+    .strictObject({
+      below: Percent.default('10%').describe('images that no release needs go when less of the storage is free'),
+      until: Percent.default('20%').describe('and until so much of it is free'),
+    })
+    .refine(({ below, until }) => partOf(until) >= partOf(below), { message: 'until must not be less than below' })
+    .prefault({}),
+  builders: z
+    .array(Scope)
+    .default(['quay.io/centos-bootc/bootc-image-builder'])
+    .describe('builder images that may run privileged here'),
+  keys: z.record(Name, Key).default({}),
+  registries: z.array(Registry).default([]),
+  secrets: z.record(Name, Secret).default({}).describe('files that builds may use, by name'),
+  flightctl: FlightctlSection.optional().describe('how enrollment certificates are asked for'),
+  git: z
+    .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
+    .prefault({}),
+  metrics: z
+    .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9464') })
+    .optional()
+    .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
+  logLevel: LogLevel.optional().describe('the least that is logged; default is info'),
+  approvals: z
+    .array(ApprovalTarget)
+    .default([])
+    .describe('repositories, or REPOSITORY:TAG with * in the tag, whose tags move only when a person approved'),
+  webhooks: z
+    .record(Name, z.strictObject({ url: z.url({ protocol: /^https?$/ }), hmacSecret: Name.optional() }))
+    .default({})
+    .describe('where releases may send notifications, by name'),
+  webUi: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("address of Temporal's Web UI, for links in notifications"),
+});
+
+/** The parsed worker configuration, defaults filled in. */
+export type WorkerConfiguration = z.infer<typeof WorkerConfiguration>;
+
+/** The most specific registry entry that covers a repository; `undefined` when none does. */
+export function registryFor(
+  configuration: Pick<WorkerConfiguration, 'registries'>,
+  repository: string,
+): RegistryConfiguration | undefined {
+  return configuration.registries
+    .filter((registry) => repositoryIsWithin(repository, registry.location))
+    .sort((left, right) => right.location.length - left.location.length)[0];
+}
+
+/** `true` when a scope of the list covers the repository. */
+export function isAllowed(scopes: readonly string[], repository: string): boolean {
+  return scopes.some((scope) => repositoryIsWithin(repository, scope));
+}
+
+/** `true` when a git URL's scheme is one of these. */
+export function isAllowedScheme(schemes: readonly string[], url: string): boolean {
+  return schemes.includes(url.slice(0, url.indexOf('://')));
+}

@@ -1,0 +1,216 @@
+/**
+ * A promotion (issue 6): the digests of a released name under another name, image and disks together, with signatures and a record for
+ * the new name. Nothing is built, and within one registry no blob is transferred.
+ */
+import { z } from 'zod';
+import { Approval } from '../release/approval.ts';
+import { ReleaseIdentity } from '../contract/contract.ts';
+import { DISK_TYPE_NAMES } from '../spec/disk.ts';
+import { Failure } from '../release/failure.ts';
+import type { ReleaseRecord } from '../release/record.ts';
+import { Digest, parseReference, Repository, Tag } from '../oci/reference.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+export const PROMOTION_WORKFLOW = 'promotion';
+/** Query: a {@link Promotion}. */
+export const PROMOTION_QUERY = 'promotion';
+
+const PREFIX = 'promote/';
+
+/** The workflow id of a promotion: one at a time for each target. */
+export function promotionId(repository: string, tag: string): string {
+  return `${PREFIX}${repository}:${tag}`;
+}
+
+/** `repository:tag` of a promotion's workflow id; `undefined` for other texts. */
+export function promotionTarget(text: string): string | undefined {
+  if (!text.startsWith(PREFIX)) return undefined;
+  const parsed = parseReference(text.slice(PREFIX.length));
+  return parsed.ok && parsed.reference.tag && !parsed.reference.digest ? text.slice(PREFIX.length) : undefined;
+}
+
+const Name = z.object({ repository: Repository, tag: Tag });
+const Words = z.string().max(200);
+
+export const PromotionRequest = z.object({
+  schemaVersion: z.literal(1),
+  source: Name,
+  /** Where the source's record is. */
+  recordRepository: Repository,
+  target: Name,
+  /** Name of the key to sign with; null for the one that signed the source. */
+  key: z.string().nullable(),
+  approval: z.literal('required').optional(),
+  /** Moves the target although it points at what was made later. */
+  allowOlder: z.boolean(),
+  by: Words,
+  comment: Words,
+  timing: TimingSchema,
+});
+export type PromotionRequest = z.infer<typeof PromotionRequest>;
+
+/** One thing that is promoted. */
+export const PromotedItem = z.object({
+  /** `image`, or a disk's type. */
+  subject: z.enum(['image', ...DISK_TYPE_NAMES]),
+  digest: Digest,
+  from: Name,
+  to: Name,
+});
+export type PromotedItem = z.infer<typeof PromotedItem>;
+
+/** What a promotion is going to do: everything mutable looked up once. */
+export const PromotionPlan = z.object({
+  /** Names of the keys: of the source's signatures, and for the target's. */
+  sourceKey: z.string(),
+  key: z.string(),
+  /** Digest of the source's record. */
+  record: Digest,
+  /** Where the target's record goes. */
+  recordRepository: Repository,
+  /** Workflow id of the release that made it all, and when that began. */
+  madeBy: z.string(),
+  made: z.string().nullable(),
+  /** The operator wants a person's approval. */
+  approval: z.boolean(),
+  /** The disks, then the image. */
+  items: z.array(PromotedItem).min(1),
+});
+export type PromotionPlan = z.infer<typeof PromotionPlan>;
+
+export const PROMOTION_STATUSES = ['running', 'held', 'promoted', 'failed', 'cancelled'] as const;
+
+/** How a promotion stands, and its result. */
+export const Promotion = z.object({
+  schemaVersion: z.literal(1),
+  /** The workflow id. */
+  promotion: z.string(),
+  runId: z.string(),
+  status: z.enum(PROMOTION_STATUSES),
+  source: z.string(),
+  target: z.string(),
+  /** Name of the key; null until it is known. */
+  key: z.string().nullable(),
+  /** What it does now, in words. */
+  step: z.string(),
+  /** Each with the name it gets; empty until looked up. */
+  items: z.array(
+    z.object({
+      subject: z.string(),
+      reference: z.string(),
+      digest: Digest,
+      verified: z.boolean(),
+      /** Blobs that were mounted; null where they had to be transferred, or nothing was to do yet. */
+      mounted: z.number().int().nonnegative().nullable(),
+    }),
+  ),
+  /** Digest of the record of the new name; null until it is published. */
+  record: Digest.nullable(),
+  approval: Approval.nullable(),
+  failure: Failure.nullable(),
+});
+export type Promotion = z.infer<typeof Promotion>;
+
+/** Details of the failure with which a promotion ends. */
+export const PromotionFailure = z.object({ promotion: Promotion });
+
+// ── activities ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const PlanPromotionInput = z.object({ request: PromotionRequest, timing: TimingSchema });
+export type PlanPromotionInput = z.infer<typeof PlanPromotionInput>;
+
+export const PromoteCopyInput = ReleaseIdentity.extend({
+  item: PromotedItem,
+  /** The key that is going to sign it: it must list the target. */
+  key: z.string(),
+  timing: TimingSchema,
+});
+export type PromoteCopyInput = z.infer<typeof PromoteCopyInput>;
+
+export const PromoteRecordInput = ReleaseIdentity.extend({
+  request: PromotionRequest,
+  plan: PromotionPlan,
+  /** When the promotion began, ISO 8601. */
+  at: z.string(),
+  approval: Approval.nullable(),
+  timing: TimingSchema,
+});
+export type PromoteRecordInput = z.infer<typeof PromoteRecordInput>;
+
+/** Activities of control workers for promotions. */
+export interface PromotionControlActivities {
+  /** Reads the verified record of the source, and says what is to be done. Reads only. */
+  planPromotion(input: PlanPromotionInput): Promise<PromotionPlan & { attempts: number }>;
+}
+
+/** Activities of sign workers for promotions. */
+export interface PromotionSignActivities {
+  /** Makes a digest known in the target's repository, without a tag; `mounted` is null when its blobs had to be transferred. */
+  promoteCopy(input: PromoteCopyInput): Promise<{ attempts: number; mounted: number | null }>;
+  /** Publishes and signs the record for the new name, and tags it unless the target was moved on meanwhile. */
+  promoteRecord(input: PromoteRecordInput): Promise<{ attempts: number; digest: string }>;
+}
+
+// ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The repository that stands to the target as one of the source's does to the source: the templates of `repositories` begin with the
+ * image's. One that does not is shared by both. Pure.
+ */
+export function counterpart(repository: string, source: string, target: string): string {
+  return repository.startsWith(source) ? target + repository.slice(source.length) : repository;
+}
+
+/**
+ * What a record's promotion copies: the disks that were published, then the image.
+ *
+ * @returns or why it cannot be done, in words.
+ */
+export function promotedItems(
+  record: Pick<ReleaseRecord, 'image' | 'disks'>,
+  source: z.infer<typeof Name>,
+  target: z.infer<typeof Name>,
+): { ok: true; items: PromotedItem[] } | { ok: false; problem: string } {
+  const items: PromotedItem[] = [];
+  for (const { subject, reference, digest } of [
+    ...record.disks.map((disk) => ({ ...disk, subject: disk.type })),
+    { subject: 'image' as const, ...record.image },
+  ]) {
+    if (reference === null || (digest === null && subject !== 'image')) continue;
+    const parsed = parseReference(reference);
+    if (!parsed.ok || parsed.reference.tag === undefined || digest === null) {
+      return { ok: false, problem: `its record names no complete ${subject}` };
+    }
+    const from = { repository: parsed.reference.repository, tag: parsed.reference.tag };
+    const to = { repository: counterpart(from.repository, source.repository, target.repository), tag: target.tag };
+    items.push({ subject, digest, from, to });
+  }
+  const taken = items.map(({ to }) => to.repository);
+  const twice = taken.find((name, index) => taken.indexOf(name) !== index);
+  return twice === undefined ? { ok: true, items } : { ok: false, problem: `two of its parts would both be ${twice}` };
+}
+
+/** The record of the new name: the source's, with other names, and where it comes from. Pure. */
+export function promotedRecord(
+  record: ReleaseRecord,
+  { request, plan, at, approval }: Pick<PromoteRecordInput, 'request' | 'plan' | 'at' | 'approval'>,
+): ReleaseRecord {
+  const { source, by, comment } = request;
+  const { approval: _, ...rest } = record;
+  const nameOf = (subject: string) => {
+    const to = plan.items.find((item) => item.subject === subject)?.to;
+    return to === undefined ? undefined : `${to.repository}:${to.tag}`;
+  };
+  return {
+    ...rest,
+    status: 'released',
+    image: { ...record.image, reference: nameOf('image')!, verified: true },
+    disks: record.disks.map((disk) => ({
+      ...disk,
+      reference: nameOf(disk.type) ?? null,
+      file: disk.file && { ...disk.file, path: null },
+    })),
+    ...(approval && { approval }),
+    promotion: { source: `${source.repository}:${source.tag}`, record: plan.record, at, by, comment },
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * A shared tag (issue 6): one that several releases move in turn, such as `nightly` or `stable`. Every move of it goes through one
+ * workflow, which keeps what it pointed at, and never goes back in time unless told to.
+ */
+import { z } from 'zod';
+import { ReleaseIdentity, TagMove } from '../contract/contract.ts';
+import { Digest, Repository, Tag } from '../oci/reference.ts';
+import type { ReleaseRecord } from '../release/record.ts';
+import { TimingSchema } from '../base/timing.ts';
+
+/** Workflow types: the one that keeps a tag, and a look at a tag that nobody keeps. */
+export const SHARED_TAG_WORKFLOW = 'sharedTag';
+export const TAG_NOW_WORKFLOW = 'tagNow';
+
+/** Messages of `sharedTag`. */
+export const MOVE_UPDATE = 'move';
+export const ROLLBACK_UPDATE = 'rollback';
+export const HISTORY_QUERY = 'history';
+export const RECORDED_SIGNAL = 'recorded';
+
+/** The id of the workflow that keeps a shared tag. */
+export function sharedTagId(repository: string, tag: string): string {
+  return `tag/${repository}:${tag}`;
+}
+
+/** Who moved a tag: a release that names it in `alsoTag`, a promotion, a rollback, or nobody that the workflow knows of (`found`). */
+export const MOVE_KINDS = ['release', 'promotion', 'rollback', 'found'] as const;
+
+/** Longest reason and name of a person that are kept (characters). */
+export const MAX_WORDS = 200;
+const Words = z.string().max(MAX_WORDS);
+
+/** What a shared tag pointed at, from `at` until the next entry's. */
+export const TagEntry = z.object({
+  kind: z.enum(MOVE_KINDS),
+  /** Of the image. */
+  digest: Digest,
+  /** Of the signed record, in the record repository; null when it was not written (yet), or not found. */
+  record: Digest.nullable(),
+  /** The workflow id of the release that made the image; null when no verified record tells. */
+  release: z.string().nullable(),
+  /** When that release began, ISO 8601: what "back in time" is measured by. */
+  made: z.string().nullable(),
+  /** When the tag was moved, or found, ISO 8601. */
+  at: z.string(),
+  /** Who asked for it; null for a release. */
+  by: Words.nullable(),
+  why: Words,
+});
+export type TagEntry = z.infer<typeof TagEntry>;
+
+/** Input of `sharedTag`, and what it continues as new with. */
+export const SharedTagInput = z.object({
+  repository: Repository,
+  tag: Tag,
+  /** The oldest first; the last is what it points at. */
+  entries: z.array(TagEntry),
+  /** Messages that one run answers before it continues as new; for tests. */
+  messagesPerRun: z.number().int().positive().optional(),
+});
+export type SharedTagInput = z.infer<typeof SharedTagInput>;
+
+/** Input of the update `move`. */
+export const MoveInput = ReleaseIdentity.extend({
+  kind: z.enum(['release', 'promotion']),
+  /** The workflow id of the release that made the image, and when that began. */
+  madeBy: z.string(),
+  made: z.string().nullable(),
+  by: Words.nullable(),
+  why: Words,
+  /** Moves although what is there was made later. */
+  allowOlder: z.boolean(),
+  key: z.string(),
+  recordRepository: Repository,
+  /** What moves together; the last is the shared tag itself. */
+  moves: z.array(TagMove).min(1),
+  timing: TimingSchema,
+});
+export type MoveInput = z.infer<typeof MoveInput>;
+
+export const MoveResult = z.object({
+  /** Why it was not moved, in words; null when it points there now. */
+  refused: z.string().nullable(),
+  /** `repository:tag` of what now stands. */
+  moved: z.array(z.string()),
+  /** Digests that the registry no longer has: nothing was moved. */
+  vanished: z.array(Digest),
+});
+export type MoveResult = z.infer<typeof MoveResult>;
+
+/** Input of the signal `recorded`: the record of what the tag was moved to has been written. */
+export const Recorded = z.object({ digest: Digest, record: Digest });
+export type Recorded = z.infer<typeof Recorded>;
+
+/** Input of the update `rollback`. */
+export const RollbackInput = z.object({
+  recordRepository: Repository,
+  /** Image digest, record digest or tag of a record to go to; null for the one before. */
+  to: z.union([Digest, Tag]).nullable(),
+  by: Words,
+  why: Words,
+  timing: TimingSchema,
+});
+export type RollbackInput = z.infer<typeof RollbackInput>;
+
+/** Answer of the update `rollback`. */
+export const RollbackResult = z.object({ from: TagEntry.nullable(), to: TagEntry, moved: z.array(z.string()) });
+export type RollbackResult = z.infer<typeof RollbackResult>;
+
+/** Answer of the query `history`. */
+export const TagHistory = z.object({
+  repository: Repository,
+  tag: Tag,
+  /** The oldest first; at most as many as fit in a payload. */
+  entries: z.array(TagEntry),
+});
+export type TagHistory = z.infer<typeof TagHistory>;
+
+// ── activities ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Input of `lookAtTag`, and of the workflow `tagNow`. */
+export const LookAtTagInput = z.object({
+  repository: Repository,
+  tag: Tag,
+  recordRepository: Repository,
+  timing: TimingSchema,
+});
+export type LookAtTagInput = z.infer<typeof LookAtTagInput>;
+
+export const TagNow = z.object({
+  /** What it points at; null when there is no such tag. */
+  digest: Digest.nullable(),
+  /** The verified record of that; null when there is none. */
+  record: z.object({ digest: Digest, release: z.string(), made: z.string().nullable() }).nullable(),
+});
+export type TagNow = z.infer<typeof TagNow>;
+
+/** Input of `planRollback`. */
+export const PlanRollbackInput = LookAtTagInput.extend({
+  /** The record to go to: its digest or tag. */
+  record: z.union([Digest, Tag]),
+});
+export type PlanRollbackInput = z.infer<typeof PlanRollbackInput>;
+
+export const RollbackPlan = z.object({
+  /** Name of the key that signed the record. */
+  key: z.string(),
+  record: Digest,
+  release: z.string(),
+  made: z.string().nullable(),
+  /** Disks, image and record. */
+  moves: z.array(TagMove).min(1),
+});
+export type RollbackPlan = z.infer<typeof RollbackPlan>;
+
+type Attempted<Result> = Result & { attempts: number };
+
+/** Activities of control workers for shared tags. */
+export interface SharedTagActivities {
+  /** Tells the tag's workflow to move it, and starts that where there is none; answers when it has moved, or was refused. */
+  moveSharedTag(input: MoveInput): Promise<Attempted<MoveResult>>;
+  /** What a tag points at, with its record if a key of the configuration signed it for this name. */
+  lookAtTag(input: LookAtTagInput): Promise<Attempted<TagNow>>;
+  /** What a rollback to a record moves. Reads only. */
+  planRollback(input: PlanRollbackInput): Promise<Attempted<RollbackPlan>>;
+}
+
+/** When the release of a record began; null when its stages do not tell. */
+export function madeAt(record: Pick<ReleaseRecord, 'stages'>): string | null {
+  return record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
+}

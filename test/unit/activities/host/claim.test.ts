@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeClaim } from '../../../../activities/host/claim.ts';
+import { confirmLease, readLeaseFiles } from '../../../../activities/host/leases.ts';
+import { makeProbe } from '../../../../activities/host/probe.ts';
+import type { ClaimInput } from '../../../../model/contract/contract.ts';
+import { timingWith } from '../../../../model/base/timing.ts';
+import { runActivity } from '../../../support/activity.ts';
+import { temporaryHost } from '../../../support/host.ts';
+
+const GiB = 1024 ** 3;
+const space = () => Promise.resolve({ free: 50 * GiB, total: 100 * GiB });
+
+let host: Awaited<ReturnType<typeof temporaryHost>>;
+beforeEach(async () => {
+  host = await temporaryHost();
+});
+afterEach(() => host.remove());
+
+const claim = (more: Partial<ClaimInput> = {}): Promise<string> => {
+  const input: ClaimInput = {
+    release: 'release/r.example/a:1',
+    runId: 'run',
+    branch: 'qcow2',
+    slot: 'disk',
+    requestedAt: '2026-01-01T00:00:00.000Z',
+    space: 10 * GiB,
+    exclude: [],
+    timing: timingWith(),
+    ...more,
+  };
+  return runActivity(makeClaim(host, space), input).then(({ result }) => result.host);
+};
+const other = { release: 'release/r.example/b:1', requestedAt: '2026-01-01T00:00:01.000Z' };
+
+describe('claim', () => {
+  it('answers with the host, again and again', async () => {
+    expect([await claim(), await claim()]).toEqual(['host-a', 'host-a']);
+    expect((await readLeaseFiles(host)).leases).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<ClaimInput>, string, boolean, string]>([
+    ['a busy host', other, 'no-slot', false, 'host-a has 1 of 1 disk builds running (release/r.example/a:1)'],
+    [
+      'no space',
+      { ...other, slot: 'build', space: 45 * GiB },
+      'no-slot',
+      false,
+      'host-a has 40 GiB free of the 45 GiB this needs',
+    ],
+    [
+      'a host that is too small',
+      { ...other, space: 101 * GiB },
+      'disk-full',
+      true,
+      'host-a has 100 GiB in all, and this needs 101 GiB',
+    ],
+    [
+      'an excluded host',
+      { exclude: ['host-b', 'host-a'] },
+      'no-host',
+      false,
+      'host-a is excluded for this branch: it failed it, or is lost',
+    ],
+  ])('says why not: %s', async (_, change, type, nonRetryable, message) => {
+    await claim();
+    await confirmLease(host, 'release/r.example/a:1', 'qcow2');
+    await expect(claim(change)).rejects.toMatchObject({ type, nonRetryable, message });
+  });
+});
+
+describe('probe', () => {
+  it('tells since when the host lives', async () => {
+    const { result } = await runActivity(makeProbe(host));
+    expect(result).toMatchObject({ host: 'host-a', since: host.startedAt });
+  });
+});

@@ -1,0 +1,300 @@
+/** What a prune removes and keeps, and why: a table of small repositories. */
+import { describe, expect, it } from 'vitest';
+import {
+  CONTEXT_GRACE,
+  decidePrune,
+  groupDecisions,
+  recordTime,
+  type Survey,
+  type TaggedManifest,
+  type VerifiedRecord,
+} from '../../../../activities/prune/decision.ts';
+import { pageOf } from '../../../../activities/prune/prune.ts';
+import { jsonBytes } from '../../../../model/release/failure.ts';
+import { sha256 } from '../../../../model/release/inputs.ts';
+import type { ReleaseRecord } from '../../../../model/release/record.ts';
+
+const R = 'r.example/acme/edge';
+const RECORDS = `${R}/release`;
+const CONTEXTS = `${R}/context`;
+const LOGS = `${R}/logs`;
+const DISKS = `${R}/diskimage-qcow2`;
+const DAY = 24 * 60 * 60_000;
+const NOW = Date.parse('2026-11-01T00:00:00Z');
+const digest = (text: string) => `sha256:${sha256(text)}`;
+const POLICY = { keepLast: 1, keepWithin: 10 * DAY };
+
+interface Release {
+  tag: string;
+  /** Days ago. */
+  age: number;
+  image?: string;
+  disk?: string;
+  context?: string;
+  reference?: string;
+  /** A host's logs. */
+  logs?: string;
+  promotion?: object;
+}
+
+function recordOf({
+  tag,
+  age,
+  image = `image ${tag}`,
+  disk,
+  context,
+  reference = `${R}:${tag}`,
+  logs,
+  promotion,
+}: Release) {
+  const startedAt = new Date(NOW - age * DAY).toISOString();
+  return {
+    image: { reference, digest: digest(image), verified: true },
+    disks: disk === undefined ? [] : [{ reference: `${DISKS}:${tag}`, digest: digest(disk) }],
+    inputs: { context: digest(context ?? `context ${tag}`) },
+    stages: [{ startedAt, durationMs: 0 }],
+    ...(logs === undefined ? {} : { logs: [{ host: 'host-a', repository: LOGS, digest: digest(logs) }] }),
+    promotion,
+  } as unknown as ReleaseRecord;
+}
+
+const tagged = (tag: string, name: string, entries: string[] = []): TaggedManifest => ({
+  tag,
+  digest: digest(name),
+  entries: entries.map(digest),
+});
+
+/** A repository that holds these releases in full. */
+function surveyOf(releases: Release[], more: Partial<Survey> = {}): Survey {
+  const verified = (release: Release): VerifiedRecord => ({ record: recordOf(release), allows: () => true });
+  return {
+    repository: R,
+    recordRepository: RECORDS,
+    contextRepository: CONTEXTS,
+    tags: new Map([
+      [R, releases.map(({ tag, image = `image ${tag}` }) => tagged(tag, image))],
+      [RECORDS, releases.map(({ tag }) => tagged(tag, `record ${tag}`))],
+      [LOGS, releases.flatMap(({ logs }) => (logs ? [tagged(digest(logs).replace(':', '-'), logs)] : []))],
+      [DISKS, releases.flatMap(({ tag, disk }) => (disk ? [tagged(tag, disk, [`entry ${disk}`])] : []))],
+    ]),
+    records: new Map(releases.map((release) => [release.tag, verified(release)])),
+    releases: [],
+    deletion: 'digest',
+    ...more,
+  };
+}
+
+/** The survey with further tags in a repository. */
+function withTags(survey: Survey, repository: string, ...tags: TaggedManifest[]): Survey {
+  return {
+    ...survey,
+    tags: new Map([...survey.tags, [repository, [...(survey.tags.get(repository) ?? []), ...tags]]]),
+  };
+}
+
+const OLD = [
+  { tag: 'v3', age: 20 },
+  { tag: 'v2', age: 30 },
+  { tag: 'v1', age: 40 },
+];
+const verdicts = (survey: Survey, policy = POLICY) =>
+  Object.fromEntries(decidePrune(survey, policy, NOW).map(({ tag, verdict, reason }) => [tag, `${verdict} ${reason}`]));
+
+describe('what is decided about releases', () => {
+  const forged = surveyOf(OLD);
+  const shared = withTags(
+    withTags(surveyOf([...OLD, { tag: 'stable', age: 40, image: 'image v1', reference: `${R}:v1` }]), RECORDS),
+    R,
+  );
+  it.each<[string, Survey, Record<string, string>, { keepLast: number; keepWithin: number }?]>([
+    ['old ones go, the newest stays', surveyOf(OLD), { v1: 'remove old', v2: 'remove old', v3: 'keep last' }],
+    [
+      'both limits keep',
+      surveyOf(OLD),
+      { v1: 'remove old', v2: 'keep young', v3: 'keep last' },
+      { keepLast: 1, keepWithin: 35 * DAY },
+    ],
+    [
+      'a limit is one',
+      surveyOf([
+        { tag: 'a', age: 1 },
+        { tag: 'b', age: 10 },
+      ]),
+      { a: 'keep last', b: 'remove old' },
+    ],
+    [
+      'a tag without a record is nobody of ours',
+      withTags(surveyOf(OLD), R, tagged('by-hand', 'else')),
+      { v1: 'remove old', v2: 'remove old', v3: 'keep last', 'by-hand': 'keep foreign' },
+    ],
+    [
+      'a forged record proves nothing',
+      { ...forged, records: new Map([...forged.records, ['v1', null]]) },
+      { v1: 'keep unverified', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'a further name keeps what it points at, and is no release',
+      shared,
+      { stable: 'keep shared', v1: 'keep in-use', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'what was promoted is no release of this repository',
+      surveyOf([...OLD, { tag: 'promoted', age: 40, promotion: {} }]),
+      { promoted: 'keep shared', v1: 'remove old', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'a name without a record of its own keeps it too',
+      withTags(surveyOf(OLD), R, tagged('pinned', 'image v1')),
+      { pinned: 'keep foreign', v1: 'keep in-use', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'a tag that somebody moved stays',
+      withTags({ ...surveyOf(OLD), tags: new Map([[R, OLD.map(({ tag }) => tagged(tag, 'x'))]]) }, R),
+      { v1: 'keep moved', v2: 'keep moved', v3: 'keep moved' },
+    ],
+    [
+      'a release that runs again stays',
+      surveyOf(OLD, { releases: [{ tag: 'v1', closedAt: null, digests: [], context: null }] }),
+      { v1: 'keep open', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'what an open release has pushed stays',
+      surveyOf(OLD, { releases: [{ tag: 'v4', closedAt: null, digests: [digest('image v2')], context: null }] }),
+      { v1: 'remove old', v2: 'keep in-use', v3: 'keep last' },
+    ],
+    [
+      'what a closed one pushed does not',
+      surveyOf(OLD, { releases: [{ tag: 'v4', closedAt: NOW, digests: [digest('image v2')], context: null }] }),
+      { v1: 'remove old', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'an equal disk of a kept release keeps the old one, and that its image',
+      surveyOf([
+        { tag: 'v3', age: 20, disk: 'same' },
+        { tag: 'v2', age: 30, disk: 'same' },
+        { tag: 'v1', age: 40, disk: 'own', image: 'image v2' },
+      ]),
+      { v1: 'keep in-use', v2: 'keep in-use', v3: 'keep last' },
+    ],
+    [
+      'releases that share with each other go together',
+      surveyOf([
+        { tag: 'v3', age: 20 },
+        { tag: 'v2', age: 30, disk: 'same' },
+        { tag: 'v1', age: 40, disk: 'same' },
+      ]),
+      { v1: 'remove old', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'an interrupted prune is finished',
+      {
+        ...surveyOf(OLD),
+        tags: new Map([...surveyOf(OLD).tags, [R, OLD.slice(0, 2).map(({ tag }) => tagged(tag, `image ${tag}`))]]),
+      },
+      { v1: 'remove leftover', v2: 'remove old', v3: 'keep last' },
+    ],
+    [
+      'a record whose image somebody deleted lately waits',
+      { ...surveyOf([{ tag: 'v1', age: 3 }]), tags: new Map([[RECORDS, [tagged('v1', 'record v1')]]]) },
+      { v1: 'keep young' },
+    ],
+    [
+      'a disk where the key has no say keeps its release',
+      {
+        ...surveyOf(OLD.slice(0, 2)),
+        records: new Map([
+          ['v3', { record: recordOf({ tag: 'v3', age: 20 }), allows: () => true }],
+          ['v2', { record: recordOf({ tag: 'v2', age: 30 }), allows: (one: string) => one !== RECORDS }],
+        ]),
+      },
+      { v2: 'keep not-listed', v3: 'keep last' },
+    ],
+  ])('%s', (_, survey, expected, policy) => {
+    expect(verdicts(survey, policy)).toEqual(expected);
+  });
+
+  it('lets only the name go where tags can be deleted alone', () => {
+    const survey = { ...withTags(surveyOf(OLD), R, tagged('pinned', 'image v1')), deletion: 'tag' as const };
+    const [v1] = decidePrune(survey, POLICY, NOW).filter(({ tag }) => tag === 'v1');
+    expect(v1?.removals.map(({ repository, nameOnly }) => [repository, nameOnly])).toEqual([
+      [R, true],
+      [RECORDS, false],
+    ]);
+  });
+
+  it('takes image, disks with their entries, logs, and last the record', () => {
+    const survey = surveyOf([
+      { tag: 'new', age: 1 },
+      { tag: 'v1', age: 40, disk: 'disk', logs: 'logs' },
+    ]);
+    const [v1] = decidePrune(survey, POLICY, NOW).filter(({ tag }) => tag === 'v1');
+    expect(v1?.removals).toEqual([
+      { repository: R, tag: 'v1', digest: digest('image v1'), entries: [], nameOnly: false },
+      { repository: DISKS, tag: 'v1', digest: digest('disk'), entries: [digest('entry disk')], nameOnly: false },
+      {
+        repository: LOGS,
+        tag: digest('logs').replace(':', '-'),
+        digest: digest('logs'),
+        entries: [],
+        nameOnly: false,
+      },
+      { repository: RECORDS, tag: 'v1', digest: digest('record v1'), entries: [], nameOnly: false },
+    ]);
+  });
+
+  it('counts time to the end of the last stage', () => {
+    const stages = [
+      { startedAt: '2026-01-01T00:00:00Z', durationMs: 5_000 },
+      { startedAt: '2026-01-01T00:00:02Z', durationMs: null },
+      { startedAt: null, durationMs: null },
+    ] as unknown as ReleaseRecord['stages'];
+    expect(recordTime({ stages })).toBe(Date.parse('2026-01-01T00:00:05Z'));
+  });
+});
+
+describe('what is decided about contexts', () => {
+  const context = (name: string) => tagged(digest(name).replace(':', '-'), name);
+  const survey = (names: string[], releases: Survey['releases'] = []) =>
+    withTags(
+      surveyOf(
+        [
+          { tag: 'v2', age: 20 },
+          { tag: 'v1', age: 40 },
+        ],
+        { releases },
+      ),
+      CONTEXTS,
+      ...names.map(context),
+    );
+  const known = (closedAt: number | null) => [{ tag: 'x', closedAt, digests: [], context: digest('sent') }];
+  it.each<[string, string, Survey, string]>([
+    ['of a kept release stays', 'context v2', survey(['context v2']), 'keep named'],
+    ['of a removed release goes', 'context v1', survey(['context v1']), 'remove unused'],
+    ['that nothing tells of stays', 'sent', survey(['sent']), 'keep age-unknown'],
+    ['of an open release stays', 'sent', survey(['sent'], known(null)), 'keep named'],
+    ['of one that just failed stays', 'sent', survey(['sent'], known(NOW - 1000)), 'keep named'],
+    ['of one that failed long ago goes', 'sent', survey(['sent'], known(NOW - CONTEXT_GRACE - 1)), 'remove unused'],
+  ])('%s', (_, name, looked, expected) => {
+    expect(verdicts(looked)[context(name).tag]).toBe(expected);
+  });
+});
+
+it('pages hold every tag once, and fit in a payload', () => {
+  const releases = Array.from({ length: 1500 }, (_, index) => ({ tag: `nightly-2026-${index}`, age: index }));
+  const decisions = decidePrune(surveyOf(releases), POLICY, NOW);
+  const seen: string[] = [];
+  for (let from: number | null = 0; from !== null;) {
+    const page: ReturnType<typeof pageOf> = pageOf(decisions, from);
+    expect(jsonBytes(page)).toBeLessThan(9_000);
+    seen.push(...page.groups.flatMap(({ tags }) => tags));
+    from = page.next;
+  }
+  expect(seen.toSorted()).toEqual(releases.map(({ tag }) => tag).toSorted());
+  expect(groupDecisions(decisions).map(({ reason, tags }) => [reason, tags.length])).toEqual(
+    expect.arrayContaining([
+      ['last', 1],
+      ['young', 9],
+      ['old', 1490],
+    ]),
+  );
+});

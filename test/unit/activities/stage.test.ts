@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { stage, type StageContext } from '../../../activities/frame.ts';
+import { startActivity } from '../../support/activity.ts';
+
+const Input = z.object({ release: z.string() });
+
+describe('two attempts at the same work in one process', () => {
+  const make = (name: 'build' | 'probe') => {
+    const running = { now: 0, most: 0 };
+    const activity = stage(name, Input, async (_input, context: StageContext) => {
+      running.most = Math.max(running.most, ++running.now);
+      await sleep(300, undefined, { signal: context.signal }).catch(() => undefined);
+      running.now--;
+      return {};
+    });
+    return { activity, running };
+  };
+
+  it('run one after the other', async () => {
+    const { activity, running } = make('build');
+    const attempts = [1, 2, 3].map(() => startActivity(activity, { release: 'a' }).result);
+    await Promise.all(attempts);
+    expect(running).toEqual({ now: 0, most: 1 });
+  });
+
+  it('run side by side when they are about different releases, or need no turn', async () => {
+    const build = make('build');
+    await Promise.all(['a', 'b'].map((release) => startActivity(build.activity, { release }).result));
+    expect(build.running.most).toBe(2);
+    const probe = make('probe');
+    await Promise.all([1, 2].map(() => startActivity(probe.activity, { release: 'a' }).result));
+    expect(probe.running.most).toBe(2);
+  });
+
+  it('end at once when they are cancelled while they wait', async () => {
+    const { activity, running } = make('build');
+    const first = startActivity(activity, { release: 'a' });
+    const second = startActivity(activity, { release: 'a' });
+    second.cancel('detach');
+    await expect(second.result).rejects.toThrow();
+    expect(running.now).toBe(1);
+    await first.result;
+    expect(running.most).toBe(1);
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import {
+  advance,
+  type BuilderProgress,
+  countStages,
+  NO_PROGRESS,
+  withTotal,
+} from '../../../../../activities/tools/builder/progress.ts';
+
+const HEX = 'e0a6d506d86692ba6e776ce7354ac81bfc34ee9659a7db6ee6ae09aab8f4cf81';
+
+describe('progress of a builder run', () => {
+  it('counts the stages that have ended, and names the one that runs', () => {
+    const lines = [
+      'Generating manifest manifest-qcow2.json',
+      'Manifest generation step',
+      'Disk image building step',
+      `starting -Pipeline source org.osbuild.containers-storage: ${HEX}`,
+      `Pipeline image: ${HEX}`,
+      'Build',
+      `org.osbuild.container-deploy: ${HEX} {`,
+      '  "image": "org.osbuild.not-a-stage: 12345678"',
+      '}',
+      'org.osbuild.said by a stage',
+      '⏱  Duration: 4.57s',
+      `org.osbuild.qemu: ${HEX} {}`,
+    ];
+    const steps: BuilderProgress[] = [];
+    for (const line of lines) steps.push(advance(steps.at(-1) ?? NO_PROGRESS, line));
+    expect(steps.map(({ step }) => step)).toEqual([
+      'Generating manifest manifest-qcow2.json',
+      'Manifest generation step',
+      'Disk image building step',
+      'Disk image building step',
+      'Disk image building step',
+      'Disk image building step',
+      'org.osbuild.container-deploy',
+      'org.osbuild.container-deploy',
+      'org.osbuild.container-deploy',
+      'org.osbuild.container-deploy',
+      'org.osbuild.container-deploy',
+      'org.osbuild.qemu',
+    ]);
+    expect(steps.map(({ done }) => done)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  });
+
+  it('is complete when osbuild says so', () => {
+    const running = withTotal({ step: 'org.osbuild.qemu', done: 3, total: undefined }, 5);
+    expect(advance(running, 'manifest - finished successfully')).toEqual({
+      step: 'exporting the disks',
+      done: 5,
+      total: 5,
+    });
+  });
+
+  it('never exceeds the total', () => {
+    const full = { step: 'org.osbuild.qemu', done: 5, total: 5 };
+    expect(advance(full, `org.osbuild.qemu: ${HEX} {}`).done).toBe(5);
+    expect(withTotal({ step: undefined, done: 9, total: undefined }, 5).done).toBe(5);
+  });
+});
+
+describe('countStages', () => {
+  it.each<[string, number | undefined]>([
+    ['{"version":"2","pipelines":[{"name":"build","stages":[{},{}]},{"name":"image","stages":[{}]},{"name":"x"}]}', 3],
+    ['{"version":"2","pipelines":[{"na', undefined],
+    ['{"version":"1"}', undefined],
+    ['', undefined],
+  ])('%s', (text, expected) => {
+    expect(countStages(text)).toBe(expected);
+  });
+});

@@ -1,0 +1,264 @@
+/** The registry client against servers that answer as registries do; real ones are asked in test/e2e/signing.test.ts. */
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
+import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
+import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login.ts';
+import { parseChallenges } from '../../../../../activities/tools/registry/transport.ts';
+import {
+  answersAnonymously,
+  getBlob,
+  getManifest,
+  headManifest,
+  provePushRight,
+} from '../../../../../activities/tools/registry/registry.ts';
+import { sha256 } from '../../../../../model/release/inputs.ts';
+
+const PASSWORD = 'a-password-for-tests';
+const MANIFEST = '{"schemaVersion":2}';
+const DIGEST = `sha256:${sha256(MANIFEST)}`;
+
+let directory: string;
+let server: Server;
+let registry: string;
+/** `METHOD path` of each request, with ` +auth` when it was authorized. */
+let seen: string[];
+/** How the registry answers a request; set by each test. */
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
+  seen = [];
+  server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url}${request.headers.authorization ? ' +auth' : ''}`);
+    answer(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  registry = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  server.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function access(login?: string): Promise<RegistryAccess> {
+  const authfile = join(directory, 'auth.json');
+  const auth = Buffer.from(`author:${login}`).toString('base64');
+  await writeFile(authfile, JSON.stringify({ auths: login === undefined ? {} : { [registry]: { auth } } }));
+  return { directory, authfile, registriesDirectory: directory, insecure: () => true };
+}
+
+function error(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify({ errors: [{ code, message: `${code} said the registry` }] }));
+}
+
+/** A registry with a token server that knows one password, and grants what `allowed` says. */
+function tokenRegistry(allowed: boolean) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const url = new URL(request.url ?? '/', `http://${registry}`);
+    if (url.pathname === '/token') {
+      const expected = `Basic ${Buffer.from(`author:${PASSWORD}`).toString('base64')}`;
+      if (request.headers.authorization !== expected) return error(response, 401, 'UNAUTHORIZED');
+      response.end(JSON.stringify({ token: `${allowed ? 'good' : 'poor'}-${url.searchParams.get('scope')}` }));
+      return;
+    }
+    if (!request.headers.authorization?.startsWith('Bearer good-repository:acme/edge:')) {
+      const challenge = `Bearer realm="http://${registry}/token",service="test"`;
+      return error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': challenge });
+    }
+    if (request.method === 'POST') {
+      response.writeHead(202, { location: `/v2/acme/edge/blobs/uploads/1?state=x` }).end();
+    } else if (request.method === 'DELETE') {
+      response.writeHead(204).end();
+    } else {
+      response.writeHead(200, { 'docker-content-digest': DIGEST, 'content-type': 'application/x; charset=utf-8' });
+      response.end(request.method === 'HEAD' ? undefined : MANIFEST);
+    }
+  };
+}
+
+describe('log-in', () => {
+  test('fetches a token once for each scope and keeps it', async () => {
+    answer = tokenRegistry(true);
+    const own = await access(PASSWORD);
+    expect(await headManifest(own, `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
+    expect(await getManifest(own, `${registry}/acme/edge`, 'v1')).toEqual({
+      digest: DIGEST,
+      mediaType: 'application/x',
+      bytes: Buffer.from(MANIFEST),
+    });
+    await provePushRight(own, `${registry}/acme/edge`);
+    expect(seen).toEqual([
+      'HEAD /v2/acme/edge/manifests/v1',
+      'GET /token?service=test&scope=repository%3Aacme%2Fedge%3Apull +auth',
+      'HEAD /v2/acme/edge/manifests/v1 +auth',
+      'GET /v2/acme/edge/manifests/v1 +auth',
+      'POST /v2/acme/edge/blobs/uploads/',
+      'GET /token?service=test&scope=repository%3Aacme%2Fedge%3Apull%2Cpush +auth',
+      'POST /v2/acme/edge/blobs/uploads/ +auth',
+      'DELETE /v2/acme/edge/blobs/uploads/1?state=x +auth',
+    ]);
+    expect(await answersAnonymously(own, `${registry}/acme/edge`)).toBe(false);
+  });
+
+  test.each([
+    ['registry-login', true, 'not-the-password'],
+    ['registry-login', true, undefined],
+    ['registry-denied', false, PASSWORD],
+  ])('fails as %s', async (kind, allowed, login) => {
+    answer = tokenRegistry(allowed);
+    const failing = provePushRight(await access(login), `${registry}/acme/edge`);
+    const failure = await failing.then(
+      () => undefined,
+      (thrown: { failure: unknown }) => thrown.failure,
+    );
+    expect(failure).toMatchObject({ kind });
+    expect(JSON.stringify(failure)).not.toMatch(/not-the-password|a-password-for-tests/);
+  });
+
+  test('a registry that is not marked insecure is never asked in the clear', async () => {
+    answer = tokenRegistry(true);
+    const own = { ...(await access(PASSWORD)), insecure: () => false };
+    await expect(headManifest(own, `${registry}/acme/edge`, 'v1')).rejects.toMatchObject({
+      failure: { kind: 'registry' },
+    });
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('answers', () => {
+  test.each([
+    [403, 'registry-denied'],
+    [429, 'registry'],
+    [500, 'registry'],
+    [503, 'registry'],
+  ])('%i is %s', async (status, kind) => {
+    answer = (_, response) => error(response, status, 'WHATEVER');
+    await expect(getManifest(await access(), `${registry}/a/b`, 'v1')).rejects.toMatchObject({ failure: { kind } });
+  });
+
+  test('404 is null, and no right to push where no repository is made', async () => {
+    answer = (_, response) => error(response, 404, 'NAME_UNKNOWN');
+    const own = await access();
+    expect(await headManifest(own, `${registry}/a/b`, 'v1')).toBeNull();
+    expect(await getManifest(own, `${registry}/a/b`, 'v1')).toBeNull();
+    expect(await getBlob(own, `${registry}/a/b`, DIGEST, 100)).toBeNull();
+    expect(await answersAnonymously(own, `${registry}/a/b`)).toBe(true);
+    await expect(provePushRight(own, `${registry}/a/b`)).rejects.toMatchObject({
+      failure: { kind: 'registry-denied' },
+    });
+  });
+
+  test('a digest is computed where the registry names none, and a wrong one is refused', async () => {
+    answer = (_, response) => response.end(MANIFEST);
+    const own = await access();
+    expect(await headManifest(own, `${registry}/a/b`, 'v1')).toBe(DIGEST);
+    const other = `sha256:${'0'.repeat(64)}`;
+    await expect(getManifest(own, `${registry}/a/b`, other)).rejects.toThrow(`has the digest ${DIGEST}, not ${other}`);
+    await expect(getBlob(own, `${registry}/a/b`, other, 100)).rejects.toThrow('arrived damaged');
+    expect(await getBlob(own, `${registry}/a/b`, DIGEST, 100)).toEqual(Buffer.from(MANIFEST));
+    await expect(getBlob(own, `${registry}/a/b`, DIGEST, 3)).rejects.toMatchObject({ failure: { kind: 'registry' } });
+  });
+
+  test('a redirect is followed without the token', async () => {
+    const elsewhere = createServer((request, response) => {
+      response.end(request.headers.authorization ? 'leaked' : MANIFEST);
+    });
+    elsewhere.listen(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/storage`;
+    answer = (request, response) => {
+      if (request.headers.authorization) response.writeHead(307, { location }).end();
+      else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
+    };
+    try {
+      const blob = await getBlob(await access(PASSWORD), `${registry}/a/b`, DIGEST, 100);
+      expect(blob?.toString()).toBe(MANIFEST);
+    } finally {
+      elsewhere.close();
+    }
+  });
+
+  test('a registry that is not there is a passing failure', async () => {
+    const own = await access();
+    server.close();
+    await expect(headManifest(own, `${registry}/a/b`, 'v1')).rejects.toMatchObject({
+      failure: { kind: 'registry', message: expect.stringContaining('ECONNREFUSED') as string },
+    });
+  });
+});
+
+test.each([
+  [
+    'Bearer realm="https://a/token",service="r",scope="x:y:pull,push"',
+    [{ scheme: 'bearer', parameters: { realm: 'https://a/token', service: 'r', scope: 'x:y:pull,push' } }],
+  ],
+  ['Basic realm="a \\"b\\""', [{ scheme: 'basic', parameters: { realm: 'a "b"' } }]],
+  [
+    'Negotiate, Basic realm=x, Bearer realm="https://e/t",error="invalid_token"',
+    [
+      { scheme: 'negotiate', parameters: {} },
+      { scheme: 'basic', parameters: { realm: 'x' } },
+      { scheme: 'bearer', parameters: { realm: 'https://e/t', error: 'invalid_token' } },
+    ],
+  ],
+  ['', []],
+])('parseChallenges(%j)', (header, expected) => {
+  expect(parseChallenges(header)).toEqual(expected);
+});
+
+describe('authfiles', () => {
+  const auth = (name: string) => ({ auth: Buffer.from(`${name}:secret`).toString('base64') });
+  const authfile = {
+    auths: {
+      'quay.io': auth('registry'),
+      'quay.io/acme': auth('organization'),
+      'https://index.docker.io/v1/': auth('hub'),
+      'token.example': { identitytoken: 'long' },
+      'broken.example': { auth: '???' },
+    },
+    credHelpers: {},
+  };
+
+  test.each([
+    ['quay.io/acme/edge', { kind: 'password', username: 'organization', password: 'secret' }],
+    ['quay.io/acmes/edge', { kind: 'password', username: 'registry', password: 'secret' }],
+    ['docker.io/library/debian', { kind: 'password', username: 'hub', password: 'secret' }],
+    ['token.example/a', { kind: 'token', token: 'long' }],
+    ['broken.example/a', undefined],
+    ['other.example/a', undefined],
+  ])('%s', (repository, login) => {
+    expect(storedLogin(authfile, repository)).toEqual(login);
+  });
+
+  test("a user's own are looked for where podman and docker keep them", () => {
+    expect(userAuthfiles({ REGISTRY_AUTH_FILE: '/a' })).toEqual(['/a']);
+    expect(userAuthfiles({ XDG_RUNTIME_DIR: '/run/user/1', HOME: '/home/a' })).toEqual([
+      '/run/user/1/containers/auth.json',
+      '/home/a/.config/containers/auth.json',
+      '/home/a/.docker/config.json',
+    ]);
+  });
+});
+
+test.each([
+  ['https://quay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128' }, 'http://proxy:3128/'],
+  ['https://quay.io/v2/', { https_proxy: 'proxy:3128' }, 'http://proxy:3128/'],
+  ['http://quay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128' }, undefined],
+  ['https://quay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'example.org,.quay.io' }, undefined],
+  ['https://cdn.quay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'quay.io' }, undefined],
+  ['https://notquay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'quay.io' }, 'http://proxy:3128/'],
+  ['https://quay.io:8443/v2/', { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'quay.io:443' }, 'http://proxy:3128/'],
+  ['https://127.0.0.1:5000/v2/', { HTTPS_PROXY: 'http://proxy:3128' }, undefined],
+  ['https://quay.io/v2/', { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '*' }, undefined],
+  ['https://quay.io/v2/', {}, undefined],
+])('proxyFor(%s, %j)', (url, environment, expected) => {
+  expect(proxyFor(new URL(url), environment as Record<string, string>)?.href).toBe(expected);
+});

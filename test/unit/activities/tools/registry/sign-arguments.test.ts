@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { devicePolicy } from '../../../../../activities/tools/registry/device-policy.ts';
+import { copyArguments, generateKeyArguments, type Copy } from '../../../../../activities/tools/registry/skopeo.ts';
+
+const access = {
+  authfile: '/a/auth.json',
+  registriesDirectory: '/a/registries.d',
+  insecure: (repository: string) => repository.startsWith('127.0.0.1:'),
+};
+const D = `sha256:${'0'.repeat(64)}`;
+const common = ['--registries.d', '/a/registries.d', 'copy'];
+
+describe('copyArguments', () => {
+  test.each<[what: string, copy: Copy, expected: string[]]>([
+    [
+      'a plain copy ignores any policy and carries no signature',
+      { source: 'oci:/x', destination: `docker://quay.io/a/b@${D}` },
+      [
+        '--insecure-policy',
+        ...common,
+        '--all',
+        '--preserve-digests',
+        '--authfile',
+        '/a/auth.json',
+        '--remove-signatures',
+      ],
+    ],
+    [
+      'signing an index alone',
+      {
+        source: `docker://127.0.0.1:5000/a@${D}`,
+        destination: `docker://127.0.0.1:5000/a@${D}`,
+        multiArch: 'index-only',
+        sign: { privateKey: '/k', passphraseFile: '/p', identity: '127.0.0.1:5000/a:v1' },
+      },
+      [
+        '--insecure-policy',
+        ...common,
+        '--multi-arch',
+        'index-only',
+        '--preserve-digests',
+        '--authfile',
+        '/a/auth.json',
+        '--src-tls-verify=false',
+        '--dest-tls-verify=false',
+        '--sign-by-sigstore-private-key',
+        '/k',
+        '--sign-passphrase-file',
+        '/p',
+        '--sign-identity',
+        '127.0.0.1:5000/a:v1',
+      ],
+    ],
+    [
+      'verifying into a directory',
+      { source: 'docker://127.0.0.1:5000/a/b:v1', destination: 'dir:/127.0.0.1:5000/x', policy: '/policy.json' },
+      [
+        '--policy',
+        '/policy.json',
+        ...common,
+        '--all',
+        '--preserve-digests',
+        '--authfile',
+        '/a/auth.json',
+        '--src-tls-verify=false',
+        '--remove-signatures',
+      ],
+    ],
+  ])('%s', (_, copy, expected) => {
+    expect(copyArguments(copy, access)).toEqual([...expected, copy.source, copy.destination]);
+  });
+
+  test("uses the caller's own log-ins when there is no authfile", () => {
+    const copy = { source: 'oci:/x', destination: 'docker://127.0.0.1:5000/a:v1' };
+    expect(copyArguments(copy, { ...access, authfile: undefined })).not.toContain('--authfile');
+  });
+});
+
+test('a key is made with its passphrase in a file', () => {
+  expect(generateKeyArguments('/k', '/p')).toEqual([
+    'generate-sigstore-key',
+    '--output-prefix',
+    '/k',
+    '--passphrase-file',
+    '/p',
+  ]);
+});
+
+test("the device's policy rejects all but the repository, by the guide's own entry", () => {
+  expect(JSON.parse(devicePolicy('quay.io/acme/edge', '/k.pub'))).toEqual({
+    default: [{ type: 'reject' }],
+    transports: { docker: { 'quay.io/acme/edge': [{ type: 'sigstoreSigned', keyPath: '/k.pub' }] } },
+  });
+});

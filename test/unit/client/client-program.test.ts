@@ -1,0 +1,179 @@
+import { CommanderError } from 'commander';
+import { describe, expect, test } from 'vitest';
+import type { Handlers } from '../../../client/handlers.ts';
+import { createProgram } from '../../../client/program.ts';
+
+/** What a command line asks for: the verb's name and what it was given, without the output. */
+async function parse(...args: string[]): Promise<{ verb: string; given: unknown[]; json: boolean; code: number }> {
+  let called: { verb: string; given: unknown[]; json: boolean } | undefined;
+  let code = -1;
+  const handlers = new Proxy({} as Handlers, {
+    get:
+      (_, verb) =>
+      async (...given: unknown[]) => {
+        const { json } = given.pop() as { json: boolean };
+        called = { verb: String(verb), given, json };
+        return 7;
+      },
+  });
+  const program = createProgram((answered) => (code = answered), handlers);
+  program.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
+  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
+    command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
+  }
+  await program.parseAsync(args, { from: 'user' });
+  return { ...called!, code };
+}
+
+const R = 'quay.io/acme/edge-camera:v1';
+
+test.each<[string[], string, unknown[], boolean]>([
+  [['run'], 'run', ['flightline.yaml', {}], false],
+  [['run', 'x.yaml', '--tag', 'v2', '--detach', '--json'], 'run', ['x.yaml', { tag: 'v2', detach: true }], true],
+  [
+    ['run', '--on-failure', 'fail', '--keep-files', '/d'],
+    'run',
+    ['flightline.yaml', { onFailure: 'fail', keepFiles: '/d' }],
+    false,
+  ],
+  [['run', '--strict'], 'run', ['flightline.yaml', { strict: true }], false],
+  [['init'], 'init', ['.', {}], false],
+  [
+    ['init', 'd', '--target', 'vsphere', '--base', 'rhel9', '--binding', 'late', '--podman-compose', '--json'],
+    'init',
+    ['d', { target: 'vsphere', base: 'rhel9', binding: 'late', podmanCompose: true }],
+    true,
+  ],
+  [
+    ['init', '--no-podman-compose', '--repository', 'r', '--base-image', 'b', '--builder-image', 'c'],
+    'init',
+    ['.', { podmanCompose: false, repository: 'r', baseImage: 'b', builderImage: 'c' }],
+    false,
+  ],
+  [['lint'], 'lint', ['flightline.yaml', {}], false],
+  [['lint', 'x.yaml', '--strict', '--json'], 'lint', ['x.yaml', { strict: true }], true],
+  [['run', '--dry-run', '--json'], 'run', ['flightline.yaml', { dryRun: true }], true],
+  [['run', '--public-context'], 'run', ['flightline.yaml', { publicContext: true }], false],
+  [['list'], 'list', [{ limit: 20 }], false],
+  [
+    ['list', '--status', 'held', '--repository', 'r', '--since', '2d'],
+    'list',
+    [{ status: 'held', repository: 'r', since: '2d', limit: 20 }],
+    false,
+  ],
+  [['list', '--limit', '5', '--json'], 'list', [{ limit: 5 }], true],
+  [['status', R, '--json'], 'status', [R], true],
+  [['watch', R], 'watch', [R], false],
+  [['cancel', R], 'cancel', [R], false],
+  [['retry', R, '--spec', 'f.yaml'], 'retry', [R, { spec: 'f.yaml' }], false],
+  [['retry', R, '--detach', '--json'], 'retry', [R, { detach: true }], true],
+  [['approve', R, '--comment', 'good'], 'approve', [R, { comment: 'good' }], false],
+  [['reject', R, '--json'], 'reject', [R, {}], true],
+  [['promote', R, '--to', 'stable'], 'promote', [R, { to: 'stable' }], false],
+  [
+    ['promote', R, '--to', 'b', '--approval', 'required', '--key', 'k', '--allow-older', '--detach', '--json'],
+    'promote',
+    [R, { to: 'b', approval: 'required', key: 'k', allowOlder: true, detach: true }],
+    true,
+  ],
+  [['rollback', R, '--to', 'v1', '--comment', 'bad'], 'rollback', [R, { to: 'v1', comment: 'bad' }], false],
+  [['history', R, '--json'], 'history', [R, {}], true],
+  [['logs', R, '--stage', 'build'], 'logs', [R, { stage: 'build' }], false],
+  [
+    ['logs', R, 'build', '--subject', 'image', '--follow'],
+    'logs',
+    [R, { stage: 'build', subject: 'image', follow: true }],
+    false,
+  ],
+  [['logs', R, '--key', 'k', '--json'], 'logs', [R, { stage: undefined, key: 'k' }], true],
+  [['hosts', '--json'], 'hosts', [], true],
+  [['schedule', 'set'], 'scheduleSet', ['flightline.yaml', {}], false],
+  [
+    ['schedule', 'set', 'f.yaml', '--cron', '0 2 * * *', '--time-zone', 'Europe/Berlin', '--public-context', '--json'],
+    'scheduleSet',
+    ['f.yaml', { cron: '0 2 * * *', timeZone: 'Europe/Berlin', publicContext: true }],
+    true,
+  ],
+  [['schedule', 'list', '--json'], 'scheduleList', [], true],
+  [['schedule', 'show', 'r'], 'scheduleShow', ['r'], false],
+  [['schedule', 'pause', 'r', '--note', 'why'], 'schedulePause', ['r', { note: 'why' }], false],
+  [['schedule', 'resume', 'r'], 'scheduleResume', ['r'], false],
+  [['schedule', 'trigger', 'r', '--json'], 'scheduleTrigger', ['r'], true],
+  [['schedule', 'delete', 'r'], 'scheduleDelete', ['r'], false],
+  [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
+  [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
+  [['device-config', '--output', 'd'], 'deviceConfig', ['flightline.yaml', { output: 'd' }], false],
+  [
+    ['device-config', 'x.yaml', '--output', '/', '--merge', 'p.json', '--public-key', 'k.pub', '--json'],
+    'deviceConfig',
+    ['x.yaml', { output: '/', merge: 'p.json', publicKey: 'k.pub' }],
+    true,
+  ],
+  [['provision', 'ignition', '--config', 'c.yaml'], 'provision', ['ignition', { config: 'c.yaml' }], false],
+  [
+    ['provision', 'cloud-init', '--config', 'c', '--target', 'vsphere', '--name', 'edge-1', '--output', 'o'],
+    'provision',
+    ['cloud-init', { config: 'c', target: 'vsphere', name: 'edge-1', output: 'o' }],
+    false,
+  ],
+  [['doctor'], 'doctor', [{}], false],
+  [['doctor', '--role', 'build', '--fix', '--json'], 'doctor', [{ role: ['build'], fix: true }], true],
+  [['up'], 'up', [{ data: '.flightline/stack', examples: true }], false],
+  [['up', '--no-examples'], 'up', [{ data: '.flightline/stack', examples: false }], false],
+  [
+    ['up', '--registry', 'quay.io/acme', '--data', 'd'],
+    'up',
+    [{ registry: 'quay.io/acme', data: 'd', examples: true }],
+    false,
+  ],
+  [['worker'], 'worker', [{ role: ['control', 'build', 'sign'] }], false],
+  [
+    ['worker', '--role', 'sign,control', '--host-name', 'h', '--config', 'c'],
+    'worker',
+    [{ role: ['control', 'sign'], hostName: 'h', config: 'c' }],
+    false,
+  ],
+  [['drain'], 'drain', [{}], false],
+  [['drain', '--wait', '--comment', 'new kernel', '--json'], 'drain', [{ wait: true, comment: 'new kernel' }], true],
+  [['drain', '--undo', '--config', 'c'], 'drain', [{ undo: true, config: 'c' }], false],
+])('flightline %j', async (args, verb, given, json) => {
+  expect(await parse(...args)).toEqual({ verb, given, json, code: 7 });
+});
+
+describe('usage errors', () => {
+  test.each([
+    [['nonsense']],
+    [['run', '--nonsense']],
+    [['run', 'a', 'b']],
+    [['run', '--on-failure', 'ignore']],
+    [['init', '--target', 'cloud']],
+    [['init', '--base', 'fedora']],
+    [['init', '--binding', 'soon']],
+    [['list', '--limit', '0']],
+    [['list', '--limit', 'x']],
+    [['status']],
+    [['promote', R]],
+    [['promote', R, '--to', 'b', '--approval', 'perhaps']],
+    [['rollback']],
+    [['keygen']],
+    [['schedule', 'show']],
+    [['schedule', 'pause', 'r']],
+    [['verify', R]],
+    [['device-config']],
+    [['provision', 'cloud-init']],
+    [['provision', 'pigeon', '--config', 'c']],
+    [['provision', 'cloud-init', '--config', 'c', '--target', 'moon']],
+    [['worker', '--role', 'build,cook']],
+  ])('%j', async (args) => {
+    await expect(parse(...args)).rejects.toBeInstanceOf(CommanderError);
+  });
+});
+
+test('every verb has help with an example', () => {
+  for (const command of createProgram(() => undefined).commands) {
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) });
+    command.outputHelp();
+    expect(help, command.name()).toMatch(/Examples?:\n {2}\$ flightline /);
+  }
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { formatBytes, formatDuration, formatTable } from '../../../../client/view/format.ts';
+import { plain, style, truncate, visibleLength } from '../../../../client/view/style.ts';
+import { wantsColour } from '../../../../client/terminal/output.ts';
+
+test.each([
+  [0, '0.0 s'],
+  [420, '0.4 s'],
+  [9_940, '9.9 s'],
+  [12_400, '12 s'],
+  [59_400, '59 s'],
+  [59_600, '1:00'],
+  [125_000, '2:05'],
+  [3_725_000, '1:02:05'],
+  [-5, '0.0 s'],
+])('%d ms is shown as %s', (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1_000, '1.0 kB'],
+  [276_000_000, '276 MB'],
+  [999_600_000, '1.0 GB'],
+  [1_440_000_000, '1.4 GB'],
+  [10_000_000_000_000_000, '10000 TB'],
+])('%d bytes are shown as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+test('a table pads by what is seen, and leaves no spaces at the end', () => {
+  const red = style(true).red('ab');
+  expect(
+    formatTable(
+      [
+        [red, 'x', ''],
+        ['abcd', 'y', ''],
+      ],
+      '  ',
+    ),
+  ).toEqual([`  ${red}    x`, '  abcd  y']);
+});
+
+describe('style', () => {
+  test('without colour nothing is added', () => expect(style(false).bold('text')).toBe('text'));
+  test('an empty text stays empty', () => expect(style(true).dim('')).toBe(''));
+  test('colour has no length', () => expect(visibleLength(style(true).green('done'))).toBe(4));
+
+  test.each([
+    ['short', 10, 'short'],
+    ['exactly-10', 10, 'exactly-10'],
+    ['eleven-char', 10, 'eleven-ch…'],
+  ])('truncates %s to %d', (text, width, cut) => expect(truncate(text, width)).toBe(cut));
+
+  test('a cut line ends its colour', () => {
+    const cut = truncate(style(true).red('a long red text'), 6);
+    expect(visibleLength(cut)).toBe(6);
+    expect(cut).toContain('\u001b[39m');
+  });
+
+  test.each([
+    ['\u001b[31mred\u001b[0m', 'red'],
+    ['a\u001b]0;title\u0007b', 'ab'],
+    ['up\u001b[2A\rdown', 'updown'],
+    ['tab\there', 'tab here'],
+    ['bell\u0007 \u0090', 'bell '],
+  ])('%j of a program is shown as %j', (text, shown) => expect(plain(text)).toBe(shown));
+});
+
+test.each([
+  [true, {}, true],
+  [false, {}, false],
+  [true, { NO_COLOR: '1' }, false],
+  [true, { NO_COLOR: '' }, true],
+  [true, { TERM: 'dumb' }, false],
+])('colour on a terminal=%s with %j: %s', (terminal, environment, wanted) =>
+  expect(wantsColour(terminal, environment)).toBe(wanted),
+);

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_TIMING, isTiming, TimingSchema, timingWith, withoutDefaults } from '../../../../model/base/timing.ts';
+
+test.each([{}, { claimRetry: 500 }, { holdFor: 1_000, stall: 2_000 }])(
+  'a timing without its defaults is read as the whole: %o',
+  (changes) => {
+    const timing = timingWith(changes);
+    expect(withoutDefaults(timing)).toEqual(changes);
+    expect(TimingSchema.parse(withoutDefaults(timing))).toEqual(timing);
+  },
+);
+
+test.each([
+  [DEFAULT_TIMING, true],
+  [{ claimRetry: 0 }, false],
+  [{ claimRetry: '3s' }, false],
+  [null, false],
+])('%o as a timing: %s', (value, expected) => {
+  expect(isTiming(value)).toBe(expected);
+});

@@ -1,0 +1,265 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, test } from 'vitest';
+import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
+import {
+  failed,
+  ok,
+  warning,
+  type Check,
+  type CheckResult,
+  type DoctorContext,
+  type Fix,
+} from '../../../../workers/doctor/check.ts';
+import { storageResult } from '../../../../workers/doctor/containers.ts';
+import { CHECKS, checksFor, doctor, examine } from '../../../../workers/doctor/doctor.ts';
+import { containersConfResult } from '../../../../workers/doctor/host.ts';
+import { registriesDirectoryResult, signatureSettings, worst } from '../../../../workers/doctor/registries.ts';
+import { spaceResult } from '../../../../workers/doctor/space.ts';
+import { tinyProgram } from '../../../../workers/doctor/tiny-program.ts';
+import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../../../support/stand-in-flightctl.ts';
+import { isAtLeast, versionIn, versionResult } from '../../../../workers/doctor/versions.ts';
+
+describe('versions', () => {
+  test.each([
+    ['5.0', '5.0', true],
+    ['5.4.2', '5.0', true],
+    ['4.9.4', '5.0', false],
+    ['1.14.0-dev', '1.14', true],
+    ['1.9.3', '1.14', false],
+    ['2.241.0', '2.241', true],
+    ['2.24', '2.241', false],
+    ['10', '5.0', true],
+  ])('%s is at least %s: %s', (version, oldest, answer) => {
+    expect(isAtLeast(version, oldest)).toBe(answer);
+  });
+
+  test.each([
+    ['podman version 5.4.2\n', '5.4.2'],
+    ['skopeo version 1.18.0 commit: abc', '1.18.0'],
+    ['2.241.0', '2.241.0'],
+    ['none', undefined],
+  ])('in %j', (text, version) => {
+    expect(versionIn(text)).toBe(version);
+  });
+
+  it('are judged', () => {
+    expect(versionResult('podman', 'podman version 4.3.1').status).toBe('failed');
+    expect(versionResult('podman', 'podman version 5.4.2')).toEqual(ok('podman 5.4.2'));
+    expect(versionResult('skopeo', 'strange').status).toBe('warning');
+  });
+});
+
+describe('what is seen', () => {
+  const info = (graphDriverName: string, graphRoot: string) =>
+    JSON.stringify({ store: { graphDriverName, graphRoot } });
+  test.each([
+    ['overlay', '/var/lib/containers/storage', 'ok'],
+    ['vfs', '/var/lib/containers/storage', 'warning'],
+    ['overlay', '/elsewhere', 'failed'],
+  ])('storage %s in %s', (driver, root, status) => {
+    expect(storageResult(info(driver, root)).status).toBe(status);
+  });
+
+  test.each([
+    [5, 'failed'],
+    [20, 'warning'],
+    [80, 'ok'],
+  ])('%i GiB free', (gib, status) => {
+    expect(spaceResult('work', '/w', gib * 1024 ** 3).status).toBe(status);
+  });
+
+  const plan = { settings: { engine: { runtime: 'runc' } }, reasons: ['hybrid'], problems: [] };
+  it('containers.conf is mended by a file of our own, unless CONTAINERS_CONF replaces it', () => {
+    const found = containersConfResult({ cgroups: 'hybrid' }, plan, undefined);
+    expect(found.status).toBe('failed');
+    expect(found.fix).toMatchObject({ file: '/etc/containers/containers.conf.d/50-flightline.conf' });
+    expect(found.fix?.content).toContain('runtime = "runc"');
+    const masked = containersConfResult({ cgroups: 'hybrid' }, plan, '/private.conf');
+    expect(masked.fix).toBeUndefined();
+    expect(masked.remedy).toContain('/private.conf');
+    expect(containersConfResult({ cgroups: 'v2' }, { settings: {}, reasons: [], problems: [] }, undefined).status).toBe(
+      'ok',
+    );
+    expect(
+      containersConfResult({ cgroups: 'hybrid' }, { settings: {}, reasons: [], problems: ['no runc'] }, undefined)
+        .status,
+    ).toBe('failed');
+  });
+});
+
+describe('registries.d', () => {
+  const on = '    use-sigstore-attachments: true\n';
+  test.each<[string, string[], readonly string[], string | undefined, CheckResult['status'], boolean]>([
+    ['nothing asked for', [], [], undefined, 'ok', false],
+    ['no entry', [], ['quay.io/acme'], undefined, 'warning', true],
+    [
+      'on by default',
+      ['default-docker:\n  use-sigstore-attachments: true\n'],
+      ['quay.io/acme'],
+      undefined,
+      'ok',
+      false,
+    ],
+    ['on for the registry', [`docker:\n  quay.io:\n${on}`], ['quay.io/acme'], undefined, 'ok', false],
+    ['on for another', [`docker:\n  ghcr.io:\n${on}`], ['quay.io/acme'], undefined, 'warning', true],
+    [
+      'off for the repository by somebody',
+      ['docker:\n  quay.io/acme:\n    use-sigstore-attachments: false\n'],
+      ['quay.io/acme'],
+      undefined,
+      'warning',
+      false,
+    ],
+    [
+      'masked',
+      ['default-docker:\n  use-sigstore-attachments: true\n'],
+      ['quay.io/acme'],
+      '/root/.config/containers/registries.d',
+      'warning',
+      false,
+    ],
+    ['unreadable files', ['a: [', 'docker: 7\n'], [], undefined, 'ok', false],
+  ])('%s', (_case, texts, scopes, masking, status, fixable) => {
+    const found = registriesDirectoryResult({
+      masking,
+      settings: signatureSettings(texts),
+      scopes,
+      dropInExists: false,
+    });
+    expect(found.status).toBe(status);
+    expect(found.fix !== undefined).toBe(fixable);
+    if (masking) expect(found.detail).toContain('replaces /etc/containers/registries.d');
+  });
+
+  it('of several log-ins the worst counts', () => {
+    expect(worst([ok('a'), ok('b')])).toEqual(ok('a; b'));
+    expect(worst([ok('a'), warning('b', 'mend b')]).status).toBe('warning');
+    expect(worst([failed('a', 'mend'), warning('b', 'mend')])).toMatchObject({
+      status: 'failed',
+      detail: 'a; b',
+      remedy: 'mend',
+    });
+  });
+});
+
+describe('checks', () => {
+  const context: DoctorContext = { roles: ['build'], configuration: WorkerConfiguration.parse({}), environment: {} };
+  const fix: Fix = { file: '/etc/x.d/50-flightline.conf', content: 'x' };
+
+  it('are those of the roles', () => {
+    expect(checksFor(['sign']).map((check) => check.name)).not.toContain('privileged container');
+    expect(checksFor(['sign']).map((check) => check.name)).not.toContain('secrets');
+    expect(checksFor(['control']).map((check) => check.name)).toEqual(['skopeo', 'git', 'webhooks', 'Temporal']);
+    expect(new Set(CHECKS.map((check) => check.name)).size).toBe(CHECKS.length);
+  });
+
+  function repairable(): { check: Check; written: Fix[]; write: (given: Fix) => Promise<void> } {
+    const written: Fix[] = [];
+    return {
+      check: {
+        name: 'x',
+        roles: ['build'],
+        run: async () => (written.length > 0 ? ok('mended') : failed('broken', 'mend', fix)),
+      },
+      written,
+      write: async (given) => void written.push(given),
+    };
+  }
+
+  it('mend only when asked', async () => {
+    const { check, written, write } = repairable();
+    expect(await examine(check, context, false, write)).toMatchObject({ status: 'failed', fixed: false, fix });
+    expect(written).toEqual([]);
+    expect(await examine(check, context, true, write)).toMatchObject({ status: 'ok', fixed: true, detail: 'mended' });
+    expect(written).toEqual([fix]);
+  });
+
+  it('tell when they may not mend', async () => {
+    const { check } = repairable();
+    const finding = await examine(check, context, true, () => Promise.reject(new Error('EACCES')));
+    expect(finding).toMatchObject({ status: 'failed', detail: 'EACCES', fixed: false });
+  });
+
+  it('that fall over are failed findings', async () => {
+    const check: Check = { name: 'x', roles: ['build'], run: () => Promise.reject(new Error('no /proc')) };
+    expect(await examine(check, context, false)).toMatchObject({ status: 'failed', detail: 'no /proc' });
+  });
+
+  it('tell what is wrong in the worker configuration', async () => {
+    const findings = await doctor({ roles: [], configurationFile: '/nowhere/worker.yaml' });
+    expect(findings).toMatchObject([{ name: 'worker configuration', status: 'failed' }]);
+  });
+});
+
+it('the tiny program runs and ends well', async () => {
+  const program = tinyProgram();
+  expect(tinyProgram('s390x')).toBeUndefined();
+  if (!program) return;
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-tiny-'));
+  try {
+    const file = join(directory, 'true');
+    await writeFile(file, program);
+    await chmod(file, 0o755);
+    await promisify(execFile)(file);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+describe('what builds are given by name', () => {
+  const find = async (name: string, configuration: object) => {
+    const check = CHECKS.find((one) => one.name === name)!;
+    const context: DoctorContext = {
+      roles: ['build'],
+      configuration: WorkerConfiguration.parse(configuration),
+      environment: {},
+    };
+    return examine(check, context, false);
+  };
+  const repositories = ['quay.io/acme'];
+
+  it('is there, and for root alone', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-test-'));
+    try {
+      const file = join(directory, 'token');
+      const secrets = { token: { file, repositories } };
+      expect(await find('secrets', {})).toMatchObject({ status: 'ok' });
+      expect(await find('secrets', { secrets })).toMatchObject({
+        status: 'failed',
+        detail: expect.stringMatching(/token/) as string,
+      });
+      await writeFile(file, 'x', { mode: 0o644 });
+      expect(await find('secrets', { secrets })).toMatchObject({ status: 'warning', remedy: `chmod 600 ${file}` });
+      await chmod(file, 0o600);
+      expect(await find('secrets', { secrets })).toMatchObject({ status: 'ok' });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('is a client that is logged in', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-test-'));
+    try {
+      const flightctl = { configDirectory: directory, repositories, program: STAND_IN_FLIGHTCTL };
+      expect(await find('flightctl', {})).toMatchObject({ status: 'ok' });
+      expect(await find('flightctl', { flightctl })).toMatchObject({
+        status: 'failed',
+        remedy: expect.stringMatching(/flightctl login/) as string,
+      });
+      await logInFlightctl(directory);
+      const well = await find('flightctl', { flightctl });
+      expect(well).toMatchObject({
+        status: 'ok',
+        detail: expect.stringMatching(/^Client Version: v1\.2\.0, logged in with/) as string,
+      });
+      const missing = await find('flightctl', { flightctl: { ...flightctl, program: '/nowhere/flightctl' } });
+      expect(missing).toMatchObject({ status: 'failed', detail: '/nowhere/flightctl is not installed' });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,266 @@
+/**
+ * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification of each of
+ * its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and starts it again.
+ */
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { z } from 'zod';
+import {
+  type DiskActivities,
+  type DiskBuildResult,
+  type PublishResult,
+  type SignActivities,
+  type TransferActivities,
+} from '../../model/contract/contract.ts';
+import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
+import { failureOf, type Failure } from '../../model/release/failure.ts';
+import type { RequestedDisk } from '../../model/spec/request.ts';
+import { builderRunDetails } from './details.ts';
+import { StageFailed, toTemporalFailure } from '../failure.ts';
+import { concernsHost, HostSegment, type ClaimedHost } from '../host/segment.ts';
+import { builderRunQuery, hostSignal, type BuilderRunState } from '../messages.ts';
+import { hostOptions, signOptions } from '../options.ts';
+import { signingAgain } from './sign-again.ts';
+import { runStage, settled, type Settled, type StageBoard } from './run-stage.ts';
+import { builderRunStages, StageTable } from '../../model/release/stage-table.ts';
+
+/** Time (ms) for what a boot test does beside waiting: ending an earlier one, trying KVM, ending QEMU. */
+const BOOT_TEST_MARGIN = 2 * 60_000;
+
+/** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
+export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResult> {
+  const parsed = BuilderRunInput.safeParse(input);
+  if (!parsed.success) {
+    const failure = failureOf('invalid-input', z.prettifyError(parsed.error), { stage: 'disk-build' });
+    throw toTemporalFailure(failure, { failure, hosts: [], stages: [] });
+  }
+  const run = new Run(parsed.data);
+  setHandler(builderRunQuery, () => run.state());
+  try {
+    return await run.execute();
+  } catch (error) {
+    throw run.ended(error);
+  }
+}
+
+class Run implements StageBoard {
+  readonly table: StageTable;
+  private readonly input: BuilderRunInput;
+  /** In the order in which they were claimed; the last one has the files. */
+  private hosts: string[] = [];
+  private failure: Failure | null = null;
+  private built: DiskBuildResult | null = null;
+  /** The boot test was passed, by the files of the host that the run is on. */
+  private booted = false;
+  private readonly published = new Map<string, PublishResult>();
+  /** Disks whose publication failed for a reason that has nothing to do with the host. */
+  private readonly problems: StageFailed[] = [];
+  /** Signatures and verifications under way; they need no host. */
+  private readonly finishing: Promise<Settled<void>>[] = [];
+
+  constructor(input: BuilderRunInput) {
+    this.input = input;
+    this.table = new StageTable(builderRunStages({ ...input, types: input.build.types }));
+    this.changed();
+  }
+
+  changed(): void {
+    setCurrentDetails(builderRunDetails(this.input.release, this.table.rows, this.failure));
+  }
+
+  state(): BuilderRunState {
+    return { stages: this.table.rows, failure: this.failure, hosts: this.hosts };
+  }
+
+  async execute(): Promise<BuilderRunResult> {
+    const { build, release, runId, preferredHost, exclude, space, requestedAt } = this.input;
+    const { branch, architecture, timing } = build;
+    const segment = new HostSegment({
+      identity: { release, runId },
+      branch,
+      architecture,
+      timing,
+      space,
+      requestedAt,
+      exclude,
+      slot: 'disk',
+      stage: 'disk-build',
+      preferred: preferredHost,
+    });
+    const onHost = await settled(
+      segment.work({
+        body: (host) => this.onHost(host),
+        claimed: (host) => this.claimed(host),
+        left: () => this.left(),
+      }),
+    );
+    const finished = await Promise.all(this.finishing);
+    const failed = [onHost, ...finished].find((one) => !one.ok);
+    if (failed && !failed.ok) throw failed.error;
+    if (this.problems[0]) throw this.problems[0];
+    return this.result();
+  }
+
+  /** Turns what ended the run into what its release understands. */
+  ended(error: unknown): unknown {
+    const at = Date.now();
+    if (isCancellation(error)) {
+      this.table.updateAll((row) => row.status === 'running', { status: 'cancelled', at });
+      this.changed();
+      return error;
+    }
+    if (!(error instanceof StageFailed)) return error;
+    this.failure = error.failure;
+    // A claim that failed has no row of its own.
+    this.table.updateAll((row) => row.name === error.failure.stage && row.name === 'disk-build', {
+      status: 'failed',
+      at,
+    });
+    this.changed();
+    return toTemporalFailure(error.failure, {
+      failure: error.failure,
+      hosts: this.hosts,
+      stages: this.table.rows,
+    });
+  }
+
+  private claimed(host: string): void {
+    this.hosts = [...this.hosts.filter((one) => one !== host), host];
+    if (host === this.input.preferredHost) return;
+    const { workflowId, runId } = workflowInfo().parent ?? {};
+    if (!workflowId) return;
+    // Not waited for: the work goes on while the release hears of it. Even a run being cancelled must say where it was.
+    void CancellationScope.nonCancellable(async () => {
+      const told = await settled(getExternalWorkflowHandle(workflowId, runId).signal(hostSignal, host));
+      if (!told.ok) log.warn('the release did not hear of a claimed host', { host });
+    });
+  }
+
+  private left(): void {
+    this.built = null;
+    this.booted = false;
+  }
+
+  private async onHost(host: ClaimedHost): Promise<void> {
+    const { build, disks } = this.input;
+    const { branch, timing } = build;
+    const built = (this.built ??= await runStage(this, { name: 'disk-build', subject: branch }, host.name, () =>
+      host.run((scheduleToStart) => {
+        const place = { host: host.name, work: 'disk', startToClose: timing.diskBuildStartToClose } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `disk-build ${branch} on ${host.name}`);
+        return proxyActivities<DiskActivities>(options).diskBuild(build);
+      }),
+    ));
+    // Before anything of the run is published: a tag must never point at what does not boot.
+    await this.bootTest(host, built);
+    // One after the other, so that the host's transfer queue stays short; signing overlaps with the next publication.
+    for (const disk of disks) {
+      if (this.published.has(disk.type)) continue;
+      try {
+        const published = await this.publish(host, disk, built);
+        this.published.set(disk.type, published);
+        this.finishing.push(settled(this.signAndVerify(disk, published)));
+      } catch (error) {
+        if (!(error instanceof StageFailed) || concernsHost(error)) throw error;
+        this.problems.push(error);
+      }
+    }
+  }
+
+  private async bootTest(host: ClaimedHost, built: DiskBuildResult): Promise<void> {
+    const { bootTest: test, build, release, runId } = this.input;
+    if (!test || this.booted) return;
+    const { branch, timing, architecture } = build;
+    await runStage(this, { name: 'boot-test', subject: test.disk }, host.name, () => {
+      const { path, size } = fileOf(built, test.disk);
+      const input = { release, runId, branch, test, architecture, timing, file: { path, size }, inputs: built.inputs };
+      return host.run((scheduleToStart) => {
+        const place = { host: host.name, work: 'disk', startToClose: test.timeout + BOOT_TEST_MARGIN } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `boot ${test.disk} on ${host.name}`);
+        return proxyActivities<DiskActivities>(options).bootTest(input);
+      });
+    });
+    this.booted = true;
+  }
+
+  private publish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<PublishResult> {
+    const { release, runId, build, keepFiles } = this.input;
+    const { branch, timing, image, architecture } = build;
+    return runStage(this, { name: 'publish', subject: disk.type }, host.name, () => {
+      const file = fileOf(built, disk.type);
+      return host.run((scheduleToStart) => {
+        const place = { host: host.name, work: 'transfer', startToClose: timing.transferStartToClose } as const;
+        const options = hostOptions(timing, { ...place, scheduleToStart }, `publish ${disk.type} from ${host.name}`);
+        return proxyActivities<TransferActivities>(options).publish({
+          release,
+          runId,
+          branch,
+          disk,
+          image,
+          architecture,
+          keepFiles,
+          timing,
+          file: { path: file.path, size: file.size },
+          inputs: built.inputs,
+        });
+      });
+    });
+  }
+
+  private async signAndVerify(disk: RequestedDisk, { digest }: PublishResult): Promise<void> {
+    const { release, runId, key, tags, build } = this.input;
+    const { timing } = build;
+    if (digest === null) {
+      this.table.updateAll((row) => row.subject === disk.type && row.status === 'waiting', {
+        status: 'skipped',
+        at: Date.now(),
+      });
+      this.changed();
+      return;
+    }
+    const input = { release, runId, key, repository: disk.repository, digest, tags, timing };
+    const sign = async () => {
+      await runStage(this, { name: 'sign', subject: disk.type }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, `sign ${disk.type}`)).sign(input),
+      );
+    };
+    const verify = () =>
+      runStage(this, { name: 'verify', subject: disk.type }, null, () =>
+        proxyActivities<SignActivities>(signOptions(timing, `verify ${disk.type}`)).verify(input),
+      );
+    await sign();
+    await signingAgain(verify, sign);
+  }
+
+  private result(): BuilderRunResult {
+    const { built, hosts, published } = this;
+    if (!built) throw new Error('a builder run ended without a result');
+    return {
+      host: built.host,
+      hosts,
+      inputs: built.inputs,
+      disks: this.input.disks.map((disk) => {
+        const { digest, file } = published.get(disk.type)!;
+        return { type: disk.type, digest, verified: digest !== null, file };
+      }),
+      stages: this.table.rows,
+    };
+  }
+}
+
+/** The file of a type. @throws the failure of a stage, when the builder made none. */
+function fileOf(built: DiskBuildResult, type: string): DiskBuildResult['files'][number] {
+  const file = built.files.find((one) => one.type === type);
+  if (file) return file;
+  const failure = failureOf('builder', `the builder made no file for ${type}`, { log: built.log });
+  throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
+}

@@ -1,0 +1,102 @@
+/** Telling webhooks: a workflow for each delivery, which its release starts and leaves alone. */
+import { CancellationScope, ParentClosePolicy, proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
+import {
+  NOTIFICATION_WORKFLOW,
+  NotifyInput,
+  type NotifyActivities,
+  type NotifyResult,
+} from '../../model/release/notification.ts';
+import type { NotificationEvent } from '../../model/spec/notify.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import type { ReleaseStatus } from '../../model/release/stage.ts';
+import { parseInput } from '../failure.ts';
+import { notifyOptions } from '../options.ts';
+
+/** Delivers one notification. */
+export async function notification(input: NotifyInput): Promise<NotifyResult> {
+  const given = parseInput(NotifyInput, input);
+  const { webhook, timing } = given;
+  return proxyActivities<NotifyActivities>(notifyOptions(timing, `tell ${webhook}`)).notify(given);
+}
+
+/** Longest message that is told (characters). */
+const MAX_MESSAGE = 1_000;
+
+/** What there is to tell when the status becomes another one. Pure. */
+export function eventsOf(before: ReleaseStatus, after: ReleaseStatus, wasHeld: boolean): NotificationEvent[] {
+  if (before === after) return [];
+  if (after === 'released') return wasHeld ? ['released', 'recovered'] : ['released'];
+  return after === 'held' || after === 'failed' ? [after] : [];
+}
+
+/** Watches the status of a release, and starts the deliveries. */
+export class Notifications {
+  private status: ReleaseStatus = 'running';
+  private wasHeld = false;
+  private count = 0;
+  private readonly starts: Promise<unknown>[] = [];
+
+  /** Looks at a record; told at every change. A release without `notify` starts nothing. */
+  noticed(record: ReleaseRecord, { notify = [], name, repository, timing }: ReleaseRequest): void {
+    const events = eventsOf(this.status, record.status, this.wasHeld);
+    this.status = record.status;
+    this.wasHeld ||= record.status === 'held';
+    for (const event of events) {
+      for (const { webhook } of notify.filter(({ on }) => on.includes(event))) {
+        this.count += 1;
+        const id = `notify/${record.release}/${record.runId}/${this.count}`;
+        const { release, runId, status, failure, image } = record;
+        this.starts.push(
+          start({
+            release,
+            runId,
+            webhook,
+            repository,
+            timing,
+            notification: {
+              schemaVersion: 1,
+              id,
+              event,
+              at: new Date().toISOString(),
+              name,
+              release,
+              runId,
+              reference: image.reference,
+              digest: image.digest,
+              status,
+              stage: failure?.stage ?? null,
+              failure: failure && {
+                kind: failure.kind,
+                message: failure.message.slice(-MAX_MESSAGE),
+                remedy: failure.remedy.replaceAll('RELEASE', image.reference),
+              },
+            },
+          }),
+        );
+      }
+    }
+  }
+
+  /** Resolves when every delivery that was begun has its own life; never rejects, and waits for no webhook. */
+  async handedOver(): Promise<void> {
+    await Promise.all(this.starts);
+  }
+}
+
+/** A release that is cancelled, or at its end, still tells what became of it; a delivery that cannot begin changes nothing. */
+async function start(input: NotifyInput): Promise<void> {
+  try {
+    await CancellationScope.nonCancellable(() =>
+      startChild(NOTIFICATION_WORKFLOW, {
+        workflowId: input.notification.id,
+        args: [input],
+        taskQueue: workflowInfo().taskQueue,
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        staticSummary: `${input.notification.event}: ${input.notification.reference}`.slice(0, 200),
+      }),
+    );
+  } catch {
+    // Such as an id that is taken: it is being told already.
+  }
+}

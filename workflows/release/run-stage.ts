@@ -1,0 +1,65 @@
+/** Runs one stage and keeps its row: started, done, failed, or waiting again when its host was lost. */
+import { isCancellation } from '@temporalio/workflow';
+import { TemporalFailure } from '@temporalio/common';
+import type { LogLocation } from '../../model/release/failure.ts';
+import { failureFrom, HostLost, StageFailed } from '../failure.ts';
+import type { StageKey, StageTable } from '../../model/release/stage-table.ts';
+
+/** Where a workflow keeps its rows; `changed` shows them after a change. */
+export interface StageBoard {
+  readonly table: StageTable;
+  changed(): void;
+}
+
+/** What every stage's activity answers. */
+export interface StageOutcome {
+  attempts: number;
+  log?: LogLocation | null;
+}
+
+/**
+ * Runs a stage.
+ *
+ * @param host where it runs; null on control and sign workers.
+ * @throws StageFailed for whatever its activity failed with, HostLost, or the cancellation.
+ */
+export async function runStage<Result extends StageOutcome>(
+  board: StageBoard,
+  { name, subject }: StageKey,
+  host: string | null,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  board.table.update(name, subject, { status: 'running', at: Date.now(), host });
+  board.changed();
+  try {
+    const result = await body();
+    const { attempts, log } = result;
+    board.table.update(name, subject, { status: 'done', at: Date.now(), attempts, log: log ?? null });
+    board.changed();
+    return result;
+  } catch (error) {
+    if (error instanceof HostLost) {
+      board.table.update(name, subject, { status: 'waiting', at: Date.now(), host: null, attempts: 1 });
+      board.changed();
+      throw error;
+    }
+    // Anything else is a fault of this code: it fails the workflow task, which is tried again once it is mended.
+    if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
+    const failure = failureFrom(error, name);
+    board.table.update(name, subject, { status: 'failed', at: Date.now(), attempts: 1, log: failure.log });
+    board.changed();
+    throw new StageFailed(failure);
+  }
+}
+
+/** The answer of {@link settled}. */
+export type Settled<Value> = { ok: true; value: Value } | { ok: false; error: unknown };
+
+/** Waits for the end of something, good or bad. */
+export async function settled<Value>(work: Promise<Value>): Promise<Settled<Value>> {
+  try {
+    return { ok: true, value: await work };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}

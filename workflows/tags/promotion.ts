@@ -1,0 +1,219 @@
+/** The `promotion` workflow: a released name's digests under another name (model/tags/promotion.ts). One at a time for each target. */
+import { ActivityFailure } from '@temporalio/common';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  defineQuery,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { SignActivities, TagMove } from '../../model/contract/contract.ts';
+import { failureOf, remedyWithoutRetry, type Failure } from '../../model/release/failure.ts';
+import {
+  PROMOTION_QUERY,
+  PromotionRequest,
+  type PromotedItem,
+  type Promotion,
+  type PromotionControlActivities,
+  type PromotionPlan,
+  type PromotionSignActivities,
+} from '../../model/tags/promotion.ts';
+import { MAX_WORDS, type SharedTagActivities } from '../../model/tags/shared-tag.ts';
+import { ApprovalGate, decideUpdate } from '../approval.ts';
+import { failureFrom, parseInput, ReleaseFailed, toTemporalFailure } from '../failure.ts';
+import { controlOptions, signOptions, transferOptions } from '../options.ts';
+import { settled } from '../release/run-stage.ts';
+import { tellRecorded } from './shared-tag.ts';
+
+const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
+
+/** How often a registry may lose what was copied before it is given up. */
+const MAX_VANISHED = 3;
+
+/** A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an approval. */
+export async function promotion(input: PromotionRequest): Promise<Promotion> {
+  return new PromotionRun(parseInput(PromotionRequest, input)).execute();
+}
+
+class PromotionRun {
+  private readonly request: PromotionRequest;
+  private readonly gate: ApprovalGate;
+  private readonly startedAt = new Date().toISOString();
+  private readonly identity = { release: workflowInfo().workflowId, runId: workflowInfo().runId };
+  private state: Promotion;
+
+  constructor(request: PromotionRequest) {
+    this.request = request;
+    const { source, target } = request;
+    const reference = `${target.repository}:${target.tag}`;
+    this.gate = new ApprovalGate(reference);
+    this.state = {
+      schemaVersion: 1,
+      promotion: this.identity.release,
+      runId: this.identity.runId,
+      status: 'running',
+      source: `${source.repository}:${source.tag}`,
+      target: reference,
+      key: request.key,
+      step: 'reading the record',
+      items: [],
+      record: null,
+      approval: null,
+      failure: null,
+    };
+    setHandler(promotionQuery, () => this.state);
+    setHandler(decideUpdate, (decision) => this.gate.decide(decision), {
+      validator: (decision) => this.gate.check(decision),
+    });
+    this.show({});
+  }
+
+  async execute(): Promise<Promotion> {
+    const end = await settled(this.promote());
+    this.gate.close();
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    if (end.ok) return this.state;
+    const { error } = end;
+    if (isCancellation(error)) {
+      this.show({ status: 'cancelled', step: 'cancelled' });
+      throw error;
+    }
+    const failure = failureOfEnd(error);
+    if (!failure) throw error;
+    this.show({ status: 'failed', step: 'failed', failure });
+    throw toTemporalFailure(failure, { promotion: this.state });
+  }
+
+  private async promote(): Promise<void> {
+    const { timing } = this.request;
+    const control = proxyActivities<PromotionControlActivities>(controlOptions(timing, `plan ${this.state.target}`));
+    const plan = await control.planPromotion({ request: this.request, timing });
+    const items = plan.items.map(({ subject, digest, to }) => {
+      const reference = `${to.repository}:${to.tag}`;
+      return { subject, reference, digest, verified: false, mounted: null };
+    });
+    this.show({ key: plan.key, items, step: 'verifying the source' });
+    for (const { from, digest, subject } of plan.items) {
+      await this.sign(`verify ${subject} of ${from.tag}`).verify({
+        ...this.identity,
+        key: plan.sourceKey,
+        repository: from.repository,
+        digest,
+        tags: [from.tag],
+        timing,
+      });
+    }
+    // Before anything is signed for the new name: what is rejected leaves no signature for it.
+    await this.awaitApproval(plan);
+    for (let lost = 0; ; lost++) {
+      for (const item of plan.items) await this.publish(plan, item);
+      const vanished = await this.move(plan);
+      if (vanished.length === 0) break;
+      if (lost === MAX_VANISHED) {
+        throw new ReleaseFailed(failureOf('disk-vanished', `the registry lost ${vanished.join(', ')} again and again`));
+      }
+    }
+    await this.record(plan);
+    this.show({ status: 'promoted', step: 'promoted' });
+  }
+
+  private async awaitApproval(plan: PromotionPlan): Promise<void> {
+    if (this.request.approval === undefined && !plan.approval) return;
+    const subject = JSON.stringify(plan.items.map(({ digest }) => digest));
+    const { holdFor } = this.request.timing;
+    const needed = this.gate.ask(subject);
+    if (!needed) return;
+    this.show({ status: 'held', step: 'waiting for approval', failure: needed });
+    const decided = await condition(() => !this.gate.waits, holdFor, { summary: 'waiting for approval' });
+    const failure = decided ? this.gate.ask(subject) : needed;
+    if (failure) throw new ReleaseFailed(failure);
+    this.show({ status: 'running', failure: null, approval: this.gate.approval });
+  }
+
+  /** Into the target's repository, signed for its name there and verified; without a tag. */
+  private async publish(plan: PromotionPlan, item: PromotedItem): Promise<void> {
+    const { timing } = this.request;
+    const { identity } = this;
+    const { subject, digest, to } = item;
+    this.show({ step: `copying ${subject}` });
+    const copies = proxyActivities<PromotionSignActivities>(
+      transferOptions(timing, `copy ${subject} to ${to.repository}`),
+    );
+    const { mounted } = await copies.promoteCopy({ ...identity, item, key: plan.key, timing });
+    const signing = { ...identity, key: plan.key, repository: to.repository, digest, tags: [to.tag], timing };
+    this.show({ step: `signing and verifying ${subject}` });
+    await this.sign(`sign ${subject} for ${to.tag}`).sign(signing);
+    await this.sign(`verify ${subject} for ${to.tag}`).verify(signing);
+    const items = this.state.items.map((one) => (one.subject === subject ? { ...one, verified: true, mounted } : one));
+    this.show({ items });
+  }
+
+  /** Answers what the registry lost meanwhile; then nothing was moved. */
+  private async move(plan: PromotionPlan): Promise<string[]> {
+    const { request, identity } = this;
+    const { timing, target, allowOlder, by, comment } = request;
+    this.show({ step: 'moving the tags' });
+    const tags = proxyActivities<SharedTagActivities>(controlOptions(timing, `move ${target.tag}`));
+    const moves = plan.items.map(({ to, digest }): TagMove => ({
+      repository: to.repository,
+      tag: to.tag,
+      digest,
+      expected: 'any',
+    }));
+    const { refused, vanished } = await tags.moveSharedTag({
+      ...identity,
+      kind: 'promotion',
+      madeBy: plan.madeBy,
+      made: plan.made,
+      by,
+      why: `promoted ${this.state.source}${comment === '' ? '' : `: ${comment}`}`.slice(0, MAX_WORDS),
+      allowOlder,
+      key: plan.key,
+      recordRepository: plan.recordRepository,
+      moves,
+      timing,
+    });
+    if (refused === null) return vanished;
+    throw new ReleaseFailed(failureOf('back-in-time', `${this.state.target} was not moved: ${refused}`));
+  }
+
+  private async record(plan: PromotionPlan): Promise<void> {
+    const { request, identity, startedAt: at } = this;
+    const { timing, target } = request;
+    this.show({ step: 'publishing the record' });
+    const records = proxyActivities<PromotionSignActivities>(signOptions(timing, `record ${target.tag}`));
+    const { approval } = this.state;
+    const { digest: record } = await records.promoteRecord({ ...identity, request, plan, at, approval, timing });
+    this.show({ record });
+    await tellRecorded(target.repository, [target.tag], { digest: plan.items.at(-1)!.digest, record });
+  }
+
+  private sign(summary: string): SignActivities {
+    return proxyActivities<SignActivities>(signOptions(this.request.timing, summary));
+  }
+
+  private show(change: Partial<Promotion>): void {
+    this.state = { ...this.state, ...change };
+    const { source, target, status, step, items, failure } = this.state;
+    setCurrentDetails(
+      [
+        `**${source}** → **${target}** is **${status}**: ${step}`,
+        ...(failure ? [`${failure.message}`, `What to do: ${failure.remedy.replaceAll('RELEASE', target)}`] : []),
+        items
+          .map(({ reference, digest, verified }) => `- \`${reference}\`: \`${digest}\`${verified ? ', verified' : ''}`)
+          .join('\n'),
+      ].join('\n\n'),
+    );
+  }
+}
+
+function failureOfEnd(error: unknown): Failure | null {
+  if (error instanceof ReleaseFailed) return error.failure;
+  if (!(error instanceof ActivityFailure)) return null;
+  const failure = failureFrom(error, null);
+  return { ...failure, remedy: remedyWithoutRetry(failure.remedy, 'start the promotion again') };
+}
