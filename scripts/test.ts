@@ -36,6 +36,7 @@ const STEPS: readonly Step[] = [
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint'] },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'schemas', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-schemas.ts', '--check'] },
+  { name: 'docs', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-docs.ts', '--check'] },
   BUILD,
   vitest('unit tests', 'unit'),
   vitest('workflow tests', 'workflows'),

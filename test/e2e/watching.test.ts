@@ -154,8 +154,8 @@ describe('the Temporal Web UI', () => {
 
 describe('the metrics', () => {
   it('that alerts and documentation name are there, with their labels', async () => {
-    const operations = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
-    const documented = rowsOf(sectionOf(operations, '### Metrics')).flatMap(([first = '']) => spansOf(first));
+    const document = await readFile(join(ROOT, 'docs/metrics.md'), 'utf8');
+    const documented = rowsOf(sectionOf(document, '## Metrics')).flatMap(([first = '']) => spansOf(first));
     // What Prometheus itself says of whom it asks.
     const alerted = alertRules().flatMap(({ expr }) => metricsIn(expr).filter((name) => name !== 'up'));
     expect(documented.length).toBeGreaterThan(10);

@@ -11,9 +11,9 @@ import { rowsOf, sectionOf, spansOf } from '../../../support/readme.ts';
 const ROOT = join(import.meta.dirname, '../../../..');
 const TESTS = join(import.meta.dirname, 'alerts.yaml');
 
-const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
+const document = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8');
 /** What is in code in the first columns of the tables of a section. */
-const listed = (heading: string) => rowsOf(sectionOf(operations, heading)).flatMap(([first = '']) => spansOf(first));
+const listed = (heading: string) => rowsOf(sectionOf(document, heading)).flatMap(([first = '']) => spansOf(first));
 
 describe('deploy/alerts.yaml', () => {
   it('is a file of rules that Prometheus reads', () => {
@@ -49,7 +49,7 @@ describe('deploy/alerts.yaml', () => {
   });
 
   it('is explained alert by alert', () => {
-    expect(listed('### Alerts').toSorted()).toEqual(
+    expect(listed('## Alerts').toSorted()).toEqual(
       alertRules()
         .map(({ alert }) => alert)
         .toSorted(),
@@ -59,7 +59,7 @@ describe('deploy/alerts.yaml', () => {
 
 describe('the metrics', () => {
   it('are explained, every one', () => {
-    const own = listed('### Metrics').filter((name) => name.startsWith('flightline_'));
+    const own = listed('## Metrics').filter((name) => name.startsWith('flightline_'));
     expect(own.toSorted()).toEqual(Object.keys(METRICS).toSorted());
   });
 

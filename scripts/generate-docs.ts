@@ -1,0 +1,78 @@
+/** Writes the tables of the documentation that follow from the code; `--check` only compares them. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { FAILURES } from '../model/release/failure.ts';
+import { METRICS } from '../model/release/metric.ts';
+import { writeGenerated } from './generated-files.ts';
+
+interface AlertRules {
+  groups: {
+    rules: { alert: string; for?: string; labels: { severity: string }; annotations: Record<string, string> }[];
+  }[];
+}
+
+type Row = readonly string[];
+
+function table(headings: Row, rows: readonly Row[]): string {
+  const lines = [headings, headings.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
+}
+
+function failures(): string {
+  const rows = Object.entries(FAILURES).map(([kind, { disposition, meaning, remedy }]) => [
+    `\`${kind}\``,
+    disposition,
+    meaning,
+    remedy,
+  ]);
+  return table(['kind', 'fate', 'what has happened', 'what to do'], rows);
+}
+
+function metrics(): string {
+  const rows = Object.entries(METRICS).map(([name, row]) => [
+    `\`${name}\``,
+    row.kind,
+    row.labels.map((label) => `\`${label}\``).join(', '),
+    row.role,
+    'note' in row ? `${row.help}; ${row.note}` : row.help,
+  ]);
+  return table(['metric', 'type', 'labels', 'role', 'what it says'], rows);
+}
+
+/** An annotation with the names of labels in the place of their values, and N in the place of the figure. */
+function withoutTemplates(text = ''): string {
+  return text
+    .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => label.toUpperCase())
+    .replaceAll(/\{\{ \$value[^}]*\}\}/g, 'N');
+}
+
+function alerts(): string {
+  const rules = parse(readFileSync(new URL('../deploy/alerts.yaml', import.meta.url), 'utf8')) as AlertRules;
+  const rows = rules.groups
+    .flatMap((group) => group.rules)
+    .map((rule) => [
+      `\`${rule.alert}\``,
+      rule.labels.severity,
+      rule.for ?? 'at once',
+      withoutTemplates(rule.annotations.summary),
+      withoutTemplates(rule.annotations.description),
+    ]);
+  return table(['alert', 'severity', 'raised after', 'what it says', 'what to do'], rows);
+}
+
+/** The document with the generated part of that name replaced. Throws when the document has no place for it. */
+function withPart(document: string, name: string, text: string): string {
+  const begin = `<!-- ${name}: written by npm run docs -->`;
+  const end = `<!-- end of ${name} -->`;
+  const [from, to] = [document.indexOf(begin), document.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`the document has no place for the ${name}`);
+  return `${document.slice(0, from)}${begin}\n\n${text}\n\n${document.slice(to)}`;
+}
+
+await writeGenerated(
+  {
+    'docs/failures.md': (document) => withPart(document, 'failures', failures()),
+    'docs/metrics.md': (document) => withPart(withPart(document, 'metrics', metrics()), 'alerts', alerts()),
+  },
+  'npm run docs',
+);
