@@ -12,7 +12,7 @@ import {
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import { makeRequest, type ContextSource, type ReleaseRequest } from '../../../../model/spec/request.ts';
-import { DIGEST, OTHER_DIGEST, record, row } from '../../client/view/client-record.ts';
+import { DIGEST, OTHER_DIGEST, record, row } from '../../client/view/record.ts';
 
 const REPOSITORY = 'quay.io/acme/edge-camera';
 const BASE = { reference: 'quay.io/centos-bootc/centos-bootc:stream9', digest: DIGEST };

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { differenceFrom } from '../../../../activities/resolve/resolve.ts';
 import { makeRequest } from '../../../../model/spec/request.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
-import { DIGEST, OTHER_DIGEST, record } from '../../client/view/client-record.ts';
+import { DIGEST, OTHER_DIGEST, record } from '../../client/view/record.ts';
 
 const made = makeRequest(
   FlightlineSpec.parse({

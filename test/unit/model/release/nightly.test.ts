@@ -11,7 +11,7 @@ import {
 import type { RequestFacts } from '../../../../model/spec/request.ts';
 import { parseDuration } from '../../../../model/base/duration.ts';
 import { Cron, formatAge, MaxAge, TimeZone } from '../../../../model/spec/schedule.ts';
-import { DIGEST } from '../../client/view/client-record.ts';
+import { DIGEST } from '../../client/view/record.ts';
 
 const COMMIT = 'a1b2c3d4e5f6'.padEnd(40, '0');
 const REPOSITORY = 'quay.io/acme/edge-camera';

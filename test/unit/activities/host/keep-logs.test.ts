@@ -10,7 +10,7 @@ import { releaseKey } from '../../../../model/release/inputs.ts';
 import { logName, LOGS_ARTIFACT_TYPE, logTitle } from '../../../../model/release/logs.ts';
 import { parseManifest } from '../../../../model/oci/manifest.ts';
 import { temporaryHost } from '../../../support/host.ts';
-import { record, row } from '../../client/view/client-record.ts';
+import { record, row } from '../../client/view/record.ts';
 
 test.each([
   ['build', 'image', 'build'],

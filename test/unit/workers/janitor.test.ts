@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimLease, confirmLease, readLeaseFiles, returnSlot } from '../../../../activities/host/leases.ts';
-import { lookForAbandoned } from '../../../../workers/janitor.ts';
-import { temporaryHost } from '../../../support/host.ts';
+import { claimLease, confirmLease, readLeaseFiles, returnSlot } from '../../../activities/host/leases.ts';
+import { lookForAbandoned } from '../../../workers/janitor.ts';
+import { temporaryHost } from '../../support/host.ts';
 
 const LIFETIME = 120_000;
 const RELEASE = 'release/r.example/camera:1';

@@ -8,7 +8,7 @@ import { isVerified, renderSummary } from '../../../../client/view/summary.ts';
 import { chooseLogs, knownLogs } from '../../../../client/commands/logs.ts';
 import { statusOf } from '../../../../client/commands/list.ts';
 import { renderFinding, renderVerdict, type ShownFinding } from '../../../../client/view/findings.ts';
-import { activity, DIGEST, OTHER_DIGEST, record, row, view } from './client-record.ts';
+import { activity, DIGEST, OTHER_DIGEST, record, row, view } from './record.ts';
 
 const NOW = Date.parse('2026-01-01T00:02:05Z');
 const START = '2026-01-01T00:00:00.000Z';
