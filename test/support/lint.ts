@@ -8,12 +8,16 @@ import type { LintResult } from '../../client/lint/lint.ts';
 import { lintLoaded } from '../../client/project/linting.ts';
 import { loadSpec } from '../../client/project/spec-loading.ts';
 
-/** The project's directory, new for each test. */
+/** The project's directory, new for each test of a file that calls {@link useProjectDirectory}. */
 export let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'flightline-lint-'));
-});
-afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** Gives each test of the calling file a directory of its own. */
+export function useProjectDirectory(): void {
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'flightline-lint-'));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+}
 
 /** What nothing is found in: a base and the agent. */
 export const FROM = 'FROM quay.io/acme/os:1.2';

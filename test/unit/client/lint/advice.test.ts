@@ -8,7 +8,18 @@ import { advise, lintLoaded } from '../../../../client/project/linting.ts';
 import type { Output } from '../../../../client/terminal/output.ts';
 import { loadSpec } from '../../../../client/project/spec-loading.ts';
 import { renderLintFinding, renderLintVerdict } from '../../../../client/view/lint.ts';
-import { AGENT, directory, found, FROM, lintOf, write, type Given } from '../../../support/lint.ts';
+import {
+  AGENT,
+  directory,
+  found,
+  FROM,
+  lintOf,
+  useProjectDirectory,
+  write,
+  type Given,
+} from '../../../support/lint.ts';
+
+useProjectDirectory();
 
 const VMDK = { disks: [{ type: 'vmdk' }] };
 const EARLY = { enrollment: { binding: 'early' } };

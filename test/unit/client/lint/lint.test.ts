@@ -6,8 +6,10 @@ import { isMovingTag } from '../../../../client/lint/base-rules.ts';
 import { RULES, SILENCE_RULE } from '../../../../client/lint/rules.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
 import { loadSpec } from '../../../../client/project/spec-loading.ts';
-import { AGENT, found, FROM, lintOf, shown, type Given } from '../../../support/lint.ts';
+import { AGENT, found, FROM, lintOf, shown, useProjectDirectory, type Given } from '../../../support/lint.ts';
 import { rowsOf, sectionOf } from '../../../support/readme.ts';
+
+useProjectDirectory();
 
 const VMDK = { disks: [{ type: 'vmdk' }] };
 const CONTAINER_DISK = { disks: [{ type: 'qcow2', publish: 'container-disk' }] };
