@@ -105,7 +105,7 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   let end: BuilderEnd;
   try {
     context.report({ step: 'running the builder' });
-    end = await watchBuilder(container, run, log, input.timing, context);
+    end = await watchBuilder(container, run, input.types, log, input.timing, context);
   } finally {
     await log.close();
   }
@@ -132,7 +132,7 @@ function check(end: BuilderEnd, log: CappedLog): void {
   if (end.kind === 'stalled') {
     throw new FlightlineError(
       'stalled',
-      `neither the builder's log nor its output has grown for too long; it said last:\n${said}`,
+      `the builder has done nothing for too long: no output, no processor time, nothing read or written; it said last:\n${said}`,
     );
   }
   if (end.exitCode === 0) return;

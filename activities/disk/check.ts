@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import { builderMessage } from '../tools/builder/failure.ts';
+import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { countStages } from '../tools/builder/progress.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../tools/builder/builder.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
@@ -59,7 +60,10 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
     const args = manifestArguments({ name, builder, image, types, rootfs, config, graphRoot });
     // The manifest holds what the configuration holds, hashes of passwords too: only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
-    const stages = countStages(stdout);
+    const stages = countStages(
+      stdout,
+      types.map((type) => DISK_TYPES[type].directory),
+    );
     if (stages === undefined) return { kind: 'failed', said: 'the builder printed no manifest' };
     return {
       kind: 'passed',

@@ -123,10 +123,12 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** Number of stages in bib's manifest; `undefined` until it is there and whole. */
-export async function plannedStages(run: DiskRun): Promise<number | undefined> {
+/** Number of stages that a run of these types has, by bib's manifest; `undefined` until it is there and whole. */
+export async function plannedStages(run: DiskRun, types: readonly DiskType[]): Promise<number | undefined> {
+  // An export has its directory's name.
+  const exports = types.map((type) => DISK_TYPES[type].directory);
   for (const name of await manifests(run)) {
-    const count = countStages(await readFile(join(run.output, name), 'utf8').catch(() => ''));
+    const count = countStages(await readFile(join(run.output, name), 'utf8').catch(() => ''), exports);
     if (count !== undefined) return count;
   }
   return undefined;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timing } from '../../model/base/timing.ts';
 import { plannedStages, type DiskRun } from './run.ts';
 import { bytesBelow } from '../host/space.ts';
+import type { DiskType } from '../../model/spec/disk.ts';
 import type { StageContext } from '../frame.ts';
 import { advance, NO_PROGRESS, withTotal } from '../tools/builder/progress.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
@@ -10,12 +11,15 @@ import { ContainerLogReader, type ContainerLine } from '../tools/podman/containe
 import { hasConmon, hasInit, inspectContainer, type ContainerState } from '../tools/podman/container.ts';
 import { withoutPasswords } from '../tools/builder/builder.ts';
 import { redact } from '../tools/process/redact.ts';
+import { cgroupUsage } from '../tools/process/usage.ts';
 
 /** How a builder container ended. `lost`: its conmon died, and with it the exit code. */
 export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' } | { kind: 'stalled' };
 
 /** Milliseconds between two looks at a running container; they cost two small reads. */
 const LOOK = 1_000;
+/** Share of one processor below which a container only waits: an idle virtual machine takes one or two hundredths. */
+const IDLE_SHARE = 0.05;
 /** Milliseconds after which its end is noticed; to ask for that alone costs one small read. */
 const NOTICE = 100;
 /** Milliseconds in which podman must know an exit code after conmon is gone, and between two questions. */
@@ -29,6 +33,7 @@ const ASK = 200;
 export async function watchBuilder(
   container: ContainerState,
   run: DiskRun,
+  types: readonly DiskType[],
   log: CappedLog,
   timing: Pick<Timing, 'stall'>,
   context: StageContext,
@@ -44,8 +49,8 @@ export async function watchBuilder(
     }
     context.report({ step: progress.step, done: progress.done, total: progress.total });
   };
-  let size = -1;
   const pause = Math.min(LOOK, timing.stall);
+  const works = workOf(container, run, pause);
   // Counted in looks, not by the clock: a machine that slept for an hour has not stalled.
   let idle = 0;
   for (;;) {
@@ -54,19 +59,30 @@ export async function watchBuilder(
     const alive = await hasConmon(container);
     const lines = await reader.read();
     if (progress.total === undefined) {
-      const total = await plannedStages(run);
+      const total = await plannedStages(run, types);
       if (total !== undefined) progress = withTotal(progress, total);
     }
     take(lines);
     if (!alive) break;
-    const before = size;
-    size = await bytesBelow(run.output);
-    idle = lines.length > 0 || size !== before ? 0 : idle + pause;
+    idle = (await works()) || lines.length > 0 ? 0 : idle + pause;
     if (idle > timing.stall) return { kind: 'stalled' };
     await endOrPause(container, pause, context.signal);
   }
   take(reader.end());
   return settle(container);
+}
+
+/**
+ * Tells at each call whether the container has done anything since the call before: its output has grown, or its processes have computed,
+ * read or written. The builder may print nothing for a quarter of an hour, and writes its output at the end alone.
+ */
+function workOf({ pid }: ContainerState, run: DiskRun, pause: number): () => Promise<boolean> {
+  let last = { size: -1, cpu: 0, io: 0 };
+  return async () => {
+    const before = last;
+    last = { size: await bytesBelow(run.output), ...(await cgroupUsage(pid)) };
+    return last.size !== before.size || last.io > before.io || last.cpu - before.cpu > IDLE_SHARE * pause;
+  };
 }
 
 /** Waits so many milliseconds; less when the container ends, or the stage is cancelled. */

@@ -46,14 +46,41 @@ function bounded(progress: BuilderProgress): BuilderProgress {
   return { ...progress, done: Math.min(progress.done, progress.total ?? progress.done) };
 }
 
-/** osbuild's manifest, version 2, as far as it is counted. */
-const Manifest = z.object({ pipelines: z.array(z.object({ stages: z.array(z.unknown()).default([]) })) });
+/** osbuild's manifest, version 2 (`osbuild/schemas/osbuild2.json`), as far as it is counted. */
+const Manifest = z.object({
+  pipelines: z.array(z.looseObject({ name: z.string().optional(), stages: z.array(z.unknown()).default([]) })),
+});
+type Pipeline = z.infer<typeof Manifest>['pipelines'][number];
 
-/** Number of stages in the text of a `manifest-*.json`; `undefined` while it is not whole, or of another version. */
-export function countStages(text: string): number | undefined {
+/**
+ * Number of stages that osbuild runs for these exports, from the text of a `manifest-*.json`; `undefined` while it is not whole, or of
+ * another version. bib lists the pipelines of every disk type it knows, and osbuild runs only what the exports are made of.
+ */
+export function countStages(text: string, exports: readonly string[]): number | undefined {
+  let pipelines: Pipeline[];
   try {
-    return Manifest.parse(JSON.parse(text)).pipelines.reduce((sum, pipeline) => sum + pipeline.stages.length, 0);
+    ({ pipelines } = Manifest.parse(JSON.parse(text)));
   } catch {
     return undefined;
   }
+  const named = new Map(pipelines.map((pipeline) => [pipeline.name, pipeline]));
+  const known = exports.every((name) => named.has(name)) && pipelines.some((one) => pipelinesNamedIn(one).length > 0);
+  // Where the manifest does not say what an export is made of, everything is run as far as is known.
+  const needed = new Set(known ? exports.map((name) => named.get(name)!) : pipelines);
+  for (const pipeline of needed) {
+    for (const name of pipelinesNamedIn(pipeline)) {
+      const other = named.get(name);
+      // A set that grows while it is walked is walked to its end.
+      if (other) needed.add(other);
+    }
+  }
+  return [...needed].reduce((sum, { stages }) => sum + stages.length, 0);
+}
+
+/** A pipeline refers to another as `name:NAME`, as its build root or in the inputs of a stage, as a value or as a key. */
+function pipelinesNamedIn(value: unknown): string[] {
+  if (typeof value === 'string') return value.startsWith('name:') ? [value.slice('name:'.length)] : [];
+  if (Array.isArray(value)) return value.flatMap(pipelinesNamedIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [...pipelinesNamedIn(key), ...pipelinesNamedIn(inner)]);
 }

@@ -60,13 +60,50 @@ describe('progress of a builder run', () => {
   });
 });
 
+/** Stages of a pipeline that is made of another one's files, as bib's manifest has them. */
+const madeOf = (name: string, stages: number) => [
+  ...Array.from({ length: stages - 1 }, () => ({ type: 'org.osbuild.chmod' })),
+  {
+    type: 'org.osbuild.qemu',
+    inputs: {
+      image: { type: 'org.osbuild.files', origin: 'org.osbuild.pipeline', references: { [`name:${name}`]: {} } },
+    },
+  },
+];
+/** The pipelines of bib 2cc5e95 for any disk type: all of them, whatever is asked for. */
+const BIB = {
+  version: '2',
+  pipelines: [
+    { name: 'build', stages: [{}, {}] },
+    { name: 'image', build: 'name:build', stages: Array.from({ length: 12 }, () => ({})) },
+    { name: 'qcow2', build: 'name:build', stages: madeOf('image', 1) },
+    { name: 'vmdk', build: 'name:build', stages: madeOf('image', 1) },
+    { name: 'vpc', build: 'name:build', stages: madeOf('image', 1) },
+    { name: 'ovf', build: 'name:build', stages: madeOf('vmdk', 2) },
+    { name: 'archive', build: 'name:build', stages: [{ inputs: { tree: { references: ['name:ovf'] } } }] },
+    { name: 'gce', build: 'name:build', stages: madeOf('image', 1) },
+  ],
+};
+
 describe('countStages', () => {
+  it.each<[string[], number]>([
+    [['qcow2'], 15],
+    [['image'], 14],
+    [['qcow2', 'vmdk'], 16],
+    [['image', 'vmdk'], 15],
+    [['archive'], 18],
+    [['qcow2', 'vmdk', 'vpc', 'archive', 'gce'], 21],
+    [['named-otherwise'], 21],
+  ])('counts what osbuild runs for %s', (exports, expected) => {
+    expect(countStages(JSON.stringify(BIB), exports)).toBe(expected);
+  });
+
   it.each<[string, number | undefined]>([
     ['{"version":"2","pipelines":[{"name":"build","stages":[{},{}]},{"name":"image","stages":[{}]},{"name":"x"}]}', 3],
     ['{"version":"2","pipelines":[{"na', undefined],
     ['{"version":"1"}', undefined],
     ['', undefined],
   ])('%s', (text, expected) => {
-    expect(countStages(text)).toBe(expected);
+    expect(countStages(text, ['image'])).toBe(expected);
   });
 });
