@@ -53,7 +53,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk|unknown or unsupported filesystem type|cannot detect build types|no installer payload|min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
+      /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk|unknown or unsupported filesystem type|cannot detect build types|no installer payload|error reading disk customizations|invalid partitioning customizations|custom files are not allowed|min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
     verdict: { kind: 'builder-configuration' },
   },
   {
@@ -86,10 +86,17 @@ export function classifyBuilder(output: string, exitCode: number): Verdict {
   return { kind: 'builder' };
 }
 
-/** What a person needs to see of a failed run: its last lines, without those of the nested podman that say nothing. */
+/**
+ * What every failure prints around its cause: osbuild unmounts and tells times, QEMU says farewell, the nested podman looks at containers
+ * that are not its own.
+ */
+const NOISE =
+  /Refreshing container [0-9a-f]+|Using cgroups-v1|^(?:mount\/\S* |umount: ).*unmounted|^\s*⏱ +Duration|^qemu-system-\S+: terminating on signal/;
+
+/** What a person needs to see of a failed run: its last lines without the noise around them. */
 export function builderMessage(lines: readonly string[], count: number): string {
   return lines
-    .filter((line) => line.trim() !== '' && !/Refreshing container [0-9a-f]+|Using cgroups-v1/.test(line))
+    .filter((line) => line.trim() !== '' && !NOISE.test(line))
     .slice(-count)
     .join('\n');
 }

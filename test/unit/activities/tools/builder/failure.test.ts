@@ -30,6 +30,16 @@ describe('classifyBuilder', () => {
     ['builder-configuration', 1, "Export pxe not found in ['qcow2']"],
     ['builder-configuration', 1, 'error: unknown flag: --frobnicate'],
     ['builder-configuration', 1, "error: min-free-space-percent '3%' would be exceeded"],
+    [
+      'builder-configuration',
+      1,
+      'cannot generate manifest: error reading disk customizations: invalid partitioning customizations: unknown or invalid filesystem type (fs_type) for mountpoint "/data": zfs',
+    ],
+    [
+      'builder-configuration',
+      1,
+      'cannot generate manifest: the following custom files are not allowed: ["/usr/bin/x"]',
+    ],
     ['host-setup', 1, 'cannot validate the setup: this command requires a privileged container'],
     ['host-setup', 1, 'could not access container storage, did you forget -v /var/lib/containers/storage'],
     ['host-setup', 1, 'cannot build manifest: failed to inspect the image: Error: a/b:1: image not known'],
@@ -57,5 +67,24 @@ describe('classifyBuilder', () => {
       '2026/03/01 10:00:00 error: cannot build manifest: image quay.io/a/b:1 is not a bootc image';
     expect(classifyBuilder(output, 1).kind).toBe('not-bootc');
     expect(builderMessage(output.split('\n'), 5)).not.toContain('Refreshing');
+  });
+
+  it('keeps the telling line among what osbuild and QEMU print at every end', () => {
+    const cause = 'useradd: group operator exists - if you want to add this user to that group, use -g.';
+    const farewell = [
+      ...Array.from(
+        { length: 17 },
+        (_, index) => `mount/data${index} (/dev/loop${index}) umount: /run/osbuild/mount/data${index} unmounted`,
+      ),
+      '⏱  Duration: 4.57s',
+      'qemu-system-x86_64: terminating on signal 15 from pid 41 (virtiofsd)',
+    ];
+    const said = [
+      cause,
+      'subprocess.CalledProcessError: Command returned non-zero exit status 9.',
+      ...farewell,
+      'manifest - failed',
+    ];
+    expect(builderMessage(said, 3).split('\n')).toEqual([cause, said[1], 'manifest - failed']);
   });
 });
