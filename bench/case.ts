@@ -23,9 +23,8 @@ export interface Plan {
 
 export type Unit = 'ratio' | 's' | 'ms' | 'bytes' | 'MB' | 'kB' | 'per second' | 'events' | 'percent' | 'count';
 
-/** A row of the table. */
+/** A row of the table in bench/RESULTS.md. */
 export interface Row {
-  /** As issue 7 calls it. */
   case: string;
   measure: string;
   unit: Unit;
@@ -35,6 +34,8 @@ export interface Row {
   target?: { most: number } | { least: number };
   /** What one must know to read it. */
   note?: string;
+  /** Puts the median into docs/benchmarks.md too: what it is the figure of and, of a ratio, what it is a multiple of. */
+  headline?: { what: string; times?: string };
 }
 
 /** How a figure grows. */

@@ -9,26 +9,27 @@ import { hasTimeFor, inOrder, together, type Case, type Findings, type Plan } fr
 import { CASES } from './cases/all.ts';
 import { machineFacts } from './machine.ts';
 import { openSite, type Site } from './site.ts';
-import { markdownReport, terminalReport, withMeasured } from './report.ts';
+import { costReport, markdownReport, terminalReport, withMeasured } from './report.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
-Runs flightline and the guide's own commands (bench/guide.sh) on the same inputs in turn, prints a table of ratios, and writes it
-into docs/benchmarks.md. Needs root, and a machine that does nothing else. Under 40 minutes on 2 cores.
+Runs flightline and the guide's own commands (bench/guide.sh) in turn on the same inputs, prints a table of ratios, and writes
+it into bench/RESULTS.md, and its main figures into docs/benchmarks.md. Needs root, and a machine that does nothing else.
+Takes less than 40 minutes on 2 cores.
 
-  --quick              smaller sizes and one run of each, in under 5 minutes: without ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}, and on a slow
-                       machine without what would end later; docs/benchmarks.md stays as it is
-  --only NAME,NAME     only these cases: ${CASES.map(({ name }) => name).join(', ')}; docs/benchmarks.md stays as it is
-  --repeats N          rounds, with a pair of runs each (default 2, and 1 where there is no time for more; with --quick 1)
-  --builder-seconds N  the least length of a run of the builder on either side
-                       (default 20, and 90 where one disk is made; with --quick 1)
+  --quick              smaller sizes, one run each, less than 5 minutes; leaves out ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}, and on a slow
+                       machine whatever would take longer; writes nothing
+  --only NAME,NAME     only these cases: ${CASES.map(({ name }) => name).join(', ')}; writes nothing
+  --repeats N          rounds, with a pair of runs each (default 2, or 1 when time is short; with --quick 1)
+  --builder-seconds N  the least length of a builder run on either side
+                       (default 20, and 90 for the case of one disk; with --quick 1)
 
-Exit code 0 when everything was measured, whatever the figures are; 1 when something failed.
+The exit code is 0 when everything was measured, whatever the figures, and 1 when a case failed.
 
 Example: npm run bench -- --only orchestration --quick
 `;
 
-/** Milliseconds within which a run ends (issue 7: 40 minutes, and 5), with something to spare for what is not measured. */
+/** Milliseconds within which a run ends: 40 minutes and 5, less some time for what is not measured. */
 const LONGEST = { whole: 39.5 * 60_000, quick: 4.75 * 60_000 };
 const MEBI = 1024 ** 2;
 const FULL: Omit<Plan, 'until'> = {
@@ -131,13 +132,18 @@ if (values.quick) say('these sizes are small, and each was run once: they show t
 const minutes = ((Date.now() - begin) / 60_000).toFixed(1);
 console.log(['', ...terminalReport(rows, growth), '', `measured in ${minutes} minutes`].join('\n'));
 if (!values.quick && values.only === undefined && failed === 0) {
-  const document = join(ROOT, 'docs/benchmarks.md');
   const facts = [
     ...(await machineFacts((await findTemporalCli()).path)),
     `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; up to ${plan.repeats} rounds; a run of the builder takes ${plan.builderSeconds} s, and ${plan.oneDiskBuilderSeconds} s where one disk is made`,
   ];
-  await writeFile(document, withMeasured(await readFile(document, 'utf8'), markdownReport(facts, rows, growth)));
-  say(`written: ${document}`);
+  for (const [name, measured] of [
+    ['bench/RESULTS.md', markdownReport(facts, rows, growth)],
+    ['docs/benchmarks.md', costReport(facts, rows)],
+  ] as const) {
+    const document = join(ROOT, name);
+    await writeFile(document, withMeasured(await readFile(document, 'utf8'), measured));
+    say(`written: ${document}`);
+  }
 }
 // Connections of the SDK that a failed case left must not keep the process.
 process.exit(failed === 0 ? 0 : 1);

@@ -1,4 +1,4 @@
-/** The benchmark's table, for a terminal and for docs/benchmarks.md. Pure. */
+/** The benchmark's tables: for a terminal, for bench/RESULTS.md and, in short, for docs/benchmarks.md. Pure. */
 import { holds, type Growth, type Row, type Unit } from './case.ts';
 import { exponent, spread } from './statistics.ts';
 
@@ -66,7 +66,7 @@ export function terminalReport(rows: readonly Row[], growth: readonly Growth[]):
   ];
 }
 
-/** The measured part of docs/benchmarks.md. */
+/** The measured part of bench/RESULTS.md. */
 export function markdownReport(facts: readonly string[], rows: readonly Row[], growth: readonly Growth[]): string {
   const notes = rows.filter(({ note }) => note !== undefined).map((row) => `${row.case}; ${row.measure}: ${row.note}`);
   return [
@@ -82,6 +82,23 @@ export function markdownReport(facts: readonly string[], rows: readonly Row[], g
           ...markdownTable([GROWTH_HEADINGS, ...growth.map(growthCells)]),
         ]
       : []),
+    '',
+  ].join('\n');
+}
+
+/** The measured part of docs/benchmarks.md: what a release costs, by the medians. */
+export function costReport(facts: readonly string[], rows: readonly Row[]): string {
+  const costs = rows.flatMap((row) => {
+    if (!row.headline) return [];
+    const figure = shown(spread(row.values).median, row.unit);
+    return [[row.headline.what, row.headline.times ? `${figure} × ${row.headline.times}` : figure]];
+  });
+  return [
+    ...markdownTable([['what', 'flightline'], ...costs]),
+    '',
+    'Measured on:',
+    '',
+    ...facts.flatMap((fact) => wrapped(fact)),
     '',
   ].join('\n');
 }

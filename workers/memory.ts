@@ -3,7 +3,7 @@
 /**
  * What a worker needs in its environment, since neither can be set once it runs. Each thread of glibc has a heap of its own that it
  * gives back late (mallopt(3), `M_ARENA_MAX`), and V8 keeps up to 3 × 16 MiB for new objects, in the main thread and in the
- * workflows' (`node --v8-options`): a sixth of a busy control worker's memory (docs/benchmarks.md). `deploy/` sets the same.
+ * workflows' (`node --v8-options`): a sixth of a busy control worker's memory (bench/RESULTS.md). `deploy/` sets the same.
  */
 export const WORKER_MEMORY = { MALLOC_ARENA_MAX: '2', NODE_OPTIONS: '--max-semi-space-size=4' } as const;
 

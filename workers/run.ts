@@ -50,7 +50,7 @@ const SHUTDOWN_FORCE = 30_000;
 /**
  * Cached workflows, of which a release of three disks has three. One that is not cached has its whole history read and run again for
  * each of its tasks: with 50, a busy worker took more memory and half as much processor time again. With 500 it took a fifth more
- * memory than with 150 when 1,000 releases were started at once (docs/benchmarks.md).
+ * memory than with 150 when 1,000 releases were started at once (bench/RESULTS.md).
  */
 const CACHED_WORKFLOWS = 200;
 /** How soon the workflows of a killed control worker go to another one, or to its successor (ms). */
@@ -225,7 +225,7 @@ function baseOptions(
     ...(plan.workflows
       ? {
           ...workflowSource(),
-          // The SDK's own would stand in two events of each workflow task, with 91 bytes (docs/benchmarks.md).
+          // The SDK's own would stand in two events of each workflow task, with 91 bytes (bench/RESULTS.md).
           buildId: `flightline@${version()}`,
           maxCachedWorkflows: CACHED_WORKFLOWS,
           stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,

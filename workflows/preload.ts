@@ -1,6 +1,6 @@
 /**
  * What all workflows of a worker share (`preloadModules` of the bundler): zod, the contract's schemas, and their own code. Without it
- * each workflow evaluates them anew and keeps its own, and V8 never gets to know them (docs/benchmarks.md). So no module here may
+ * each workflow evaluates them anew and keeps its own, and V8 never gets to know them (bench/RESULTS.md). So no module here may
  * hold the state of a workflow: the worker freezes what they export, and test/unit/house.test.ts looks for the rest.
  */
 import './index.ts';

@@ -70,6 +70,7 @@ export const buildHost: CaseOnSite = {
             values: [peak / size],
             target: { most: 1.5 },
             note: `a second release, on a host that has base and builder; read every tenth of a second without the builder's scratch volume: ${inMega(peak)} for an image of ${inMega(image + payload)} and files of ${inMega(files)}.`,
+            headline: { what: 'peak disk use of a release of three disks', times: 'the size of image and files' },
           },
           {
             case: 'peak disk use of a release of three disks',

@@ -63,6 +63,7 @@ export const oneDisk: CaseOnSite = {
           values: [measured.ratio],
           target: { most: 1.05 },
           note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
+          headline: { what: 'one image and one qcow2, nothing cached', times: "the script's time" },
         },
         {
           case: 'one image, one qcow2, nothing cached',
@@ -70,6 +71,7 @@ export const oneDisk: CaseOnSite = {
           unit: 's',
           values: [measured.added],
           note: 'what flightline adds, however long the builder takes: the ratio is 1 + this ÷ the script’s time.',
+          headline: { what: 'the same, time that flightline adds' },
         },
         {
           case: 'again, one changed file in the last layer',
@@ -78,6 +80,7 @@ export const oneDisk: CaseOnSite = {
           values: measured.sent ? [measured.sent.flightline] : [],
           target: { most: 1.02 },
           note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${measured.sent?.guide === undefined ? '' : `; the script sends ${measured.sent.guide.toFixed(3)}`}.`,
+          headline: { what: 'again, one changed file: bytes sent to the registry', times: 'what is new in it' },
         },
         {
           case: 'again, nothing changed',
@@ -86,6 +89,7 @@ export const oneDisk: CaseOnSite = {
           values: [measured.unchanged],
           target: { most: 2 },
           note: 'another `flightline run` of the same spec, which ends as `unchanged`.',
+          headline: { what: 'again, nothing changed' },
         },
         {
           case: 'again, nothing changed',

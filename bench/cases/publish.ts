@@ -56,6 +56,7 @@ export const publish: CaseOnSite = {
             values: [ours.written / plan.diskSize],
             target: { most },
             note: `what the publishing process and the programs it waited for wrote (\`write_bytes\` of /proc/PID/io, proc(5)), the registry not among them; the script writes ${(theirs.written / plan.scriptDiskSize).toFixed(2)} (measured with ${plan.scriptDiskSize / 1024 ** 2} MiB).`,
+            headline: { what: `bytes written on the build host for a disk ${measure}`, times: 'its size' },
           });
         }
       } finally {

@@ -377,7 +377,7 @@ describe('what the server keeps', () => {
       // DESIGN §5 allows 200 for a release with one tag; the move of its further one is an activity and a workflow task more.
       expect(all.reduce((sum, { events }) => sum + (events?.length ?? 0), 0)).toBeLessThanOrEqual(206);
       expect(Math.max(...all.map(largestPayload))).toBeLessThanOrEqual(10_000);
-      // By the server's own count. The target is 60 kB (docs/benchmarks.md); this keeps it from growing.
+      // By the server's own count. The target is 60 kB (bench/RESULTS.md); this keeps it from growing.
       const sizes = await Promise.all(
         [record.release, ...children].map(async (id) => {
           const runId = id === record.release ? record.runId : undefined;

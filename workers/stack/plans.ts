@@ -26,7 +26,7 @@ const PROBE = 2_000;
 
 /**
  * The server looks for tasks to hand out 20 times a second at most for each of its shards; a cluster has hundreds of them, the
- * dev server has one, so that every activity waited up to 50 ms twice (docs/benchmarks.md).
+ * dev server has one, so that every activity waited up to 50 ms twice (bench/RESULTS.md).
  */
 const POLLS_PER_SECOND = 500;
 
@@ -38,7 +38,7 @@ export function devServerPace(): string[] {
 /**
  * SQLite's own default writes and flushes a rollback journal for each transaction, and an event takes more than one. With a
  * write-ahead log (sqlite.org/wal.html) each is flushed before it counts as well, at a third less processor time and half of what is
- * written (docs/benchmarks.md).
+ * written (bench/RESULTS.md).
  */
 const DATABASE_MODE = ['--sqlite-pragma', 'journal_mode=WAL'];
 

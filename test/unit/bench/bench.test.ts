@@ -6,7 +6,7 @@ import { hasTimeFor, holds, inOrder, together, type Row } from '../../../bench/c
 import { CASES } from '../../../bench/cases/all.ts';
 import { disksOf } from '../../../bench/orchestration/disks.ts';
 import { writtenBytes } from '../../../bench/readings.ts';
-import { markdownReport, shown, terminalReport, withMeasured } from '../../../bench/report.ts';
+import { costReport, markdownReport, shown, terminalReport, withMeasured } from '../../../bench/report.ts';
 import { exponent, spread } from '../../../bench/statistics.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -120,8 +120,21 @@ describe('the report', () => {
     expect(lines.at(-1)).toMatch(/^time +1, 10 releases +1 s, 10 s +1\.00$/);
   });
 
-  it('takes the place of the last one in docs/benchmarks.md, and of nothing else', () => {
+  it('says in docs/benchmarks.md what a release costs, by the medians', () => {
     const document = readFileSync(join(ROOT, 'docs/benchmarks.md'), 'utf8');
+    const rows: Row[] = [
+      { ...row, headline: { what: 'one image', times: "the script's time" } },
+      { ...row, measure: 'added', unit: 's', values: [1, 3], headline: { what: 'added' } },
+      { ...row, case: 'only in the long table' },
+    ];
+    const written = withMeasured(document, costReport(['2 cores'], rows));
+    expect(written).toContain("| one image | 1.04 × the script's time |\n| added | 2 s |\n\n");
+    expect(written).toContain('- 2 cores');
+    expect(written).not.toContain('only in the long table');
+  });
+
+  it('takes the place of the last one in bench/RESULTS.md, and of nothing else', () => {
+    const document = readFileSync(join(ROOT, 'bench/RESULTS.md'), 'utf8');
     const measured = markdownReport(['2 cores'], [row], [growth]);
     const written = withMeasured(document, measured);
     expect(written).toContain("| one image | wall time ÷ script's | 0.9 | 1.04 | 1.2 | 3 | ≤ 1.05 | yes |");
