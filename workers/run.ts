@@ -1,12 +1,9 @@
 /** A worker process: from roles and a configuration to polling task queues, until it is told to stop. */
-import { existsSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createControlActivities, createHostActivities, createSignActivities } from '../activities/index.ts';
-import { version } from '../activities/version.ts';
 import { drainingOf, drainingReason } from '../activities/host/drain.ts';
 import { renewLeases } from '../activities/host/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/host/work-directory.ts';
@@ -21,9 +18,10 @@ import { lockDirectory } from './lock.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
 import { measureHost, measureReleases } from './metrics.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
+import { requireReplay } from './replay.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { installRuntime } from './telemetry.ts';
-import { workflowModules } from './workflow-modules.ts';
+import { workflowSource, type WorkflowSource } from './workflow-source.ts';
 
 export interface RunWorkerOptions {
   /** One or more; each at most once. */
@@ -86,6 +84,11 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       const created = await ensureSearchAttributes(connection, target.namespace);
       if (created.length > 0) logger.info({ created }, 'search attributes created');
     }
+    const source = roles.includes('control') ? await workflowSource() : undefined;
+    if (source) {
+      const replayed = await requireReplay(client, source);
+      if (replayed > 0) logger.info({ replayed }, 'what another version began goes on with this one');
+    }
     for (const directory of [host?.work.attempts, signDirectory]) {
       if (directory === undefined) continue;
       for (const attempt of await failAbandonedAttempts(client, directory)) {
@@ -102,7 +105,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
       workers.push(
         await Worker.create({
-          ...baseOptions(connection, target.namespace, plan, hostName, options),
+          ...baseOptions(connection, target.namespace, plan, hostName, options, source),
           activities: offered[plan.activities]!,
           ...(directory === undefined
             ? {}
@@ -211,6 +214,7 @@ function baseOptions(
   plan: QueuePlan,
   hostName: string,
   options: RunWorkerOptions,
+  source: WorkflowSource | undefined,
 ): WorkerOptions {
   return {
     connection,
@@ -222,27 +226,13 @@ function baseOptions(
     maxHeartbeatThrottleInterval: options.heartbeatThrottle ?? HEARTBEAT_THROTTLE,
     shutdownGraceTime: plan.grace,
     shutdownForceTime: SHUTDOWN_FORCE,
-    ...(plan.workflows
+    ...(plan.workflows && source
       ? {
-          ...workflowSource(),
-          // The SDK's own would stand in two events of each workflow task, with 91 bytes (bench/RESULTS.md).
-          buildId: `flightline@${version()}`,
+          workflowBundle: source.bundle,
+          buildId: source.buildId,
           maxCachedWorkflows: CACHED_WORKFLOWS,
           stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
         }
       : {}),
-  };
-}
-
-/** The prebuilt bundle beside the compiled code, else the workflows themselves (bundled now, which takes seconds). */
-function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors' | 'bundlerOptions'> {
-  const here = fileURLToPath(import.meta.url);
-  const codePath = join(dirname(here), '..', 'workflow-bundle.js');
-  if (extname(here) === '.js' && existsSync(codePath)) return { workflowBundle: { codePath } };
-  const { workflowsPath, workflowInterceptorModules, preloadModules } = workflowModules();
-  return {
-    workflowsPath,
-    interceptors: { workflowModules: workflowInterceptorModules },
-    bundlerOptions: { preloadModules },
   };
 }

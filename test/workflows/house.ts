@@ -44,8 +44,13 @@ export interface House {
 }
 
 /** Starts the house in a namespace. `identity` names it in histories. */
-export async function openHouse(options: { address: string; namespace: string; bundle: string }): Promise<House> {
-  const { address, namespace, bundle } = options;
+export async function openHouse(options: {
+  address: string;
+  namespace: string;
+  bundle: string;
+  buildId?: string;
+}): Promise<House> {
+  const { address, namespace, bundle, buildId } = options;
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, identity: 'test client' });
@@ -63,7 +68,10 @@ export async function openHouse(options: { address: string; namespace: string; b
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, { workflowBundle: { codePath: bundle } }),
+    worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, {
+      workflowBundle: { codePath: bundle },
+      ...(buildId === undefined ? {} : { buildId }),
+    }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record', 'promoteCopy', 'promoteRecord'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),

@@ -11,5 +11,6 @@ export const NAMESPACES = [
   'promotion',
   'nightly',
   'notify',
+  'upgrade',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

@@ -1,5 +1,6 @@
 /** What a check is, and what it finds. */
 import { CommandError } from '../../activities/tools/process/command.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
@@ -63,6 +64,7 @@ export function failedBy(error: unknown, remedy: string): CheckResult {
   if (error instanceof CommandError && error.notFound) {
     return failed(error.message, `install ${error.program} with the system's package manager`);
   }
+  if (error instanceof FlightlineError) return failed(error.failure.message, error.failure.remedy);
   return failed(error instanceof Error ? error.message : String(error), remedy);
 }
 

@@ -1,6 +1,8 @@
 /** Whether the Temporal server that the environment names answers, and knows what a control worker needs. */
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { connectFailure, temporalTarget } from '../connection.ts';
+import { requireReplay } from '../replay.ts';
+import { workflowSource } from '../workflow-source.ts';
 import { createCommand, planSearchAttributes } from '../search-attributes.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
@@ -41,4 +43,25 @@ const temporal: Check = {
   },
 };
 
-export const temporalChecks: readonly Check[] = [temporal];
+/** The control worker makes the same look at its start, and does not start. */
+const underWay: Check = {
+  name: 'releases under way',
+  roles: ['control'],
+  async run({ environment }) {
+    const { connectionOptions, namespace } = temporalTarget(environment);
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
+      () => undefined,
+    );
+    if (!connection) return warning('not looked at: no server answers', 'see the check before');
+    try {
+      const replayed = await requireReplay(new Client({ connection, namespace }), await workflowSource());
+      return ok(
+        replayed === 0 ? 'none that another version began' : `all ${replayed} of other versions go on with this one`,
+      );
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
+export const temporalChecks: readonly Check[] = [temporal, underWay];

@@ -153,7 +153,13 @@ describe('checks', () => {
   it('are those of the roles', () => {
     expect(checksFor(['sign']).map((check) => check.name)).not.toContain('privileged container');
     expect(checksFor(['sign']).map((check) => check.name)).not.toContain('secrets');
-    expect(checksFor(['control']).map((check) => check.name)).toEqual(['skopeo', 'git', 'webhooks', 'Temporal']);
+    expect(checksFor(['control']).map((check) => check.name)).toEqual([
+      'skopeo',
+      'git',
+      'webhooks',
+      'Temporal',
+      'releases under way',
+    ]);
     expect(new Set(CHECKS.map((check) => check.name)).size).toBe(CHECKS.length);
   });
 

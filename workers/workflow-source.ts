@@ -1,0 +1,42 @@
+/** The workflow code that a control worker runs, and its name: workers of one name run the same workflows. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowBundleOption } from '@temporalio/worker';
+import { version } from '../activities/version.ts';
+import { workflowModules } from './workflow-modules.ts';
+
+/** Workflow code, bundled. */
+export interface WorkflowSource {
+  bundle: WorkflowBundleOption;
+  /**
+   * The build id that the server notes with each workflow task: `flightline@<version>+<digest>`. The SDK's own has 91
+   * bytes, and stands in two events of each task.
+   */
+  buildId: string;
+}
+
+/**
+ * The bundle in a file: by default the prebuilt one beside the compiled code. Where there is none the workflows are
+ * bundled now, which takes seconds.
+ */
+export async function workflowSource(codePath = builtBundle()): Promise<WorkflowSource> {
+  if (codePath !== undefined) return { bundle: { codePath }, buildId: buildIdOf(await readFile(codePath, 'utf8')) };
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('WARN') });
+  return { bundle: { code }, buildId: buildIdOf(code) };
+}
+
+function builtBundle(): string | undefined {
+  const here = fileURLToPath(import.meta.url);
+  const codePath = join(dirname(here), '..', 'workflow-bundle.js');
+  return extname(here) === '.js' && existsSync(codePath) ? codePath : undefined;
+}
+
+function buildIdOf(code: string): string {
+  // The source map holds paths of the machine that bundled.
+  const [text] = code.split('//# sourceMappingURL=');
+  return `flightline@${version()}+${createHash('sha256').update(text!).digest('hex').slice(0, 8)}`;
+}
