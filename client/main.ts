@@ -13,6 +13,6 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const { runCommandLine } = await import('./terminal/command-line.ts');
+const { runCommandLine } = await import('./command-line.ts');
 // A program that an interrupted step had started is ended by the exit.
 process.exit(await runCommandLine(process.argv.slice(2)));

@@ -179,6 +179,7 @@ function ensureBuilt() {
     rmSync(BUILD_STAMP, { force: true });
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], 'Compiling');
     removeLeftovers('dist');
+    run(process.execPath, ['dist/scripts/build-overview.js'], 'Writing the overview of verbs');
     buildBundle();
     const command = join(ROOT, 'dist', 'client', 'main.js');
     if (existsSync(command)) chmodSync(command, 0o755);
@@ -227,6 +228,8 @@ async function setUpHost(purpose, assumeYes) {
 async function become(module, args) {
   const path = join(ROOT, module);
   if (!existsSync(path)) fail(`${module} is missing; was its source removed?`);
+  // npm changes to the clone; paths are meant from where the user stands.
+  if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
   process.argv = [process.execPath, path, ...args];
   await import(pathToFileURL(path).href);
 }

@@ -3,10 +3,9 @@
  * it was set up before (scripts/bootstrap.mjs).
  */
 import { join } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
-import { cancelRelease } from '../client/commands/steer.ts';
+import { Command, CommanderError, Option } from '@commander-js/extra-typings';
 import { startFromSpec } from '../client/commands/run.ts';
-import { printError, usageError } from '../client/terminal/command-line.ts';
+import { printError, usageError } from '../client/command-line.ts';
 import { withTemporal, type Temporal } from '../client/temporal/connection.ts';
 import { printEnding } from '../client/temporal/ending.ts';
 import { explain } from '../client/terminal/errors.ts';
@@ -15,6 +14,7 @@ import { follow } from '../client/temporal/follow.ts';
 import { processOutput, type Output } from '../client/terminal/output.ts';
 import { Interrupted, interruptible, withStop } from '../client/terminal/pause.ts';
 import { checkSpec } from '../client/project/preparation.ts';
+import { cancelRelease } from '../client/temporal/release-end.ts';
 import { openRelease } from '../client/temporal/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { formatDuration } from '../client/view/format.ts';
@@ -44,7 +44,7 @@ function parse(args: readonly string[]): DemoOptions {
     .configureOutput({ writeErr: () => undefined })
     .exitOverride()
     .parse([...args], { from: 'user' })
-    .opts<DemoOptions>();
+    .opts();
 }
 
 async function demo(options: DemoOptions, output: Output, signal: AbortSignal): Promise<number> {

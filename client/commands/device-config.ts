@@ -19,10 +19,32 @@ import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../model/s
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 import { readSpec } from '../project/spec-loading.ts';
 
-/** Options of `flightline device-config`. */
-export interface DeviceConfigOptions {
+export default verb({
+  group: 'trust',
+  summary: 'write what a device needs to verify signatures',
+  description:
+    "Write the public key, registries.d drop-in and policy.json by which a device only takes images that the spec's key signed.",
+  examples: [
+    'flightline device-config --output device --public-key release.pub',
+    'flightline device-config flightline.yaml --output / --merge /etc/containers/policy.json',
+  ],
+  json: 'print JSON',
+
+  syntax: (command) =>
+    command
+      .argument('[spec]', 'the spec', 'flightline.yaml')
+      .requiredOption('--output <dir>', "the directory that stands for the device's root: DIR/etc/…")
+      .option('--merge <file>', 'add to this policy.json; nothing that it refuses is accepted afterwards')
+      .option('--public-key <file>', 'the public key; without it the worker configuration tells where it is')
+      .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml'),
+
+  run: (args, options, output) => deviceConfig(args, options, output),
+});
+
+interface DeviceConfigOptions {
   /** Directory that stands for the device's root. */
   output: string;
   /** A policy.json to which the entries are added. */
@@ -33,7 +55,7 @@ export interface DeviceConfigOptions {
 }
 
 /** Writes the files below `options.output`. */
-export async function deviceConfig(file: string, options: DeviceConfigOptions, output: Output): Promise<number> {
+async function deviceConfig([file]: [string], options: DeviceConfigOptions, output: Output): Promise<number> {
   const { spec } = await readSpec(file);
   const key = spec.signing.key;
   const publicKey = await publicKeyOf(key, options);

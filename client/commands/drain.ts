@@ -10,9 +10,27 @@ import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { pause } from '../terminal/pause.ts';
+import { verb } from '../verb.ts';
 
-/** Options of `flightline drain`. */
-export interface DrainOptions {
+export default verb({
+  group: 'machine',
+  summary: 'let this build host empty itself',
+  description:
+    'Let the build host of this machine promise no more slots. What runs goes on to its end; what would come next is done on other hosts, or waits for one.',
+  examples: ['flightline drain --comment "new kernel" --wait', 'flightline drain --undo'],
+  json: 'print JSON',
+
+  syntax: (command) =>
+    command
+      .option('--undo', 'take claims again')
+      .option('--wait', 'wait until no release needs this host any more')
+      .option('--comment <text>', 'why; whoever waits for this host reads it')
+      .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml'),
+
+  run: (args, options, output) => drain(args, options, output),
+});
+
+interface DrainOptions {
   /** Takes claims again. */
   undo?: boolean | undefined;
   /** Returns only when no release needs the host any more. */
@@ -27,7 +45,7 @@ export interface DrainOptions {
 const POLL = 1_000;
 
 /** Begins or ends the drain of the host whose work directory the worker configuration names. */
-export async function drain(options: DrainOptions, output: Output): Promise<number> {
+async function drain(_: [], options: DrainOptions, output: Output): Promise<number> {
   const { configuration } = await loadWorkerConfiguration(options.config);
   const name = chooseHostName(undefined, configuration);
   const path = configuration.directories.work;
@@ -65,7 +83,7 @@ export async function drain(options: DrainOptions, output: Output): Promise<numb
 }
 
 /** What is printed: that the host is being drained, and what still needs it. */
-export function drainLines(host: string, draining: Draining, leases: readonly Lease[]): string[] {
+function drainLines(host: string, draining: Draining, leases: readonly Lease[]): string[] {
   const why = draining.comment === null ? '' : ` (${draining.comment})`;
   if (leases.length === 0) return [`${host} is being drained${why}, and no release needs it: stop its worker`];
   return [

@@ -21,8 +21,8 @@ import {
   type Temporal,
 } from '../temporal/connection.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
 import { failureOfError } from '../temporal/release-view.ts';
+import { verb } from '../verb.ts';
 import { renderHosts } from '../view/hosts.ts';
 
 /** Milliseconds in which a host takes the question up, and again for its answer. */
@@ -37,23 +37,32 @@ const HOST = defineSearchAttributeKey('FlightlineHost', 'KEYWORD_LIST');
 /** What became of a question. `unasked`: no control worker passed it on. */
 type Answer = { status: HostStatus } | 'silent' | 'unknown' | 'unasked';
 
-/** `flightline hosts`. */
-export async function hosts(output: Output): Promise<number> {
-  return withTemporal(async (temporal) => {
-    const [known, needed] = await Promise.all([knownWorkers(temporal), hostsOfReleases(temporal)]);
-    if (!known.some(({ role }) => role === 'control')) throw noControlWorker(temporal, 'no host could be asked');
-    const machines = machinesOf(known, needed);
-    const answers = await Promise.all(
-      machines.map(async ({ host, roles }) => (roles.includes('build') ? ask(temporal, host) : undefined)),
-    );
-    if (answers.includes('unasked')) throw noControlWorker(temporal, 'hosts could not be asked');
-    const now = new Date();
-    const listed = machines.map((machine, index) => listedHost(machine, answers[index], now));
-    output.result(renderHosts(listed, { colour: output.colour.result, now: now.getTime() }).join('\n'));
-    output.document({ hosts: listed });
-    return EXIT.ok;
-  });
-}
+export default verb({
+  group: 'machine',
+  summary: 'list the hosts and what they do',
+  description:
+    'List every host with workers: roles, slots, free disk, version, when it was last seen, and what it does.',
+  examples: ['flightline hosts'],
+  json: 'print JSON',
+
+  syntax: (command) => command,
+
+  run: (_, _options, output) =>
+    withTemporal(async (temporal) => {
+      const [known, needed] = await Promise.all([knownWorkers(temporal), hostsOfReleases(temporal)]);
+      if (!known.some(({ role }) => role === 'control')) throw noControlWorker(temporal, 'no host could be asked');
+      const machines = machinesOf(known, needed);
+      const answers = await Promise.all(
+        machines.map(async ({ host, roles }) => (roles.includes('build') ? ask(temporal, host) : undefined)),
+      );
+      if (answers.includes('unasked')) throw noControlWorker(temporal, 'hosts could not be asked');
+      const now = new Date();
+      const listed = machines.map((machine, index) => listedHost(machine, answers[index], now));
+      output.result(renderHosts(listed, { colour: output.colour.result, now: now.getTime() }).join('\n'));
+      output.document({ hosts: listed });
+      return EXIT.ok;
+    }),
+});
 
 /** A worker as the server knows it. */
 export interface KnownWorker extends Pick<Poller, 'lastSeen'> {

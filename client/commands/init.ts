@@ -1,37 +1,66 @@
 /** `flightline init`: a project after the guide, in a directory that has none yet. */
+import { Option } from '@commander-js/extra-typings';
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { terminalAsker } from '../terminal/ask.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Choices } from '../init/choices.ts';
-import { complete, type InitFlags } from '../init/completion.ts';
+import { BASES, BINDINGS, TARGETS, type Choices } from '../init/choices.ts';
+import { complete } from '../init/completion.ts';
 import { containerfileText } from '../init/containerfile.ts';
 import { containerignoreText, specText } from '../init/spec.ts';
-import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 
-export type { InitFlags } from '../init/completion.ts';
+export default verb({
+  group: 'project',
+  summary: 'start a project',
+  description:
+    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on a terminal for what no flag says. ' +
+    'Writes over no file.',
+  examples: [
+    'flightline init edge-camera',
+    'flightline init --target bare-metal --base centos-stream9 --binding late --repository quay.io/acme/edge-camera',
+  ],
+  json: 'print what was written as JSON',
 
-/** Writes the files of a project, all or none. */
-export async function init(directory: string, flags: InitFlags, output: Output): Promise<number> {
-  // Before any question: whoever has answered them all should get the project.
-  await refuseExisting(directory, [...FILES]);
-  const choices = await complete(flags, terminalAsker());
-  const files = filesOf(choices);
-  await writeAll(directory, files);
-  const spec = join(directory, 'flightline.yaml');
-  output.result(
-    [
-      ...[...files.keys()].map((name) => `wrote ${join(directory, name)}`),
-      '',
-      ...next(choices),
-      `  flightline lint ${spec}`,
-      `  flightline run ${spec}`,
-    ].join('\n'),
-  );
-  output.document({ directory, files: [...files.keys()], ...choices });
-  return EXIT.ok;
-}
+  syntax: (command) =>
+    command
+      .argument('[dir]', 'the directory, made if it is not there', '.')
+      .addOption(new Option('--target <target>', 'where devices run; says which disks are made').choices(TARGETS))
+      .addOption(new Option('--base <base>', 'what the image is built on').choices(BASES))
+      .addOption(
+        new Option(
+          '--binding <binding>',
+          'early: the image holds the enrollment; late: provisioning brings it',
+        ).choices(BINDINGS),
+      )
+      .option('--podman-compose', 'support applications of podman-compose')
+      .option('--no-podman-compose', 'leave that as a comment; do not ask')
+      .option('--repository <repository>', 'where the OS image is published: quay.io/acme/edge-camera')
+      .option('--base-image <image>', 'another image than the one of --base')
+      .option('--builder-image <image>', 'another image than bootc-image-builder'),
+
+  /** Writes the files of a project, all or none. */
+  async run([directory], flags, output) {
+    // Before any question: whoever has answered them all should get the project.
+    await refuseExisting(directory, [...FILES]);
+    const choices = await complete(flags, terminalAsker());
+    const files = filesOf(choices);
+    await writeAll(directory, files);
+    const spec = join(directory, 'flightline.yaml');
+    output.result(
+      [
+        ...[...files.keys()].map((name) => `wrote ${join(directory, name)}`),
+        '',
+        ...next(choices),
+        `  flightline lint ${spec}`,
+        `  flightline run ${spec}`,
+      ].join('\n'),
+    );
+    output.document({ directory, files: [...files.keys()], ...choices });
+    return EXIT.ok;
+  },
+});
 
 const FILES = ['Containerfile', 'flightline.yaml', '.containerignore'] as const;
 

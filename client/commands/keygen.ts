@@ -9,10 +9,29 @@ import { generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 
-/** Options of `flightline keygen`. */
-export interface KeygenOptions {
+export default verb({
+  group: 'trust',
+  summary: 'make a signing key',
+  description:
+    'Make a signing key: P.private, P.pub and, unless a passphrase is given, P.passphrase. Overwrites nothing.',
+  examples: ['flightline keygen --output-prefix ./release'],
+  json: 'print the paths as JSON',
+
+  syntax: (command) =>
+    command
+      .requiredOption('--output-prefix <p>', 'path and beginning of the file names')
+      .option(
+        '--passphrase-file <f>',
+        'file with the passphrase; without it one is asked for, or made and written to P.passphrase',
+      ),
+
+  run: (args, options, output) => keygen(args, options, output),
+});
+
+interface KeygenOptions {
   /** Path and beginning of the files' names. */
   outputPrefix: string;
   passphraseFile?: string | undefined;
@@ -24,7 +43,7 @@ const PASSPHRASE_BYTES = 32;
 const SHORTEST = 8;
 
 /** Makes the key pair. */
-export async function keygen(options: KeygenOptions, output: Output): Promise<number> {
+async function keygen(_: [], options: KeygenOptions, output: Output): Promise<number> {
   const prefix = resolve(options.outputPrefix);
   const files = { privateKey: `${prefix}.private`, publicKey: `${prefix}.pub`, passphrase: `${prefix}.passphrase` };
   await refuseExisting([files.privateKey, files.publicKey]);

@@ -7,9 +7,10 @@ import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/release/stage.
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
 import { referenceOf } from '../temporal/release-name.ts';
+import { verb } from '../verb.ts';
 import { renderList } from '../view/list.ts';
+import { positiveInteger } from '../terminal/arguments.ts';
 
 const STATUS = defineSearchAttributeKey('FlightlineStatus', 'KEYWORD');
 const STAGE = defineSearchAttributeKey('FlightlineStage', 'KEYWORD');
@@ -19,31 +20,43 @@ const HOST = defineSearchAttributeKey('FlightlineHost', 'KEYWORD_LIST');
 const FIRST = 100;
 const PAGE = 1_000;
 
-/** The command line's words. */
-export interface ListOptions {
-  status?: string | undefined;
-  repository?: string | undefined;
-  since?: string | undefined;
-  limit: number;
-}
+export default verb({
+  group: 'release',
+  summary: 'list the releases',
+  description: 'List the releases that Temporal knows, newest first.',
+  examples: ['flightline list --limit 5', 'flightline list --status held --repository quay.io/acme --since 2d'],
+  json: 'print JSON',
 
-/** `flightline list`. */
-export async function list(options: ListOptions, output: Output): Promise<number> {
-  const filter = listFilter(options, new Date());
-  return withTemporal(async (temporal) => {
-    const releases = await find(temporal, filter, options.limit);
-    output.result(renderList(releases, output.colour.result, Object.keys(filter).length > 0).join('\n'));
-    output.document({ releases });
-    return EXIT.ok;
-  });
-}
+  syntax: (command) =>
+    command
+      .option(
+        '--status <status>',
+        'only these: running, held, released, unchanged, failed, cancelled; several with commas',
+      )
+      .option('--repository <repository>', 'only those of this repository, and of what is below it')
+      .option('--since <when>', 'only those started since then: 90m, 12h, 2d, or a date such as 2026-11-23')
+      .option('--limit <n>', 'how many at most', positiveInteger, 20),
+
+  async run(_, { limit, ...words }, output) {
+    const filter = listFilter(words, new Date());
+    return withTemporal(async (temporal) => {
+      const releases = await find(temporal, filter, limit);
+      output.result(renderList(releases, output.colour.result, Object.keys(filter).length > 0).join('\n'));
+      output.document({ releases });
+      return EXIT.ok;
+    });
+  },
+});
 
 /**
  * The filter that the command line means. Pure.
  *
  * @throws UserError `usage` (exit code 2).
  */
-export function listFilter({ status, repository, since }: Omit<ListOptions, 'limit'>, now: Date): ListFilter {
+export function listFilter(
+  { status, repository, since }: { status?: string; repository?: string; since?: string },
+  now: Date,
+): ListFilter {
   return {
     ...(status === undefined ? {} : { statuses: statusesOf(status) }),
     ...(repository === undefined ? {} : { repository: scopeOf(repository) }),

@@ -15,8 +15,35 @@ import { followLogs, isMeant, type LogFilter } from '../temporal/log-follow.ts';
 import { pages, readKeptLog } from '../temporal/log-reading.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
+import { verb } from '../verb.ts';
+import { RELEASE } from '../terminal/arguments.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
+
+export default verb({
+  group: 'release',
+  summary: "print a stage's whole log",
+  description:
+    "Print a stage's whole log, of a finished release from the registry; without a stage that of the failure, or of the stage that began last.",
+  examples: [
+    'flightline logs quay.io/acme/edge-camera:v1 disk-build',
+    'flightline logs quay.io/acme/edge-camera:v1 publish --subject qcow2',
+    'flightline logs quay.io/acme/edge-camera:v1 --follow',
+    'flightline logs quay.io/acme/edge-camera:v1 build --key release.pub',
+  ],
+  json: 'print JSON',
+
+  syntax: (command) =>
+    command
+      .argument(...RELEASE)
+      .argument('[stage]', 'build, push, device-verify, disk-build, boot-test or publish')
+      .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
+      .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
+      .option('--key <file>', 'the public key: take the record from the registry, verified, and ask no Temporal')
+      .option('--record-repository <repository>', 'where the record is, with --key; default is REPOSITORY/release'),
+
+  run: (args, options, output) => logs(args, options, output),
+});
 
 /** A log that the record knows of. */
 export interface KnownLog extends LogLocation {
@@ -54,22 +81,21 @@ export function chooseLogs(record: ReleaseRecord, { stage, subject }: LogFilter)
   return chosen ? [chosen] : [];
 }
 
-/** The command line's words. */
-export interface LogsOptions extends LogFilterWords {
+interface LogsOptions {
+  subject?: string;
   follow?: boolean | undefined;
   /** Path of a public key: the record is taken from the registry, verified. */
   key?: string | undefined;
   recordRepository?: string | undefined;
 }
-interface LogFilterWords {
-  stage?: string | undefined;
-  subject?: string | undefined;
-}
 
-/** `flightline logs RELEASE [STAGE]`. */
-export async function logs(name: string, options: LogsOptions, output: Output): Promise<number> {
+async function logs(
+  [name, stage]: [string, string | undefined],
+  options: LogsOptions,
+  output: Output,
+): Promise<number> {
   const id = releaseIdOf(name);
-  const filter = filterOf(options);
+  const filter = filterOf(stage, options.subject);
   if (options.follow) {
     if (options.key !== undefined || output.json) {
       throw new UserError(
@@ -89,7 +115,7 @@ export async function logs(name: string, options: LogsOptions, output: Output): 
   });
 }
 
-function filterOf({ stage: word, subject }: LogFilterWords): LogFilter {
+function filterOf(word: string | undefined, subject: string | undefined): LogFilter {
   const stage = STAGES.find((known) => known === word);
   if (word !== undefined && stage === undefined) {
     throw new UserError('usage', `there is no stage "${word}"`, `stages are ${STAGES.join(', ')}`);

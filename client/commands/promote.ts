@@ -1,4 +1,5 @@
-/** `flightline promote`, and how a promotion stands. */
+/** `flightline promote`: gives a release another name, without building. */
+import { Option } from '@commander-js/extra-typings';
 import {
   promotionId,
   PROMOTION_WORKFLOW,
@@ -22,10 +23,43 @@ import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { timingFromEnvironment } from '../project/preparation.ts';
 import { followPromotion, printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { verb } from '../verb.ts';
 import { nameOf } from '../temporal/release-name.ts';
 
-/** Options of `flightline promote`. */
-export interface PromoteOptions {
+export default verb({
+  group: 'tags',
+  summary: 'give a release another name, without building',
+  description:
+    'Put the digests of a released name, image and disks, under another tag or repository: signed for it, verified, tagged last. ' +
+    'Nothing is built, and within one registry nothing is transferred.',
+  examples: [
+    'flightline promote quay.io/acme/edge-camera:v1 --to stable',
+    'flightline promote quay.io/acme/edge-camera:v1 --to quay.io/acme/production/edge-camera:v1 --approval required',
+  ],
+  json: 'print the promotion as JSON; progress goes to standard error',
+
+  syntax: (command) =>
+    command
+      .argument('<source>', 'REPOSITORY:TAG, released by flightline')
+      .requiredOption('--to <target>', 'TAG in the same repository, or REPOSITORY:TAG')
+      .addOption(
+        new Option('--approval <what>', 'wait for `flightline approve` before anything is signed').choices([
+          'required',
+        ]),
+      )
+      .option(
+        '--key <name>',
+        'sign with this key of the worker configuration; default is the one that signed the source',
+      )
+      .option('--comment <text>', 'why; kept in the record and history')
+      .option('--allow-older', 'move the tag although it points at what was made later')
+      .option('--record-repository <repository>', "where the source's record is; default is REPOSITORY/release")
+      .option('--detach', 'end once the promotion is started'),
+
+  run: (args, options, output) => promote(args, options, output),
+});
+
+interface PromoteOptions {
   /** TAG of the source's repository, or REPOSITORY:TAG. */
   to: string;
   approval?: 'required' | undefined;
@@ -37,8 +71,7 @@ export interface PromoteOptions {
   detach?: boolean | undefined;
 }
 
-/** `flightline promote SOURCE --to TARGET`: starts the promotion and shows it to its end, or until it waits for approval. */
-export async function promote(source: string, options: PromoteOptions, output: Output): Promise<number> {
+async function promote([source]: [string], options: PromoteOptions, output: Output): Promise<number> {
   const request = requestOf(source, options);
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
@@ -53,24 +86,6 @@ export async function promote(source: string, options: PromoteOptions, output: O
         return EXIT.ok;
       }
       return printPromotion(await followPromotion(temporal, started, output, signal), output);
-    }),
-  );
-}
-
-/** `flightline status promote/REPOSITORY:TAG`. */
-export async function promotionStatus(id: string, output: Output): Promise<number> {
-  return withTemporal(async (temporal) => {
-    printPromotion(await readPromotion(temporal, id), output);
-    return EXIT.ok;
-  });
-}
-
-/** `flightline watch promote/REPOSITORY:TAG`. */
-export async function watchPromotion(id: string, output: Output): Promise<number> {
-  return withTemporal((temporal) =>
-    withInterrupt(async (signal) => {
-      const { runId } = await readPromotion(temporal, id);
-      return printPromotion(await followPromotion(temporal, { id, runId }, output, signal), output);
     }),
   );
 }

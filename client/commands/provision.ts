@@ -1,5 +1,6 @@
 /** `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the guide). */
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { Argument, Option } from '@commander-js/extra-typings';
 import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-configuration.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
@@ -7,6 +8,7 @@ import { parseReference } from '../../model/oci/reference.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -15,8 +17,45 @@ import {
   vsphereGuestInfo,
 } from '../provision/documents.ts';
 
-/** Options of `flightline provision`. */
-export interface ProvisionOptions {
+export default verb({
+  group: 'trust',
+  summary: 'put an agent configuration into a device as it is provisioned',
+  description:
+    'Print what injects the agent configuration (of `flightctl certificate request --output=embedded`) as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, and so does what is printed.',
+  examples: [
+    'flightline provision cloud-init --config config.yaml --output user-data',
+    'flightline provision cloud-init --config config.yaml --target openshift-virtualization --name edge-1 --image quay.io/acme/edge-camera/diskimage-qcow2:v1',
+    'flightline provision cloud-init --config config.yaml --target vsphere --name edge-1',
+    'flightline provision kickstart --config config.yaml',
+  ],
+
+  syntax: (command) =>
+    command
+      .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
+      .requiredOption(
+        '--config <file>',
+        'the agent configuration: enrollment goes here, the agent ignores it in drop-ins',
+      )
+      .addOption(
+        new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([
+          'openshift-virtualization',
+          'vsphere',
+        ]),
+      )
+      .option('--name <name>', "the virtual machine's name, for a target")
+      .option('--image <reference>', 'the container disk, for openshift-virtualization')
+      .option(
+        '--record <file>',
+        "a release's record (`flightline status RELEASE --json`): its container disk, by digest",
+      )
+      .option('--output <file>', 'write it to this file (0600), and not to standard output'),
+
+  run: (args, options, output) => provision(args, options, output),
+});
+
+type Mechanism = 'cloud-init' | 'ignition' | 'kickstart';
+
+interface ProvisionOptions {
   /** The agent configuration. */
   config: string;
   target?: string | undefined;
@@ -37,7 +76,7 @@ const SOON = 7;
 const DAY = 24 * 60 * 60_000;
 
 /** Prints the document of a mechanism, or writes it to a file. */
-export async function provision(mechanism: string, options: ProvisionOptions, output: Output): Promise<number> {
+async function provision([mechanism]: [Mechanism], options: ProvisionOptions, output: Output): Promise<number> {
   refuseStray(mechanism, options);
   const config = await readConfig(options.config, output);
   const text = await documentOf(mechanism, config, options);
@@ -56,7 +95,7 @@ export async function provision(mechanism: string, options: ProvisionOptions, ou
   return EXIT.ok;
 }
 
-async function documentOf(mechanism: string, config: string, options: ProvisionOptions): Promise<string> {
+async function documentOf(mechanism: Mechanism, config: string, options: ProvisionOptions): Promise<string> {
   switch (mechanism) {
     case 'ignition':
       return ignitionConfig(config);

@@ -1,4 +1,5 @@
 /** `flightline prune REPOSITORY`: once, as a dry run, or regularly by a Temporal Schedule. */
+import { Option } from '@commander-js/extra-typings';
 import { parseDuration } from '../../model/base/duration.ts';
 import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest } from '../../model/release/prune.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
@@ -15,35 +16,60 @@ import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '..
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { failureOfError } from '../temporal/release-view.ts';
+import { verb } from '../verb.ts';
+import { positiveInteger } from '../terminal/arguments.ts';
 import { renderPrune } from '../view/prune.ts';
 
-/** Options of `flightline prune`. */
-export interface PruneOptions {
+export default verb({
+  group: 'regular',
+  summary: 'remove old releases from the registry',
+  description:
+    'Remove old releases of a repository with their disks, records, signatures and unused contexts. A release is kept when it is ' +
+    'among the newest, or young, or anything else needs one of its digests.',
+  examples: [
+    'flightline prune quay.io/acme/edge-camera --keep-last 7 --keep-within 30d --dry-run',
+    'flightline prune quay.io/acme/edge-camera --cron "0 4 * * 0"',
+  ],
+  json: 'print what was removed and kept as JSON',
+
+  syntax: (command) =>
+    command
+      .argument('<repository>', 'the repository of the OS images, without a tag')
+      .option('--keep-last <n>', 'keep so many of the newest releases', positiveInteger, 7)
+      .option('--keep-within <time>', 'keep releases younger than this: 12h, 30d', '30d')
+      .option('--dry-run', 'only say what would be removed')
+      .option('--record-repository <repository>', 'repositories.record of the spec; default is REPOSITORY/release')
+      .option('--context-repository <repository>', 'repositories.context of the spec; default is REPOSITORY/context')
+      .addOption(
+        new Option('--cron <expression>', 'do it regularly, by a Temporal Schedule').conflicts([
+          'dryRun',
+          'unschedule',
+        ]),
+      )
+      .option('--time-zone <zone>', 'in which --cron is meant', 'UTC')
+      .addOption(new Option('--unschedule', 'end doing it regularly').conflicts('dryRun')),
+
+  async run([repository], options, output) {
+    const request = requestOf(repository, options);
+    return withTemporal(async (temporal) => {
+      if (options.unschedule) return unschedule(temporal, request, output);
+      if (options.cron !== undefined) return schedule(temporal, request, options.cron, options.timeZone, output);
+      return once(temporal, request, output);
+    });
+  },
+});
+
+interface PruneOptions {
   keepLast: number;
   /** As a person writes it: `30d`. */
   keepWithin: string;
-  dryRun?: boolean | undefined;
+  dryRun?: true | undefined;
   recordRepository?: string | undefined;
   contextRepository?: string | undefined;
-  /** A cron expression: a schedule is made or changed, and nothing is removed now. */
-  cron?: string | undefined;
-  timeZone: string;
-  /** The schedule is removed. */
-  unschedule?: boolean | undefined;
-}
-
-/** Prunes, or makes or removes the schedule. */
-export async function prune(repository: string, options: PruneOptions, output: Output): Promise<number> {
-  const request = requestOf(repository, options);
-  return withTemporal(async (temporal) => {
-    if (options.unschedule) return unschedule(temporal, request, output);
-    if (options.cron !== undefined) return schedule(temporal, request, options.cron, options.timeZone, output);
-    return once(temporal, request, output);
-  });
 }
 
 /** The request that options mean. @throws UserError `usage` */
-export function requestOf(repository: string, options: PruneOptions): PruneRequest {
+function requestOf(repository: string, options: PruneOptions): PruneRequest {
   const keepWithin = parseDuration(options.keepWithin);
   if (keepWithin === undefined) {
     throw new UserError('usage', `"${options.keepWithin}" is no time`, 'write --keep-within 12h or 30d');

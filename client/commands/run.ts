@@ -1,5 +1,6 @@
 /** `flightline run`: starts a release and shows it to its end. */
 import { isAbsolute } from 'node:path';
+import { Option } from '@commander-js/extra-typings';
 import { releaseId } from '../../model/oci/reference.ts';
 import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../temporal/connection.ts';
 import { detachable, printEnding } from '../temporal/ending.ts';
@@ -11,13 +12,13 @@ import type { Output } from '../terminal/output.ts';
 import { Interrupted, withInterrupt } from '../terminal/pause.ts';
 import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../project/preparation.ts';
 import { referenceOf } from '../temporal/release-name.ts';
-import { endRunning } from '../temporal/replace.ts';
+import { endRunning } from '../temporal/release-end.ts';
 import { startRelease, type Started } from '../temporal/release-start.ts';
 import { openRelease } from '../temporal/release-view.ts';
+import { verb } from '../verb.ts';
 import { renderRelease } from '../view/release.ts';
 
-/** Options of `flightline run`. */
-export interface RunOptions extends PrepareOptions {
+interface RunOptions extends PrepareOptions {
   /** Ends once the release has been taken up. */
   detach?: boolean | undefined;
   /** Looks, prints what a release would do, and starts nothing. */
@@ -28,8 +29,37 @@ export interface RunOptions extends PrepareOptions {
   strict?: boolean | undefined;
 }
 
-/** Runs a release of a spec. Answers the exit code. */
-export async function run(file: string, options: RunOptions, output: Output): Promise<number> {
+export default verb({
+  group: 'release',
+  summary: 'check a spec, start its release, show it to its end',
+  description: 'Check a spec, send its context, start the release and show it to its end.',
+  examples: ['flightline run', 'flightline run flightline.yaml --tag v2 --detach', 'flightline run --dry-run'],
+  json: 'print the record, or the plan of a dry run, as JSON; progress goes to standard error',
+
+  syntax: (command) =>
+    command
+      .argument('[spec]', 'the spec', 'flightline.yaml')
+      .option('--tag <tag>', "replace the spec's tag; {{date}} and {{commit}} are filled in")
+      .option('--dry-run', 'check, look everything up and print the plan; nothing is sent, built or left')
+      .option('--detach', 'end once the release has been taken up')
+      .option(
+        '--replace',
+        'cancel a run of the same release that is under way, and wait for its clean-up, before starting',
+      )
+      .addOption(
+        new Option(
+          '--on-failure <what>',
+          'what a failure that a person can mend does; default is what the spec says',
+        ).choices(['hold', 'fail']),
+      )
+      .option('--strict', 'do not start when `flightline lint` finds something')
+      .option('--keep-files <dir>', 'leave the disk files in this directory of the build host')
+      .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
+
+  run: (args, options, output) => run(args, options, output),
+});
+
+async function run([file]: [string], options: RunOptions, output: Output): Promise<number> {
   if (options.keepFiles !== undefined && !isAbsolute(options.keepFiles)) {
     throw new UserError(
       'usage',

@@ -1,4 +1,4 @@
-/** `flightline schedule`: nightly releases, kept by Temporal's schedules (issue 6, "Schedules"). */
+/** `flightline schedule`: nightly releases, kept by Temporal's schedules. */
 import { ScheduleOverlapPolicy, type ScheduleDescription, type ScheduleHandle } from '@temporalio/client';
 import {
   makeTemplate,
@@ -17,127 +17,185 @@ import { EXIT } from '../terminal/exit-codes.ts';
 import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
+import { verb, type VerbFamily } from '../verb.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
 import { compareNow, lastRuns } from '../temporal/schedule-look.ts';
 import { invalidSpec, locate } from '../project/spec-loading.ts';
 import { renderSchedule, renderSchedules, type ScheduleFacts } from '../view/schedule.ts';
 
-/** Options of `flightline schedule set`. */
-export interface ScheduleSetOptions {
-  /** Replaces the spec's. */
-  cron?: string | undefined;
-  timeZone?: string | undefined;
-  publicContext?: boolean | undefined;
-}
-
-/** How late a run may begin that was missed while the server was away (ms; issue 6: one hour). */
+/** Name and help of REPOSITORY. */
+const REPOSITORY = ['<repository>', "the image's repository, such as quay.io/acme/edge-camera"] as const;
+/** How late a run may begin that was missed while the server was away (ms). */
 const CATCH_UP = 3_600_000;
 
-/** `flightline schedule set FILE`: makes or changes the schedule of the spec's repository. */
-export async function scheduleSet(file: string, options: ScheduleSetOptions, output: Output): Promise<number> {
-  const checked = await checkSpec(file, {});
-  await advise(checked.loaded, false, output);
-  for (const line of checked.warnings) output.note(`warning: ${line}`);
-  const { spec } = checked.loaded;
-  const cron = chosen('--cron', Cron, options.cron ?? spec.schedule?.cron);
-  const timeZone = chosen('--time-zone', TimeZone, options.timeZone ?? spec.schedule?.timeZone ?? 'UTC');
-  // Before anything is sent: whether the tags will be tags.
-  const draft = templateOf(checked, checked.facts.context);
-  return withTemporal((temporal) =>
-    withInterrupt(async (signal) => {
-      await awaitControlWorker(temporal, signal);
-      const { context } = await sendContextOf(checked, options, output);
-      const input: NightlyInput = {
-        schemaVersion: 1,
-        template: checked.loaded.local === null ? draft : templateOf(checked, context),
-        cron,
-        timeZone,
-        supersede: spec.schedule?.supersede ?? false,
-      };
-      if (checked.loaded.local !== null) {
-        output.note(
-          'the context was sent now, and every run uses it as it is: after a change `flightline schedule set` again, ' +
-            'or name a git repository in image.context',
+const set = verb({
+  group: 'regular',
+  summary: 'make or change the schedule of a spec',
+  examples: ['flightline schedule set flightline.yaml --cron "0 2 * * *" --time-zone Europe/Berlin'],
+  json: 'print JSON',
+  syntax: (command) =>
+    command
+      .argument('[spec]', 'the spec', 'flightline.yaml')
+      .option(
+        '--cron <cron>',
+        "when: minute, hour, day of month, month, day of week; replaces the spec's schedule.cron",
+      )
+      .option('--time-zone <zone>', "the time zone of cron; replaces the spec's schedule.timeZone")
+      .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
+  async run([file], options, output) {
+    const checked = await checkSpec(file, {});
+    await advise(checked.loaded, false, output);
+    for (const line of checked.warnings) output.note(`warning: ${line}`);
+    const { spec } = checked.loaded;
+    const cron = chosen('--cron', Cron, options.cron ?? spec.schedule?.cron);
+    const timeZone = chosen('--time-zone', TimeZone, options.timeZone ?? spec.schedule?.timeZone ?? 'UTC');
+    // Before anything is sent: whether the tags will be tags.
+    const draft = templateOf(checked, checked.facts.context);
+    return withTemporal((temporal) =>
+      withInterrupt(async (signal) => {
+        await awaitControlWorker(temporal, signal);
+        const { context } = await sendContextOf(checked, options, output);
+        const input: NightlyInput = {
+          schemaVersion: 1,
+          template: checked.loaded.local === null ? draft : templateOf(checked, context),
+          cron,
+          timeZone,
+          supersede: spec.schedule?.supersede ?? false,
+        };
+        if (checked.loaded.local !== null) {
+          output.note(
+            'the context was sent now, and every run uses it as it is: after a change `flightline schedule set` again, ' +
+              'or name a git repository in image.context',
+          );
+        }
+        const created = await keep(temporal, input);
+        const facts = factsOf(await describe(temporal, handleOf(temporal, spec.image.repository)));
+        output.result([created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts])].join('\n'));
+        output.document({ ...facts, created });
+        return EXIT.ok;
+      }),
+    );
+  },
+});
+
+const list = verb({
+  group: 'regular',
+  summary: 'list the schedules',
+  examples: ['flightline schedule list'],
+  json: 'print JSON',
+  syntax: (command) => command,
+  async run(_, _options, output) {
+    return withTemporal(async (temporal) => {
+      const schedules: ScheduleFacts[] = [];
+      await temporal.within(REQUEST_TIMEOUT, async () => {
+        for await (const { scheduleId: id } of temporal.client.schedule.list()) {
+          const repository = repositoryOfSchedule(id);
+          if (repository === undefined) continue;
+          schedules.push(factsOf(await handleOf(temporal, repository).describe()));
+        }
+      });
+      schedules.sort((left, right) => (left.repository < right.repository ? -1 : 1));
+      output.result(renderSchedules(schedules).join('\n'));
+      output.document({ schedules });
+      return EXIT.ok;
+    });
+  },
+});
+
+const show = verb({
+  group: 'regular',
+  summary: 'show what its runs did and why, when it runs next, and what would change now',
+  examples: ['flightline schedule show quay.io/acme/edge-camera'],
+  json: 'print JSON',
+  syntax: (command) => command.argument(...REPOSITORY),
+  async run([repository], _, output) {
+    return withTemporal(async (temporal) => {
+      const description = await describe(temporal, handleOf(temporal, repository));
+      const facts = factsOf(description);
+      const runs = await lastRuns(temporal, description);
+      const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
+      const now = await compareNow(temporal, inputOf(description).template, standing);
+      const shown = { ...facts, runs, now };
+      output.result(renderSchedule(shown, output.colour.result).join('\n'));
+      output.document(shown);
+      return EXIT.ok;
+    });
+  },
+});
+
+const pause = verb({
+  group: 'regular',
+  summary: 'let no run begin until it is resumed',
+  examples: ['flightline schedule pause quay.io/acme/edge-camera --note "new base image"'],
+  json: 'print JSON',
+  syntax: (command) => command.argument(...REPOSITORY).requiredOption('--note <text>', 'why, for whoever looks at it'),
+  async run([repository], { note }, output) {
+    return change(repository, output, `paused: ${note}`, (handle) => handle.pause(note));
+  },
+});
+
+const resume = verb({
+  group: 'regular',
+  summary: 'let runs begin again',
+  examples: ['flightline schedule resume quay.io/acme/edge-camera'],
+  json: 'print JSON',
+  syntax: (command) => command.argument(...REPOSITORY),
+  async run([repository], _, output) {
+    return change(repository, output, 'resumed', (handle) => handle.unpause());
+  },
+});
+
+const trigger = verb({
+  group: 'regular',
+  summary: 'begin a run now, also while it is paused',
+  examples: ['flightline schedule trigger quay.io/acme/edge-camera'],
+  json: 'print JSON',
+  syntax: (command) => command.argument(...REPOSITORY),
+  async run([repository], _, output) {
+    return change(repository, output, 'a run begins', async (handle, { running }) => {
+      if (running !== null) {
+        throw new UserError(
+          'already-running',
+          `a run of ${repository} is under way: ${running}`,
+          `see how it stands: flightline schedule show ${repository}`,
+          EXIT.alreadyRunning,
         );
       }
-      const created = await keep(temporal, input);
-      const facts = factsOf(await describe(temporal, handleOf(temporal, spec.image.repository)));
-      output.result([created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts])].join('\n'));
-      output.document({ ...facts, created });
-      return EXIT.ok;
-    }),
-  );
-}
-
-/** `flightline schedule list`. */
-export async function scheduleList(output: Output): Promise<number> {
-  return withTemporal(async (temporal) => {
-    const schedules: ScheduleFacts[] = [];
-    await temporal.within(REQUEST_TIMEOUT, async () => {
-      for await (const { scheduleId: id } of temporal.client.schedule.list()) {
-        const repository = repositoryOfSchedule(id);
-        if (repository === undefined) continue;
-        schedules.push(factsOf(await handleOf(temporal, repository).describe()));
-      }
+      await handle.trigger(ScheduleOverlapPolicy.SKIP);
     });
-    schedules.sort((left, right) => (left.repository < right.repository ? -1 : 1));
-    output.result(renderSchedules(schedules).join('\n'));
-    output.document({ schedules });
-    return EXIT.ok;
-  });
-}
+  },
+});
 
-/** `flightline schedule show REPOSITORY`: what its runs did and why, when it runs next, and what a run would do now. */
-export async function scheduleShow(repository: string, output: Output): Promise<number> {
-  return withTemporal(async (temporal) => {
-    const description = await describe(temporal, handleOf(temporal, repository));
-    const facts = factsOf(description);
-    const runs = await lastRuns(temporal, description);
-    const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
-    const now = await compareNow(temporal, inputOf(description).template, standing);
-    const shown = { ...facts, runs, now };
-    output.result(renderSchedule(shown, output.colour.result).join('\n'));
-    output.document(shown);
-    return EXIT.ok;
-  });
-}
+const remove = verb({
+  group: 'regular',
+  summary: 'delete the schedule; what runs goes on, and releases stay',
+  examples: ['flightline schedule delete quay.io/acme/edge-camera'],
+  json: 'print JSON',
+  syntax: (command) => command.argument(...REPOSITORY),
+  async run([repository], _, output) {
+    return withTemporal(async (temporal) => {
+      const handle = handleOf(temporal, repository);
+      await describe(temporal, handle);
+      await temporal.within(REQUEST_TIMEOUT, () => handle.delete());
+      output.result(`${repository}: schedule deleted; its releases stay`);
+      output.document({ repository, deleted: true });
+      return EXIT.ok;
+    });
+  },
+});
 
-/** `flightline schedule pause REPOSITORY --note TEXT`. */
-export async function schedulePause(repository: string, options: { note: string }, output: Output): Promise<number> {
-  return change(repository, output, `paused: ${options.note}`, (handle) => handle.pause(options.note));
-}
-
-/** `flightline schedule resume REPOSITORY`. */
-export async function scheduleResume(repository: string, output: Output): Promise<number> {
-  return change(repository, output, 'resumed', (handle) => handle.unpause());
-}
-
-/** `flightline schedule trigger REPOSITORY`: a run now, paused or not. */
-export async function scheduleTrigger(repository: string, output: Output): Promise<number> {
-  return change(repository, output, 'a run begins', async (handle, { running }) => {
-    if (running !== null) {
-      throw new UserError(
-        'already-running',
-        `a run of ${repository} is under way: ${running}`,
-        `see how it stands: flightline schedule show ${repository}`,
-        EXIT.alreadyRunning,
-      );
-    }
-    await handle.trigger(ScheduleOverlapPolicy.SKIP);
-  });
-}
-
-/** `flightline schedule delete REPOSITORY`. What runs goes on. */
-export async function scheduleDelete(repository: string, output: Output): Promise<number> {
-  return withTemporal(async (temporal) => {
-    const handle = handleOf(temporal, repository);
-    await describe(temporal, handle);
-    await temporal.within(REQUEST_TIMEOUT, () => handle.delete());
-    output.result(`${repository}: schedule deleted; its releases stay`);
-    output.document({ repository, deleted: true });
-    return EXIT.ok;
-  });
-}
+const family: VerbFamily = {
+  group: 'regular',
+  summary: 'release by itself, every night',
+  description:
+    "Let Temporal release a project by itself at the times of its spec's `schedule`; one schedule for each repository.",
+  examples: [
+    'flightline schedule set flightline.yaml --cron "0 2 * * *" --time-zone Europe/Berlin',
+    'flightline schedule show quay.io/acme/edge-camera',
+  ],
+  verbs: { set, list, show, pause, resume, trigger, delete: remove },
+};
+export default family;
 
 async function change(
   repository: string,

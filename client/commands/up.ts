@@ -5,41 +5,40 @@ import { explain } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted, interruptible, withStop } from '../terminal/pause.ts';
+import { verb } from '../verb.ts';
 import { describeStack, stackDocument, startToldStack, untilInterrupted } from '../terminal/stack-runner.ts';
 
-/** Options of `flightline up`. */
-export interface UpOptions {
-  /** An existing registry, instead of one of the stack's own. */
-  registry?: string | undefined;
-  /** Directory of its state. */
-  data: string;
-  /** Makes the example images and puts them into the stack's own registry. */
-  examples: boolean;
-}
+export default verb({
+  group: 'machine',
+  summary: 'run an embedded stack',
+  description:
+    'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
+  examples: ['flightline up', 'flightline up --data ~/flightline --registry 127.0.0.1:5000'],
+  json: 'print the addresses as JSON once it is up',
 
-/** Runs the stack until Ctrl-C or SIGTERM, which is its ordinary end (exit code 0). */
-export async function up(options: UpOptions, output: Output): Promise<number> {
-  return withStop(async (signal) => {
-    const stack = await startToldStack(
-      {
-        directory: resolve(options.data),
-        signal,
-        ...(options.registry === undefined ? {} : { registry: options.registry }),
-      },
-      output,
-    );
-    try {
-      // Into somebody's own registry nothing is pushed unasked.
-      if (options.examples && options.registry === undefined) await offerExamples(stack, output, signal);
-      output.result(['The stack is up; Ctrl-C stops it and keeps its state.', ...describeStack(stack)].join('\n'));
-      output.document(stackDocument(stack));
-      await untilInterrupted(stack, signal);
-    } finally {
-      await stack.stop();
-    }
-    return EXIT.ok;
-  });
-}
+  syntax: (command) =>
+    command
+      .option('--registry <address>', 'use this registry instead of starting one')
+      .option('--data <dir>', 'where its state is kept', '.flightline/stack')
+      .option('--no-examples', "do not put the images of examples/debian into the stack's own registry"),
+
+  /** Ctrl-C or SIGTERM is its ordinary end (exit code 0). */
+  async run(_, { registry, data, examples }, output) {
+    return withStop(async (signal) => {
+      const stack = await startToldStack({ directory: resolve(data), signal, registry }, output);
+      try {
+        // Into somebody's own registry nothing is pushed unasked.
+        if (examples && registry === undefined) await offerExamples(stack, output, signal);
+        output.result(['The stack is up; Ctrl-C stops it and keeps its state.', ...describeStack(stack)].join('\n'));
+        output.document(stackDocument(stack));
+        await untilInterrupted(stack, signal);
+      } finally {
+        await stack.stop();
+      }
+      return EXIT.ok;
+    });
+  },
+});
 
 /** The stack serves without its examples too: what fails here is only told. */
 async function offerExamples(stack: Stack, output: Output, signal: AbortSignal): Promise<void> {

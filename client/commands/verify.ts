@@ -4,7 +4,7 @@ import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 import { style } from '../view/style.ts';
 
 /** What a person calls what was pulled. */
@@ -16,28 +16,40 @@ const KINDS = {
   context: 'context',
 } as const;
 
-/** Verifies one reference. What a device would refuse ends with exit code 1. */
-export async function verify(reference: string, options: { key: string }, output: Output): Promise<number> {
-  await access(options.key).catch((error: Error) => {
-    throw new UserError(
-      'key-missing',
-      `the public key cannot be read: ${error.message}`,
-      'name the .pub file of `flightline keygen`, or PEM that its owner gave you',
+export default verb({
+  group: 'trust',
+  summary: 'verify an image or disk as a device would',
+  description:
+    'Verify an image, disk artifact or container disk in a registry as a device would: all is refused but what the key signed for that name.',
+  examples: ['flightline verify quay.io/acme/edge-camera:v1 --key release.pub'],
+  json: 'print JSON',
+
+  syntax: (command) =>
+    command.argument('<reference>', 'REPOSITORY:TAG').requiredOption('--key <file>', 'the public key'),
+
+  /** What a device would refuse ends with exit code 1. */
+  async run([reference], options, output) {
+    await access(options.key).catch((error: Error) => {
+      throw new UserError(
+        'key-missing',
+        `the public key cannot be read: ${error.message}`,
+        'name the .pub file of `flightline keygen`, or PEM that its owner gave you',
+      );
+    });
+    const found = await withUserAccess((registry) =>
+      verifyAsDevice({ reference, publicKey: options.key, access: registry }),
     );
-  });
-  const found = await withUserAccess((registry) =>
-    verifyAsDevice({ reference, publicKey: options.key, access: registry }),
-  );
-  const paint = style(output.colour.result);
-  const type = found.artifactType ?? found.mediaType;
-  output.result(
-    [
-      `${reference}: ${KINDS[found.kind]} (${type})`,
-      `  ${found.digest}`,
-      `  verified as a device would: ${paint.green('yes')}`,
-      `  signed by this key for: ${found.signedNames.join(', ')}`,
-    ].join('\n'),
-  );
-  output.document({ reference, verified: true, ...found });
-  return EXIT.ok;
-}
+    const paint = style(output.colour.result);
+    const type = found.artifactType ?? found.mediaType;
+    output.result(
+      [
+        `${reference}: ${KINDS[found.kind]} (${type})`,
+        `  ${found.digest}`,
+        `  verified as a device would: ${paint.green('yes')}`,
+        `  signed by this key for: ${found.signedNames.join(', ')}`,
+      ].join('\n'),
+    );
+    output.document({ reference, verified: true, ...found });
+    return EXIT.ok;
+  },
+});

@@ -1,27 +1,30 @@
 /** `flightline worker`: workers of this machine against an existing Temporal. */
 import { ROLES } from '../../model/contract/queue.ts';
+import { runWorker } from '../../workers/run.ts';
+import { roleList } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
+import { verb } from '../verb.ts';
 
-/** Options of `flightline worker`. */
-export interface WorkerCommandOptions {
-  /** Names of roles, checked by the command line. */
-  role: string[];
-  hostName?: string | undefined;
-  /** The worker configuration's file. */
-  config?: string | undefined;
-  /** `IP:PORT` of the metrics endpoint. */
-  metrics?: string | undefined;
-}
+export default verb({
+  group: 'machine',
+  summary: 'run workers against an existing Temporal',
+  description:
+    'Run workers against an existing Temporal until SIGTERM or Ctrl-C; running builds go on and are taken up again.',
+  examples: ['flightline worker --role build --config /etc/flightline/worker.yaml'],
 
-/** Runs the workers until they are told to stop. Their log goes to stdout, a JSON object on each line. */
-export async function worker(options: WorkerCommandOptions, _output: Output): Promise<number> {
-  const { runWorker } = await import('../../workers/run.ts');
-  await runWorker({
-    roles: ROLES.filter((role) => options.role.includes(role)),
-    ...(options.hostName === undefined ? {} : { hostName: options.hostName }),
-    ...(options.config === undefined ? {} : { configurationFile: options.config }),
-    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
-  });
-  return EXIT.ok;
-}
+  syntax: (command) =>
+    command
+      .option('--role <roles>', 'control, build, sign; several with commas', roleList, [...ROLES])
+      .option('--host-name <name>', "the host's name, the same after every restart; default is the machine's")
+      .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
+      .option(
+        '--metrics <address>',
+        'IP:PORT where Prometheus reads this worker; default is what the configuration says',
+      ),
+
+  /** Their log goes to stdout, a JSON object on each line. */
+  async run(_, { role, hostName, config, metrics }) {
+    await runWorker({ roles: role, hostName, configurationFile: config, metrics });
+    return EXIT.ok;
+  },
+});

@@ -97,7 +97,7 @@ export function renderFailure(failure: Failure, record: ReleaseRecord, colour: b
   const { reference } = record.image;
   const heads = { held: paint.yellow('held'), cancelled: paint.yellow('cancelled') } as const;
   const head = record.status === 'held' || record.status === 'cancelled' ? heads[record.status] : paint.red('failed');
-  const logStage = failure.stage ? ` --stage ${failure.stage}` : '';
+  const logStage = failure.stage ? ` ${failure.stage}` : '';
   return [
     `${head}${failure.stage ? ` at ${failure.stage}` : ''} (${failure.kind}):`,
     ...failure.message.split('\n').map((line) => `  ${plain(line)}`),

@@ -47,7 +47,7 @@ describe('a disk that comes up', () => {
         .update(await readFile(file!.path!))
         .digest('hex'),
     ).toBe(file!.sha256);
-    const log = await runFlightline(['logs', project.release, '--stage', 'boot-test'], { environment });
+    const log = await runFlightline(['logs', project.release, 'boot-test'], { environment });
     // The kernel may go on to speak on the same line.
     expect(log.stdout).toContain('localhost login:');
     expect(log.stdout).not.toContain(String.fromCodePoint(27));

@@ -229,7 +229,7 @@ describe('verification: bake', () => {
       },
     });
     expect(await leftOvers(stack)).toEqual([]);
-    const log = await runFlightline(['logs', project.release, '--stage', 'build'], { environment });
+    const log = await runFlightline(['logs', project.release, 'build'], { environment });
     expect(log.stdout).toContain('merged the key into /etc/containers/policy.json');
     // The same again would make the same.
     expect(recordFrom(await run(project))).toMatchObject({ status: 'unchanged', image: record.image });

@@ -128,7 +128,7 @@ describe('a build worker that is killed during an image build', () => {
     expect(result.exitCode, String(result.stderr)).toBe(0);
     const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: String(result.stderr) });
     expect(record.stages.find(({ name }) => name === 'build')!.attempts).toBeGreaterThan(1);
-    const log = await runFlightline(['logs', project.release, '--stage', 'build'], { environment });
+    const log = await runFlightline(['logs', project.release, 'build'], { environment });
     const second = log.stdout.slice(log.stdout.lastIndexOf('STEP 1'));
     expect(second, 'the log of the retry').toMatch(new RegExp(`RUN echo ${first} > /etc/first\\s+--> Using cache`));
     expect(await digestOf(project.release)).toBe(record.image.digest);

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createProgram } from '../../../client/program.ts';
+import { createProgram } from '../../../client/verbs.ts';
 import { DISK_TYPES } from '../../../model/spec/disk.ts';
 import { FAILURES } from '../../../model/release/failure.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
@@ -11,6 +11,7 @@ import { parseYamlFile } from '../../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { blocksOf, linksOf, proseOf, rowsOf, sectionOf, spansOf } from '../../support/readme.ts';
 
+const PROGRAM = await createProgram(['--help'], { act: async () => undefined, writeErr: () => undefined });
 const ROOT = join(import.meta.dirname, '../../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const FILES = [
@@ -75,7 +76,7 @@ function usesOf(markdown: string): string[][] {
 }
 
 function unknownIn([verb, ...words]: string[]): string[] {
-  const first = createProgram(() => undefined).commands.find((one) => one.name() === verb);
+  const first = PROGRAM.commands.find((one) => one.name() === verb);
   if (!first) return [`flightline ${verb}`];
   const command = first.commands.find((one) => one.name() === words[0]) ?? first;
   return words
@@ -89,11 +90,7 @@ describe('README.md', () => {
 
   it('lists every command, and no other', () => {
     const listed = firstSpans(rowsOf(sectionOf(text, '## The command'))).map((span) => span.split(' ')[1] ?? '');
-    expect(listed.toSorted()).toEqual(
-      createProgram(() => undefined)
-        .commands.map((one) => one.name())
-        .toSorted(),
-    );
+    expect(listed.toSorted()).toEqual(PROGRAM.commands.map((one) => one.name()).toSorted());
   });
 
   it('shows a spec that is one', () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginDrain, drainingOf, endDrain } from '../../../../activities/host/drain.ts';
 import type { LeaseRequest } from '../../../../activities/host/lease-decision.ts';
 import { claimLease, confirmLease, releaseLeases } from '../../../../activities/host/leases.ts';
-import { drain } from '../../../../client/commands/drain.ts';
+import drainVerb from '../../../../client/commands/drain.ts';
 import type { Output } from '../../../../client/terminal/output.ts';
 import { temporaryHost } from '../../../support/host.ts';
 
@@ -80,10 +80,10 @@ describe('flightline drain', () => {
   it('says what still needs the host, and waits until nothing does', async () => {
     const { release } = claim('a');
     await claimLease(host, claim('a'), timing, space);
-    expect(await drain({ config, comment: 'new kernel' }, output)).toBe(0);
+    expect(await drainVerb.run([], { config, comment: 'new kernel' }, output)).toBe(0);
     const head = 'host-a is being drained (new kernel); this needs it still:';
     expect(printed).toEqual([`${head}\n  ${release} qcow2: its disks are being built`]);
-    const waiting = drain({ config, wait: true }, output);
+    const waiting = drainVerb.run([], { config, wait: true }, output);
     setTimeout(() => void releaseLeases(host, release), 100);
     expect(await waiting).toBe(0);
     expect(printed.at(-1)).toBe('host-a is being drained (new kernel), and no release needs it: stop its worker');
@@ -94,18 +94,18 @@ describe('flightline drain', () => {
   });
 
   it('is undone', async () => {
-    await drain({ config }, output);
-    expect(await drain({ config, undo: true }, output)).toBe(0);
+    await drainVerb.run([], { config }, output);
+    expect(await drainVerb.run([], { config, undo: true }, output)).toBe(0);
     expect(printed.at(-1)).toBe('host-a takes claims again');
     expect(await drainingOf(host.work)).toBeNull();
-    await drain({ config, undo: true }, output);
+    await drainVerb.run([], { config, undo: true }, output);
     expect(printed.at(-1)).toBe('host-a was not being drained');
   });
 
   it('makes no work directory where there is none', async () => {
     const work = join(directory, 'none');
     await writeFile(config, `directories: { work: ${work} }\n`);
-    await expect(drain({ config }, output)).rejects.toMatchObject({ kind: 'no-build-host', exitCode: 2 });
+    await expect(drainVerb.run([], { config }, output)).rejects.toMatchObject({ kind: 'no-build-host', exitCode: 2 });
     await expect(readFile(work)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

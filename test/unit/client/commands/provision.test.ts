@@ -8,7 +8,7 @@ import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { readAgentConfiguration } from '../../../../activities/tools/flightctl/agent-configuration.ts';
-import { provision, type ProvisionOptions } from '../../../../client/commands/provision.ts';
+import provision from '../../../../client/commands/provision.ts';
 import { UserError } from '../../../../client/terminal/errors.ts';
 import {
   cloudConfig,
@@ -193,14 +193,17 @@ describe('what is printed', () => {
   });
 });
 
+type Mechanism = Parameters<typeof provision.run>[0][0];
+type Options = Parameters<typeof provision.run>[1];
+
 describe('flightline provision', () => {
   const config = join(directory, 'config.yaml');
   writeFileSync(config, CONFIG);
   const record = join(directory, 'record.json');
-  const run = async (mechanism: string, options: Partial<ProvisionOptions> = {}) => {
+  const run = async (mechanism: Mechanism, options: Partial<Options> = {}) => {
     const [printed, notes]: [string[], string[]] = [[], []];
-    const code = await provision(
-      mechanism,
+    const code = await provision.run(
+      [mechanism],
       { config, ...options },
       {
         json: false,
@@ -214,7 +217,7 @@ describe('flightline provision', () => {
     return { code, printed: printed.join('\n'), notes };
   };
 
-  test.each<[string, Partial<ProvisionOptions>, RegExp]>([
+  test.each<[Mechanism, Partial<Options>, RegExp]>([
     ['cloud-init', {}, /^#cloud-config\n/],
     ['cloud-init', { target: 'vsphere', name: 'edge-1' }, /^guestinfo\.userdata=\S+\nguestinfo\.userdata\.encoding=/],
     [
@@ -254,7 +257,7 @@ describe('flightline provision', () => {
       stages: [],
       failure: null,
     };
-    const options = { target: 'openshift-virtualization', name: 'edge-1', record };
+    const options: Partial<Options> = { target: 'openshift-virtualization', name: 'edge-1', record };
     writeFileSync(record, JSON.stringify({ ...made, disks: [{ ...disk, form: 'container-disk' }] }));
     expect((await run('cloud-init', options)).printed).toContain(`image: quay.io/a/b@${digest}`);
     writeFileSync(record, JSON.stringify({ ...made, disks: [{ ...disk, form: 'artifact' }] }));
@@ -274,7 +277,7 @@ describe('flightline provision', () => {
     );
   });
 
-  test.each<[string, Partial<ProvisionOptions>, string]>([
+  test.each<[Mechanism, Partial<Options>, string]>([
     ['cloud-init', { config: '/nonexistent' }, 'cannot be used'],
     ['cloud-init', { config: record }, 'is no agent configuration with an enrollment'],
     ['cloud-init', { target: 'vsphere' }, 'a target needs the name'],

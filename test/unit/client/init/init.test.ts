@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { filesOf, init } from '../../../../client/commands/init.ts';
+import initVerb, { filesOf } from '../../../../client/commands/init.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Choices } from '../../../../client/init/choices.ts';
 import { complete, type Asker, type InitFlags } from '../../../../client/init/completion.ts';
 import { containerfileText } from '../../../../client/init/containerfile.ts';
@@ -227,20 +227,20 @@ describe('with a terminal', () => {
 describe('files that are there', () => {
   it('makes the directory, and writes all three', async () => {
     const made = join(directory, 'a/b');
-    expect(await init(made, FLAGS, quiet)).toBe(0);
+    expect(await initVerb.run([made], FLAGS, quiet)).toBe(0);
     expect((await readdir(made)).toSorted()).toEqual(['.containerignore', 'Containerfile', 'flightline.yaml']);
   });
 
   it('says what early binding still needs of the build host', async () => {
     const said: string[] = [];
     const flags: InitFlags = { ...FLAGS, target: 'bare-metal', binding: 'early' };
-    await init(join(directory, 'early'), flags, { ...quiet, result: (text) => void said.push(text) });
+    await initVerb.run([join(directory, 'early')], flags, { ...quiet, result: (text) => void said.push(text) });
     expect(said.join('\n')).toMatch(/flightctl login --config-dir DIR URL.*name DIR under `flightctl`/);
   });
 
   it.each(['Containerfile', 'flightline.yaml', '.containerignore'])('writes nothing where a %s is', async (name) => {
     await writeFile(join(directory, name), 'mine');
-    await expect(init(directory, FLAGS, quiet)).rejects.toMatchObject({
+    await expect(initVerb.run([directory], FLAGS, quiet)).rejects.toMatchObject({
       kind: 'exists',
       exitCode: 2,
       message: `${join(directory, name)} exists already; nothing was written`,
@@ -252,12 +252,14 @@ describe('files that are there', () => {
   it('names all that is in the way', async () => {
     await writeFile(join(directory, 'Containerfile'), '');
     await writeFile(join(directory, '.containerignore'), '');
-    await expect(init(directory, FLAGS, quiet)).rejects.toThrow(/Containerfile, .*\.containerignore exist already/);
+    await expect(initVerb.run([directory], FLAGS, quiet)).rejects.toThrow(
+      /Containerfile, .*\.containerignore exist already/,
+    );
   });
 
   it('writes through no dangling link', async () => {
     await symlink(join(directory, 'elsewhere'), join(directory, 'flightline.yaml'));
-    await expect(init(directory, FLAGS, quiet)).rejects.toMatchObject({ kind: 'exists' });
+    await expect(initVerb.run([directory], FLAGS, quiet)).rejects.toMatchObject({ kind: 'exists' });
     await expect(lstat(join(directory, 'elsewhere'))).rejects.toThrow('ENOENT');
   });
 });

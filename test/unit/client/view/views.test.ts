@@ -156,7 +156,7 @@ describe('a held release', () => {
       '  line 1',
       '  line 2',
       '  what to do: mend the Containerfile, then `flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml`',
-      '  the whole log: flightline logs quay.io/acme/edge-camera:v1 --stage build',
+      '  the whole log: flightline logs quay.io/acme/edge-camera:v1 build',
     ]);
   });
 

@@ -1,28 +1,17 @@
-import { CommanderError } from 'commander';
+import { CommanderError } from '@commander-js/extra-typings';
 import { describe, expect, test } from 'vitest';
-import type { Handlers } from '../../../client/handlers.ts';
-import { createProgram } from '../../../client/program.ts';
+import type { Call } from '../../../client/verb.ts';
+import { createProgram } from '../../../client/verbs.ts';
 
-/** What a command line asks for: the verb's name and what it was given, without the output. */
-async function parse(...args: string[]): Promise<{ verb: string; given: unknown[]; json: boolean; code: number }> {
-  let called: { verb: string; given: unknown[]; json: boolean } | undefined;
-  let code = -1;
-  const handlers = new Proxy({} as Handlers, {
-    get:
-      (_, verb) =>
-      async (...given: unknown[]) => {
-        const { json } = given.pop() as { json: boolean };
-        called = { verb: String(verb), given, json };
-        return 7;
-      },
+/** What a command line asks for: the verb's name and what it is given. */
+async function parse(...args: string[]): Promise<[string, unknown[], Call['options'], boolean] | undefined> {
+  let called: Call | undefined;
+  const program = await createProgram(args, {
+    act: async (call) => void (called = call),
+    writeErr: () => undefined,
   });
-  const program = createProgram((answered) => (code = answered), handlers);
-  program.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
-  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
-    command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
-  }
   await program.parseAsync(args, { from: 'user' });
-  return { ...called!, code };
+  return called && [called.name, called.args, called.options, called.json];
 }
 
 const R = 'quay.io/acme/edge-camera:v1';
@@ -37,6 +26,7 @@ test.each<[string[], string, unknown[], boolean]>([
     false,
   ],
   [['run', '--strict'], 'run', ['flightline.yaml', { strict: true }], false],
+  [['version', '--json'], 'version', [], true],
   [['init'], 'init', ['.', {}], false],
   [
     ['init', 'd', '--target', 'vsphere', '--base', 'rhel9', '--binding', 'late', '--podman-compose', '--json'],
@@ -78,34 +68,34 @@ test.each<[string[], string, unknown[], boolean]>([
   ],
   [['rollback', R, '--to', 'v1', '--comment', 'bad'], 'rollback', [R, { to: 'v1', comment: 'bad' }], false],
   [['history', R, '--json'], 'history', [R, {}], true],
-  [['logs', R, '--stage', 'build'], 'logs', [R, { stage: 'build' }], false],
+  [['logs', R], 'logs', [R, undefined, {}], false],
   [
     ['logs', R, 'build', '--subject', 'image', '--follow'],
     'logs',
-    [R, { stage: 'build', subject: 'image', follow: true }],
+    [R, 'build', { subject: 'image', follow: true }],
     false,
   ],
-  [['logs', R, '--key', 'k', '--json'], 'logs', [R, { stage: undefined, key: 'k' }], true],
+  [['logs', R, '--key', 'k', '--json'], 'logs', [R, undefined, { key: 'k' }], true],
   [['hosts', '--json'], 'hosts', [], true],
-  [['schedule', 'set'], 'scheduleSet', ['flightline.yaml', {}], false],
+  [['schedule', 'set'], 'schedule set', ['flightline.yaml', {}], false],
   [
     ['schedule', 'set', 'f.yaml', '--cron', '0 2 * * *', '--time-zone', 'Europe/Berlin', '--public-context', '--json'],
-    'scheduleSet',
+    'schedule set',
     ['f.yaml', { cron: '0 2 * * *', timeZone: 'Europe/Berlin', publicContext: true }],
     true,
   ],
-  [['schedule', 'list', '--json'], 'scheduleList', [], true],
-  [['schedule', 'show', 'r'], 'scheduleShow', ['r'], false],
-  [['schedule', 'pause', 'r', '--note', 'why'], 'schedulePause', ['r', { note: 'why' }], false],
-  [['schedule', 'resume', 'r'], 'scheduleResume', ['r'], false],
-  [['schedule', 'trigger', 'r', '--json'], 'scheduleTrigger', ['r'], true],
-  [['schedule', 'delete', 'r'], 'scheduleDelete', ['r'], false],
+  [['schedule', 'list', '--json'], 'schedule list', [], true],
+  [['schedule', 'show', 'r'], 'schedule show', ['r'], false],
+  [['schedule', 'pause', 'r', '--note', 'why'], 'schedule pause', ['r', { note: 'why' }], false],
+  [['schedule', 'resume', 'r'], 'schedule resume', ['r'], false],
+  [['schedule', 'trigger', 'r', '--json'], 'schedule trigger', ['r'], true],
+  [['schedule', 'delete', 'r'], 'schedule delete', ['r'], false],
   [['keygen', '--output-prefix', 'p'], 'keygen', [{ outputPrefix: 'p' }], false],
   [['verify', R, '--key', 'k.pub'], 'verify', [R, { key: 'k.pub' }], false],
-  [['device-config', '--output', 'd'], 'deviceConfig', ['flightline.yaml', { output: 'd' }], false],
+  [['device-config', '--output', 'd'], 'device-config', ['flightline.yaml', { output: 'd' }], false],
   [
     ['device-config', 'x.yaml', '--output', '/', '--merge', 'p.json', '--public-key', 'k.pub', '--json'],
-    'deviceConfig',
+    'device-config',
     ['x.yaml', { output: '/', merge: 'p.json', publicKey: 'k.pub' }],
     true,
   ],
@@ -137,7 +127,8 @@ test.each<[string[], string, unknown[], boolean]>([
   [['drain', '--wait', '--comment', 'new kernel', '--json'], 'drain', [{ wait: true, comment: 'new kernel' }], true],
   [['drain', '--undo', '--config', 'c'], 'drain', [{ undo: true, config: 'c' }], false],
 ])('flightline %j', async (args, verb, given, json) => {
-  expect(await parse(...args)).toEqual({ verb, given, json, code: 7 });
+  const options = typeof given.at(-1) === 'object' ? given.pop() : {};
+  expect(await parse(...args)).toEqual([verb, given, options, json]);
 });
 
 describe('usage errors', () => {
@@ -169,11 +160,21 @@ describe('usage errors', () => {
   });
 });
 
-test('every verb has help with an example', () => {
-  for (const command of createProgram(() => undefined).commands) {
+test('every verb has help with an example of its own', async () => {
+  const program = await createProgram(['--help'], { act: async () => undefined, writeErr: () => undefined });
+  const all = program.commands.flatMap((command) => [command, ...command.commands]);
+  for (const command of all) {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });
     command.outputHelp();
-    expect(help, command.name()).toMatch(/Examples?:\n {2}\$ flightline /);
+    const name = command.parent === program ? command.name() : `${command.parent!.name()} ${command.name()}`;
+    expect(help, name).toMatch(new RegExp(`Examples?:\\n {2}\\$ flightline ${name}\\b`));
   }
+});
+
+test('the overview has every verb under a heading', async () => {
+  const program = await createProgram(['--help'], { act: async () => undefined, writeErr: () => undefined });
+  const help = program.helpInformation();
+  expect(help).toMatch(/A project:\n {2}init .*\n {2}lint .*\n\nReleases:\n {2}cancel /);
+  expect(help).not.toContain('Commands:');
 });

@@ -1,38 +1,28 @@
-/** `flightline approve` and `reject`: a person's word to a release or promotion that waits for it. */
+/** A person's word to a release or promotion that waits for it. */
 import { DECIDE_UPDATE, Decided, type Decision } from '../../model/release/approval.ts';
 import { promotionId, promotionTarget } from '../../model/tags/promotion.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from './connection.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
-import { nameOf, referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { failureOfError } from '../temporal/release-view.ts';
+import { nameOf, referenceOf, releaseIdOf } from './release-name.ts';
+import { failureOfError } from './release-view.ts';
 
-/** Options of both. */
-export interface DecideOptions {
-  comment?: string | undefined;
-}
-
-/** `flightline approve RELEASE`. */
-export async function approve(name: string, options: DecideOptions, output: Output): Promise<number> {
-  return decide(name, 'approve', options, output);
-}
-
-/** `flightline reject RELEASE`. */
-export async function reject(name: string, options: DecideOptions, output: Output): Promise<number> {
-  return decide(name, 'reject', options, output);
-}
-
-async function decide(
-  name: string,
+/**
+ * Approves or rejects what waits for it under a name, and answers the exit code.
+ *
+ * @throws UserError `not-waiting`
+ */
+export async function decide(
   decision: Decision['decision'],
-  options: DecideOptions,
+  name: string,
+  comment: string | undefined,
   output: Output,
 ): Promise<number> {
   const ids = idsOf(name);
-  const word: Decision = { decision, by: thisPerson(), comment: (options.comment ?? '').slice(0, 200) };
+  const word: Decision = { decision, by: thisPerson(), comment: (comment ?? '').slice(0, 200) };
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       await awaitControlWorker(temporal, signal);

@@ -1,10 +1,10 @@
-/** `flightline cancel` and `retry`: a person's word to a running release. */
-import { RETRY_UPDATE, RetryResult } from '../../model/contract/messages.ts';
-import type { ReleaseRecord } from '../../model/release/record.ts';
-import { releaseId } from '../../model/oci/reference.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { isFinal } from '../../model/release/stage.ts';
+/** `flightline retry`: lets every held branch of a release go on, with a mended spec if one is given. */
 import { isTemplate } from '../../model/base/template.ts';
+import { RETRY_UPDATE, RetryResult } from '../../model/contract/messages.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import { isFinal } from '../../model/release/stage.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
 import {
   awaitControlWorker,
   noControlWorker,
@@ -13,53 +13,37 @@ import {
   type Temporal,
 } from '../temporal/connection.ts';
 import { detachable, printEnding } from '../temporal/ending.ts';
-import { isUnavailable, UserError } from '../terminal/errors.ts';
-import { EXIT } from '../terminal/exit-codes.ts';
 import { follow } from '../temporal/follow.ts';
-import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { failureOfError, openRelease } from '../temporal/release-view.ts';
+import { RELEASE } from '../terminal/arguments.ts';
+import { isUnavailable, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { verb } from '../verb.ts';
 
-/** `flightline cancel RELEASE`: asks for it and waits until everything is cleaned up. */
-export async function cancel(name: string, output: Output): Promise<number> {
-  const id = releaseIdOf(name);
-  return withTemporal((temporal) => withInterrupt((signal) => cancelRelease(temporal, id, output, signal)));
-}
+export default verb({
+  group: 'release',
+  summary: 'let what is held go on',
+  description: 'Let every held branch of a release go on.',
+  examples: [
+    'flightline retry quay.io/acme/edge-camera:v1',
+    'flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml',
+  ],
+  json: 'print the record as JSON; progress goes to standard error',
 
-/** The cancellation itself, for callers that have a connection and an interrupt of their own. */
-export async function cancelRelease(
-  temporal: Temporal,
-  id: string,
-  output: Output,
-  signal: AbortSignal,
-): Promise<number> {
-  const reader = await openRelease(temporal, id);
-  const before = (await reader.read()).record;
-  if (isFinal(before.status)) return reportEnd(before, true);
-  await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id, reader.runId).cancel());
-  output.note(`cancelling ${referenceOf(id)}; waiting for the clean-up`);
-  return detachable(referenceOf(id), async () =>
-    reportEnd(await follow(reader, output, { until: 'final', signal }), false),
-  );
+  syntax: (command) =>
+    command
+      .argument(...RELEASE)
+      .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
+      .option('--detach', 'do not show the progress')
+      .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
 
-  function reportEnd(record: ReleaseRecord, already: boolean): number {
-    if (record.status !== 'cancelled') {
-      throw new UserError(
-        'already-ended',
-        `${referenceOf(id)} ${already ? 'had' : 'has'} ended before it could be cancelled: ${record.status}`,
-        `flightline status ${referenceOf(id)} shows how`,
-        EXIT.failed,
-      );
-    }
-    printEnding(record, temporal, output);
-    return EXIT.ok;
-  }
-}
+  run: (args, options, output) => retry(args, options, output),
+});
 
-/** Options of `flightline retry`. */
-export interface RetryOptions {
+interface RetryOptions {
   /** Packs and sends this spec's context anew; stages whose inputs changed run again. */
   spec?: string | undefined;
   /** Ends once the release goes on. */
@@ -67,8 +51,7 @@ export interface RetryOptions {
   publicContext?: boolean | undefined;
 }
 
-/** `flightline retry RELEASE`: every held branch goes on. */
-export async function retry(name: string, options: RetryOptions, output: Output): Promise<number> {
+async function retry([name]: [string], options: RetryOptions, output: Output): Promise<number> {
   const id = releaseIdOf(name);
   const reference = referenceOf(id);
   const checked = options.spec === undefined ? null : await checkSpecFor(id, options.spec);

@@ -1,0 +1,58 @@
+/** One call of the command, from its arguments to its exit code. The only place that maps errors to what is printed. */
+import { CommanderError } from '@commander-js/extra-typings';
+import { errorText, explain, UserError, type Explained } from './terminal/errors.ts';
+import { EXIT } from './terminal/exit-codes.ts';
+import { processOutput } from './terminal/output.ts';
+import { createProgram } from './verbs.ts';
+
+/**
+ * Runs the command line. Everything is printed; the exit code is answered.
+ *
+ * @param given without the program's own name.
+ */
+export async function runCommandLine(given: readonly string[]): Promise<number> {
+  // `help run` is `run --help`.
+  const args = given[0] === 'help' ? [...given.slice(1), '--help'] : [...given];
+  let code: number = EXIT.ok;
+  let said = '';
+  try {
+    const program = await createProgram(args, {
+      act: async ({ verb, args: words, options, json }) => {
+        code = await verb.run(words, options, processOutput({ json }));
+      },
+      writeErr: (text) => (said += text),
+    });
+    if (args.length === 0) {
+      program.outputHelp();
+      return EXIT.usage;
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    // A verb that only has verbs of its own was typed alone: what commander says of it is its help.
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      process.stdout.write(said);
+      return EXIT.usage;
+    }
+    const explained = explain(error instanceof CommanderError ? usageError(error) : error);
+    printError(explained, args.includes('--json'));
+    return explained.exitCode;
+  }
+}
+
+/** commander's error in the form of every other one. */
+export function usageError(error: CommanderError): UserError {
+  const message = error.message.replace(/^error: /, '').trim();
+  return new UserError(
+    'usage',
+    message,
+    '`flightline --help` shows the verbs, `flightline VERB --help` what one takes',
+  );
+}
+
+/** With `--json` the error is the document on stdout; what is said on stderr is for people either way. */
+export function printError(explained: Explained, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ error: explained.explanation }, null, 2)}\n`);
+  process.stderr.write(`${errorText(explained)}\n`);
+}

@@ -1,0 +1,100 @@
+/** `flightline history`: what a shared tag pointed at. */
+import { timingWith } from '../../model/base/timing.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import {
+  HISTORY_QUERY,
+  sharedTagId,
+  TAG_NOW_WORKFLOW,
+  TagHistory,
+  TagNow,
+  type LookAtTagInput,
+} from '../../model/tags/shared-tag.ts';
+import { timingFromEnvironment } from '../project/preparation.ts';
+import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { nameOf } from '../temporal/release-name.ts';
+import { failureOfError } from '../temporal/release-view.ts';
+import { NAME } from '../terminal/arguments.ts';
+import { isNotFound, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { verb } from '../verb.ts';
+import { renderHistory } from '../view/history.ts';
+
+/** Milliseconds for a look, which reads from a registry. */
+const ANSWER_TIMEOUT = 5 * 60_000;
+
+export default verb({
+  group: 'tags',
+  summary: 'what a shared tag pointed at',
+  description: 'Show what a shared tag pointed at, since when, why, by which release or person; the newest first.',
+  examples: ['flightline history quay.io/acme/edge-camera:stable --json'],
+  json: 'print JSON, the oldest first',
+
+  syntax: (command) =>
+    command
+      .argument(...NAME)
+      .option('--record-repository <repository>', 'where the records are; default is REPOSITORY/release'),
+
+  async run([name], options, output) {
+    const { repository, tag } = nameOf(name);
+    const recordRepository = options.recordRepository ?? `${repository}/release`;
+    const timing = timingWith(timingFromEnvironment(process.env));
+    return withTemporal((temporal) =>
+      withInterrupt(async (signal) => {
+        const kept = await keptHistory(temporal, repository, tag);
+        if (!kept) await awaitControlWorker(temporal, signal);
+        const found = kept ?? (await presentOnly(temporal, { repository, tag, recordRepository, timing }));
+        if (!kept) output.note('Temporal knows no moves of this tag: this is what it points at now');
+        output.result(renderHistory(found, output.colour.result).join('\n'));
+        output.document({ ...found, complete: kept !== undefined });
+        return EXIT.ok;
+      }),
+    );
+  },
+});
+
+/** What the tag's workflow keeps; `undefined` when there is none that runs, or it knows of nothing yet. */
+async function keptHistory(temporal: Temporal, repository: string, tag: string): Promise<TagHistory | undefined> {
+  const handle = temporal.client.workflow.getHandle(sharedTagId(repository, tag));
+  try {
+    const { status } = await temporal.within(REQUEST_TIMEOUT, () => handle.describe());
+    if (status.name !== 'RUNNING') return undefined;
+    const answer = TagHistory.parse(await temporal.within(REQUEST_TIMEOUT, () => handle.query(HISTORY_QUERY)));
+    return answer.entries.length > 0 ? answer : undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The verified record of what the tag points at, looked up by a control worker, which has the keys. */
+async function presentOnly(temporal: Temporal, input: LookAtTagInput): Promise<TagHistory> {
+  const { repository, tag } = input;
+  let now: TagNow;
+  try {
+    const answer = await temporal.within(ANSWER_TIMEOUT, () =>
+      temporal.client.workflow.execute(TAG_NOW_WORKFLOW, {
+        workflowId: `tag-now/${repository}:${tag}`,
+        taskQueue: CONTROL_QUEUE,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [input],
+      }),
+    );
+    now = TagNow.parse(answer);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
+    const { kind, message, remedy } = failureOfError(error);
+    throw new UserError(kind, message, remedy, EXIT.failed);
+  }
+  const { digest, record } = now;
+  if (digest === null) {
+    throw new UserError('unknown-tag', `${repository}:${tag} is not in the registry`, 'check the name');
+  }
+  const why = record ? 'its signed record says so' : 'no signed record of it is known';
+  const entry = { kind: 'found' as const, digest, record: record?.digest ?? null, release: record?.release ?? null };
+  return {
+    repository,
+    tag,
+    entries: [{ ...entry, made: record?.made ?? null, at: record?.made ?? new Date().toISOString(), by: null, why }],
+  };
+}

@@ -1,0 +1,45 @@
+/** `flightline status`: how a release, or a promotion, stands. */
+import { promotionTarget } from '../../model/tags/promotion.ts';
+import { withTemporal, workflowPage } from '../temporal/connection.ts';
+import { printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { releaseIdOf } from '../temporal/release-name.ts';
+import { openRelease } from '../temporal/release-view.ts';
+import { RELEASE } from '../terminal/arguments.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { verb } from '../verb.ts';
+import { renderFailure, renderNotes, renderRelease } from '../view/release.ts';
+
+export default verb({
+  group: 'release',
+  summary: 'show how a release stands',
+  examples: ['flightline status quay.io/acme/edge-camera:v1 --json'],
+  json: 'print the record as JSON',
+
+  syntax: (command) => command.argument(...RELEASE),
+
+  async run([name], _, output) {
+    if (promotionTarget(name) !== undefined) {
+      return withTemporal(async (temporal) => {
+        printPromotion(await readPromotion(temporal, name), output);
+        return EXIT.ok;
+      });
+    }
+    const id = releaseIdOf(name);
+    return withTemporal(async (temporal) => {
+      const view = await (await openRelease(temporal, id)).read();
+      const { record } = view;
+      const page = workflowPage(temporal.ui, temporal.namespace, record.release, record.runId);
+      const colour = output.colour.result;
+      output.result(
+        [
+          ...renderRelease(view, { colour, columns: undefined, now: Date.now() }),
+          ...renderNotes(record, colour).map((line) => `  ${line}`),
+          ...(record.failure ? renderFailure(record.failure, record, colour) : []),
+          ...(page ? [page] : []),
+        ].join('\n'),
+      );
+      output.document(record);
+      return EXIT.ok;
+    });
+  },
+});

@@ -1,0 +1,22 @@
+/** Arguments that several verbs take. */
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
+
+/** Name and help of RELEASE. */
+export const RELEASE = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
+/** Name and help of a name that is tagged. */
+export const NAME = ['<name>', 'REPOSITORY:TAG'] as const;
+
+/** A number from 1 on. */
+export function positiveInteger(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a positive whole number.');
+}
+
+/** `control,build` as a list; each role at most once. */
+export function roleList(text: string): Role[] {
+  const words = text.split(',').map((word) => word.trim());
+  const unknown = words.find((word) => !ROLES.some((role) => role === word));
+  if (unknown !== undefined) throw new InvalidArgumentError(`Roles are ${ROLES.join(', ')}.`);
+  return ROLES.filter((role) => words.includes(role));
+}
