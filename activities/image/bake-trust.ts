@@ -1,20 +1,19 @@
 /** `verification: bake`: what an image's devices are to trust, as the last layer of the image (the guide, "Configuring devices"). */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import {
   DEVICE_POLICY,
   deviceFiles,
   deviceKeyPath,
   mergePolicy,
   policyFor,
-  SignaturePolicy,
+  readPolicy,
   type DeviceTrust,
 } from '../../model/device/signature-policy.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
 import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
-import { writeDeviceTree } from './device-tree.ts';
+import { writeDeviceTree } from '../trust/device-tree.ts';
 import { deviceLayer, withLastLayers } from '../context/last-layers.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
 import { PINNED_CONTAINERFILE } from '../tools/podman/build.ts';
@@ -63,17 +62,4 @@ function mergedPolicy(text: string, repositories: readonly string[], keyPath: st
     );
   }
   return merged;
-}
-
-/** Reads a policy.json. `what` names it in a failure. @throws FlightlineError `device-policy` */
-export function readPolicy(text: string, what: string): SignaturePolicy {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new FlightlineError('device-policy', `${what} is not JSON`);
-  }
-  const parsed = SignaturePolicy.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new FlightlineError('device-policy', `${what} is no policy: ${z.prettifyError(parsed.error)}`);
 }

@@ -7,6 +7,7 @@ import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BuildInput } from '../../model/contract/contract.ts';
+import { configurationInContext } from '../context/summary.ts';
 import { AGENT_CONFIGURATION, type RequestedEnrollment } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson } from '../../model/release/inputs.ts';
@@ -112,17 +113,6 @@ export async function placeConfiguration(
   if (await lstat(file).catch(() => null)) throw configurationInContext();
   await writeFile(file, configuration.text, { mode: 0o600, flag: 'wx' });
   return () => rm(file, { force: true });
-}
-
-/** The context has a file where early binding places its own. */
-export function configurationInContext(): FlightlineError {
-  return new FlightlineError(
-    'context-invalid',
-    `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
-    {
-      remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and start the release again`,
-    },
-  );
 }
 
 async function givenConfiguration(

@@ -9,7 +9,7 @@ import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-con
 import type { KeyObject } from 'node:crypto';
 import { readPublicKey } from '../trust/keys.ts';
 import { isOwnName, type KnownRelease, type Survey, type TaggedManifest, type VerifiedRecord } from './decision.ts';
-import { readVerifiedRecord } from '../tags/record.ts';
+import { readVerifiedRecord } from '../trust/record.ts';
 import type { ListedRelease } from '../frame.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deletionOf, listTags } from '../tools/registry/deletion.ts';

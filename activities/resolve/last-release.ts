@@ -5,7 +5,7 @@ import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { changeSince, isTooOld, lastTags, reasonOf, type Change, type Current } from './comparison.ts';
-import { readRecord } from '../tags/record.ts';
+import { readRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 

@@ -7,7 +7,8 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { withGitContext } from '../context/archive.ts';
 import { inspectContextTar } from '../context/tar.ts';
 import { requireWebhooks } from '../notify.ts';
-import { compareWithLast, lookUp, summariseContext } from './resolve.ts';
+import { summariseContext } from '../context/summary.ts';
+import { compareWithLast, lookUp } from './resolve.ts';
 import { stage } from '../frame.ts';
 
 /** Makes the activity. */

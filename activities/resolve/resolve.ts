@@ -1,10 +1,9 @@
 /** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
 import { needsApproval } from '../../model/release/approval.ts';
 import { builderRuns } from '../../model/spec/disk.ts';
-import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
 import { ResolveInput, type ResolveResult } from '../../model/contract/contract.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
-import { AGENT_CONFIGURATION, secretInputs } from '../../model/spec/enrollment.ts';
+import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../../model/release/inputs.ts';
@@ -12,19 +11,16 @@ import { BOOTC_LABEL } from '../../model/oci/labels.ts';
 import type { PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { formatProblems } from '../../model/spec/spec-file.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { builtAt, inputParts, recordedReason, withContext } from './comparison.ts';
-import { readContainerfile } from '../context/containerfile.ts';
 import { inspectContext, sendGitContext } from '../context/archive.ts';
-import type { ContextFacts } from '../context/tar.ts';
+import { summariseContext } from '../context/summary.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
-import { configurationInContext } from '../image/enrollment.ts';
 import { imageLabels } from './image-config.ts';
 import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
 import { requireWebhooks } from '../notify.ts';
 import { builderFrom, pin, referenceFrom } from './pin.ts';
-import { readRecord } from '../tags/record.ts';
+import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { stage } from '../frame.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
@@ -99,43 +95,6 @@ export function ownRepositories(
   request: Pick<ReleaseRequest, 'repository' | 'contextRepository' | 'recordRepository'>,
 ): string[] {
   return [request.repository, request.contextRepository, request.recordRepository];
-}
-
-/**
- * What of a context decides the rest: the images it names, its digests.
- *
- * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or `context-invalid`
- *   for an agent configuration in the way of the one that early binding makes.
- */
-export function summariseContext(
-  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
-  digest: string,
-  facts: ContextFacts,
-): ContextSummary {
-  const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
-  requireBuilderConfig(request, facts);
-  if (request.enrollment?.binding === 'early' && facts.names.includes(AGENT_CONFIGURATION))
-    throw configurationInContext();
-  const { images, base } = containerfile;
-  const { files, builderConfig } = facts;
-  const bootable = containerfile.label(BOOTC_LABEL) !== undefined;
-  return { digest, files, images, base, bootable, builderConfig };
-}
-
-/** The client looks too; here is where it is trusted, and where a git context is seen first. */
-function requireBuilderConfig(
-  request: Pick<ReleaseRequest, 'disks' | 'builder'>,
-  { builderConfig, builderConfigText }: ContextFacts,
-): void {
-  if (builderConfig === null || builderConfigText === null) return;
-  const { format } = builderConfig;
-  const use = { types: request.disks.map(({ type }) => type), rootfs: request.builder.rootfs };
-  const { problems } = checkBuilderConfig(builderConfigText, format, use);
-  if (problems.length === 0) return;
-  const told = formatProblems(`config.${format}`, problems);
-  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
-    remedy: 'correct builder.config or the disk types, and run the command again',
-  });
 }
 
 /** Looks up whatever the request and its context name. Reads only. `since` as {@link compareWithLast} answers. */

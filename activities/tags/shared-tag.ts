@@ -18,7 +18,7 @@ import {
   type TagNow,
 } from '../../model/tags/shared-tag.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { findRecord } from './record.ts';
+import { findRecord } from '../trust/record.ts';
 import { stage } from '../frame.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';

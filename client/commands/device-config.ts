@@ -1,14 +1,14 @@
 /** `flightline device-config`: the files by which a device only takes images that the release's key signed. */
 import { readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readPolicy } from '../../activities/image/bake-trust.ts';
-import { writeDeviceTree } from '../../activities/image/device-tree.ts';
+import { writeDeviceTree } from '../../activities/trust/device-tree.ts';
 import { readPublicKey } from '../../activities/trust/keys.ts';
 import {
   deviceFiles,
   deviceKeyPath,
   mergePolicy,
   policyFor,
+  readPolicy,
   pulledRepositoriesOfSpec,
   type DeviceFile,
   type MergedPolicy,

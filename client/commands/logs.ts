@@ -1,6 +1,6 @@
 /** `flightline logs`: a stage's whole log, from the registry or from the host that has it. */
 import { access } from 'node:fs/promises';
-import { readRecord } from '../../activities/tags/record.ts';
+import { readRecord } from '../../activities/trust/record.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import type { LogLocation } from '../../model/release/failure.ts';
 import { isLogged, LOGGED_STAGES } from '../../model/release/logs.ts';

@@ -1,26 +1,24 @@
 /** `flightline run --dry-run`: everything that can be known before a release, with nothing sent, built or left. */
 import { randomUUID } from 'node:crypto';
-import { checkWithBuilder } from '../../activities/disk/check.ts';
-import { readContainerfile } from '../../activities/context/containerfile.ts';
 import { packContext } from '../../activities/context/archive.ts';
 import { inspectContextTar } from '../../activities/context/tar.ts';
-import { summariseContext } from '../../activities/resolve/resolve.ts';
+import { summariseContext } from '../../activities/context/summary.ts';
 import { repositoryOf } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError, type Failure } from '../../model/release/failure.ts';
-import { claimQueue, CONTROL_QUEUE, hostOfIdentity } from '../../model/contract/queue.ts';
+import { claimQueue, CONTROL_QUEUE, hostOfIdentity, roleOf } from '../../model/contract/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/device/registration.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { requestedRuns } from '../../model/release/stage-table.ts';
+import { releaseStages, requestedRuns } from '../../model/release/stage-table.ts';
 import { awaitControlWorker, pollersOf, type Temporal } from '../temporal/connection.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { plannedStages, type PlanFacts } from './plan-commands.ts';
+import { checkWithBuilder } from './builder-manifest.ts';
 import type { CheckedSpec } from './preparation.ts';
 import { failureOfError } from '../temporal/release-view.ts';
 import { Interrupted, interruptible } from '../terminal/pause.ts';
@@ -29,7 +27,6 @@ import { renderDryRun, type DryRun, type PlanCheck } from '../view/plan.ts';
 /** What can be said of a context without sending it; for a git context nothing is known here. */
 interface LocalContext {
   summary: ContextSummary | null;
-  own: PlanFacts['own'];
   checks: PlanCheck[];
 }
 
@@ -60,7 +57,6 @@ async function lookAhead(
   const context = await lookAtContext(checked, publicContext);
   const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
   const hosts = await buildHosts(temporal, request.architecture);
-  const facts: PlanFacts = { request, resolved, base: resolved.base, own: context.own };
   const unchanged = resolved.unchanged !== null;
   const checks = [
     ...warnings.map((detail): PlanCheck => ({ name: 'spec', status: 'warning', detail, remedy: null })),
@@ -68,7 +64,9 @@ async function lookAhead(
     passed('images', 'every image that is named is in its registry, and the base is bootable'),
     signingCheck(signing, request.key),
     hostCheck(hosts, request.architecture),
-    ...(unchanged ? [] : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, facts, signal))]),
+    ...(unchanged
+      ? []
+      : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, resolved, signal))]),
   ];
   const { repository, tag, alsoTag, tagPolicy } = request;
   return {
@@ -89,29 +87,26 @@ async function lookAhead(
       context: resolved.context.digest,
     },
     hosts,
-    stages: unchanged ? [] : plannedStages(facts),
+    stages: unchanged
+      ? []
+      : releaseStages(request).map(({ name, subject }) => ({ name, subject, worker: roleOf(name) })),
     checks,
   };
 }
 
 async function lookAtContext({ loaded, draft }: CheckedSpec, publicContext: boolean): Promise<LocalContext> {
   const { local } = loaded;
-  if (local === null) return { summary: null, own: () => undefined, checks: [] };
+  if (local === null) return { summary: null, checks: [] };
   return withUserAccess(async (access) => {
     const packed = await packContext(local, access.directory);
     const facts = await inspectContextTar(packed.tar);
     const summary = summariseContext(draft, packed.digest, facts);
-    const containerfile = readContainerfile(facts.containerfile, draft.buildArgs, draft.architecture);
     const repository = draft.contextRepository;
     const isPublic = await answersAnonymously(access, repository).catch((error: unknown) => {
       if (error instanceof FlightlineError) return error.failure;
       throw error;
     });
-    return {
-      summary,
-      own: (name) => containerfile.label(name),
-      checks: [contextCheck(repository, packed, isPublic, publicContext)],
-    };
+    return { summary, checks: [contextCheck(repository, packed, isPublic, publicContext)] };
   });
 }
 
@@ -213,11 +208,10 @@ export function unseenOnHosts(
 
 /** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */
 async function builderChecks(
-  { loaded }: CheckedSpec,
-  { request, resolved }: PlanFacts,
+  { loaded, draft: request }: CheckedSpec,
+  { builder, builderConfig, imageInputs }: PlanWorkflowResult['resolved'],
   signal: AbortSignal,
 ): Promise<PlanCheck[]> {
-  const { builder, builderConfig, imageInputs } = resolved;
   if (!builder) return [];
   const checks: PlanCheck[] = [];
   const path = loaded.local?.builderConfig ?? null;

@@ -1,6 +1,7 @@
 /** What `flightline run --dry-run` found, in words. Pure. */
 import type { PinnedImage } from '../../model/release/record.ts';
-import type { PlannedStage } from '../project/plan-commands.ts';
+import type { Role } from '../../model/contract/queue.ts';
+import type { Stage } from '../../model/release/stage.ts';
 import { formatTable } from './format.ts';
 import { plain, style, type Style } from './style.ts';
 
@@ -12,6 +13,15 @@ export interface PlanCheck {
   detail: string;
   /** What to do; null when all is well. */
   remedy: string | null;
+}
+
+/** A stage to come. */
+interface PlannedStage {
+  name: Stage;
+  /** `image`, `release`, a disk type, or the types of a builder run. */
+  subject: string;
+  /** Which kind of worker does it. */
+  worker: Role;
 }
 
 /** The document of a dry run, as `--json` prints it. */
@@ -58,7 +68,11 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ),
     '',
     ...plan.checks.flatMap((check) => renderCheck(check, paint)),
-    ...(plan.stages.length > 0 ? ['', ...renderStages(plan.stages, paint)] : []),
+    ...(plan.stages.length > 0 ? ['', 'stages:'] : []),
+    ...formatTable(
+      plan.stages.map(({ name, subject, worker }) => [name, subject, paint.dim(`${worker} worker`)]),
+      '  ',
+    ),
   ];
 }
 
@@ -75,21 +89,4 @@ function renderCheck(check: PlanCheck, paint: Style): string[] {
     ...more.map((line) => `           ${line}`),
     ...(check.remedy ? [`         ${check.remedy}`] : []),
   ];
-}
-
-/** Every command line on one line of its own, to be read and not to be pasted: words in capitals are known only then. */
-function renderStages(stages: readonly PlannedStage[], paint: Style): string[] {
-  return [
-    'stages (words in capitals are known only then):',
-    ...stages.flatMap(({ name, subject, worker, commands }) => [
-      `  ${paint.bold(`${name} ${subject}`)}  ${paint.dim(`${worker} worker`)}`,
-      ...commands.map((words) => `    ${words.map(quoted).join(' ')}`),
-    ]),
-  ];
-}
-
-/** A word as a shell would want it. */
-function quoted(word: string): string {
-  const text = plain(word);
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

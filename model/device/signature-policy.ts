@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { expandTemplate } from '../base/template.ts';
+import { FlightlineError } from '../release/failure.ts';
 
 /** How an image brings its own verification along; without it, devices are configured by other means (`flightline device-config`). */
 export const VERIFICATIONS = ['bake'] as const;
@@ -195,4 +196,17 @@ export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'd
 /** What lies below the image's repository is covered by its entry. */
 function narrowed(image: string, disks: readonly string[]): string[] {
   return [image, ...new Set(disks.filter((disk) => !disk.startsWith(`${image}/`)))];
+}
+
+/** Reads a policy.json. `what` names it in a failure. @throws FlightlineError `device-policy` */
+export function readPolicy(text: string, what: string): SignaturePolicy {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new FlightlineError('device-policy', `${what} is not JSON`);
+  }
+  const parsed = SignaturePolicy.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new FlightlineError('device-policy', `${what} is no policy: ${z.prettifyError(parsed.error)}`);
 }

@@ -51,7 +51,7 @@ async function everything(project: Project): Promise<unknown> {
   };
 }
 
-it('tells stages, hosts, digests and command lines of a release, and leaves nothing', async () => {
+it('tells stages, hosts and digests of a release, and leaves nothing', async () => {
   const project = await newProject({
     name: 'dry',
     disks,
@@ -84,15 +84,6 @@ it('tells stages, hosts, digests and command lines of a release, and leaves noth
     'tag release',
     'record release',
   ]);
-  const commands = (name: string) =>
-    plan.stages
-      .filter((stage) => stage.name === name)
-      .flatMap((stage) => stage.commands.map((words) => words.join(' ')));
-  expect(commands('build').join('\n')).toContain(
-    `podman pull --quiet --authfile AUTHFILE --tls-verify=false ${registry}`,
-  );
-  expect(commands('disk-build').at(-1)).toMatch(/ build --progress=verbose --type=qcow2 --type=vmdk --rootfs=ext4 /);
-  expect(commands('sign')[0]).toContain('--sign-passphrase-file PASSPHRASE_FILE');
   const checks = Object.fromEntries(plan.checks.map(({ name, status }) => [name, status]));
   expect(checks).toEqual({
     context: 'ok',
@@ -108,7 +99,7 @@ it('prints the same for people', async () => {
   const outcome = await runFlightline(['run', project.spec, '--dry-run'], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
   expect(outcome.stdout).toContain('nothing was built, sent or kept');
-  expect(outcome.stdout).toMatch(/disk-build iso {2}build worker\n {4}podman pull /);
+  expect(outcome.stdout).toMatch(/^ {2}disk-build +iso +build worker$/m);
   expect(await tagsOf(`${project.repository}/context`)).toEqual([]);
 });
 

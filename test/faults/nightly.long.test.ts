@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
-import { readRecord } from '../../activities/tags/record.ts';
+import { readRecord } from '../../activities/trust/record.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { ContextFacts } from '../../../../activities/context/tar.ts';
-import { summariseContext } from '../../../../activities/resolve/resolve.ts';
+import { summariseContext } from '../../../../activities/context/summary.ts';
 import { digestOf, requestFor } from '../../../workflows/facts.ts';
 
 const request = requestFor('context', { disks: { iso: 'artifact' }, buildArgs: { BASE: 'registry.example/base:1' } });

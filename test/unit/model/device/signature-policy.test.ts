@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { readPolicy, trustedInputs } from '../../../../activities/image/bake-trust.ts';
+import { trustedInputs } from '../../../../activities/image/bake-trust.ts';
 import { deviceLayer, withLastLayers } from '../../../../activities/context/last-layers.ts';
 import {
   deviceArguments,
@@ -11,6 +11,7 @@ import {
   mergePolicy,
   policyFor,
   pulledRepositoriesOfSpec,
+  readPolicy,
   registriesDropIn,
   type SignaturePolicy,
 } from '../../../../model/device/signature-policy.ts';

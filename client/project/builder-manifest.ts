@@ -5,14 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
-import { builderMessage } from '../tools/builder/failure.ts';
+import { builderMessage } from '../../activities/tools/builder/failure.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
-import { countStages } from '../tools/builder/progress.ts';
-import { manifestArguments, withoutPasswords, type ManifestCommand } from '../tools/builder/builder.ts';
-import { CommandError, runCommand } from '../tools/process/command.ts';
-import { removeContainer } from '../tools/podman/container.ts';
-import { imageExists, imagesWithLabel, podman, podmanInfo, tagImage } from '../tools/podman/podman.ts';
-import { redact } from '../tools/process/redact.ts';
+import { countStages } from '../../activities/tools/builder/progress.ts';
+import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
+import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
+import { removeContainer } from '../../activities/tools/podman/container.ts';
+import { imageExists, imagesWithLabel, podman, podmanInfo, tagImage } from '../../activities/tools/podman/podman.ts';
+import { redact } from '../../activities/tools/process/redact.ts';
 
 /** Longest time (ms): the real builder inspects the image in containers of its own. */
 const WITHIN = 10 * 60_000;

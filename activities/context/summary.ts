@@ -1,0 +1,58 @@
+/** What of a context decides a release, and what in it cannot be released. Pure. */
+import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
+import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { BOOTC_LABEL } from '../../model/oci/labels.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { AGENT_CONFIGURATION } from '../../model/spec/enrollment.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { formatProblems } from '../../model/spec/spec-file.ts';
+import { readContainerfile } from './containerfile.ts';
+import type { ContextFacts } from './tar.ts';
+
+/**
+ * What of a context decides the rest: the images it names, its digests.
+ *
+ * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or `context-invalid`
+ *   for an agent configuration in the way of the one that early binding makes.
+ */
+export function summariseContext(
+  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
+  digest: string,
+  facts: ContextFacts,
+): ContextSummary {
+  const containerfile = readContainerfile(facts.containerfile, request.buildArgs, request.architecture);
+  requireBuilderConfig(request, facts);
+  if (request.enrollment?.binding === 'early' && facts.names.includes(AGENT_CONFIGURATION))
+    throw configurationInContext();
+  const { images, base } = containerfile;
+  const { files, builderConfig } = facts;
+  const bootable = containerfile.label(BOOTC_LABEL) !== undefined;
+  return { digest, files, images, base, bootable, builderConfig };
+}
+
+/** The client looks too; here is where it is trusted, and where a git context is seen first. */
+function requireBuilderConfig(
+  request: Pick<ReleaseRequest, 'disks' | 'builder'>,
+  { builderConfig, builderConfigText }: ContextFacts,
+): void {
+  if (builderConfig === null || builderConfigText === null) return;
+  const { format } = builderConfig;
+  const use = { types: request.disks.map(({ type }) => type), rootfs: request.builder.rootfs };
+  const { problems } = checkBuilderConfig(builderConfigText, format, use);
+  if (problems.length === 0) return;
+  const told = formatProblems(`config.${format}`, problems);
+  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
+    remedy: 'correct builder.config or the disk types, and run the command again',
+  });
+}
+
+/** The context has a file where early binding places its own. */
+export function configurationInContext(): FlightlineError {
+  return new FlightlineError(
+    'context-invalid',
+    `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
+    {
+      remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and start the release again`,
+    },
+  );
+}

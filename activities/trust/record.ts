@@ -1,0 +1,66 @@
+/** Reads records of releases from a registry: what no key of ours signed is none. */
+import type { KeyObject } from 'node:crypto';
+import { parseManifest } from '../../model/oci/manifest.ts';
+import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../../model/release/record.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { getBlob, getManifest } from '../tools/registry/registry.ts';
+import { readPublicKey } from './keys.ts';
+import { signedNames } from './signatures.ts';
+
+/** Bytes of a record in a registry. Releases write some 10 kB. */
+const MAX_RECORD = 1024 * 1024;
+
+/**
+ * The record that a tag names, if it is signed by the key for that very name. Null when there is none, when it is signed by nobody
+ * or somebody else, when it is damaged, or when no public key is at hand: what is not verified is not trusted.
+ *
+ * @param publicKey path of the PEM file, or null
+ * @throws FlightlineError a registry's failure
+ */
+export async function readRecord(
+  access: RegistryAccess,
+  repository: string,
+  tag: string,
+  publicKey: string | null,
+): Promise<ReleaseRecord | null> {
+  return (await findRecord(access, { repository, tag }, publicKey))?.record ?? null;
+}
+
+/**
+ * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag named before; it must
+ * be signed for the tag all the same.
+ */
+export async function findRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  publicKey: string | null,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
+  const key = publicKey === null ? null : await readPublicKey(publicKey).catch(() => null);
+  if (!key) return null;
+  return readVerifiedRecord(access, { repository, tag, at }, key);
+}
+
+/** As {@link findRecord}, with the key itself. */
+export async function readVerifiedRecord(
+  access: RegistryAccess,
+  { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
+  key: KeyObject,
+): Promise<{ digest: string; record: ReleaseRecord } | null> {
+  const stored = await getManifest(access, repository, at);
+  const manifest = stored && parseManifest(stored.bytes);
+  const layer = manifest?.layers?.[0];
+  if (!stored || manifest?.artifactType !== RECORD_MEDIA_TYPE || manifest.layers?.length !== 1 || !layer) return null;
+  const names = await signedNames(access, repository, stored.digest, key);
+  if (!names.includes(`${repository}:${tag}`) || layer.size > MAX_RECORD) return null;
+  const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
+  const record = bytes && parseRecord(bytes);
+  return record && { digest: stored.digest, record };
+}
+
+function parseRecord(bytes: Uint8Array): ReleaseRecord | null {
+  try {
+    return ReleaseRecord.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return null;
+  }
+}
