@@ -23,7 +23,7 @@ interface Help {
 }
 
 /** A verb: the default export of `client/commands/<verb>.ts`. */
-export interface Verb<Args extends unknown[], Options extends OptionValues> extends Help {
+interface Verb<Args extends unknown[], Options extends OptionValues> extends Help {
   /** What `--json` prints; a verb without it has no `--json`. */
   json?: string;
   /** Adds arguments and options. */

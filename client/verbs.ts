@@ -12,7 +12,7 @@ const OVERVIEW = join(import.meta.dirname, 'overview.json');
 const SUFFIX = extname(import.meta.filename);
 
 /** What happens when a verb was typed, and where commander's own words about wrong usage go. */
-export interface Handling {
+interface Handling {
   act: (call: Call) => Promise<void>;
   writeErr: (text: string) => void;
 }
@@ -41,7 +41,7 @@ export async function createProgram(args: readonly string[], handling: Handling)
 }
 
 /** The lines of `flightline --help`, for the build. */
-export async function overviewRows(): Promise<OverviewRow[]> {
+export async function verbOverview(): Promise<OverviewRow[]> {
   return (await loadVerbs(verbNames())).map(([name, { group, summary }]) => ({ name, group, summary }));
 }
 
@@ -86,7 +86,9 @@ function emptyProgram({ writeErr }: Handling): Command {
       'after',
       '\nExamples:\n  $ flightline up\n  $ flightline run examples/debian/flightline.yaml\n  $ flightline list\n' +
         '\n`flightline VERB --help` shows what a verb takes.' +
-        '\nTemporal is found by the TEMPORAL_* variables and profiles (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE).' +
-        '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker · 4 held · 5 cancelled · 6 already running · 130 detached',
+        '\nTemporal is found by the TEMPORAL_* variables and profiles (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ' +
+        'TEMPORAL_PROFILE).' +
+        '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker ' +
+        '· 4 held · 5 cancelled · 6 already running · 130 detached',
     );
 }

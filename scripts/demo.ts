@@ -1,20 +1,20 @@
 /**
- * `npm run demo`: an embedded stack, a release of an example, the summary, and everything stopped again. What the machine needs for
- * it was set up before (scripts/bootstrap.mjs).
+ * `npm run demo`: an embedded stack, a release of an example, the summary, and everything stopped again. What the
+ * machine needs for it was set up before (scripts/bootstrap.mjs).
  */
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from '@commander-js/extra-typings';
-import { startFromSpec } from '../client/commands/run.ts';
+import { startFromSpec } from '../client/project/release-start.ts';
 import { printError, usageError } from '../client/command-line.ts';
-import { withTemporal, type Temporal } from '../client/temporal/connection.ts';
-import { printEnding } from '../client/temporal/ending.ts';
+import { withTemporal, type Temporal } from '../client/temporal/temporal.ts';
+import { printEnding } from '../client/follow/ending.ts';
 import { explain } from '../client/terminal/errors.ts';
 import { EXIT } from '../client/terminal/exit-codes.ts';
-import { follow } from '../client/temporal/follow.ts';
+import { followRelease } from '../client/follow/release.ts';
 import { processOutput, type Output } from '../client/terminal/output.ts';
 import { Interrupted, interruptible, withStop } from '../client/terminal/pause.ts';
 import { checkSpec } from '../client/project/preparation.ts';
-import { cancelRelease } from '../client/temporal/release-end.ts';
+import { cancelRelease } from '../client/follow/release-end.ts';
 import { openRelease } from '../client/temporal/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { formatDuration } from '../client/view/format.ts';
@@ -103,7 +103,7 @@ async function releaseExample(
   const { release, runId } = await startFromSpec(temporal, await checkSpec(spec, { onFailure }), {}, output, signal);
   try {
     const reader = await openRelease(temporal, release, runId);
-    const record = await follow(reader, output, { until: 'settled', signal });
+    const record = await followRelease(reader, output, { until: 'settled', signal });
     return printEnding(record, temporal, output);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;

@@ -12,7 +12,8 @@ import type { ContextFacts } from './tar.ts';
 /**
  * What of a context decides the rest: the images it names, its digests.
  *
- * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or `context-invalid`
+ * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or
+ *   `context-invalid`
  *   for an agent configuration in the way of the one that early binding makes.
  */
 export function summariseContext(
@@ -52,7 +53,9 @@ export function configurationInContext(): FlightlineError {
     'context-invalid',
     `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
     {
-      remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and start the release again`,
+      remedy:
+        `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and ` +
+        `start the release again`,
     },
   );
 }

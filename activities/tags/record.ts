@@ -1,20 +1,19 @@
 /** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
-import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { RecordInput, type SignActivities } from '../../model/contract/contract.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
-import { blobArtifact, parseManifest, type Layout } from '../../model/oci/manifest.ts';
-import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../../model/release/record.ts';
+import { blobArtifact, type Layout } from '../../model/oci/manifest.ts';
+import { RECORD_MEDIA_TYPE, type ReleaseRecord } from '../../model/release/record.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { openKey, readPublicKey, type OpenedKey } from '../trust/keys.ts';
+import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { audit } from '../trust/sign.ts';
-import { signDigest, signedNames, type SignatureWritten } from '../trust/signatures.ts';
+import { signDigest, type SignatureWritten } from '../trust/signatures.ts';
 import { stage } from '../frame.ts';
 import { moveTags } from './tag.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { getBlob, getManifest, headManifest } from '../tools/registry/registry.ts';
+import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyDigest } from '../trust/verify.ts';
 
@@ -50,7 +49,10 @@ export async function writeRecord(
   return digest;
 }
 
-/** The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the right one. */
+/**
+ * The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the
+ * right one.
+ */
 async function tagsToMove(
   access: RegistryAccess,
   { tags, shared }: Pick<RecordInput, 'tags' | 'shared'>,

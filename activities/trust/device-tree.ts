@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import type { DeviceFile } from '../../model/device/signature-policy.ts';
 
 /**
- * Writes the files (0644), each whole or not at all, and the directories that are missing (0755), whatever the umask; what is
- * there keeps its mode.
+ * Writes the files (0644), each whole or not at all, and the directories that are missing (0755), whatever the umask;
+ * what is there keeps its mode.
  *
  * @returns the paths written, in order
  */

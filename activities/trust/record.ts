@@ -11,8 +11,9 @@ import { signedNames } from './signatures.ts';
 const MAX_RECORD = 1024 * 1024;
 
 /**
- * The record that a tag names, if it is signed by the key for that very name. Null when there is none, when it is signed by nobody
- * or somebody else, when it is damaged, or when no public key is at hand: what is not verified is not trusted.
+ * The record that a tag names, if it is signed by the key for that very name. Null when there is none, when it is
+ * signed by nobody or somebody else, when it is damaged, or when no public key is at hand: what is not verified is
+ * not trusted.
  *
  * @param publicKey path of the PEM file, or null
  * @throws FlightlineError a registry's failure
@@ -27,8 +28,8 @@ export async function readRecord(
 }
 
 /**
- * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag named before; it must
- * be signed for the tag all the same.
+ * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag
+ * named before; it must be signed for the tag all the same.
  */
 export async function findRecord(
   access: RegistryAccess,

@@ -1,8 +1,8 @@
 /** `flightline cancel`: ends a release, and waits until everything is cleaned up. */
-import { cancelRelease } from '../temporal/release-end.ts';
-import { withTemporal } from '../temporal/connection.ts';
+import { cancelRelease } from '../follow/release-end.ts';
+import { withTemporal } from '../temporal/temporal.ts';
 import { releaseIdOf } from '../temporal/release-name.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { verb } from '../verb.ts';
 
@@ -13,7 +13,7 @@ export default verb({
   examples: ['flightline cancel quay.io/acme/edge-camera:v1'],
   json: 'print the record as JSON',
 
-  syntax: (command) => command.argument(...RELEASE),
+  syntax: (command) => command.argument(...RELEASE_ARGUMENT),
 
   async run([name], _, output) {
     const id = releaseIdOf(name);

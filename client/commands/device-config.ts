@@ -26,7 +26,8 @@ export default verb({
   group: 'trust',
   summary: 'write what a device needs to verify signatures',
   description:
-    "Write the public key, registries.d drop-in and policy.json by which a device only takes images that the spec's key signed.",
+    'Write the public key, registries.d drop-in and policy.json by which a device only takes ' +
+    "images that the spec's key signed.",
   examples: [
     'flightline device-config --output device --public-key release.pub',
     'flightline device-config flightline.yaml --output / --merge /etc/containers/policy.json',

@@ -16,7 +16,8 @@ export default verb({
   group: 'machine',
   summary: 'let this build host empty itself',
   description:
-    'Let the build host of this machine promise no more slots. What runs goes on to its end; what would come next is done on other hosts, or waits for one.',
+    'Let the build host of this machine promise no more slots. What runs goes on to its ' +
+    'end; what would come next is done on other hosts, or waits for one.',
   examples: ['flightline drain --comment "new kernel" --wait', 'flightline drain --undo'],
   json: 'print JSON',
 

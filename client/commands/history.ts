@@ -1,6 +1,5 @@
 /** `flightline history`: what a shared tag pointed at. */
 import { timingWith } from '../../model/base/timing.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import {
   HISTORY_QUERY,
   sharedTagId,
@@ -10,10 +9,10 @@ import {
   type LookAtTagInput,
 } from '../../model/tags/shared-tag.ts';
 import { timingFromEnvironment } from '../project/preparation.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { askControl, awaitControlWorker } from '../temporal/control.ts';
 import { nameOf } from '../temporal/release-name.ts';
-import { failureOfError } from '../temporal/release-view.ts';
-import { NAME } from '../terminal/arguments.ts';
+import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { withInterrupt } from '../terminal/pause.ts';
@@ -32,7 +31,7 @@ export default verb({
 
   syntax: (command) =>
     command
-      .argument(...NAME)
+      .argument(...NAME_ARGUMENT)
       .option('--record-repository <repository>', 'where the records are; default is REPOSITORY/release'),
 
   async run([name], options, output) {
@@ -70,23 +69,9 @@ async function keptHistory(temporal: Temporal, repository: string, tag: string):
 /** The verified record of what the tag points at, looked up by a control worker, which has the keys. */
 async function presentOnly(temporal: Temporal, input: LookAtTagInput): Promise<TagHistory> {
   const { repository, tag } = input;
-  let now: TagNow;
-  try {
-    const answer = await temporal.within(ANSWER_TIMEOUT, () =>
-      temporal.client.workflow.execute(TAG_NOW_WORKFLOW, {
-        workflowId: `tag-now/${repository}:${tag}`,
-        taskQueue: CONTROL_QUEUE,
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        args: [input],
-      }),
-    );
-    now = TagNow.parse(answer);
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    const { kind, message, remedy } = failureOfError(error);
-    throw new UserError(kind, message, remedy, EXIT.failed);
-  }
-  const { digest, record } = now;
+  const name = `tag-now/${repository}:${tag}`;
+  const question = { workflow: TAG_NOW_WORKFLOW, input, name, summary: `what ${repository}:${tag} points at` };
+  const { digest, record } = await askControl(temporal, question, TagNow, ANSWER_TIMEOUT);
   if (digest === null) {
     throw new UserError('unknown-tag', `${repository}:${tag} is not in the registry`, 'check the name');
   }

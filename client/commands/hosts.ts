@@ -1,27 +1,14 @@
 /** `flightline hosts`: every machine with workers, and what it does. */
-import { randomUUID } from 'node:crypto';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { HostStatus, type ListedHost } from '../../model/contract/host-status.ts';
+import { machinesOf, type KnownWorker, type Machine } from '../../model/release/machine.ts';
 import { visibilityQuery } from '../../model/release/listing.ts';
 import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
-import {
-  ARCHITECTURES,
-  claimQueue,
-  CONTROL_QUEUE,
-  ROLES,
-  SIGN_QUEUE,
-  workerOfIdentity,
-} from '../../model/contract/queue.ts';
-import {
-  noControlWorker,
-  pollers,
-  REQUEST_TIMEOUT,
-  withTemporal,
-  type Poller,
-  type Temporal,
-} from '../temporal/connection.ts';
+import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { askControl, noControlWorker, pollers } from '../temporal/control.ts';
+import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { failureOfError } from '../temporal/release-view.ts';
 import { verb } from '../verb.ts';
 import { renderHosts } from '../view/hosts.ts';
 
@@ -64,28 +51,6 @@ export default verb({
     }),
 });
 
-/** A worker as the server knows it. */
-export interface KnownWorker extends Pick<Poller, 'lastSeen'> {
-  role: ListedHost['roles'][number];
-  host: string;
-}
-
-/** What is known of a machine before it is asked. */
-export type Machine = Pick<ListedHost, 'host' | 'roles' | 'lastSeen'>;
-
-/** The machines of some workers, and the build hosts that releases are on although nobody there asks for work. Pure. */
-export function machinesOf(workers: readonly KnownWorker[], needed: readonly string[]): Machine[] {
-  const names = [...new Set([...workers.map(({ host }) => host), ...needed])].toSorted();
-  return names.map((host) => {
-    const own = workers.filter((worker) => worker.host === host);
-    const roles = ROLES.filter(
-      (role) => own.some((worker) => worker.role === role) || (role === 'build' && needed.includes(host)),
-    );
-    const seen = own.flatMap(({ lastSeen }) => lastSeen ?? []).toSorted();
-    return { host, roles, lastSeen: seen.at(-1) ?? null };
-  });
-}
-
 function listedHost(machine: Machine, answer: Answer | undefined, now: Date): ListedHost {
   if (answer === undefined) return { ...machine, state: 'polls', status: null };
   if (answer === 'silent' || answer === 'unasked') return { ...machine, state: 'silent', status: null };
@@ -123,21 +88,12 @@ async function hostsOfReleases(temporal: Temporal): Promise<string[]> {
 }
 
 async function ask(temporal: Temporal, host: string): Promise<Answer> {
+  const question = { workflow: HOST_STATUS_WORKFLOW, input: { host, within: WITHIN }, summary: `what ${host} does` };
   try {
-    const answer: unknown = await temporal.within(WORKFLOW_WITHIN, () =>
-      temporal.client.workflow.execute(HOST_STATUS_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: `host-status/${randomUUID()}`,
-        args: [{ host, within: WITHIN }],
-        workflowExecutionTimeout: WORKFLOW_WITHIN,
-        staticSummary: `what ${host} does`,
-      }),
-    );
-    const parsed = HostStatus.safeParse(answer);
-    return parsed.success ? { status: parsed.data } : 'unknown';
+    return { status: await askControl(temporal, question, HostStatus, WORKFLOW_WITHIN) };
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    if (error.cause instanceof Error && error.cause.name === 'TimeoutFailure') return 'unasked';
-    return failureOfError(error).kind === 'no-host' ? 'silent' : 'unknown';
+    if (!(error instanceof UserError)) throw error;
+    if (error.kind === 'no-control-worker') return 'unasked';
+    return error.kind === 'no-host' ? 'silent' : 'unknown';
   }
 }

@@ -7,15 +7,15 @@ import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { BASES, BINDINGS, TARGETS, type Choices } from '../init/choices.ts';
 import { complete } from '../init/completion.ts';
-import { containerfileText } from '../init/containerfile.ts';
-import { containerignoreText, specText } from '../init/spec.ts';
+import { PROJECT_FILES, projectFiles } from '../init/project.ts';
 import { verb } from '../verb.ts';
 
 export default verb({
   group: 'project',
   summary: 'start a project',
   description:
-    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on a terminal for what no flag says. ' +
+    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on ' +
+    'a terminal for what no flag says. ' +
     'Writes over no file.',
   examples: [
     'flightline init edge-camera',
@@ -43,9 +43,9 @@ export default verb({
   /** Writes the files of a project, all or none. */
   async run([directory], flags, output) {
     // Before any question: whoever has answered them all should get the project.
-    await refuseExisting(directory, [...FILES]);
+    await refuseExisting(directory, PROJECT_FILES);
     const choices = await complete(flags, terminalAsker());
-    const files = filesOf(choices);
+    const files = projectFiles(choices);
     await writeAll(directory, files);
     const spec = join(directory, 'flightline.yaml');
     output.result(
@@ -62,17 +62,6 @@ export default verb({
   },
 });
 
-const FILES = ['Containerfile', 'flightline.yaml', '.containerignore'] as const;
-
-/** The files' texts by name. */
-export function filesOf(choices: Choices): Map<(typeof FILES)[number], string> {
-  return new Map([
-    ['Containerfile', containerfileText(choices)],
-    ['flightline.yaml', specText(choices)],
-    ['.containerignore', containerignoreText(choices)],
-  ]);
-}
-
 /** What is to be done before the first run. */
 function next({ base, binding }: Choices): string[] {
   const steps = [
@@ -81,7 +70,8 @@ function next({ base, binding }: Choices): string[] {
       : []),
     ...(binding === 'early'
       ? [
-          '  log the build host in to Flight Control (`flightctl login --config-dir DIR URL`), and name DIR under `flightctl`',
+          '  log the build host in to Flight Control (`flightctl login --config-dir DIR URL`), ' +
+            'and name DIR under `flightctl`',
           '  in its worker configuration',
         ]
       : []),

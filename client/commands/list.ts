@@ -4,7 +4,7 @@ import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { visibilityQuery, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
 import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/release/stage.ts';
-import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { referenceOf } from '../temporal/release-name.ts';
@@ -92,8 +92,8 @@ function sinceOf(text: string, now: Date): string {
 }
 
 /**
- * The newest by their start. Temporal on an SQL database sorts by the end, the open ones first, and cannot be asked otherwise: a
- * first look tells since when there are enough, and a second one fetches all since then.
+ * The newest by their start. Temporal on an SQL database sorts by the end, the open ones first, and cannot be asked
+ * otherwise: a first look tells since when there are enough, and a second one fetches all since then.
  */
 async function find(temporal: Temporal, filter: ListFilter, limit: number): Promise<ListedRelease[]> {
   const first = Math.max(limit, FIRST);

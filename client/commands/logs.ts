@@ -7,16 +7,18 @@ import { isLogged, LOGGED_STAGES } from '../../model/release/logs.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { isFinal, STAGES } from '../../model/release/stage.ts';
-import { awaitControlWorker, withTemporal, type Temporal } from '../temporal/connection.ts';
-import { detachable } from '../temporal/ending.ts';
+import { withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
+import { detachable } from '../follow/ending.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { followLogs, isMeant, type LogFilter } from '../temporal/log-follow.ts';
-import { pages, readKeptLog } from '../temporal/log-reading.ts';
+import { isMeant, type LogFilter } from '../../model/release/log-targets.ts';
+import { followLogs } from '../follow/logs.ts';
+import { pages, readKeptLog } from '../temporal/logs.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { verb } from '../verb.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
 
@@ -24,7 +26,8 @@ export default verb({
   group: 'release',
   summary: "print a stage's whole log",
   description:
-    "Print a stage's whole log, of a finished release from the registry; without a stage that of the failure, or of the stage that began last.",
+    "Print a stage's whole log, of a finished release from the registry; without a stage " +
+    'that of the failure, or of the stage that began last.',
   examples: [
     'flightline logs quay.io/acme/edge-camera:v1 disk-build',
     'flightline logs quay.io/acme/edge-camera:v1 publish --subject qcow2',
@@ -35,7 +38,7 @@ export default verb({
 
   syntax: (command) =>
     command
-      .argument(...RELEASE)
+      .argument(...RELEASE_ARGUMENT)
       .argument('[stage]', 'build, push, device-verify, disk-build, boot-test or publish')
       .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
       .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
@@ -66,7 +69,10 @@ export function knownLogs(record: ReleaseRecord): KnownLog[] {
   );
 }
 
-/** The logs to print: those that are meant; without a word on it the log of the failure, else of the stage that began last. */
+/**
+ * The logs to print: those that are meant; without a word on it the log of the failure, else of the stage that began
+ * last.
+ */
 export function chooseLogs(record: ReleaseRecord, { stage, subject }: LogFilter): KnownLog[] {
   const known = knownLogs(record);
   if (stage !== undefined || subject !== undefined) {
@@ -186,7 +192,10 @@ async function print(
   return EXIT.ok;
 }
 
-/** From the registry when the release has ended and its record names it there; else from the host, which keeps it for 7 days. */
+/**
+ * From the registry when the release has ended and its record names it there; else from the host, which keeps it for
+ * 7 days.
+ */
 async function* textOf(
   record: ReleaseRecord,
   log: KnownLog,

@@ -9,20 +9,16 @@ import {
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { parseReference, Tag } from '../../model/oci/reference.ts';
 import { timingWith } from '../../model/base/timing.ts';
-import {
-  awaitControlWorker,
-  REQUEST_TIMEOUT,
-  withTemporal,
-  workflowPage,
-  type Temporal,
-} from '../temporal/connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { timingFromEnvironment } from '../project/preparation.ts';
-import { followPromotion, printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { followPromotion, printPromotion } from '../follow/promotion.ts';
+import { readPromotion } from '../temporal/promotion.ts';
 import { verb } from '../verb.ts';
 import { nameOf } from '../temporal/release-name.ts';
 
@@ -30,7 +26,8 @@ export default verb({
   group: 'tags',
   summary: 'give a release another name, without building',
   description:
-    'Put the digests of a released name, image and disks, under another tag or repository: signed for it, verified, tagged last. ' +
+    'Put the digests of a released name, image and disks, under another tag or repository: ' +
+    'signed for it, verified, tagged last. ' +
     'Nothing is built, and within one registry nothing is transferred.',
   examples: [
     'flightline promote quay.io/acme/edge-camera:v1 --to stable',

@@ -1,4 +1,7 @@
-/** `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the guide). */
+/**
+ * `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the
+ * guide).
+ */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-configuration.ts';
@@ -21,10 +24,13 @@ export default verb({
   group: 'trust',
   summary: 'put an agent configuration into a device as it is provisioned',
   description:
-    'Print what injects the agent configuration (of `flightctl certificate request --output=embedded`) as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, and so does what is printed.',
+    'Print what injects the agent configuration (of `flightctl certificate request --output=embedded`) ' +
+    'as /etc/flightctl/config.yaml when a device is provisioned. It holds a private key, ' +
+    'and so does what is printed.',
   examples: [
     'flightline provision cloud-init --config config.yaml --output user-data',
-    'flightline provision cloud-init --config config.yaml --target openshift-virtualization --name edge-1 --image quay.io/acme/edge-camera/diskimage-qcow2:v1',
+    'flightline provision cloud-init --config config.yaml --target openshift-virtualization ' +
+      '--name edge-1 --image quay.io/acme/edge-camera/diskimage-qcow2:v1',
     'flightline provision cloud-init --config config.yaml --target vsphere --name edge-1',
     'flightline provision kickstart --config config.yaml',
   ],

@@ -5,17 +5,12 @@ import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest 
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { Repository } from '../../model/oci/reference.ts';
 import { timingWith } from '../../model/base/timing.ts';
-import {
-  awaitControlWorker,
-  REQUEST_TIMEOUT,
-  withTemporal,
-  workflowPage,
-  type Temporal,
-} from '../temporal/connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
 import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { failureOfError } from '../temporal/release-view.ts';
+import { failureOfError } from '../temporal/failure.ts';
 import { verb } from '../verb.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
 import { renderPrune } from '../view/prune.ts';
@@ -24,7 +19,8 @@ export default verb({
   group: 'regular',
   summary: 'remove old releases from the registry',
   description:
-    'Remove old releases of a repository with their disks, records, signatures and unused contexts. A release is kept when it is ' +
+    'Remove old releases of a repository with their disks, records, signatures and unused ' +
+    'contexts. A release is kept when it is ' +
     'among the newest, or young, or anything else needs one of its digests.',
   examples: [
     'flightline prune quay.io/acme/edge-camera --keep-last 7 --keep-within 30d --dry-run',

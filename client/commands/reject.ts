@@ -1,6 +1,6 @@
 /** `flightline reject`: ends a release or promotion that waits for approval. */
-import { decide } from '../temporal/decision.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { decide } from '../temporal/decide.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { verb } from '../verb.ts';
 
 export default verb({
@@ -10,7 +10,8 @@ export default verb({
   examples: ['flightline reject quay.io/acme/edge-camera:v1 --comment "does not boot in the lab"'],
   json: 'print JSON',
 
-  syntax: (command) => command.argument(...RELEASE).option('--comment <text>', 'why; kept in the record and history'),
+  syntax: (command) =>
+    command.argument(...RELEASE_ARGUMENT).option('--comment <text>', 'why; kept in the record and history'),
 
   run: ([name], { comment }, output) => decide('reject', name, comment, output),
 });

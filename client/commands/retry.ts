@@ -5,18 +5,14 @@ import { releaseId } from '../../model/oci/reference.ts';
 import { isFinal } from '../../model/release/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
-import {
-  awaitControlWorker,
-  noControlWorker,
-  REQUEST_TIMEOUT,
-  withTemporal,
-  type Temporal,
-} from '../temporal/connection.ts';
-import { detachable, printEnding } from '../temporal/ending.ts';
-import { follow } from '../temporal/follow.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker, noControlWorker } from '../temporal/control.ts';
+import { detachable, printEnding } from '../follow/ending.ts';
+import { followRelease } from '../follow/release.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { failureOfError, openRelease } from '../temporal/release-view.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { openRelease } from '../temporal/release-view.ts';
+import { failureOfError } from '../temporal/failure.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -35,7 +31,7 @@ export default verb({
 
   syntax: (command) =>
     command
-      .argument(...RELEASE)
+      .argument(...RELEASE_ARGUMENT)
       .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
       .option('--detach', 'do not show the progress')
       .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
@@ -73,7 +69,7 @@ async function retry([name]: [string], options: RetryOptions, output: Output): P
       output.note(`going on with ${resumed.join(', ') || 'nothing'}`);
       return detachable(reference, async () => {
         if (!options.detach) {
-          return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
+          return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
         }
         output.result(`watch it: flightline watch ${reference}`);
         output.document((await reader.read()).record);

@@ -11,10 +11,11 @@ import {
   sharedTagId,
 } from '../../model/tags/shared-tag.ts';
 import { timingFromEnvironment } from '../project/preparation.ts';
-import { awaitControlWorker, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
 import { nameOf } from '../temporal/release-name.ts';
-import { failureOfError } from '../temporal/release-view.ts';
-import { NAME } from '../terminal/arguments.ts';
+import { failureOfError } from '../temporal/failure.ts';
+import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { withInterrupt } from '../terminal/pause.ts';
@@ -28,13 +29,14 @@ export default verb({
   group: 'tags',
   summary: 'move a shared tag back',
   description:
-    'Move a tag back to the record before: image, record, and disks where they have the name. What it goes to is verified as a device would.',
+    'Move a tag back to the record before: image, record, and disks where they have the ' +
+    'name. What it goes to is verified as a device would.',
   examples: ['flightline rollback quay.io/acme/edge-camera:stable --comment "v2 does not boot"'],
   json: 'print JSON',
 
   syntax: (command) =>
     command
-      .argument(...NAME)
+      .argument(...NAME_ARGUMENT)
       .option('--to <record>', 'digest of an image or record, or tag of a record; default is the one before')
       .option('--comment <text>', 'why; kept in the history')
       .option('--record-repository <repository>', 'where the records are; default is REPOSITORY/release'),

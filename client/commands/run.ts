@@ -1,19 +1,17 @@
 /** `flightline run`: starts a release and shows it to its end. */
 import { isAbsolute } from 'node:path';
 import { Option } from '@commander-js/extra-typings';
-import { releaseId } from '../../model/oci/reference.ts';
-import { awaitControlWorker, withTemporal, workflowPage, type Temporal } from '../temporal/connection.ts';
-import { detachable, printEnding } from '../temporal/ending.ts';
+import { withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { detachable, printEnding } from '../follow/ending.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { follow } from '../temporal/follow.ts';
+import { followRelease } from '../follow/release.ts';
 import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
-import { Interrupted, withInterrupt } from '../terminal/pause.ts';
-import { checkSpec, sendContextOf, type CheckedSpec, type PrepareOptions } from '../project/preparation.ts';
+import { withInterrupt } from '../terminal/pause.ts';
+import { checkSpec, type CheckedSpec, type PrepareOptions } from '../project/preparation.ts';
+import { startFromSpec } from '../project/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
-import { endRunning } from '../temporal/release-end.ts';
-import { startRelease, type Started } from '../temporal/release-start.ts';
 import { openRelease } from '../temporal/release-view.ts';
 import { verb } from '../verb.ts';
 import { renderRelease } from '../view/release.ts';
@@ -107,26 +105,6 @@ async function runRelease(
       output.document(view.record);
       return EXIT.ok;
     }
-    return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
+    return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
   });
-}
-
-/** Sends the context of a spec and starts the release; for callers that follow it in their own way. */
-export async function startFromSpec(
-  temporal: Temporal,
-  checked: CheckedSpec,
-  options: Pick<RunOptions, 'publicContext' | 'replace'>,
-  output: Output,
-  signal: AbortSignal,
-): Promise<Started> {
-  await awaitControlWorker(temporal, signal);
-  const request = await sendContextOf(checked, options, output);
-  // Only now: a context that cannot be sent must not have cost a running release.
-  if (options.replace) await endRunning(temporal, releaseId(request.repository, request.tag), output, signal);
-  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
-  const started = await startRelease(temporal, request);
-  output.note(`${request.name}: releasing ${referenceOf(started.release)}`);
-  const page = workflowPage(temporal.ui, temporal.namespace, started.release, started.runId);
-  if (page) output.note(`  ${page}`);
-  return started;
 }

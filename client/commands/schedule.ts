@@ -11,7 +11,8 @@ import {
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { Repository } from '../../model/oci/reference.ts';
 import { Cron, TimeZone } from '../../model/spec/schedule.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
 import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { advise } from '../project/linting.ts';
@@ -19,7 +20,7 @@ import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { verb, type VerbFamily } from '../verb.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
-import { compareNow, lastRuns } from '../temporal/schedule-look.ts';
+import { compareNow, scheduleRuns } from '../temporal/schedule.ts';
 import { invalidSpec, locate } from '../project/spec-loading.ts';
 import { renderSchedule, renderSchedules, type ScheduleFacts } from '../view/schedule.ts';
 
@@ -64,7 +65,8 @@ const set = verb({
         };
         if (checked.loaded.local !== null) {
           output.note(
-            'the context was sent now, and every run uses it as it is: after a change `flightline schedule set` again, ' +
+            'the context was sent now, and every run uses it as it is: after a change `flightline ' +
+              'schedule set` again, ' +
               'or name a git repository in image.context',
           );
         }
@@ -112,7 +114,7 @@ const show = verb({
     return withTemporal(async (temporal) => {
       const description = await describe(temporal, handleOf(temporal, repository));
       const facts = factsOf(description);
-      const runs = await lastRuns(temporal, description);
+      const runs = await scheduleRuns(temporal, description);
       const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
       const now = await compareNow(temporal, inputOf(description).template, standing);
       const shown = { ...facts, runs, now };

@@ -1,10 +1,11 @@
 /** `flightline status`: how a release, or a promotion, stands. */
 import { promotionTarget } from '../../model/tags/promotion.ts';
-import { withTemporal, workflowPage } from '../temporal/connection.ts';
-import { printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { withTemporal, workflowPage } from '../temporal/temporal.ts';
+import { printPromotion } from '../follow/promotion.ts';
+import { readPromotion } from '../temporal/promotion.ts';
 import { releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
 import { renderFailure, renderNotes, renderRelease } from '../view/release.ts';
@@ -15,7 +16,7 @@ export default verb({
   examples: ['flightline status quay.io/acme/edge-camera:v1 --json'],
   json: 'print the record as JSON',
 
-  syntax: (command) => command.argument(...RELEASE),
+  syntax: (command) => command.argument(...RELEASE_ARGUMENT),
 
   async run([name], _, output) {
     if (promotionTarget(name) !== undefined) {

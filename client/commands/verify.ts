@@ -20,7 +20,8 @@ export default verb({
   group: 'trust',
   summary: 'verify an image or disk as a device would',
   description:
-    'Verify an image, disk artifact or container disk in a registry as a device would: all is refused but what the key signed for that name.',
+    'Verify an image, disk artifact or container disk in a registry as a device would: all ' +
+    'is refused but what the key signed for that name.',
   examples: ['flightline verify quay.io/acme/edge-camera:v1 --key release.pub'],
   json: 'print JSON',
 

@@ -1,12 +1,13 @@
 /** `flightline watch`: the progress of a release, or a promotion. */
 import { promotionTarget } from '../../model/tags/promotion.ts';
-import { withTemporal } from '../temporal/connection.ts';
-import { detachable, printEnding } from '../temporal/ending.ts';
-import { follow } from '../temporal/follow.ts';
-import { followPromotion, printPromotion, readPromotion } from '../temporal/promotion-view.ts';
+import { withTemporal } from '../temporal/temporal.ts';
+import { detachable, printEnding } from '../follow/ending.ts';
+import { followRelease } from '../follow/release.ts';
+import { followPromotion, printPromotion } from '../follow/promotion.ts';
+import { readPromotion } from '../temporal/promotion.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
-import { RELEASE } from '../terminal/arguments.ts';
+import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { verb } from '../verb.ts';
 
@@ -17,7 +18,7 @@ export default verb({
   examples: ['flightline watch quay.io/acme/edge-camera:v1'],
   json: 'print the record as JSON at the end; progress goes to standard error',
 
-  syntax: (command) => command.argument(...RELEASE),
+  syntax: (command) => command.argument(...RELEASE_ARGUMENT),
 
   async run([name], _, output) {
     if (promotionTarget(name) !== undefined) {
@@ -33,7 +34,7 @@ export default verb({
       withInterrupt((signal) =>
         detachable(referenceOf(id), async () => {
           const reader = await openRelease(temporal, id);
-          return printEnding(await follow(reader, output, { until: 'settled', signal }), temporal, output);
+          return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
         }),
       ),
     );

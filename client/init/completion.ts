@@ -1,5 +1,9 @@
-/** From what the flags of `flightline init` say to all that a project needs: asks for the rest, or says which flag is missing. */
+/**
+ * From what the flags of `flightline init` say to all that a project needs: asks for the rest, or says which flag is
+ * missing.
+ */
 import { Repository, parseReference, registryOf } from '../../model/oci/reference.ts';
+import type { Asker } from '../terminal/ask.ts';
 import { UserError } from '../terminal/errors.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Binding, type Choices, type Target } from './choices.ts';
 
@@ -12,13 +16,6 @@ export interface InitFlags {
   repository?: string | undefined;
   baseImage?: string | undefined;
   builderImage?: string | undefined;
-}
-
-/** Asks a person; null where there is no terminal to ask on. */
-export interface Asker {
-  choose<Value extends string>(question: string, options: readonly { value: Value; hint: string }[]): Promise<Value>;
-  confirm(question: string): Promise<boolean>;
-  text(question: string, example: string, problemWith: (text: string) => string | undefined): Promise<string>;
 }
 
 const HINTS: Record<Target | Base | Binding, string> = {
@@ -35,7 +32,8 @@ const HINTS: Record<Target | Base | Binding, string> = {
 /**
  * Completes the choices.
  *
- * @throws UserError `usage` for a missing flag without a terminal, early binding of a virtual machine, or a name that is none.
+ * @throws UserError `usage` for a missing flag without a terminal, early binding of a virtual machine, or a name that
+ *   is none.
  */
 export async function complete(flags: InitFlags, asker: Asker | null): Promise<Choices> {
   const hinted = <Value extends Target | Base | Binding>(values: readonly Value[]) =>
@@ -83,7 +81,8 @@ function refuseEarly(target: Target): void {
   if (target === 'bare-metal') return;
   throw new UserError(
     'usage',
-    `--binding early is for bare-metal, not ${target}: the guide uses late binding for virtual machines, whose cloud-init ` +
+    `--binding early is for bare-metal, not ${target}: the guide uses late binding for virtual ` +
+      `machines, whose cloud-init ` +
       'brings each its own short-lived certificate',
     'leave --binding out, or give --binding late',
   );

@@ -1,7 +1,7 @@
 /**
- * The Containerfile of a new project: the guide's own for each combination ("Building OS Images", the listings of "Building the OS
- * Image", "Using RHEL base images", "Red Hat OpenShift Virtualization" and "VMware vSphere"). Where it differs stands in
- * docs/from-the-guide.md, and a test compares. Pure.
+ * The Containerfile of a new project: the guide's own for each combination ("Building OS Images", the listings of
+ * "Building the OS Image", "Using RHEL base images", "Red Hat OpenShift Virtualization" and "VMware vSphere"). Where
+ * it differs stands in docs/from-the-guide.md, and a test compares. Pure.
  */
 import { isMovingTag } from '../lint/base-rules.ts';
 import type { Base, Choices, Target } from './choices.ts';
@@ -123,7 +123,8 @@ const COMPOSE: Record<Base, (target: Target) => string[]> = {
 function configuration({ binding, target }: Choices): string[] {
   if (binding === 'early') {
     return [
-      '# The agent configuration with the enrollment certificate. flightline requests it and places it while the image is',
+      '# The agent configuration with the enrollment certificate. flightline requests it and ' +
+        'places it while the image is',
       '# built: there is no such file here, and the image is as secret as the key in it.',
       'ADD config.yaml /etc/flightctl/',
     ];

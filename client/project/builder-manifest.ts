@@ -1,6 +1,6 @@
 /**
- * The builder's own check before a release: its `manifest` command reads image and configuration as a build would, and makes
- * nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
+ * The builder's own check before a release: its `manifest` command reads image and configuration as a build would,
+ * and makes nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
  */
 import { randomBytes } from 'node:crypto';
 import { FlightlineError } from '../../model/release/failure.ts';
@@ -20,13 +20,13 @@ const WITHIN = 10 * 60_000;
 const MESSAGE_LINES = 15;
 
 /** What came of it. `warnings` are lines of the builder's. */
-export type BuilderCheck =
+type BuilderCheck =
   | { kind: 'not-run'; reason: string }
   | { kind: 'passed'; stages: number; warnings: string[] }
   | { kind: 'failed'; said: string };
 
 /** What is checked. */
-export interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config'> {
+interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config'> {
   /** Digest of the image inputs, by which the image is found. */
   imageInputs: string;
   /** The builder by digest, `repository@sha256:…`. */

@@ -17,7 +17,8 @@ const NAMED_KEYS = 5;
  * Packs and sends.
  *
  * @returns the context artifact's digest.
- * @throws UserError `public-context` when private keys would be open to anybody; errors of the registry with what to do here.
+ * @throws UserError `public-context` when private keys would be open to anybody; errors of the registry with what to
+ *   do here.
  */
 export async function sendLocalContext(
   sources: NonNullable<LoadedSpec['local']>,
@@ -50,11 +51,15 @@ function publicKeys(repository: string, keys: readonly string[]): UserError {
   return new UserError(
     'public-context',
     `the context holds what looks like a private key (${named}${more}), and anybody can pull from ${repository}`,
-    'name these files in .containerignore, or make the repository private, or send it all the same with --public-context',
+    'name these files in .containerignore, or make the repository private, or send it all ' +
+      'the same with --public-context',
   );
 }
 
-/** The remedies of these kinds speak of a worker's log-in and of a release; here it is the user's own, and there is no release. */
+/**
+ * The remedies of these kinds speak of a worker's log-in and of a release; here it is the user's own, and there is no
+ * release.
+ */
 function forThisUser(error: FlightlineError, repository: string): UserError {
   const { kind, message } = error.failure;
   const registry = registryOf(repository);

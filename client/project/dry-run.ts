@@ -1,5 +1,4 @@
 /** `flightline run --dry-run`: everything that can be known before a release, with nothing sent, built or left. */
-import { randomUUID } from 'node:crypto';
 import { packContext } from '../../activities/context/archive.ts';
 import { inspectContextTar } from '../../activities/context/tar.ts';
 import { summariseContext } from '../../activities/context/summary.ts';
@@ -8,19 +7,19 @@ import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError, type Failure } from '../../model/release/failure.ts';
-import { claimQueue, CONTROL_QUEUE, hostOfIdentity, roleOf } from '../../model/contract/queue.ts';
+import { claimQueue, hostOfIdentity, roleOf } from '../../model/contract/queue.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/device/registration.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseStages, requestedRuns } from '../../model/release/stage-table.ts';
-import { awaitControlWorker, pollersOf, type Temporal } from '../temporal/connection.ts';
+import { type Temporal } from '../temporal/temporal.ts';
+import { askControl, awaitControlWorker, pollers } from '../temporal/control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { checkWithBuilder } from './builder-manifest.ts';
 import type { CheckedSpec } from './preparation.ts';
-import { failureOfError } from '../temporal/release-view.ts';
 import { Interrupted, interruptible } from '../terminal/pause.ts';
 import { renderDryRun, type DryRun, type PlanCheck } from '../view/plan.ts';
 
@@ -126,7 +125,9 @@ function contextCheck(
     return {
       name,
       status: 'failed',
-      detail: `it holds what looks like a private key (${privateKeys.join(', ')}), and anybody can pull from ${repository}`,
+      detail:
+        `it holds what looks like a private key (${privateKeys.join(', ')}), and anybody can ` +
+        `pull from ${repository}`,
       remedy: 'name these files in .containerignore, or make the repository private',
     };
   }
@@ -148,21 +149,13 @@ async function askForPlan(
   context: ContextSummary | null,
 ): Promise<PlanWorkflowResult> {
   const reference = `${request.repository}:${request.tag}`;
+  const question = { workflow: PLAN_WORKFLOW, input: { request, context }, summary: `dry run of ${reference}` };
   try {
-    const answer: unknown = await temporal.within(PLAN_TIMEOUT, () =>
-      temporal.client.workflow.execute(PLAN_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: `plan/${reference}/${randomUUID()}`,
-        args: [{ request, context }],
-        workflowExecutionTimeout: PLAN_TIMEOUT,
-        staticSummary: `dry run of ${reference}`,
-      }),
-    );
-    return PlanWorkflowResult.parse(answer);
+    return await askControl(temporal, question, PlanWorkflowResult, PLAN_TIMEOUT);
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    const { kind, message, remedy } = failureOfError(error);
-    throw new UserError(kind, message, remedy.replaceAll('RELEASE', reference), EXIT.failed);
+    if (!(error instanceof UserError)) throw error;
+    const { kind, message, remedy, exitCode } = error;
+    throw new UserError(kind, message, remedy.replaceAll('RELEASE', reference), exitCode);
   }
 }
 
@@ -173,8 +166,8 @@ function signingCheck(failure: Failure | null, key: string): PlanCheck {
 
 /** The build hosts that poll the queue of an architecture. */
 async function buildHosts(temporal: Temporal, architecture: ReleaseRequest['architecture']): Promise<string[]> {
-  const pollers = await pollersOf(temporal, claimQueue(architecture), 'activities');
-  return [...new Set(pollers.map(hostOfIdentity).filter((host) => host !== undefined))].sort();
+  const found = await pollers(temporal, claimQueue(architecture), 'activities');
+  return [...new Set(found.flatMap(({ identity }) => hostOfIdentity(identity) ?? []))].sort();
 }
 
 function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
@@ -206,7 +199,10 @@ export function unseenOnHosts(
   ];
 }
 
-/** The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container and name away. */
+/**
+ * The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container
+ * and name away.
+ */
 async function builderChecks(
   { loaded, draft: request }: CheckedSpec,
   { builder, builderConfig, imageInputs }: PlanWorkflowResult['resolved'],

@@ -73,7 +73,9 @@ export function invalidSpec(file: string, problems: readonly Problem[]): UserErr
   return new UserError('invalid-spec', formatProblems(file, problems), `correct ${file} and run the command again`);
 }
 
-/** Finds the line and column of paths such as `disks[0].type`; of the nearest key above where that one is not written. */
+/**
+ * Finds the line and column of paths such as `disks[0].type`; of the nearest key above where that one is not written.
+ */
 export function locate(text: string, problems: readonly { path: string; message: string }[]): Problem[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });

@@ -1,4 +1,7 @@
-/** What injects an agent configuration into a device: documents of cloud-init, Ignition and kickstart, and those around them. Pure. */
+/**
+ * What injects an agent configuration into a device: documents of cloud-init, Ignition and kickstart, and those
+ * around them. Pure.
+ */
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import { AGENT_CONFIGURATION_PATH } from '../../model/spec/enrollment.ts';
@@ -7,7 +10,10 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 /** No line is folded: a folded base64 is valid, and nobody can compare it. */
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
-/** cloud-init's user-data (its "Cloud config", `write_files`). The agent, which starts again and again until then, finds the file. */
+/**
+ * cloud-init's user-data (its "Cloud config", `write_files`). The agent, which starts again and again until then,
+ * finds the file.
+ */
 export function cloudConfig(config: string): string {
   const file = {
     path: AGENT_CONFIGURATION_PATH,
@@ -28,7 +34,10 @@ export function metadata(name: string): string {
 const MEMORY = '1024M';
 const CORES = 1;
 
-/** The manifests for OpenShift Virtualization: a Secret with the user-data, and a VirtualMachine (kubevirt.io/v1) that gets it. */
+/**
+ * The manifests for OpenShift Virtualization: a Secret with the user-data, and a VirtualMachine (kubevirt.io/v1) that
+ * gets it.
+ */
 export function openShiftManifests(config: string, machine: { name: string; image: string }): string {
   const { name, image } = machine;
   const secretName = `${name}-enrollment`;
@@ -80,7 +89,10 @@ export function vsphereGuestInfo(config: string, name: string): Record<string, s
   };
 }
 
-/** An Ignition configuration (specification 3.0.0, which every later 3.x reads as it is). Modes are decimal there: 384 is 0600. */
+/**
+ * An Ignition configuration (specification 3.0.0, which every later 3.x reads as it is). Modes are decimal there: 384
+ * is 0600.
+ */
 export function ignitionConfig(config: string): string {
   const file = {
     path: AGENT_CONFIGURATION_PATH,

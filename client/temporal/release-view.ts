@@ -4,14 +4,15 @@
  */
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Progress } from '../../model/release/progress.ts';
 import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
-import { Failure, failureOf } from '../../model/release/failure.ts';
+import { failureOf } from '../../model/release/failure.ts';
 import { ReleaseRecord, type StageRow } from '../../model/release/record.ts';
-import { noControlWorker, REQUEST_TIMEOUT, type Temporal } from './connection.ts';
-import { errorMessage, grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
-import { EXIT } from '../terminal/exit-codes.ts';
+import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
+import { noControlWorker, parseAnswer } from './control.ts';
+import { detailIn, failureOfError } from './failure.ts';
+import { grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
 import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/model.ts';
 
 /** What the last look at a workflow found; the query is asked again only when its history grew. */
@@ -25,13 +26,16 @@ export interface ReleaseReader {
   readonly release: string;
   readonly runId: string;
   /**
-   * The release now. While Temporal or the control worker is away, a later call throws (`isUnavailable`) or answers what was
-   * seen last.
+   * The release now. While Temporal or the control worker is away, a later call throws (`isUnavailable`) or answers
+   * what was seen last.
    *
    * @throws UserError `no-control-worker` when the first look at it needs one and none answers.
    */
   read(): Promise<ReleaseView>;
-  /** Resolves as soon as the run ends, or when it cannot be waited for any more (Temporal went away): look then. Never rejects. */
+  /**
+   * Resolves as soon as the run ends, or when it cannot be waited for any more (Temporal went away): look then. Never
+   * rejects.
+   */
   ended(): Promise<void>;
 }
 
@@ -47,10 +51,11 @@ export async function openRelease(temporal: Temporal, release: string, runId?: s
 }
 
 /** The error for a release that Temporal does not know. */
-export function unknownRelease(temporal: Temporal, release: string): UserError {
+function unknownRelease(temporal: Temporal, release: string): UserError {
   return new UserError(
     'unknown-release',
-    `there is no release ${release.replace(/^release\//, '')} in Temporal (namespace ${temporal.namespace} at ${temporal.address})`,
+    `there is no release ${release.replace(/^release\//, '')} in Temporal (namespace ${temporal.namespace} ` +
+      `at ${temporal.address})`,
     '`flightline list` shows what there is; what ended long ago is only in the registry',
   );
 }
@@ -152,17 +157,6 @@ async function query<Schema extends z.ZodType>(
   return parseAnswer(schema, answer, id);
 }
 
-function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: unknown, id: string): z.infer<Schema> {
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  throw new UserError(
-    'version-mismatch',
-    `${id} was answered in a form that this version does not know: ${z.prettifyError(parsed.error)}`,
-    'use the same version of flightline for the command and the control worker',
-    EXIT.failed,
-  );
-}
-
 /** The record of a release that has ended. */
 async function closedRecord(
   temporal: Temporal,
@@ -175,7 +169,7 @@ async function closedRecord(
     if (outcome.ok) return parseAnswer(ReleaseRecord, outcome.value, workflowId);
     const carried = detailIn(outcome.error, ReleaseFailure)?.record;
     if (carried) return carried;
-    return endedOtherwise(await lastRecord(), rootMessage(outcome.error));
+    return endedOtherwise(await lastRecord(), failureOfError(outcome.error).message);
   }
   if (status.name === 'CANCELLED') return { ...(await lastRecord()), status: 'cancelled' };
   return endedOtherwise(await lastRecord(), `the workflow was ended in Temporal (${status.name.toLowerCase()})`);
@@ -208,27 +202,6 @@ async function result(
   }
 }
 
-/** The {@link Failure} that an activity's or workflow's error carries; else one with the innermost message. */
-export function failureOfError(error: unknown): Failure {
-  return detailIn(error, Failure) ?? failureOf('unexpected', rootMessage(error));
-}
-
-/** The first detail of a failure, or of what caused it, that fits the schema. */
-export function detailIn<Schema extends z.ZodType>(error: unknown, schema: Schema): z.output<Schema> | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    const { details } = at as { details?: unknown };
-    const parsed = Array.isArray(details) ? schema.safeParse(details[0]) : undefined;
-    if (parsed?.success) return parsed.data;
-  }
-  return undefined;
-}
-
-function rootMessage(error: unknown): string {
-  let at: unknown = error;
-  for (let depth = 0; at instanceof Error && at.cause instanceof Error && depth < 8; depth++) at = at.cause;
-  return at === error ? grpcDetails(error) : errorMessage(at);
-}
-
 /** For a workflow that ended without its own doing: what ran is over, and the record says so. */
 function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
   return {
@@ -242,7 +215,10 @@ function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
   };
 }
 
-/** PENDING_ACTIVITY_STATE_STARTED, and …_CANCEL_REQUESTED, which a worker has too (temporal api `enums/v1/workflow.proto`). */
+/**
+ * PENDING_ACTIVITY_STATE_STARTED, and …_CANCEL_REQUESTED, which a worker has too (temporal api
+ * `enums/v1/workflow.proto`).
+ */
 const WITH_A_WORKER = [2, 3];
 
 function pendingActivities(description: WorkflowExecutionDescription, branch: string): PendingActivity[] {

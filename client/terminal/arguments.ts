@@ -3,9 +3,9 @@ import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 
 /** Name and help of RELEASE. */
-export const RELEASE = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
+export const RELEASE_ARGUMENT = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
 /** Name and help of a name that is tagged. */
-export const NAME = ['<name>', 'REPOSITORY:TAG'] as const;
+export const NAME_ARGUMENT = ['<name>', 'REPOSITORY:TAG'] as const;
 
 /** A number from 1 on. */
 export function positiveInteger(text: string): number {

@@ -1,8 +1,14 @@
 /** Asks a person for what a command needs, on the terminal: standard output stays for the result. */
 import { isatty } from 'node:tty';
 import { confirm, isCancel, select, text, type Option } from '@clack/prompts';
-import type { Asker } from '../init/completion.ts';
 import { Interrupted } from './pause.ts';
+
+/** Asks a person; a verb that has none asks nothing. */
+export interface Asker {
+  choose<Value extends string>(question: string, options: readonly { value: Value; hint: string }[]): Promise<Value>;
+  confirm(question: string): Promise<boolean>;
+  text(question: string, example: string, problemWith: (text: string) => string | undefined): Promise<string>;
+}
 
 /** The asker; null without a terminal on both sides. */
 export function terminalAsker(): Asker | null {

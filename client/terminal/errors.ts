@@ -1,4 +1,6 @@
-/** How an error reaches a person: what failed, why, what to do next, and the exit code. The one place that decides it. */
+/**
+ * How an error reaches a person: what failed, why, what to do next, and the exit code. The one place that decides it.
+ */
 import type { Failure, FailureKind } from '../../model/release/failure.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -47,8 +49,8 @@ const GRPC = {
 };
 
 /**
- * Explains any error. Errors of Temporal's client are known by name and code, not by class: its package is not loaded by
- * commands that need none of it.
+ * Explains any error. Errors of Temporal's client are known by name and code, not by class: its package is not loaded
+ * by commands that need none of it.
  */
 export function explain(error: unknown): Explained {
   if (error instanceof UserError) {
@@ -140,8 +142,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * `true` when a query found no worker: none answered in time, none has polled lately, or none gets past a fault in the workflow's
- * code. The server answers, so it is not Temporal that is away.
+ * `true` when a query found no worker: none answered in time, none has polled lately, or none gets past a fault in
+ * the workflow's code. The server answers, so it is not Temporal that is away.
  */
 export function isWorkerAway(error: unknown): boolean {
   return isUnavailable(error) || grpcCode(error) === GRPC.failedPrecondition;

@@ -25,14 +25,17 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
   }
 }
 
-/** Gives work a signal that Ctrl-C aborts. A second Ctrl-C ends the process at once, for whoever does not want to wait. */
+/**
+ * Gives work a signal that Ctrl-C aborts. A second Ctrl-C ends the process at once, for whoever does not want to
+ * wait.
+ */
 export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   return withSignals(['SIGINT'], work, () => process.exit(EXIT.detached));
 }
 
 /**
- * The same for work that must stop what it started: SIGTERM too, and nothing cuts the stopping short, since processes would be
- * left behind.
+ * The same for work that must stop what it started: SIGTERM too, and nothing cuts the stopping short, since processes
+ * would be left behind.
  */
 export async function withStop<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   return withSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], work, () => undefined);

@@ -60,8 +60,8 @@ function isOfBranch(row: StageRow, branch: string): boolean {
 }
 
 /**
- * Gives each row its pending activity. Of several rows of a stage that could be meant, the running ones are taken first, in
- * order: a branch publishes its disks one after the other.
+ * Gives each row its pending activity. Of several rows of a stage that could be meant, the running ones are taken
+ * first, in order: a branch publishes its disks one after the other.
  */
 export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivity> {
   const taken = new Map<StageRow, PendingActivity>();
@@ -118,7 +118,9 @@ export function noteOf(activity: PendingActivity): Note {
   return { text: parts.join(' '), line: plain(progress?.line ?? '').trim(), percent, waiting: false };
 }
 
-/** A failure in one line: its first, and where that only announces what follows, the last one, where the cause stands. */
+/**
+ * A failure in one line: its first, and where that only announces what follows, the last one, where the cause stands.
+ */
 function inOneLine(text: string): string {
   const lines = text
     .split('\n')

@@ -8,7 +8,8 @@ const NAMED = 12;
 export function renderPrune({ repository, dryRun, removed, kept }: PruneReport): string[] {
   const verb = dryRun ? 'would be removed' : 'removed';
   return [
-    `${repository}: ${counted(removed, 'release')} and ${counted(removed, 'context')} ${verb}, ${counted(kept, 'release')} and ${counted(kept, 'context')} kept`,
+    `${repository}: ${counted(removed, 'release')} and ${counted(removed, 'context')} ${verb}, ` +
+      `${counted(kept, 'release')} and ${counted(kept, 'context')} kept`,
     ...removed.map((group) => lineOf(dryRun ? 'would remove' : 'removed', group)),
     ...kept.map((group) => lineOf('kept', group)),
   ];

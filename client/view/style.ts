@@ -74,7 +74,9 @@ function range(first: number, last: number): string {
   return `${String.fromCharCode(first)}-${String.fromCharCode(last)}`;
 }
 
-/** Text of a program's output as it may be shown: what it says of colours and cursors is left out, tabs become spaces. */
+/**
+ * Text of a program's output as it may be shown: what it says of colours and cursors is left out, tabs become spaces.
+ */
 export function plain(text: string): string {
   return text.replace(SEQUENCES, '').replace(CONTROLS, '').replaceAll('\t', ' ');
 }

@@ -148,3 +148,8 @@ export const ReleaseRecord = z.object({
   reason: z.string().optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
+
+/** `true` when the image and every published disk were verified as a device would. */
+export function isVerified(record: ReleaseRecord): boolean {
+  return record.image.verified && record.disks.every((disk) => disk.form === 'none' || disk.verified);
+}

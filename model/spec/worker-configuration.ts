@@ -7,7 +7,7 @@ import { repositoryIsWithin } from '../oci/reference.ts';
 export const DEFAULT_WORKER_CONFIGURATION = '/etc/flightline/worker.yaml';
 
 /** Seconds for one command of `flightctl` where the operator says nothing. */
-export const FLIGHTCTL_REQUEST_TIMEOUT = 120;
+const FLIGHTCTL_REQUEST_TIMEOUT = 120;
 
 const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
 const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: letters, digits, ".", "_" and "-"');

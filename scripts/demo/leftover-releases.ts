@@ -1,6 +1,6 @@
 /** Releases of an earlier demo that was killed: they would go on now, and take the host from this one. */
 import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
-import { REQUEST_TIMEOUT, type Temporal } from '../../client/temporal/connection.ts';
+import { REQUEST_TIMEOUT, type Temporal } from '../../client/temporal/temporal.ts';
 import type { Output } from '../../client/terminal/output.ts';
 
 /** Cancels every open release whose tag is a demo's. Their clean-up goes on beside this demo. */

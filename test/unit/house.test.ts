@@ -10,7 +10,7 @@ const FLOORS = ['model', 'activities', 'workflows', 'workers', 'client'];
 /** Read by name rather than imported: the server's worker bundles them, a person starts them. */
 const ENTRIES = ['workflows/index.ts', 'workflows/interceptors.ts', 'workflows/preload.ts', 'client/main.ts'];
 /** Tables that name what lies below them: being in one is no use of its own. */
-const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts', 'client/handlers.ts'];
+const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts'];
 /** Files called after the program or the thing they are the way to. */
 const PROGRAMS = ['git', 'podman', 'skopeo', 'qemu', 'flightctl', 'registry'];
 const MAX_LINES = 250;
@@ -91,7 +91,7 @@ describe('floors', () => {
 
   it('the command starts without workers and without Temporal: both are loaded by the commands that need them', () => {
     const reached = closure(
-      ['client/main.ts', 'client/terminal/command-line.ts'],
+      ['client/main.ts', 'client/command-line.ts'],
       ({ dynamic, typeOnly }) => !dynamic && !typeOnly,
     );
     const heavy = [...reached].filter((name) => name.startsWith('workers/') || name.startsWith('@temporalio/'));

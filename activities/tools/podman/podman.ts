@@ -170,7 +170,7 @@ export function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'
 }
 
 /** Arguments that pull an image by digest. */
-export function pullArguments(
+function pullArguments(
   access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
   repository: string,
   digest: string,

@@ -9,7 +9,7 @@ const COPY_TIMEOUT = 4 * 60_000;
 const KEY_TIMEOUT = 60_000;
 
 /** How a copy is signed. */
-export interface CopySignature {
+interface CopySignature {
   /** Paths of the sigstore private key and of a file whose first line is its passphrase. */
   privateKey: string;
   passphraseFile: string;
@@ -17,7 +17,7 @@ export interface CopySignature {
   identity: string;
 }
 
-export interface Copy {
+interface Copy {
   /** With its transport: `docker://R@D`, `docker://R:T`, `oci:DIR`, `dir:DIR`. */
   source: string;
   destination: string;
@@ -29,7 +29,7 @@ export interface Copy {
   policy?: string;
 }
 
-export interface CopyOptions {
+interface CopyOptions {
   /** Milliseconds; default 4 minutes. A big disk needs more. */
   timeout?: number;
   /** Milliseconds after which a copy that moves no bytes is ended; none by default. */

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { joinParts, logParts, packLogs } from '../../../../activities/host/keep-logs.ts';
 import { registerSecret } from '../../../../activities/tools/process/redact.ts';
-import { isOver, logTargets } from '../../../../client/temporal/log-follow.ts';
+import { isOver, logTargets } from '../../../../model/release/log-targets.ts';
 import { releaseKey } from '../../../../model/release/inputs.ts';
 import { logName, LOGS_ARTIFACT_TYPE, logTitle } from '../../../../model/release/logs.ts';
 import { parseManifest } from '../../../../model/oci/manifest.ts';

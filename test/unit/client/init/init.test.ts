@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import initVerb, { filesOf } from '../../../../client/commands/init.ts';
+import initVerb from '../../../../client/commands/init.ts';
+import { projectFiles } from '../../../../client/init/project.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Choices } from '../../../../client/init/choices.ts';
-import { complete, type Asker, type InitFlags } from '../../../../client/init/completion.ts';
+import { complete, type InitFlags } from '../../../../client/init/completion.ts';
+import type { Asker } from '../../../../client/terminal/ask.ts';
 import { containerfileText } from '../../../../client/init/containerfile.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
 import type { Output } from '../../../../client/terminal/output.ts';
@@ -55,7 +57,7 @@ it('has 24 combinations', () => expect(COMBINATIONS).toHaveLength(24));
 
 describe.each(named)('%s', (_, choices) => {
   it('passes flightline lint --strict', async () => {
-    for (const [name, text] of filesOf(choices)) await writeFile(join(directory, name), text);
+    for (const [name, text] of projectFiles(choices)) await writeFile(join(directory, name), text);
     const loaded = await loadSpec(join(directory, 'flightline.yaml'));
     expect((await lintLoaded(loaded)).findings).toEqual([]);
     expect(loaded.spec).toMatchObject({

@@ -7,11 +7,11 @@ import { commitOf } from '../../../../activities/tools/git.ts';
 import { gitFacts, publicSource } from '../../../../client/project/git.ts';
 import { timingFromEnvironment } from '../../../../client/project/preparation.ts';
 import { releaseIdOf } from '../../../../client/temporal/release-name.ts';
-import { staticDetails } from '../../../../client/temporal/release-start.ts';
+import { staticDetails } from '../../../../model/release/static-details.ts';
 import { loadSpec, locate } from '../../../../client/project/spec-loading.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../../../model/spec/request.ts';
-import { workflowPage } from '../../../../client/temporal/connection.ts';
+import { workflowPage } from '../../../../client/temporal/temporal.ts';
 
 let directory: string;
 beforeAll(async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/release/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/model.ts';
-import { progressLines } from '../../../../client/view/progress-lines.ts';
+import { progressLines } from '../../../../client/follow/progress-lines.ts';
 import { elapsed, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';
-import { isVerified, renderSummary } from '../../../../client/view/summary.ts';
+import { isVerified } from '../../../../model/release/record.ts';
+import { renderSummary } from '../../../../client/follow/summary.ts';
 import { chooseLogs, knownLogs } from '../../../../client/commands/logs.ts';
 import { statusOf } from '../../../../client/commands/list.ts';
 import { renderFinding, renderVerdict, type ShownFinding } from '../../../../client/view/findings.ts';
@@ -155,7 +156,8 @@ describe('a held release', () => {
       'held at build (containerfile):',
       '  line 1',
       '  line 2',
-      '  what to do: mend the Containerfile, then `flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml`',
+      '  what to do: mend the Containerfile, then `flightline retry quay.io/acme/edge-camera:v1 ' +
+        '--spec flightline.yaml`',
       '  the whole log: flightline logs quay.io/acme/edge-camera:v1 build',
     ]);
   });

@@ -11,7 +11,7 @@ import { ReleaseRecord } from '../../../../model/release/record.ts';
 import { timingWith } from '../../../../model/base/timing.ts';
 import { diskMoves } from '../../../../activities/tags/shared-tag.ts';
 import { renderHistory } from '../../../../client/view/history.ts';
-import { renderPromotion } from '../../../../client/view/promotion.ts';
+import { renderPromotion } from '../../../../client/follow/promotion-text.ts';
 import { digestOf } from '../../../workflows/facts.ts';
 
 const S = 'quay.io/acme/camera';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { devicePolicy } from '../../../../../activities/tools/registry/device-policy.ts';
-import { copyArguments, generateKeyArguments, type Copy } from '../../../../../activities/tools/registry/skopeo.ts';
+import { copyArguments, generateKeyArguments } from '../../../../../activities/tools/registry/skopeo.ts';
 
 const access = {
   authfile: '/a/auth.json',
@@ -11,7 +11,7 @@ const D = `sha256:${'0'.repeat(64)}`;
 const common = ['--registries.d', '/a/registries.d', 'copy'];
 
 describe('copyArguments', () => {
-  test.each<[what: string, copy: Copy, expected: string[]]>([
+  test.each<[what: string, copy: Parameters<typeof copyArguments>[0], expected: string[]]>([
     [
       'a plain copy ignores any policy and carries no signature',
       { source: 'oci:/x', destination: `docker://quay.io/a/b@${D}` },

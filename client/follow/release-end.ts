@@ -4,11 +4,11 @@ import { isFinal } from '../../model/release/stage.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { REQUEST_TIMEOUT, type Temporal } from '../temporal/temporal.ts';
 import { detachable, printEnding } from './ending.ts';
-import { follow } from './follow.ts';
-import { referenceOf } from './release-name.ts';
-import { openRelease, type ReleaseReader } from './release-view.ts';
+import { followRelease } from './release.ts';
+import { referenceOf } from '../temporal/release-name.ts';
+import { openRelease, type ReleaseReader } from '../temporal/release-view.ts';
 
 /**
  * Cancels a release, shows its clean-up, and answers the exit code.
@@ -42,8 +42,8 @@ export async function cancelRelease(
 }
 
 /**
- * Cancels a release that runs or is held, to make room for another run of it. Does nothing when there is none. How it ends does not
- * matter: if it is released after all, the tag policy of the next run decides.
+ * Cancels a release that runs or is held, to make room for another run of it. Does nothing when there is none. How it
+ * ends does not matter: if it is released after all, the tag policy of the next run decides.
  *
  * @throws Interrupted when the signal is aborted; the cancellation goes on then.
  */
@@ -63,7 +63,7 @@ export async function endRunning(
 async function cancelled(temporal: Temporal, reader: ReleaseReader, output: Output, signal: AbortSignal) {
   const handle = temporal.client.workflow.getHandle(reader.release, reader.runId);
   await temporal.within(REQUEST_TIMEOUT, () => handle.cancel());
-  return follow(reader, output, { until: 'final', signal });
+  return followRelease(reader, output, { until: 'final', signal });
 }
 
 async function openIfKnown(temporal: Temporal, release: string): Promise<ReleaseReader | undefined> {

@@ -1,12 +1,12 @@
 /** Shows a release's progress: redrawn in place on a terminal, a line for each change elsewhere. */
-import type { Output } from './output.ts';
+import type { Output } from '../terminal/output.ts';
 import { formatClock } from '../view/format.ts';
 import type { ReleaseView } from '../view/model.ts';
-import { progressLines, type Said } from '../view/progress-lines.ts';
+import { progressLines, type Said } from './progress-lines.ts';
 import { renderRelease } from '../view/release.ts';
 
 /** Where progress is shown. */
-export interface Display {
+interface Display {
   show(view: ReleaseView): void;
   /** Says something between; on a terminal it stays above the table. */
   note(text: string): void;

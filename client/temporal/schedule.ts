@@ -1,5 +1,4 @@
 /** What the runs of a schedule did, and what one would do now. */
-import { randomUUID } from 'node:crypto';
 import type { ScheduleDescription } from '@temporalio/client';
 import {
   COMPARE_WORKFLOW,
@@ -8,17 +7,16 @@ import {
   withLast,
   type NightlyTemplate,
 } from '../../model/release/nightly.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
-import { isNotFound, isUnavailable } from '../terminal/errors.ts';
-import { failureOfError } from './release-view.ts';
+import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
+import { askControl } from './control.ts';
+import { isNotFound, UserError } from '../terminal/errors.ts';
 import type { NightlyRun, NowFacts } from '../view/schedule.ts';
 
 /** Milliseconds for a comparison; a git repository and a registry are asked. */
 const COMPARE_TIMEOUT = 60_000;
 
 /** The last runs, the newest first: as many as Temporal keeps with a schedule (ten). */
-export async function lastRuns(temporal: Temporal, { info }: ScheduleDescription): Promise<NightlyRun[]> {
+export async function scheduleRuns(temporal: Temporal, { info }: ScheduleDescription): Promise<NightlyRun[]> {
   return Promise.all(
     info.recentActions.toReversed().map(async ({ takenAt, scheduledAt, action }) => ({
       at: takenAt.toISOString(),
@@ -55,21 +53,17 @@ export async function compareNow(
   template: NightlyTemplate,
   standing: string | null,
 ): Promise<NowFacts> {
+  const question = {
+    workflow: COMPARE_WORKFLOW,
+    input: { template: withLast(template, standing) },
+    summary: `what a nightly release of ${template.repository} would do`,
+  };
   try {
-    const answer: unknown = await temporal.within(COMPARE_TIMEOUT, () =>
-      temporal.client.workflow.execute(COMPARE_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: `compare/${template.repository}/${randomUUID()}`,
-        args: [{ template: withLast(template, standing) }],
-        workflowExecutionTimeout: COMPARE_TIMEOUT,
-        staticSummary: `what a nightly release of ${template.repository} would do`,
-      }),
-    );
-    const { change, reason } = CompareResult.parse(answer);
+    const { change, reason } = await askControl(temporal, question, CompareResult, COMPARE_TIMEOUT);
     return { change, reason };
   } catch (error) {
-    if (isUnavailable(error)) return { change: 'unknown', reason: 'no control worker answered' };
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    return { change: 'unknown', reason: failureOfError(error).message };
+    if (!(error instanceof UserError)) throw error;
+    const isAway = error.kind === 'no-control-worker';
+    return { change: 'unknown', reason: isAway ? 'no control worker answered' : error.message };
   }
 }

@@ -1,11 +1,11 @@
 /** The end of a release: what there is now, where, and that a device would take it. Pure. */
-import type { DiskRecord, ReleaseRecord } from '../../model/release/record.ts';
-import { formatBytes } from './format.ts';
-import { paintStatus, renderFailure, renderNotes } from './release.ts';
-import { style } from './style.ts';
+import { isVerified, type DiskRecord, type ReleaseRecord } from '../../model/release/record.ts';
+import { formatBytes } from '../view/format.ts';
+import { paintStatus, renderFailure, renderNotes } from '../view/release.ts';
+import { style } from '../view/style.ts';
 
 /** What the summary says besides the record. */
-export interface SummaryOptions {
+interface SummaryOptions {
   colour: boolean;
   /** The Web UI's address; null when it is not known. */
   ui: string | null;
@@ -14,11 +14,6 @@ export interface SummaryOptions {
 }
 
 const FORMS = { artifact: 'artifact', 'container-disk': 'container disk', none: 'not published' } as const;
-
-/** `true` when the image and every published disk were verified as a device would. */
-export function isVerified(record: ReleaseRecord): boolean {
-  return record.image.verified && record.disks.every((disk) => disk.form === 'none' || disk.verified);
-}
 
 /** The summary's lines. */
 export function renderSummary(record: ReleaseRecord, options: SummaryOptions): string[] {

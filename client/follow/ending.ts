@@ -1,10 +1,10 @@
 /** What a command that followed a release says at its end, and what it exits with. */
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { workflowPage, type Temporal } from './connection.ts';
+import { workflowPage, type Temporal } from '../temporal/temporal.ts';
 import { exitCodeOf } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted } from '../terminal/pause.ts';
-import { renderSummary } from '../view/summary.ts';
+import { renderSummary } from './summary.ts';
 
 /** Prints the summary, or with `--json` the record. */
 export function printEnding(

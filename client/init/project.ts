@@ -1,6 +1,18 @@
-/** The flightline.yaml and .containerignore of a new project. Pure. */
+/** The files of a new project. Pure. */
 import { stringify } from 'yaml';
 import type { Choices, Target } from './choices.ts';
+import { containerfileText } from './containerfile.ts';
+
+export const PROJECT_FILES = ['Containerfile', 'flightline.yaml', '.containerignore'] as const;
+
+/** The files' texts by name. */
+export function projectFiles(choices: Choices): Map<(typeof PROJECT_FILES)[number], string> {
+  return new Map([
+    ['Containerfile', containerfileText(choices)],
+    ['flightline.yaml', specText(choices)],
+    ['.containerignore', containerignoreText(choices)],
+  ]);
+}
 
 /** Where editors find the schema when flightline is installed in the project. */
 const SCHEMA = './node_modules/flightline/schemas/flightline.schema.json';
@@ -13,7 +25,7 @@ const DISKS: Record<Target, string> = {
 };
 
 /** Writes the spec. */
-export function specText(choices: Choices): string {
+function specText(choices: Choices): string {
   const { binding, base, builderImage, repository, target } = choices;
   const enrollment =
     binding === 'early' ? '{ binding: early, expiration: 365d, signer: enrollment }' : '{ binding: late }';
@@ -33,13 +45,16 @@ export function specText(choices: Choices): string {
   ].join('\n');
 }
 
-/** The repository's last part, which is a name of a project too, but for its length; in quotes where YAML would read something else. */
+/**
+ * The repository's last part, which is a name of a project too, but for its length; in quotes where YAML would read
+ * something else.
+ */
 function nameOf(repository: string): string {
   return stringify(repository.slice(repository.lastIndexOf('/') + 1).slice(0, 100)).trimEnd();
 }
 
 /** Writes the list of what is no part of the context. */
-export function containerignoreText({ binding }: Choices): string {
+function containerignoreText({ binding }: Choices): string {
   // With early binding the build host makes the file and adds it whatever stands here: a developer's own is never sent.
   const why =
     binding === 'early'

@@ -1,14 +1,15 @@
 /** A person's word to a release or promotion that waits for it. */
 import { DECIDE_UPDATE, Decided, type Decision } from '../../model/release/approval.ts';
 import { promotionId, promotionTarget } from '../../model/tags/promotion.ts';
-import { awaitControlWorker, REQUEST_TIMEOUT, withTemporal, type Temporal } from './connection.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
+import { awaitControlWorker } from './control.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { nameOf, referenceOf, releaseIdOf } from './release-name.ts';
-import { failureOfError } from './release-view.ts';
+import { failureOfError } from './failure.ts';
 
 /**
  * Approves or rejects what waits for it under a name, and answers the exit code.

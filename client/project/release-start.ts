@@ -4,23 +4,55 @@ import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { releaseId } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { staticDetails } from '../../model/release/static-details.ts';
 import { releaseAttributes, releaseSummary } from '../../model/release/summaries.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './connection.ts';
+import { REQUEST_TIMEOUT, workflowPage, type Temporal } from '../temporal/temporal.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
+import { referenceOf } from '../temporal/release-name.ts';
+import { endRunning } from '../follow/release-end.ts';
+import type { Output } from '../terminal/output.ts';
+import { Interrupted } from '../terminal/pause.ts';
+import { sendContextOf, type CheckedSpec } from './preparation.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 
 /** A started run. */
-export interface Started {
+interface Started {
   release: string;
   runId: string;
 }
 
 /**
+ * Sends the context of a spec and starts its release. `replace` first cancels a run of it that is under way.
+ *
+ * @throws Interrupted before anything is started
+ */
+export async function startFromSpec(
+  temporal: Temporal,
+  checked: CheckedSpec,
+  options: { publicContext?: boolean; replace?: boolean },
+  output: Output,
+  signal: AbortSignal,
+): Promise<Started> {
+  await awaitControlWorker(temporal, signal);
+  const request = await sendContextOf(checked, options, output);
+  // Only now: a context that cannot be sent must not have cost a running release.
+  if (options.replace) await endRunning(temporal, releaseId(request.repository, request.tag), output, signal);
+  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
+  const started = await startRelease(temporal, request);
+  output.note(`${request.name}: releasing ${referenceOf(started.release)}`);
+  const page = workflowPage(temporal.ui, temporal.namespace, started.release, started.runId);
+  if (page) output.note(`  ${page}`);
+  return started;
+}
+
+/**
  * Starts the release.
  *
- * @throws UserError `already-running` (exit code 6); `no-control-worker` (3) when no control worker ever prepared the namespace.
+ * @throws UserError `already-running` (exit code 6); `no-control-worker` (3) when no control worker ever prepared the
+ *   namespace.
  */
-export async function startRelease(temporal: Temporal, request: ReleaseRequest): Promise<Started> {
+async function startRelease(temporal: Temporal, request: ReleaseRequest): Promise<Started> {
   const release = releaseId(request.repository, request.tag);
   const reference = `${request.repository}:${request.tag}`;
   try {
@@ -65,44 +97,11 @@ function alreadyRunning(reference: string, held: boolean): UserError {
     'already-running',
     `a release of ${reference} is already running${held ? ', and is held' : ''}`,
     held
-      ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ${reference}`
-      : `watch it: flightline watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ${reference}`,
+      ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline ` +
+          `watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ` +
+          `${reference}`
+      : `watch it: flightline watch ${reference}   begin anew: flightline run --replace   end ` +
+          `it: flightline cancel ${reference}`,
     EXIT.alreadyRunning,
   );
-}
-
-/** Enrollment and secrets, by name. */
-function secretLines({ enrollment, secrets = [], pullSecret }: ReleaseRequest): string[] {
-  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret])];
-  return [
-    ...(enrollment === undefined ? [] : [`- enrollment: ${enrollment.binding} binding`]),
-    ...(names.length === 0 ? [] : [`- secrets: ${names.join(', ')}`]),
-  ];
-}
-
-/** What the release is asked to do, in Markdown, for the workflow's page in the Web UI. No secret is in a request. */
-export function staticDetails(request: ReleaseRequest): string {
-  const context =
-    request.context.kind === 'git'
-      ? `${request.context.url} at \`${request.context.ref.slice(0, 12)}\``
-      : `\`${request.contextRepository}@${request.context.digest}\``;
-  const disks = request.disks.map(
-    (disk) =>
-      `- ${disk.type}, ${disk.publish === 'none' ? 'not published' : `as ${disk.publish} in \`${disk.repository}\``}` +
-      `${disk.compress === 'none' ? '' : ` (${disk.compress})`}`,
-  );
-  return [
-    `**${request.name}** → \`${request.repository}:${request.tag}\``,
-    '',
-    `- also tagged: ${request.alsoTag.join(', ') || 'nothing'} (policy: ${request.tagPolicy})`,
-    `- context: ${context}`,
-    `- commit: ${request.commit ?? 'none, or not clean'}`,
-    `- architecture: ${request.architecture}`,
-    `- signing key: ${request.key}`,
-    ...secretLines(request),
-    `- builder: \`${request.builder.image}\``,
-    '',
-    // Without the empty line the Web UI takes the list for more of the paragraph.
-    ...(disks.length > 0 ? ['**Disks**', '', ...disks] : ['No disks.']),
-  ].join('\n');
 }

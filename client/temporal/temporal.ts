@@ -5,19 +5,13 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { webUiPage } from '../../model/base/web-ui.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { pause } from '../terminal/pause.ts';
 
 /** Milliseconds until a server that does not answer is called absent. */
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds for one request; a query needs a worker that is there. */
 export const REQUEST_TIMEOUT = 10_000;
-/** Milliseconds in which a control worker must have answered (DESIGN §8). */
-export const CONTROL_TIMEOUT = 10_000;
-/** Milliseconds between two looks for one. */
-const CONTROL_POLL = 500;
 /** Where the SDK connects when nothing is configured. */
 const DEFAULT_ADDRESS = 'localhost:7233';
 
@@ -34,7 +28,7 @@ export interface Temporal {
 }
 
 /** Connects, or says what is missing (exit code 3; 2 for a profile that cannot be read). */
-export async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Temporal> {
+async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Temporal> {
   const { connectionOptions, namespace = 'default' } = loadConfiguration(environment);
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
   let connection: Connection;
@@ -116,61 +110,6 @@ export async function withTemporal<T>(
   } finally {
     await temporal.close();
   }
-}
-
-/**
- * Waits until a control worker polls its queue, so that nothing is sent and started for nobody.
- *
- * @throws UserError `no-control-worker` (exit code 3) when none came within {@link CONTROL_TIMEOUT}.
- */
-export async function awaitControlWorker(temporal: Temporal, signal?: AbortSignal): Promise<void> {
-  const deadline = Date.now() + CONTROL_TIMEOUT;
-  for (;;) {
-    if ((await pollersOf(temporal, CONTROL_QUEUE, 'workflows')).length > 0) return;
-    if (Date.now() >= deadline) throw noControlWorker(temporal, 'nothing was started');
-    await pause(CONTROL_POLL, signal);
-  }
-}
-
-/** `TaskQueueType` of Temporal's API (enums/v1/task_queue.proto). */
-const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
-
-/** A worker that asked for work of a task queue within the server's last minutes. */
-export interface Poller {
-  identity: string;
-  /** ISO 8601; a worker asks at least once a minute. Null when the server does not tell. */
-  lastSeen: string | null;
-}
-
-/** Identities of the {@link pollers} of a queue. */
-export async function pollersOf(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<string[]> {
-  return (await pollers(temporal, queue, work)).map(({ identity }) => identity);
-}
-
-/** The workers that asked for work of a task queue within the server's last minutes. */
-export async function pollers(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<Poller[]> {
-  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
-    temporal.client.workflowService.describeTaskQueue({
-      namespace: temporal.namespace,
-      taskQueue: { name: queue },
-      taskQueueType: QUEUE_TYPES[work],
-    }),
-  );
-  return (answer.pollers ?? []).map(({ identity, lastAccessTime }) => ({
-    identity: identity ?? '',
-    lastSeen: lastAccessTime ? new Date(Number(lastAccessTime.seconds ?? 0) * 1_000).toISOString() : null,
-  }));
-}
-
-/** The error for a control worker that is not there or does not answer. */
-export function noControlWorker(temporal: Temporal, consequence: string): UserError {
-  return new UserError(
-    'no-control-worker',
-    `no control worker answered within ${CONTROL_TIMEOUT / 1000} s ` +
-      `(task queue ${CONTROL_QUEUE}, namespace ${temporal.namespace} at ${temporal.address}); ${consequence}`,
-    'start one: `flightline worker --role control`, or the whole stack: `flightline up`',
-    EXIT.unavailable,
-  );
 }
 
 /** The page of a workflow in the Web UI; null when the UI's address is not known. */

@@ -1,12 +1,13 @@
 /** A promotion in words. Pure. */
 import type { Promotion } from '../../model/tags/promotion.ts';
-import { plain, style, type Style } from './style.ts';
+import { plain, style, type Style } from '../view/style.ts';
 
 /** How it stands: what became of what, and what to do. */
 export function renderPromotion(state: Promotion, colour: boolean): string[] {
   const paint = style(colour);
   const { status, source, target, items, approval, failure, step } = state;
   const done = status === 'promoted';
+  const why = approval?.comment ? `: ${plain(approval.comment)}` : '';
   return [
     `${paint.bold(target)} ${painted(status, paint)}: from ${source}${status === 'running' ? `, ${step}` : ''}`,
     ...items.flatMap(({ subject, reference, digest, verified }) => [
@@ -14,11 +15,7 @@ export function renderPromotion(state: Promotion, colour: boolean): string[] {
       `    ${done ? reference : `for ${reference}`}`,
       `    ${paint.dim(digest)}`,
     ]),
-    ...(approval
-      ? [
-          `  approved by ${plain(approval.by)} at ${approval.at}${approval.comment ? `: ${plain(approval.comment)}` : ''}`,
-        ]
-      : []),
+    ...(approval ? [`  approved by ${plain(approval.by)} at ${approval.at}${why}`] : []),
     ...(failure
       ? [`  ${plain(failure.message)}`, `  what to do: ${failure.remedy.replaceAll(/\bRELEASE\b/g, target)}`]
       : []),

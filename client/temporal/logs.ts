@@ -1,5 +1,4 @@
 /** Reads logs: page by page from the host that wrote them, or from the artifact in which they are kept. */
-import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
@@ -10,14 +9,13 @@ import { LOGS_ARTIFACT_TYPE, logTitle } from '../../model/release/logs.ts';
 import { OCI } from '../../model/oci/labels.ts';
 import { LOG_WORKFLOW } from '../../model/contract/messages.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import type { KeptLogs } from '../../model/release/record.ts';
 import { registryOf } from '../../model/oci/reference.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
-import type { Temporal } from './connection.ts';
+import type { Temporal } from './temporal.ts';
+import { askControl } from './control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { failureOfError } from './release-view.ts';
 
 /** Milliseconds until a page must be there: the host is asked for `probeScheduleToStart` at most. */
 const PAGE_TIMEOUT = DEFAULT_TIMING.probeScheduleToStart + DEFAULT_TIMING.shortStartToClose;
@@ -50,22 +48,14 @@ export async function readPage(
   wait?: number,
 ): Promise<LogPageResult> {
   try {
-    const answer: unknown = await temporal.within(PAGE_TIMEOUT, () =>
-      temporal.client.workflow.execute(LOG_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: `log/${randomUUID()}`,
-        args: [{ host: log.host, path: log.path, offset, timing: DEFAULT_TIMING, ...(wait && { wait }) }],
-        workflowExecutionTimeout: PAGE_TIMEOUT,
-        staticSummary: `log ${log.path} on ${log.host}`,
-      }),
-    );
-    return LogPageResult.parse(answer);
+    const input = { host: log.host, path: log.path, offset, timing: DEFAULT_TIMING, ...(wait && { wait }) };
+    const summary = `log ${log.path} on ${log.host}`;
+    return await askControl(temporal, { workflow: LOG_WORKFLOW, input, summary }, LogPageResult, PAGE_TIMEOUT);
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    const { kind, message } = failureOfError(error);
+    if (!(error instanceof UserError) || error.kind === 'no-control-worker') throw error;
     throw new UserError(
-      kind,
-      `the log cannot be read from ${log.host}: ${message}`,
+      error.kind,
+      `the log cannot be read from ${log.host}: ${error.message}`,
       `see that the worker of ${log.host} runs; logs are kept for 7 days in ${log.path}`,
       EXIT.failed,
     );
@@ -73,8 +63,8 @@ export async function readPage(
 }
 
 /**
- * The text of a log from its artifact, with this user's own log-in. Manifest and layer are checked by the digest that the record
- * names.
+ * The text of a log from its artifact, with this user's own log-in. Manifest and layer are checked by the digest that
+ * the record names.
  *
  * @throws UserError `registry-login`, `registry-denied`, `registry`, or `no-log` when it is not in there.
  */

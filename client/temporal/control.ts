@@ -1,0 +1,126 @@
+/** What control workers are asked: whether one is there, and questions that it answers by a short workflow. */
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { pause } from '../terminal/pause.ts';
+import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
+import { failureOfError } from './failure.ts';
+
+/** Milliseconds in which a control worker must have answered. */
+const CONTROL_TIMEOUT = 10_000;
+/** Milliseconds between two looks for one. */
+const CONTROL_POLL = 500;
+/** Milliseconds after a workflow's own time in which the server must have said so. */
+const SERVER_MARGIN = 2_000;
+
+/** A question: the workflow that answers it, and its input. */
+interface Question {
+  workflow: string;
+  input: unknown;
+  /** One line for the Web UI. */
+  summary: string;
+  /** The same question at the same time is asked once; without a name each is asked by itself. */
+  name?: string;
+}
+
+/**
+ * Asks, and checks the answer.
+ *
+ * @param timeout milliseconds for the whole of it
+ * @throws UserError of the failure's kind when the workflow failed, `no-control-worker` when it did not end in time,
+ *   and
+ *   `version-mismatch` for an answer of another form
+ */
+export async function askControl<Schema extends z.ZodType>(
+  temporal: Temporal,
+  { workflow, input, summary, name }: Question,
+  schema: Schema,
+  timeout: number,
+): Promise<z.output<Schema>> {
+  let answer: unknown;
+  try {
+    answer = await temporal.within(timeout + SERVER_MARGIN, () =>
+      temporal.client.workflow.execute(workflow, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: name ?? `${workflow}/${randomUUID()}`,
+        workflowIdConflictPolicy: name === undefined ? 'FAIL' : 'USE_EXISTING',
+        args: [input],
+        workflowExecutionTimeout: timeout,
+        staticSummary: summary.slice(0, 200),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
+    if (error.cause instanceof Error && error.cause.name === 'TimeoutFailure') {
+      throw noControlWorker(temporal, `nobody said ${summary}`, timeout);
+    }
+    const { kind, message, remedy } = failureOfError(error);
+    throw new UserError(kind, message, remedy, EXIT.failed, error);
+  }
+  return parseAnswer(schema, answer, workflow);
+}
+
+/** Checks what a workflow answered. @throws UserError `version-mismatch` */
+export function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: unknown, who: string): z.output<Schema> {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(
+    'version-mismatch',
+    `${who} was answered in a form that this version does not know: ${issue!.path.join('.')} ${issue!.message}`,
+    'use the same version of flightline for the command and the control worker',
+    EXIT.failed,
+  );
+}
+
+/**
+ * Waits until a control worker polls its queue, so that nothing is sent and started for nobody.
+ *
+ * @throws UserError `no-control-worker` (exit code 3)
+ */
+export async function awaitControlWorker(temporal: Temporal, signal?: AbortSignal): Promise<void> {
+  const deadline = Date.now() + CONTROL_TIMEOUT;
+  for (;;) {
+    if ((await pollers(temporal, CONTROL_QUEUE, 'workflows')).length > 0) return;
+    if (Date.now() >= deadline) throw noControlWorker(temporal, 'nothing was started');
+    await pause(CONTROL_POLL, signal);
+  }
+}
+
+/** The error for a control worker that is not there or does not answer. */
+export function noControlWorker(temporal: Temporal, consequence: string, timeout = CONTROL_TIMEOUT): UserError {
+  return new UserError(
+    'no-control-worker',
+    `no control worker answered within ${timeout / 1000} s ` +
+      `(task queue ${CONTROL_QUEUE}, namespace ${temporal.namespace} at ${temporal.address}); ${consequence}`,
+    'start one: `flightline worker --role control`, or the whole stack: `flightline up`',
+    EXIT.unavailable,
+  );
+}
+
+/** `TaskQueueType` of Temporal's API (enums/v1/task_queue.proto). */
+const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
+
+/** A worker that asked for work of a task queue within the server's last minutes. */
+interface Poller {
+  identity: string;
+  /** ISO 8601; a worker asks at least once a minute. Null when the server does not tell. */
+  lastSeen: string | null;
+}
+
+/** The workers that asked for work of a task queue within the server's last minutes. */
+export async function pollers(temporal: Temporal, queue: string, work: keyof typeof QUEUE_TYPES): Promise<Poller[]> {
+  const answer = await temporal.within(REQUEST_TIMEOUT, () =>
+    temporal.client.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue: { name: queue },
+      taskQueueType: QUEUE_TYPES[work],
+    }),
+  );
+  return (answer.pollers ?? []).map(({ identity, lastAccessTime }) => ({
+    identity: identity ?? '',
+    lastSeen: lastAccessTime ? new Date(Number(lastAccessTime.seconds ?? 0) * 1_000).toISOString() : null,
+  }));
+}
