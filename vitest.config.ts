@@ -9,6 +9,14 @@ function globalSetup(file: string): string[] {
   return existsSync(new URL(file, import.meta.url)) ? [file] : [];
 }
 
+/** Files of the real tools that run at a time: most of them wait for one program after the other. */
+const REAL_TOOLS = {
+  maxWorkers: 2,
+  setupFiles: ['./test/support/on-failure.ts'],
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+};
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -17,9 +25,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          // One process and one module graph for all: a test of this kind must not leave anything behind.
+          // One module graph for all files: a test of this kind must not leave anything behind.
           pool: 'threads',
           isolate: false,
+          maxWorkers: 3,
+          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -29,22 +39,21 @@ export default defineConfig({
           include: ['test/workflows/**/*.test.ts'],
           exclude: [LONG],
           globalSetup: globalSetup('./test/workflows/global-setup.ts'),
+          isolate: false,
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
-      // The real tools share one container storage and two cores: a file at a time.
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: [LONG],
           globalSetup: globalSetup('./test/e2e/global-setup.ts'),
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          ...REAL_TOOLS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -52,10 +61,8 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           exclude: [LONG],
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          sequence: { groupOrder: 3 },
+          ...REAL_TOOLS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -63,10 +70,11 @@ export default defineConfig({
           name: 'long',
           include: [`test/${LONG}`],
           globalSetup: globalSetup('./test/e2e/global-setup.ts'),
-          fileParallelism: false,
+          setupFiles: ['./test/support/on-failure.ts'],
+          maxWorkers: 1,
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

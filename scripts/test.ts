@@ -10,7 +10,7 @@ import { formatDuration, runStep } from './test/run-step.ts';
 import type { StepResult } from './test/run-step.ts';
 
 /**
- * `npm test`: sets the machine up, then runs every check in order of price, and stops at the first that fails.
+ * `npm test`: sets the machine up, then runs every check, the cheap ones first, and stops when one has failed.
  *
  *   --yes   change the system without asking
  *   --long  only the tests that take longer (`npm run test:long`)
@@ -21,30 +21,31 @@ interface Step {
   name: string;
   /** Arguments of Node. */
   args: string[];
-  /** Set for a step of vitest: the project whose tests are counted. */
-  project?: string;
+  /** Set for a step of vitest: its report is counted. */
+  isVitest?: boolean;
 }
 
-function vitest(name: string, project: string): Step {
-  return { name, project, args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project] };
+function vitest(name: string, ...projects: string[]): Step {
+  const args = ['node_modules/vitest/vitest.mjs', 'run', ...projects.flatMap((project) => ['--project', project])];
+  return { name, args, isVitest: true };
 }
 
 const BUILD: Step = { name: 'build', args: ['scripts/bootstrap.mjs', 'build'] };
 
-const STEPS: readonly Step[] = [
-  { name: 'format', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'] },
-  { name: 'lint', args: ['node_modules/oxlint/bin/oxlint'] },
-  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
-  { name: 'schemas', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-schemas.ts', '--check'] },
-  { name: 'docs', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-docs.ts', '--check'] },
-  BUILD,
-  vitest('unit tests', 'unit'),
-  vitest('workflow tests', 'workflows'),
-  vitest('end-to-end tests', 'e2e'),
-  vitest('fault tests', 'faults'),
+/** Steps of one row run at the same time. */
+const STEPS: readonly (readonly Step[])[] = [
+  [
+    { name: 'format', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'] },
+    { name: 'lint', args: ['node_modules/oxlint/bin/oxlint'] },
+    { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
+    { name: 'schemas', args: ['node_modules/tsx/dist/cli.mjs', 'scripts/generate-schemas.ts', '--check'] },
+    BUILD,
+  ],
+  [vitest('unit and workflow tests', 'unit', 'workflows')],
+  [vitest('end-to-end and fault tests', 'e2e', 'faults')],
 ];
 
-const LONG_STEPS: readonly Step[] = [BUILD, vitest('long tests', 'long')];
+const LONG_STEPS: readonly (readonly Step[])[] = [[BUILD], [vitest('long tests', 'long')]];
 
 /** A finished step, for the summary. */
 type Row = StepResult & { name: string; counts: Counts };
@@ -56,10 +57,8 @@ process.on('SIGINT', () => {
 
 async function runOne(step: Step, reports: string): Promise<Row> {
   console.error(`\n=== ${step.name}`);
-  if (step.project === undefined) {
-    return { name: step.name, counts: NO_TESTS, ...(await runStep(step.name, step.args, ROOT)) };
-  }
-  const report = path.join(reports, `${step.project}.json`);
+  if (!step.isVitest) return { name: step.name, counts: NO_TESTS, ...(await runStep(step.name, step.args, ROOT)) };
+  const report = path.join(reports, `${step.name}.json`);
   const args = [...step.args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const result = await runStep(step.name, args, ROOT);
   const counts = await readFile(report, 'utf8').then(countsIn, () => NO_TESTS);
@@ -70,7 +69,7 @@ function summary(rows: readonly Row[]): string {
   return rows
     .map(({ name, ok, ending, durationMs, counts }) => {
       const tests = counts.passed + counts.failed > 0 ? `  ${closingLine(counts)}` : '';
-      return `${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(18)} ${formatDuration(durationMs).padStart(12)}${tests}${ok ? '' : `  (${ending})`}`;
+      return `${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(26)} ${formatDuration(durationMs).padStart(12)}${tests}${ok ? '' : `  (${ending})`}`;
     })
     .join('\n');
 }
@@ -81,9 +80,9 @@ async function main(): Promise<void> {
   const reports = await mkdtemp(path.join(os.tmpdir(), 'flightline-test-'));
   const rows: Row[] = [];
   try {
-    for (const step of process.argv.includes('--long') ? LONG_STEPS : STEPS) {
-      rows.push(await runOne(step, reports));
-      if (interrupted || !rows.at(-1)?.ok) break;
+    for (const steps of process.argv.includes('--long') ? LONG_STEPS : STEPS) {
+      rows.push(...(await Promise.all(steps.map((step) => runOne(step, reports)))));
+      if (interrupted || rows.some(({ ok }) => !ok)) break;
     }
   } finally {
     await rm(reports, { recursive: true, force: true });

@@ -1,12 +1,13 @@
 /** What a person gets wrong: one clear error, in time, and no tag has moved. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 
 const projects: Project[] = [];

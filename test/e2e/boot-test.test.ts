@@ -1,13 +1,14 @@
 /** Boot tests on the real QEMU: a disk that comes up is published; one that does not fails its release before any tag moves. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { bootMachines, leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 const projects: Project[] = [];
 afterAll(async () => {
@@ -57,13 +58,13 @@ describe('a disk that comes up', () => {
 
 describe('a disk whose line never appears', () => {
   it('fails the release with the console in the failure; no tag has moved, nothing is published', async () => {
-    const project = await projectWith('does-not-boot', { disk: 'qcow2', expect: 'never printed', timeout: '30s' });
+    const project = await projectWith('does-not-boot', { disk: 'qcow2', expect: 'never printed', timeout: '12s' });
     const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
     expect(outcome.exitCode).toBe(1);
     const record = recordFrom(outcome);
     expect(record).toMatchObject({ status: 'failed', failure: { kind: 'boot-test', stage: 'boot-test' } });
     const { message, log } = record.failure!;
-    expect(message).toMatch(/^"never printed" did not appear on the serial console of the qcow2 disk within 30s/);
+    expect(message).toMatch(/^"never printed" did not appear on the serial console of the qcow2 disk within 12s/);
     // The firmware speaks first, then the kernel.
     expect(message).toMatch(/BdsDxe|Linux version|systemd|\[ {2,}\d+\.\d+\]/);
     expect(log!.path).toMatch(/boot-test-qcow2\.log$/);

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../model/release/stage.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 import { ROOT } from '../support/flightline.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
 
 /** Where an administrator puts units, below a machine's root. */
@@ -122,7 +123,7 @@ describe('the Quadlets', () => {
 
 describe('deploy/temporal/set-up-namespace.sh', () => {
   it('makes namespace, retention and search attributes, and changes nothing the second time', async () => {
-    const stack = inject('stack');
+    const stack = sharedStack();
     const cli = await findTemporalCli();
     const namespace = `deployed-${process.pid}`;
     const run = () =>

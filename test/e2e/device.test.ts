@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { signDigest } from '../../activities/trust/signatures.ts';
 import { readPublicKey } from '../../activities/trust/keys.ts';
@@ -15,9 +15,10 @@ import { recordFrom, runFlightline, type CommandOutcome } from '../support/fligh
 import { leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { buildSmallImage } from '../support/small-image.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 const BASE = `${registry}/flightline/debian-base:trixie`;
 const KEY = '/etc/pki/containers/release.pub';

@@ -1,14 +1,15 @@
 /** `flightline run --dry-run`: the whole plan, and afterwards nothing is anywhere that was not there before. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { afterAll, expect, inject, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import type { DryRun } from '../../client/view/plan.ts';
 import { runFlightline } from '../support/flightline.ts';
 import { leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, storedManifests, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 const projects: Project[] = [];
 afterAll(async () => {

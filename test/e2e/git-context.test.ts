@@ -1,12 +1,13 @@
 /** A context in a git repository: looked up by the command, packed by the control worker. */
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 
 let source: Project;

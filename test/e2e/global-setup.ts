@@ -1,28 +1,40 @@
-/** One stack for all end-to-end files: starting it and filling its registry takes longer than most tests. */
+/**
+ * The stacks that files share, one for each file that may run at a time: starting one and filling its registry takes longer than most
+ * tests.
+ */
 import type { TestProject } from 'vitest/node';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { installedWorkerCommand } from '../../workers/stack/plans.ts';
 import { chooseFreePorts } from '../../workers/stack/ports.ts';
-import { factsOf, startTestStack, type StackFacts } from '../support/stack.ts';
-
-declare module 'vitest' {
-  export interface ProvidedContext {
-    stack: StackFacts;
-    /** Where each worker of the stack offers its metrics. */
-    metrics: Record<Role, string>;
-  }
-}
+import type { SharedStack } from '../support/shared-stack.ts';
+import { factsOf, startTestStack } from '../support/stack.ts';
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const lanes = Math.min(Number(project.config.maxWorkers), project.vitest.state.getPaths().length);
+  const started: { facts: SharedStack; end: () => Promise<void> }[] = [];
+  const end = async () => void (await Promise.all(started.map((one) => one.end())));
+  try {
+    // One after the other: the first makes what the others copy, the example images and the registry's contents.
+    while (started.length < lanes) started.push(await startShared());
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  project.provide(
+    'stacks',
+    started.map(({ facts }) => facts),
+  );
+  return end;
+}
+
+async function startShared(): Promise<{ facts: SharedStack; end: () => Promise<void> }> {
   const ports = await chooseFreePorts(ROLES.length);
-  const listen = Object.fromEntries(ROLES.map((role, index) => [role, `127.0.0.1:${ports[index]}`])) as Record<
+  const metrics = Object.fromEntries(ROLES.map((role, index) => [role, `127.0.0.1:${ports[index]}`])) as Record<
     Role,
     string
   >;
   const stack = await startTestStack({
-    workerCommand: (role, file) => [...installedWorkerCommand(role, file), '--metrics', listen[role]],
+    workerCommand: (role, file) => [...installedWorkerCommand(role, file), '--metrics', metrics[role]],
   });
-  project.provide('metrics', listen);
-  project.provide('stack', factsOf(stack.stack));
-  return () => stack.end();
+  return { facts: { ...factsOf(stack.stack), metrics }, end: () => stack.end() };
 }

@@ -3,13 +3,14 @@
  * the image: it answers the real command line, in the words of bootc's own lints.
  */
 import { readFile } from 'node:fs/promises';
-import { afterAll, expect, inject, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 const projects: Project[] = [];
 afterAll(async () => {

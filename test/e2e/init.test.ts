@@ -3,11 +3,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMAND, recordFrom, runFlightline } from '../support/flightline.ts';
 import { digestOf, manifestOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 
 let directory: string;

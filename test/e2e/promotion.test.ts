@@ -1,15 +1,16 @@
 /** Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log. */
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Promotion } from '../../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { sharedTagId, TagHistory } from '../../model/tags/shared-tag.ts';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 /** The stack's key may sign below its own registry. */
 const PRODUCTION = `${stack.registry}/test/production/promoted`;

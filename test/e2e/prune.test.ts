@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
 import type { Decision, KnownRelease } from '../../activities/prune/decision.ts';
 import { keysFor } from '../../activities/prune/survey.ts';
@@ -19,6 +19,7 @@ import { runFlightline } from '../support/flightline.ts';
 import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { publishContext, publishRelease, signerWith, tagAs, type Signer } from '../support/published-release.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -252,7 +253,7 @@ it('says of a registry that deletes nothing that it deletes nothing, and keeps a
 });
 
 it('flightline prune does it on a stack, and regularly', async () => {
-  const stack = inject('stack');
+  const stack = sharedStack();
   const name = `${stack.registry}/test/pruned`;
   const configuration = WorkerConfiguration.parse({
     keys: {

@@ -4,16 +4,17 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, ROOT, runFlightline } from '../support/flightline.ts';
 import { keptOf, largestPayload, textsIn } from '../support/history.ts';
 import { containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, storedBlobs, storedManifests, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 /** Stands for something that must not be found, to prove that the search would find it. */
 const CANARY = 'canary-7f3a9c51e2';

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { HostList, type ListedHost } from '../../model/contract/host-status.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
@@ -13,9 +13,10 @@ import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from 
 import { closedGate, type Gate } from '../support/gate.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 /** A password in a URL that the build prints: no log may hold it. */
 const CANARY = 'canary-55d0e1b7';

@@ -1,9 +1,9 @@
 /** What an operator sees of releases: the Temporal Web UI in a real browser, metrics as Prometheus gets them, the workers' logs. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CHROMIUM_PROGRAMS } from '../../scripts/setup/tools.ts';
 import { findProgram } from '../../scripts/setup/detect.ts';
 import { EXIT } from '../../client/terminal/exit-codes.ts';
@@ -12,10 +12,11 @@ import { ROOT, runFlightline } from '../support/flightline.ts';
 import { alertRules, metricOf, metricsIn, scrape, selectorsIn, type Sample } from '../support/metrics.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { rowsOf, sectionOf, spansOf } from '../support/readme.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
 
-const stack = inject('stack');
-const metrics = inject('metrics');
+const stack = sharedStack();
+const { metrics } = stack;
 const { environment } = stack;
 const SIZE = { width: 1280, height: 900 };
 /** Bytes: the picture is part of the repository. */
@@ -62,6 +63,9 @@ describe('the Temporal Web UI', () => {
     page = await context.newPage();
   });
   afterAll(() => browser?.close());
+  beforeEach(({ onTestFailed, task }) => {
+    onTestFailed(() => keepPage(page, task.name));
+  });
 
   /** The cells of the list's rows, by column. */
   async function listed(query: string): Promise<Record<string, string>[]> {
@@ -204,6 +208,16 @@ describe('the metrics', () => {
     expect(sign('flightline_stage_duration_seconds_count', { stage: 'verify', outcome: 'done' })).toBeGreaterThan(0);
   });
 });
+
+/** Leaves what a page shows where a person finds it after the run. */
+async function keepPage(page: Page, name: string): Promise<void> {
+  const directory = join(ROOT, '.flightline/failed-tests');
+  await mkdir(directory, { recursive: true });
+  const file = join(directory, name.replaceAll(/\W+/g, '-'));
+  await page.screenshot({ path: `${file}.png`, timeout: 10_000 }).catch(() => undefined);
+  await writeFile(`${file}.html`, `<!-- ${page.url()} -->\n${await page.content()}`);
+  console.error(`the page at the failure: ${file}.png and .html`);
+}
 
 /** The value of the one series with these labels; fails when there is not exactly one. */
 function value(samples: readonly Sample[], name: string, labels: Record<string, string>): number {

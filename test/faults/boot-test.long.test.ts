@@ -1,13 +1,14 @@
 /** A boot test on the real QEMU whose worker is killed, and whose release is cancelled. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runFlightline, startFlightline } from '../support/flightline.ts';
 import { bootMachines, leftOvers } from '../support/host-state.ts';
 import { makeProject } from '../support/project.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment } = stack;
 
 describe('a boot test that is interrupted', () => {

@@ -2,7 +2,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
 import { readRecord } from '../../activities/trust/record.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
@@ -14,9 +14,10 @@ import { containersCreated, leftOvers } from '../support/host-state.ts';
 import { endedRuns, pushVariant, requestsOf, schedule, type EndedRun } from '../support/nightly.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { digestOf, manifestOf } from '../support/registry.ts';
+import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
 
-const stack = inject('stack');
+const stack = sharedStack();
 const { environment, registry } = stack;
 /** Once a year: the test begins the runs. */
 const CRON = '0 0 1 1 *';

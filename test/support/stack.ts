@@ -61,6 +61,13 @@ export interface TestStack extends StackFacts {
   end(): Promise<void>;
 }
 
+const running = new Set<TestStack>();
+
+/** The stacks that this process has started and not ended. */
+export function runningStacks(): TestStack[] {
+  return [...running];
+}
+
 /**
  * Starts a stack with the example images in its registry.
  *
@@ -79,6 +86,7 @@ export async function startTestStack(
   );
   const stack = await startStack({ ...options, directory });
   const end = async () => {
+    for (const one of running) if (one.stack === stack) running.delete(one);
     await stack.stop();
     await rm(directory, { recursive: true, force: true });
   };
@@ -90,7 +98,9 @@ export async function startTestStack(
     await end();
     throw error;
   }
-  return { ...factsOf(stack), stack, pidOf: (role) => pidOf(stack, role), end };
+  const started = { ...factsOf(stack), stack, pidOf: (role: Role) => pidOf(stack, role), end };
+  running.add(started);
+  return started;
 }
 
 async function keepSeed(storage: string): Promise<void> {

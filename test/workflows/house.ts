@@ -98,7 +98,7 @@ export async function openHouse(options: {
           const record = await handle.query<ReleaseRecord>(RECORD_QUERY);
           return wished(record) ? record : undefined;
         },
-        { timeout: 20_000, interval: 50 },
+        { timeout: 45_000, interval: 50 },
       ),
     retry: (handle, request) =>
       handle.executeUpdate<RetryResult, [{ request: ReleaseRequest | null }]>(RETRY_UPDATE, {

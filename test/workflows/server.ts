@@ -9,8 +9,12 @@ import { devServerPace } from '../../workers/stack/plans.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 import { workflowModules } from '../../workers/workflow-modules.ts';
 
-/** Lets only errors through: stand-ins that fall silent make the SDK warn. */
+let installed = false;
+
+/** Lets only errors through: stand-ins that fall silent make the SDK warn. Once in a process, which files share. */
 export function installQuietRuntime(): void {
+  if (installed) return;
+  installed = true;
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
