@@ -17,8 +17,8 @@ import { makeProject, type Project } from '../support/project.ts';
 import { openReleases, type Releases } from '../support/releases.ts';
 import { startBuildHost, type BuildHost } from '../support/second-host.ts';
 import { startTestStack, TWO_HOSTS_TIMING, type TestStack } from '../support/stack.ts';
-import { startUnprivilegedWorker, type UnprivilegedWorker } from '../support/unprivileged-worker.ts';
 import { eventually } from '../support/wait.ts';
+import { startUnprivilegedWorker, type UnprivilegedWorker } from './unprivileged-worker.ts';
 
 /** No accounts of any machine: below systemd's dynamic users (61184), above those of people. */
 const UID = { control: 60_781, sign: 60_782 };

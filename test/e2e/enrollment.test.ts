@@ -9,11 +9,11 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { textsIn } from '../support/history.ts';
 import { buildProcesses, leftOvers, podman } from '../support/host-state.ts';
-import { blobsWith, fileInImage, filesWith } from '../support/image-content.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { startTestStack, withClient, type TestStack } from '../support/stack.ts';
 import { logInFlightctl, STAND_IN_FLIGHTCTL, type FlightctlLogIn } from '../support/stand-in-flightctl.ts';
 import { eventually } from '../support/wait.ts';
+import { blobsWith, fileInImage, filesWith } from './image-content.ts';
 
 const HELD = 4;
 // Of this run alone: they are looked for on the whole machine.

@@ -17,10 +17,10 @@ import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { runFlightline } from '../support/flightline.ts';
 import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
-import { publishContext, publishRelease, signerWith, tagAs, type Signer } from '../support/published-release.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
+import { publishContext, publishRelease, signerWith, tagAs, type Signer } from './published-release.ts';
 
 const DAY = 24 * 60 * 60_000;
 const RELEASES = 140;

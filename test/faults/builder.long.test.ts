@@ -1,12 +1,12 @@
 /** Builders that fail, are killed, or leave something else than a disk: each is told apart, and nothing half-written is published. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultyStack, type Behaviour } from '../support/faulty-builder.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
 import type { TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
+import { startFaultyStack, type Behaviour } from './faulty-builder.ts';
 
 let site: Awaited<ReturnType<typeof startFaultyStack>>;
 let stack: TestStack;

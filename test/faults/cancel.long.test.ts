@@ -1,5 +1,5 @@
 /** A release that is cancelled while it speaks to its registry: nothing of it is left within 15 seconds, and no tag has moved. */
-import { testCancellations } from '../support/cancellation.ts';
+import { testCancellations } from './cancellation.ts';
 
 testCancellations([
   { stage: 'resolve', at: { method: 'GET', path: /flightline\/debian-base\/manifests/, what: 'stall' } },

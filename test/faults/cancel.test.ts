@@ -1,6 +1,6 @@
 /** A release that is cancelled while something runs on its host: nothing of it is left within 15 seconds, and no tag has moved. */
 import { buildProcesses, builderContainers } from '../support/host-state.ts';
-import { testCancellations } from '../support/cancellation.ts';
+import { testCancellations } from './cancellation.ts';
 
 testCancellations([
   {

@@ -1,15 +1,15 @@
 /** Mistakes that a person mends while the release waits: only the branch concerned is held, and what is done is kept. */
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isFinal } from '../../model/release/stage.ts';
-import { startFaultyStack } from '../support/faulty-builder.ts';
 import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
-import { collectGarbage } from '../support/collect-garbage.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
 import { TEST_TIMING, type TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
+import { startFaultyStack } from './faulty-builder.ts';
 
 let site: Awaited<ReturnType<typeof startFaultyStack>>;
 let stack: TestStack;
@@ -173,4 +173,21 @@ function outcome(
 ): CommandOutcome {
   expect(result.exitCode, String(result.stderr)).toBe(exitCode);
   return { exitCode, stdout: String(result.stdout), stderr: String(result.stderr) };
+}
+
+/**
+ * Deletes what registries delete from time to time: manifests without a tag, and blobs that no manifest names. The registry is started
+ * anew, since it remembers blobs that it has seen.
+ */
+async function collectGarbage({ stack: own, registry }: Pick<TestStack, 'stack' | 'registry'>): Promise<void> {
+  const running = () => own.children().find(({ name }) => name === 'registry');
+  const before = running()!;
+  const program = (await execa('readlink', [`/proc/${before.pid}/exe`])).stdout;
+  await execa(program, ['garbage-collect', '--delete-untagged', own.paths.registryConfiguration]);
+  process.kill(before.pid, 'SIGKILL');
+  await eventually('the registry answers again', async () => {
+    if (running()?.pid === before.pid) return undefined;
+    const answer = await fetch(`http://${registry}/v2/`).catch(() => undefined);
+    return answer?.ok || undefined;
+  });
 }

@@ -47,7 +47,7 @@ it('fails the attempt of a killed worker, so that the next one starts at once', 
         taskQueue: CONTROL_QUEUE,
         args: [input],
       });
-      const script = join(import.meta.dirname, '../support/stuck-worker.ts');
+      const script = join(import.meta.dirname, 'stuck-worker.ts');
       const victim = spawn(process.execPath, ['--import', 'tsx', script, address, QUEUE, directory], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });

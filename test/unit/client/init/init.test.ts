@@ -13,7 +13,7 @@ import { containerfileText } from '../../../../client/init/containerfile.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
 import type { Output } from '../../../../client/terminal/output.ts';
 import { loadSpec } from '../../../../client/project/spec-loading.ts';
-import { DIFFERENCES, guideContainerfile } from '../../../support/guide.ts';
+import { DIFFERENCES, guideContainerfile } from './guide.ts';
 import { rowsOf, sectionOf } from '../../../support/readme.ts';
 
 const REPOSITORY = 'quay.io/acme/edge-camera';

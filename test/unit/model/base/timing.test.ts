@@ -18,3 +18,15 @@ test.each([
 ])('%o as a timing: %s', (value, expected) => {
   expect(isTiming(value)).toBe(expected);
 });
+
+test('a lost host is noticed within two minutes, also between two activities', () => {
+  const { heartbeatTimeout, hostScheduleToStart, probeScheduleToStart, probeStartToClose } = DEFAULT_TIMING;
+  const silence = Math.max(heartbeatTimeout, hostScheduleToStart);
+  // A probe either is not taken, or was given to a worker that no longer answers; two are asked.
+  const probes = 2 * Math.max(probeScheduleToStart, probeStartToClose);
+  expect(silence + probes).toBeLessThanOrEqual(120_000);
+});
+
+test('a lease that nobody uses is free within two minutes', () => {
+  expect(DEFAULT_TIMING.leaseLifetime).toBeLessThanOrEqual(120_000);
+});

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
-import { podman } from './host-state.ts';
-import { startTestStack, type StackFacts, type TestStack } from './stack.ts';
+import { podman } from '../support/host-state.ts';
+import { startTestStack, type StackFacts, type TestStack } from '../support/stack.ts';
 
 /** Path of these builders below the registry; the worker configuration must allow it. */
 const FAULTY_BUILDERS = 'test/faulty-builder';

@@ -2,7 +2,7 @@
  * The Containerfiles of Flight Control's guide "Building OS Images", word for word, and the places where `flightline init` differs
  * from them on purpose. docs/from-the-guide.md has the same rows.
  */
-import type { Base, Choices, Target } from '../../client/init/choices.ts';
+import type { Base, Choices, Target } from '../../../../client/init/choices.ts';
 
 /** "Building the OS Image (bootc)" */
 const CENTOS = `FROM quay.io/centos-bootc/centos-bootc:stream9

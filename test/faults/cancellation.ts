@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { releaseId } from '../../model/oci/reference.ts';
-import type { FaultProxy, FaultRule } from './fault-proxy.ts';
-import { recordFrom, runFlightline, startFlightline } from './flightline.ts';
-import { buildProcesses, leftOvers, podman, workingContainers } from './host-state.ts';
-import { makeProject } from './project.ts';
-import { startProxiedStack } from './proxied-stack.ts';
-import { tagsOf } from './registry.ts';
-import type { TestStack } from './stack.ts';
-import { eventually } from './wait.ts';
+import type { FaultProxy, FaultRule } from '../support/fault-proxy.ts';
+import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
+import { buildProcesses, leftOvers, podman, workingContainers } from '../support/host-state.ts';
+import { makeProject } from '../support/project.ts';
+import { startProxiedStack } from '../support/proxied-stack.ts';
+import { tagsOf } from '../support/registry.ts';
+import type { TestStack } from '../support/stack.ts';
+import { eventually } from '../support/wait.ts';
 
 /** Longest time (ms) from the word to the end of the clean-up. */
 const WITHIN = 15_000;

@@ -12,8 +12,8 @@ import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
 import { hasReadyEvent } from '../../workers/stack/plans.ts';
-import { ROOT } from './flightline.ts';
-import { eventually } from './wait.ts';
+import { ROOT } from '../support/flightline.ts';
+import { eventually } from '../support/wait.ts';
 
 export interface UnprivilegedOptions {
   role: Exclude<Role, 'build'>;
