@@ -1,4 +1,7 @@
-/** Boot tests on the real QEMU: a disk that comes up is published; one that does not fails its release before any tag moves. */
+/**
+ * Boot tests on the real QEMU: a disk that comes up is published; one that does not fails its release before any tag
+ * moves.
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * Roles apart, as docs/operations.md deploys them: two build hosts that cannot see the key, control and sign workers with neither
- * root nor podman. One release goes through all of them; the host that built its image is drained before its disk is built.
+ * Roles apart, as docs/operations.md deploys them: two build hosts that cannot see the key, control and sign workers
+ * with neither root nor podman. One release goes through all of them; the host that built its image is drained before
+ * its disk is built.
  */
 import { chmod, chown, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Secrets of a build: an enrollment certificate, a pull secret and build secrets are where they belong, and nowhere else. */
+/**
+ * Secrets of a build: an enrollment certificate, a pull secret and build secrets are where they belong, and nowhere
+ * else.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -98,7 +101,10 @@ async function histories(): Promise<string> {
   });
 }
 
-/** Where on this machine some texts are: logs, work directories, podman's storage, temporary files. The test's own do not count. */
+/**
+ * Where on this machine some texts are: logs, work directories, podman's storage, temporary files. The test's own do
+ * not count.
+ */
 async function placesOf(texts: readonly string[]): Promise<string[]> {
   const files = await filesWith([stack.directory, graphRoot, '/tmp', '/var/tmp'], texts, started);
   return files.filter((file) => !file.startsWith(scratch));
@@ -126,7 +132,8 @@ describe('early binding', () => {
         'ADD config.yaml /etc/flightctl/',
         '',
       ].join('\n'),
-      // The file is made on the build host: what keeps a developer's own out of the context must not keep it out of the image.
+      // The file is made on the build host: what keeps a developer's own out of the context must not keep it out of the
+      // image.
       files: { note: 'a note\n', '.containerignore': 'config.yaml\n', 'config.yaml': "a developer's own\n" },
       disks: [{ type: 'qcow2' }],
       spec: { enrollment: { binding: 'early', expiration: '30d', signer: 'enrollment' } },

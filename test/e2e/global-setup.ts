@@ -1,6 +1,6 @@
 /**
- * The stacks that files share, one for each file that may run at a time: starting one and filling its registry takes longer than most
- * tests.
+ * The stacks that files share, one for each file that may run at a time: starting one and filling its registry takes
+ * longer than most tests.
  */
 import type { TestProject } from 'vitest/node';
 import { ROLES, type Role } from '../../model/contract/queue.ts';

@@ -1,6 +1,6 @@
 /**
- * `bootc container lint` in the built image. The example base has no bootc, so that a stand-in executable of that name is put into
- * the image: it answers the real command line, in the words of bootc's own lints.
+ * `bootc container lint` in the built image. The example base has no bootc, so that a stand-in executable of that name
+ * is put into the image: it answers the real command line, in the words of bootc's own lints.
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log. */
+/**
+ * Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log.
+ */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Promotion } from '../../model/tags/promotion.ts';

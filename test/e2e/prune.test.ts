@@ -1,4 +1,7 @@
-/** Pruning registries that hold hundreds of tags: what the policy says goes, in an order that may be interrupted, and nothing else. */
+/**
+ * Pruning registries that hold hundreds of tags: what the policy says goes, in an order that may be interrupted, and
+ * nothing else.
+ */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

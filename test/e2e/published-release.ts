@@ -1,4 +1,7 @@
-/** Releases as flightline publishes them, pushed by plain HTTP in milliseconds: real manifests, real sigstore signatures, real records. */
+/**
+ * Releases as flightline publishes them, pushed by plain HTTP in milliseconds: real manifests, real sigstore
+ * signatures, real records.
+ */
 import { sign, type KeyObject } from 'node:crypto';
 import { recordArtifact } from '../../activities/tags/record.ts';
 import { sha256 } from '../../model/release/inputs.ts';

@@ -375,7 +375,8 @@ describe('what the server keeps', () => {
       expect(children).toHaveLength(2);
       const below = await Promise.all(children.map((id) => client.workflow.getHandle(id).fetchHistory()));
       const all = [history, ...below];
-      // DESIGN §5 allows 200 for a release with one tag; the move of its further one is an activity and a workflow task more.
+      // DESIGN §5 allows 200 for a release with one tag; the move of its further one is an activity and a workflow task
+      // more.
       expect(all.reduce((sum, { events }) => sum + (events?.length ?? 0), 0)).toBeLessThanOrEqual(206);
       expect(Math.max(...all.map(largestPayload))).toBeLessThanOrEqual(10_000);
       // By the server's own count. The target is 60 kB (bench/RESULTS.md); this keeps it from growing.

@@ -1,4 +1,7 @@
-/** What an operator sees of a release and its hosts: lists, hosts, logs while it runs and when its host has none any more. */
+/**
+ * What an operator sees of a release and its hosts: lists, hosts, logs while it runs and when its host has none any
+ * more.
+ */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

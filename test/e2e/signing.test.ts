@@ -1,4 +1,6 @@
-/** Signing, verifying, tagging and the record, with the real skopeo and a registry of the test's own whose log is read. */
+/**
+ * Signing, verifying, tagging and the record, with the real skopeo and a registry of the test's own whose log is read.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

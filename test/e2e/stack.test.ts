@@ -1,4 +1,6 @@
-/** The embedded stack itself: its state, its leftovers, its end. Workers are stand-ins; server and registry are real. */
+/**
+ * The embedded stack itself: its state, its leftovers, its end. Workers are stand-ins; server and registry are real.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Control and sign workers as deployed: an account of their own, no capabilities, no way to get any, and a PATH on which the
- * programs of their role are and podman is not.
+ * Control and sign workers as deployed: an account of their own, no capabilities, no way to get any, and a PATH on
+ * which the programs of their role are and podman is not.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

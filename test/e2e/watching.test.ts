@@ -1,4 +1,7 @@
-/** What an operator sees of releases: the Temporal Web UI in a real browser, metrics as Prometheus gets them, the workers' logs. */
+/**
+ * What an operator sees of releases: the Temporal Web UI in a real browser, metrics as Prometheus gets them, the
+ * workers' logs.
+ */
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -88,7 +91,10 @@ describe('the Temporal Web UI', () => {
     await page.goto(`${stack.webUi}${path.replace(/history$/, tab)}`);
   }
 
-  /** Each text of Markdown, in one line: the Web UI shows them in frames of their own, and makes those anew now and then. */
+  /**
+   * Each text of Markdown, in one line: the Web UI shows them in frames of their own, and makes those anew now and
+   * then.
+   */
   async function markdown(): Promise<string[]> {
     const frames = page.frames().filter((frame) => frame.url().includes('/render?'));
     const texts = await Promise.all(frames.map((frame) => frame.evaluate('document.body.innerText').catch(() => '')));

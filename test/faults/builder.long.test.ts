@@ -1,4 +1,7 @@
-/** Builders that fail, are killed, or leave something else than a disk: each is told apart, and nothing half-written is published. */
+/**
+ * Builders that fail, are killed, or leave something else than a disk: each is told apart, and nothing half-written is
+ * published.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';

@@ -1,4 +1,7 @@
-/** A release that is cancelled while it speaks to its registry: nothing of it is left within 15 seconds, and no tag has moved. */
+/**
+ * A release that is cancelled while it speaks to its registry: nothing of it is left within 15 seconds, and no tag has
+ * moved.
+ */
 import { testCancellations } from './cancellation.ts';
 
 testCancellations([

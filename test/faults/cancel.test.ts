@@ -1,4 +1,7 @@
-/** A release that is cancelled while something runs on its host: nothing of it is left within 15 seconds, and no tag has moved. */
+/**
+ * A release that is cancelled while something runs on its host: nothing of it is left within 15 seconds, and no tag has
+ * moved.
+ */
 import { buildProcesses, builderContainers } from '../support/host-state.ts';
 import { testCancellations } from './cancellation.ts';
 

@@ -10,8 +10,8 @@ import { startTestStack, type StackFacts, type TestStack } from '../support/stac
 const FAULTY_BUILDERS = 'test/faulty-builder';
 
 /**
- * What they do, as shell text. `slow` writes a file named like its container, which it renames and completes only at its end: a file of
- * an earlier run that was still there would be a second one.
+ * What they do, as shell text. `slow` writes a file named like its container, which it renames and completes only at
+ * its end: a file of an earlier run that was still there would be a second one.
  */
 export const BEHAVIOURS = {
   'says-why': 'echo "error: cannot build manifest: the kernel is on strike" >&2; exit 1',

@@ -1,4 +1,6 @@
-/** Mistakes that a person mends while the release waits: only the branch concerned is held, and what is done is kept. */
+/**
+ * Mistakes that a person mends while the release waits: only the branch concerned is held, and what is done is kept.
+ */
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -176,8 +178,8 @@ function outcome(
 }
 
 /**
- * Deletes what registries delete from time to time: manifests without a tag, and blobs that no manifest names. The registry is started
- * anew, since it remembers blobs that it has seen.
+ * Deletes what registries delete from time to time: manifests without a tag, and blobs that no manifest names. The
+ * registry is started anew, since it remembers blobs that it has seen.
  */
 async function collectGarbage({ stack: own, registry }: Pick<TestStack, 'stack' | 'registry'>): Promise<void> {
   const running = () => own.children().find(({ name }) => name === 'registry');

@@ -1,4 +1,7 @@
-/** What a dead release left on its host is removed when the worker starts; what another stack on the machine has there is not. */
+/**
+ * What a dead release left on its host is removed when the worker starts; what another stack on the machine has there
+ * is not.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Nights on which something is different: the builder, a disk that is gone, a commit, a forged record, a held release, age. */
+/**
+ * Nights on which something is different: the builder, a disk that is gone, a commit, a forged record, a held release,
+ * age.
+ */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';

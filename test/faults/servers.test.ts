@@ -1,4 +1,7 @@
-/** The servers that a release needs, Temporal and the registry: they go away, and what they were needed for goes on when they are back. */
+/**
+ * The servers that a release needs, Temporal and the registry: they go away, and what they were needed for goes on when
+ * they are back.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FaultProxy } from '../support/fault-proxy.ts';

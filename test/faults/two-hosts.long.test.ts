@@ -1,4 +1,6 @@
-/** Two build hosts: a disk that fills up, a host that freezes between two activities, and a lease that nobody waits for. */
+/**
+ * Two build hosts: a disk that fills up, a host that freezes between two activities, and a lease that nobody waits for.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';

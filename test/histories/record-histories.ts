@@ -1,7 +1,7 @@
 /**
- * Records the histories that the replay test replays: `npx tsx test/histories/record-histories.ts SCENARIO…` for new ones. Without
- * names all are recorded anew: only when workflows change on purpose so that running releases could not go on with them; otherwise
- * the change goes through `patched()`.
+ * Records the histories that the replay test replays: `npx tsx test/histories/record-histories.ts SCENARIO…` for new
+ * ones. Without names all are recorded anew: only when workflows change on purpose so that running releases could not
+ * go on with them; otherwise the change goes through `patched()`.
  */
 import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';

@@ -18,7 +18,10 @@ export async function runActivity<Input extends unknown[], Result>(
   return { result, heartbeats };
 }
 
-/** Starts an activity; `cancel` asks it to end, as the workflow does (`requested`) or a worker that shuts down (`detach`). */
+/**
+ * Starts an activity; `cancel` asks it to end, as the workflow does (`requested`) or a worker that shuts down
+ * (`detach`).
+ */
 export function startActivity<Input extends unknown[], Result>(
   activity: (...input: Input) => Promise<Result>,
   ...input: Input

@@ -40,7 +40,9 @@ interface Injected extends FaultRule {
   lifted: Promise<void>;
 }
 
-/** Starts a proxy on a free port. The Host header is passed on, so that the registry's redirects lead back through it. */
+/**
+ * Starts a proxy on a free port. The Host header is passed on, so that the registry's redirects lead back through it.
+ */
 export async function startFaultProxy(registry: () => string): Promise<FaultProxy> {
   const rules = new Set<Injected>();
   const forward = (from: IncomingMessage, to: ServerResponse, cutAfter?: number) => {

@@ -26,7 +26,10 @@ export async function installationOf(stack: Pick<StackFacts, 'work'>): Promise<s
   return (await readFile(join(stack.work, 'installation'), 'utf8')).trim();
 }
 
-/** Everything of the stack's installation that a finished release must not leave: containers, work directories, leases, requests, attempts. */
+/**
+ * Everything of the stack's installation that a finished release must not leave: containers, work directories, leases,
+ * requests, attempts.
+ */
 export async function leftOvers(stack: HostFiles): Promise<string[]> {
   const installation = await installationOf(stack);
   const containers = await podman(stack, [
@@ -77,8 +80,8 @@ function isBuilder(event: string): boolean {
 }
 
 /**
- * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Others, by which an image
- * is looked into, are not counted.
+ * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Others, by
+ * which an image is looked into, are not counted.
  */
 export async function containersCreated(
   stack: Pick<StackFacts, 'work' | 'environment'>,
@@ -91,7 +94,9 @@ export async function containersCreated(
   return events.split('\n').filter((line) => line !== '' && isBuilder(line)).length;
 }
 
-/** buildah's containers that builds of the stack work in; they have no labels, and buildah's own note names the cgroup. */
+/**
+ * buildah's containers that builds of the stack work in; they have no labels, and buildah's own note names the cgroup.
+ */
 export async function workingContainers(stack: Pick<StackFacts, 'work' | 'environment'>): Promise<string[]> {
   const installation = await installationOf(stack);
   const info = JSON.parse(await podman(stack, ['info', '--format', '{{json .Store}}'])) as {

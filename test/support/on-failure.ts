@@ -1,4 +1,7 @@
-/** Set-up file of the projects with real tools: a test that fails prints what its releases ended with, and what the workers logged. */
+/**
+ * Set-up file of the projects with real tools: a test that fails prints what its releases ended with, and what the
+ * workers logged.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, inject, type RunnerTask } from 'vitest';

@@ -1,4 +1,7 @@
-/** What a registry holds and what was asked of it, seen from outside of flightline: plain HTTP and the registry's own log. */
+/**
+ * What a registry holds and what was asked of it, seen from outside of flightline: plain HTTP and the registry's own
+ * log.
+ */
 import { readFile } from 'node:fs/promises';
 
 const ACCEPT = [
@@ -61,7 +64,10 @@ export async function storedManifests(log: string): Promise<string[]> {
   });
 }
 
-/** `path@digest` of every blob whose upload was finished, in the order of the registry's access log; one that was sent twice is twice. */
+/**
+ * `path@digest` of every blob whose upload was finished, in the order of the registry's access log; one that was sent
+ * twice is twice.
+ */
 export async function storedBlobs(log: string): Promise<string[]> {
   const lines = (await readFile(log, 'utf8')).split('\n');
   return lines.flatMap((line) => {

@@ -1,6 +1,6 @@
 /**
- * Build hosts beside the stack's own workers: on one machine a second host is a worker in a mount namespace of its own, with
- * private directories where podman keeps its state.
+ * Build hosts beside the stack's own workers: on one machine a second host is a worker in a mount namespace of its own,
+ * with private directories where podman keeps its state.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,11 +56,17 @@ export interface BuildHost extends HostFiles {
   diskBuildLogs(release: string): Promise<string[]>;
   /** Kills the worker, what it started, and its containers with their conmons, as a power cut does. */
   lose(): Promise<void>;
-  /** As {@link BuildHost.lose}, and what a machine keeps in memory is gone as well: mounts, and podman's files below /run. Starts the worker. Needs `private`. */
+  /**
+   * As {@link BuildHost.lose}, and what a machine keeps in memory is gone as well: mounts, and podman's files below
+   * /run. Starts the worker. Needs `private`.
+   */
   reboot(): Promise<void>;
   /** Stops all of the host's processes where they are; returns what lets them go on. */
   freeze(): Promise<() => void>;
-  /** Makes the file system of `workSize` or `storageSize` as small as what is on it, and so full; or as large as this (bytes). */
+  /**
+   * Makes the file system of `workSize` or `storageSize` as small as what is on it, and so full; or as large as this
+   * (bytes).
+   */
   resize(which: 'work' | 'storage', bytes?: number): Promise<void>;
   /** Ends everything, and removes its files. */
   end(): Promise<void>;
@@ -200,7 +206,10 @@ export async function startBuildHost(
   return host;
 }
 
-/** Makes a mount namespace, with a podman state of its own unless told otherwise. It lasts as long as one process is in it. */
+/**
+ * Makes a mount namespace, with a podman state of its own unless told otherwise. It lasts as long as one process is in
+ * it.
+ */
 export async function makeSpace(
   directory: string,
   work: string,
@@ -309,7 +318,10 @@ export async function processesNaming(words: readonly string[]): Promise<{ pid: 
   return found;
 }
 
-/** The processes of containers, and their conmons: both have the container's id in their cgroup's or among their arguments. */
+/**
+ * The processes of containers, and their conmons: both have the container's id in their cgroup's or among their
+ * arguments.
+ */
 async function processesOf(containers: readonly HostContainer[]): Promise<number[]> {
   const found: number[] = [];
   for (const pid of await allPids()) {

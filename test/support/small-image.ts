@@ -7,8 +7,8 @@ import { execa } from 'execa';
 const PROGRAM = '/bin/sleep';
 
 /**
- * Builds an image, different each time, that holds `/bin/sleep`, other programs of this machine by their paths, and files by their
- * texts. Returns its id. The caller removes it.
+ * Builds an image, different each time, that holds `/bin/sleep`, other programs of this machine by their paths, and
+ * files by their texts. Returns its id. The caller removes it.
  */
 export async function buildSmallImage(
   name: string,

@@ -1,4 +1,6 @@
-/** A stack in a process of its own, to be killed: `tsx stack-process.ts DIRECTORY`. Prints its processes when it is up. */
+/**
+ * A stack in a process of its own, to be killed: `tsx stack-process.ts DIRECTORY`. Prints its processes when it is up.
+ */
 import { join } from 'node:path';
 import { startStack } from '../../workers/stack/start.ts';
 

@@ -11,7 +11,10 @@ export type FlightctlMode =
   | 'forbidden'
   | 'installer'
   | 'unreachable'
-  /** Exit code 0, and nothing printed; a certificate that has ended; one that is valid too long; a key of another certificate. */
+  /**
+   * Exit code 0, and nothing printed; a certificate that has ended; one that is valid too long; a key of another
+   * certificate.
+   */
   | 'empty'
   | 'ended'
   | 'too-long'

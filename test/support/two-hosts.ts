@@ -39,7 +39,10 @@ export interface TwoHosts {
   end(): Promise<void>;
 }
 
-/** Starts it; each host has one slot for image builds and one for disk builds. The sizes are those of {@link startBuildHost}. */
+/**
+ * Starts it; each host has one slot for image builds and one for disk builds. The sizes are those of {@link
+ * startBuildHost}.
+ */
 export async function openTwoHosts(options: { workSize?: number; storageSize?: number } = {}): Promise<TwoHosts> {
   const projects: Project[] = [];
   const hosts: BuildHost[] = [];

@@ -1,4 +1,7 @@
-/** The rules of the house (docs/architecture.md): what may import what, and how large things may grow. Type imports count. */
+/**
+ * The rules of the house (docs/architecture.md): what may import what, and how large things may grow. Type imports
+ * count.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -183,7 +186,8 @@ describe('circles', () => {
   });
 
   it('there is none of folders', () => {
-    // A file that lies beside folders stands for itself: a floor's table reads the rooms, which read the floor's small change.
+    // A file that lies beside folders stands for itself: a floor's table reads the rooms, which read the floor's small
+    // change.
     const folders = new Set([...files.keys()].map((file) => dirname(file)));
     const hasFolders = (folder: string) => [...folders].some((other) => isBelow(folder, other));
     const room = (file: string) => (hasFolders(dirname(file)) ? file : dirname(file));

@@ -1,4 +1,6 @@
-/** One Temporal dev server and one workflow bundle for all files in this folder; each file has a namespace of its own. */
+/**
+ * One Temporal dev server and one workflow bundle for all files in this folder; each file has a namespace of its own.
+ */
 import type { TestProject } from 'vitest/node';
 import { NAMESPACES } from './namespaces.ts';
 import { installQuietRuntime, startServer } from './server.ts';

@@ -1,4 +1,7 @@
-/** The `nightly` workflow: what it starts, what it ends with, and that what is held does not hold up the nights after it. */
+/**
+ * The `nightly` workflow: what it starts, what it ends with, and that what is held does not hold up the nights after
+ * it.
+ */
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';

@@ -1,4 +1,7 @@
-/** Webhooks are told what becomes of a release, by the real activity and a real HTTP server; one that fails changes nothing. */
+/**
+ * Webhooks are told what becomes of a release, by the real activity and a real HTTP server; one that fails changes
+ * nothing.
+ */
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Stand-ins for activities, on the real queues: each answers at once with plain facts, unless a test says otherwise for its
- * release. Every call is noted, with the host it came to.
+ * Stand-ins for activities, on the real queues: each answers at once with plain facts, unless a test says otherwise for
+ * its release. Every call is noted, with the host it came to.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';

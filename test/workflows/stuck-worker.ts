@@ -1,4 +1,7 @@
-/** A worker whose one activity never ends, to be killed: `tsx stuck-worker.ts ADDRESS TASK_QUEUE ATTEMPTS_DIRECTORY`. */
+/**
+ * A worker whose one activity never ends, to be killed:
+ * `tsx stuck-worker.ts ADDRESS TASK_QUEUE ATTEMPTS_DIRECTORY`.
+ */
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { recordAttempts } from '../../workers/attempts.ts';
 

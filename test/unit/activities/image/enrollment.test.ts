@@ -1,4 +1,7 @@
-/** Asking for an enrollment certificate, with the stand-in for the client: what is asked, kept, refused, and left behind. */
+/**
+ * Asking for an enrollment certificate, with the stand-in for the client: what is asked, kept, refused, and left
+ * behind.
+ */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

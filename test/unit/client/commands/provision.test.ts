@@ -97,7 +97,10 @@ describe('an agent configuration', () => {
   });
 });
 
-/** Validates by a schema of those who read it (test/schemas). Both are of draft 4, and use nothing that draft 7 reads otherwise. */
+/**
+ * Validates by a schema of those who read it (test/schemas). Both are of draft 4, and use nothing that draft 7 reads
+ * otherwise.
+ */
 function problemsBy(schema: string, value: unknown): unknown[] {
   const { $schema: _, ...rules } = JSON.parse(
     readFileSync(join(import.meta.dirname, '../../../schemas', `${schema}.json`), 'utf8'),

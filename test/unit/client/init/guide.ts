@@ -1,6 +1,6 @@
 /**
- * The Containerfiles of Flight Control's guide "Building OS Images", word for word, and the places where `flightline init` differs
- * from them on purpose. docs/from-the-guide.md has the same rows.
+ * The Containerfiles of Flight Control's guide "Building OS Images", word for word, and the places where `flightline
+ * init` differs from them on purpose. docs/from-the-guide.md has the same rows.
  */
 import type { Base, Choices, Target } from '../../../../client/init/choices.ts';
 
@@ -108,7 +108,9 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'RHEL, OpenShift Virtualization or vSphere',
     what: "no `ADD config.yaml`, and the guest tools' `RUN` of the CentOS listings after the agent's",
-    why: "the guide has RHEL's listing for the generic process alone; its changes for the platforms are the same for it",
+    why:
+      "the guide has RHEL's listing for the generic process alone; its changes for the platforms are the same " +
+      'for it',
     applies: (choices) => choices.base === 'rhel9' && isVirtual(choices),
     apply: (text) =>
       text.replace('ADD config.yaml /etc/flightctl/\n', '').replace('# Optional:', `${GUEST_RUN}\n\n# Optional:`),

@@ -1,4 +1,7 @@
-/** Requests over TLS and through a proxy. The certificate is made by openssl; where that is missing the tests are skipped. */
+/**
+ * Requests over TLS and through a proxy. The certificate is made by openssl; where that is missing the tests are
+ * skipped.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** The registry client against servers that answer as registries do; real ones are asked in test/e2e/signing.test.ts. */
+/**
+ * The registry client against servers that answer as registries do; real ones are asked in test/e2e/signing.test.ts.
+ */
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
