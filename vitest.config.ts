@@ -28,7 +28,7 @@ export default defineConfig({
           // One module graph for all files: a test of this kind must not leave anything behind.
           pool: 'threads',
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
@@ -40,7 +40,7 @@ export default defineConfig({
           exclude: [LONG],
           globalSetup: globalSetup('./test/workflows/global-setup.ts'),
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },

@@ -87,7 +87,8 @@ describe.concurrent('a boot test', () => {
 describe.concurrent('the plan of a dry run', () => {
   const ask = (name: string) => {
     const { client } = house();
-    const request = requestFor(name);
+    // No host is silent here: what takes long to be taken up is a busy machine.
+    const request = requestFor(name, { timing: { probeScheduleToStart: 20_000 } });
     return client.workflow.execute<(input: object) => Promise<PlanWorkflowResult>>(PLAN_WORKFLOW, {
       workflowId: idOf(request),
       taskQueue: CONTROL_QUEUE,
