@@ -7,7 +7,7 @@ import { AGENT_CONFIGURATION } from '../../model/spec/enrollment.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { formatProblems } from '../../model/spec/spec-file.ts';
 import { readContainerfile } from './containerfile.ts';
-import type { ContextFacts } from './tar.ts';
+import type { ContextFacts } from './inspect.ts';
 
 /**
  * What of a context decides the rest: the images it names, its digests.

@@ -11,7 +11,7 @@ import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci
 import { logName } from '../../model/release/logs.ts';
 import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { watchBuilder, type BuilderEnd } from './watch.ts';
-import { fetchContext } from '../context/archive.ts';
+import { fetchContext } from '../context/context-artifact.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
@@ -238,14 +238,14 @@ async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<st
 
 /** The builder configuration out of the context, beside the output. */
 async function fetchConfig(
-  { input, context, run }: Attempt,
+  { host, input, context, run }: Attempt,
   access: RegistryAccess,
 ): Promise<BuilderCommand['config']> {
   if (!input.builderConfig) return null;
   context.report({ step: 'fetching the builder configuration' });
   const { format, digest } = input.builderConfig;
   const directory = join(run.directory, 'context');
-  const { builderConfig } = await fetchContext(access, input.context, directory);
+  const { builderConfig } = await fetchContext(access, input.context, directory, host.configuration);
   if (builderConfig === null || (await digestFile(builderConfig)).digest !== digest) {
     throw new FlightlineError('context-invalid', 'the context holds another builder configuration than was looked up');
   }

@@ -1,5 +1,5 @@
 /** What a build is given besides its context and bases: secrets by name, an agent configuration, entitlements; and what it made of them. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput } from '../../model/contract/contract.ts';
 import {
@@ -126,14 +126,14 @@ export interface EnrolledFacts {
  * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever became of the
  * build, neither the context nor what podman keeps between steps holds a secret.
  *
- * @param directory as `fetchContext` left it
+ * @param place where the unpacked context is; its ignore file need not be there
  * @param build is given further flags of `podman build`
  */
 export async function withPrivateParts<Result>(
   host: HostContext,
   input: BuildInput,
   context: Pick<StageContext, 'report'>,
-  place: { directory: string; containerfile: string; bases: readonly string[] },
+  place: { directory: string; containerfile: string; ignoreFile: string; bases: readonly string[] },
   build: (flags: readonly string[]) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {
   if (!isPrivate(input)) return { built: await build([]) };
@@ -144,7 +144,7 @@ export async function withPrivateParts<Result>(
   const flags = await privateLayerFlags(installation, input.release, { context: isEarly, mark, containerfile, bases });
   try {
     if (!isEarly) return { built: await build(flags) };
-    return await withAgentConfiguration(host, input, context, place.directory, (more) => build([...flags, ...more]));
+    return await withAgentConfiguration(host, input, context, place, (more) => build([...flags, ...more]));
   } finally {
     await removePrivateLayers(installation, (key) => key === releaseKey(input.release));
   }
@@ -154,17 +154,16 @@ async function withAgentConfiguration<Result>(
   host: HostContext,
   input: BuildInput,
   context: Pick<StageContext, 'report'>,
-  directory: string,
+  { directory, ignoreFile: rules }: { directory: string; ignoreFile: string },
   build: (flags: readonly string[]) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {
   const { enrollment } = input;
   if (enrollment?.binding !== 'early') throw new Error('only early binding builds a configuration in');
   context.report({ step: 'requesting an enrollment certificate' });
   const configuration = await agentConfiguration(host, input, enrollment);
-  // What .containerignore names was left out when the context was packed; the configuration was not in it then.
-  // Were this file empty, podman would look for .containerignore after all.
-  const ignoreFile = join(directory, 'ignore-nothing');
-  await writeFile(ignoreFile, `!${AGENT_CONFIGURATION}\n`);
+  // The author's rules may ignore the configuration, which was not in the context when they were written.
+  const ignoreFile = join(directory, 'ignore');
+  await writeFile(ignoreFile, `${await readFile(rules, 'utf8').catch(() => '')}\n!${AGENT_CONFIGURATION}\n`);
   const remove = await placeConfiguration(directory, configuration);
   try {
     const built = await build([`--ignorefile=${ignoreFile}`]);

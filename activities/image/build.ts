@@ -1,5 +1,6 @@
 /** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest (DESIGN §3.2). */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildInput, type BuildResult } from '../../model/contract/contract.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
@@ -27,7 +28,8 @@ import {
   type HostParts,
 } from './build-secrets.ts';
 import { pinContainerfile, readContainerfile } from '../context/containerfile.ts';
-import { fetchContext } from '../context/archive.ts';
+import { fetchContext } from '../context/context-artifact.ts';
+import type { UnpackedContext } from '../context/unpack.ts';
 import { lintImage } from './image-lint.ts';
 import { withLastLayers } from '../context/last-layers.ts';
 import { withLease } from '../host/leased.ts';
@@ -153,10 +155,11 @@ async function adopt({ host, input, pullBuilder }: Attempt, name: string): Promi
 /** Builds the Containerfile of the context. */
 async function buildContext(attempt: Attempt): Promise<Built> {
   const { host, input, context, access, parts, logFile } = attempt;
-  const directory = await prepare(host, input, context, access);
+  const { directory, ...unpacked } = await prepare(host, input, context, access);
   attempt.pullBuilder();
-  const { containerfile, ...pinned } = await pinBases(input, directory, parts.layers);
-  const source = { directory, containerfile, bases: input.bases.map(pinnedName) };
+  const { containerfile, ...pinned } = await pinBases(input, directory, unpacked, parts.layers);
+  const ignoreFile = ignoreFileOf(unpacked);
+  const source = { directory, containerfile, ignoreFile, bases: input.bases.map(pinnedName) };
   const { buildArgs } = input;
   const { secrets, volumes } = parts;
   const name = nameOf(attempt, input.imageInputs);
@@ -197,26 +200,29 @@ async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | 
   return built ? inspectImage(built.id) : null;
 }
 
-/** Fetches the context and the bases. Returns the directory of the former. */
+/** Fetches the context and the bases. Returns where the former is. */
 async function prepare(
   host: HostContext,
   input: BuildInput,
   context: StageContext,
   access: RegistryAccess,
-): Promise<string> {
+): Promise<UnpackedContext & { directory: string }> {
   const own = host.work.release(input.release);
   await mkdir(own, { recursive: true, mode: 0o700 });
   const directory = join(own, 'context');
   context.report({ step: 'fetching the context' });
-  await fetchContext(access, input.context, directory);
+  const unpacked = await fetchContext(access, input.context, directory, host.configuration);
   for (const [index, base] of input.bases.entries()) {
     context.report({ step: `pulling ${base.reference}`, done: index, total: input.bases.length });
     const image = { repository: repositoryOf(base.reference), digest: base.digest };
     await pullForRelease(host.work, input.release, access, image, input.timing);
   }
   context.report({ done: undefined, total: undefined });
-  return directory;
+  return { ...unpacked, directory };
 }
+
+/** Where the ignore file of a context lies, if it has one. */
+const ignoreFileOf = ({ containerfile }: UnpackedContext) => `${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`;
 
 /**
  * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was sent. Returns
@@ -225,9 +231,10 @@ async function prepare(
 async function pinBases(
   input: BuildInput,
   directory: string,
+  unpacked: UnpackedContext,
   layers: readonly string[],
 ): Promise<{ containerfile: string; base: PinnedImage | null; own: (name: string) => string | undefined }> {
-  const text = await readFile(join(directory, CONTEXT_LAYOUT.containerfile), 'utf8');
+  const text = await readFile(unpacked.containerfile, 'utf8');
   const facts = readContainerfile(text, input.buildArgs, input.architecture);
   const pinned = pinContainerfile(text, facts.uses, (image) => {
     const base = input.bases.find(({ reference }) => reference === image);
@@ -236,7 +243,10 @@ async function pinBases(
     return pinnedName(base);
   });
   const containerfile = withLastLayers(pinned, layers);
-  await writeFile(join(directory, PINNED_CONTAINERFILE), containerfile, { mode: 0o600 });
+  const written = join(directory, PINNED_CONTAINERFILE);
+  await writeFile(written, containerfile, { mode: 0o600 });
+  const ignoreFile = ignoreFileOf(unpacked);
+  if (existsSync(ignoreFile)) await copyFile(ignoreFile, `${written}${CONTEXT_LAYOUT.ignoreSuffix}`);
   return {
     containerfile,
     base: input.bases.find((image) => image.reference === facts.base) ?? null,

@@ -7,7 +7,7 @@ import { parseReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowedScheme, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { inputParts, type Current } from './comparison.ts';
-import { inspectContext } from '../context/archive.ts';
+import { inspectContext } from '../context/context-artifact.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
 import { sinceLastRelease } from './last-release.ts';
 import { summariseContext } from '../context/summary.ts';
@@ -61,7 +61,8 @@ async function current(
   const { context } = request;
   if (context.kind === 'git' || !record.inputs?.parts) return unlike(request);
   const artifact = { repository: request.contextRepository, digest: context.digest };
-  const summary = summariseContext(request, context.digest, await inspectContext(access, artifact));
+  const facts = await inspectContext(access, artifact, configuration);
+  const summary = summariseContext(request, context.digest, facts);
   return byContext(summary, request, configuration);
 }
 

@@ -4,8 +4,7 @@ import { PlanInput, type ContextSummary } from '../../model/contract/dry-run.ts'
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { withGitContext } from '../context/archive.ts';
-import { inspectContextTar } from '../context/tar.ts';
+import { withGitContext } from '../context/git-context.ts';
 import { requireWebhooks } from '../notify.ts';
 import { summariseContext } from '../context/summary.ts';
 import { compareWithLast, lookUp } from './resolve.ts';
@@ -25,7 +24,7 @@ function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration)
   if (request.context.kind !== 'git') {
     throw new FlightlineError('invalid-input', 'the context of a dry run is summarised by whoever has its files');
   }
-  return withGitContext(request.context, configuration.git.schemes, async ({ tar, digest }) =>
-    summariseContext(request, digest, await inspectContextTar(tar)),
+  return withGitContext(request.context, configuration.git.schemes, ({ facts, digest }) =>
+    Promise.resolve(summariseContext(request, digest, facts)),
   );
 }

@@ -13,7 +13,8 @@ import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { builtAt, inputParts, recordedReason, withContext } from './comparison.ts';
-import { inspectContext, sendGitContext } from '../context/archive.ts';
+import { inspectContext } from '../context/context-artifact.ts';
+import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
 import { imageLabels } from './image-config.ts';
@@ -46,7 +47,7 @@ export function makeResolve({ configuration }: { configuration: WorkerConfigurat
 function readContext(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<ContextSummary> {
   return withRegistryAccess(configuration, ownRepositories(request), async (access) => {
     const sent = await contextArtifact(access, request, configuration);
-    return summariseContext(request, sent.digest, await inspectContext(access, sent));
+    return summariseContext(request, sent.digest, await inspectContext(access, sent, configuration));
   });
 }
 

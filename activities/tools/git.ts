@@ -1,34 +1,146 @@
-/** git for control workers: fetches one tree, never asking for a password and never running hooks of a repository. */
+/**
+ * git for control workers: checks one commit out, never asking for a password and never running hooks of a repository.
+ */
+import { lstat, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FlightlineError } from '../../model/release/failure.ts';
+import { isAllowedScheme } from '../../model/spec/worker-configuration.ts';
 import { CommandError, lastLines, runCommand } from './process/command.ts';
 
 /** Milliseconds for one git command against a remote. */
 const REMOTE_TIMEOUT = 10 * 60_000;
+/** What a file begins with whose content lies in Git LFS, and the most bytes that it has. */
+const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
+const LARGEST_POINTER = 1024;
+/** Most file names in a message. */
+const NAMED = 3;
 
 const environment = (schemes: readonly string[]) => ({
   GIT_TERMINAL_PROMPT: '0',
   GIT_ALLOW_PROTOCOL: schemes.join(':'),
+  // Objects of Git LFS are fetched once all is checked out, from where the operator allows.
+  GIT_LFS_SKIP_SMUDGE: '1',
   GIT_CONFIG_COUNT: '1',
   GIT_CONFIG_KEY_0: 'core.hooksPath',
   GIT_CONFIG_VALUE_0: '/dev/null',
 });
 
-/** Checks one commit of a remote out into an empty directory. */
-export async function fetchCommit(
+/**
+ * Checks one commit of a remote out into an empty directory, with its submodules at their commits and the contents of
+ * files in Git LFS, all by the allowed schemes. What git keeps for itself is removed.
+ *
+ * @returns the commit's time, in seconds since 1970
+ * @throws FlightlineError `context-invalid`, `git-not-allowed`, `registry`; `host-setup` when a program is missing.
+ */
+export async function checkOutCommit(
   url: string,
   commit: string,
   directory: string,
   schemes: readonly string[],
-): Promise<void> {
+): Promise<{ time: number }> {
+  const run = (...args: string[]) => git(['-C', directory, ...args], schemes);
   await git(['init', '--quiet', directory], schemes);
-  await git(['-C', directory, 'fetch', '--quiet', '--depth', '1', '--', url, commit], schemes);
-  await git(['-C', directory, 'checkout', '--quiet', '--detach', 'FETCH_HEAD'], schemes);
+  // Submodules with relative URLs are looked up beside it.
+  await run('remote', 'add', 'origin', url);
+  await run('fetch', '--quiet', '--depth', '1', 'origin', commit);
+  await run('checkout', '--quiet', '--detach', 'FETCH_HEAD');
+  await run('submodule', 'update', '--quiet', '--init', '--recursive', '--checkout', '--depth', '1');
+  for (const tree of await workTrees(directory)) await fetchLargeFiles(tree, schemes);
+  const { stdout } = await run('show', '--no-patch', '--format=%ct', 'HEAD');
+  for (const tree of await workTrees(directory)) await rm(join(tree, '.git'), { recursive: true });
+  return { time: Number(stdout.trim()) };
+}
+
+/** A directory and its submodules, the outer ones first. No commit can hold a `.git` of its own. */
+async function workTrees(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.name === '.git') found.unshift(directory);
+    else if (entry.isDirectory()) found.push(...(await workTrees(join(directory, entry.name))));
+  }
+  return found;
+}
+
+/** Fetches what lies in Git LFS. @throws FlightlineError when any of it stays a pointer */
+async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promise<void> {
+  const pointers = await pointersIn(tree, schemes);
+  if (pointers.length === 0) return;
+  const what = `${pointers.slice(0, NAMED).join(', ')}${pointers.length > NAMED ? ' and others' : ''}`;
+  try {
+    await runCommand('git', ['lfs', 'version'], { environment: environment(schemes) });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new FlightlineError(
+      'host-setup',
+      `the git repository keeps ${what} in Git LFS, which the control worker lacks`,
+      {
+        remedy: 'install git-lfs on the control worker, and start the release again',
+      },
+    );
+  }
+  await requireAllowedServers(tree, schemes);
+  await git(['-C', tree, 'lfs', 'pull'], schemes);
+  const left = await pointersIn(tree, schemes);
+  if (left.length === 0) return;
+  throw new FlightlineError('context-invalid', `Git LFS has no content for ${left.slice(0, NAMED).join(', ')}`, {
+    remedy: 'push the files with `git lfs push`, and see that .lfsconfig excludes none',
+  });
+}
+
+/** The files of a work tree, without submodules, that Git LFS keeps and that are pointers to it. */
+async function pointersIn(tree: string, schemes: readonly string[]): Promise<string[]> {
+  const { stdout: files } = await git(['-C', tree, 'ls-files', '-z'], schemes);
+  if (files === '') return [];
+  const { stdout } = await git(['-C', tree, 'check-attr', '-z', '--stdin', 'filter'], schemes, files);
+  const fields = stdout.split('\0');
+  const pointers: string[] = [];
+  for (let at = 0; at + 2 < fields.length; at += 3) {
+    if (fields[at + 2] === 'lfs' && (await isPointer(join(tree, fields[at]!)))) pointers.push(fields[at]!);
+  }
+  return pointers;
+}
+
+async function isPointer(file: string): Promise<boolean> {
+  const facts = await lstat(file).catch(() => undefined);
+  if (!facts?.isFile() || facts.size > LARGEST_POINTER) return false;
+  const handle = await open(file, 'r');
+  try {
+    return (await handle.readFile('utf8')).startsWith(POINTER);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Git LFS takes its server from the repository's own .lfsconfig, and does not heed what git allows. */
+async function requireAllowedServers(tree: string, schemes: readonly string[]): Promise<void> {
+  const { stdout } = await runCommand(
+    'git',
+    [
+      '-C',
+      tree,
+      'config',
+      '-z',
+      '--file',
+      '.lfsconfig',
+      '--get-regexp',
+      String.raw`^(lfs|remote\..*)\.(push|lfspush|lfs)?url$`,
+    ],
+    { environment: environment(schemes), okExitCodes: [0, 1] },
+  );
+  for (const line of stdout.split('\0').filter((entry) => entry !== '')) {
+    const server = line.slice(line.indexOf('\n') + 1);
+    if (isAllowedScheme(schemes, server)) continue;
+    throw new FlightlineError(
+      'git-not-allowed',
+      `.lfsconfig names a server by another scheme than ${schemes.join(', ')}`,
+    );
+  }
 }
 
 /**
  * The commit that a branch, tag or commit of a remote means now.
  *
- * @throws FlightlineError `context-invalid` when there is no such ref; as {@link fetchCommit} otherwise.
+ * @throws FlightlineError `context-invalid` when there is no such ref; as {@link checkOutCommit} otherwise.
  */
 export async function newestCommit(url: string, ref: string, schemes: readonly string[]): Promise<string> {
   if (/^[0-9a-f]{40}$/.test(ref)) return ref;
@@ -54,9 +166,10 @@ export function commitOf(output: string, ref: string): string | undefined {
   return found && /^[0-9a-f]{40,64}$/.test(found) ? found : undefined;
 }
 
-async function git(args: readonly string[], schemes: readonly string[]) {
+async function git(args: readonly string[], schemes: readonly string[], input?: string) {
   try {
-    return await runCommand('git', args, { environment: environment(schemes), timeout: REMOTE_TIMEOUT });
+    const options = { environment: environment(schemes), timeout: REMOTE_TIMEOUT };
+    return await runCommand('git', args, input === undefined ? options : { ...options, input });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const said = lastLines(error.output, 5);

@@ -1,6 +1,6 @@
 /** Which files of the image a Containerfile's steps write, as far as their words say it. Pure. */
 import { posix } from 'node:path';
-import type { ContextFile } from '../../activities/context/files.ts';
+import type { ContextEntry } from '../../activities/context/files/listing.ts';
 import {
   absolute,
   finalSteps,
@@ -26,7 +26,7 @@ export interface Write {
 }
 
 /** What a context holds; null when that is not known here. */
-export type ContextListing = readonly Pick<ContextFile, 'path' | 'kind'>[] | null;
+export type ContextListing = readonly { path: string; kind: ContextEntry['kind'] }[] | null;
 
 /** Every write of the stages that become the image. */
 export function writesOf(containerfile: Containerfile, listing: ContextListing): Write[] {

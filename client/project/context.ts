@@ -1,6 +1,7 @@
 /** Packs a local context and sends it to the registry, from where the build host fetches it (DESIGN §3.1). */
 import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
-import { packContext, sendContext } from '../../activities/context/archive.ts';
+import { sendContext } from '../../activities/context/context-artifact.ts';
+import { packContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';

@@ -1,6 +1,5 @@
 /** `flightline run --dry-run`: everything that can be known before a release, with nothing sent, built or left. */
-import { packContext } from '../../activities/context/archive.ts';
-import { inspectContextTar } from '../../activities/context/tar.ts';
+import { packContext } from '../../activities/context/pack.ts';
 import { summariseContext } from '../../activities/context/summary.ts';
 import { repositoryOf } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
@@ -98,7 +97,7 @@ async function lookAtContext({ loaded, draft }: CheckedSpec, publicContext: bool
   if (local === null) return { summary: null, checks: [] };
   return withUserAccess(async (access) => {
     const packed = await packContext(local, access.directory);
-    const facts = await inspectContextTar(packed.tar);
+    const { facts } = packed;
     const summary = summariseContext(draft, packed.digest, facts);
     const repository = draft.contextRepository;
     const isPublic = await answersAnonymously(access, repository).catch((error: unknown) => {

@@ -1,7 +1,8 @@
 /** Reads what the lint rules look at: the spec, its Containerfile, and what lies in its context. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { listContextFiles } from '../../activities/context/files.ts';
+import { readIgnoreRules } from '../../activities/context/files/ignore-rules.ts';
+import { listContext } from '../../activities/context/files/listing.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -35,7 +36,7 @@ async function projectOf(
   const text = await readFile(local.containerfile, 'utf8');
   const architecture = spec.image.platforms[0]!.split('/')[1]!;
   const containerfile = parseContainerfile(text, spec.image.buildArgs, architecture);
-  const writes = writesOf(containerfile, await listing(local.directory));
+  const writes = writesOf(containerfile, await listing(local));
   return {
     file: { name: join(dirname(file), spec.image.containerfile), lines: containerfile.lines },
     project: { ...specOnly, containerfile, writes },
@@ -44,9 +45,10 @@ async function projectOf(
 }
 
 /** A context that cannot be packed is told of when it is: the rules do without it. */
-async function listing(directory: string): Promise<ContextListing> {
+async function listing(local: NonNullable<LoadedSpec['local']>): Promise<ContextListing> {
   try {
-    return await listContextFiles(directory);
+    const entries = await listContext(local.directory, await readIgnoreRules(local));
+    return entries.map(({ path, kind }) => ({ path: path.toString(), kind }));
   } catch (error) {
     if (error instanceof FlightlineError) return null;
     throw error;

@@ -22,15 +22,17 @@ export const OCI = {
   baseDigest: 'org.opencontainers.image.base.digest',
 } as const;
 
-/** Artifact type and layer layout of a context (DESIGN §3.1). */
+/** Artifact type of a context. */
 export const CONTEXT_ARTIFACT_TYPE = 'application/vnd.flightline.context.v1';
 
 /**
- * Layout of the tar in a context artifact: the context directory below `context/`, the Containerfile and the builder
- * configuration beside it under fixed names.
+ * Layout of the tar in a context artifact, and of a directory that it is unpacked into: the context directory below `context/`; the
+ * Containerfile below `containerfile/`, under its own name, with the ignore file in force beside it under that name and a suffix; the
+ * builder configuration.
  */
 export const CONTEXT_LAYOUT = {
   context: 'context',
-  containerfile: 'Containerfile',
+  containerfile: 'containerfile',
+  ignoreSuffix: '.containerignore',
   builderConfigs: { toml: 'builder-config.toml', json: 'builder-config.json' },
 } as const;

@@ -20,6 +20,14 @@ const ApprovalTarget = z
   .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
 const Percent = z.string().regex(/^(?:\d|[1-9]\d)%$/, 'is a part of the storage such as 20%');
 
+const Bytes = z.string().regex(/^[1-9]\d{0,5} (?:MiB|GiB|TiB)$/, 'is no size such as "20 GiB"');
+
+/** `20 GiB` as bytes. */
+export function bytesOf(size: string): number {
+  const [count, unit] = size.split(' ');
+  return Number(count) * 1024 ** { MiB: 2, GiB: 3, TiB: 4 }[unit as 'MiB' | 'GiB' | 'TiB'];
+}
+
 /** `20%` as 0.2. */
 export function partOf(percent: string): number {
   return Number(percent.replace('%', '')) / 100;
@@ -106,6 +114,11 @@ export const WorkerConfiguration = z.strictObject({
   flightctl: FlightctlSection.optional().describe('how enrollment certificates are asked for'),
   git: z
     .strictObject({ schemes: z.array(z.enum(['https', 'ssh', 'http', 'file', 'git'])).default(['https']) })
+    .prefault({}),
+  context: z
+    .strictObject({
+      unpackedSize: Bytes.default('20 GiB').describe('most that a context may have when unpacked'),
+    })
     .prefault({}),
   metrics: z
     .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9464') })

@@ -109,6 +109,7 @@ export function stackWorkerConfiguration(options: {
     registries: authfile ? [{ location: registry, authfile, insecure: false }] : [],
     secrets: {},
     git: { schemes: ['https', 'file'] },
+    context: { unpackedSize: '20 GiB' },
     approvals: [],
     webhooks: {},
   };

@@ -37,7 +37,7 @@ export function isPrivateImage(name: string): boolean {
 }
 
 /** The Containerfile with pinned images, beside the unpacked context. */
-export const PINNED_CONTAINERFILE = `${CONTEXT_LAYOUT.containerfile}.pinned`;
+export const PINNED_CONTAINERFILE = 'Containerfile.pinned';
 
 /** A secret as a build gets it: what the Containerfile calls it, and its file (absolute path) on the host. */
 export interface BuildSecretFile {

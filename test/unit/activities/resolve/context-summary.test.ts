@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
-import type { ContextFacts } from '../../../../activities/context/tar.ts';
+import type { ContextFacts } from '../../../../activities/context/inspect.ts';
 import { summariseContext } from '../../../../activities/context/summary.ts';
 import { digestOf, requestFor } from '../../../workflows/facts.ts';
 
 const request = requestFor('context', { disks: { iso: 'artifact' }, buildArgs: { BASE: 'registry.example/base:1' } });
 const facts = (builderConfigText: string | null, containerfile = 'ARG BASE\nFROM ${BASE}\n'): ContextFacts => ({
   containerfile,
+  containerfileName: 'Containerfile',
   builderConfig: builderConfigText === null ? null : { format: 'toml', digest: digestOf(builderConfigText) },
   builderConfigText,
   files: digestOf('files'),

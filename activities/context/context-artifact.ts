@@ -1,0 +1,105 @@
+/**
+ * A context as an artifact in a registry: sent by the client or, for git, by a control worker, and fetched by build
+ * hosts.
+ */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
+import { contextTag } from '../../model/oci/reference.ts';
+import { bytesOf, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { layoutBlobPath } from '../tools/registry/oci-layout.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
+import { inspectContextTar, type ContextFacts } from './inspect.ts';
+import type { PackedContext } from './pack.ts';
+import { unpackContextTar, type UnpackedContext } from './unpack.ts';
+
+/**
+ * Milliseconds in which a context of any size must be transferred, and in which a transfer that moves nothing is ended.
+ */
+const TRANSFER = { timeout: 6 * 60 * 60_000, stall: 4 * 60_000 };
+
+type Limit = Pick<WorkerConfiguration, 'context'>;
+
+const limitOf = ({ context }: Limit) => bytesOf(context.unpackedSize);
+
+/** A context as it lies in a registry. */
+interface ContextName {
+  repository: string;
+  digest: string;
+}
+
+/**
+ * Sends a packed context, tagged `sha256-<hex>` so that no collector takes it while a release waits; nothing is sent
+ * twice.
+ */
+export async function sendContext(access: RegistryAccess, repository: string, packed: PackedContext): Promise<void> {
+  const tag = contextTag(packed.digest);
+  if ((await headManifest(access, repository, tag)) === packed.digest) return;
+  await copyImage(access, { source: `oci:${packed.layout}`, destination: `docker://${repository}:${tag}` }, TRANSFER);
+}
+
+/**
+ * Reads what must be known of a context before anything is built.
+ *
+ * @param configuration says how large it may be when unpacked
+ * @throws FlightlineError `context-invalid`
+ */
+export async function inspectContext(
+  access: RegistryAccess,
+  artifact: ContextName,
+  configuration: Limit,
+): Promise<ContextFacts> {
+  return withScratch(async (scratch) =>
+    inspectContextTar(await fetchTar(access, artifact, scratch), limitOf(configuration)),
+  );
+}
+
+/** Unpacks a context into a directory, which is emptied first. `configuration` as of {@link inspectContext}. */
+export async function fetchContext(
+  access: RegistryAccess,
+  artifact: ContextName,
+  directory: string,
+  configuration: Limit,
+): Promise<UnpackedContext> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return withScratch(async (scratch) =>
+    unpackContextTar(await fetchTar(access, artifact, scratch), directory, limitOf(configuration)),
+  );
+}
+
+async function fetchTar(access: RegistryAccess, artifact: ContextName, scratch: string): Promise<string> {
+  const layout = join(scratch, 'fetched');
+  if ((await headManifest(access, artifact.repository, artifact.digest)) === null) {
+    throw new FlightlineError(
+      'context-invalid',
+      `the context ${artifact.repository}@${artifact.digest} is not in the registry`,
+    );
+  }
+  await copyImage(
+    access,
+    { source: `docker://${artifact.repository}@${artifact.digest}`, destination: `oci:${layout}` },
+    TRANSFER,
+  );
+  const manifest = parseManifest(await readFile(layoutBlobPath(layout, artifact.digest)));
+  const layer = manifest?.layers?.[0];
+  if (manifest?.artifactType !== CONTEXT_ARTIFACT_TYPE || manifest.layers?.length !== 1 || !layer) {
+    throw new FlightlineError('context-invalid', `${artifact.repository}@${artifact.digest} is no context artifact`);
+  }
+  return layoutBlobPath(layout, layer.digest);
+}
+
+/** A directory for the time of `body`. */
+export async function withScratch<Result>(body: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-context-'));
+  try {
+    return await body(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

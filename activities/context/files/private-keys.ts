@@ -1,0 +1,27 @@
+/** Private keys in a context, which must not lie where anybody can pull. */
+import { open, stat } from 'node:fs/promises';
+import { pathIn, type ContextEntry } from './listing.ts';
+import { showPath } from './path-bytes.ts';
+
+/** A key file is small: larger files are not searched for one (bytes). */
+const LARGEST_KEY_FILE = 256 * 1024;
+/** PEM private keys of all kinds, and the key inside a Flight Control agent configuration. */
+const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|^\s*client-key-data:\s*\S/m;
+
+/** The files of a context whose content looks like a private key, relative to it. */
+export async function findPrivateKeys(directory: string, entries: readonly ContextEntry[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { kind, path } of entries) {
+    if (kind !== 'file') continue;
+    const file = pathIn(directory, path);
+    const { size } = await stat(file);
+    if (size === 0 || size > LARGEST_KEY_FILE) continue;
+    const handle = await open(file, 'r');
+    try {
+      if (PRIVATE_KEY.test(await handle.readFile('latin1'))) found.push(showPath(path));
+    } finally {
+      await handle.close();
+    }
+  }
+  return found;
+}

@@ -1,0 +1,116 @@
+/**
+ * Packs a context: the directory, the Containerfile with the ignore file in force, and the builder configuration
+ * (`CONTEXT_LAYOUT`).
+ */
+import { mkdir, readFile, realpath, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
+import { blobArtifact, MEDIA_TYPES } from '../../model/oci/manifest.ts';
+import { digestFile, writeLayout } from '../tools/registry/oci-layout.ts';
+import { createTar } from '../tools/tar.ts';
+import { readIgnoreRules } from './files/ignore-rules.ts';
+import { includedFiles } from './files/included-files.ts';
+import { inspectContextTar, LARGEST_TEXT, type ContextFacts } from './inspect.ts';
+import { listContext } from './files/listing.ts';
+import { findPrivateKeys } from './files/private-keys.ts';
+
+const { context, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
+
+/** What goes into an artifact. Paths are absolute. */
+interface ContextSources {
+  directory: string;
+  containerfile: string;
+  /** The ignore file that the spec names; without it podman's own search finds one. */
+  ignoreFile?: string | null;
+  /** null when the spec names none. */
+  builderConfig: string | null;
+  /** A directory in which the ignore file must lie too: who wrote the context is not who packs it. */
+  root?: string;
+  /** Seconds since 1970 that every file gets as its time; its own by default. */
+  time?: number;
+}
+
+/** A packed context, as an OCI layout in a directory of the caller's. */
+export interface PackedContext {
+  /** The layout's directory. */
+  layout: string;
+  /** Digest of the artifact. */
+  digest: string;
+  /** Bytes of the packed files. */
+  size: number;
+  /** What the receiver will read in it. */
+  facts: ContextFacts;
+  /** Files of the context that look like private keys, relative to it. */
+  privateKeys: string[];
+}
+
+/**
+ * Packs into an OCI layout below `scratch`. What comes out has passed the receiver's checks.
+ *
+ * @throws FlightlineError `context-invalid`
+ */
+export async function packContext(sources: ContextSources, scratch: string): Promise<PackedContext> {
+  const rules = await readIgnoreRules(sources);
+  const text = await readText(sources.containerfile);
+  const needed = await includedFiles(sources.containerfile, text, sources.directory);
+  const entries = await listContext(sources.directory, rules, needed);
+  const parts = join(scratch, 'parts');
+  const names = await writeParts(sources, text, rules.content, parts);
+  const list = join(scratch, 'list');
+  const paths = [...names, `${context}/.`].map((name) => Buffer.from(name));
+  const inContext = entries.map(({ path }) => Buffer.concat([Buffer.from(`${context}/./`), path]));
+  await writeFile(list, Buffer.concat([...paths, ...inContext].flatMap((name) => [name, Buffer.alloc(1)])));
+  const tar = join(scratch, 'context.tar.gz');
+  await createTar(parts, list, tar, { time: sources.time });
+  const facts = await inspectContextTar(tar);
+  const { digest, size } = await digestFile(tar);
+  const blob = { mediaType: MEDIA_TYPES.tarGzip, digest, size };
+  const artifact = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
+  const layout = join(scratch, 'layout');
+  await writeLayout(layout, artifact, [{ digest, path: tar }]);
+  const privateKeys = await findPrivateKeys(sources.directory, entries);
+  return { layout, digest: artifact.root.digest, size, facts, privateKeys };
+}
+
+/** Writes what stands beside the context, and a link to the context itself. Returns the names for the archive. */
+async function writeParts(
+  sources: ContextSources,
+  text: Buffer,
+  ignoreFile: Buffer | null,
+  directory: string,
+): Promise<string[]> {
+  await mkdir(join(directory, containerfile), { recursive: true, mode: 0o755 });
+  // podman looks for the ignore file beside the Containerfile first.
+  const name = `${containerfile}/${basename(sources.containerfile)}`;
+  const texts = [{ name, content: text }];
+  if (ignoreFile) texts.push({ name: `${name}${ignoreSuffix}`, content: ignoreFile });
+  if (sources.builderConfig !== null) {
+    texts.push({ name: builderConfigName(sources.builderConfig), content: await readText(sources.builderConfig) });
+  }
+  for (const part of texts) {
+    await writeFile(join(directory, part.name), part.content, { mode: 0o644 });
+    await utimes(join(directory, part.name), 0, 0);
+  }
+  await utimes(join(directory, containerfile), 0, 0);
+  await symlink(await realpath(sources.directory), join(directory, context));
+  return [containerfile, ...texts.map((part) => part.name)];
+}
+
+async function readText(path: string): Promise<Buffer> {
+  const cannot = (problem: string) => new FlightlineError('context-invalid', `${path} ${problem}`);
+  const { size } = await stat(path).catch((error: Error) => {
+    throw cannot(`cannot be read: ${error.message}`);
+  });
+  if (size > LARGEST_TEXT) throw cannot('is larger than 1 MiB');
+  return readFile(path).catch((error: Error) => {
+    throw cannot(`cannot be read: ${error.message}`);
+  });
+}
+
+/** Name of the builder configuration inside the artifact, by the extension of the file. */
+function builderConfigName(path: string): string {
+  if (path.endsWith('.json')) return builderConfigs.json;
+  if (path.endsWith('.toml')) return builderConfigs.toml;
+  throw new FlightlineError('context-invalid', `builder.config ${path} is neither a .toml nor a .json file`);
+}
