@@ -1,4 +1,4 @@
-/** Durations as a person writes them: `30s`, `5m`, `2h`, `7d`. Pure. */
+/** Durations as people write them: `30s`, `5m`, `2h`, `7d`. Pure. */
 import { z } from 'zod';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -9,7 +9,7 @@ export function parseDuration(text: string): number | undefined {
   return parsed ? Number(parsed[1]) * UNITS[parsed[2] as keyof typeof UNITS] : undefined;
 }
 
-/** A duration between two bounds (ms), kept as written. */
+/** A schema for a duration between two bounds (ms). It keeps the text as written. */
 export function durationBetween(least: string, most: string): z.ZodType<string> {
   const bounds = [parseDuration(least)!, parseDuration(most)!] as const;
   return z.string().refine(
@@ -21,7 +21,7 @@ export function durationBetween(least: string, most: string): z.ZodType<string> 
   );
 }
 
-/** Milliseconds as a person writes them, in the largest unit that divides them: `5m`, `90s`. */
+/** Milliseconds as text, in the largest unit that divides them: `5m`, `90s`. */
 export function formatDuration(milliseconds: number): string {
   const units = Object.entries(UNITS).reverse();
   const [unit, length] = units.find(([, size]) => milliseconds % size === 0 && milliseconds >= size) ?? ['s', 1_000];

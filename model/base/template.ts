@@ -1,16 +1,16 @@
-/** The `{{name}}` templates of tags and repositories (DESIGN §7). */
+/** The `{{name}}` templates of tags and repositories in flightline.yaml. */
 
 /** The answer of {@link expandTemplate}. */
 export type TemplateResult = { ok: true; text: string } | { ok: false; problem: string };
 
-/** `true` when the text holds a `{{name}}`. */
+/** `true` when the text contains a `{{name}}`. */
 export function isTemplate(text: string): boolean {
   return /\{\{.*?\}\}/.test(text);
 }
 
 /**
- * Replaces each `{{name}}` by its value. A name that is unknown is a problem, as is one whose value is `undefined`
- * (such as `commit` of a dirty work tree): nothing is guessed.
+ * Replaces each `{{name}}` with its value. An unknown name is a problem, and so is a value that is `undefined`, such as
+ * `commit` of a dirty work tree: nothing is guessed.
  */
 export function expandTemplate(text: string, values: Record<string, string | undefined>): TemplateResult {
   const names = [...text.matchAll(/\{\{\s*(.*?)\s*\}\}/g)].map((match) => match[1]!);

@@ -1,6 +1,6 @@
 /**
- * Every duration that decides how soon a fault is noticed and how long something is tried. They travel in the workflow's
- * input, so that a test scales them without touching code (DESIGN §4). All values are milliseconds.
+ * How soon a fault is noticed, and how long something is tried. The values (milliseconds) travel in the workflow's
+ * input, so that tests can scale them without changing code.
  */
 import { z } from 'zod';
 
@@ -13,27 +13,27 @@ const DAY = 24 * HOUR;
 export const DEFAULT_TIMING = {
   /** How often a long activity reports its progress. */
   heartbeatInterval: 3 * SECOND,
-  /** No heartbeat for so long: the worker or its host is gone. */
+  /** Without a heartbeat for this long, the worker or its host counts as gone. */
   heartbeatTimeout: 30 * SECOND,
-  /** A host's queue takes a task within this, else its worker is asked whether it lives. */
+  /** A task that waits longer than this in a host's queue makes the workflow probe the host. */
   hostScheduleToStart: 60 * SECOND,
-  /** A probe is taken within this, else the host is gone. */
+  /** When no worker picks a probe up within this time, the host counts as gone. */
   probeScheduleToStart: 20 * SECOND,
-  /** A probe answers within this. */
+  /** How long a probe may take. */
   probeStartToClose: 10 * SECOND,
-  /** Pause between two refused claims of a lease. */
+  /** Pause after a refused claim. */
   claimRetry: 3 * SECOND,
-  /** How long the release's own host is asked alone before any host may take a builder run. */
+  /** How long a builder run waits for the host that built the image before any host may take it. */
   claimPreferred: 20 * SECOND,
-  /** A lease that no activity confirmed for so long is void. */
+  /** A lease that no activity confirms for this long lapses. */
   leaseLifetime: 2 * MINUTE,
-  /** First pause before a failed activity is tried again. */
+  /** First pause before a failed activity is retried. */
   retryInitial: 2 * SECOND,
-  /** Longest pause between two tries. */
+  /** Longest pause between two attempts. */
   retryMaximum: 2 * MINUTE,
-  /** Failures worth retrying are retried for so long, then the branch is held. */
+  /** How long failures are retried before the branch is held. */
   retryFor: HOUR,
-  /** One attempt at a short activity of the control or sign role (each command has a deadline of its own). */
+  /** One attempt at a short activity of the control or sign role. Each of its commands has its own deadline. */
   shortStartToClose: 5 * MINUTE,
   /** One attempt at `podman build`. */
   buildStartToClose: 6 * HOUR,
@@ -41,15 +41,15 @@ export const DEFAULT_TIMING = {
   diskBuildStartToClose: 12 * HOUR,
   /** One attempt at a push or publication. */
   transferStartToClose: 6 * HOUR,
-  /** No growth of log or output for so long: the build hangs. */
+  /** Without growth of log or output for this long, the build counts as stalled. */
   stall: 20 * MINUTE,
   /** One command against a registry. */
   command: 4 * MINUTE,
-  /** Grace for a container between SIGTERM and SIGKILL. */
+  /** Time between SIGTERM and SIGKILL of a container. */
   stopGrace: 5 * SECOND,
-  /** A held branch waits so long for `flightline retry`. */
+  /** How long a held branch waits for `flightline retry`. */
   holdFor: 7 * DAY,
-  /** Clean-up on a host is tried so long; the janitor does the rest. */
+  /** How long clean-up on a host is tried. The janitor does what remains. */
   cleanUpFor: 30 * SECOND,
 } as const;
 
@@ -57,26 +57,26 @@ export type Timing = { [name in keyof typeof DEFAULT_TIMING]: number };
 
 const milliseconds = z.number().int().positive();
 
-/** The shape in the inputs of workflows and activities. A value that is left out is the default. */
+/** Timing in the inputs of workflows and activities. A missing value is the default. */
 export const TimingSchema: z.ZodType<Timing> = z.object(
   Object.fromEntries(
     Object.entries(DEFAULT_TIMING).map(([name, value]) => [name, milliseconds.default(value)]),
   ) as unknown as Record<keyof Timing, z.ZodType<number>>,
 );
 
-/** `true` for a timing, in full or without what are the defaults. */
+/** `true` for a timing, complete or with defaults left out. */
 export function isTiming(value: unknown): value is Partial<Timing> {
   return TimingSchema.safeParse(value).success;
 }
 
-/** The values that are not the defaults: what {@link TimingSchema} makes the same timing of. */
+/** The values that differ from the defaults. {@link TimingSchema} makes the same timing of them. */
 export function withoutDefaults(timing: Partial<Timing>): Partial<Timing> {
   return Object.fromEntries(
     Object.entries(timing).filter(([name, value]) => value !== DEFAULT_TIMING[name as keyof Timing]),
   );
 }
 
-/** The default timing with some values replaced. */
+/** The default timing, with some values replaced. */
 export function timingWith(changes: Partial<Timing> = {}): Timing {
   return { ...DEFAULT_TIMING, ...changes };
 }

@@ -1,8 +1,8 @@
-/** Red Hat's registry, whose images need a log-in to pull and a registered host to build on (guide, "RHEL-based"). Pure. */
+/** Red Hat's registry. Pulling its images needs a log-in, and building on them a registered host. Pure. */
 import type { PinnedImage } from '../release/record.ts';
 import { registryOf } from '../oci/reference.ts';
 
-/** The registry of RHEL's bootable base images. The one with images for everybody is `registry.access.redhat.com`. */
+/** The registry of RHEL's bootable base images. (`registry.access.redhat.com` has images for everybody.) */
 export const RED_HAT_REGISTRY = 'registry.redhat.io';
 
 /** `true` for an image or repository of Red Hat's registry. */
@@ -10,7 +10,7 @@ export function isRedHat(reference: string): boolean {
   return registryOf(reference) === RED_HAT_REGISTRY;
 }
 
-/** `true` when one of the images gets its packages with the subscription of the host that builds on it. */
+/** `true` when a build on one of the images needs the host's subscription to install packages. */
 export function needsEntitlement(bases: readonly Pick<PinnedImage, 'reference'>[]): boolean {
   return bases.some(({ reference }) => isRedHat(reference));
 }

@@ -1,6 +1,7 @@
 /**
- * What a device needs to accept only images that the release's key signed (the guide, "Configuring devices to verify image
- * signatures"): a public key, a registries.d drop-in, and entries of policy.json (containers-policy.json(5)).
+ * What a device needs to accept only images that the release's key signed: a public key, a registries.d drop-in, and
+ * entries in policy.json (containers-policy.json(5)). The guide calls it "Configuring devices to verify image
+ * signatures".
  */
 import { z } from 'zod';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
@@ -8,7 +9,9 @@ import type { ReleaseRequest } from '../spec/request.ts';
 import { expandTemplate } from '../base/template.ts';
 import { FlightlineError } from '../release/failure.ts';
 
-/** How an image brings its own verification along; without it, devices are configured by other means (`flightline device-config`). */
+/**
+ * How an image brings its own verification. Without one, devices are configured otherwise (`flightline device-config`).
+ */
 export const VERIFICATIONS = ['bake'] as const;
 
 /** Where podman and skopeo look on a device, for root. */
@@ -18,7 +21,7 @@ export const DEVICE_KEYS = '/etc/pki/containers';
 
 const Requirement = z.looseObject({ type: z.string() });
 const Requirements = z.array(Requirement).min(1, 'is an empty list of requirements, which accepts nothing');
-/** A policy.json as far as it is looked at here; requirements of every kind are kept as they are. */
+/** The parts of a policy.json that are read here. Requirements of every kind are kept as they are. */
 export const SignaturePolicy = z.looseObject({
   default: Requirements,
   transports: z.record(z.string(), z.record(z.string(), Requirements)).optional(),
@@ -26,9 +29,9 @@ export const SignaturePolicy = z.looseObject({
 export type SignaturePolicy = z.infer<typeof SignaturePolicy>;
 export type PolicyRequirement = z.infer<typeof Requirement>;
 
-/** What a device is to trust. */
+/** What a device should trust. */
 export const DeviceTrust = z.object({
-  /** Name of the signing key; names its file on the device. */
+  /** Name of the signing key, and of its file on the device. */
   key: z.string(),
   /** The public key, PEM. */
   publicKey: z.string(),
@@ -37,26 +40,26 @@ export const DeviceTrust = z.object({
 });
 export type DeviceTrust = z.infer<typeof DeviceTrust>;
 
-/** A file of a device: absolute path and text; all are mode 0644, as what is public may be. */
+/** A file of a device: absolute path and text. All of them are public, mode 0644. */
 export interface DeviceFile {
   path: string;
   text: string;
 }
 
-/** Where a device has the public key of a name. */
+/** Path of a public key on a device. */
 export function deviceKeyPath(key: string): string {
   return `${DEVICE_KEYS}/${key}.pub`;
 }
 
 /**
- * The requirement that the guide gives to devices. It has no `signedIdentity`, so that the default (`matchRepoDigestOrExact`)
- * holds, which a re-tag does not pass.
+ * The requirement that the guide gives to devices. Without a `signedIdentity` the default (`matchRepoDigestOrExact`)
+ * holds, which refuses a re-tagged image.
  */
 export function signedByKey(keyPath: string): PolicyRequirement {
   return { type: 'sigstoreSigned', keyPath };
 }
 
-/** The policy.json of the guide: what the key signed in these repositories, and everything else as `others` says. */
+/** The policy.json of the guide: in these repositories what the key signed, elsewhere what `others` says. */
 export function policyFor(
   repositories: readonly string[],
   keyPath: string,
@@ -66,20 +69,20 @@ export function policyFor(
   return { default: [{ type: others }], transports: { docker } };
 }
 
-/** What {@link mergePolicy} made. */
+/** The result of {@link mergePolicy}. */
 export interface MergedPolicy {
   policy: SignaturePolicy;
-  /** What was kept, or is not as one might expect, each in words. */
+  /** What was kept, or may surprise, in words. */
   notes: string[];
-  /** Repositories that stay rejected: an entry for them, or for what holds them, says so, and is not weakened. */
+  /** Repositories that stay rejected, because an entry for them or for a parent says so. Entries are not weakened. */
   rejected: string[];
 }
 
 /**
- * Adds the requirement to a policy for some repositories. Nothing that the policy refuses for them is accepted afterwards: each
- * new entry holds the requirements that applied before (of the scope that covers the repository most closely) and the new one,
- * and all of them must be met. The one exception is `reject` as the default, for everything or for registries: it means "only
- * what is listed", and this lists the repositories. A `reject` of an entry stays. Pure.
+ * Adds the requirement to a policy for some repositories. What the policy refuses for them stays refused: each new
+ * entry has the requirements that applied before (those of the closest scope) and the new one, and all must be met. The
+ * one exception is `reject` as the default, for everything or for registries: it means "only what is listed", and this
+ * lists the repositories. A `reject` in an entry stays. Pure.
  */
 export function mergePolicy(existing: SignaturePolicy, repositories: readonly string[], keyPath: string): MergedPolicy {
   const before = existing.transports?.docker ?? {};
@@ -100,7 +103,7 @@ export function mergePolicy(existing: SignaturePolicy, repositories: readonly st
       const from = scope === null ? 'the default' : `"${scope}"`;
       notes.push(`${repository} must also meet what ${from} asks for (${others.map(({ type }) => type).join(', ')})`);
     }
-    // An entry for a single name would be nearer than the repository's, and let it past the key.
+    // An entry for a single name is closer than the repository's, and would bypass the key.
     for (const [name, requirements] of Object.entries(before)) {
       const isName = name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`);
       if (!isName || rejects(requirements)) continue;
@@ -116,8 +119,8 @@ export function mergePolicy(existing: SignaturePolicy, repositories: readonly st
 }
 
 /**
- * The scope of the docker transport that covers a repository most closely, in the order of containers/image
- * (`docker/policyconfiguration`): itself, what holds it, its registry, then `*.` wildcards; null for none.
+ * The closest scope of the docker transport for a repository, in the order of containers/image
+ * (`docker/policyconfiguration`): the repository, its parents, its registry, then `*.` wildcards; null for none.
  */
 function coveringScope(docker: Readonly<Record<string, unknown>>, repository: string): string | null {
   const scopes: string[] = [];
@@ -152,8 +155,9 @@ function withRequirement(applied: readonly PolicyRequirement[], keyPath: string)
 }
 
 /**
- * The registries.d drop-in by which signatures are looked for beside the images. Its scopes are the repositories and not, as in
- * the guide, the whole registry: podman refuses a scope that two files of the directory name, and the registry's file may be there.
+ * The registries.d drop-in that makes podman look for signatures beside the images. Its scopes are the repositories,
+ * where the guide has the whole registry: podman refuses a scope that two files name, and the registry may have a file
+ * of its own.
  */
 export function registriesDropIn(repositories: readonly string[]): DeviceFile {
   const scopes = repositories.map((repository) => `  ${repository}:\n    use-sigstore-attachments: true\n`);
@@ -161,7 +165,7 @@ export function registriesDropIn(repositories: readonly string[]): DeviceFile {
   return { path: `${DEVICE_REGISTRIES}/${name}.yaml`, text: `docker:\n${scopes.join('')}` };
 }
 
-/** Every file of a device but for policy.json's other entries, which `policy` brings along. */
+/** Every file of a device. `policy` holds the other entries of policy.json. */
 export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): DeviceFile[] {
   return [
     { path: deviceKeyPath(trust.key), text: trust.publicKey },
@@ -171,8 +175,8 @@ export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): Device
 }
 
 /**
- * The repositories that are pulled with a policy: the image's, by devices, and those of container disks, by the nodes that start
- * virtual machines of them. Artifacts are fetched by what writes a disk, under its own rules (the guide, "Initial provisioning").
+ * The repositories that are pulled under a policy: the image's by devices, and those of container disks by the nodes
+ * that start virtual machines from them. Artifacts are fetched by whatever writes a disk, under its own rules.
  */
 export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 'disks'>): string[] {
   const disks = request.disks.filter(({ publish }) => publish === 'container-disk');
@@ -182,7 +186,7 @@ export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 
   );
 }
 
-/** The same for a spec, whose templates are filled in here. */
+/** The same for a spec, with its templates filled in. */
 export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'disks' | 'repositories'>): string[] {
   const { repository } = spec.image;
   const disks = spec.disks.filter(({ publish }) => publish === 'container-disk');
@@ -193,7 +197,7 @@ export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'd
   );
 }
 
-/** What lies below the image's repository is covered by its entry. */
+/** The entry of the image's repository covers what is below it. */
 function narrowed(image: string, disks: readonly string[]): string[] {
   return [image, ...new Set(disks.filter((disk) => !disk.startsWith(`${image}/`)))];
 }

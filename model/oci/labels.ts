@@ -1,14 +1,17 @@
 /** Labels and annotations that flightline writes on containers, images and manifests. */
 
-/** On every container and image made from a work directory: its installation id. Two stacks never touch each other's things. */
+/**
+ * The work directory's installation id, on every container and image made from it: two stacks never touch each other's
+ * things.
+ */
 export const INSTALLATION_LABEL = 'io.flightline.installation';
 /** The release's workflow id. */
 export const RELEASE_LABEL = 'io.flightline.release';
-/** The branch, `image` or the subject of a builder run. */
+/** The branch: `image`, or the subject of a builder run. */
 export const BRANCH_LABEL = 'io.flightline.branch';
-/** The inputs' digest (model/release/inputs.ts). On an image it is part of the image; on a container only of the container. */
+/** The digest of the inputs (model/release/inputs.ts), on an image or a builder container. */
 export const INPUTS_LABEL = 'io.flightline.inputs';
-/** What makes an image bootable, in the eyes of bootc and bib. */
+/** The label by which bootc and bootc-image-builder know a bootable image. */
 export const BOOTC_LABEL = 'containers.bootc';
 
 /** Labels of the OCI image specification ("Pre-Defined Annotation Keys"). */

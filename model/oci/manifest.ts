@@ -1,7 +1,7 @@
 /**
- * The JSON documents of OCI images and artifacts (OCI image specification v1.1), as bytes with their digests: single-blob
- * artifacts (contexts, records), disk artifacts in an index, container disks. Members stand in the order in which Go's types
- * have them, so that a disk artifact is byte for byte what `podman manifest add --artifact` pushes. Pure.
+ * The JSON documents of OCI images and artifacts (OCI image specification v1.1), as bytes with their digests:
+ * single-blob artifacts (contexts, records), disk artifacts in an index, container disks. Members have the order of
+ * Go's types, so that a disk artifact is byte for byte what `podman manifest add --artifact` pushes. Pure.
  */
 import { z } from 'zod';
 import { sha256 } from '../release/inputs.ts';
@@ -38,7 +38,7 @@ export interface Document {
   bytes: Uint8Array;
 }
 
-/** What a layout directory or repository must hold, beside the blobs, for one image or artifact. */
+/** The documents of one image or artifact: what a layout directory or repository holds besides the blobs. */
 export interface Layout {
   /** The image or artifact itself: its digest is the one to push, sign and tag. */
   root: Descriptor;
@@ -52,7 +52,7 @@ export const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
 /** `{}`: the config of an artifact that has none. */
 export const EMPTY_CONFIG: Document = document(MEDIA_TYPES.empty, {});
 
-/** A document of a value, its members in the order given. */
+/** A value as a document, with its members in the given order. */
 export function document(mediaType: string, value: unknown): Document {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   return { descriptor: { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length }, bytes };
@@ -69,7 +69,7 @@ export interface ArtifactBlob {
   digest: string;
   /** Bytes. */
   size: number;
-  /** File name, for the annotation by which tools name the file they pull; none when absent. */
+  /** File name, for the annotation by which tools name the file they pull. */
   title?: string;
 }
 
@@ -104,8 +104,8 @@ export function filesArtifact(options: Omit<ArtifactOptions, 'blob'> & { blobs: 
 }
 
 /**
- * A disk artifact: an index with one entry, since the platform stands on the index entry only. `annotations` go to the
- * manifest, not to the index, which stays as podman makes it.
+ * A disk artifact: an index with one entry, since only an index entry has a platform. `annotations` go to the manifest;
+ * the index stays as podman makes it.
  */
 export function diskArtifact(options: ArtifactOptions & { architecture: Architecture }): Layout {
   const { root, documents } = blobArtifact(options);
@@ -125,7 +125,7 @@ export function diskArtifact(options: ArtifactOptions & { architecture: Architec
   return { root: index.descriptor, documents: [...documents, index] };
 }
 
-/** An image of one uncompressed tar layer, for KubeVirt: the disk is `/disk/<file>` in it, which the caller writes. */
+/** An image for KubeVirt with one uncompressed tar layer, which the caller writes: the disk is `/disk/<file>` in it. */
 export function containerDisk(options: {
   /** Digest and bytes of the tar. */
   layer: { digest: string; size: number };
@@ -164,7 +164,7 @@ const ReadDescriptor = z.looseObject({
   platform: z.looseObject({ architecture: z.string(), os: z.string() }).nullish(),
 });
 
-/** A manifest or index from a registry, as far as flightline looks at it. */
+/** The parts of a manifest or index from a registry that flightline reads. */
 export const Manifest = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
@@ -176,7 +176,7 @@ export const Manifest = z.looseObject({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-/** Reads a manifest or index; `undefined` when the bytes are none. */
+/** Reads a manifest or index; `undefined` when the bytes are neither. */
 export function parseManifest(bytes: Uint8Array): Manifest | undefined {
   try {
     return Manifest.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
@@ -185,11 +185,11 @@ export function parseManifest(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-/** What a person calls the thing that a manifest or index describes. */
+/** What a manifest or index describes, as people call it. */
 export interface ManifestKind {
-  /** `container-disk`: an image whose one layer is flightline's disk layer is told by its caller; manifests look like images. */
+  /** Only the caller can tell a container disk from an image: their manifests look alike. */
   kind: 'image' | 'index' | 'artifact';
-  /** Of an artifact, or of every entry of an index of artifacts; null for images. */
+  /** The type of an artifact, or of every entry of an index of artifacts; null for images. */
   artifactType: string | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Names of things in registries: repositories, tags, digests and references, with the grammar of
- * the OCI distribution specification v1.1 and of containers/image (`docker/reference`).
+ * Names in registries: repositories, tags, digests and references, by the grammar of the OCI distribution specification
+ * v1.1 and of containers/image (`docker/reference`).
  */
 import { z } from 'zod';
 
@@ -14,7 +14,10 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 /** Longest repository name, registry included, that containers/image accepts (bytes). */
 const MAX_REPOSITORY_LENGTH = 255;
 
-/** `true` when the first part of a name is a registry (has a dot or a port, or is `localhost`), as containers/image decides it. */
+/**
+ * `true` when the first part of a name is a registry, by the rule of containers/image: it has a dot or a port, or is
+ * `localhost`.
+ */
 function looksLikeRegistry(host: string): boolean {
   return host.includes('.') || host.includes(':') || host === 'localhost';
 }
@@ -51,10 +54,13 @@ export interface Reference {
   digest?: string;
 }
 
-/** The answer of {@link parseReference}: the reference, or why the text is none. */
+/** The reference, or why the text is not one. */
 export type ReferenceResult = { ok: true; reference: Reference } | { ok: false; problem: string };
 
-/** Parses `REGISTRY/NAME[:TAG][@DIGEST]`. Short names without a registry are refused: what they mean differs by machine. */
+/**
+ * Parses `REGISTRY/NAME[:TAG][@DIGEST]`. Refuses short names without a registry, which mean something else on each
+ * machine.
+ */
 export function parseReference(text: string): ReferenceResult {
   const at = text.indexOf('@');
   const digest = at >= 0 ? text.slice(at + 1) : undefined;
@@ -91,13 +97,13 @@ export function registryOf(name: string): string {
   return name.slice(0, name.indexOf('/'));
 }
 
-/** `true` for a registry on a loopback address, which is spoken to in plain HTTP without configuration (DESIGN §6). */
+/** `true` for a registry on a loopback address, which is used over plain HTTP without configuration. */
 export function isLoopbackRegistry(registry: string): boolean {
   const host = registry.startsWith('[') ? registry.slice(0, registry.indexOf(']') + 1) : registry.replace(/:\d+$/, '');
   return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** `true` when `repository` is `scope` itself or below it, by whole path segments. */
+/** `true` when `repository` is `scope` or below it, by whole path segments. */
 export function repositoryIsWithin(repository: string, scope: string): boolean {
   return repository === scope || repository.startsWith(`${scope}/`);
 }
@@ -107,7 +113,7 @@ export function signatureTag(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
-/** The tag that keeps a context or log artifact from a registry's collector: `sha256-<hex>` (DESIGN §3.1). */
+/** The tag that keeps a context or log artifact from a registry's garbage collector: `sha256-<hex>`. */
 export function contextTag(digest: string): string {
   return digest.replace(':', '-');
 }
@@ -119,7 +125,10 @@ export function releaseId(repository: string, tag: string): string {
   return `${RELEASE_PREFIX}${repository}:${tag}`;
 }
 
-/** The workflow id that a user's RELEASE means: `repository:tag`, or the workflow id itself. `undefined` when it is neither. */
+/**
+ * The workflow id of a user's RELEASE, which is `repository:tag` or the workflow id itself; `undefined` when it is
+ * neither.
+ */
 export function releaseIdFrom(text: string): string | undefined {
   const named = text.startsWith(RELEASE_PREFIX) ? text.slice(RELEASE_PREFIX.length) : text;
   const result = parseReference(named);
@@ -133,7 +142,7 @@ export function builderRunId(release: string, types: readonly string[]): string 
   return `${release}/disks/${types.join('+')}`;
 }
 
-/** The release that a workflow is, or is a builder run of; `undefined` for any other workflow. */
+/** The release of a workflow that is a release or one of its builder runs; `undefined` for other workflows. */
 export function releaseOfWorkflow(workflowId: string): string | undefined {
   return /^(release\/.+:[^/]+)(?:\/disks\/[^/]+)?$/.exec(workflowId)?.[1];
 }

@@ -1,6 +1,6 @@
 /**
- * A promotion (issue 6): the digests of a released name under another name, image and disks together, with signatures and a record for
- * the new name. Nothing is built, and within one registry no blob is transferred.
+ * A promotion gives the digests of a release, image and disks together, another name, with signatures and a record for
+ * it. Nothing is built, and within one registry no blob is transferred.
  */
 import { z } from 'zod';
 import { Approval } from '../release/approval.ts';
@@ -38,10 +38,10 @@ export const PromotionRequest = z.object({
   /** Where the source's record is. */
   recordRepository: Repository,
   target: Name,
-  /** Name of the key to sign with; null for the one that signed the source. */
+  /** Name of the key to sign with; null for the key that signed the source. */
   key: z.string().nullable(),
   approval: z.literal('required').optional(),
-  /** Moves the target although it points at what was made later. */
+  /** Moves the target even when it points at something newer. */
   allowOlder: z.boolean(),
   by: Words,
   comment: Words,
@@ -49,7 +49,7 @@ export const PromotionRequest = z.object({
 });
 export type PromotionRequest = z.infer<typeof PromotionRequest>;
 
-/** One thing that is promoted. */
+/** An image or disk that is promoted. */
 export const PromotedItem = z.object({
   /** `image`, or a disk's type. */
   subject: z.enum(['image', ...DISK_TYPE_NAMES]),
@@ -59,19 +59,19 @@ export const PromotedItem = z.object({
 });
 export type PromotedItem = z.infer<typeof PromotedItem>;
 
-/** What a promotion is going to do: everything mutable looked up once. */
+/** What a promotion will do, with everything mutable looked up once. */
 export const PromotionPlan = z.object({
-  /** Names of the keys: of the source's signatures, and for the target's. */
+  /** Names of the keys: the one that signed the source, and the one that signs the target. */
   sourceKey: z.string(),
   key: z.string(),
   /** Digest of the source's record. */
   record: Digest,
   /** Where the target's record goes. */
   recordRepository: Repository,
-  /** Workflow id of the release that made it all, and when that began. */
+  /** Workflow id of the release that made the source, and when it began. */
   madeBy: z.string(),
   made: z.string().nullable(),
-  /** The operator wants a person's approval. */
+  /** The operator requires an approval. */
   approval: z.boolean(),
   /** The disks, then the image. */
   items: z.array(PromotedItem).min(1),
@@ -80,7 +80,7 @@ export type PromotionPlan = z.infer<typeof PromotionPlan>;
 
 export const PROMOTION_STATUSES = ['running', 'held', 'promoted', 'failed', 'cancelled'] as const;
 
-/** How a promotion stands, and its result. */
+/** State of a promotion, and its result. */
 export const Promotion = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id. */
@@ -91,16 +91,16 @@ export const Promotion = z.object({
   target: z.string(),
   /** Name of the key; null until it is known. */
   key: z.string().nullable(),
-  /** What it does now, in words. */
+  /** What it is doing now, in words. */
   step: z.string(),
-  /** Each with the name it gets; empty until looked up. */
+  /** Each with its new name; empty until looked up. */
   items: z.array(
     z.object({
       subject: z.string(),
       reference: z.string(),
       digest: Digest,
       verified: z.boolean(),
-      /** Blobs that were mounted; null where they had to be transferred, or nothing was to do yet. */
+      /** Number of mounted blobs; null when they were transferred, or before the copy. */
       mounted: z.number().int().nonnegative().nullable(),
     }),
   ),
@@ -121,7 +121,7 @@ export type PlanPromotionInput = z.infer<typeof PlanPromotionInput>;
 
 export const PromoteCopyInput = ReleaseIdentity.extend({
   item: PromotedItem,
-  /** The key that is going to sign it: it must list the target. */
+  /** The key that will sign it. It must list the target. */
   key: z.string(),
   timing: TimingSchema,
 });
@@ -139,32 +139,32 @@ export type PromoteRecordInput = z.infer<typeof PromoteRecordInput>;
 
 /** Activities of control workers for promotions. */
 export interface PromotionControlActivities {
-  /** Reads the verified record of the source, and says what is to be done. Reads only. */
+  /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
   planPromotion(input: PlanPromotionInput): Promise<PromotionPlan & { attempts: number }>;
 }
 
 /** Activities of sign workers for promotions. */
 export interface PromotionSignActivities {
-  /** Makes a digest known in the target's repository, without a tag; `mounted` is null when its blobs had to be transferred. */
+  /** Copies a digest into the target's repository, without a tag. `mounted` is null when its blobs were transferred. */
   promoteCopy(input: PromoteCopyInput): Promise<{ attempts: number; mounted: number | null }>;
-  /** Publishes and signs the record for the new name, and tags it unless the target was moved on meanwhile. */
+  /** Publishes and signs the record for the new name, and tags it unless the target has moved on meanwhile. */
   promoteRecord(input: PromoteRecordInput): Promise<{ attempts: number; digest: string }>;
 }
 
 // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The repository that stands to the target as one of the source's does to the source: the templates of `repositories` begin with the
- * image's. One that does not is shared by both. Pure.
+ * The target's repository for disks or records: what follows the source's name follows the target's. A repository that
+ * does not begin with the source's name serves both. Pure.
  */
 export function counterpart(repository: string, source: string, target: string): string {
   return repository.startsWith(source) ? target + repository.slice(source.length) : repository;
 }
 
 /**
- * What a record's promotion copies: the disks that were published, then the image.
+ * What a promotion copies: the published disks of the record, then the image.
  *
- * @returns or why it cannot be done, in words.
+ * @returns the items, or in words why the record cannot be promoted
  */
 export function promotedItems(
   record: Pick<ReleaseRecord, 'image' | 'disks'>,
@@ -190,7 +190,7 @@ export function promotedItems(
   return twice === undefined ? { ok: true, items } : { ok: false, problem: `two of its parts would both be ${twice}` };
 }
 
-/** The record of the new name: the source's, with other names, and where it comes from. Pure. */
+/** The record of the new name: the source's record with the new names and its origin. Pure. */
 export function promotedRecord(
   record: ReleaseRecord,
   { request, plan, at, approval }: Pick<PromoteRecordInput, 'request' | 'plan' | 'at' | 'approval'>,

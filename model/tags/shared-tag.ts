@@ -1,6 +1,6 @@
 /**
- * A shared tag (issue 6): one that several releases move in turn, such as `nightly` or `stable`. Every move of it goes through one
- * workflow, which keeps what it pointed at, and never goes back in time unless told to.
+ * A shared tag: one that several releases move in turn, such as `nightly` or `stable`. One workflow makes all its moves
+ * and keeps its history. It never moves the tag to an older release unless told to.
  */
 import { z } from 'zod';
 import { ReleaseIdentity, TagMove } from '../contract/contract.ts';
@@ -8,7 +8,7 @@ import { Digest, Repository, Tag } from '../oci/reference.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
-/** Workflow types: the one that keeps a tag, and a look at a tag that nobody keeps. */
+/** Workflow types: `sharedTag` keeps a tag; `tagNow` looks at a tag without such a workflow. */
 export const SHARED_TAG_WORKFLOW = 'sharedTag';
 export const TAG_NOW_WORKFLOW = 'tagNow';
 
@@ -23,23 +23,23 @@ export function sharedTagId(repository: string, tag: string): string {
   return `tag/${repository}:${tag}`;
 }
 
-/** Who moved a tag: a release that names it in `alsoTag`, a promotion, a rollback, or nobody that the workflow knows of (`found`). */
+/** Who moved a tag: a release with it in `alsoTag`, a promotion, a rollback, or another tool (`found`). */
 export const MOVE_KINDS = ['release', 'promotion', 'rollback', 'found'] as const;
 
-/** Longest reason and name of a person that are kept (characters). */
+/** Longest reason, and longest name of a person, that are kept (characters). */
 export const MAX_WORDS = 200;
 const Words = z.string().max(MAX_WORDS);
 
-/** What a shared tag pointed at, from `at` until the next entry's. */
+/** What a shared tag pointed at, from `at` until the next entry's `at`. */
 export const TagEntry = z.object({
   kind: z.enum(MOVE_KINDS),
   /** Of the image. */
   digest: Digest,
-  /** Of the signed record, in the record repository; null when it was not written (yet), or not found. */
+  /** Of the signed record, in the record repository; null when it is not written yet, or not found. */
   record: Digest.nullable(),
-  /** The workflow id of the release that made the image; null when no verified record tells. */
+  /** The workflow id of the release that made the image; null without a verified record. */
   release: z.string().nullable(),
-  /** When that release began, ISO 8601: what "back in time" is measured by. */
+  /** When that release began, ISO 8601. It decides what is older. */
   made: z.string().nullable(),
   /** When the tag was moved, or found, ISO 8601. */
   at: z.string(),
@@ -49,13 +49,13 @@ export const TagEntry = z.object({
 });
 export type TagEntry = z.infer<typeof TagEntry>;
 
-/** Input of `sharedTag`, and what it continues as new with. */
+/** Input of `sharedTag`, also when it continues as new. */
 export const SharedTagInput = z.object({
   repository: Repository,
   tag: Tag,
-  /** The oldest first; the last is what it points at. */
+  /** The oldest first. The last one is what the tag points at. */
   entries: z.array(TagEntry),
-  /** Messages that one run answers before it continues as new; for tests. */
+  /** Number of messages before the workflow continues as new; for tests. */
   messagesPerRun: z.number().int().positive().optional(),
 });
 export type SharedTagInput = z.infer<typeof SharedTagInput>;
@@ -68,34 +68,34 @@ export const MoveInput = ReleaseIdentity.extend({
   made: z.string().nullable(),
   by: Words.nullable(),
   why: Words,
-  /** Moves although what is there was made later. */
+  /** Moves the tag even when what is there is newer. */
   allowOlder: z.boolean(),
   key: z.string(),
   recordRepository: Repository,
-  /** What moves together; the last is the shared tag itself. */
+  /** What moves together. The last one is the shared tag itself. */
   moves: z.array(TagMove).min(1),
   timing: TimingSchema,
 });
 export type MoveInput = z.infer<typeof MoveInput>;
 
 export const MoveResult = z.object({
-  /** Why it was not moved, in words; null when it points there now. */
+  /** In words why the tag was not moved; null when it was. */
   refused: z.string().nullable(),
-  /** `repository:tag` of what now stands. */
+  /** `repository:tag` of everything that moved. */
   moved: z.array(z.string()),
-  /** Digests that the registry no longer has: nothing was moved. */
+  /** Digests that the registry no longer has. If there are any, nothing was moved. */
   vanished: z.array(Digest),
 });
 export type MoveResult = z.infer<typeof MoveResult>;
 
-/** Input of the signal `recorded`: the record of what the tag was moved to has been written. */
+/** Input of the signal `recorded`: the record for the tag's last move is written. */
 export const Recorded = z.object({ digest: Digest, record: Digest });
 export type Recorded = z.infer<typeof Recorded>;
 
 /** Input of the update `rollback`. */
 export const RollbackInput = z.object({
   recordRepository: Repository,
-  /** Image digest, record digest or tag of a record to go to; null for the one before. */
+  /** Where to go: digest of an image, or digest or tag of a record; null for the previous entry. */
   to: z.union([Digest, Tag]).nullable(),
   by: Words,
   why: Words,
@@ -111,7 +111,7 @@ export type RollbackResult = z.infer<typeof RollbackResult>;
 export const TagHistory = z.object({
   repository: Repository,
   tag: Tag,
-  /** The oldest first; at most as many as fit in a payload. */
+  /** The oldest first, as many as fit in a payload. */
   entries: z.array(TagEntry),
 });
 export type TagHistory = z.infer<typeof TagHistory>;
@@ -157,15 +157,18 @@ type Attempted<Result> = Result & { attempts: number };
 
 /** Activities of control workers for shared tags. */
 export interface SharedTagActivities {
-  /** Tells the tag's workflow to move it, and starts that where there is none; answers when it has moved, or was refused. */
+  /**
+   * Asks the tag's workflow to move it, and starts that workflow if there is none. Returns when the tag has moved, or
+   * the move was refused.
+   */
   moveSharedTag(input: MoveInput): Promise<Attempted<MoveResult>>;
-  /** What a tag points at, with its record if a key of the configuration signed it for this name. */
+  /** What a tag points at, with its record when a key of the configuration signed that for this name. */
   lookAtTag(input: LookAtTagInput): Promise<Attempted<TagNow>>;
-  /** What a rollback to a record moves. Reads only. */
+  /** What a rollback to a record would move. Changes nothing. */
   planRollback(input: PlanRollbackInput): Promise<Attempted<RollbackPlan>>;
 }
 
-/** When the release of a record began; null when its stages do not tell. */
+/** When the release of a record began; null when its stages do not say. */
 export function madeAt(record: Pick<ReleaseRecord, 'stages'>): string | null {
   return record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
 }
