@@ -1,4 +1,4 @@
-/** The `claim` activity: this host promises a slot and space to a branch, or says in words why it does not. */
+/** The `claim` activity: this host promises a slot and space to a branch, or says why it does not. */
 import { ClaimInput, type ClaimResult } from '../../model/contract/contract.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { spaceOf, type Space } from './space.ts';
@@ -7,7 +7,10 @@ import { stage } from '../frame.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** A waiting claim is remembered for so many of its pauses: on a queue of several hosts, each sees only some of the tries. */
+/**
+ * A waiting claim is remembered for this many of its pauses: several hosts share the queue, so each sees only some of
+ * the attempts.
+ */
 const REMEMBERED_PAUSES = 10;
 
 /** Makes the activity. `space` tells the host's room; by default of its work directory and podman's storage. */
@@ -18,8 +21,11 @@ export function makeClaim(
   return stage('claim', ClaimInput, async (input) => {
     if (input.exclude.includes(host.name)) {
       await forgetRequest(host, input);
-      // Another kind than a busy host's: by it the workflow tells whether there is anybody to wait for.
-      throw new FlightlineError('no-host', `${host.name} is excluded for this branch: it failed it, or is lost`);
+      // Not the kind of a busy host, so that the workflow can tell whether waiting may help.
+      throw new FlightlineError(
+        'no-host',
+        `${host.name} is excluded for this branch: the branch failed there, or the host was lost`,
+      );
     }
     const { release, runId, branch, slot, requestedAt } = input;
     const now = new Date();
@@ -39,7 +45,7 @@ export function makeClaim(
 /** The space of the host's work directory and of podman's storage. */
 export function hostSpace(host: Pick<HostContext, 'work'>): () => Promise<Space> {
   return async () => {
-    // A podman that does not answer must not stop the queue of claims: the build will say what is wrong with it.
+    // When podman does not answer, claims go on: the build will report what is wrong with it.
     const graphRoot = await podmanInfo().then(
       (info) => info.graphRoot,
       () => undefined,

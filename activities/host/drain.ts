@@ -1,6 +1,6 @@
 /**
- * Draining a host: a file in its work directory by which it makes no new promises, so that it empties (docs/operations.md). The
- * file outlives a restart of the worker; whoever may write to the work directory may put it there.
+ * Draining a host: while a file lies in its work directory it grants no claims, and so empties. The file survives
+ * restarts of the worker. Whoever may write to the work directory may create it.
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,24 +14,24 @@ const FILE = 'draining.json';
 const Draining = z.object({
   /** ISO 8601. */
   since: z.iso.datetime(),
-  /** Why, in the words of whoever drains it. */
+  /** Why, as the operator wrote it. */
   comment: z.string().nullable(),
 });
 export type Draining = z.infer<typeof Draining>;
 
-/** Since when the host is being drained, and why; null when it is not. A file that cannot be understood drains all the same. */
+/** Since when the host is being drained, and why; null when it is not. A file with other content drains too. */
 export async function drainingOf(work: Pick<WorkDirectory, 'path'>): Promise<Draining | null> {
   const text = await readFile(join(work.path, FILE), 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return null;
   try {
     return Draining.parse(JSON.parse(text));
   } catch {
-    // `touch draining.json` says clearly enough what is wanted.
+    // `touch draining.json` is enough.
     return { since: new Date(0).toISOString(), comment: null };
   }
 }
 
-/** Begins to drain the host; a host that is being drained keeps its first moment. */
+/** Begins to drain the host. A host that is being drained already keeps its time. */
 export async function beginDrain(
   work: Pick<WorkDirectory, 'path'>,
   comment: string | null,
@@ -45,7 +45,7 @@ export async function beginDrain(
   return draining;
 }
 
-/** Ends it. `false` when the host was not being drained. */
+/** Ends draining. `false` when the host was not being drained. */
 export async function endDrain(work: Pick<WorkDirectory, 'path'>): Promise<boolean> {
   const was = (await drainingOf(work)) !== null;
   await rm(join(work.path, FILE), { force: true });

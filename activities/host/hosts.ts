@@ -1,4 +1,4 @@
-/** Which build hosts there are, as the Temporal server knows it: those that ask it for work. */
+/** The build hosts that the Temporal server knows: those that ask it for work. */
 import { HostsInput, type ControlActivities } from '../../model/contract/contract.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 import { stage } from '../frame.ts';

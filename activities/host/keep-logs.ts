@@ -1,6 +1,6 @@
 /**
- * The `keepLogs` activity: the logs of a release on this host as an artifact in the registry, so that they can be read when the
- * host keeps them no more. The record names its digest; a tag of that digest keeps collectors away.
+ * The `keepLogs` activity: sends the logs of a release on this host to the registry as an artifact, to be read when the
+ * host has removed them. The record names its digest; a tag of that digest keeps garbage collectors away.
  */
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -31,7 +31,7 @@ const MIB = 1024 * 1024;
 /** Bytes of one log, and of all logs of a release on one host, before compression: text shrinks to a tenth. */
 const MAX_LOG = 16 * MIB;
 const MAX_ALL = 64 * MIB;
-/** Lines that are redacted before others of the worker's tasks get their turn. */
+/** Lines that are redacted before other tasks of the worker get their turn. */
 const BATCH = 2_000;
 
 const compress = promisify(gzip);
@@ -52,13 +52,13 @@ export function makeKeepLogs(
   });
 }
 
-/** An artifact of logs that is not sent yet. */
+/** An artifact of logs before it is sent. */
 export interface PackedLogs {
   layout: Layout;
   blobs: LayoutBlob[];
 }
 
-/** Packs those of the logs that are there; undefined when none is. Equal logs give equal bytes. */
+/** Packs the logs that exist; undefined when there are none. Equal logs give equal bytes. */
 export async function packLogs(
   host: Pick<HostContext, 'name' | 'work'>,
   { release, paths }: Pick<KeepLogsInput, 'release' | 'paths'>,
@@ -81,7 +81,10 @@ export async function packLogs(
   return { layout, blobs: distinct.map(({ digest, bytes }) => ({ digest, bytes })) };
 }
 
-/** A log's text, redacted once more; of a longer one three quarters of the limit from its beginning, and its end. */
+/**
+ * A log's text, redacted once more. Of a log above the limit it keeps the beginning, three quarters of the limit, and
+ * the end.
+ */
 async function readLog(
   host: Pick<HostContext, 'name' | 'work'>,
   path: string,
@@ -120,12 +123,12 @@ export function logParts(size: number, limit: number): [number, number][] {
   ];
 }
 
-/** Joins a log's beginning and end at whole lines, so that no half of a secret stays. Pure. */
+/** Joins a log's beginning and end at whole lines, so that no part of a secret stays. Pure. */
 export function joinParts(texts: readonly string[], left: number): string {
   const [beginning = '', end] = texts;
   if (end === undefined) return beginning;
   const whole = beginning.slice(0, beginning.lastIndexOf('\n') + 1);
-  return `${whole}… ${left} bytes and more are left out here: the log is too long …\n${end.slice(end.indexOf('\n') + 1)}`;
+  return `${whole}… ${left} bytes or more are left out here: the log is too long …\n${end.slice(end.indexOf('\n') + 1)}`;
 }
 
 async function redactLines(text: string): Promise<string> {

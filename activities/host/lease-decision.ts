@@ -1,4 +1,4 @@
-/** Who gets a slot of a host, and when (DESIGN §4). Pure: files, clock and file systems are read elsewhere. */
+/** Decides who gets a slot of a host, and when. Pure: files, clock and file systems are read elsewhere. */
 import { z } from 'zod';
 
 /** The kinds of slot that a host limits. */
@@ -8,26 +8,26 @@ export type Slot = (typeof SLOTS)[number];
 const Instant = z.iso.datetime();
 const Bytes = z.number().int().nonnegative();
 
-/** A granted lease, as it lies in a file. */
+/** A granted lease, as its file holds it. */
 export const Lease = z.object({
   /** Workflow id and run id of the release. */
   release: z.string(),
   runId: z.string(),
   branch: z.string(),
-  /** Null once the slot was given back; the space stays until the release is cleaned up. */
+  /** Null once the slot was returned. The space stays promised until the release is cleaned up. */
   slot: z.enum(SLOTS).nullable(),
-  /** Bytes promised, those already written among them. */
+  /** Bytes promised, including those written already. */
   space: Bytes,
   requestedAt: Instant,
   grantedAt: Instant,
-  /** When an activity last said that it uses the slot; null before the first did. */
+  /** When an activity last confirmed the lease; null before the first time. */
   confirmedAt: Instant.nullable(),
-  /** Milliseconds without confirmation after which the slot is void. */
+  /** Milliseconds without confirmation after which the lease lapses. */
   lifetime: z.number().int().positive(),
 });
 export type Lease = z.infer<typeof Lease>;
 
-/** A claim that waits, as it lies in a file. */
+/** A waiting claim, as its file holds it. */
 export const LeaseRequest = z.object({
   release: z.string(),
   runId: z.string(),
@@ -35,12 +35,12 @@ export const LeaseRequest = z.object({
   slot: z.enum(SLOTS),
   space: Bytes,
   requestedAt: Instant,
-  /** Forgotten after this moment, unless it is made again. */
+  /** Forgotten after this moment, unless it is repeated. */
   seenUntil: Instant,
 });
 export type LeaseRequest = z.infer<typeof LeaseRequest>;
 
-/** What a decision looks at. */
+/** The input of a decision. */
 export interface HostState {
   readonly name: string;
   readonly limits: Readonly<Record<Slot, number>>;
@@ -49,13 +49,13 @@ export interface HostState {
   /** Free and total bytes of the fullest file system that a build writes to. */
   readonly free: number;
   readonly total: number;
-  /** Bytes that releases have already written below the work directory, by release; free space has already shrunk by them. */
+  /** Bytes that each release has written below the work directory. The free space has shrunk by them already. */
   readonly used: ReadonlyMap<string, number>;
-  /** Why the host makes no new promises (activities/host/drain.ts); null when it does. */
+  /** Why the host is being drained (activities/host/drain.ts); null when it is not. */
   readonly draining: string | null;
 }
 
-/** Granted, or why not. `disk-full`: no waiting will help. */
+/** Granted, or why not. With `disk-full` waiting does not help. */
 export type Decision =
   | { readonly granted: true }
   | { readonly granted: false; readonly kind: 'no-slot' | 'disk-full'; readonly reason: string };
@@ -67,27 +67,30 @@ export function sameBranch(left: Branch, right: Branch): boolean {
   return left.release === right.release && left.branch === right.branch;
 }
 
-/** `true` when nobody has confirmed the lease for longer than its lifetime. */
+/** `true` when no activity has confirmed the lease for its lifetime. */
 export function hasLapsed(lease: Lease, now: Date): boolean {
   return now.getTime() - Date.parse(lease.confirmedAt ?? lease.grantedAt) > lease.lifetime;
 }
 
-/** `true` while the lease's slot counts: not given back, and granted or confirmed within its lifetime. */
+/** `true` while the lease holds its slot: not returned, and granted or confirmed within its lifetime. */
 export function slotCounts(lease: Lease, now: Date): boolean {
   return lease.slot !== null && !hasLapsed(lease, now);
 }
 
-/** `true` for a lease that nobody ever used and whose time is over. One that was used keeps its space: its files may be there. */
+/** `true` for a lapsed lease that was never used. A used one keeps its space, since its files may be there. */
 export function isVoid(lease: Lease, now: Date): boolean {
   return lease.slot !== null && lease.confirmedAt === null && !slotCounts(lease, now);
 }
 
-/** `true` while a claim that waits is repeated often enough to be remembered. */
+/** `true` while a waiting claim is repeated often enough to be remembered. */
 export function isRemembered(request: Pick<LeaseRequest, 'seenUntil'>, now: Date): boolean {
   return Date.parse(request.seenUntil) >= now.getTime();
 }
 
-/** Grants or refuses a claim: the same lease again, else a free slot and enough space, the oldest request first. */
+/**
+ * Grants or refuses a claim. A branch with a lease gets the same one again; otherwise it needs a free slot and enough
+ * space, and the oldest request comes first.
+ */
 export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Decision {
   const held = host.leases.find((lease) => sameBranch(lease, claim));
   if (held?.runId === claim.runId && held.slot === claim.slot && slotCounts(held, now)) return { granted: true };
@@ -109,7 +112,7 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): De
       isEarlier(request, claim) &&
       isRemembered(request, now) &&
       !isFormerRun(request, claim) &&
-      // A request that would not fit on the empty host must not hold up the others.
+      // A request that does not fit even on the empty host must not block the others.
       request.space <= host.free,
   );
   if (limit - running.length <= earlier.length) {
@@ -119,14 +122,14 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): De
 }
 
 /**
- * Leases that stay when the claim is granted: neither its own former one nor void ones. A new run of a release also takes over
- * what its former run held: the former has ended, since both have one workflow id.
+ * The leases that stay when the claim is granted: all but its own former one and void ones. A new run of a release also
+ * takes over the leases of its former run, which has ended, since both share one workflow id.
  */
 export function leasesBeside(claim: LeaseRequest, leases: readonly Lease[], now: Date): Lease[] {
   return leases.filter((lease) => !isVoid(lease, now) && !sameBranch(lease, claim) && !isFormerRun(lease, claim));
 }
 
-/** Bytes as a person reads them, in the unit that suits `scale`. */
+/** Bytes as text, in the unit that suits `scale`. */
 function inUnit(bytes: number, scale: number, round: (value: number) => number): string {
   const [unit, name] = scale >= 1024 ** 3 ? [1024 ** 3, 'GiB'] : [1024 ** 2, 'MiB'];
   return `${round(bytes / unit)} ${name}`;

@@ -1,15 +1,15 @@
-/** Runs the part of an activity that uses a host's slot, under its lease (DESIGN §4). */
+/** Runs the part of an activity that uses a host's slot, under its lease. */
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { confirmLease, keepLease, returnSlot, type LeaseHost } from './leases.ts';
 import { toApplicationFailure, type StageContext } from '../frame.ts';
 
 /**
- * Confirms the lease of a branch while `body` runs, and gives its slot back at the end. The slot is kept when the same activity
- * comes back: after a detach, and after a failure that the server tries again. If it does not, the lease lapses by itself.
- * `keepSlot` keeps it after a success too, for what follows on this host.
+ * Confirms the lease of a branch while `body` runs, and returns its slot at the end. The slot is kept when the same
+ * activity will come back: after a detach, and after a failure that the server retries. If it does not come back, the
+ * lease lapses. `keepSlot` keeps the slot after a success too, for the next stage on this host.
  *
- * @throws FlightlineError `no-slot` when this host holds no lease of the branch: it was cleaned up, or lapsed unused.
+ * @throws FlightlineError `no-slot` when the branch has no lease on this host: it was cleaned up, or lapsed unused.
  */
 export async function withLease<Result>(
   host: LeaseHost,
@@ -21,7 +21,7 @@ export async function withLease<Result>(
   if (!(await confirmLease(host, release, branch))) {
     throw new FlightlineError(
       'no-slot',
-      `${host.name} has no lease of ${branch} any more: a host must be claimed again before anything runs there`,
+      `${host.name} no longer has a lease for ${branch}: claim a host again before anything runs there`,
     );
   }
   const stop = await keepLease(host, release, branch, timing);

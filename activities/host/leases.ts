@@ -1,6 +1,6 @@
 /**
- * A host's leases: one 0600 JSON file for each in its work directory, so that a restarted worker knows them (DESIGN §4). One
- * process owns a work directory; within it every change waits for the one before.
+ * A host's leases: a 0600 JSON file each in its work directory, so that a restarted worker knows them. One process owns
+ * a work directory, and makes one change at a time.
  */
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -23,10 +23,10 @@ import {
 } from './lease-decision.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** The part of a host that leases need. */
+/** What leases need of a host. */
 export type LeaseHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
-/** What lies in the files. `damaged` are paths of files that hold neither lease nor request: they count for nothing. */
+/** The content of the files. `damaged` are paths of files that hold neither a lease nor a request; they are ignored. */
 export interface LeaseFiles {
   readonly leases: readonly Lease[];
   readonly requests: readonly LeaseRequest[];
@@ -34,8 +34,8 @@ export interface LeaseFiles {
 }
 
 /**
- * Grants or refuses a claim and notes it either way: a granted one as a lease, a refused one as a request that is served before
- * later ones while it is repeated. The same branch gets the same lease again.
+ * Grants or refuses a claim, and writes it down: a granted one as a lease, a refused one as a request, which comes
+ * before later ones as long as it is repeated. The same branch gets the same lease again.
  */
 export async function claimLease(
   host: LeaseHost,
@@ -44,7 +44,7 @@ export async function claimLease(
   space: () => Promise<Space>,
   now = new Date(),
 ): Promise<Decision> {
-  // Outside of the queue: a podman that does not answer must not keep running builds from confirming their leases.
+  // Outside the queue: when podman does not answer, running builds must still be able to confirm their leases.
   const room = await space();
   return exclusively(host, async () => {
     const files = await readLeaseFiles(host);
@@ -76,7 +76,7 @@ export async function claimLease(
       space: claim.space,
       requestedAt,
       grantedAt: now.toISOString(),
-      // A lease that was used has files behind it, and stays one that was used.
+      // A used lease has files, and still counts as used.
       confirmedAt: held?.runId === runId && held.confirmedAt !== null ? now.toISOString() : null,
       lifetime: timing.leaseLifetime,
     } satisfies Lease);
@@ -85,19 +85,19 @@ export async function claimLease(
   });
 }
 
-/** Forgets a claim that waits here: this host is none for it. */
+/** Forgets a waiting claim, because this host is excluded for it. */
 export async function forgetRequest(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): Promise<void> {
   await exclusively(host, () => rm(requestFile(host, branch), { force: true }));
 }
 
-/** Says that an activity of the branch runs. `false` when the branch has no lease here. */
+/** Confirms that an activity of the branch runs. `false` when the branch has no lease here. */
 export async function confirmLease(host: LeaseHost, release: string, branch: string): Promise<boolean> {
   return change(host, release, branch, (lease) => ({ ...lease, confirmedAt: new Date().toISOString() }));
 }
 
 /**
- * Confirms the lease now and as long as the returned function is not called. That function resolves when no confirmation is
- * under way any more.
+ * Confirms the lease now, and regularly until the returned function is called. That function resolves when no
+ * confirmation is under way.
  */
 export async function keepLease(
   host: LeaseHost,
@@ -109,7 +109,7 @@ export async function keepLease(
   await last;
   const timer = setInterval(
     () => {
-      // A full disk must not end the build that the lease is for; the next confirmation may succeed.
+      // A full disk must not end the build; the next confirmation may succeed.
       last = confirmLease(host, release, branch).catch(() => false);
     },
     Math.max(100, timing.leaseLifetime / 4),
@@ -121,9 +121,9 @@ export async function keepLease(
 }
 
 /**
- * Gives the slot of a branch back. The space of a disk build stays promised, less what it has written: publication may need it.
- * What an image build needed is in the container storage by now, so that free space tells it. `false` when the branch has no
- * lease here.
+ * Returns the slot of a branch. The space of a disk build stays promised, less what it has written, since publication
+ * may need it. An image build's space is not: its image is in the container storage, and the free space accounts for
+ * it. `false` when the branch has no lease here.
  */
 export async function returnSlot(host: LeaseHost, release: string, branch: string): Promise<boolean> {
   return change(host, release, branch, (lease) => ({
@@ -134,8 +134,8 @@ export async function returnSlot(host: LeaseHost, release: string, branch: strin
 }
 
 /**
- * Gives leases that were in use when the worker ended a whole lifetime from now: nobody could confirm them meanwhile, and their
- * containers may still run. Call it before claims are answered.
+ * Extends leases that were in use when the worker ended by a whole lifetime: nothing could confirm them meanwhile, and
+ * their containers may still run. Call it before claims are answered.
  */
 export async function renewLeases(host: LeaseHost, now = new Date()): Promise<void> {
   await exclusively(host, async () => {
@@ -146,7 +146,7 @@ export async function renewLeases(host: LeaseHost, now = new Date()): Promise<vo
   });
 }
 
-/** Removes every lease and request of a release, damaged ones too. Returns the branches that had a lease. */
+/** Removes every lease and request of a release, including damaged files. Returns the branches that had a lease. */
 export async function releaseLeases(host: LeaseHost, release: string): Promise<string[]> {
   return exclusively(host, async () => {
     const { leases } = await readLeaseFiles(host);
@@ -160,8 +160,8 @@ export async function releaseLeases(host: LeaseHost, release: string): Promise<s
 }
 
 /**
- * Removes what counts for nothing any more: void leases, forgotten requests, damaged files, and what a killed process left half
- * written. Returns what was removed, in words.
+ * Removes what no longer counts: void leases, forgotten requests, damaged files, and files that a killed process left
+ * half written. Returns what was removed, in words.
  */
 export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<string[]> {
   return exclusively(host, async () => {
@@ -189,18 +189,21 @@ export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<st
   });
 }
 
-/** The key ({@link releaseKey}) of every release that has a file here, whatever is in it. */
+/** The key ({@link releaseKey}) of every release that has a file here, whatever it contains. */
 export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
   return new Set((await readdir(host.work.leases)).map(keyOf));
 }
 
-/** `true` when some branch of the release has a lease here that is not void. */
+/** `true` when a branch of the release has a valid lease here. */
 export async function holdsLease(host: LeaseHost, release: string, now = new Date()): Promise<boolean> {
   const { leases } = await readLeaseFiles(host);
   return leases.some((lease) => lease.release === release && !isVoid(lease, now));
 }
 
-/** The leases that nobody confirms any more: void ones, those of a release between two activities, and those it left behind. */
+/**
+ * The leases that nothing confirms: void ones, those of a release between two activities, and those that it left
+ * behind.
+ */
 export async function lapsedLeases(host: LeaseHost, now = new Date()): Promise<Lease[]> {
   return (await readLeaseFiles(host)).leases.filter((lease) => hasLapsed(lease, now));
 }
@@ -217,7 +220,7 @@ export async function readLeaseFiles(host: LeaseHost): Promise<LeaseFiles> {
 
 const queues = new Map<string, Promise<unknown>>();
 
-/** Runs one body at a time for each work directory. */
+/** Runs one body at a time per work directory. */
 async function exclusively<Result>(host: LeaseHost, body: () => Promise<Result>): Promise<Result> {
   const before = queues.get(host.work.path) ?? Promise.resolve();
   const mine = before.then(body, body);
@@ -239,7 +242,7 @@ function fileName(branch: Pick<Lease, 'release' | 'branch'>): string {
   return `${releaseKey(branch.release)}-${sha256(branch.branch).slice(0, 16)}.json`;
 }
 
-/** The release's key in a file's name. */
+/** The release's key in file names. */
 function keyOf(name: string): string {
   return name.slice(0, name.indexOf('-'));
 }
@@ -268,7 +271,7 @@ async function readAll<Schema extends z.ZodType>(
   return found;
 }
 
-/** The file's content, `undefined` when there is no file, `damaged` when it holds something else. */
+/** The file's content; `undefined` without a file, `damaged` when it holds something else. */
 async function readOne<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
@@ -283,7 +286,7 @@ async function readOne<Schema extends z.ZodType>(
   }
 }
 
-/** Written beside and renamed into place: a crash leaves the old file or the new one, never half of one. */
+/** Written under another name, then renamed: a crash leaves the old file or the new one, never part of one. */
 async function writeWhole(path: string, value: Lease | LeaseRequest): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, `${JSON.stringify(value)}\n`, { mode: 0o600 });

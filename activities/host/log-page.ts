@@ -8,17 +8,17 @@ import { stage } from '../frame.ts';
 import { redact } from '../tools/process/redact.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** Bytes of a page: with its frame it stays below the 10 kB that a payload may have (DESIGN §5). */
+/** Bytes of a page. A payload, which has at most 10 kB, holds it with its frame. */
 export const MAX_PAGE = 8_000;
 
-/** Milliseconds between two looks at a log that is waited for. */
+/** Milliseconds between two looks at a log that is being followed. */
 const LOOK = 250;
 
 /** Makes the activity. */
 export function makeLogPage(host: Pick<HostContext, 'name' | 'work'>): (input: LogPageInput) => Promise<LogPageResult> {
   return stage('log', LogPageInput, async ({ path, offset, wait }, context) => {
     if (wait === undefined) return readLogPage(host, path, offset);
-    // The answer must be back before the attempt's time is over, and a worker that stops waits for nobody.
+    // Return before the attempt's time is over, and at once when the worker stops.
     for (const until = Date.now() + wait; ; await pause(LOOK)) {
       const page = await readLogPage(host, path, offset).catch(whenMissing(offset));
       if (page.text !== '' || page.restarted || Date.now() >= until || context.signal.aborted) return page;
@@ -26,7 +26,7 @@ export function makeLogPage(host: Pick<HostContext, 'name' | 'work'>): (input: L
   });
 }
 
-/** A log that is waited for may not have been begun yet, or its directory be made anew. */
+/** A log that is being followed may not exist yet, or its directory may be about to be made again. */
 function whenMissing(offset: number): (error: unknown) => LogPageResult {
   return (error) => {
     if (!(error instanceof MissingLog)) throw error;
@@ -34,7 +34,7 @@ function whenMissing(offset: number): (error: unknown) => LogPageResult {
   };
 }
 
-/** There is no file of that name. */
+/** The log does not exist. */
 export class MissingLog extends FlightlineError {}
 
 /**
@@ -69,18 +69,18 @@ export async function openLog(host: Pick<HostContext, 'name' | 'work'>, path: st
     });
   const logs = await realpath(host.work.logs);
   const real = await realpath(resolve(logs, path)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw refuse('there is no such file (any more)', MissingLog);
+    if (error.code === 'ENOENT') throw refuse('there is no such file', MissingLog);
     throw refuse(error.message);
   });
   if (!real.startsWith(logs + sep)) throw refuse('it is not below the log directory');
   const file = await open(real, 'r');
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw refuse('it is no file');
+  throw refuse('it is not a file');
 }
 
 async function readPage(file: FileHandle, offset: number): Promise<LogPageResult> {
-  // One byte more than a page tells whether something is behind it.
+  // One byte more than a page shows whether more follows.
   const buffer = Buffer.alloc(MAX_PAGE + 1);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
   const end = bytesRead <= MAX_PAGE;
@@ -90,8 +90,8 @@ async function readPage(file: FileHandle, offset: number): Promise<LogPageResult
 }
 
 /**
- * How many of the bytes make a page: at most {@link MAX_PAGE}, to the end of a line if there is one, else without half a
- * character. A secret that the redaction knows is thus never split between two pages.
+ * How many of the bytes make a page: at most {@link MAX_PAGE}, up to the end of a line if there is one, else of a
+ * character. So no secret that redaction knows is split between two pages.
  */
 export function pageLength(bytes: Uint8Array): number {
   if (bytes.length > MAX_PAGE) {
@@ -109,7 +109,7 @@ export function pageLength(bytes: Uint8Array): number {
   return limit;
 }
 
-/** Redaction and the mark for damaged bytes can make a text longer than a page may be; its end is left out then. */
+/** Redaction and the mark for damaged bytes can make a text longer than a page. Its end is then left out. */
 function fit(text: string): string {
   const bytes = Buffer.from(text);
   return bytes.length <= MAX_PAGE

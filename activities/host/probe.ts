@@ -1,4 +1,4 @@
-/** The `probe` activity: an answer means that the host and its worker live. */
+/** The `probe` activity: an answer means that the host and its worker are alive. */
 import { z } from 'zod';
 import type { ProbeResult } from '../../model/contract/contract.ts';
 import { stage } from '../frame.ts';

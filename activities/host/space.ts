@@ -1,4 +1,4 @@
-/** How much room a host has: what its file systems say, and what releases have written below the work directory. */
+/** How much space a host has: what its file systems report, and what releases have written below the work directory. */
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,9 @@ export interface Space {
   readonly total: number;
 }
 
-/** The space of the file systems that hold the paths: of each figure the smallest. Paths that do not exist do not count. */
+/**
+ * The space of the file systems that hold the paths: the smallest of each figure. Paths that do not exist are ignored.
+ */
 export async function spaceOf(paths: readonly string[]): Promise<Space> {
   const space = { free: Number.MAX_SAFE_INTEGER, total: Number.MAX_SAFE_INTEGER };
   for (const path of paths) {
@@ -21,7 +23,10 @@ export async function spaceOf(paths: readonly string[]): Promise<Space> {
   return space;
 }
 
-/** Bytes on disk below a directory; a sparse file counts what it occupies, a hard link once. 0 when there is no such directory. */
+/**
+ * Bytes on disk below a directory. Counts what sparse files occupy, and hard links once. 0 when the directory does not
+ * exist.
+ */
 export async function bytesBelow(directory: string): Promise<number> {
   const counted = new Set<number>();
   const walk = async (path: string): Promise<number> => {
@@ -43,7 +48,7 @@ export async function bytesBelow(directory: string): Promise<number> {
   return walk(directory);
 }
 
-/** For `catch`: the value when a file is not there (any more), else the error. */
+/** For `catch`: the value when a file does not exist, else throws the error. */
 export function ifMissing<Value>(value: Value): (error: NodeJS.ErrnoException) => Value {
   return (error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return value;

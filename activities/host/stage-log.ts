@@ -1,4 +1,4 @@
-/** The log of a host stage: where it lies, and the failures that point to it. */
+/** The log of a stage on a host: its path, and the failures that name it. */
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightlineError, type LogLocation } from '../../model/release/failure.ts';
@@ -15,7 +15,7 @@ export async function stageLog(
   return { host: host.name, path: join(directory, `${name}.log`) };
 }
 
-/** Runs `body`; a failure of a known kind says where the log lies, when there is one. */
+/** Runs `body`. A failure of a known kind names the log, if there is one. */
 export async function withLog<Result>(log: LogLocation, body: () => Promise<Result>): Promise<Result> {
   try {
     return await body();
@@ -25,7 +25,7 @@ export async function withLog<Result>(log: LogLocation, body: () => Promise<Resu
   }
 }
 
-/** The location when a file is there, else null: a stage that adopted its result wrote nothing. */
+/** The location of the log; null without a file, as when the stage adopted its result. */
 export async function existingLog(log: LogLocation): Promise<LogLocation | null> {
   return lstat(log.path).then(
     () => log,

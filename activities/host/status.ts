@@ -12,7 +12,7 @@ import { containersWithLabels } from '../tools/podman/container.ts';
 import { version } from '../version.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** The part of the given time that podman may take: the answer has a way to go. */
+/** The share of the given time that podman may take: the answer must still travel back. */
 const PATIENCE = 0.5;
 
 /** Makes the activity. */
@@ -39,7 +39,7 @@ export function makeHostStatus(host: HostContext): (input: HostStatusInput) => P
   });
 }
 
-/** Slots, leases, waiting claims and running stages, from what lies in files and what runs in this process. Pure. */
+/** Slots, leases, waiting claims and running stages, from files and from this process. Pure. */
 export function workOf(
   host: Pick<HostContext, 'name' | 'configuration'>,
   { leases, requests }: Pick<LeaseFiles, 'leases' | 'requests'>,
@@ -78,7 +78,7 @@ export function workOf(
   };
 }
 
-/** What is there within so many milliseconds; undefined when it takes longer or fails. */
+/** The result within this many milliseconds; undefined when it takes longer or fails. */
 async function soon<Value>(milliseconds: number, work: Promise<Value>): Promise<Value | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

@@ -1,4 +1,4 @@
-/** A host's work directory: where everything lies, and the installation id that marks what was made from it (DESIGN §4). */
+/** A host's work directory: its paths, and the installation id that marks what was made from it. */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 /** An opened work directory. All paths are absolute. */
 export interface WorkDirectory {
   readonly path: string;
-  /** Random, made once: the value of the label `io.flightline.installation`. */
+  /** Random, created once: the value of the label `io.flightline.installation`. */
   readonly installation: string;
   /** Task tokens of running attempts. */
   readonly attempts: string;
@@ -21,9 +21,9 @@ export interface WorkDirectory {
   readonly requests: string;
   /** Logs, by release. */
   readonly logs: string;
-  /** Directory of a release's own files (context, disks, layouts); not made by this call. */
+  /** Directory of a release's own files (context, disks, layouts). Does not create it. */
   release(release: string): string;
-  /** Directory of a release's logs; not made by this call. */
+  /** Directory of a release's logs. Does not create it. */
   releaseLogs(release: string): string;
 }
 
@@ -39,9 +39,9 @@ export interface HostContext {
 }
 
 /**
- * Opens a work directory, making it (0700) if needed.
+ * Opens a work directory, and creates it (0700) if needed.
  *
- * @throws FlightlineError `host-setup` when it cannot be made or its installation file is damaged.
+ * @throws FlightlineError `host-setup` when it cannot be created or its installation file is damaged.
  */
 export async function openWorkDirectory(path: string): Promise<WorkDirectory> {
   const below = (name: string) => join(path, name);
@@ -75,7 +75,7 @@ export async function openWorkDirectory(path: string): Promise<WorkDirectory> {
 }
 
 async function installationId(file: string): Promise<string> {
-  // Linked into place whole, so that a crash or a second process never leaves or reads half an id.
+  // Linked into place when complete: neither a crash nor a second process leaves or reads part of an id.
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, `${randomUUID()}\n`, { mode: 0o600 });
   await link(draft, file).catch((error: NodeJS.ErrnoException) => {
@@ -84,8 +84,8 @@ async function installationId(file: string): Promise<string> {
   await rm(draft);
   const id = z.uuid().safeParse((await readFile(file, 'utf8')).trim());
   if (!id.success) {
-    throw new FlightlineError('host-setup', `${file} holds no installation id`, {
-      remedy: `remove ${file} if no release is running on this host; a new id is made`,
+    throw new FlightlineError('host-setup', `${file} does not hold an installation id`, {
+      remedy: `remove ${file} if no release is running on this host; the worker creates a new id`,
     });
   }
   return id.data;

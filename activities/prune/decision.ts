@@ -1,29 +1,29 @@
-/** Which releases and contexts of a repository go. The one decision of dry run and real run (issue 6). Pure. */
+/** Decides which releases and contexts of a repository are pruned, for dry runs and real ones alike. Pure. */
 import type { PruneGroup, PrunePolicy, PruneReason } from '../../model/release/prune.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { contextTag } from '../../model/oci/reference.ts';
 
-/** A tag with what it points at. */
+/** A tag and what it points at. */
 export interface TaggedManifest {
   tag: string;
   digest: string;
-  /** Digests of an index's entries; none for anything else. */
+  /** Digests of the entries of an index; empty for anything else. */
   entries: readonly string[];
 }
 
-/** A record that was verified, by the tag under which it lies. */
+/** A verified record, by its tag. */
 export interface VerifiedRecord {
   record: ReleaseRecord;
-  /** Repositories that the keys which verify it list. */
+  /** Repositories listed by the keys that verify it. */
   allows(repository: string): boolean;
 }
 
-/** A release as Temporal knows it. */
+/** What Temporal knows of a release. */
 export interface KnownRelease {
   tag: string;
-  /** When it closed (ms since 1970); null while it runs or is held. */
+  /** When it closed (ms since 1970); null while it is running or held. */
   closedAt: number | null;
-  /** What an open one has pushed so far. */
+  /** What an open release has pushed so far. */
   digests: readonly string[];
   /** Digest of its context, when known. */
   context: string | null;
@@ -32,44 +32,50 @@ export interface KnownRelease {
 /** How a registry lets manifests be deleted. */
 export type Deletion = 'tag' | 'digest' | 'none';
 
-/** All that the decision looks at. */
+/** The input of the decision. */
 export interface Survey {
   repository: string;
   recordRepository: string;
   contextRepository: string;
-  /** By repository: image, records, contexts and every repository of disks or logs that a record names. Without signatures. */
+  /**
+   * Tags by repository: of the image, records, contexts, and every repository of disks or logs that a record names.
+   * Without signatures.
+   */
   tags: ReadonlyMap<string, readonly TaggedManifest[]>;
-  /** By tag of the record repository; null for what is not verified. */
+  /** Records by their tag; null for one that is not verified. */
   records: ReadonlyMap<string, VerifiedRecord | null>;
   releases: readonly KnownRelease[];
   deletion: Deletion;
 }
 
-/** One manifest that goes with a release or context. */
+/** A manifest that is removed with a release or context. */
 export interface Removal {
   repository: string;
   tag: string;
   digest: string;
-  /** Entries of an index that nothing else uses. */
+  /** Entries of the index that nothing else uses. */
   entries: readonly string[];
-  /** Only the name goes: something else uses the manifest. */
+  /** Only the name is removed, because something else uses the manifest. */
   nameOnly: boolean;
 }
 
-/** What was decided about one tag. */
+/** The decision about one tag. */
 export interface Decision {
   kind: PruneGroup['kind'];
   tag: string;
   verdict: PruneGroup['verdict'];
   reason: PruneReason;
-  /** In the order in which they go: image, disks, logs, record. Empty for what is kept. */
+  /** In the order of removal: image, disks, logs, record. Empty for what is kept. */
   removals: readonly Removal[];
 }
 
-/** A context that no record names goes so long after its release closed (ms): somebody may be about to run it again. */
+/**
+ * A context that no record names is removed this long after its release closed (ms): somebody may be about to run it
+ * again.
+ */
 export const CONTEXT_GRACE = 24 * 60 * 60_000;
 
-/** When a release was done (ms since 1970): the end of its last stage. */
+/** When a release ended (ms since 1970): the end of its last stage. */
 export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
   const ends = stages.flatMap(({ startedAt, durationMs }) =>
     startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
@@ -78,9 +84,9 @@ export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
 }
 
 /**
- * Decides about every tag of the image and context repositories, sorted by kind and tag. A release goes when it is older than both
- * limits of the policy, its record is verified and its own, its tag points where the record says, nothing open has its name, and
- * no digest that goes with it is used by anything that stays.
+ * Decides about every tag of the image and context repositories, sorted by kind and tag. A release is removed when it
+ * is older than both limits of the policy, its record is verified and its own, its tag points where the record says, no
+ * open release has its name, and nothing that stays uses any of its digests.
  *
  * @param now milliseconds since 1970
  */
@@ -128,7 +134,9 @@ export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): D
   return [...decideContexts(survey, candidates, now).sort(byTag), ...releases.sort(byTag)];
 }
 
-/** `true` for the name that a release was made for; `false` for a further name, and for one that it was promoted to. */
+/**
+ * `true` for the name that a release was made for; `false` for further names, and for names that it was promoted to.
+ */
 export function isOwnName(
   repository: string,
   tag: string,
@@ -137,7 +145,10 @@ export function isOwnName(
   return image.reference === `${repository}:${tag}` && promotion === undefined;
 }
 
-/** What goes with a release: its own tags as far as they point where the record says. The record is last: it is the list. */
+/**
+ * What is removed with a release: its own tags that point where the record says. The record is last, since it is the
+ * list of the others.
+ */
 function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal[] {
   const find = (repository: string, digest: string | null, name = tag): Removal[] => {
     const found = (survey.tags.get(repository) ?? []).find((one) => one.tag === name);
@@ -155,7 +166,10 @@ function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal
   ];
 }
 
-/** Takes back candidates whose digests something needs that stays, until nothing changes. Where tags can be deleted alone, only the name goes. */
+/**
+ * Keeps candidates whose digests are needed by something that stays, until nothing changes. Where tags can be deleted
+ * alone, only the name goes.
+ */
 function settle(
   survey: Survey,
   candidates: Map<string, { reason: PruneReason; removals: Removal[] }>,
@@ -181,7 +195,7 @@ function settle(
   }
 }
 
-/** Says of a digest in a repository whether a tag that stays, a kept record or an open release needs it. */
+/** Says whether a tag that stays, a kept record or an open release needs a digest of a repository. */
 function usedDigests(
   survey: Survey,
   candidates: ReadonlyMap<string, { removals: readonly Removal[] }>,
@@ -196,7 +210,7 @@ function usedDigests(
       for (const one of [digest, ...entries]) used.add(`${repository}@${one}`);
     }
   }
-  // A digest that an open release or a kept record names counts wherever it lies.
+  // A digest that an open release or a kept record names is needed wherever it lies.
   const everywhere = new Set(survey.releases.flatMap(({ closedAt, digests }) => (closedAt === null ? digests : [])));
   for (const [tag, verified] of survey.records) {
     if (!verified || candidates.has(tag)) continue;
@@ -230,7 +244,7 @@ function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>
   });
 }
 
-/** Decisions by kind, verdict and reason, as they are told. Pure. */
+/** Decisions grouped by kind, verdict and reason, as they are shown. Pure. */
 export function groupDecisions(decisions: readonly Decision[]): PruneGroup[] {
   const groups = new Map<string, PruneGroup>();
   for (const { kind, verdict, reason, tag } of decisions) {

@@ -1,8 +1,8 @@
 /**
- * prune (issue 6): old releases leave the registry. Of each release first the image's tag goes, so that nobody is offered it any
- * more, then its disks and logs, then the signatures, last its record with the record's signature. The record is the list of what
- * there is to remove: whatever interrupts this, the next prune finds it and goes on. At every moment each tag that stands points
- * at something that is signed, and an image's tag at a release that is complete.
+ * Prune removes old releases from the registry. Of each release it removes first the image's tag, so that nobody finds
+ * it, then its disks and logs, then the signatures, and last its record with the record's signature. The record is the
+ * list of what to remove: after an interruption the next prune finds it and goes on. At every moment each tag points at
+ * something signed, and an image's tag at a complete release.
  */
 import { FlightlineError, jsonBytes } from '../../model/release/failure.ts';
 import {
@@ -21,19 +21,22 @@ import { withRegistryAccess, type RegistryAccess } from '../tools/registry/acces
 import { deleteManifest } from '../tools/registry/deletion.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 
-/** After this no further release is begun (ms): the sign worker has one slot, and others wait for their signatures. */
+/**
+ * No further release is begun after this time (ms): the sign worker has one slot, and releases wait for their
+ * signatures.
+ */
 const TURN = 60_000;
-/** Bytes of the groups in a page: no payload is above 10 kB (DESIGN §5). */
+/** Bytes of the groups in a page, which must fit into a payload of 10 kB. */
 const MAX_PAGE = 8_000;
 
-/** What a prune works with. */
+/** What a prune needs. */
 export interface PruneGround {
   access: RegistryAccess;
   request: PruneRequest;
   keys: readonly RecordKey[];
-  /** The releases that Temporal knows now. */
+  /** The releases that Temporal knows. */
   releases: () => Promise<KnownRelease[]>;
-  /** Told what was removed. */
+  /** Called for each removal. */
   removed?: (decision: Decision) => void;
   /** Milliseconds since 1970. */
   now?: () => number;
@@ -74,7 +77,7 @@ async function withGround<Result>(
   body: (ground: Pick<PruneGround, 'access' | 'request' | 'keys'>) => Promise<Result>,
 ): Promise<Result> {
   const keys = await keysFor(configuration, request);
-  // Disks may lie anywhere that the keys list: the log-ins for that are needed too.
+  // Disks may lie in any repository that the keys list, so their log-ins are needed too.
   const scopes = keys.flatMap(({ repositories }) => repositories);
   const places = [request.repository, request.recordRepository, request.contextRepository, ...scopes];
   return withRegistryAccess(configuration, places, (access) => body({ access, request, keys }));
@@ -83,7 +86,7 @@ async function withGround<Result>(
 /**
  * What would be removed and kept.
  *
- * @throws FlightlineError `deletion-disabled` when there is something to remove, and the registry deletes nothing.
+ * @throws FlightlineError `deletion-disabled` when there is something to remove and the registry does not delete.
  */
 export async function planPrune(ground: PruneGround): Promise<Decision[]> {
   const survey = await surveyRepository(ground.access, ground.request, ground.keys, await ground.releases());
@@ -97,15 +100,15 @@ function requireDeletion(deletion: string, repository: string, decisions: readon
   if (deletion !== 'none' || count === 0) return;
   throw new FlightlineError(
     'deletion-disabled',
-    `the registry deletes nothing from ${repository}: ${count} releases or contexts that are no longer needed stay`,
+    `the registry does not delete from ${repository}: ${count} releases or contexts that are no longer needed stay`,
   );
 }
 
 /**
- * Removes what is decided, contexts first. Before each the registry and Temporal are looked at again, and the same decision is
- * taken: what became needed meanwhile stays.
+ * Removes what was decided, contexts first. Before each removal it looks at the registry and Temporal again and decides
+ * anew: what is needed by then stays.
  *
- * @returns how many are left for another turn
+ * @returns how many are left for the next turn
  */
 export async function prune(ground: PruneGround): Promise<number> {
   const { access, request, keys } = ground;
@@ -125,7 +128,7 @@ export async function prune(ground: PruneGround): Promise<number> {
   return 0;
 }
 
-/** Removes one release or context, in an order that leaves no tag on something unsigned wherever it is interrupted. */
+/** Removes one release or context, in an order that never leaves a tag on something unsigned. */
 async function remove(
   access: RegistryAccess,
   { removals }: Decision,
@@ -143,7 +146,7 @@ async function remove(
 
 async function removeManifest(access: RegistryAccess, removal: Removal, byTag: boolean): Promise<void> {
   const { repository, tag, digest, entries, nameOnly } = removal;
-  // By digest alone some registries would leave the name, and others refuse while there is one.
+  // When only the digest is deleted, some registries keep the name, and others refuse while there is one.
   if (byTag) await deleteManifest(access, repository, tag);
   if (nameOnly) return;
   for (const one of [digest, ...entries]) await deleteManifest(access, repository, one);
@@ -162,7 +165,7 @@ async function removeSignatures(
   }
 }
 
-/** A page of the decision from a tag on, as large as a payload may be. Pure. */
+/** A page of the decision, from a tag on, as large as a payload may be. Pure. */
 export function pageOf(decisions: readonly Decision[], from: number): { groups: PruneGroup[]; next: number | null } {
   let end = decisions.length;
   // Halved until it fits: a page has hundreds of tags.

@@ -1,4 +1,6 @@
-/** What a prune looks at: tags, verified records and releases, and how the registry deletes. Reads only. */
+/**
+ * Collects what a prune decides on: tags, verified records, releases, and how the registry deletes. Changes nothing.
+ */
 import { FlightlineError } from '../../model/release/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
@@ -15,22 +17,22 @@ import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deletionOf, listTags } from '../tools/registry/deletion.ts';
 import { getManifest } from '../tools/registry/registry.ts';
 
-/** Requests that are under way at once. */
+/** Requests at once. */
 const AT_ONCE = 6;
-/** Signatures and what else cosign keeps beside a digest: they go with it. */
+/** Signatures and other tags that cosign keeps beside a digest. They are removed with it. */
 const ATTACHED = /^sha256-[0-9a-f]{64}\.[a-z]+$/;
 
-/** A key that records may be signed by, with the repositories that it lists. */
+/** A key that may sign records, with the repositories that it lists. */
 export interface RecordKey {
   publicKey: KeyObject;
   repositories: readonly string[];
 }
 
-/** Repositories that a survey always looks at. */
+/** Repositories that every survey reads. */
 type Places = Pick<PruneRequest, 'repository' | 'recordRepository' | 'contextRepository'>;
 
 /**
- * The keys that list a repository: only what they may sign for is pruned.
+ * The keys that list a repository. Only what they may sign for is pruned.
  *
  * @throws FlightlineError `key-not-allowed` when there is none.
  */
@@ -44,7 +46,7 @@ export async function keysFor(
   );
   if (keys.length === 0) {
     throw new FlightlineError('key-not-allowed', `no key of the sign worker lists ${needed.join(', ')}`, {
-      remedy: "prune what a key of the sign worker's configuration lists, or list it there",
+      remedy: "prune a repository that a key of the sign worker's configuration lists, or add it there",
     });
   }
   return Promise.all(
@@ -52,7 +54,9 @@ export async function keysFor(
   );
 }
 
-/** The releases of a repository, of what Temporal lists. A record that cannot be read is an error: nothing is removed on a guess. */
+/**
+ * The releases of a repository that Temporal lists. One that cannot be read is an error: nothing is removed on a guess.
+ */
 export function knownReleases(listed: readonly ListedRelease[]): KnownRelease[] {
   return listed.map(({ release, closedAt, request, record }) => {
     const parsed = closedAt === null ? ReleaseRecord.parse(record) : null;
@@ -67,7 +71,7 @@ export function knownReleases(listed: readonly ListedRelease[]): KnownRelease[] 
   });
 }
 
-/** Looks at everything. */
+/** Reads everything. */
 export async function surveyRepository(
   access: RegistryAccess,
   places: Places,
@@ -87,8 +91,8 @@ export async function surveyRepository(
 }
 
 /**
- * The survey as it is a moment later: names that are new, the tags of one release, and further names of others are looked up once
- * more; what else stands where it stood.
+ * The survey brought up to date: looks up new names, the tags of one release, and further names of others. Other tags
+ * do not move.
  */
 export async function surveyAgain(
   access: RegistryAccess,
@@ -120,7 +124,7 @@ export async function surveyAgain(
   return { ...before, tags, records: new Map(found), releases };
 }
 
-/** What each tag points at; one that went meanwhile is left out. */
+/** What each tag points at. Leaves out tags that are gone. */
 function readTagged(access: RegistryAccess, repository: string, names: readonly string[]): Promise<TaggedManifest[]> {
   const tags = names.filter((tag) => !ATTACHED.test(tag));
   return together(tags, async (tag) => {
@@ -144,7 +148,7 @@ async function readFirst(
   return null;
 }
 
-/** Where the disks and logs of the records lie. */
+/** The repositories of the records' disks and logs. */
 function furtherRepositories(records: ReadonlyMap<string, VerifiedRecord | null>): Set<string> {
   const found = new Set<string>();
   for (const verified of records.values()) {
@@ -156,7 +160,7 @@ function furtherRepositories(records: ReadonlyMap<string, VerifiedRecord | null>
   return found;
 }
 
-/** The answers for all, in order, with a few under way at once. */
+/** The results for all items, in order, with a few requests at once. */
 async function together<Item, Result>(
   items: readonly Item[],
   body: (item: Item) => Promise<Result>,

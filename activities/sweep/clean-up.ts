@@ -1,4 +1,7 @@
-/** The `cleanUp` activity: everything that a release made on this host goes, but its logs and the files it was asked to keep. */
+/**
+ * The `cleanUp` activity: removes everything that a release made on this host, except its logs and the files that
+ * `--keep-files` keeps.
+ */
 import { lstat, rm } from 'node:fs/promises';
 import { CleanUpInput, type CleanUpResult } from '../../model/contract/contract.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
@@ -13,7 +16,7 @@ import { containersWithLabels, removeContainer } from '../tools/podman/container
 import { endMachine, machineName } from '../tools/qemu.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-/** The part of a host that cleaning up needs. */
+/** What clean-up needs of a host. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
 /** Makes the activity. */
@@ -24,9 +27,10 @@ export function makeCleanUp(host: CleanUpHost): (input: CleanUpInput) => Promise
 }
 
 /**
- * Removes what the release made here: its builder containers, its build with the working containers, its boot test, its images'
- * names, its directory, and last its leases, so that whoever finds a lease knows that there may be something left. `grace` (ms) is what a
- * running container gets between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it is called again.
+ * Removes what the release made here: its builder containers, its build with the working containers, its boot test, the
+ * names of its images, its directory, and last its leases, so that a lease always means that something may be left. A
+ * running container gets `grace` (ms) between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it
+ * is called again.
  */
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
   const { installation } = host.work;
@@ -44,10 +48,10 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   return removed;
 }
 
-/** Removes a directory with all that is in it. `false` when there was none. */
+/** Removes a directory with its content. `false` when there was none. */
 export async function removeDirectory(path: string): Promise<boolean> {
   const there = (await lstat(path).catch(ifMissing(undefined))) !== undefined;
-  // A process that is just being ended may still make a file while its directory is emptied.
+  // A process that is being ended may still create a file while its directory is emptied.
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   return there;
 }

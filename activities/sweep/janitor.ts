@@ -1,6 +1,6 @@
 /**
- * The janitor of a build host (DESIGN §5): what a release left behind although its clean-up could not run. It touches only what
- * its own installation made, and only when the release is closed or holds no lease on this host.
+ * The janitor of a build host removes what a release left behind because its clean-up could not run. It touches only
+ * what its own installation made, and only when the release is closed or has no lease on this host.
  */
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
@@ -22,20 +22,22 @@ import { endMachine, forgottenMachines } from '../tools/qemu.ts';
 import type { WorkDirectory } from '../host/work-directory.ts';
 
 const DAY = 24 * 60 * 60_000;
-/** Logs are kept so long (ms; DESIGN §3). */
+/** How long logs are kept (ms). */
 const LOG_LIFETIME = 7 * DAY;
-/** Private directories of activities are gone within their stage; one older than any stage (ms) was left by a killed worker. */
+/**
+ * A private directory lives as long as its stage. One that is older than any stage (ms) was left by a killed worker.
+ */
 const TEMPORARY_LIFETIME = DAY;
 const TEMPORARY_PREFIXES = ['flightline-registry-', 'flightline-context-'];
 
 /**
- * Sweeps once. `isOpen` says whether a release (workflow id) runs or is held; when it cannot say, it throws, and so does the
- * sweep: nothing is removed on a guess. Returns what was removed, in words.
+ * Sweeps once. `isOpen` says whether a release (workflow id) is running or held. When it cannot say it throws, and so
+ * does the sweep: nothing is removed on a guess. Returns what was removed, in words.
  */
 export async function sweep(host: CleanUpHost, isOpen: (release: string) => Promise<boolean>): Promise<string[]> {
   const { work } = host;
   const removed: string[] = [];
-  // Listed before the leases are read: whatever is listed had its lease by then, if it ever had one.
+  // List before reading the leases: whatever is listed then has its lease already, if it ever gets one.
   const containers = await releasesOfContainers(work.installation);
   const directories = await readdir(join(work.path, 'releases')).catch(ifMissing<string[]>([]));
   const images = await listImages();
@@ -67,7 +69,7 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   return removed;
 }
 
-/** The names of built images whose release holds no lease here; of those that hold a secret the image itself. Pure. */
+/** The names of built images whose release has no lease here; for images that hold a secret, the image itself. Pure. */
 export function orphanedNames(
   images: readonly NamedImage[],
   installation: string,
@@ -85,8 +87,8 @@ export function orphanedNames(
 }
 
 /**
- * The images without a name that this installation built and that stay as cache, the oldest first. A release that holds a lease
- * may have adopted what it built before. Pure.
+ * The unnamed images that this installation built and that stay as cache, the oldest first. A release with a lease may
+ * have adopted an image that it built before. Pure.
  */
 export function cachedImages(
   images: readonly NamedImage[],
@@ -111,15 +113,15 @@ async function releasesOfContainers(installation: string): Promise<string[]> {
   return releases;
 }
 
-/** Parts of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is. */
+/** Shares of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is free. */
 export interface Watermarks {
   below: number;
   until: number;
 }
 
 /**
- * Makes room in the storage: images that were built here and pulled bases and builders go, the one first whose last use is longest
- * ago, as long as no release needs them that holds a lease. Returns what went, in words.
+ * Makes room in the storage: removes images that were built here, and pulled bases and builders, the least recently
+ * used first, unless a release with a lease needs them. Returns what was removed, in words.
  */
 export async function trimStorage(
   work: Pick<WorkDirectory, 'path' | 'installation'>,
@@ -168,7 +170,10 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
   return removed;
 }
 
-/** What holds log-ins or somebody's files must not stay; the system's temporary directory may be shared, so only this user's count. */
+/**
+ * Removes left-over private directories, which hold log-ins or somebody's files. Only this user's: the system's
+ * temporary directory may be shared.
+ */
 async function removeTemporaries(now: Date): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await readdir(tmpdir())) {

@@ -59,7 +59,7 @@ describe('claim', () => {
       { exclude: ['host-b', 'host-a'] },
       'no-host',
       false,
-      'host-a is excluded for this branch: it failed it, or is lost',
+      'host-a is excluded for this branch: the branch failed there, or the host was lost',
     ],
   ])('says why not: %s', async (_, change, type, nonRetryable, message) => {
     await claim();

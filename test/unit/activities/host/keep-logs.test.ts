@@ -38,7 +38,7 @@ test.each([
 test('a log that was cut has whole lines', () => {
   expect(joinParts(['one\ntwo\n'], 0)).toBe('one\ntwo\n');
   expect(joinParts(['one\ntw', 'ne\nten\n'], 7)).toBe(
-    'one\n… 7 bytes and more are left out here: the log is too long …\nten\n',
+    'one\n… 7 bytes or more are left out here: the log is too long …\nten\n',
   );
 });
 
