@@ -1,23 +1,26 @@
-/** The serial console of a machine that boots: followed in its file, searched, and written to the stage's log. */
+/** The serial console of a booting machine: reads it from its file, searches it, and writes it to the stage's log. */
 import { open } from 'node:fs/promises';
 import { redact } from '../tools/process/redact.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
 
-/** Bytes read at a time; a console has some hundred kilobytes. */
+/** Bytes read at a time. A console has a few hundred kilobytes. */
 const CHUNK = 256 * 1024;
-/** Characters kept to search in: what is looked for may come in two pieces, with colours between. */
+/** Characters kept for searching: the expected text may come in two pieces, with colours between them. */
 const KEPT = 16_000;
 
 const ESCAPE = String.fromCodePoint(27);
 const BELL = String.fromCodePoint(7);
-/** ECMA-48: commands to the terminal (titles, colours), control sequences, then single characters, as firmware and systemd write them. */
+/**
+ * ECMA-48 as firmware and systemd write it: commands to the terminal (titles, colours), control sequences, single
+ * characters.
+ */
 const SEQUENCES = new RegExp(
   `${ESCAPE}(?:\\][^${BELL}${ESCAPE}\n]*(?:${BELL}|${ESCAPE}\\\\)|\\[[\\d;?=]*[ -/]*[@-~]|[()][\\w]|[@-Z\\\\^_=>78])`,
   'g',
 );
 const CONTROL = /(?![\n\t])\p{Cc}/gu;
 
-/** Text as a terminal would leave it, without colours and cursor movements. Pure. */
+/** Text without colours and cursor movements, as a terminal shows it. Pure. */
 export function plainConsole(text: string): string {
   return text.replace(SEQUENCES, '').replace(CONTROL, '');
 }
@@ -30,7 +33,7 @@ export class BootConsole {
   private offset = 0;
   private recent = '';
   private line = '';
-  /** The last line with text in it, redacted. */
+  /** The last line that has text, redacted. */
   lastLine = '';
 
   constructor(path: string, log: CappedLog) {
@@ -43,7 +46,7 @@ export class BootConsole {
     return this.offset;
   }
 
-  /** Takes in what is new. */
+  /** Reads what is new. */
   async read(): Promise<void> {
     const file = await open(this.path, 'r').catch(() => undefined);
     if (!file) return;
@@ -60,12 +63,12 @@ export class BootConsole {
     }
   }
 
-  /** Whether a text has appeared in what was read lately. */
+  /** Whether a text has appeared recently. */
   has(text: string): boolean {
     return this.recent.includes(text) || plainConsole(this.recent).includes(text);
   }
 
-  /** Writes what stands on the last line, which no line feed ends: a prompt. */
+  /** Writes the last line, which has no line feed yet: a prompt. */
   end(): void {
     if (plainConsole(this.line).trim() !== '') this.write(this.line);
     this.line = '';

@@ -1,6 +1,7 @@
 /**
- * The `boot-test` activity (DESIGN §3.7): a disk boots in QEMU until its line appears on the serial console. The file is not
- * changed, there is no network, and whatever ends the activity ends the machine: nothing can be re-attached to.
+ * The `boot-test` activity: boots a disk in QEMU until the expected line appears on the serial console. It does not
+ * change the file, and gives the machine no network. Whatever ends the activity ends the machine: the next attempt
+ * starts over.
  */
 import { copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,20 +29,22 @@ import {
 } from '../tools/qemu.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-/** Milliseconds between two looks at the console. */
+/** Milliseconds between two reads of the console. */
 const LOOK = 500;
 /**
- * Under KVM a guest that says nothing for so long (ms) is taken to have stopped: nested KVM may open, and then stop at the first
- * instruction that it does not know. Emulation then gets the whole time again.
+ * Under KVM a guest that prints nothing for this long (ms) counts as stopped: nested KVM may start, and stop at the
+ * first instruction that it does not know. Emulation then gets the whole time again.
  */
 const KVM_SILENCE = 10_000;
-/** Console lines in the failure, and bytes of them: what failed stands before them and must not be cut off. */
+/** Console lines in the failure, and their bytes: they must leave room for what failed. */
 const MESSAGE_LINES = 30;
 const MESSAGE_BYTES = 2_400;
-/** Bytes after which a console is no boot any more: a guest that restarts its getty for ever must not fill the disk. */
+/**
+ * Bytes after which a console is not that of a boot: a guest that restarts its getty for ever must not fill the disk.
+ */
 const MAX_CONSOLE = 64 * 1024 * 1024;
 
-/** A passed test, noted so that a later attempt adopts it. */
+/** A passed test, written down so that a later attempt adopts it. */
 const Passed = z.object({
   inputs: z.string(),
   expect: z.string(),
@@ -76,10 +79,10 @@ async function bootTest(
   }
   const facts = await lstat(file.path).catch(ifMissing(undefined));
   if (!facts?.isFile() || facts.size !== file.size) {
-    throw new FlightlineError('disk-vanished', `${file.path} is not there any more as it was built`);
+    throw new FlightlineError('disk-vanished', `${file.path} is gone, or no longer as it was built`);
   }
   const name = machineName(host.work.installation, input.release);
-  // An earlier attempt's, whose worker is gone.
+  // Left by an earlier attempt, whose worker is gone.
   await endMachine(name);
   const directory = join(host.work.release(input.release), `boot-test-${test.disk}`);
   const note = { inputs, expect: test.expect, size: facts.size, modified: facts.mtimeMs };
@@ -106,14 +109,14 @@ async function bootTest(
 /** What the machines of one test share. */
 interface Test {
   readonly test: BootTestInput['test'];
-  /** Private to the test; emptied for each machine. */
+  /** Private to the test, emptied for each machine. */
   readonly directory: string;
   readonly log: CappedLog;
   readonly context: StageContext;
 }
 
 type Machine = Omit<QemuCommand, 'accelerator' | 'variables' | 'console'>;
-/** How a machine's boot went: `seen` is what was hoped for. */
+/** How a boot ended. `seen`: the expected text appeared. */
 type End = { kind: 'seen'; after: number } | { kind: 'silent' | 'late' | 'flood' } | { kind: 'ended'; said: string };
 
 async function boot(
@@ -152,24 +155,24 @@ function nameOf(accelerator: Accelerator): string {
 function describe(end: End): string {
   switch (end.kind) {
     case 'silent':
-      return 'the machine fell silent';
+      return 'the machine stopped printing';
     case 'ended':
       return end.said === '' ? 'the machine switched itself off or started again' : `QEMU ended: ${end.said}`;
     case 'flood':
-      return 'the console had grown beyond all measure';
+      return 'the console printed too much';
     case 'late':
     case 'seen':
-      return 'its time was up';
+      return 'the time was up';
   }
 }
 
-/** QEMU itself could not go on: no fault of the image. */
+/** QEMU itself failed, not the image. */
 function qemuFailure(said: string): FlightlineError {
   const kind = /cannot allocate memory/i.test(said) ? 'out-of-memory' : 'host-setup';
   return new FlightlineError(kind, `QEMU could not run the disk: ${said}`);
 }
 
-/** One machine from its start to its end. */
+/** Runs one machine from start to end. */
 async function run(program: string, machine: Machine, accelerator: Accelerator, test: Test): Promise<End> {
   const { directory, context, log } = test;
   await rm(directory, { recursive: true, force: true });
@@ -182,7 +185,7 @@ async function run(program: string, machine: Machine, accelerator: Accelerator, 
   const over = new AbortController();
   const machineEnd = runCommand(program, args, { environment: { TMPDIR: directory }, end: over.signal }).then(
     ({ stderr }) => {
-      // Its answer to SIGTERM is an orderly end.
+      // QEMU answers SIGTERM with an orderly end.
       const signal = /terminating on signal \d+/.exec(stderr)?.[0];
       if (signal && !over.signal.aborted) throw new FlightlineError('worker-restarted', `QEMU was ended: ${signal}`);
       return { kind: 'ended', said: '' } as const;
@@ -199,7 +202,7 @@ async function run(program: string, machine: Machine, accelerator: Accelerator, 
   try {
     const end = await Promise.race([machineEnd, watching]);
     if (end.kind !== 'ended') return end;
-    // What it printed last may tell that it came up, and went down after.
+    // Its last output may show that it booted, and ended afterwards.
     over.abort();
     const seen = await watching;
     return seen.kind === 'seen' ? seen : end;
@@ -209,7 +212,7 @@ async function run(program: string, machine: Machine, accelerator: Accelerator, 
   }
 }
 
-/** Looks at the console until the text is there, its time is over, or the machine has ended (`over`). */
+/** Reads the console until the text appears, the time is up, or the machine has ended (`over`). */
 async function watch(
   console: BootConsole,
   accelerator: Accelerator,
@@ -242,7 +245,7 @@ async function readNote(path: string): Promise<Passed | undefined> {
   try {
     return Passed.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {
-    // Absent or damaged: the disk boots once more, which costs time only.
+    // Absent or damaged: the disk boots again, which only costs time.
     return undefined;
   }
 }

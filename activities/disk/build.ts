@@ -1,6 +1,6 @@
 /**
- * The `disk-build` activity: one run of the builder in a container that outlives the worker (DESIGN §3.6). Each attempt looks
- * first at what is there: a noted result, a container that runs or has ended, one that is lost.
+ * The `disk-build` activity: one run of the builder, in a container that outlives the worker. Each attempt first looks
+ * at what is there: a result, or a container that is running, has ended or is lost.
  */
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podm
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-/** Last lines of the builder in its failure. */
+/** How many of the builder's last lines a failure has. */
 const MESSAGE_LINES = 25;
 
 /** What all steps of an attempt share. */
@@ -42,7 +42,7 @@ interface Attempt {
   readonly host: HostContext;
   readonly input: DiskBuildInput;
   readonly context: StageContext;
-  /** Digest over the disk inputs, and the container's name made of it. */
+  /** Digest of the disk inputs, and the container's name made from it. */
   readonly inputs: string;
   readonly name: string;
   readonly run: DiskRun;
@@ -60,7 +60,7 @@ export function makeDiskBuild(host: HostContext): (input: DiskBuildInput) => Pro
         const { inputs, name: container } = attempt;
         return { host: host.name, log: await existingLog(log), inputs, files, container };
       } catch (error) {
-        // A detach leaves the container running: the next attempt finds it by its name.
+        // A detach leaves the container running. The next attempt finds it by name.
         if (context.cancelReason() === 'requested') await abandon(attempt, input.timing.stopGrace);
         throw error;
       }
@@ -120,33 +120,36 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   }
 }
 
-/** @throws FlightlineError unless the builder says that it has succeeded. */
+/** @throws FlightlineError unless the builder succeeded. */
 function check(end: BuilderEnd, log: CappedLog): void {
   const said = builderMessage(log.tail(200), MESSAGE_LINES);
   if (end.kind === 'lost') {
     throw new FlightlineError(
       'container-lost',
-      `the builder container was lost (its conmon died); it said last:\n${said}`,
+      `the builder container was lost (its conmon died); its last output:\n${said}`,
     );
   }
   if (end.kind === 'stalled') {
     throw new FlightlineError(
       'stalled',
-      `the builder has done nothing for too long: no output, no processor time, nothing read or written; it said last:\n${said}`,
+      `the builder has stalled: no output, no processor time, nothing read or written; its last output:\n${said}`,
     );
   }
   if (end.exitCode === 0) return;
   const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
   const how =
     kind === 'container-lost'
-      ? `was ended from outside (exit code ${end.exitCode}); it said last`
+      ? `was ended from outside (exit code ${end.exitCode}); its last output`
       : kind === 'out-of-memory'
-        ? `was killed, as when memory runs out (exit code ${end.exitCode}); it said last`
+        ? `was killed, as when memory runs out (exit code ${end.exitCode}); its last output`
         : `ended with exit code ${end.exitCode}`;
   throw new FlightlineError(kind, `the builder ${how}:\n${said}`, { remedy });
 }
 
-/** After a retry with another spec the container of the former inputs may still be there: it writes to the same directory. */
+/**
+ * After a retry with another spec, the container of the former inputs may still be there and write to the same
+ * directory.
+ */
 async function removeOtherContainers({ host, input, name }: Attempt): Promise<void> {
   const own = {
     [INSTALLATION_LABEL]: host.work.installation,
@@ -158,7 +161,9 @@ async function removeOtherContainers({ host, input, name }: Attempt): Promise<vo
   }
 }
 
-/** The container of an earlier attempt, running or ended; one that never ran or is lost is removed, and there is none. */
+/**
+ * The container of an earlier attempt, running or ended. One that never ran or is lost is removed, and does not count.
+ */
 async function findContainer({ host, name }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
   if (container && container.labels[INSTALLATION_LABEL] !== host.work.installation) {
@@ -179,7 +184,8 @@ async function start(attempt: Attempt): Promise<ContainerState> {
   try {
     await podman('starting the builder', builderArguments({ ...command, ...identity }));
   } catch (error) {
-    // What could not be started stays as `created`; what a detach interrupted may run by now, and is attached to.
+    // A container that failed to start stays as `created`. One whose start was interrupted by a detach may be running
+    // by now; the next attempt attaches to it.
     if (context.cancelReason() === undefined) await abandon(attempt, 0);
     throw error;
   }
@@ -189,14 +195,14 @@ async function start(attempt: Attempt): Promise<ContainerState> {
   return container;
 }
 
-/** Brings everything to this host that the builder needs. */
+/** Fetches everything that the builder needs to this host. */
 async function prepare(
   attempt: Attempt,
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
   const { input, context, name, run } = attempt;
   const { repository, tag } = input.image;
-  // The builder writes the name it is given into the disk, as the origin of the device's updates.
+  // The builder writes the name that it gets into the disk, as the origin of the device's updates.
   const image = `${repository}:${tag}`;
   context.report({ step: `pulling ${image}` });
   await tagImage(await pullImage(attempt, access), image);
@@ -231,12 +237,12 @@ async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<st
     return (await pullByDigest(access, repository, digest, input.timing)).name;
   } catch (error) {
     if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
-    // The release pushed it itself: nobody mistyped a name.
-    throw new FlightlineError('disk-vanished', `the registry has ${repository}@${digest} no more`, { cause: error });
+    // The release pushed it, so this is not a mistyped name.
+    throw new FlightlineError('disk-vanished', `the registry no longer has ${repository}@${digest}`, { cause: error });
   }
 }
 
-/** The builder configuration out of the context, beside the output. */
+/** Writes the builder configuration of the context beside the output. */
 async function fetchConfig(
   { host, input, context, run }: Attempt,
   access: RegistryAccess,
@@ -247,7 +253,10 @@ async function fetchConfig(
   const directory = join(run.directory, 'context');
   const { builderConfig } = await fetchContext(access, input.context, directory, host.configuration);
   if (builderConfig === null || (await digestFile(builderConfig)).digest !== digest) {
-    throw new FlightlineError('context-invalid', 'the context holds another builder configuration than was looked up');
+    throw new FlightlineError(
+      'context-invalid',
+      'the context has another builder configuration than the one that was resolved',
+    );
   }
   const path = run.config[format];
   await rename(builderConfig, path);
@@ -255,7 +264,7 @@ async function fetchConfig(
   return { path, format };
 }
 
-/** Ends the container, and removes what it has written. */
+/** Ends the container, and removes its output. */
 async function abandon({ name, run }: Attempt, grace: number): Promise<void> {
   await removeContainer(name, grace);
   await removeRun(run);

@@ -1,4 +1,4 @@
-/** The file of a disk as it is published: compressed if so asked, and hashed while it is written, in one pass over the bytes. */
+/** The file of a disk as it is published: compressed if requested, and hashed while it is written, in one pass. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { lstat, mkdir, rename } from 'node:fs/promises';
@@ -19,7 +19,7 @@ const CHUNK = 1024 * 1024;
 const GZIP_LEVEL = 6;
 const ZSTD_LEVEL = 3;
 
-/** User and group that KubeVirt runs QEMU as, and the mode it needs (the guide; KubeVirt user guide, "containerDisk"). */
+/** The user and group of QEMU in KubeVirt, and the mode that it needs (KubeVirt user guide, "containerDisk"). */
 const QEMU_USER = 107;
 const CONTAINER_DISK_MODE = 0o440;
 
@@ -35,14 +35,14 @@ export function publishedName(path: string, compress: Compression): string {
   return basename(path) + { none: '', gzip: '.gz', zstd: '.zst' }[compress];
 }
 
-/** Hashes a file where it lies. */
+/** Hashes a file in place. */
 export async function hashFile(path: string): Promise<HashedFile> {
   currentStage()?.report({ step: `hashing ${basename(path)}` });
   const { digest, size } = await digestFile(path);
   return { path, size, sha256: digest.replace(/^sha256:/, '') };
 }
 
-/** Compresses a file to another; equal bytes give equal bytes (gzip's header has no name and the time 0). */
+/** Compresses a file into another. Equal input gives equal output: gzip's header has no name and the time 0. */
 export async function compressFile(
   source: string,
   target: string,
@@ -72,8 +72,9 @@ export async function compressFile(
 }
 
 /**
- * Writes the one layer of a container disk: `/disk/<file name>`, owned by QEMU's user and read-only, as the guide's two-stage
- * build leaves it. Not compressed: KubeVirt takes it so, and what a disk holds is compressed already or would be needed plain.
+ * Writes the layer of a container disk: `/disk/<file name>`, owned by QEMU's user and read-only, like the result of the
+ * guide's two-stage build. It is not compressed: KubeVirt accepts it so, and a qcow2 is compressed already or needed
+ * plain.
  */
 export async function writeContainerDiskLayer(
   source: string,
@@ -88,7 +89,7 @@ export async function writeContainerDiskLayer(
   const meter = { size: 0 };
   const pack = tar.pack();
   const writing = run(pack, hashing(layerHash, meter), createWriteStream(draft, { mode: 0o600, flush: true }));
-  // The tar's own failure is reported by `writing`; it must not end the process while the file is still read.
+  // `writing` reports a failure of the tar. It must not end the process while the file is still being read.
   writing.catch(() => undefined);
   const mtime = new Date(0);
   try {
@@ -125,7 +126,7 @@ async function run(
   await pipeline(streams as NodeJS.ReadWriteStream[], signal ? { signal } : {});
 }
 
-/** Passes bytes on, and takes them into a hash and a sum. */
+/** Passes bytes on, hashing and counting them. */
 function hashing(hash: Hash, meter: { size: number } = { size: 0 }): Transform {
   return new Transform({
     highWaterMark: CHUNK,
@@ -154,7 +155,7 @@ function progress(total: number): Transform {
 
 async function runZstd(source: string, target: string): Promise<void> {
   try {
-    // `-f` also writes over what an interrupted attempt left; one thread gives the same bytes on every machine.
+    // `-f` also replaces what an interrupted attempt left. One thread gives the same bytes on every machine.
     await runCommand('zstd', ['--quiet', '--force', '--single-thread', `-${ZSTD_LEVEL}`, '-o', target, '--', source]);
   } catch (error) {
     if (error instanceof CommandError && error.notFound) {

@@ -1,4 +1,4 @@
-/** Leaves a disk's file in a directory of the user's choice on the host (`--keep-files`), without writing over anything. */
+/** Leaves a disk's file in a directory of the host that the user chose (`--keep-files`), and replaces no other file. */
 import { randomUUID } from 'node:crypto';
 import { constants, copyFile, link, lstat, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -6,14 +6,14 @@ import type { DiskType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { hashFile, type HashedFile } from './file.ts';
 
-/** Name of a kept file: the builder's, with the disk type before it where that name does not tell it (`ami-disk.raw.gz`). */
+/** Name of a kept file: the builder's, with the disk type before it unless the name shows it (`ami-disk.raw.gz`). */
 export function keptName(type: DiskType, file: string): string {
   const name = basename(file);
   return name.includes(`.${type}`) ? name : `${type}-${name}`;
 }
 
 /**
- * Links the file into the directory, or copies it from another file system. The same file there already is left as it is.
+ * Links the file into the directory, or copies it to another file system. Leaves it alone when the same file is there.
  * Returns the absolute path.
  *
  * @throws FlightlineError `host-setup` when another file of that name is there, or the directory cannot be written.
@@ -30,7 +30,7 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(directory, error as NodeJS.ErrnoException);
     if (!(await isSame(file, target))) {
-      throw new FlightlineError('host-setup', `${target} is there already and is another file`, {
+      throw new FlightlineError('host-setup', `${target} exists already and is another file`, {
         remedy: `move ${target} away on the build host, then \`flightline retry RELEASE\``,
       });
     }
@@ -39,9 +39,9 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
 }
 
 function unusable(directory: string, error: NodeJS.ErrnoException): Error {
-  // A full disk is the host's affair, and has a kind of its own.
+  // A full disk has a kind of its own.
   if (error.code === 'ENOSPC') return error;
-  return new FlightlineError('host-setup', `the disk cannot be left in ${directory}: ${error.message}`, {
+  return new FlightlineError('host-setup', `cannot keep the disk in ${directory}: ${error.message}`, {
     remedy: `make ${directory} writable on the build host, then \`flightline retry RELEASE\``,
     cause: error,
   });
@@ -55,7 +55,7 @@ async function place(source: string, target: string): Promise<void> {
     const draft = `${target}.${randomUUID()}`;
     try {
       await copyFile(source, draft, constants.COPYFILE_FICLONE);
-      // A link refuses an existing name, a rename would write over it.
+      // A link refuses an existing name; a rename would replace it.
       await link(draft, target);
     } finally {
       await rm(draft, { force: true });

@@ -1,6 +1,6 @@
 /**
- * What is published of a disk: its file, and the documents around it. Worked out once; what it took an hour to hash is kept
- * beside the files, so that a later attempt only checks that the files are the same.
+ * What is published of a disk: its file, and the documents around it. It is prepared once. The hashes, which may take
+ * long, are kept beside the files, so that a later attempt only checks that the files are the same.
  */
 import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -17,7 +17,7 @@ const Blob = z.object({
   path: z.string(),
   size: z.number().int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Milliseconds since 1970, as lstat(2) tells: with the size, it shows whether the file was written to. */
+  /** Milliseconds since 1970, from lstat(2). With the size it shows whether the file was written to. */
   mtimeMs: z.number(),
 });
 
@@ -29,7 +29,7 @@ const Publication = z.object({
   source: Blob.omit({ sha256: true }),
   /** The file as published. */
   file: Blob,
-  /** The tar around it; null unless it is a container disk. */
+  /** The tar around it; null unless this is a container disk. */
   layer: Blob.nullable(),
 });
 export type Publication = z.infer<typeof Publication>;
@@ -39,7 +39,7 @@ type Wanted = Pick<PublishInput, 'disk' | 'file'>;
 /**
  * The publication of a disk, its files below `directory` (a release's): `publish-<type>.json` and `publish-<type>/`.
  *
- * @throws FlightlineError `disk-vanished` when the file is not there or is not the one that was built.
+ * @throws FlightlineError `disk-vanished` when the file is gone or is not the one that was built.
  */
 export async function preparePublication(wanted: Wanted, directory: string): Promise<Publication> {
   const source = await sourceOf(wanted);
@@ -55,7 +55,7 @@ export async function preparePublication(wanted: Wanted, directory: string): Pro
     file: await withTime(made.file),
     layer: made.layer ? await withTime(made.layer) : null,
   };
-  // A file that was written to while it was read has no hash to speak of.
+  // A file that was written to while it was being read has no valid hash.
   const after = await sourceOf(wanted);
   if (after.mtimeMs !== source.mtimeMs) {
     throw new FlightlineError('unexpected', `${source.path} changed while it was read`);
@@ -70,7 +70,7 @@ export function publicationFiles(directory: string, wanted: Pick<Wanted, 'disk'>
   return join(directory, `publish-${wanted.disk.type}`);
 }
 
-/** The layout to push and its big blob; null for the form `none`. Pure. */
+/** The layout to push and its large blob; null for the form `none`. Pure. */
 export function publicationLayout(
   publication: Publication,
   disk: PublishInput['disk'],
@@ -88,7 +88,8 @@ export function publicationLayout(
   const digest = `sha256:${file.sha256}`;
   const artifactType = diskArtifactType(disk);
   return {
-    // podman takes the media type of the file from the host's own table unless told: the artifact's type says what it is.
+    // Set the file's media type: otherwise podman takes it from a table of the host. The artifact's type says what it
+    // is.
     layout: diskArtifact({
       artifactType,
       blob: { mediaType: artifactType, digest, size: file.size, title: basename(file.path) },
@@ -103,7 +104,7 @@ async function make({ disk, file }: Wanted, directory: string): Promise<{ file: 
     if (!DISK_TYPES[disk.type].containerDisk || disk.compress !== 'none') {
       throw new FlightlineError(
         'invalid-input',
-        `a ${disk.type} disk, compressed ${disk.compress}, is no container disk`,
+        `a ${disk.type} disk, compressed ${disk.compress}, cannot be a container disk`,
       );
     }
     return writeContainerDiskLayer(file.path, join(directory, 'layer.tar'));
@@ -116,15 +117,15 @@ async function make({ disk, file }: Wanted, directory: string): Promise<{ file: 
 async function sourceOf({ file }: Wanted): Promise<Publication['source']> {
   const facts = await lstat(file.path).catch(ifMissing(undefined));
   const problem = !facts
-    ? 'is not there any more'
+    ? 'is gone'
     : !facts.isFile()
-      ? 'is no regular file'
+      ? 'is not a regular file'
       : facts.size !== file.size
         ? `has ${facts.size} bytes, and ${file.size} were built`
         : undefined;
   if (!facts || problem) {
     throw new FlightlineError('disk-vanished', `${file.path} ${problem}`, {
-      remedy: 'see who removed or changed it on the build host; `flightline retry RELEASE` builds it again',
+      remedy: 'find out what removed or changed it on the build host; `flightline retry RELEASE` builds it again',
     });
   }
   return { path: file.path, size: facts.size, mtimeMs: facts.mtimeMs };
@@ -151,7 +152,7 @@ async function withTime(file: HashedFile): Promise<z.infer<typeof Blob>> {
   return { ...file, mtimeMs: (await lstat(file.path)).mtimeMs };
 }
 
-/** The note of an earlier attempt; `undefined` when there is none that can be read. */
+/** The note of an earlier attempt; `undefined` when there is none or it cannot be read. */
 async function readNote(path: string): Promise<Publication | undefined> {
   const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return undefined;

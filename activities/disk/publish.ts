@@ -1,6 +1,6 @@
 /**
- * The `publish` activity (DESIGN §3.8): a disk's file as an artifact, as a container disk or not at all, pushed by its digest
- * without a tag. The digest is known before the push, so that what is there already is adopted.
+ * The `publish` activity: pushes a disk as an artifact or a container disk, or not at all. It pushes by digest, without
+ * a tag. The digest is known before the push, so that what the registry has is adopted.
  */
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export function makePublish(host: HostContext): (input: PublishInput) => Promise
   return stage('publish', PublishInput, async (input, context) => {
     const log = await stageLog(host, input.release, logName('publish', input.disk.type));
     context.report({ host: host.name });
-    // The slot went back with the build; the lease says that the space is still in use.
+    // The build returned the slot; the lease still says that the space is in use.
     const stop = await keepLease(host, input.release, input.branch, input.timing);
     try {
       return await withLog(log, () => publish(host, input, log, context));
@@ -49,7 +49,7 @@ async function publish(
   return { host: host.name, log, digest, file: { size, sha256, host: host.name, path: kept } };
 }
 
-/** Pushes what the registry does not have. Returns the digest; null when nothing is to be published. */
+/** Pushes what the registry does not have. Returns the digest; null when nothing is published. */
 async function push(
   host: HostContext,
   input: PublishInput,

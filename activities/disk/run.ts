@@ -1,4 +1,4 @@
-/** The files of one builder run on its host: output, container log, configuration, and the note of a result. */
+/** The files of a builder run on its host: output, container log, configuration, and the note of the result. */
 import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { incompleteness } from './complete.ts';
 import { countStages } from '../tools/builder/progress.ts';
 import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
 
-/** Where a builder run's files lie; all absolute. */
+/** Paths of a builder run, all absolute. */
 export interface DiskRun {
   /** `<release>/disks/<types>`, for this run alone. */
   directory: string;
@@ -20,7 +20,7 @@ export interface DiskRun {
   config: { toml: string; json: string };
 }
 
-/** The result's note: written when everything is there, read by the next attempt. */
+/** The note of the result: written when everything is there, read by the next attempt. */
 const Result = z.object({
   inputs: z.string(),
   files: z.array(
@@ -41,7 +41,7 @@ export interface BuiltFile {
   size: number;
 }
 
-/** Names the places of a builder run below its release's directory. */
+/** The paths of a builder run below its release's directory. */
 export function diskRun(releaseDirectory: string, types: readonly DiskType[]): DiskRun {
   const directory = join(releaseDirectory, 'disks', [...types].sort().join('+'));
   const at = (name: string) => join(directory, name);
@@ -53,7 +53,7 @@ export function diskRun(releaseDirectory: string, types: readonly DiskType[]): D
   };
 }
 
-/** Begins a run: nothing of an earlier one is left, above all no disk that could be taken for the new one's. */
+/** Begins a run: removes everything of an earlier one, above all disks that could be taken for new ones. */
 export async function emptyRun(run: DiskRun): Promise<void> {
   await rm(run.directory, { recursive: true, force: true });
   await mkdir(run.output, { recursive: true, mode: 0o700 });
@@ -64,7 +64,7 @@ export async function removeRun(run: DiskRun): Promise<void> {
   await rm(run.directory, { recursive: true, force: true });
 }
 
-/** The files of an earlier attempt at the same inputs; null when there are none, or they are not as they were noted. */
+/** The files of an earlier attempt at the same inputs; null when there are none, or they have changed since. */
 export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFile[] | null> {
   let result: z.infer<typeof Result>;
   try {
@@ -81,10 +81,11 @@ export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFil
 }
 
 /**
- * Finds a finished run's files and notes them. The rest, which may hold passwords or their hashes, is deleted: bib's manifests, the
- * builder configuration, the container's own log.
+ * Finds the files of a finished run and writes the note. Deletes the rest, which may hold passwords or their hashes:
+ * the builder's manifests, its configuration, the container's log.
  *
- * @throws FlightlineError `builder` when a type's directory does not hold exactly one file, or that is empty or cut off.
+ * @throws FlightlineError `builder` when a type's directory does not hold exactly one file, or the file is empty or
+ * truncated.
  */
 export async function takeResult(run: DiskRun, inputs: string, types: readonly DiskType[]): Promise<BuiltFile[]> {
   const files: BuiltFile[] = [];
@@ -102,7 +103,7 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
     }
     files.push({ type, path, size: choice.size });
   }
-  // A note must not outlive what it is about: after a power cut the disk would have its length, and zeros in it.
+  // Sync the disks before the note: after a power cut a disk could have its full length, and hold zeros.
   for (const path of new Set(files.map((file) => file.path))) await flush(path);
   for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
   for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });
@@ -123,9 +124,9 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** Number of stages that a run of these types has, by bib's manifest; `undefined` until it is there and whole. */
+/** Number of stages of a run of these types, from the builder's manifest; `undefined` until that is complete. */
 export async function plannedStages(run: DiskRun, types: readonly DiskType[]): Promise<number | undefined> {
-  // An export has its directory's name.
+  // An export is named after its directory.
   const exports = types.map((type) => DISK_TYPES[type].directory);
   for (const name of await manifests(run)) {
     const count = countStages(await readFile(join(run.output, name), 'utf8').catch(() => ''), exports);

@@ -1,4 +1,6 @@
-/** Watches a builder container to its end, from whatever worker process: its log, its progress, and whether it still gets on. */
+/**
+ * Watches a builder container to its end, from any worker process: its log, its progress, and whether it has stalled.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timing } from '../../model/base/timing.ts';
 import { plannedStages, type DiskRun } from './run.ts';
@@ -13,22 +15,22 @@ import { withoutPasswords } from '../tools/builder/builder.ts';
 import { redact } from '../tools/process/redact.ts';
 import { cgroupUsage } from '../tools/process/usage.ts';
 
-/** How a builder container ended. `lost`: its conmon died, and with it the exit code. */
+/** How a builder container ended. `lost`: its conmon died, and the exit code with it. */
 export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' } | { kind: 'stalled' };
 
-/** Milliseconds between two looks at a running container; they cost two small reads. */
+/** Milliseconds between two looks at a running container. Each costs two small reads. */
 const LOOK = 1_000;
-/** Share of one processor below which a container only waits: an idle virtual machine takes one or two hundredths. */
+/** Share of one processor below which a container only waits. An idle virtual machine takes one or two hundredths. */
 const IDLE_SHARE = 0.05;
-/** Milliseconds after which its end is noticed; to ask for that alone costs one small read. */
+/** Milliseconds until its end is noticed. This check alone costs one small read. */
 const NOTICE = 100;
-/** Milliseconds in which podman must know an exit code after conmon is gone, and between two questions. */
+/** Milliseconds until podman must know the exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
 const ASK = 200;
 
 /**
- * Follows a container, running or ended, to its end. Its log is copied from its first line, redacted, so that a worker that comes
- * later has all of it. Throws the cancellation when the stage is cancelled; the container is left as it is.
+ * Follows a container, running or ended, to its end. Copies its log from the first line, redacted, so that a later
+ * worker has all of it. When the stage is cancelled it throws the cancellation, and leaves the container alone.
  */
 export async function watchBuilder(
   container: ContainerState,
@@ -51,11 +53,11 @@ export async function watchBuilder(
   };
   const pause = Math.min(LOOK, timing.stall);
   const works = workOf(container, run, pause);
-  // Counted in looks, not by the clock: a machine that slept for an hour has not stalled.
+  // Count looks, not time: a machine that slept for an hour has not stalled.
   let idle = 0;
   for (;;) {
     context.throwIfCancelled();
-    // Asked before the log is read: what conmon wrote before its end is then read for certain.
+    // Ask before reading the log, so that everything conmon wrote before its end is read.
     const alive = await hasConmon(container);
     const lines = await reader.read();
     if (progress.total === undefined) {
@@ -73,8 +75,9 @@ export async function watchBuilder(
 }
 
 /**
- * Tells at each call whether the container has done anything since the call before: its output has grown, or its processes have computed,
- * read or written. The builder may print nothing for a quarter of an hour, and writes its output at the end alone.
+ * Tells at each call whether the container has done anything since the last one: its output has grown, or its processes
+ * have computed, read or written. A builder may print nothing for a quarter of an hour, and write its output only at
+ * the end.
  */
 function workOf({ pid }: ContainerState, run: DiskRun, pause: number): () => Promise<boolean> {
   let last = { size: -1, cpu: 0, io: 0 };
@@ -85,7 +88,7 @@ function workOf({ pid }: ContainerState, run: DiskRun, pause: number): () => Pro
   };
 }
 
-/** Waits so many milliseconds; less when the container ends, or the stage is cancelled. */
+/** Waits this many milliseconds, or until the container ends or the stage is cancelled. */
 async function endOrPause(container: ContainerState, milliseconds: number, signal: AbortSignal): Promise<void> {
   for (let waited = 0; waited < milliseconds && !signal.aborted; waited += NOTICE) {
     await sleep(Math.min(NOTICE, milliseconds), undefined, { signal }).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** A promotion's activities (model/tags/promotion.ts): planned from the verified record, copied by mounting, recorded under the new name. */
+/** The activities of a promotion: plan it from the verified record, copy by mounting, record it under the new name. */
 import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import {
@@ -124,7 +124,7 @@ async function planPromotion(
   };
 }
 
-/** The source's key is only a proposal: where it may not sign, a person names another. */
+/** The source's key is the default. Where it may not sign, a person names another. */
 function requireKeyFor(configuration: WorkerConfiguration, key: string, repositories: readonly string[]): void {
   try {
     allowedKey(configuration, key, repositories);
@@ -137,7 +137,7 @@ function requireKeyFor(configuration: WorkerConfiguration, key: string, reposito
   }
 }
 
-/** A version that was released under its own name is not replaced by another one. @throws FlightlineError `tag-exists` */
+/** A promotion does not replace a release's own tag. @throws FlightlineError `tag-exists` */
 async function requireNoRelease(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
@@ -148,15 +148,15 @@ async function requireNoRelease(
   if (name === `${source.repository}:${source.tag}`) throw impossible(`${name} cannot be promoted to itself`);
   const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
   if (!there || there.record.promotion || there.record.image.reference !== name) return;
-  throw new FlightlineError('tag-exists', `${name} is what a release is called: a promotion does not replace it`, {
+  throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
     remedy: 'promote to another tag',
   });
 }
 
 function unverified({ source, recordRepository }: PromotionRequest): FlightlineError {
   return impossible(
-    `no key of the worker configuration signed a record ${recordRepository}:${source.tag} for ${source.repository}:${source.tag}`,
-    'promote what flightline released; where its records are elsewhere, say so with --record-repository',
+    `no key of the worker configuration has signed a record ${recordRepository}:${source.tag} for ${source.repository}:${source.tag}`,
+    'promote a release of flightline; if its records are elsewhere, add --record-repository',
   );
 }
 

@@ -29,7 +29,7 @@ export function makeRecord(worker: { configuration: WorkerConfiguration }): Sign
   });
 }
 
-/** Publishes, signs and verifies a record, then names it. @returns its digest */
+/** Publishes, signs and verifies a record, then tags it. @returns its digest */
 export async function writeRecord(
   access: RegistryAccess,
   key: OpenedKey,
@@ -41,11 +41,12 @@ export async function writeRecord(
   const subject = { repository, digest, tags };
   await signDigest(access, key, subject, { timeout: timing.command, written });
   await verifyDigest(access, key, subject, timing.command);
-  // A record follows its release: a tag that the release may move has its record moved too.
+  // A record's tag follows the release's: where the release may move a tag, the record may too.
   const named = await tagsToMove(access, input);
   const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
   const { vanished } = await moveTags(access, key, moves, timing.command);
-  if (vanished.length > 0) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was named`);
+  if (vanished.length > 0)
+    throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);
   return digest;
 }
 
@@ -77,7 +78,7 @@ export function recordArtifact(record: ReleaseRecord): { bytes: Uint8Array; blob
   return { bytes, blob, layout };
 }
 
-/** Pushes the record by digest, without a tag, unless it is there. @returns its digest */
+/** Pushes the record by digest, without a tag, unless the registry has it. @returns its digest */
 async function pushRecord(
   access: RegistryAccess,
   repository: string,

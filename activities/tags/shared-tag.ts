@@ -1,4 +1,4 @@
-/** What control workers do for shared tags (model/tags/shared-tag.ts): tell a tag's workflow to move it, look at it, plan a rollback. */
+/** The activities of control workers for shared tags: ask a tag's workflow to move it, look at it, plan a rollback. */
 import type { TagMove } from '../../model/contract/contract.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -54,7 +54,7 @@ export function makeSharedTag({ configuration }: { configuration: WorkerConfigur
   };
 }
 
-/** A verified record, and the name of the key that it is signed with. */
+/** A verified record, and the name of the key that signed it. */
 export interface SignedRecord {
   key: string;
   digest: string;
@@ -62,9 +62,9 @@ export interface SignedRecord {
 }
 
 /**
- * The record of a name, signed for it by any key of the configuration that may sign there; null when there is none.
+ * The record of a name, signed for it by any key of the configuration that may sign there; null without one.
  *
- * @param name.at the record's digest or another tag of it; default is the tag.
+ * @param name.at the record's digest or another tag of it; the default is the tag.
  */
 export async function recordByAnyKey(
   access: RegistryAccess,
@@ -87,7 +87,7 @@ async function lookAtTag(
   const digest = await headManifest(access, repository, tag);
   if (digest === null) return { digest, record: null };
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag });
-  // A record of something else is none of what is there now.
+  // A record about another image does not describe what is there now.
   if (!found || found.record.image.digest !== digest) return { digest, record: null };
   const { record } = found;
   return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };
@@ -103,9 +103,9 @@ async function planRollback(
   if (!found || !image) {
     throw new FlightlineError(
       'invalid-input',
-      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is no record that a known key signed for ${repository}:${tag}`,
+      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key signed for ${repository}:${tag}`,
       {
-        remedy: `\`flightline history ${repository}:${tag}\` shows what it pointed at; what never had this name is promoted to it`,
+        remedy: `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that never had this name`,
       },
     );
   }
@@ -118,7 +118,10 @@ async function planRollback(
   return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
 }
 
-/** Disks have the name when the record is of that very name; a release's further tags are the image's alone. Pure. */
+/**
+ * Disks have the name only when the record is of that very name: further tags of a release are for the image alone.
+ * Pure.
+ */
 export function diskMoves(record: ReleaseRecord, repository: string, tag: string): TagMove[] {
   if (record.image.reference !== `${repository}:${tag}`) return [];
   return record.disks.flatMap(({ reference, digest }): TagMove[] => {

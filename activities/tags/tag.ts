@@ -1,4 +1,4 @@
-/** tag (DESIGN §3.9): only what is signed and complete gets a name, in the order given, and is verified by that name. */
+/** The `tag` activity: tags only what is signed and complete, in the given order, and verifies each by its tag. */
 import { TagInput, type SignActivities, type TagMove } from '../../model/contract/contract.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { z } from 'zod';
@@ -19,20 +19,21 @@ export function makeTag(worker: { configuration: WorkerConfiguration }): SignAct
     const repositories = [...new Set(moves.map((move) => move.repository))];
     const key = await openKey(worker.configuration, keyName, repositories);
     return withRegistryAccess(worker.configuration, repositories, (access) =>
-      // A release that is given up half-way must name the tags that stand.
+      // A release that is cancelled half-way must list the tags that have moved.
       moveTags(access, key, moves, timing.command, (moved) => context.tellUnlessDone({ moved })),
     );
   });
 }
 
 /**
- * Moves tags in order. Everything is checked before the first one moves: that each digest is there, signed for its name, and that
- * no tag was moved by somebody else. A tag that stands already is left as it is.
+ * Moves tags in order. Before the first one moves it checks everything: each digest is in the registry and signed for
+ * its name, and nobody else has moved a tag. A tag that points there already is left alone.
  *
  * @param timeout milliseconds for one command
- * @param onMoved told after each move what stands by now
- * @returns what now stands, or the digests that the registry lost; then nothing was moved
- * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message tells what was moved already.
+ * @param onMoved called after each move with what has moved so far
+ * @returns the tags that now point there, or the digests that the registry lost, and then no tag has moved
+ * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message lists what has moved
+ * already.
  */
 export async function moveTags(
   access: RegistryAccess,
@@ -62,7 +63,7 @@ export async function moveTags(
 }
 
 async function place(access: RegistryAccess, move: Move, timeout: number): Promise<void> {
-  // Looked up once more: minutes may lie between the first look and this one.
+  // Look again: minutes may have passed since the first look.
   if ((await expectUnmoved(access, move)) === move.digest) return;
   await copyImage(
     access,
@@ -71,7 +72,7 @@ async function place(access: RegistryAccess, move: Move, timeout: number): Promi
   );
 }
 
-/** Digests that the registry no longer has in full; of an index its entries count too. */
+/** Digests that the registry no longer has completely, including the entries of an index. */
 async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): Promise<string[]> {
   const vanished = new Set<string>();
   const seen = new Set<string>();
@@ -89,10 +90,10 @@ async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): 
   return [...vanished];
 }
 
-/** What the tag points at now, if that is allowed. @throws FlightlineError `tag-moved` */
+/** What the tag points at now, if the release expects it. @throws FlightlineError `tag-moved` */
 async function expectUnmoved(access: RegistryAccess, move: Move): Promise<string | null> {
   const now = await headManifest(access, move.repository, move.tag);
-  // A tag that was deleted since is free: to delete it is what `tag-moved` tells a person to do.
+  // A deleted tag is free: `tag-moved` tells people to delete it.
   if (now === null || move.expected === 'any' || now === move.digest || now === move.expected) return now;
   const before = move.expected === null ? 'did not exist' : `pointed at ${move.expected}`;
   throw new FlightlineError(

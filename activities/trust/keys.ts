@@ -1,11 +1,11 @@
-/** The named keys of the operator's configuration: which exist, and for which repositories each may sign (DESIGN §6). */
+/** The named keys of the operator's configuration, and the repositories that each may sign for. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 
-/** A key whose files are there. The private key stays in its file: only skopeo reads it. */
+/** A key whose files exist. The private key stays in its file: only skopeo reads it. */
 export interface OpenedKey {
   name: string;
   /** Absolute paths. */
@@ -16,10 +16,10 @@ export interface OpenedKey {
 }
 
 /**
- * The key of a name, for use in these repositories. Its passphrase is kept out of every output from now on.
+ * Opens a key by name, for use in these repositories. From now on its passphrase is redacted from all output.
  *
- * @throws FlightlineError `key-not-allowed` when it does not list one of them, `key-missing` when there is no such key or one of
- *   its files cannot be read.
+ * @throws FlightlineError `key-not-allowed` when it does not list one of them; `key-missing` when there is no such key
+ * or one of its files cannot be read.
  */
 export async function openKey(
   configuration: Pick<WorkerConfiguration, 'keys'>,
@@ -47,7 +47,7 @@ export async function openKey(
   };
 }
 
-/** The configured key of a name, if it may sign for all the repositories. Pure; throws as {@link openKey}. */
+/** The configured key of that name, if it may sign for all the repositories. Throws like {@link openKey}. Pure. */
 export function allowedKey(
   configuration: Pick<WorkerConfiguration, 'keys'>,
   name: string,
@@ -75,8 +75,8 @@ export function allowedKey(
 export async function readPublicKey(file: string, what = 'the public key'): Promise<KeyObject> {
   try {
     const text = await readFile(file, 'utf8');
-    // createPublicKey would derive one from a private key too, and this must not become a way to use one.
-    if (!text.includes('-----BEGIN PUBLIC KEY-----')) throw new Error('it holds no PEM public key');
+    // createPublicKey would also derive a public key from a private one, which must not be used here.
+    if (!text.includes('-----BEGIN PUBLIC KEY-----')) throw new Error('it does not hold a PEM public key');
     return createPublicKey(text);
   } catch (error) {
     throw new FlightlineError('key-missing', `${what}, ${file}, cannot be used: ${(error as Error).message}`);

@@ -1,4 +1,4 @@
-/** Proves that signing will work, before an hour is spent on what it is to sign. */
+/** Proves that signing works, before an hour is spent on something to sign. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -27,7 +27,7 @@ export function makeProveSigning(worker: { configuration: WorkerConfiguration })
   });
 }
 
-/** The name that the proof is signed for: it exists nowhere, and its signature is thrown away. */
+/** The name that the proof signs for. It exists nowhere, and the signature is thrown away. */
 const PROOF_NAME = 'flightline.invalid/proof:of-key';
 
 /** skopeo's file of a signature in a `dir:` (containers/image `internal/signature`): a zero byte, this word, then JSON. */
@@ -38,10 +38,11 @@ const StoredSignature = z.object({
 });
 
 /**
- * Signs something in the access's private directory, with no registry involved, and checks it with the public key.
+ * Signs something in a private directory, without a registry, and checks the signature with the public key.
  *
  * @param timeout milliseconds
- * @throws FlightlineError `key-passphrase`; `key-missing` when a file is no key, or public and private key are no pair.
+ * @throws FlightlineError `key-passphrase`; `key-missing` when a file is not a key, or public and private key are not a
+ * pair.
  */
 export async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
   const bytes = new TextEncoder().encode('proof');

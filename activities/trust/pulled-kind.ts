@@ -1,4 +1,4 @@
-/** Says what a pulled image or artifact is, from the directory that `skopeo copy … dir:` wrote. */
+/** Tells what a pulled image or artifact is, from the directory that `skopeo copy … dir:` wrote. */
 import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,15 +8,15 @@ import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record.ts';
 
-/** What a person calls it. */
+/** What people call it. */
 export type PulledKind = 'image' | 'artifact' | 'container-disk' | 'record' | 'context';
 
-/** The kind with what it was read from. @throws FlightlineError `registry` when the manifest is none. */
+/** The kind, and the manifest that says so. @throws FlightlineError `registry` when there is no valid manifest. */
 export async function pulledKind(
   directory: string,
 ): Promise<{ kind: PulledKind; mediaType: string; artifactType: string | null }> {
   const manifest = parseManifest(await readFile(join(directory, 'manifest.json')));
-  if (!manifest) throw new FlightlineError('registry', 'the registry answered with something that is no manifest');
+  if (!manifest) throw new FlightlineError('registry', 'the registry answered with something that is not a manifest');
   const { kind, artifactType } = manifestKind(manifest);
   return {
     kind: kind === 'artifact' ? artifactKind(artifactType) : await imageKind(directory, manifest),
@@ -30,7 +30,9 @@ function artifactKind(artifactType: string | null): PulledKind {
   return artifactType === CONTEXT_ARTIFACT_TYPE ? 'context' : 'artifact';
 }
 
-/** A container disk has one layer whose first entry is `disk`, or lies in it (KubeVirt user guide, "containerDisk"). */
+/**
+ * A container disk has one layer, whose first entry is `disk` or a file in it (KubeVirt user guide, "containerDisk").
+ */
 async function imageKind(directory: string, manifest: Manifest): Promise<PulledKind> {
   const [layer, ...more] = manifest.layers ?? [];
   if (!layer || more.length > 0) return 'image';

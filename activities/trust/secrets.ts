@@ -1,11 +1,11 @@
-/** The named secrets of the operator's configuration: which exist, and which repositories' images may use each. */
+/** The named secrets of the operator's configuration, and the repositories whose images may use each. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { isAllowed, type NamedSecret, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 
-/** A secret whose file is there. */
+/** A secret whose file exists. */
 export interface OpenedSecret {
   name: string;
   /** Absolute path. */
@@ -14,10 +14,11 @@ export interface OpenedSecret {
 }
 
 /**
- * The secret of a name, for images that go to these repositories. Its values are kept out of every output from now on.
+ * Opens a secret by name, for images that go to these repositories. From now on its values are redacted from all
+ * output.
  *
- * @throws FlightlineError `secret-missing` when there is no such secret or its file cannot be read, `secret-not-allowed` when it
- *   does not list one of the repositories.
+ * @throws FlightlineError `secret-missing` when there is no such secret or its file cannot be read,
+ * `secret-not-allowed` when it does not list one of the repositories.
  */
 export async function openSecret(
   configuration: Pick<WorkerConfiguration, 'secrets'>,
@@ -35,14 +36,17 @@ export async function openSecret(
   return { name, file, text };
 }
 
-/** The configured secret of a name, if images of all the repositories may use it. Pure; throws as {@link openSecret}. */
+/**
+ * The configured secret of that name, if images of all the repositories may use it. Throws like {@link openSecret}.
+ * Pure.
+ */
 export function allowedSecret(
   configuration: Pick<WorkerConfiguration, 'secrets'>,
   name: string,
   repositories: readonly string[],
 ): NamedSecret {
   const secret = Object.hasOwn(configuration.secrets, name) ? configuration.secrets[name] : undefined;
-  // Which other names there are is nobody's business who writes a spec.
+  // The author of a spec must not learn the other names.
   if (!secret) throw new FlightlineError('secret-missing', `the build host has no secret "${name}"`);
   requireAllowed(`the secret "${name}"`, secret.repositories, repositories);
   return secret;
@@ -55,12 +59,12 @@ export function requireAllowed(what: string, scopes: readonly string[], reposito
   throw new FlightlineError('secret-not-allowed', `${what} is not for images in ${refused.join(', ')}`);
 }
 
-/** Shorter parts of a secret would blot ordinary words out of logs (characters). */
+/** Shorter parts of a secret are not redacted, since they may be ordinary words (characters). */
 const SHORTEST = 8;
 
 /**
- * What of a secret's file must appear in no output: in JSON its texts, with passwords of registry log-ins as they are typed; else
- * its lines. Names of members, and parts that are short, would blot out ordinary words. Pure.
+ * What must be redacted of a secret's file: in JSON its strings, and the passwords of registry log-ins in plain text;
+ * otherwise its lines. Not the names of members, nor short parts, which may be ordinary words. Pure.
  */
 export function secretValues(text: string): string[] {
   const json = parseJson(text);
@@ -77,7 +81,7 @@ export function secretValues(text: string): string[] {
   );
 }
 
-/** containers-auth.json(5), as far as it matters here. */
+/** The parts of containers-auth.json(5) that matter here. */
 const LogIns = z.looseObject({ auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })) });
 
 /** `true` for a file of registry log-ins (containers-auth.json(5)). Pure. */

@@ -1,4 +1,4 @@
-/** sign (DESIGN §3.4): one signature for each name, before any tag is written. */
+/** The `sign` activity: one signature for each name, before any tag is written. */
 import { SignInput, type SignActivities } from '../../model/contract/contract.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey } from './keys.ts';
@@ -19,7 +19,7 @@ export function makeSign(worker: { configuration: WorkerConfiguration }): SignAc
   });
 }
 
-/** Writes the audit line that DESIGN §6 asks for: a line in the worker's log for each signature. */
+/** Writes an audit line for each signature into the worker's log. */
 export function audit(context: StageContext, key: string, release: string): (signature: SignatureWritten) => void {
   return ({ repository, digest, tag }) =>
     context.log('INFO', `signed ${repository}:${tag}@${digest} with the key "${key}"`, {

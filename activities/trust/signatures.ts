@@ -1,6 +1,7 @@
 /**
- * sigstore signatures beside an image (containers/image `docs/signature-protocols.md`, cosign's SIGNATURE_SPEC): read from the
- * `.sig` tag and checked here, written by skopeo. Exactly one signature per digest, key and name.
+ * sigstore signatures beside an image (containers/image `docs/signature-protocols.md`, cosign's SIGNATURE_SPEC). skopeo
+ * writes them; this file reads them from the `.sig` tag and checks them. There is exactly one signature per digest, key
+ * and name.
  */
 import { verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
@@ -14,9 +15,9 @@ import { copyImage } from '../tools/registry/skopeo.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
-/** Bytes; a payload is about 300. A longer one is not ours. */
+/** Bytes. A payload of flightline has about 300; a longer one is somebody else's. */
 const MAX_PAYLOAD = 16 * 1024;
-/** How often a signature that somebody else overwrote is written again before that is a failure. */
+/** How often an overwritten signature is written again before it counts as a failure. */
 const SIGN_ROUNDS = 5;
 
 const Payload = z.object({
@@ -28,7 +29,8 @@ const Payload = z.object({
 });
 
 /**
- * The name that a payload signs for, if the signature over it is by the key and it is about the digest; else `undefined`. Pure.
+ * The name that a payload signs for; `undefined` unless the key made the signature and the payload is about the digest.
+ * Pure.
  *
  * @param signature base64 of the ASN.1 signature
  */
@@ -39,18 +41,18 @@ export function signedName(
   digest: string,
 ): string | undefined {
   try {
-    // Ed25519 hashes by itself.
+    // Ed25519 includes the hash.
     const hash = publicKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
     if (!verify(hash, payload, publicKey, Buffer.from(signature, 'base64'))) return undefined;
     const { critical } = Payload.parse(JSON.parse(new TextDecoder().decode(payload)));
     return critical.image['docker-manifest-digest'] === digest ? critical.identity['docker-reference'] : undefined;
   } catch {
-    // Whatever else lies there, it is no signature by this key.
+    // Whatever it is, it is not a signature by this key.
     return undefined;
   }
 }
 
-/** The names (`repository:tag`) for which a digest is signed by the key, a name for each signature. */
+/** The names (`repository:tag`) for which the key signed a digest, one per signature. */
 export async function signedNames(
   access: RegistryAccess,
   repository: string,
@@ -71,8 +73,8 @@ export async function signedNames(
 }
 
 /**
- * The digests that need a signature so that a device accepts one of them: of an index its entries too, since a pull picks an entry
- * and verifies that. Entries come first. Null when the registry has no such digest.
+ * The digests that need a signature for a device to accept this one. They include the entries of an index, since a pull
+ * picks an entry and verifies that. Entries come first. Null when the registry does not have the digest.
  */
 export async function digestsToSign(
   access: RegistryAccess,
@@ -88,7 +90,7 @@ export async function digestsToSign(
   ];
 }
 
-/** The tags for which a digest, or an entry of its index, has no signature by the key. */
+/** The tags for which a digest or an entry of its index lacks a signature by the key. */
 export async function unsignedTags(
   access: RegistryAccess,
   publicKey: KeyObject,
@@ -104,7 +106,7 @@ export async function unsignedTags(
   return subject.tags.filter((tag) => missing.has(tag));
 }
 
-/** One signature that was written. */
+/** A signature that was written. */
 export interface SignatureWritten {
   repository: string;
   digest: string;
@@ -112,11 +114,11 @@ export interface SignatureWritten {
 }
 
 /**
- * Signs a digest for each tag that has no signature by the key yet, and reads each back. A `.sig` is read, changed and written
- * back by whoever signs, so that one may be lost to somebody else's: it is written again.
+ * Signs a digest for each tag that the key has not signed yet, and reads each signature back. Every signer reads,
+ * changes and writes the same `.sig`, so one may overwrite another's signature; a lost one is written again.
  *
  * @param options.written called for each signature, before it is read back
- * @returns the tags that were signed now
+ * @returns the tags that this call signed
  * @throws FlightlineError `disk-vanished` when the digest is gone; `key-passphrase`, `key-missing`; `registry-login`, …
  */
 export async function signDigest(
@@ -139,7 +141,7 @@ export async function signDigest(
       if (round === SIGN_ROUNDS) {
         throw new FlightlineError(
           'registry',
-          `the signatures of ${repository}@${target.digest} for ${missing.join(', ')} did not stay: somebody else writes them too`,
+          `the signatures of ${repository}@${target.digest} for ${missing.join(', ')} were overwritten: something else writes signatures there too`,
         );
       }
       for (const tag of missing) {

@@ -1,4 +1,4 @@
-/** verify (DESIGN §3.5): under the policy of a device, by another worker than the one that built; and for people, by pulling. */
+/** Verification under the policy of a device: by a worker that did not build the image, and for people, by pulling. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VerifyInput, type SignActivities } from '../../model/contract/contract.ts';
@@ -15,7 +15,7 @@ import { withRegistryAccess, type RegistryAccess } from '../tools/registry/acces
 import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 
-/** Milliseconds to pull something of any size over any line. */
+/** Milliseconds for a pull of any size over any connection. */
 const PULL_TIMEOUT = 6 * 60 * 60_000;
 
 /** Makes the `verify` activity of a sign worker. */
@@ -31,7 +31,8 @@ export function makeVerify(worker: { configuration: WorkerConfiguration }): Sign
 }
 
 /**
- * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: the copy goes onto itself.
+ * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: skopeo copies the
+ * digest onto itself.
  *
  * @param timeout milliseconds for the copy
  * @throws FlightlineError `signature-rejected`, `disk-vanished` when the digest is gone, or a registry's failure.
@@ -57,7 +58,7 @@ export async function verifyDigest(
 }
 
 /**
- * Verifies what a tag points at, by that tag, as a device does when it pulls.
+ * Verifies a tag by name, as a device does when it pulls.
  *
  * @throws FlightlineError `signature-rejected`; `tag-moved` when it points at something else.
  */
@@ -80,7 +81,7 @@ export async function verifyTag(
   );
 }
 
-/** What {@link verifyAsDevice} found. */
+/** The result of {@link verifyAsDevice}. */
 export interface DeviceVerification {
   /** Digest of the image, index or artifact. */
   digest: string;
@@ -94,12 +95,13 @@ export interface DeviceVerification {
 }
 
 /**
- * For people with pull rights only: pulls a reference into a throwaway directory, under the policy of a device that knows only this
- * key. By tag, the signature must be for that very tag; by digest, for any of the repository. With both, the tag must point there.
+ * Verifies a reference with pull rights only: pulls it into a temporary directory, under the policy of a device that
+ * trusts only this key. A tag must be signed for that very tag, a digest for any tag of the repository. With both, the
+ * tag must point at the digest.
  *
  * @param options.publicKey path of the PEM file
- * @throws FlightlineError `invalid-input`, `key-missing`, `image-not-found`, `tag-moved`, `signature-rejected` or a registry's failure;
- *   the remedies speak to whoever verifies, not of a release.
+ * @throws FlightlineError `invalid-input`, `key-missing`, `image-not-found`, `tag-moved`, `signature-rejected` or a
+ * registry's failure; the remedies suit a person who verifies, without a release.
  */
 export async function verifyAsDevice(options: {
   reference: string;
@@ -118,7 +120,7 @@ export async function verifyAsDevice(options: {
       throw new FlightlineError('image-not-found', `${name} is not in the registry`);
     }
     const policy = await writeDevicePolicy(access, repository, publicKeyFile);
-    // skopeo takes no reference with both: the tag decides what is accepted, the digest is compared afterwards.
+    // skopeo refuses a reference with both. The tag decides what is accepted; the digest is compared afterwards.
     const source = `docker://${formatReference(tag === undefined ? reference : { repository, tag })}`;
     await copyImage(access, { source, destination: `dir:${directory}`, policy }, { timeout: PULL_TIMEOUT });
     const digest = `sha256:${sha256(await readFile(join(directory, 'manifest.json')))}`;
@@ -144,7 +146,7 @@ function referenceToVerify(text: string): Reference {
   return parsed.reference;
 }
 
-/** Whoever verifies has no release to retry: remedies that fit them. */
+/** Remedies for a person who verifies and has no release to retry. */
 const PERSON_REMEDIES: Partial<Record<string, string>> = {
   'signature-rejected':
     'a device with this key would refuse it: check that the key is the right one, and that this very name was signed',
@@ -154,7 +156,7 @@ const PERSON_REMEDIES: Partial<Record<string, string>> = {
   'registry-denied': 'ask for pull rights to the repository, and log in with `skopeo login REGISTRY`',
   'key-missing': 'name the public key (the .pub file of `flightline keygen`) with --key',
   registry: 'try again when the registry answers',
-  'disk-full': 'free space in the temporary directory, or set TMPDIR to a bigger one: what is verified is pulled whole',
+  'disk-full': 'free space in the temporary directory, or set TMPDIR to a larger one: verification pulls everything',
 };
 
 function forPerson(error: unknown): unknown {

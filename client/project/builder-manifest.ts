@@ -16,7 +16,7 @@ import { redact } from '../../activities/tools/process/redact.ts';
 
 /** Longest time (ms): the real builder inspects the image in containers of its own. */
 const WITHIN = 10 * 60_000;
-/** Last lines of the builder in an answer. */
+/** How many of the builder's last lines an answer has. */
 const MESSAGE_LINES = 15;
 
 /** What came of it. `warnings` are lines of the builder's. */
@@ -33,15 +33,17 @@ interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | '
   builder: string;
 }
 
-/** Runs the builder's `manifest` command on this machine, if it can. Never throws for what the builder says. */
+/**
+ * Runs the builder's `manifest` command on this machine, if possible. Never throws when the builder reports a problem.
+ */
 export async function checkWithBuilder(input: BuilderCheckInput): Promise<BuilderCheck> {
   const notRun = (reason: string): BuilderCheck => ({ kind: 'not-run', reason });
   if (process.getuid?.() !== 0) return notRun('the builder runs as root only');
   try {
     const [image] = await imagesWithLabel(INPUTS_LABEL, input.imageInputs);
-    if (!image) return notRun('an image of these inputs is not on this machine: it is not built yet, or elsewhere');
+    if (!image) return notRun('this machine has no image of these inputs: it is not built yet, or is on another host');
     if (!(await imageExists(input.builder)))
-      return notRun(`the builder is not on this machine: podman pull ${input.builder}`);
+      return notRun(`this machine does not have the builder: podman pull ${input.builder}`);
     return await runManifest(input, image.id);
   } catch (error) {
     if (error instanceof FlightlineError) return notRun(error.failure.message);
@@ -52,19 +54,19 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
 async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput, id: string): Promise<BuilderCheck> {
   const random = randomBytes(6).toString('hex');
   const name = `flightline-dry-run-${random}`;
-  // The builder takes a name, and the image may have none.
+  // The builder needs a name, and the image may have none.
   const image = `localhost/flightline/dry-run:${random}`;
   const { graphRoot } = await podmanInfo();
   await tagImage(id, image);
   try {
     const args = manifestArguments({ name, builder, image, types, rootfs, config, graphRoot });
-    // The manifest holds what the configuration holds, hashes of passwords too: only its stages are counted.
+    // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
     const stages = countStages(
       stdout,
       types.map((type) => DISK_TYPES[type].directory),
     );
-    if (stages === undefined) return { kind: 'failed', said: 'the builder printed no manifest' };
+    if (stages === undefined) return { kind: 'failed', said: 'the builder did not print a manifest' };
     return {
       kind: 'passed',
       stages,

@@ -1,4 +1,4 @@
-/** Disks as real programs write them: a whole one is taken, one that is cut off is not. */
+/** Disks as real programs write them: a whole one is taken, one that is truncated is not. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm, truncate, writeFile, copyFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -54,7 +54,7 @@ const MAKERS: [what: string, type: DiskType, command: readonly string[]][] = [
 ];
 
 describe.each(MAKERS)('%s', (what, type, [program, ...args]) => {
-  it('is taken when it is whole, and not when it is cut off', async () => {
+  it('is taken when it is whole, and not when it is truncated', async () => {
     const path = join(directory, what.replaceAll(' ', '-'));
     const places: Record<string, string> = { '@': raw, '#': join(directory, 'archive.xz'), '%': path };
     await execa(
@@ -67,21 +67,21 @@ describe.each(MAKERS)('%s', (what, type, [program, ...args]) => {
       const cut = `${path}.cut`;
       await copyFile(path, cut);
       await truncate(cut, Math.floor(size * part));
-      expect(await incompleteness(type, cut), `${part} of ${size} bytes`).toMatch(/^is (?:cut off|no)/);
+      expect(await incompleteness(type, cut), `${part} of ${size} bytes`).toMatch(/^is (?:truncated|not a)/);
     }
   });
 });
 
 it.each<[DiskType, RegExp]>([
   ['raw', /no partition table/],
-  ['qcow2', /no QCOW2/],
-  ['vmdk', /no VMDK/],
+  ['qcow2', /not a QCOW2/],
+  ['vmdk', /not a VMDK/],
   ['vhd', /VHD footer/],
-  ['anaconda-iso', /no ISO 9660/],
-  ['ova', /no tar/],
-  ['gce', /cut off or damaged/],
-  ['pxe-tar-xz', /no xz/],
-])('a file that is no %s at all is not taken', async (type, problem) => {
+  ['anaconda-iso', /not an ISO 9660/],
+  ['ova', /not a tar/],
+  ['gce', /truncated or damaged/],
+  ['pxe-tar-xz', /not an xz/],
+])('a file that is not a %s is refused', async (type, problem) => {
   const path = join(directory, `no-${type}`);
   await writeFile(path, randomBytes(64 * 1024));
   expect(await incompleteness(type, path)).toMatch(problem);

@@ -279,7 +279,7 @@ describe('a disk that is not published', () => {
     const input = await built('disk.qcow2', { type: 'qcow2', publish: 'none', compress: 'none' }, { keepFiles: kept });
     await expect(published(input)).rejects.toMatchObject({
       type: 'host-setup',
-      message: `${join(kept, 'disk.qcow2')} is there already and is another file`,
+      message: `${join(kept, 'disk.qcow2')} exists already and is another file`,
     });
     expect(await readFile(join(kept, 'disk.qcow2'), 'utf8')).toBe('precious');
   });
@@ -287,7 +287,7 @@ describe('a disk that is not published', () => {
 
 describe('what goes wrong', () => {
   it.each<[string, (path: string) => Promise<void>, RegExp]>([
-    ['is gone', (path) => rm(path), /is not there any more/],
+    ['is gone', (path) => rm(path), /is gone/],
     ['has another size', (path) => writeFile(path, 'short'), /has 5 bytes, and \d+ were built/],
   ])('a file that %s is held', async (_, spoil, message) => {
     const input = await built('disk.qcow2', { type: 'qcow2', publish: 'artifact', compress: 'none' });

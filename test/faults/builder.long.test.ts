@@ -41,7 +41,7 @@ describe('a builder that', () => {
     [
       'cuts-off-its-file',
       'builder',
-      /qcow2\/disk\.qcow2, which is cut off: its format needs \d+ bytes, and it has 500000/,
+      /qcow2\/disk\.qcow2, which is truncated: its format needs \d+ bytes, and it has 500000/,
     ],
   ])('%s holds its branch as %s', async (behaviour, kind, message) => {
     const project = await projectWith(behaviour);

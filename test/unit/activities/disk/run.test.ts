@@ -77,7 +77,7 @@ describe('the files of a builder run', () => {
     await expect(takeResult(run, INPUTS, ['raw'])).rejects.toMatchObject({
       failure: {
         kind: 'builder',
-        message: 'the builder left image/disk.raw, which is cut off: its format needs 1024 bytes, and it has 900',
+        message: 'the builder left image/disk.raw, which is truncated: its format needs 1024 bytes, and it has 900',
       },
     });
     expect(await readResult(run, INPUTS)).toBeNull();
