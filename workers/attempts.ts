@@ -1,6 +1,7 @@
 /**
- * Attempts that a killed worker left behind. While an activity runs, its task token lies in a file; a worker that starts fails the
- * tokens it finds, so that the server gives the next attempt at once instead of after a heartbeat timeout (DESIGN §4).
+ * Attempts that a killed worker left behind. While an activity runs, its task token lies in a file. A worker that
+ * starts fails the tokens that it finds, so that the server starts the next attempt at once and not after a heartbeat
+ * timeout.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +12,7 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { z } from 'zod';
 import { failureOf } from '../model/release/failure.ts';
 
-/** What is kept of a running attempt. The token alone decides; the rest is for the log and for people. */
+/** What is kept of a running attempt. Only the token matters; the rest is for the log and for people. */
 const Attempt = z.object({
   token: z.base64(),
   activity: z.string(),
@@ -20,7 +21,7 @@ const Attempt = z.object({
 });
 export type Attempt = z.infer<typeof Attempt>;
 
-/** Only these are attempts; other files in the directory are left alone. */
+/** Names of attempt files. Other files in the directory are left alone. */
 const SUFFIX = '.attempt.json';
 
 /** A file name for a task token. */
@@ -28,10 +29,10 @@ export function attemptFile(token: Uint8Array): string {
   return `${createHash('sha256').update(token).digest('hex').slice(0, 32)}${SUFFIX}`;
 }
 
-/** Told when a file could not be written or removed. */
+/** Called when a file could not be written or removed. */
 export type AttemptWarning = (message: string) => void;
 
-/** An interceptor that keeps the task token of each running attempt in `directory` (files 0600). */
+/** An interceptor that keeps the task token of each running attempt in a file (0600) in `directory`. */
 export function recordAttempts(directory: string, warn: AttemptWarning): ActivityInterceptorsFactory {
   return ({ info }) => ({
     inbound: {
@@ -43,25 +44,29 @@ export function recordAttempts(directory: string, warn: AttemptWarning): Activit
           workflow: info.workflowExecution?.workflowId ?? '',
           attempt: info.attempt,
         };
-        // A full disk must not stop the activity (it may be the clean-up): a restart is then noticed by the heartbeat timeout.
+        // A full disk must not stop the activity, which may be the clean-up. A restart is then noticed by the heartbeat
+        // timeout.
         await writeFile(file, JSON.stringify(attempt), { mode: 0o600 }).catch((error: Error) =>
-          warn(`the attempt could not be noted: ${error.message}`),
+          warn(`cannot record the attempt: ${error.message}`),
         );
         try {
           return await next(input);
         } finally {
-          await rm(file, { force: true }).catch((error: Error) => warn(`${file} is left: ${error.message}`));
+          await rm(file, { force: true }).catch((error: Error) => warn(`cannot remove ${file}: ${error.message}`));
         }
       },
     },
   });
 }
 
-/** What became of an attempt that was left behind. */
+/** What happened to an attempt that was left behind. */
 export interface AbandonedAttempt {
   activity: string;
   workflow: string;
-  /** `failed`: the next attempt is on its way. `gone`: the server has already gone on. `unreadable`: killed while writing it. */
+  /**
+   * `failed`: the next attempt will start. `gone`: the server has moved on already. `unreadable`: the worker was killed
+   * while writing it.
+   */
   outcome: 'failed' | 'gone' | 'unreadable' | 'refused';
   /** Why, when the server refused it. */
   reason?: string;
@@ -71,7 +76,7 @@ export interface AbandonedAttempt {
 export function workerRestarted(attempt: Pick<Attempt, 'activity'>): ApplicationFailure {
   const failure = failureOf(
     'worker-restarted',
-    `the worker was restarted while ${attempt.activity} ran; what it had started is looked for and adopted`,
+    `the worker was restarted during ${attempt.activity}; the next attempt looks for what it had started`,
   );
   return ApplicationFailure.create({
     message: failure.message,
@@ -82,7 +87,10 @@ export function workerRestarted(attempt: Pick<Attempt, 'activity'>): Application
   });
 }
 
-/** Fails every attempt left in `directory`, which is made if it is not there. Call it under the directory's lock, before polling. */
+/**
+ * Fails every attempt left in `directory`, and creates the directory if needed. Call it under the directory's lock,
+ * before polling.
+ */
 export async function failAbandonedAttempts(
   client: Pick<Client, 'activity'>,
   directory: string,
@@ -109,12 +117,12 @@ async function tell(client: Pick<Client, 'activity'>, attempt: Attempt): Promise
   } catch (error) {
     if (error instanceof Error && error.name === 'ActivityNotFoundError')
       return { activity, workflow, outcome: 'gone' };
-    // Another server, or one that was set up anew: its heartbeat timeout decides, and the token is of no use.
+    // Another server, or one that was set up again: its heartbeat timeout decides, and the token is useless.
     return { activity, workflow, outcome: 'refused', reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** Reads what {@link recordAttempts} wrote; `undefined` for anything else, such as half a file. */
+/** Reads what {@link recordAttempts} wrote; `undefined` for anything else, such as part of a file. */
 export function parseAttempt(text: string): Attempt | undefined {
   try {
     return Attempt.parse(JSON.parse(text));

@@ -9,14 +9,16 @@ import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec
 /** The parsed worker configuration, and where it came from. */
 export interface LoadedConfiguration {
   configuration: WorkerConfiguration;
-  /** The file; null when there is none at the default place and the defaults hold. */
+  /** The file; null when the default file does not exist and the defaults hold. */
   file: string | null;
 }
 
 /**
- * Reads the worker configuration. Without a file named, the default place is looked at, and the defaults hold when nothing is there.
+ * Reads the worker configuration. Without a named file it reads the default one; when that does not exist, the defaults
+ * hold.
  *
- * @throws FlightlineError `invalid-input` with every problem at its line and column, or when a named file cannot be read.
+ * @throws FlightlineError `invalid-input` with every problem at its line and column, or when a named file cannot be
+ * read.
  */
 export async function loadWorkerConfiguration(file?: string): Promise<LoadedConfiguration> {
   const path = file ?? DEFAULT_WORKER_CONFIGURATION;
@@ -46,7 +48,7 @@ export async function loadWorkerConfiguration(file?: string): Promise<LoadedConf
 /**
  * The host's name: the one given on the command line, else the configured one, else the machine's.
  *
- * @throws FlightlineError `invalid-input` when it is no host name.
+ * @throws FlightlineError `invalid-input` when it is not a host name.
  */
 export function chooseHostName(
   given: string | undefined,
@@ -66,7 +68,7 @@ const ARCHITECTURES: Partial<Record<string, Architecture>> = { x64: 'amd64', arm
 /**
  * The architecture of this machine, from Node's name of it.
  *
- * @throws FlightlineError `host-setup` for one that flightline cannot build on.
+ * @throws FlightlineError `host-setup` for an architecture that flightline cannot build on.
  */
 export function machineArchitecture(node: string = process.arch): Architecture {
   const architecture = ARCHITECTURES[node];

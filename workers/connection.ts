@@ -1,4 +1,4 @@
-/** How workers reach Temporal: TEMPORAL_* variables and profiles, read by `@temporalio/envconfig`. */
+/** How workers find Temporal: by TEMPORAL_* variables and profiles, read by `@temporalio/envconfig`. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
 import { FlightlineError } from '../model/release/failure.ts';
@@ -36,7 +36,7 @@ export function temporalTarget(environment: NodeJS.ProcessEnv = process.env): Te
   } catch (error) {
     throw new FlightlineError(
       'invalid-input',
-      `the Temporal configuration cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      `cannot use the Temporal configuration: ${error instanceof Error ? error.message : String(error)}`,
       {
         remedy: 'check the TEMPORAL_* variables and the profile in the file that TEMPORAL_CONFIG_FILE names',
         cause: error,
@@ -46,7 +46,7 @@ export function temporalTarget(environment: NodeJS.ProcessEnv = process.env): Te
 }
 
 /**
- * Connects, and sees that the namespace exists.
+ * Connects, and checks that the namespace exists.
  *
  * @throws TemporalUnreachableError when nothing answers, or the namespace is missing.
  */
@@ -77,7 +77,7 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
   }
 }
 
-/** Why a connection or call failed, in words: `Connection refused` out of nested error texts. */
+/** Why a connection or call failed: finds `Connection refused` in nested error texts. */
 export function connectFailure(error: unknown): string {
   const { details, message } = error as { details?: string; message?: string };
   const text = details || message || String(error);

@@ -1,13 +1,13 @@
 /**
- * Whether podman's own defaults work on this machine, and the few lines of containers.conf that mend it. Used by the embedded stack
- * (a private file) and by doctor (a drop-in file).
+ * Checks whether podman's own defaults work on this machine, and gives the lines of containers.conf that fix it. Used
+ * by the embedded stack (a private file) and by doctor (a drop-in file).
  */
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
 
-/** What decides; all of it can be read without starting anything. */
+/** The facts that decide. They are read without starting anything. */
 export interface MachineFacts {
   /** How control groups are mounted. `hybrid` is version 1 with version 2 below /sys/fs/cgroup/unified. */
   cgroups: 'v2' | 'hybrid' | 'v1';
@@ -17,7 +17,7 @@ export interface MachineFacts {
   hardLimits: { nofile: number; nproc: number };
   /** Container runtimes that are installed. */
   runtimes: readonly string[];
-  /** What the machine's containers.conf files say together. */
+  /** The merged settings of the machine's containers.conf files. */
   configured: TomlTable;
 }
 
@@ -25,7 +25,7 @@ export interface MachineFacts {
 export interface ContainersConfPlan {
   settings: TomlTable;
   reasons: string[];
-  /** What no setting can mend. */
+  /** Problems that no setting can fix. */
   problems: string[];
 }
 
@@ -34,7 +34,7 @@ const PODMAN_NOFILE = 1_048_576;
 const PODMAN_NPROC = 4_194_304;
 const FIRST_RUNTIME = 'crun';
 
-/** Decides from the facts. Settings that are there already are kept. */
+/** Decides from the facts. Existing settings are kept. */
 export function planContainersConf(facts: MachineFacts): ContainersConfPlan {
   const settings: TomlTable = {};
   const reasons: string[] = [];
@@ -150,7 +150,7 @@ function configuredSettings(environment: NodeJS.ProcessEnv): TomlTable {
     try {
       return mergeSettings(merged, parse(readText(file)));
     } catch {
-      // podman itself will say what is wrong in it.
+      // podman itself will report what is wrong in it.
       return merged;
     }
   }, {});

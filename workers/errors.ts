@@ -1,9 +1,12 @@
-/** The one error of this floor that is no failure of a release. Loads nothing, so that any floor above may import it. */
+/**
+ * The error of this floor that is not a failure of a release. Imports nothing, so that every floor above can use it
+ * cheaply.
+ */
 
 /** No Temporal server answers, or the namespace is missing. The command line ends with exit code 3. */
 export class TemporalUnreachableError extends Error {
   readonly kind = 'no-temporal';
-  /** gRPC's UNAVAILABLE: treated like any other call that finds no server. */
+  /** gRPC's UNAVAILABLE, so that it is treated like any other call without a server. */
   readonly code = 14;
   /** What to do next, in one line. */
   readonly remedy: string;

@@ -1,6 +1,6 @@
 /**
- * Wakes the janitor of a build host: soon after its worker starts, hourly, and when a release has ended without its lease (DESIGN
- * §5). What it removes is decided in activities/.
+ * Runs the janitor of a build host: soon after its worker starts, hourly, and when a release has ended whose lease had
+ * lapsed. `activities/sweep` decides what it removes.
  */
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
@@ -12,14 +12,17 @@ import { countRemoved } from './metrics.ts';
 /** Pause between two sweeps (ms). */
 const INTERVAL = 60 * 60_000;
 /**
- * Pause before the first one (ms). While the worker was away nobody confirmed its leases: releases that are still open first get
- * longer than a lease's life (model/base/timing.ts) to come back for their containers.
+ * Pause before the first sweep (ms). While the worker was away nothing confirmed its leases. Open releases get longer
+ * than the life of a lease (model/base/timing.ts) to come back for their containers.
  */
 const FIRST = 3 * 60_000;
 /** Pause between two looks at the leases (ms). */
 const LOOK = 5_000;
 
-/** Sweeps soon, hourly, and when it is needed; a sweep that fails is logged, and the next one tries again. Returns what stops it. */
+/**
+ * Sweeps soon, hourly, and when needed. A failed sweep is logged, and the next one tries again. Returns the function
+ * that stops it.
+ */
 export function startJanitor(host: HostContext, client: Client, logger: Logger): () => void {
   let sweeping = false;
   const run = async () => {
@@ -28,9 +31,9 @@ export function startJanitor(host: HostContext, client: Client, logger: Logger):
     await sweep(host, (release) => isOpen(client, release)).then(
       (removed) => {
         countRemoved(removed.length);
-        logger.info({ event: 'janitor', removed }, 'the janitor looked after this host');
+        logger.info({ event: 'janitor', removed }, 'the janitor cleaned up this host');
       },
-      (error: unknown) => logger.warn({ event: 'janitor', error }, 'the janitor could not finish; it tries again'),
+      (error: unknown) => logger.warn({ event: 'janitor', error }, 'the janitor could not finish; it will try again'),
     );
     sweeping = false;
   };
@@ -40,7 +43,7 @@ export function startJanitor(host: HostContext, client: Client, logger: Logger):
   const looking = setInterval(() => {
     look().then(
       (found) => (found ? run() : undefined),
-      // No server, or a full disk: it looks again soon, and a sweep would say more.
+      // No server, or a full disk: it looks again soon, and a sweep would log the error.
       () => undefined,
     );
   }, LOOK).unref();
@@ -52,9 +55,9 @@ export function startJanitor(host: HostContext, client: Client, logger: Logger):
 }
 
 /**
- * A look at the leases. Those that nobody ever used and forgotten claims go at once. `true` when a release is closed whose lease
- * was used and has lapsed: it went on without this host, as when that froze and was replaced. One that is open is asked about
- * again after its lease's lifetime only.
+ * Looks at the leases, and removes unused void ones and forgotten claims at once. `true` when a release has ended whose
+ * used lease had lapsed: it went on without this host, as when that froze and was replaced. An open release is asked
+ * about again only after its lease's lifetime.
  */
 export function lookForAbandoned(
   host: LeaseHost,
@@ -62,11 +65,11 @@ export function lookForAbandoned(
 ): (now?: Date) => Promise<boolean> {
   const notBefore = new Map<string, number>();
   return async (now = new Date()) => {
-    // Claims that another host took, and leases that nobody came for: there is nothing behind them.
+    // Claims that another host granted, and leases that nobody used: they have no files.
     await sweepLeases(host, now);
     for (const { release, lifetime } of await lapsedLeases(host, now)) {
       if (now.getTime() < (notBefore.get(release) ?? 0)) continue;
-      // Also when it is closed: what a sweep cannot remove must not be tried at every look.
+      // Also when it is closed: what a sweep cannot remove must not be retried at every look.
       notBefore.set(release, now.getTime() + lifetime);
       if (!(await open(release))) return true;
     }
@@ -74,7 +77,9 @@ export function lookForAbandoned(
   };
 }
 
-/** `true` while the release runs or is held. When the server cannot say, it throws: nothing may be removed on a guess. */
+/**
+ * `true` while the release is running or held. Throws when the server cannot say: nothing may be removed on a guess.
+ */
 export async function isOpen(client: Pick<Client, 'workflow'>, release: string): Promise<boolean> {
   try {
     const { status } = await client.workflow.getHandle(release).describe();

@@ -1,10 +1,11 @@
 /**
- * An exclusive lock on a directory. Each contender puts down a file of its own, whose name is its identity, and holds the lock when
- * it then sees no other living one. Nobody ever removes or overwrites a name that another process could be using, so taking over
- * from a dead holder has no race: of two contenders at least one sees the other.
+ * An exclusive lock on a directory. Each contender creates a file whose name is its identity, and holds the lock when
+ * it then sees no other living contender. Nobody removes or replaces a name that another process could be using, so
+ * taking over from a dead holder has no race: of two contenders at least one sees the other.
  *
- * Not a library: those that are kept up (proper-lockfile, lockfile) judge a holder by the age of a file, so that a suspended machine
- * or a blocked event loop loses a held lock, and a killed holder keeps it for a while; flock(2) has no binding without a compiler.
+ * Why not a library: the maintained ones (proper-lockfile, lockfile) judge a holder by the age of a file, so a
+ * suspended machine or a blocked event loop loses a held lock, and a killed holder keeps it for a while. flock(2) has
+ * no binding that works without a compiler.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
@@ -15,17 +16,17 @@ import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.t
 
 /** A held lock. */
 export interface DirectoryLock {
-  /** Gives it back. A process that ends without it leaves a file that the next contender removes. */
+  /** Releases the lock. The next contender removes the file of a process that ended without releasing. */
   release(): Promise<void>;
 }
 
-/** How often two contenders that met at the same moment try again; a real holder stays. */
+/** How often contenders try again that met at the same moment. A real holder stays. */
 const TRIES = 5;
-/** Longest pause between tries (ms). */
+/** Longest pause between attempts (ms). */
 const PAUSE = 40;
 
 /**
- * Locks a directory, which is made (0700) when it is not there.
+ * Locks a directory, and creates it (0700) if needed.
  *
  * @throws FlightlineError `host-setup` when another process holds it, with that process's pid.
  */
@@ -51,12 +52,12 @@ export async function lockDirectory(
   }
 }
 
-/** `lock.<pid>.<start>.<random>`: all there is to know is in the name, so no half-written content can be read. */
+/** `lock.<pid>.<start>.<random>`: everything is in the name, so no half-written content can be read. */
 export function lockFileName(name: string, identity: ProcessIdentity, random: string): string {
   return `${name}.${identity.pid}.${identity.started}.${random}`;
 }
 
-/** The contender that a file name speaks of; `undefined` for other files. */
+/** The contender that a file name identifies; `undefined` for other files. */
 export function parseLockFileName(name: string, file: string): ProcessIdentity | undefined {
   if (!file.startsWith(`${name}.`)) return undefined;
   const [pid, started, random, ...rest] = file.slice(name.length + 1).split('.');

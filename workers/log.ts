@@ -1,6 +1,6 @@
 /**
- * A worker's log: a JSON object on a line of standard output for each event, the SDK's own events included. What happens in a
- * workflow or an activity says of which release, and in which stage. No secret.
+ * A worker's log: a JSON object per line and event on standard output, the SDK's events included. Lines from a workflow
+ * or an activity name the release and the stage. No secrets.
  */
 import type { Logger as SdkLogger, LogLevel as SdkLevel, LogMetadata } from '@temporalio/common';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
@@ -14,15 +14,15 @@ import { LOG_LEVELS, LogLevel, type WorkerConfiguration } from '../model/spec/wo
 export const WORKER_READY = 'worker-ready';
 export const WORKER_STOPPED = 'worker-stopped';
 
-/** Where lines go; tests give their own. */
+/** Where lines go; tests pass their own. */
 export interface LogSink {
   write(line: string): unknown;
 }
 
 /**
- * What is logged at least: what the variable FLIGHTLINE_LOG_LEVEL says, else the configuration.
+ * The log level: the variable FLIGHTLINE_LOG_LEVEL, else the configuration.
  *
- * @throws FlightlineError `invalid-input` when the variable holds no level.
+ * @throws FlightlineError `invalid-input` when the variable is not a level.
  */
 export function chooseLogLevel(
   configuration: Pick<WorkerConfiguration, 'logLevel'>,
@@ -32,12 +32,12 @@ export function chooseLogLevel(
   if (!given) return configuration.logLevel ?? 'info';
   const parsed = LogLevel.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new FlightlineError('invalid-input', `FLIGHTLINE_LOG_LEVEL is "${given}", which is no level`, {
+  throw new FlightlineError('invalid-input', `FLIGHTLINE_LOG_LEVEL is "${given}", which is not a level`, {
     remedy: `set it to one of ${LOG_LEVELS.join(', ')}, or unset it`,
   });
 }
 
-/** A logger that writes to standard output at once: a line must not be lost when the process is killed right after. */
+/** A logger that writes to standard output at once, so that no line is lost when the process is killed. */
 export function createLogger(
   base: Record<string, unknown>,
   sink: LogSink = process.stdout,
@@ -51,7 +51,7 @@ export function createLogger(
       errorKey: 'error',
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // The SDK's lines hold it: who has it can end the attempt.
+      // The SDK's lines have the task token, with which the attempt can be ended.
       redact: { paths: ['taskToken'], remove: true },
     },
     { write: (line) => sink.write(redact(line)) },
@@ -61,12 +61,12 @@ export function createLogger(
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /**
- * Nothing to read each time: what is said of every queue that serves one purpose, which all of ours do; and of each failed attempt,
- * since the frame of activities says more of those that matter (activities/frame.ts).
+ * Lines of the SDK that are logged as `debug`: about queues that serve one purpose, as all of flightline's do, and
+ * about failed attempts, which activities/frame.ts logs in more detail.
  */
 const EXPECTED = /^(?:No (?:workflows|activities|Nexus services) registered|Activity failed$)/;
 
-/** What the SDK logs, and what activities and workflows log by it, through our logger. */
+/** Passes the lines of the SDK, and of activities and workflows, to our logger. */
 export function sdkLogger(logger: Logger): SdkLogger {
   const log = (level: SdkLevel, message: string, metadata: LogMetadata = {}) =>
     logger[EXPECTED.test(message) ? 'debug' : LEVELS[level]]({ ...placeOf(metadata), ...metadata }, message);
@@ -80,10 +80,10 @@ export function sdkLogger(logger: Logger): SdkLogger {
   };
 }
 
-/** The release and the stage that a line of the SDK is about, told by its workflow id and activity type. */
+/** The release and the stage of an SDK line, from its workflow id and activity type. */
 function placeOf({ workflowId, activityType }: LogMetadata): { release?: string; stage?: string } {
   const release = typeof workflowId === 'string' ? releaseOfWorkflow(workflowId) : undefined;
-  // Activities bear their stage's name in camel case.
+  // Activities have their stage's name in camel case.
   const name = typeof activityType === 'string' ? activityType.replace(/[A-Z]/g, (at) => `-${at.toLowerCase()}`) : '';
   const stage = STAGES.find((one) => one === name);
   return { ...(release === undefined ? {} : { release }), ...(stage === undefined ? {} : { stage }) };

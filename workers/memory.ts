@@ -1,13 +1,13 @@
-/** How a worker's process is started so that it holds less memory. */
+/** How a worker's process is started so that it needs less memory. */
 
 /**
- * What a worker needs in its environment, since neither can be set once it runs. Each thread of glibc has a heap of its own that it
- * gives back late (mallopt(3), `M_ARENA_MAX`), and V8 keeps up to 3 × 16 MiB for new objects, in the main thread and in the
- * workflows' (`node --v8-options`): a sixth of a busy control worker's memory (bench/RESULTS.md). `deploy/` sets the same.
+ * Variables that a worker needs at its start. glibc gives each thread a heap and returns its memory late (mallopt(3),
+ * `M_ARENA_MAX`), and V8 keeps up to 3 × 16 MiB for new objects in the main thread and in the workflows' (`node
+ * --v8-options`): a sixth of a busy control worker's memory (bench/RESULTS.md). `deploy/` sets the same.
  */
 export const WORKER_MEMORY = { MALLOC_ARENA_MAX: '2', NODE_OPTIONS: '--max-semi-space-size=4' } as const;
 
-/** An environment with {@link WORKER_MEMORY}; what somebody has set in it already stays. Pure. */
+/** An environment with {@link WORKER_MEMORY}. Variables that are set already stay. Pure. */
 export function withWorkerMemory(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: own = '' } = environment;
   const options = /semi-space-size/.test(own) ? own : `${own} ${WORKER_MEMORY.NODE_OPTIONS}`.trim();

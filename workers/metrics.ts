@@ -1,6 +1,7 @@
 /**
- * What a worker measures beside its work, every few seconds: a build worker its host's room and slots, a control worker what
- * Temporal knows of releases and workers. Stages and releases count themselves (activities/frame.ts, workflows/release/metrics.ts).
+ * What a worker measures every few seconds: a build worker the space and slots of its host, a control worker what
+ * Temporal knows of releases and workers. Stages and releases are counted in activities/frame.ts and
+ * workflows/release/metrics.ts.
  */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
@@ -19,19 +20,22 @@ import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../model/release/
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
 
-/** Queues that tell of a role: who polls one of them is such a worker. */
+/** Queues that identify a role: whoever polls one of them is such a worker. */
 const QUEUES: Record<Role, readonly string[]> = {
   control: [CONTROL_QUEUE],
   sign: [SIGN_QUEUE],
   build: ARCHITECTURES.map(claimQueue),
 };
 
-/** Releases that ended well, and nightly runs that ended: those also complete when their release failed, and say so. */
+/**
+ * Releases that succeeded, and nightly runs that ended. A nightly run also completes when its release failed, and says
+ * so.
+ */
 const RELEASED = `WorkflowType = 'release' AND ExecutionStatus = 'Completed' AND FlightlineStatus IN ('released', 'unchanged')`;
 const NIGHTS = `WorkflowType = 'nightly' AND ExecutionStatus = 'Completed'`;
-/** What is read of a nightly run's result. */
+/** The part of a nightly run's result that is read. */
 const EndedWell = z.object({ outcome: z.enum(['released', 'unchanged'] satisfies ReleaseStatus[]) });
-/** So many nightly runs are looked through, the newest first. */
+/** How many nightly runs are searched, the newest first. */
 const NIGHTS_LOOKED_AT = 50;
 
 function setGauge<Name extends GaugeName>(name: Name, value: number, labels: LabelsOf<Name>): void {
@@ -44,9 +48,9 @@ export function countRemoved(things: number): void {
   counterOf(Runtime.instance().metricMeter, 'flightline_janitor_removed_total').add(things, {});
 }
 
-/** Measures a build host until the answer is called. */
+/** Measures a build host until the returned function is called. */
 export function measureHost(host: HostContext, logger: Logger): () => void {
-  // A counter that is there from the start: Prometheus takes the first value of a new one for no increase.
+  // Start the counter at 0: Prometheus does not count the first value of a new counter as an increase.
   countRemoved(0);
   return repeat(logger, async () => {
     const directories = await podmanInfo().then(
@@ -70,10 +74,10 @@ export function measureHost(host: HostContext, logger: Logger): () => void {
   });
 }
 
-/** Measures what Temporal knows until the answer is called. Every control worker says the same. */
+/** Measures what Temporal knows until the returned function is called. Every control worker reports the same. */
 export function measureReleases(client: Client, logger: Logger): () => void {
   const { namespace } = client.options;
-  // With the labels that the SDK gives to what workflows count: the same series, from the start.
+  // With the labels that the SDK gives to counters of workflows, so that the same series starts at 0.
   const meter = Runtime.instance().metricMeter.withTags({
     namespace,
     taskQueue: CONTROL_QUEUE,
@@ -91,7 +95,7 @@ export function measureReleases(client: Client, logger: Logger): () => void {
       const query = `WorkflowType = 'release' AND ExecutionStatus = 'Running' AND FlightlineStatus = '${status}'`;
       setGauge('flightline_releases', (await client.workflow.count(query)).count, { status });
     }
-    // The newest comes first. Nothing ended well, or not since the server forgot: there is nothing to say.
+    // The newest comes first. Nothing to report when none succeeded, or the server no longer knows.
     const successes = {
       release: await newestWell(client.workflow.list({ query: RELEASED, pageSize: 1 }), async () => true),
       nightly: await newestWell(client.workflow.list({ query: NIGHTS, pageSize: NIGHTS_LOOKED_AT }), nightEndedWell),
@@ -110,7 +114,7 @@ export function measureReleases(client: Client, logger: Logger): () => void {
 /** A workflow that has ended. */
 export type Run = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'closeTime'>;
 
-/** When the newest of these that ended well has ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} did. */
+/** When the newest successful one ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} succeeded. */
 export async function newestWell(
   runs: AsyncIterable<Run>,
   endedWell: (run: Run) => Promise<boolean>,
@@ -124,7 +128,7 @@ export async function newestWell(
   return undefined;
 }
 
-/** Asks once about each run, as long as it is among the newest: what has ended does not change. */
+/** Asks once about each run among the newest: a run that has ended does not change. */
 export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => Promise<boolean> {
   const answers = new Map<string, boolean>();
   return async (run) => {
@@ -137,7 +141,10 @@ export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => 
   };
 }
 
-/** Looks now and every {@link INTERVAL}, one look at a time; one that fails is logged once, until one succeeds again. */
+/**
+ * Measures now and every {@link INTERVAL}, once at a time. A failure is logged once, until a measurement succeeds
+ * again.
+ */
 function repeat(logger: Logger, look: () => Promise<void>): () => void {
   let looking = false;
   let failing = false;
@@ -149,7 +156,7 @@ function repeat(logger: Logger, look: () => Promise<void>): () => void {
       failing = false;
     } catch (error) {
       if (!failing)
-        logger.warn({ event: 'metrics', error }, 'some metrics could not be measured and stay as they were');
+        logger.warn({ event: 'metrics', error }, 'some metrics could not be measured and keep their last values');
       failing = true;
     } finally {
       looking = false;

@@ -1,14 +1,14 @@
-/** Which process a pid meant: pids are used again, so a pid is kept together with the moment its process started. */
+/** The identity of a process. Pids are reused, so a pid is kept together with the start time of its process. */
 import { readFileSync } from 'node:fs';
 
-/** A process that can be told from a later one of the same pid, also across reboots. */
+/** Distinguishes a process from a later one with the same pid, even across reboots. */
 export interface ProcessIdentity {
   pid: number;
   /** `<clock ticks since boot>-<boot id>`: field 22 of /proc/PID/stat and /proc/sys/kernel/random/boot_id (proc(5)). */
   started: string;
 }
 
-/** The identity of a running process; `undefined` when there is none of this pid, or it has ended and is not reaped yet. */
+/** The identity of a running process; `undefined` when there is none with this pid, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const stat = readProc(`/proc/${pid}/stat`);
   const ticks = stat === undefined ? undefined : startTicks(stat);
@@ -23,14 +23,17 @@ export function ownIdentity(): ProcessIdentity {
   return own;
 }
 
-/** `true` while exactly this process runs. */
+/** `true` while this very process is running. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return identityOf(identity.pid)?.started === identity.started;
 }
 
-/** Start time in clock ticks from the text of /proc/PID/stat; `undefined` for a zombie (state Z or X), which holds nothing. */
+/**
+ * Start time in clock ticks from the text of /proc/PID/stat; `undefined` for a zombie (state Z or X), which holds no
+ * resources.
+ */
 export function startTicks(stat: string): string | undefined {
-  // The second field is the program's name in parentheses and may hold spaces and parentheses itself.
+  // The second field is the program's name in parentheses, which may contain spaces and parentheses.
   const fields = stat
     .slice(stat.lastIndexOf(')') + 2)
     .trim()

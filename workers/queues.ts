@@ -1,4 +1,4 @@
-/** Which task queues a role polls, and how many tasks of each it takes at once (DESIGN §4). Pure. */
+/** Which task queues a role polls, and how many tasks of each it takes at once. Pure. */
 import {
   CONTROL_QUEUE,
   HOST_WORK,
@@ -15,19 +15,19 @@ import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts'
 export interface QueuePlan {
   role: Role;
   taskQueue: string;
-  /** Which object of activities is offered on it. */
+  /** The object of activities that it offers. */
   activities: 'control' | 'sign' | 'claim' | (typeof HOST_WORK)[number];
   /** Activities at once. */
   slots: number;
-  /** Time for running activities to end by themselves when the worker is told to stop (ms). */
+  /** How long running activities may take to end when the worker is told to stop (ms). */
   grace: number;
   /** Also runs workflows. */
   workflows: boolean;
 }
 
-/** Control activities wait for registries, hardly ever for this machine. */
+/** Control activities mostly wait for registries. */
 const CONTROL_SLOTS = 20;
-/** Commands against a registry mostly end within this; what runs longer is ended and tried again (ms). */
+/** Most commands against a registry end within this time (ms). Longer ones are ended, and retried. */
 const GRACE = 5_000;
 
 /** The queues of the roles, in the order in which they are listed in the log. The role `build` needs the host. */
@@ -48,12 +48,12 @@ export function planQueues(
       },
     ],
     sign: () => [
-      // One slot: two signers of one digest lose each other's signatures (DESIGN §3.4).
+      // One slot: two signers of one digest overwrite each other's signatures.
       { role: 'sign', taskQueue: SIGN_QUEUE, activities: 'sign', slots: 1, grace: GRACE, workflows: false },
     ],
     build: () => {
       if (!host) throw new Error('a build worker needs a host');
-      // Host activities detach at once: what they started goes on, or begins again with the next worker.
+      // Host activities detach at once. What they started goes on, or starts again with the next worker.
       const common = { role: 'build' as const, grace: 0, workflows: false };
       return [
         { ...common, taskQueue: claimQueue(host.architecture), activities: 'claim', slots: SHORT_SLOTS },

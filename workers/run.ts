@@ -24,7 +24,7 @@ import { installRuntime } from './telemetry.ts';
 import { workflowSource, type WorkflowSource } from './workflow-source.ts';
 
 export interface RunWorkerOptions {
-  /** One or more; each at most once. */
+  /** One or more, each at most once. */
   roles: readonly Role[];
   /** Default is the configuration's, then the machine's. */
   hostName?: string;
@@ -32,33 +32,36 @@ export interface RunWorkerOptions {
   configurationFile?: string;
   /** `IP:PORT` where Prometheus reads the metrics; default is the configuration's, and nowhere without one. */
   metrics?: string;
-  /** Longest pause between two heartbeats that reach the server (ms): how soon a cancel is learnt. Default 5 s. */
+  /**
+   * Longest pause between two heartbeats that reach the server (ms): how soon a cancellation is noticed. Default 5 s.
+   */
   heartbeatThrottle?: number;
-  /** Offered in the place of a role's own activities: for measuring without them. */
+  /** Replaces a role's activities, for measurements without them. */
   activities?: Partial<Record<QueuePlan['activities'], object>>;
-  /** Stops the worker, as SIGTERM and SIGINT do. */
+  /** Stops the worker, like SIGTERM and SIGINT. */
   signal?: AbortSignal;
   /** Where log lines go; default standard output. */
   log?: LogSink;
 }
 
 const HEARTBEAT_THROTTLE = 5_000;
-/** After this the process ends although an activity did not listen (ms); it is then failed at the next start. */
+/** After this time the process ends even if an activity has not (ms). The next start fails that attempt. */
 const SHUTDOWN_FORCE = 30_000;
 /**
- * Cached workflows, of which a release of three disks has three. One that is not cached has its whole history read and run again for
- * each of its tasks: with 50, a busy worker took more memory and half as much processor time again. With 500 it took a fifth more
- * memory than with 150 when 1,000 releases were started at once (bench/RESULTS.md).
+ * Cached workflows; a release of three disks has three. A workflow that is not cached reads and replays its whole
+ * history for each task: with 50 a busy worker takes more memory and half as much processor time again. With 500 it
+ * takes a fifth more memory than with 150 (bench/RESULTS.md).
  */
 const CACHED_WORKFLOWS = 200;
-/** How soon the workflows of a killed control worker go to another one, or to its successor (ms). */
+/** How soon the workflows of a killed control worker move to another one, or to its successor (ms). */
 const STICKY_TIMEOUT = 2_000;
 
 /**
- * Runs workers of the given roles until SIGTERM, SIGINT or the signal: then no new work is taken, host activities detach, and it
- * returns when the rest has ended. Writes a JSON line with `"event":"worker-ready"` when it polls.
+ * Runs workers of the given roles until SIGTERM, SIGINT or the signal. Then it takes no new work, host activities
+ * detach, and it returns when the others have ended. Writes a JSON line with `"event":"worker-ready"` when it polls.
  *
- * @throws FlightlineError `invalid-input` for a wrong configuration, `host-setup` for a work directory in use or a missing right.
+ * @throws FlightlineError `invalid-input` for a wrong configuration, `host-setup` for a work directory in use or a
+ * missing right.
  * @throws TemporalUnreachableError when no server answers.
  */
 export async function runWorker(options: RunWorkerOptions): Promise<void> {
@@ -67,9 +70,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
   const hostName = chooseHostName(options.hostName, configuration);
   const logger = createLogger({ host: hostName, roles }, options.log, chooseLogLevel(configuration));
-  // Programs wait for these whatever the level is.
+  // Programs wait for these lines, whatever the level is.
   const notices = logger.child({}, { level: 'info' });
-  if (file === null) logger.info('no worker configuration: defaults hold, and no key and no registry log-in is known');
+  if (file === null) logger.info('no worker configuration: the defaults hold, without keys and registry log-ins');
   const target = temporalTarget();
   const undo: (() => unknown)[] = [];
   try {
@@ -92,7 +95,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     for (const directory of [host?.work.attempts, signDirectory]) {
       if (directory === undefined) continue;
       for (const attempt of await failAbandonedAttempts(client, directory)) {
-        logger.info({ event: 'attempt-left-behind', ...attempt }, 'an attempt of an earlier worker was found');
+        logger.info({ event: 'attempt-left-behind', ...attempt }, 'found an attempt of an earlier worker');
       }
     }
     const draining = host && (await drainingOf(host.work));
@@ -125,7 +128,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
           ...(listen === undefined ? {} : { metrics: `http://${listen}/metrics` }),
           pid: process.pid,
         },
-        'the worker polls its task queues',
+        'the worker is polling its task queues',
       );
     });
     notices.info({ event: WORKER_STOPPED }, 'the worker has stopped');
@@ -134,14 +137,14 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       try {
         await step();
       } catch (error) {
-        // What ended the worker is thrown; this must not hide it.
+        // The reason for the end is thrown; this must not hide it.
         logger.debug({ error }, 'cleaning up after the worker failed');
       }
     }
   }
 }
 
-/** Runs all workers; when one ends, the others are stopped. */
+/** Runs all workers. When one ends, it stops the others. */
 async function poll(workers: readonly Worker[], signal: AbortSignal | undefined, ready: () => void): Promise<void> {
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -170,12 +173,12 @@ async function openHost(
   });
   undo.push(() => lock.release());
   const host: HostContext = { name, architecture, configuration, work, startedAt: new Date().toISOString() };
-  // On a full disk it fails: leases then lapse as they are, and the worker must start to clean up.
+  // It fails on a full disk. The worker must start all the same, to clean up; leases then lapse.
   await renewLeases(host).catch(() => undefined);
   return host;
 }
 
-/** A sign worker needs no directory to work; with one, a restart is noticed at once, and a second signer is refused. */
+/** A sign worker works without a directory. With one, a restart is noticed at once, and a second signer is refused. */
 async function openSignDirectory(
   configuration: WorkerConfiguration,
   logger: Logger,
@@ -185,13 +188,13 @@ async function openSignDirectory(
   try {
     const lock = await lockDirectory(directory, {
       name: 'worker.lock',
-      remedy: 'two signers lose signatures: end that worker first',
+      remedy: 'two signers overwrite the signatures of each other: end that worker first',
     });
     undo.push(() => lock.release());
     return directory;
   } catch (error) {
     if (error instanceof FlightlineError) throw error;
-    logger.warn({ error }, `${directory} cannot be used: after a kill, signing goes on only after a heartbeat timeout`);
+    logger.warn({ error }, `${directory} cannot be used: after a kill, signing resumes only after a heartbeat timeout`);
     return undefined;
   }
 }

@@ -1,4 +1,6 @@
-/** Sees before anything polls that the server knows the search attributes: an unknown one blocks a release for ever (DESIGN §5). */
+/**
+ * Makes sure before anything polls that the server has the search attributes: an unknown one blocks a release for ever.
+ */
 import type { NativeConnection } from '@temporalio/worker';
 import { FlightlineError } from '../model/release/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../model/release/stage.ts';
@@ -9,13 +11,13 @@ const TYPES = {
   KEYWORD_LIST: { value: 7, cli: 'KeywordList' },
 } as const satisfies Record<(typeof SEARCH_ATTRIBUTES)[keyof typeof SEARCH_ATTRIBUTES], object>;
 
-/** A search attribute that exists with another type cannot be used. */
+/** Search attributes that exist with another type. */
 export interface AttributePlan {
   missing: string[];
   wrong: string[];
 }
 
-/** What is to be done, from what the server has (name → number of the type). */
+/** What to create, given what the server has (name → number of the type). */
 export function planSearchAttributes(existing: Record<string, number>): AttributePlan {
   const names = Object.entries(SEARCH_ATTRIBUTES);
   return {
@@ -37,11 +39,11 @@ export function devServerSearchAttributes(): string[] {
   return Object.keys(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=${typeOf(name).cli}`]);
 }
 
-/** How long new attributes may take to be seen by every part of the server (ms). */
+/** How long every part of the server may take to see new attributes (ms). */
 const APPEARANCE = 30_000;
 
 /**
- * Creates the attributes that are missing; any number of workers may do so at once.
+ * Creates the missing attributes. Any number of workers may do so at once.
  *
  * @throws FlightlineError `host-setup` with the command that creates them, when this worker may not.
  */
@@ -73,7 +75,7 @@ export async function ensureSearchAttributes(connection: NativeConnection, names
     );
     const deadline = Date.now() + APPEARANCE;
     while (planSearchAttributes(await list()).missing.length > 0) {
-      if (Date.now() > deadline) throw new Error('the server took them and does not show them');
+      if (Date.now() > deadline) throw new Error('the server accepted them and does not list them');
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     return created;

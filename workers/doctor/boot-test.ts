@@ -1,4 +1,4 @@
-/** Whether this host could do boot tests: only a spec with `bootTest` needs them. */
+/** Checks whether this host can do boot tests, which only specs with `bootTest` need. */
 import { accelerators, findQemu } from '../../activities/tools/qemu.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { ARCHITECTURES } from '../../model/contract/queue.ts';

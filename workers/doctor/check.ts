@@ -7,7 +7,7 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 export const FINDING_STATUSES = ['ok', 'warning', 'failed'] as const;
 export type FindingStatus = (typeof FINDING_STATUSES)[number];
 
-/** A file of its own that mends a finding; nothing that belongs to anybody else is ever changed. */
+/** A new file that fixes a finding. Existing files of others are never changed. */
 export interface Fix {
   file: string;
   content: string;
@@ -20,11 +20,11 @@ export interface Finding {
   status: FindingStatus;
   /** What was seen, in one line. */
   detail: string;
-  /** What to do; null when all is well. */
+  /** What to do; null when everything is fine. */
   remedy: string | null;
-  /** What `doctor --fix` would write, when a drop-in file mends it. */
+  /** What `doctor --fix` would write, when a drop-in file fixes it. */
   fix: Fix | null;
-  /** `true` when the file was written just now and the check found all well after it. */
+  /** `true` when the file was written and the check passed afterwards. */
   fixed: boolean;
 }
 
@@ -35,15 +35,15 @@ export interface DoctorContext {
   environment: NodeJS.ProcessEnv;
 }
 
-/** The answer of a check: a finding without its name. */
+/** The result of a check: a finding without its name. */
 export type CheckResult = Pick<Finding, 'status' | 'detail'> & { remedy?: string; fix?: Fix };
 
-/** One thing that the roles need of this machine. */
+/** Something that the roles need of this machine. */
 export interface Check {
   name: string;
   /** The roles that need it. */
   roles: readonly Role[];
-  /** Looks, by doing it where that is possible. An error that it throws becomes a failed finding. */
+  /** Checks, by doing it where possible. An error becomes a failed finding. */
   run(context: DoctorContext): Promise<CheckResult>;
 }
 
@@ -59,7 +59,7 @@ export function failed(detail: string, remedy: string, fix?: Fix): CheckResult {
   return { status: 'failed', detail, remedy, ...(fix ? { fix } : {}) };
 }
 
-/** A failed result from an error: of a program, its last lines. */
+/** A failed result from an error; for a program, with its last lines. */
 export function failedBy(error: unknown, remedy: string): CheckResult {
   if (error instanceof CommandError && error.notFound) {
     return failed(error.message, `install ${error.program} with the system's package manager`);
@@ -68,5 +68,5 @@ export function failedBy(error: unknown, remedy: string): CheckResult {
   return failed(error instanceof Error ? error.message : String(error), remedy);
 }
 
-/** Longest time for a program that only looks (ms). */
+/** Longest time for a program that only reads (ms). */
 export const LOOK_WITHIN = 30_000;

@@ -1,4 +1,4 @@
-/** Whether podman works as disk builds need it: its storage, and a privileged container that really starts. */
+/** Checks that podman works for disk builds: its storage, and a privileged container that really starts. */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const GRAPH_ROOT = '/var/lib/containers/storage';
 
 const Info = z.object({ store: z.object({ graphDriverName: z.string(), graphRoot: z.string() }) });
 
-/** What to say about the storage that `podman info --format json` shows. */
+/** The result for the storage that `podman info --format json` shows. */
 export function storageResult(info: string): CheckResult {
   const { graphDriverName: driver, graphRoot } = Info.parse(JSON.parse(info)).store;
   if (graphRoot !== GRAPH_ROOT) {
@@ -28,7 +28,7 @@ export function storageResult(info: string): CheckResult {
   if (driver !== 'overlay') {
     return warning(
       `podman's storage driver is ${driver}`,
-      'use overlay (storage.conf): others copy whole images and need many times the space',
+      'use overlay (storage.conf): other drivers copy whole images and need many times the space',
     );
   }
   return ok(`overlay in ${graphRoot}`);
@@ -56,7 +56,7 @@ const privilegedContainer: Check = {
   async run() {
     const program = tinyProgram();
     if (!program)
-      return warning(`no container was tried on ${process.arch}`, 'try one by hand: podman run --privileged');
+      return warning(`cannot try a container on ${process.arch}`, 'try one by hand: podman run --privileged');
     const name = `flightline-doctor-${randomBytes(6).toString('hex')}`;
     const image = `localhost/flightline/doctor:${name}`;
     const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
@@ -69,9 +69,9 @@ const privilegedContainer: Check = {
       const change = ['--change', 'CMD ["/true"]'];
       await runCommand('podman', ['import', '--quiet', ...change, archive, image], { timeout: LOOK_WITHIN });
       await runCommand('podman', ['run', '--name', name, '--privileged', image], { timeout: RUN_WITHIN });
-      return ok('a privileged container with a network was started and ended');
+      return ok('a privileged container with a network starts and ends');
     } catch (error) {
-      return failedBy(error, 'mend what podman names; if the finding "containers.conf" failed, mend that one first');
+      return failedBy(error, 'fix what podman reports; if the finding "containers.conf" failed, fix that first');
     } finally {
       await quietly(['rm', '--force', '--ignore', name]);
       await quietly(['rmi', '--force', image]);

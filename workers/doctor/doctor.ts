@@ -1,4 +1,7 @@
-/** `flightline doctor`: looks whether this machine gives what its roles need, by doing it, and mends what a drop-in file can. */
+/**
+ * `flightline doctor`: checks by doing whether this machine has what its roles need, and fixes what a drop-in file can
+ * fix.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FlightlineError } from '../../model/release/failure.ts';
@@ -20,7 +23,7 @@ import { versionChecks } from './versions.ts';
 
 export type { Finding, FindingStatus } from './check.ts';
 
-/** Every check, in the order in which a person would mend what they find. */
+/** Every check, in the order in which people would fix what they find. */
 export const CHECKS: readonly Check[] = [
   ...versionChecks,
   ...hostChecks,
@@ -42,13 +45,13 @@ export interface DoctorOptions {
   configuration?: WorkerConfiguration;
   /** Default is {@link DEFAULT_WORKER_CONFIGURATION}, or no file at all. */
   configurationFile?: string;
-  /** Writes the drop-in files that mend findings, and looks again. */
+  /** Writes the drop-in files that fix findings, and checks again. */
   fix?: boolean;
-  /** Told each finding as it comes. */
+  /** Called for each finding. */
   onFinding?: (finding: Finding) => void;
 }
 
-/** Runs the checks of the roles, one after another. Never throws for what it finds; `failed` findings are the answer. */
+/** Runs the checks of the roles, one after another. Problems are `failed` findings, never errors. */
 export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
   const roles = options.roles ?? ROLES;
   const findings: Finding[] = [];
@@ -91,7 +94,7 @@ async function attempt(check: Check, context: DoctorContext): Promise<CheckResul
   try {
     return await check.run(context);
   } catch (error) {
-    return failedBy(error, 'mend what the message names');
+    return failedBy(error, 'fix what the message names');
   }
 }
 
@@ -113,7 +116,7 @@ async function configurationFor(
   if (options.configuration) return { configuration: options.configuration };
   try {
     const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
-    const detail = file ? `${file} is well-formed` : 'there is none: defaults hold';
+    const detail = file ? `${file} is valid` : 'there is no file: the defaults hold';
     return { configuration, finding: findingOf(name, { status: 'ok', detail }, false) };
   } catch (error) {
     const { failure } = error as FlightlineError;
@@ -124,7 +127,7 @@ async function configurationFor(
   }
 }
 
-/** Writes a file that is wholly ours, readable by all as its neighbours are. */
+/** Writes a file of flightline's own, readable by all like the files beside it. */
 async function writeDropIn({ file, content }: Fix): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, content, { mode: 0o644 });

@@ -1,4 +1,4 @@
-/** What a build host's kernel and rights must give: root, control groups and limits that containers start with, loop devices. */
+/** Checks the kernel and rights of a build host: root, control groups and limits that containers need, loop devices. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import {
 } from '../containers-conf.ts';
 import { failed, failedBy, LOOK_WITHIN, ok, type Check, type CheckResult } from './check.ts';
 
-/** Our drop-in file: read after the distribution's, replaced by nobody. */
+/** flightline's drop-in file, read after the distribution's. */
 const DROP_IN = '/etc/containers/containers.conf.d/50-flightline.conf';
 
 const root: Check = {
@@ -27,7 +27,7 @@ const root: Check = {
   },
 };
 
-/** What to say about a plan for containers.conf. `replacement` is the file that replaces all others, if one is named. */
+/** The result for a plan of containers.conf. `replacement` is the file that replaces all others, if there is one. */
 export function containersConfResult(
   facts: Pick<MachineFacts, 'cgroups'>,
   plan: ContainersConfPlan,
@@ -72,7 +72,7 @@ const loopDevices: Check = {
       const attached = await runCommand('losetup', ['--find', '--show', '--read-only', file], { timeout: LOOK_WITHIN });
       const device = attached.stdout.trim();
       await runCommand('losetup', ['--detach', device], { timeout: LOOK_WITHIN });
-      return ok(`a file was attached to ${device}`);
+      return ok(`attached a file to ${device}`);
     } catch (error) {
       return failedBy(error, remedy);
     } finally {

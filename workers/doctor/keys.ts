@@ -1,4 +1,4 @@
-/** The signing keys of the worker configuration: there, readable for this worker, and for nobody else. */
+/** Checks the signing keys of the worker configuration: they exist, and only this worker can read them. */
 import { access, constants, stat } from 'node:fs/promises';
 import type { SigningKey } from '../../model/spec/worker-configuration.ts';
 import { failed, ok, warning, type Check, type CheckResult } from './check.ts';
@@ -11,8 +11,8 @@ const keys: Check = {
     const named = Object.entries(configuration.keys);
     if (named.length === 0) {
       return warning(
-        'the worker configuration names no key',
-        'make one with `flightline keygen` and list it under `keys`',
+        'the worker configuration has no keys',
+        'create one with `flightline keygen` and list it under `keys`',
       );
     }
     return worst(await Promise.all(named.map(([name, key]) => look(name, key))));
@@ -29,7 +29,7 @@ async function look(name: string, key: SigningKey): Promise<CheckResult> {
   }
   for (const file of [key.privateKey, key.passphraseFile]) {
     if (((await stat(file)).mode & 0o077) !== 0) {
-      return warning(`key ${name}: ${file} can be read by others than its owner`, `chmod 600 ${file}`);
+      return warning(`key ${name}: ${file} can be read by other users`, `chmod 600 ${file}`);
     }
   }
   return ok(`key ${name} is there, for ${key.repositories.join(', ')}`);

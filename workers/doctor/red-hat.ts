@@ -1,14 +1,17 @@
-/** Whether images can be built on RHEL here: a log-in to Red Hat's registry, and a registered host with valid entitlements. */
+/**
+ * Checks whether images can be built on RHEL here: a log-in to Red Hat's registry, and a registered host with valid
+ * entitlements.
+ */
 import { readRegistration, registrationProblem, type Registration } from '../../activities/image/red-hat.ts';
 import { RED_HAT_REGISTRY } from '../../model/device/registration.ts';
 import { registryFor } from '../../model/spec/worker-configuration.ts';
 import { ok, warning, type Check, type CheckResult } from './check.ts';
 
-/** What to say. `login`: the worker configuration names an authfile for the registry. */
+/** The result. `login`: the worker configuration names an authfile for the registry. */
 export function redHatResult(login: boolean, registration: Registration, now: Date): CheckResult {
   const problem = registrationProblem(registration, now);
   const registered = registration.identity === 'registered' || registration.entitlements.length > 0;
-  // Nobody means to build on RHEL here.
+  // This host is not meant for RHEL.
   if (!login && !registered) return ok(`not prepared for ${RED_HAT_REGISTRY}, which only RHEL bases need`);
   const missing = [
     ...(login ? [] : [`there is no log-in to ${RED_HAT_REGISTRY}`]),
@@ -24,7 +27,7 @@ export function redHatResult(login: boolean, registration: Registration, now: Da
       : [`skopeo login --authfile FILE ${RED_HAT_REGISTRY}, and FILE under registries in the worker configuration`]),
     ...(problem === null ? [] : ['subscription-manager register']),
   ];
-  return warning(`RHEL bases cannot be built on: ${missing.join('; ')}`, remedies.join('; '));
+  return warning(`cannot build on RHEL bases: ${missing.join('; ')}`, remedies.join('; '));
 }
 
 const redHat: Check = {

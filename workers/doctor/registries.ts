@@ -1,4 +1,7 @@
-/** Registries: which signature settings are in effect, whether images may be read at all, and whether the log-ins work. */
+/**
+ * Checks of registries: which signature settings are in effect, whether images may be read at all, and whether the
+ * log-ins work.
+ */
 import { existsSync } from 'node:fs';
 import { access, constants, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
@@ -20,14 +23,14 @@ const RegistriesFile = z.looseObject({
     .nullish(),
 });
 
-/** What registries.d files say together. */
+/** The merged settings of registries.d files. */
 export interface SignatureSettings {
   byDefault: boolean;
   /** Scopes with a setting of their own. */
   scopes: Record<string, boolean>;
 }
 
-/** Reads the texts of registries.d files (containers-registries.d(5)); what cannot be read is left out. */
+/** Reads the texts of registries.d files (containers-registries.d(5)). Skips files that cannot be read. */
 export function signatureSettings(texts: readonly string[]): SignatureSettings {
   const settings: SignatureSettings = { byDefault: false, scopes: {} };
   for (const text of texts) {
@@ -41,7 +44,10 @@ export function signatureSettings(texts: readonly string[]): SignatureSettings {
   return settings;
 }
 
-/** What to say: which directory counts, whether a private one masks the system's, and scopes whose signatures are not read. */
+/**
+ * The result: which directory counts, whether a private one hides the system's, and for which scopes podman does not
+ * read signatures.
+ */
 export function registriesDirectoryResult(options: {
   /** The private directory, when it exists. */
   masking: string | undefined;
@@ -62,19 +68,19 @@ export function registriesDirectoryResult(options: {
     const read = scopes.length === 0 ? 'no registry needs an entry' : `signatures of ${scopes.join(', ')} are read`;
     return ok(`${SYSTEM_DIRECTORY} is in effect; ${read}`);
   }
-  const detail = `${SYSTEM_DIRECTORY} is in effect, and podman run by hand reads no signatures of ${unread.join(', ')}`;
+  const detail = `${SYSTEM_DIRECTORY} is in effect, and podman run by hand does not read signatures of ${unread.join(', ')}`;
   const entries = Object.fromEntries(unread.map((scope) => [scope, { 'use-sigstore-attachments': true }]));
-  // A scope may be named by one file only, so that an entry of somebody else's cannot be mended by a file of our own.
+  // Only one file may name a scope, so a new file cannot fix an entry of an existing one.
   const isTaken = unread.some((scope) => settings.scopes[scope] !== undefined);
   return isTaken || dropInExists
     ? warning(detail, `set use-sigstore-attachments: true for them in ${SYSTEM_DIRECTORY}`)
     : warning(detail, `\`flightline doctor --fix\` writes ${DROP_IN}`, {
         file: DROP_IN,
-        content: `# flightline: signatures lie beside the images in these registries.\n${stringify({ docker: entries })}`,
+        content: `# flightline: the signatures of these registries are beside the images.\n${stringify({ docker: entries })}`,
       });
 }
 
-/** The setting of the nearest scope above, else the default. */
+/** The setting of the closest scope above, else the default. */
 function isRead(settings: SignatureSettings, scope: string): boolean {
   for (let at = scope; at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : '') {
     const own = settings.scopes[at];
@@ -112,7 +118,7 @@ const policy: Check = {
     return found
       ? ok(`${found} is in effect`)
       : failed(
-          'there is no policy.json, without which podman and skopeo read no image',
+          'there is no policy.json, and without it podman and skopeo refuse every image',
           'install containers-common (Fedora, CentOS, RHEL) or golang-github-containers-common (Debian, Ubuntu)',
         );
   },
@@ -122,13 +128,13 @@ const logins: Check = {
   name: 'registry log-in',
   roles: ['build', 'sign'],
   async run({ configuration }) {
-    if (configuration.registries.length === 0) return ok('the worker configuration names no registry');
+    if (configuration.registries.length === 0) return ok('the worker configuration has no registries');
     const results = await Promise.all(configuration.registries.map(tryLogin));
     return worst(results);
   },
 };
 
-/** One result of several: the worst status, all that is not well in its detail. */
+/** Merges several results: the worst status, with every problem in its detail. */
 export function worst(results: readonly CheckResult[]): CheckResult {
   const bad = results.filter((result) => result.status !== 'ok');
   if (bad.length === 0) return ok(results.map((result) => result.detail).join('; '));
@@ -145,7 +151,8 @@ async function tryLogin(registry: RegistryConfiguration): Promise<CheckResult> {
   const insecure = registry.insecure || isLoopbackRegistry(registryOf(`${location}/`));
   const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
   try {
-    // skopeo tries the log-in it finds, and writes the file: a copy, so that nothing of the operator's is changed.
+    // skopeo tries the log-in that it finds, and writes the file: use a copy, so that the operator's file does not
+    // change.
     const copy = join(directory, 'auth.json');
     await copyFile(authfile, copy);
     const args = ['login', '--authfile', copy, ...(insecure ? ['--tls-verify=false'] : []), location];

@@ -1,4 +1,6 @@
-/** What builds are given by name: the secrets of the worker configuration, and the log-in by which enrollment certificates are asked for. */
+/**
+ * Checks what builds use by name: the secrets of the worker configuration, and the log-in for enrollment certificates.
+ */
 import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +14,7 @@ const secrets: Check = {
   roles: ['build'],
   async run({ configuration }) {
     const named = Object.entries(configuration.secrets);
-    if (named.length === 0) return ok('the worker configuration names no secret');
+    if (named.length === 0) return ok('the worker configuration has no secrets');
     return worst(await Promise.all(named.map(([name, secret]) => look(name, secret))));
   },
 };
@@ -39,13 +41,14 @@ const flightctl: Check = {
   roles: ['build'],
   async run({ configuration }) {
     const client = configuration.flightctl;
-    if (!client) return ok('the worker configuration names no log-in: no enrollment certificates are asked for');
+    if (!client)
+      return ok('the worker configuration has no log-in to Flight Control: no enrollment certificates are requested');
     const logIn = `log in: flightctl login --config-dir ${client.configDirectory} https://api.…`;
     const problem = await fileProblem('flightctl', join(client.configDirectory, 'client.yaml'), logIn);
     if (problem) return problem;
     const home = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
     try {
-      // Without HOME the client does nothing at all.
+      // The client needs HOME.
       const { stdout } = await runCommand(client.program, ['version'], {
         timeout: LOOK_WITHIN,
         environment: { HOME: home },

@@ -1,19 +1,19 @@
-/** Free space where builds happen: the work directory and podman's storage. */
+/** Checks the free space for builds: in the work directory and in podman's storage. */
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { failed, ok, warning, type Check, type CheckResult } from './check.ts';
 
 const GIB = 1024 ** 3;
-/** A builder run of a usual image holds the image twice, the build tree and its disks (bytes). */
+/** What a builder run of a usual image needs: the image twice, the build tree and the disks (bytes). */
 const WANTED = 40 * GIB;
-/** Below this not even a small image's disks fit (bytes). */
+/** With less than this not even the disks of a small image fit (bytes). */
 const NEEDED = 10 * GIB;
 
-/** What to say about free bytes at a place. */
+/** The result for the free bytes of a place. */
 export function spaceResult(what: string, path: string, free: number): CheckResult {
   const detail = `${(free / GIB).toFixed(0)} GiB free for ${what} (${path})`;
-  const remedy = `free space there, or move it: a usual build wants ${WANTED / GIB} GiB`;
+  const remedy = `free space there, or move it: a usual build needs ${WANTED / GIB} GiB`;
   if (free < NEEDED) return failed(detail, remedy);
   return free < WANTED ? warning(detail, remedy) : ok(detail);
 }

@@ -1,4 +1,6 @@
-/** The smallest Linux program: it ends with exit code 0. Lets a container be tried where no image can be fetched. */
+/**
+ * The smallest Linux program, which ends with exit code 0. With it a container can be tried without fetching an image.
+ */
 
 /** Machine numbers of ELF (elf(5)), and `exit(0)` in machine code. */
 const MACHINES: Partial<Record<string, { machine: number; code: readonly number[] }>> = {
@@ -12,7 +14,7 @@ const HEADER = 64;
 const PROGRAM_HEADER = 56;
 const LOAD_ADDRESS = 0x400000;
 
-/** A static ELF executable for an architecture in Node's name; `undefined` for one it is not written for. */
+/** A static ELF executable for an architecture (Node's name); `undefined` for other architectures. */
 export function tinyProgram(architecture: string = process.arch): Buffer | undefined {
   const found = MACHINES[architecture];
   if (!found) return undefined;

@@ -1,4 +1,4 @@
-/** The programs that roles need, and their oldest versions that work (the guide's requirements). */
+/** Checks the programs that roles need, and their oldest supported versions. */
 import { readFileSync } from 'node:fs';
 import { runCommand } from '../../activities/tools/process/command.ts';
 import type { Role } from '../../model/contract/queue.ts';
@@ -17,7 +17,7 @@ export function isAtLeast(version: string, oldest: string): boolean {
   return true;
 }
 
-/** The first version number in what a program prints. */
+/** The first version number in a program's output. */
 export function versionIn(text: string): string | undefined {
   return /\d+(?:\.\d+)+/.exec(text)?.[0];
 }
@@ -27,7 +27,7 @@ export function versionResult(program: keyof typeof OLDEST, output: string): Che
   const version = versionIn(output);
   const oldest = OLDEST[program];
   if (version === undefined) {
-    return warning(`${program} does not say its version: ${output.trim()}`, `see that it is ${oldest} or later`);
+    return warning(`${program} does not print its version: ${output.trim()}`, `check that it is ${oldest} or later`);
   }
   return isAtLeast(version, oldest)
     ? ok(`${program} ${version}`)

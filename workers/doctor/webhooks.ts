@@ -1,4 +1,4 @@
-/** The webhooks of the worker configuration: whether their secrets are there, and nobody reads along. */
+/** Checks the webhooks of the worker configuration: their secrets exist, and their connections are encrypted. */
 import { access, constants, stat } from 'node:fs/promises';
 import { isLoopbackRegistry } from '../../model/oci/reference.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -10,12 +10,12 @@ const webhooks: Check = {
   roles: ['control'],
   async run({ configuration }) {
     const names = Object.keys(configuration.webhooks);
-    if (names.length === 0) return ok('the worker configuration names no webhook');
+    if (names.length === 0) return ok('the worker configuration has no webhooks');
     return worst(await Promise.all(names.map((name) => lookAtWebhook(configuration, name))));
   },
 };
 
-/** What is to be said of one. Nothing is sent to it. */
+/** The result for one webhook. Nothing is sent to it. */
 export async function lookAtWebhook(
   { webhooks: all, secrets }: Pick<WorkerConfiguration, 'webhooks' | 'secrets'>,
   name: string,
@@ -44,7 +44,7 @@ export async function lookAtWebhook(
     }
   }
   if (protocol === 'http:' && !isLoopbackRegistry(host)) {
-    return warning(`webhook ${name}: ${host} is spoken to in the clear`, 'use an https URL');
+    return warning(`webhook ${name}: ${host} is used without encryption`, 'use an https URL');
   }
   return ok(`webhook ${name}: ${host}${hmacSecret === undefined ? ', unsigned' : `, signed with ${hmacSecret}`}`);
 }

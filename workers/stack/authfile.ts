@@ -1,9 +1,9 @@
-/** Where podman and skopeo keep a person's registry log-ins, for a stack that uses an existing registry. */
+/** Finds a person's registry log-ins of podman and skopeo, for a stack that uses an existing registry. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The first log-in file that exists, in the order of containers-auth.json(5); `undefined` when nobody has logged in. */
+/** The first log-in file that exists, in the order of containers-auth.json(5); `undefined` without one. */
 export function defaultAuthfile(
   environment: NodeJS.ProcessEnv = process.env,
   exists: (file: string) => boolean = existsSync,

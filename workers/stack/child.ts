@@ -1,4 +1,4 @@
-/** One process of the embedded stack: started in a session of its own with its output in a log file, waited for, ended. */
+/** One process of the embedded stack, in a session of its own, with its output in a log file. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -8,20 +8,20 @@ import { redact } from '../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../process-identity.ts';
 
-/** How a process is started, and how one knows that it serves. */
+/** How a process is started, and when it is ready. */
 export interface ChildPlan {
   name: string;
-  /** In words, for messages: `Temporal dev server`. */
+  /** For messages: `Temporal dev server`. */
   title: string;
   command: readonly [string, ...string[]];
   /** Its whole environment. */
   environment: NodeJS.ProcessEnv;
   logFile: string;
-  /** Asked again and again until it is true; may read what the process has logged since it started. */
+  /** Asked repeatedly until it is true. May read what the process has logged since it started. */
   isReady: (log: () => Promise<string>) => Promise<boolean>;
-  /** It must be ready within this (ms). */
+  /** How long it may take to be ready (ms). */
   readyWithin: number;
-  /** It must have ended so long after SIGTERM, else it gets SIGKILL (ms). */
+  /** How long it may take to end after SIGTERM before it gets SIGKILL (ms). */
   stopWithin: number;
 }
 
@@ -29,23 +29,24 @@ export interface ChildPlan {
 export interface Child {
   readonly plan: ChildPlan;
   readonly identity: ProcessIdentity;
-  /** Settles when it has ended: `exit code 1`, `SIGKILL`. */
+  /** Resolves when it has ended: `exit code 1`, `SIGKILL`. */
   readonly ended: Promise<string>;
   hasEnded(): boolean;
-  /** What it has logged since it started (its end, when that is long). */
+  /** What it has logged since it started; of a long log the end. */
   log(): Promise<string>;
 }
 
-/** A log that has grown past this is moved aside at the next start (bytes). */
+/** A log larger than this is moved aside at the next start (bytes). */
 const MAX_LOG = 20 * 1024 * 1024;
 /** Lines of a log that are quoted in an error. */
 const QUOTED_LINES = 15;
 const POLL = 100;
-/** Bytes of a log that are looked at. */
+/** Bytes of a log that are read. */
 const MAX_READ = 256 * 1024;
 
 /**
- * Starts a process. It gets a session of its own, so that Ctrl-C in a terminal reaches only the stack, which ends its processes in order.
+ * Starts a process in a session of its own, so that Ctrl-C in a terminal reaches only the stack, which ends its
+ * processes in order.
  *
  * @throws FlightlineError `host-setup` when the program cannot be started.
  */
@@ -86,15 +87,16 @@ export async function startChild(plan: ChildPlan): Promise<Child> {
     try {
       if (statSync(file).size > MAX_LOG) renameSync(file, `${file}.1`);
     } catch {
-      // There is none yet.
+      // There is no log yet.
     }
   }
 }
 
 /**
- * Waits until a process serves.
+ * Waits until a process is ready.
  *
- * @throws FlightlineError `host-setup` with the last lines of its log, when it ends or is not ready in time. `signal`'s reason when that aborts.
+ * @throws FlightlineError `host-setup` with the last lines of its log, when it ends or is not ready in time. `signal`'s
+ * reason when that aborts.
  */
 export async function waitUntilReady(child: Child, signal?: AbortSignal): Promise<void> {
   const { plan } = child;
@@ -116,11 +118,11 @@ export async function waitUntilReady(child: Child, signal?: AbortSignal): Promis
 export async function childError(child: Child, what: string): Promise<FlightlineError> {
   const words = lastLines(redact(await child.log()), QUOTED_LINES);
   return new FlightlineError('host-setup', `the ${child.plan.title} ${what}${words ? `:\n${words}` : ''}`, {
-    remedy: `its whole log is ${child.plan.logFile}`,
+    remedy: `the whole log is ${child.plan.logFile}`,
   });
 }
 
-/** Ends a process: SIGTERM, and SIGKILL to all of its session's first group when it has not ended in time (ms). */
+/** Ends a process by SIGTERM. When it has not ended in time (ms), its process group gets SIGKILL. */
 export async function endProcess(identity: ProcessIdentity, within: number): Promise<void> {
   if (!isAlive(identity)) return;
   signalProcess(identity.pid, 'SIGTERM');

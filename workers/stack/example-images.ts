@@ -1,4 +1,7 @@
-/** Makes the example images from Debian packages and puts them into the stack's registry, where releases look for images (DESIGN §8). */
+/**
+ * Makes the example images from Debian packages and pushes them to the stack's registry, where releases look for
+ * images.
+ */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CommandError, runCommand, type CommandResult } from '../../activities/tools/process/command.ts';
@@ -7,7 +10,7 @@ import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { packageRoot } from './plans.ts';
 import type { Stack } from './start.ts';
 
-/** Where an example image is in podman's storage (examples/debian/make-images.sh), and below the registry. */
+/** The name of an example image in podman's storage (examples/debian/make-images.sh) and in the registry. */
 export const EXAMPLE_IMAGES = {
   base: { local: 'localhost/flightline/debian-base:trixie', path: 'flightline/debian-base:trixie' },
   builder: { local: 'localhost/flightline/debian-builder:1', path: 'flightline/debian-builder:1' },
@@ -22,7 +25,7 @@ const PUSH_WITHIN = 10 * 60_000;
 const LOOK_WITHIN = 60_000;
 
 /**
- * Makes the images if they are not there or their sources changed, and pushes those that the registry does not have as they are
+ * Makes the images if they are missing or their sources have changed, and pushes those that the registry does not have
  * (compared by configuration digest). Takes about a second when there is nothing to do.
  *
  * @throws FlightlineError `host-setup` with the last lines of the program that failed.
@@ -42,7 +45,7 @@ export async function publishExampleImages(
       });
     });
 
-  report('looking whether the example images (a Debian base and its builder) are made');
+  report('checking the example images (a Debian base and its builder)');
   const script = join(packageRoot(), 'examples', 'debian', 'make-images.sh');
   const made = await run('making the example images', script, [], MAKE_WITHIN);
   report(made.stdout.trim().split('\n').at(-1) ?? '');
@@ -63,14 +66,14 @@ export async function publishExampleImages(
     );
     const present = await runCommand('skopeo', ['inspect', '--raw', ...access(''), `docker://${reference}`], {
       timeout: LOOK_WITHIN,
-      // It is not there yet, or its registry cannot be reached: the push tells which.
+      // The image is not there yet, or the registry does not answer: the push tells which.
     }).catch(() => undefined);
     if (present && configurationDigest(present.stdout) === `sha256:${inspected.stdout.trim()}`) continue;
     report(`pushing ${reference}`);
     await run(
       `pushing ${reference}`,
       'skopeo',
-      // The image is this machine's own, so no policy has a say in whether it may be read.
+      // The image is this machine's own, so no policy decides whether it may be read.
       [
         '--insecure-policy',
         'copy',

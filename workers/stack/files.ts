@@ -1,10 +1,10 @@
-/** What an embedded stack writes into its directory: paths, and the texts of the generated files. Pure. */
+/** The files of an embedded stack: their paths, and the texts of the generated ones. Pure. */
 import { join } from 'node:path';
 import { stringify as toml } from 'smol-toml';
 import { stringify as yaml } from 'yaml';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
-/** Everything below DIR, but stack.json (stack/state.ts). */
+/** The paths below DIR, except stack.json (stack/state.ts). */
 export interface StackPaths {
   directory: string;
   database: string;
@@ -49,9 +49,9 @@ export function stackPaths(directory: string): StackPaths {
   };
 }
 
-const GENERATED = 'Written by the embedded stack at each start: changes are lost.';
+const GENERATED = 'The embedded stack writes this file at each start: changes are lost.';
 
-/** A log-in that the stack's registry asks for. */
+/** A log-in that the stack's registry requires. */
 export interface RegistryAuth {
   /** File of user names and bcrypt hashes. */
   htpasswd: string;
@@ -59,7 +59,7 @@ export interface RegistryAuth {
   authfile: string;
 }
 
-/** The registry's configuration (distribution 2.8). Its log has a line for each request, so that the order of PUTs can be read. */
+/** The registry's configuration (distribution 2.8). Its log has a line per request, which shows the order of PUTs. */
 export function registryConfigurationText(options: {
   storage: string;
   address: string;
@@ -71,7 +71,7 @@ export function registryConfigurationText(options: {
     storage: {
       filesystem: { rootdirectory: options.storage },
       delete: { enabled: true },
-      // Uploads of killed pushes would be kept for a week otherwise; a running one never takes a day.
+      // Removes uploads of killed pushes, which otherwise stay for a week. A running one never takes a day.
       maintenance: { uploadpurging: { enabled: true, age: '24h', interval: '24h', dryrun: false } },
     },
     http: { addr: options.address },
@@ -80,7 +80,7 @@ export function registryConfigurationText(options: {
   return `# ${GENERATED}\n${yaml(content)}`;
 }
 
-/** The builder that is allowed besides the stack's own: bootc-image-builder. */
+/** The builder that is allowed besides the stack's own. */
 const BOOTC_IMAGE_BUILDER = 'quay.io/centos-bootc/bootc-image-builder';
 
 /** The worker configuration of a stack. */
@@ -120,7 +120,7 @@ export function workerConfigurationText(configuration: WorkerConfiguration): str
   return `# ${GENERATED}\n${yaml(configuration)}`;
 }
 
-/** A profile for Temporal's tools and libraries, so that the user's own profiles do not reach into the stack. */
+/** A profile for Temporal's tools and libraries, so that the user's own profiles do not affect the stack. */
 export function temporalProfileText(target: { address: string; namespace: string }): string {
   return `# ${GENERATED}\n${toml({ profile: { default: target } })}`;
 }

@@ -1,4 +1,4 @@
-/** The stack's own signing key, made once by skopeo with a random passphrase. */
+/** The stack's own signing key, created once by skopeo with a random passphrase. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,9 +9,9 @@ import { FlightlineError } from '../../model/release/failure.ts';
 import { STACK_KEY, type StackPaths } from './files.ts';
 
 /**
- * Makes the key and its passphrase file (0600) unless they are there.
+ * Creates the key and its passphrase file (0600) unless they exist.
  *
- * @throws FlightlineError `host-setup` when skopeo is missing or cannot make it.
+ * @throws FlightlineError `host-setup` when skopeo is missing or fails.
  */
 export async function ensureKey(paths: StackPaths): Promise<void> {
   if ([paths.privateKey, paths.publicKey, paths.passphrase].every((file) => existsSync(file))) return;
@@ -20,7 +20,7 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
       remedy: `put the missing file back, or move ${paths.keys} away: a new key is made, and what the old one signed is no longer verified`,
     });
   }
-  // Made aside and moved into place whole, so that a kill leaves no half of a key.
+  // Created elsewhere and moved into place when complete, so that a kill never leaves part of a key.
   const draft = `${paths.keys}.new`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
@@ -30,7 +30,7 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
     await generateKey(join(draft, STACK_KEY), passphrase);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new FlightlineError('host-setup', `the signing key could not be made: ${error.message}`, {
+    throw new FlightlineError('host-setup', `cannot create the signing key: ${error.message}`, {
       remedy: error.notFound ? 'install skopeo 1.14 or later' : "mend what skopeo's message names",
     });
   }

@@ -1,4 +1,4 @@
-/** The processes of an embedded stack: their command lines, environments, and how each shows that it serves. */
+/** The processes of an embedded stack: their command lines and environments, and when each is ready. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,26 +19,26 @@ export const NAMESPACE = 'default';
 /** A start on two busy cores (ms). */
 const SERVER_READY = 60_000;
 const WORKER_READY_WITHIN = 120_000;
-/** A worker gives its activities 30 s at most (workers/run.ts), then needs a moment (ms). */
+/** A worker gives its activities at most 30 s (workers/run.ts), then needs a moment (ms). */
 const WORKER_STOP = 40_000;
 const SERVER_STOP = 10_000;
 const PROBE = 2_000;
 
 /**
- * The server looks for tasks to hand out 20 times a second at most for each of its shards; a cluster has hundreds of them, the
- * dev server has one, so that every activity waited up to 50 ms twice (bench/RESULTS.md).
+ * By default the server hands out tasks at most 20 times a second per shard. A cluster has hundreds of shards, the dev
+ * server one, so that every activity would wait up to 50 ms twice (bench/RESULTS.md).
  */
 const POLLS_PER_SECOND = 500;
 
-/** Arguments of `temporal server start-dev` that let it hand out tasks without such pauses. */
+/** Arguments of `temporal server start-dev` that remove these pauses. */
 export function devServerPace(): string[] {
   return ['--dynamic-config-value', `history.transferProcessorMaxPollRPS=${POLLS_PER_SECOND}`];
 }
 
 /**
- * SQLite's own default writes and flushes a rollback journal for each transaction, and an event takes more than one. With a
- * write-ahead log (sqlite.org/wal.html) each is flushed before it counts as well, at a third less processor time and half of what is
- * written (bench/RESULTS.md).
+ * By default SQLite writes and flushes a rollback journal for each transaction, and an event takes more than one. A
+ * write-ahead log (sqlite.org/wal.html) flushes each transaction too, for a third less processor time and half the
+ * writes (bench/RESULTS.md).
  */
 const DATABASE_MODE = ['--sqlite-pragma', 'journal_mode=WAL'];
 
@@ -74,7 +74,7 @@ export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths):
   };
 }
 
-/** Names under which distribution's registry is installed: by Debian, and by everybody else. */
+/** Names of distribution's registry program: Debian's, and the original. */
 export const REGISTRY_PROGRAMS = ['docker-registry', 'registry'] as const;
 
 /** The stack's own registry. */
@@ -91,7 +91,7 @@ export function registryPlan(program: string, address: string, paths: StackPaths
   };
 }
 
-/** How a worker process is started; tests give another one. */
+/** How a worker process is started; tests pass another one. */
 export type WorkerCommand = (role: Role, configurationFile: string) => readonly [string, ...string[]];
 
 /** `flightline worker --role ROLE` of this installation. */
@@ -122,12 +122,12 @@ export function workerPlan(
   };
 }
 
-/** `true` when a worker's log has the line that says that it polls. */
+/** `true` when a worker's log says that it polls. */
 export function hasReadyEvent(log: string): boolean {
   return log.split('\n').some((line) => line.startsWith('{') && line.includes(`"event":"${WORKER_READY}"`));
 }
 
-/** The directory of this package: the nearest above with a package.json, from the sources as from dist/. */
+/** The directory of this package: the closest parent with a package.json, for the sources and for dist/. */
 export function packageRoot(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) {
@@ -138,12 +138,12 @@ export function packageRoot(): string {
   return directory;
 }
 
-/** A user's own TEMPORAL_* variables (profile, API key, TLS) must not reach the stack's processes. */
+/** The user's own TEMPORAL_* variables (profile, API key, TLS) must not reach the stack's processes. */
 function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
-/** `true` when an HTTP server answers; a request for a log-in is an answer. */
+/** `true` when an HTTP server answers, even if only with a request for a log-in. */
 async function answers(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(PROBE) });
@@ -154,7 +154,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** `true` when the server's frontend says that it serves, and the namespace is there. */
+/** `true` when the server's frontend is serving and the namespace exists. */
 async function serves(address: string): Promise<boolean> {
   let connection: Connection | undefined;
   try {

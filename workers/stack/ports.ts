@@ -1,19 +1,19 @@
-/** The ports of an embedded stack: chosen once at random among free ones, then kept. */
+/** The ports of an embedded stack: chosen once at random from the free ones, then kept. */
 import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { programOf } from '../process-identity.ts';
 
-/** Everything of an embedded stack listens here, and nowhere else. */
+/** The only address that an embedded stack listens on. */
 export const LOOPBACK = '127.0.0.1';
 
-/** Below the range from which Linux takes ports of outgoing connections (32768 up), so that none of those holds a kept port later. */
+/** Below Linux's range for outgoing connections (from 32768), so that none of those takes a kept port. */
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 const TRIES = 200;
 
-/** `true` when a program could listen on the port now. */
+/** `true` when a program could listen on the port. */
 export async function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -36,7 +36,7 @@ export async function chooseFreePorts(count: number): Promise<number[]> {
 }
 
 /**
- * Sees that a kept port can be used.
+ * Checks that a kept port can be used.
  *
  * @throws FlightlineError `host-setup` when another program holds it, with its pid where it can be found out.
  */
@@ -54,7 +54,7 @@ export async function assertPortFree(what: string, port: number, stateFile: stri
   });
 }
 
-/** The process that listens on a TCP port of this machine; `undefined` when it cannot be seen. */
+/** The process that listens on a TCP port of this machine; `undefined` when it cannot be found. */
 export function portHolder(port: number): number | undefined {
   const inodes = new Set(
     ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(readText(file), port)).map(String),

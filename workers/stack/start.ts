@@ -1,6 +1,6 @@
 /**
- * The embedded stack: a Temporal dev server with its Web UI, a registry and a worker for each role, in a directory that keeps all
- * state (DESIGN §8). Used by `flightline up`, the demo and the end-to-end tests.
+ * The embedded stack: a Temporal dev server with its Web UI, a registry and a worker for each role, in a directory that
+ * keeps all state. Used by `flightline up`, the demo and the end-to-end tests.
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
@@ -38,13 +38,13 @@ import { endLeftOvers, Supervisor, type StackEvent } from './supervisor.ts';
 import { findTemporalCli } from './temporal-cli.ts';
 
 export interface StackOptions {
-  /** Keeps everything; made (0700) when it is not there. */
+  /** Keeps everything. Created (0700) if needed. */
   directory: string;
   /** An existing registry, `quay.io/acme` or `127.0.0.1:5000`, instead of the stack's own. */
   registry?: string;
   /** containers-auth.json(5) with the log-in for that registry; default is where `podman login` leaves it. */
   authfile?: string;
-  /** Makes the stack's own registry ask for a log-in. */
+  /** Makes the stack's own registry require a log-in. */
   registryAuth?: RegistryAuth;
   /** Workers to run; default all. */
   roles?: readonly Role[];
@@ -54,11 +54,11 @@ export interface StackOptions {
   configure?: (configuration: WorkerConfiguration) => WorkerConfiguration;
   /** How a worker process is started; default is this installation's `flightline worker`. */
   workerCommand?: WorkerCommand;
-  /** Told what happens to the processes. */
+  /** Called when something happens to the processes. */
   onEvent?: (event: StackEvent) => void;
-  /** Told what takes long, such as building the Temporal CLI: a line each. */
+  /** Called with a line about each thing that takes long, such as building the Temporal CLI. */
   report?: (line: string) => void;
-  /** Gives up starting; what was started is ended. */
+  /** Gives up starting, and ends what was started. */
   signal?: AbortSignal;
 }
 
@@ -73,26 +73,26 @@ export interface Stack {
     /** `http://127.0.0.1:port`. */
     webUi: string;
   };
-  /** Address of the registry, with a path when an existing one was given so. */
+  /** Address of the registry; with a path when an existing one was given with it. */
   readonly registry: string;
   readonly configuration: WorkerConfiguration;
   /** The log-in for the registry, if it needs one. */
   readonly authfile: string | undefined;
   /** What DIR/environment exports. */
   readonly environment: Record<string, string>;
-  /** Processes that run now. */
+  /** The running processes. */
   children(): ChildState[];
-  /** Resolves when the server or the registry died again and again: the stack has been stopped then. Never rejects. */
+  /** Resolves when the server or the registry has died repeatedly and the stack has been stopped. Never rejects. */
   readonly failed: Promise<Error>;
   /** Ends the workers, then the registry, then the server. May be called more than once. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a stack, and returns when all of it really serves.
+ * Starts a stack, and returns when all of it is ready.
  *
- * @throws FlightlineError `host-setup` when DIR is in use, a kept port is taken, a program is missing, or a process does not start;
- *   what was started is ended then.
+ * @throws FlightlineError `host-setup` when DIR is in use, a kept port is taken, a program is missing, or a process
+ * does not start; what was started is then ended.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const paths = stackPaths(resolve(options.directory));
@@ -143,7 +143,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await together(workers.map((plan) => supervisor.start(plan, 'always', options.signal)));
     } catch (error) {
       await stop();
-      // A worker that did not start because the server died is not the news.
+      // When the server died, report that, and not the worker that could not start because of it.
       throw fatal ?? error;
     }
     return {
@@ -168,7 +168,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Waits for all, so that nothing is still being started when the first error is thrown. */
+/** Waits for all, so that nothing is still starting when the first error is thrown. */
 async function together(starts: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(starts)) if (end.status === 'rejected') throw end.reason;
 }
@@ -194,7 +194,7 @@ async function preparePorts(
   return ports;
 }
 
-/** Writes the generated files but worker.yaml; returns the variables of DIR/environment. */
+/** Writes the generated files except worker.yaml. Returns the variables of DIR/environment. */
 async function writeFiles(
   paths: StackPaths,
   ports: StackPorts,
@@ -229,9 +229,10 @@ async function writeFiles(
   return environment;
 }
 
-/** Writes DIR/containers.conf when podman's own settings do not work here; the machine's other settings are carried over. */
+/** Writes DIR/containers.conf when podman's own settings do not work here. Keeps the machine's other settings. */
 async function writeContainersConf(paths: StackPaths): Promise<string | undefined> {
-  // A shell that has read DIR/environment names the file that is about to be written: it must not count as the user's own.
+  // A shell that has read DIR/environment names the file that is about to be written. It must not count as the user's
+  // own.
   const environment =
     process.env['CONTAINERS_CONF'] === paths.containersConf
       ? { ...process.env, CONTAINERS_CONF: undefined }

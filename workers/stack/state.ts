@@ -1,4 +1,6 @@
-/** DIR/stack.json: what an embedded stack keeps from one start to the next, so that names and leftovers are known. */
+/**
+ * DIR/stack.json: what an embedded stack keeps from one start to the next, so that names stay and leftovers are found.
+ */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,7 +8,7 @@ import { FlightlineError } from '../../model/release/failure.ts';
 
 const Port = z.number().int().min(1).max(65_535);
 
-/** A process of the stack, kept with its start time since pids are used again (workers/process-identity.ts). */
+/** A process of the stack, with its start time since pids are reused (workers/process-identity.ts). */
 const ChildState = z.object({
   name: z.string(),
   pid: z.number().int().positive(),
