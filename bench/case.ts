@@ -1,23 +1,25 @@
-/** What a case of the benchmark is given, and what it answers. */
+/** The input and the result of a case of the benchmark. */
 import type { Site } from './site.ts';
 import type { Point } from './statistics.ts';
 
-/** How much is measured. */
+/** How much to measure. */
 export interface Plan {
   quick: boolean;
-  /** Rounds: in each one pair of runs of a case that has any, flightline and the script in turn. */
+  /** Rounds. In each, a case that compares has one pair of runs, flightline's and the script's. */
   repeats: number;
-  /** When all is to have ended (`Date.now()`): what would not end by then is left out, if it can be. */
+  /** When everything should have ended (`Date.now()`). What would end later is left out, if possible. */
   until: number;
-  /** The least length of a builder run, by the image's label: equal on both sides. */
+  /** The least length of a builder run, by the image's label; equal on both sides. */
   builderSeconds: number;
-  /** The same where one disk is made: nearer to a real builder's minutes, of which one run is waited for and not three. */
+  /**
+   * The same where one disk is made. It is closer to a real builder's minutes, since there is one run and not three.
+   */
   oneDiskBuilderSeconds: number;
   /** Releases at once in the largest run of the orchestration. */
   releases: number;
   /** Bytes of the disk that flightline publishes. */
   diskSize: number;
-  /** Bytes of the disk that the script publishes: it writes many times that, and its figure is a ratio too. */
+  /** Bytes of the disk that the script publishes. It writes many times that, and its figure is a ratio too. */
   scriptDiskSize: number;
 }
 
@@ -28,13 +30,17 @@ export interface Row {
   case: string;
   measure: string;
   unit: Unit;
-  /** Each measurement; of a ratio, flightline's figure ÷ the script's of the same pair. Without any the row is not shown. */
+  /**
+   * Each measurement; for a ratio, flightline's figure ÷ the script's of the same pair. A row without any is not shown.
+   */
   values: readonly number[];
-  /** The median is to be at most, or at least, this. Rows without one are there to be read. */
+  /** The median should be at most, or at least, this. Rows without a target are for information. */
   target?: { most: number } | { least: number };
   /** What one must know to read it. */
   note?: string;
-  /** Puts the median into docs/benchmarks.md too: what it is the figure of and, of a ratio, what it is a multiple of. */
+  /**
+   * Puts the median into docs/benchmarks.md too: what it is the figure of and, of a ratio, what it is a multiple of.
+   */
   headline?: { what: string; times?: string };
 }
 
@@ -50,27 +56,27 @@ export interface Growth {
 export interface Findings {
   rows: Row[];
   growth?: Growth[];
-  /** Milliseconds that one more round takes; without it there is no other. */
+  /** Milliseconds that one more round takes. Without it there is only one. */
   again?: number;
 }
 
 interface AnyCase {
   /** For `--only`. */
   name: string;
-  /** Takes too long for a quick look, which has it only when it is asked for by name. */
+  /** Takes too long for a quick run, which includes it only by name. */
   notQuick?: true;
 }
 
-/** What is measured on the one {@link Site} that the cases share; a case leaves nothing of its own on it that runs. */
+/** A case that runs on the {@link Site} that cases share. It must leave nothing running there. */
 export interface CaseOnSite extends AnyCase {
   onSite: true;
-  /** Leaves out what there is no time for; runs after the others, and stands among them in the table. */
+  /** Leaves out what there is no time for. It runs last, but keeps its place in the table. */
   shortens?: true;
-  /** @param round counted from 0; what is measured once is measured in that one. */
+  /** @param round counted from 0; what is measured once is measured in round 0 */
   run(plan: Plan, say: (line: string) => void, site: Site, round: number): Promise<Findings>;
 }
 
-/** What is measured apart: it runs before there is a site, which would take some of the cores. */
+/** A case that runs before there is a site, which would take some of the cores. */
 export interface CaseApart extends AnyCase {
   onSite: false;
   run(plan: Plan, say: (line: string) => void): Promise<Findings>;
@@ -78,18 +84,18 @@ export interface CaseApart extends AnyCase {
 
 export type Case = CaseOnSite | CaseApart;
 
-/** The cases in the order in which they run: those apart, then those on the site, and what shortens last. */
+/** The cases in the order in which they run: those apart, then those on the site, last those that shorten. */
 export function inOrder(cases: readonly Case[]): Case[] {
   const rank = (one: Case) => (one.onSite ? (one.shortens ? 2 : 1) : 0);
   return cases.toSorted((left, right) => rank(left) - rank(right));
 }
 
-/** Whether what takes so many milliseconds ends in time. */
+/** Whether something that takes this many milliseconds ends in time. */
 export function hasTimeFor(plan: Pick<Plan, 'until'>, length: number, now: number): boolean {
   return now + length <= plan.until;
 }
 
-/** What was found with what one more round found: values of the same row stand together, and the former's words stay. */
+/** Merges the findings of a further round: joins the values of each row, and keeps the former texts. */
 export function together(before: Findings, after: Findings): Findings {
   const key = (row: Row) => `${row.case}\n${row.measure}`;
   const further = new Map(after.rows.map((row) => [key(row), row.values]));
@@ -97,7 +103,7 @@ export function together(before: Findings, after: Findings): Findings {
   return { ...before, rows, again: after.again };
 }
 
-/** Whether a row's median is where it is to be; `undefined` without a target. */
+/** Whether a row's median meets its target; `undefined` without a target. */
 export function holds(row: Row, median: number): boolean | undefined {
   if (!row.target) return undefined;
   return 'most' in row.target ? median <= row.target.most : median >= row.target.least;

@@ -1,4 +1,4 @@
-/** What both sides are given: examples/debian, and what a measurement needs besides. */
+/** The input of both sides: examples/debian, and what a measurement adds. */
 import { randomBytes } from 'node:crypto';
 import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,13 +7,13 @@ import { stringify } from 'yaml';
 import type { DiskType } from '../model/spec/disk.ts';
 import { ROOT } from '../test/support/flightline.ts';
 
-/** A disk that is asked for. */
+/** A requested disk. */
 export interface Wish {
   type: DiskType;
   publish?: 'container-disk';
 }
 
-/** The image, and three disks of which the qcow2 is a container disk: issue 7's second case. */
+/** Three disks, of which the qcow2 is a container disk. */
 export const THREE_DISKS: readonly Wish[] = [
   { type: 'iso' },
   { type: 'qcow2', publish: 'container-disk' },
@@ -21,23 +21,23 @@ export const THREE_DISKS: readonly Wish[] = [
 ];
 export const ONE_DISK: readonly Wish[] = [{ type: 'qcow2' }];
 
-/** Bytes of the file in the image's last layer: nothing compresses it. */
+/** Bytes of the file in the image's last layer. They do not compress. */
 const LAST_LAYER = 8 * 1024 ** 2;
 
-/** A copy of examples/debian for one pair of runs. Both sides use this one directory. */
+/** A copy of examples/debian for one pair of runs, which both sides use. */
 export interface Inputs {
   directory: string;
   /** Image in FROM and builder. */
   base: string;
   builder: string;
-  /** Writes other bytes into the one file of the last layer. */
+  /** Changes the file of the last layer. */
   changeLastLayer(): Promise<void>;
-  /** Writes a flightline.yaml, and answers its path. With `whenChanged` it makes again only what has changed. */
+  /** Writes a flightline.yaml, and returns its path. With `whenChanged` a release makes only what has changed. */
   spec(repository: string, tag: string, disks: readonly Wish[], whenChanged?: boolean): Promise<string>;
   remove(): Promise<void>;
 }
 
-/** @param builderSeconds the label by which the example builder takes at least so long for a run. */
+/** @param builderSeconds the least length of a run of the example builder, set by a label */
 export async function makeInputs(registry: string, builderSeconds: number): Promise<Inputs> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-inputs-'));
   const example = join(ROOT, 'examples/debian');

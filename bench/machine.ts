@@ -13,7 +13,10 @@ async function firstLine(program: string, ...args: string[]): Promise<string> {
 
 const TURNS = 100_000_000;
 
-/** How long this program counts to {@link TURNS} (s), the middle of five times: machines of one name differ by twice and more. */
+/**
+ * How long this program counts to {@link TURNS} (s), the middle of five times: machines of one name differ by twice and
+ * more.
+ */
 function secondsToCount(): number {
   const times = Array.from({ length: 5 }, () => {
     const start = performance.now();

@@ -8,7 +8,8 @@ const TICKS = 100;
 /** Seconds of one core that a process and the programs it has waited for have used. */
 export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The second field is the program's name in parentheses, and may hold anything; utime, stime, cutime, cstime are 14 to 17.
+  // The second field is the program's name in parentheses, and may hold anything; utime, stime, cutime, cstime are 14
+  // to 17.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS;
 }
@@ -53,7 +54,10 @@ export async function namesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => []);
 }
 
-/** Calls a probe again and again until stopped; answers what it gave. One that fails is left out: a process may have ended. */
+/**
+ * Calls a probe again and again until stopped; answers what it gave. One that fails is left out: a process may have
+ * ended.
+ */
 export function sample<Value>(interval: number, probe: () => Promise<Value>): { stop(): Promise<Value[]> } {
   const values: Value[] = [];
   let over = false;

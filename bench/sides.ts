@@ -138,7 +138,9 @@ export async function guideSide(site: Site): Promise<GuideSide> {
     PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
   });
   const log = join(site.stack.directory, 'logs', `${name}.log`);
-  /** Runs it; with `killAfter` to that moment only. Answers whether it was killed, and what its disks took in seconds. */
+  /**
+   * Runs it; with `killAfter` to that moment only. Answers whether it was killed, and what its disks took in seconds.
+   */
   const script = async (args: readonly string[], order: Order): Promise<{ killed: boolean; disks: number }> => {
     const [program, ...before] = [...enter, SCRIPT, ...args];
     const child = spawn(program!, before, { env: variables(order), stdio: ['ignore', 'pipe', 'pipe'], detached: true });

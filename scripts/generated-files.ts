@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /**
- * Writes files whose content follows from the code. With `--check` on the command line it writes nothing, and ends with exit
- * code 1 when a file differs. `files` maps a path, relative to the repository, to a function from its present text ('' when
- * it does not exist) to the text it must have. `command` is what a person runs to write them.
+ * Writes files whose content follows from the code. With `--check` on the command line it writes nothing, and ends with
+ * exit code 1 when a file differs. `files` maps a path, relative to the repository, to a function from its present text
+ * ('' when it does not exist) to the text it must have. `command` is what a person runs to write them.
  */
 export async function writeGenerated(
   files: Record<string, (before: string) => string>,

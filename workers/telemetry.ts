@@ -1,6 +1,6 @@
 /**
- * The SDK's runtime of this process: what the SDK and its native core log goes through the worker's own log, and what they measure
- * is offered to Prometheus, together with flightline's own metrics.
+ * The SDK's runtime of this process: what the SDK and its native core log goes through the worker's own log, and what
+ * they measure is offered to Prometheus, together with flightline's own metrics.
  */
 import { Runtime, type MetricsExporterConfig } from '@temporalio/worker';
 import type { Logger } from 'pino';

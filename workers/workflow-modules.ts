@@ -3,7 +3,9 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BundleOptions } from '@temporalio/worker';
 
-/** Absolute paths of the workflows, of what every one of them does with what it sends, and of what all of them share. */
+/**
+ * Absolute paths of the workflows, of what every one of them does with what it sends, and of what all of them share.
+ */
 export function workflowModules(): Required<
   Pick<BundleOptions, 'workflowsPath' | 'workflowInterceptorModules' | 'preloadModules'>
 > {

@@ -30,7 +30,9 @@ export function makeProveSigning(worker: { configuration: WorkerConfiguration })
 /** The name that the proof signs for. It exists nowhere, and the signature is thrown away. */
 const PROOF_NAME = 'flightline.invalid/proof:of-key';
 
-/** skopeo's file of a signature in a `dir:` (containers/image `internal/signature`): a zero byte, this word, then JSON. */
+/**
+ * skopeo's file of a signature in a `dir:` (containers/image `internal/signature`): a zero byte, this word, then JSON.
+ */
 const SIGNATURE_PREFIX = '\0sigstore-json\n';
 const StoredSignature = z.object({
   payload: z.base64(),

@@ -113,7 +113,9 @@ async function blobReads(site: Site): Promise<number> {
   }).length;
 }
 
-/** Begins to count. The answer says how many bytes were sent by way of the meter for each that is new in the registry. */
+/**
+ * Begins to count. The answer says how many bytes were sent by way of the meter for each that is new in the registry.
+ */
 async function meter(site: Site): Promise<() => Promise<number>> {
   const stored = () => bytesBelow(`${site.stack.stack.paths.registry}/docker/registry/v2/blobs`);
   const [storedBefore, sentBefore] = [await stored(), site.meter.sent()];

@@ -77,7 +77,8 @@ export const threeDisks: CaseOnSite = {
       const first = await both('v1');
       const [{ seconds: ourFirst }, { seconds: theirFirst }] = first;
       one.push(compare(named(disks), ourFirst, theirFirst));
-      // Once is enough of a run this long. A quick look changes a file with one disk, and kills where base and builder are.
+      // Once is enough of a run this long. A quick look changes a file with one disk, and kills where base and builder
+      // are.
       if (round === 0) {
         const begun = Date.now();
         await inputs.changeLastLayer();

@@ -1,4 +1,7 @@
-/** osbuild's blueprint as bootc-image-builder reads it (osbuild/blueprint, `pkg/blueprint`): every key, and the type of its value. */
+/**
+ * osbuild's blueprint as bootc-image-builder reads it (osbuild/blueprint, `pkg/blueprint`): every key, and the type of
+ * its value.
+ */
 import { z } from 'zod';
 
 const text = z.string();

@@ -1,7 +1,8 @@
 /**
- * The builder's own configuration, `builder.config`: bootc-image-builder's config.toml or config.json, checked before an hour is
- * spent. The format is osbuild's blueprint (osbuild/blueprint, `pkg/blueprint`, May 2026), whose reader refuses unknown keys; what
- * a disk type leaves out, the builder only warns of. Messages quote no value that could be a secret.
+ * The builder's own configuration, `builder.config`: bootc-image-builder's config.toml or config.json, checked before
+ * an hour is spent. The format is osbuild's blueprint (osbuild/blueprint, `pkg/blueprint`, May 2026), whose reader
+ * refuses unknown keys; what a disk type leaves out, the builder only warns of. Messages quote no value that could be a
+ * secret.
  */
 import { parse as parseToml, TomlError } from 'smol-toml';
 import type { z } from 'zod';
@@ -21,7 +22,9 @@ export interface BuilderConfigUse {
   rootfs: string | null;
 }
 
-/** What was found: `problems` the builder refuses, or it would do nothing of what is asked; `warnings` it leaves out. */
+/**
+ * What was found: `problems` the builder refuses, or it would do nothing of what is asked; `warnings` it leaves out.
+ */
 export interface BuilderConfigFindings {
   problems: Problem[];
   warnings: Problem[];

@@ -14,8 +14,8 @@ const ONE_KEY = new RegExp(KEY, 'g');
 const MULTILINE = /"""|'''/g;
 
 /**
- * Answers the place of a path: of its own key, or of the nearest key above it that has a line (inline tables stand on one). Array
- * tables count from 0, as in the parsed value.
+ * Answers the place of a path: of its own key, or of the nearest key above it that has a line (inline tables stand on
+ * one). Array tables count from 0, as in the parsed value.
  */
 export function tomlPlaces(text: string): (path: readonly PropertyKey[]) => Place {
   const places = new Map<string, Place>();

@@ -1,6 +1,6 @@
 /**
  * What workflows ask of activities: the shapes of every input and result. Inputs are parsed at an activity's entry. Results are
- * digests and short facts, never file contents or logs (DESIGN §5).
+ * digests and short facts, never file contents or logs.
  */
 import { z } from 'zod';
 import { DeviceTrust } from '../device/signature-policy.ts';
@@ -360,7 +360,7 @@ export const TagResult = z.object({
   attempts,
   /** `repository:tag` of what now stands. */
   moved: z.array(z.string()),
-  /** Digests that the registry no longer has: nothing was moved, and their branches go back to push (DESIGN §3.9). */
+  /** Digests that the registry no longer has: nothing was moved, and their branches go back to push. */
   vanished: z.array(Digest),
 });
 export type TagResult = z.infer<typeof TagResult>;

@@ -24,7 +24,9 @@ export const ContextSummary = z.object({
 });
 export type ContextSummary = z.infer<typeof ContextSummary>;
 
-/** For a dry run: as resolve, but of a context that was not sent; null for a git context, which is packed and not sent. */
+/**
+ * For a dry run: as resolve, but of a context that was not sent; null for a git context, which is packed and not sent.
+ */
 export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
 export type PlanInput = z.infer<typeof PlanInput>;
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ARCHITECTURES, HostName } from './queue.ts';
 
-/** Most entries of each list: the answer must fit in a payload (DESIGN §5). */
+/** Most entries of each list: the answer must fit into a payload of 10 kB. */
 export const MAX_LISTED = 8;
 
 export const HostStatusInput = z.object({

@@ -1,4 +1,7 @@
-/** How client and workflows speak, and a release with its builder runs: workflow types, inputs, results, the query and the update. */
+/**
+ * How client and workflows speak, and a release with its builder runs: workflow types, inputs, results, the query and
+ * the update.
+ */
 import { z } from 'zod';
 import { DiskBuildInput, LogPageInput, ReleaseIdentity } from './contract.ts';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';

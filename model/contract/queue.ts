@@ -1,4 +1,4 @@
-/** Task queues (DESIGN §4), and which role polls which. */
+/** Task queues, and which role polls which. */
 import { z } from 'zod';
 import type { Stage } from '../release/stage.ts';
 
@@ -29,7 +29,10 @@ export function roleOf(stage: Stage): Role {
 /** Polled by control workers: workflows, resolve, git packing. */
 export const CONTROL_QUEUE = 'flightline';
 
-/** Polled by sign workers, one activity at a time: `.sig` tags are read, changed and written back, so two signers lose signatures. */
+/**
+ * Polled by sign workers, one activity at a time: `.sig` tags are read, changed and written back, so two signers lose
+ * signatures.
+ */
 export const SIGN_QUEUE = 'flightline-sign';
 
 /** Architectures in Go's and OCI's names. */

@@ -1,4 +1,4 @@
-/** The word of a person before tags move (issue 6): asked for by a spec, a promotion, or the operator's configuration. */
+/** A person's approval before tags move: required by a spec, a promotion, or the operator's configuration. */
 import { z } from 'zod';
 import { repositoryIsWithin } from '../oci/reference.ts';
 
@@ -8,7 +8,9 @@ export const DECIDE_UPDATE = 'decide';
 /** Longest comment, and name of a person (characters). */
 const Words = z.string().max(200);
 
-/** Who let it go on, when and why. The name is what the person's own machine says: it is no proof (docs/security.md). */
+/**
+ * Who let it go on, when and why. The name is what the person's own machine says: it is no proof (docs/security.md).
+ */
 export const Approval = z.object({ by: Words, at: z.string(), comment: Words });
 export type Approval = z.infer<typeof Approval>;
 
@@ -21,8 +23,8 @@ export const Decided = z.object({ reference: z.string() });
 export type Decided = z.infer<typeof Decided>;
 
 /**
- * `true` when a list of the operator's covers one of the names. An entry without a tag covers a repository and what is below it, by
- * path segment; one with a tag, in which `*` stands for any text, that tag there.
+ * `true` when a list of the operator's covers one of the names. An entry without a tag covers a repository and what is
+ * below it, by path segment; one with a tag, in which `*` stands for any text, that tag there.
  */
 export function needsApproval(
   listed: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Every kind of failure: what it means, what flightline does about it, and what a person does. `npm run docs` writes the
- * table in docs/failures.md from it.
+ * Every kind of failure: what it means, what flightline does about it, and what a person does. `npm run docs` writes
+ * the table in docs/failures.md from it.
  *
  * - `retry`: try again on the same host, with growing pauses, for `timing.retryFor`; then hold the branch.
  * - `elsewhere`: try another host; hold the branch when there is none.
@@ -339,7 +339,10 @@ const ESCAPE = String.fromCodePoint(27);
 const TERMINAL = new RegExp(`${ESCAPE}\\[[\\d;?]*[ -/]*[@-~]`, 'g');
 const CONTROL = /(?![\n\t])\p{Cc}/gu;
 
-/** A failure of a kind, with the kind's remedy unless another is given. The message keeps its end, where the cause stands. */
+/**
+ * A failure of a kind, with the kind's remedy unless another is given. The message keeps its end, where the cause
+ * stands.
+ */
 export function failureOf(
   kind: FailureKind,
   message: string,
@@ -355,8 +358,8 @@ export function failureOf(
 }
 
 /**
- * An error of a known kind. Tools and stages throw it; `activities/frame.ts` turns it into a Temporal failure of type `kind`.
- * Never holds a secret.
+ * An error of a known kind. Tools and stages throw it; `activities/frame.ts` turns it into a Temporal failure of type
+ * `kind`. Never holds a secret.
  */
 export class FlightlineError extends Error {
   readonly failure: Failure;

@@ -1,4 +1,6 @@
-/** Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted. */
+/**
+ * Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted.
+ */
 import { createHash } from 'node:crypto';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
 import type { PinnedImage } from './record.ts';
@@ -36,7 +38,10 @@ export interface ImageInputs extends SecretInputs {
   verification?: { key: string; repositories: readonly string[] };
 }
 
-/** The image inputs' digest; of secrets it holds the names, never what is in them: the value of the label `io.flightline.inputs`. */
+/**
+ * The image inputs' digest; of secrets it holds the names, never what is in them: the value of the label
+ * `io.flightline.inputs`.
+ */
 export function imageInputsDigest(inputs: ImageInputs): string {
   const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
   const { files, buildArgs, architecture, verification } = inputs;
@@ -61,7 +66,7 @@ export function diskInputsDigest(inputs: DiskInputs): string {
   return digestOf({ version: 1, ...inputs, types: [...inputs.types].sort() });
 }
 
-/** Name of the container of a builder run: `flightline-<12 hex of sha256(workflow id, disk inputs)>` (DESIGN §3.6). */
+/** Name of the container of a builder run: `flightline-<12 hex of sha256(workflow id, disk inputs)>`. */
 export function builderContainerName(release: string, diskInputs: string): string {
   return `flightline-${sha256(`${release}\n${diskInputs}`).slice(0, 12)}`;
 }

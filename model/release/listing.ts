@@ -33,8 +33,8 @@ export interface ListFilter {
 }
 
 /**
- * A status as visibility knows it: how the workflow ended is the server's own word, which also knows of releases that were
- * terminated; the attribute tells apart what ends alike.
+ * A status as visibility knows it: how the workflow ended is the server's own word, which also knows of releases that
+ * were terminated; the attribute tells apart what ends alike.
  */
 const CONDITIONS: Record<ReleaseStatus, string> = {
   running: `ExecutionStatus = 'Running' AND (FlightlineStatus != 'held' OR FlightlineStatus IS NULL)`,

@@ -1,4 +1,6 @@
-/** The logs of host stages: how their files are called, and the artifact that keeps them when the hosts do not any more. */
+/**
+ * The logs of host stages: how their files are called, and the artifact that keeps them when the hosts do not any more.
+ */
 import { z } from 'zod';
 import { ReleaseIdentity } from '../contract/contract.ts';
 import { HostName } from '../contract/queue.ts';
@@ -20,7 +22,9 @@ export function isLogged(stage: Stage): stage is LoggedStage {
   return LOGGED_STAGES.some((logged) => logged === stage);
 }
 
-/** The name of a stage's log, without `.log`. `subject` is a row's: `image`, a disk type, or the types of a builder run. */
+/**
+ * The name of a stage's log, without `.log`. `subject` is a row's: `image`, a disk type, or the types of a builder run.
+ */
 export function logName(stage: LoggedStage, subject: string): string {
   switch (stage) {
     case 'build':

@@ -1,6 +1,7 @@
 /**
- * The metrics that workers offer besides those of Temporal's SDK, named as Prometheus asks: base units, `_total` for counters.
- * Labels have few values: never a release, a repository or a tag. `npm run docs` writes the table in docs/metrics.md from it.
+ * The metrics that workers offer besides those of Temporal's SDK, named as Prometheus asks: base units, `_total` for
+ * counters. Labels have few values: never a release, a repository or a tag. `npm run docs` writes the table in
+ * docs/metrics.md from it.
  */
 
 interface MetricRow {
@@ -118,7 +119,10 @@ export type LabelsOf<Name extends MetricName> = Record<(typeof METRICS)[Name]['l
 /** Upper bounds of the buckets of stage durations (seconds): registries answer in seconds, disks take an hour. */
 export const STAGE_DURATION_BUCKETS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400];
 
-/** How an attempt at a stage ended. `detached`: its worker stopped or the server gave it up, and the next attempt goes on. */
+/**
+ * How an attempt at a stage ended. `detached`: its worker stopped or the server gave it up, and the next attempt goes
+ * on.
+ */
 export const STAGE_OUTCOMES = ['done', 'failed', 'cancelled', 'detached'] as const;
 export type StageOutcome = (typeof STAGE_OUTCOMES)[number];
 

@@ -1,4 +1,4 @@
-/** A nightly run: what a schedule carries, what a run asks and answers, and how it names its release (issue 6, "Schedules"). */
+/** A nightly run: its input, its result, and the name of its release. */
 import { z } from 'zod';
 import { ReleaseIdentity } from '../contract/contract.ts';
 import { failureOf, Failure } from './failure.ts';
@@ -28,7 +28,9 @@ export function repositoryOfSchedule(id: string): string | undefined {
   return id.startsWith(PREFIX) ? Repository.safeParse(id.slice(PREFIX.length)).data : undefined;
 }
 
-/** A release's request as a schedule carries it: tags with their templates; a git context with its ref, not a commit. */
+/**
+ * A release's request as a schedule carries it: tags with their templates; a git context with its ref, not a commit.
+ */
 export const NightlyTemplate = ReleaseRequest.extend({ tag: z.string(), alsoTag: z.array(z.string()) });
 export type NightlyTemplate = z.infer<typeof NightlyTemplate>;
 

@@ -1,4 +1,4 @@
-/** Notifications (issue 6): what of a release is told to a webhook, and in which words. */
+/** Notifications: what a webhook is told about a release. */
 import { z } from 'zod';
 import { ReleaseIdentity } from '../contract/contract.ts';
 import { FAILURE_KINDS } from './failure.ts';

@@ -1,4 +1,4 @@
-/** Pruning: which releases of a repository are kept, what is asked of the `prune` workflow, and what it answers (issue 6). */
+/** Pruning: which releases of a repository are kept, and the input and result of the `prune` workflow. */
 import { z } from 'zod';
 import { ReleaseIdentity } from '../contract/contract.ts';
 import { Repository } from '../oci/reference.ts';
@@ -9,7 +9,9 @@ export const PRUNE_WORKFLOW = 'prune';
 /** Query on `prune`: the whole report, which may be longer than a payload should be. */
 export const PRUNE_REPORT_QUERY = 'report';
 
-/** Workflow and schedule id: one prune of a repository at a time. A schedule appends the time to the ids of its runs. */
+/**
+ * Workflow and schedule id: one prune of a repository at a time. A schedule appends the time to the ids of its runs.
+ */
 export function pruneId(repository: string): string {
   return `prune/${repository}`;
 }
@@ -23,7 +25,7 @@ export const PrunePolicy = z.object({
 });
 export type PrunePolicy = z.infer<typeof PrunePolicy>;
 
-/** The defaults: those of issue 6. */
+/** The defaults. */
 export const DEFAULT_POLICY: PrunePolicy = { keepLast: 7, keepWithin: 30 * 24 * 60 * 60_000 };
 
 export const PruneRequest = PrunePolicy.extend({

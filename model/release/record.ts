@@ -1,4 +1,7 @@
-/** The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's answer (DESIGN §8). */
+/**
+ * The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's
+ * answer.
+ */
 import { z } from 'zod';
 import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
@@ -61,8 +64,8 @@ export type KeptLogs = z.infer<typeof KeptLogs>;
 const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
 
 /**
- * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading the context
- * again.
+ * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading
+ * the context again.
  */
 export const InputParts = z.object({
   /** The context's files and the Containerfile, without the builder configuration. */
@@ -114,7 +117,9 @@ export const ReleaseRecord = z.object({
     .object({
       /** Digest over all image inputs. */
       image: Digest,
-      /** Digest over the disk inputs, by disk type: image digest, builder digest, builder configuration, type and form. */
+      /**
+       * Digest over the disk inputs, by disk type: image digest, builder digest, builder configuration, type and form.
+       */
       disks: z.record(z.string(), Digest),
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),

@@ -1,4 +1,6 @@
-/** The stages of a release as a table: a row each, changed through one method. Pure; times are given in milliseconds. */
+/**
+ * The stages of a release as a table: a row each, changed through one method. Pure; times are given in milliseconds.
+ */
 import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
 import type { LogLocation } from './failure.ts';
 import type { StageRow } from './record.ts';
@@ -29,7 +31,10 @@ export function isFinished(row: Pick<StageRow, 'status'>): boolean {
   return row.status === 'done' || row.status === 'skipped';
 }
 
-/** The rows of one builder run: its own, the boot test of one of its disks, then for each disk publication, signature and verification. */
+/**
+ * The rows of one builder run: its own, the boot test of one of its disks, then for each disk publication, signature
+ * and verification.
+ */
 export function builderRunStages(run: {
   types: readonly string[];
   disks: readonly { type: string }[];

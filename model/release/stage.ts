@@ -1,6 +1,6 @@
-/** The stages of a release (DESIGN §3) and the statuses of stages and releases (DESIGN §8). */
+/** The stages of a release, and the statuses of stages and releases. */
 
-/** Stages in the order a person would name them. */
+/** Stages in the order in which they run. */
 export const STAGES = [
   'resolve',
   'build',
@@ -22,12 +22,12 @@ export type StageStatus = (typeof STAGE_STATUSES)[number];
 export const RELEASE_STATUSES = ['running', 'held', 'released', 'unchanged', 'failed', 'cancelled'] as const;
 export type ReleaseStatus = (typeof RELEASE_STATUSES)[number];
 
-/** `true` when the release has ended and will not change any more. */
+/** `true` when the release has ended. */
 export function isFinal(status: ReleaseStatus): boolean {
   return status !== 'running' && status !== 'held';
 }
 
-/** The search attributes of a release: name and Temporal type. The control worker creates them before it polls (DESIGN §5). */
+/** The search attributes of a release: name and Temporal type. The control worker creates them before it polls. */
 export const SEARCH_ATTRIBUTES = {
   FlightlineRepository: 'KEYWORD',
   FlightlineTag: 'KEYWORD',

@@ -1,4 +1,6 @@
-/** What the Temporal Web UI and `list` show of a workflow from its start on. Pure, so that the client can set it too. */
+/**
+ * What the Temporal Web UI and `list` show of a workflow from its start on. Pure, so that the client can set it too.
+ */
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { ReleaseRequest } from '../spec/request.ts';
 import type { SearchAttributeName } from './stage.ts';

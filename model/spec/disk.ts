@@ -21,7 +21,10 @@ interface DiskTypeRow {
   suffix: string;
   /** By which its end can be told: a file that is cut off is not published. */
   format: DiskFormat;
-  /** `disk` types share one builder run; an `iso` type runs alone, since all iso types write the same file (bib refuses mixes). */
+  /**
+   * `disk` types share one builder run; an `iso` type runs alone, since all iso types write the same file (bib refuses
+   * mixes).
+   */
   family: 'disk' | 'iso';
   /** What `compress` is when the spec does not say. */
   compress: Compression;
@@ -73,14 +76,14 @@ export interface Disk {
 }
 
 /**
- * The artifact type of a published disk: `application/vnd.diskimage.<type>`, with `.gzip` or `.zstd` only when the bytes are
- * compressed so (Konflux's and Flight Control's convention).
+ * The artifact type of a published disk: `application/vnd.diskimage.<type>`, with `.gzip` or `.zstd` only when the
+ * bytes are compressed so (Konflux's and Flight Control's convention).
  */
 export function diskArtifactType(disk: Pick<Disk, 'type' | 'compress'>): string {
   return `application/vnd.diskimage.${DISK_TYPES[disk.type].suffix}${disk.compress === 'none' ? '' : `.${disk.compress}`}`;
 }
 
-/** The disks that one run of the builder makes (DESIGN §3.6). */
+/** The disks of one builder run. */
 export interface BuilderRun {
   /** Types to give to the builder, sorted and without doubles. */
   types: DiskType[];

@@ -1,6 +1,7 @@
 /**
- * How devices of an image come to their enrollment (guide, "Choosing an Enrollment Method"), and the build secrets of a spec: as
- * the user writes them, and as a release's request carries them. Names only: no secret is in a spec or a request.
+ * How devices of an image come to their enrollment (guide, "Choosing an Enrollment Method"), and the build secrets of a
+ * spec: as the user writes them, and as a release's request carries them. Names only: no secret is in a spec or a
+ * request.
  */
 import { z } from 'zod';
 

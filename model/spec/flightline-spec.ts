@@ -1,4 +1,4 @@
-/** The user's `flightline.yaml` (DESIGN §7): what a release is asked to do. Unknown keys are errors. */
+/** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
 import { VERIFICATIONS } from '../device/signature-policy.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
@@ -136,7 +136,7 @@ const BootTestSection = z.strictObject({
   timeout: durationBetween('10s', '2h').default('5m').describe('for it to appear: 90s, 5m, 1h'),
 });
 
-/** With more, the record would not fit in a payload (DESIGN §5: 10 kB). */
+/** With more disks the record would not fit into a payload of 10 kB. */
 const MAX_DISKS = 6;
 
 /** The schema of `flightline.yaml`. */

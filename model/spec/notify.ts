@@ -1,4 +1,4 @@
-/** `notify` of the spec and the request (issue 6): which webhook is told what. */
+/** `notify` of the spec and the request: which webhook gets which events. */
 import { z } from 'zod';
 
 /** What is told. `recovered`: a release that had been held was released; it is told besides `released`. */

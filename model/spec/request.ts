@@ -1,6 +1,6 @@
 /**
- * A release's request: what the client sends to the `release` workflow. It is the spec with every default and template filled
- * in, and the context as a digest. It fits in a payload (at most {@link MAX_REQUEST_BYTES}).
+ * A release's request: what the client sends to the `release` workflow. It is the spec with every default and template
+ * filled in, and the context as a digest. It fits in a payload (at most {@link MAX_REQUEST_BYTES}).
  */
 import { z } from 'zod';
 import { VERIFICATIONS } from '../device/signature-policy.ts';
@@ -14,12 +14,12 @@ import { Digest, ImageReference, Repository, Tag } from '../oci/reference.ts';
 import { expandTemplate } from '../base/template.ts';
 import { TimingSchema, timingWith, type Timing } from '../base/timing.ts';
 
-/** Longest request (bytes as JSON): no payload is above 10 kB (DESIGN §5). */
+/** Longest request (bytes as JSON), which must fit into a payload of 10 kB. */
 export const MAX_REQUEST_BYTES = 9_000;
 
 /**
- * Where the files come from. `artifact`: packed by the client, in the registry as a context artifact. `git`: packed by a
- * control worker into the same kind of artifact; `ref` is the commit that the client looked up.
+ * Where the files come from. `artifact`: packed by the client, in the registry as a context artifact. `git`: packed by
+ * a control worker into the same kind of artifact; `ref` is the commit that the client looked up.
  */
 export const ContextSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('artifact'), digest: Digest }),

@@ -1,8 +1,11 @@
-/** When a project is released by itself, and when such a release is left out: keys of flightline.yaml (issue 6, "Schedules"). */
+/** The keys of flightline.yaml for nightly releases: when they run, and when one is skipped. */
 import { z } from 'zod';
 import { parseDuration } from '../base/duration.ts';
 
-/** Five to seven fields of a cron expression, or a shorthand, as Temporal reads them (api `schedule/v1/message.proto`, ScheduleSpec). */
+/**
+ * Five to seven fields of a cron expression, or a shorthand, as Temporal reads them (api `schedule/v1/message.proto`,
+ * ScheduleSpec).
+ */
 export const Cron = z
   .string()
   .trim()

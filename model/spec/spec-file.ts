@@ -1,4 +1,7 @@
-/** Reads the text of a YAML file by a schema, with every problem at its line and column. Pure: the caller reads the file. */
+/**
+ * Reads the text of a YAML file by a schema, with every problem at its line and column. Pure: the caller reads the
+ * file.
+ */
 import leven from 'leven';
 import { isMap, isNode, isPair, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
@@ -16,8 +19,8 @@ export interface Problem {
 export type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
 
 /**
- * Parses YAML text by a zod schema. All problems are listed: syntax errors, doubled keys, unknown keys with the nearest known
- * one, wrong values.
+ * Parses YAML text by a zod schema. All problems are listed: syntax errors, doubled keys, unknown keys with the nearest
+ * known one, wrong values.
  */
 export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Schema): FileResult<z.infer<Schema>> {
   const lines = new LineCounter();
@@ -100,7 +103,10 @@ function unique(problems: Problem[]): Problem[] {
   );
 }
 
-/** Answers the place of a path in a JSON text, or of the nearest value above it. JSON is YAML, whose parser keeps positions. */
+/**
+ * Answers the place of a path in a JSON text, or of the nearest value above it. JSON is YAML, whose parser keeps
+ * positions.
+ */
 export function jsonPlaces(text: string): (path: readonly PropertyKey[]) => { line: number; column: number } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -1,4 +1,6 @@
-/** The operator's worker configuration (DESIGN §7), by default `/etc/flightline/worker.yaml`. It, and never a spec, grants rights. */
+/**
+ * The operator's worker configuration, by default `/etc/flightline/worker.yaml`. It grants rights; a spec never does.
+ */
 import { z } from 'zod';
 import { HostName } from '../contract/queue.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';

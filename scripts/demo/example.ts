@@ -1,4 +1,7 @@
-/** Which example the demo releases: the guide's own where its images can be had, else the one that needs no image registry. */
+/**
+ * Which example the demo releases: the guide's own where its images can be had, else the one that needs no image
+ * registry.
+ */
 
 /** The examples by the names of their directories. */
 export const EXAMPLES = ['centos-stream9', 'debian'] as const;
@@ -31,7 +34,10 @@ export function choiceFor(quay: boolean): Choice {
       };
 }
 
-/** `true` when the registry itself answers: a proxy's error page is no answer (distribution specification, "Determining Support"). */
+/**
+ * `true` when the registry itself answers: a proxy's error page is no answer (distribution specification, "Determining
+ * Support").
+ */
 async function quayAnswers(): Promise<boolean> {
   try {
     const response = await fetch(QUAY, { signal: AbortSignal.timeout(TIMEOUT) });

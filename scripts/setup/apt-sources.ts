@@ -23,7 +23,9 @@ function words(value: string | undefined): string[] {
   return (value ?? '').split(/\s+/).filter((word) => word !== '');
 }
 
-/** Reads a file in deb822 format (sources.list.d/*.sources). Disabled stanzas and sources of source code are left out. */
+/**
+ * Reads a file in deb822 format (sources.list.d/*.sources). Disabled stanzas and sources of source code are left out.
+ */
 export function parseDeb822(text: string): AptSource[] {
   const sources: AptSource[] = [];
   for (const paragraph of text.split(/\n(?:[ \t]*\n)+/)) {

@@ -83,7 +83,10 @@ function endInContainer(which: 'Pid' | 'ConmonPid', name: string): Fault {
   };
 }
 
-/** Its stack starts a server again, and gives up when it dies three times within minutes: it is left alone for so long (ms). */
+/**
+ * Its stack starts a server again, and gives up when it dies three times within minutes: it is left alone for so long
+ * (ms).
+ */
 const SERVER_REST = 90_000;
 const lastKilled = new Map<string, number>();
 
@@ -125,7 +128,9 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [1, endInContainer('Pid', 'SIGKILL of a builder')],
 ];
 
-/** Causes one fault after the other until the signal, each after a pause of some seconds. Tells each once it is over. */
+/**
+ * Causes one fault after the other until the signal, each after a pause of some seconds. Tells each once it is over.
+ */
 export async function injectFaults(
   site: Site,
   chance: Chance,

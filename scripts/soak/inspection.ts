@@ -28,7 +28,10 @@ export function inspectEnds(driven: readonly Driven[]): string[] {
   });
 }
 
-/** Problems with tags: each belongs to a finished release, points where its record says, is signed and verifies; none is missing. */
+/**
+ * Problems with tags: each belongs to a finished release, points where its record says, is signed and verifies; none is
+ * missing.
+ */
 export async function inspectTags(site: Site, driven: readonly Driven[]): Promise<string[]> {
   const { registry } = site.stack;
   const problems: string[] = [];

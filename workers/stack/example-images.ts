@@ -90,7 +90,10 @@ export async function publishExampleImages(
 
 const Manifest = z.object({ config: z.object({ digest: z.string() }) });
 
-/** The configuration digest in an image manifest's text: the image id in podman's storage. `undefined` for an index or other text. */
+/**
+ * The configuration digest in an image manifest's text: the image id in podman's storage. `undefined` for an index or
+ * other text.
+ */
 export function configurationDigest(manifest: string): string | undefined {
   try {
     return Manifest.parse(JSON.parse(manifest)).config.digest;

@@ -69,7 +69,9 @@ export function portHolder(port: number): number | undefined {
   return undefined;
 }
 
-/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6 (proc(5); state 0A is LISTEN). */
+/**
+ * Inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6 (proc(5); state 0A is LISTEN).
+ */
 export function listeningInodes(table: string, port: number): number[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   return table

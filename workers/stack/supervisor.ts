@@ -21,18 +21,22 @@ export function restartPause(deaths: number): number {
   return Math.min(BACKOFF.first * 2 ** deaths, BACKOFF.longest);
 }
 
-/** A process that the stack needs is given up when it has died so often in a row: its files are damaged, or the disk is full. */
+/**
+ * A process that the stack needs is given up when it has died so often in a row: its files are damaged, or the disk is
+ * full.
+ */
 const MAX_DEATHS = 3;
 
 /**
- * What follows the death of a process. It is started again, with a growing pause: `always`, or, for a server that all others
- * need, until it died {@link MAX_DEATHS} times in a row; then the stack is given up, since a person must see why.
+ * What follows the death of a process. It is started again, with a growing pause: `always`, or, for a server that all
+ * others need, until it died {@link MAX_DEATHS} times in a row; then the stack is given up, since a person must see
+ * why.
  */
 export type Restart = 'always' | 'needed';
 
 /**
- * The processes of a stack, kept running. Server and registry keep all their state in files, and everybody who talks to them
- * tries again: a new process goes on where the former one was killed.
+ * The processes of a stack, kept running. Server and registry keep all their state in files, and everybody who talks to
+ * them tries again: a new process goes on where the former one was killed.
  */
 export class Supervisor {
   private readonly children = new Map<string, Child>();
@@ -148,7 +152,9 @@ export class Supervisor {
 /** Time for a left-over process between SIGTERM and SIGKILL (ms): longer than a worker's own limit. */
 const LEFT_OVER_STOP = 35_000;
 
-/** Ends processes that a killed stack left, told by pid and start time: workers first, since they report to the server. */
+/**
+ * Ends processes that a killed stack left, told by pid and start time: workers first, since they report to the server.
+ */
 export async function endLeftOvers(
   children: readonly ChildState[],
   onEvent: (event: StackEvent) => void,
