@@ -34,7 +34,8 @@ describe('deploy/alerts.yaml', () => {
         .map(({ alert }) => alert)
         .toSorted(),
     );
-  });
+    // promtool takes seconds on a busy machine.
+  }, 60_000);
 
   it('asks for metrics and labels that there are', () => {
     const selectors = alertRules().flatMap(({ expr }) => selectorsIn(expr));
