@@ -39,9 +39,7 @@ const KVM_SILENCE = 10_000;
 /** Console lines in the failure, and their bytes: they must leave room for what failed. */
 const MESSAGE_LINES = 30;
 const MESSAGE_BYTES = 2_400;
-/**
- * Bytes after which a console is not that of a boot: a guest that restarts its getty for ever must not fill the disk.
- */
+/** Most bytes of a console: a guest that restarts its getty for ever must not fill the disk. */
 const MAX_CONSOLE = 64 * 1024 * 1024;
 
 /** A passed test, written down so that a later attempt adopts it. */

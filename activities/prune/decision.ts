@@ -37,10 +37,7 @@ export interface Survey {
   repository: string;
   recordRepository: string;
   contextRepository: string;
-  /**
-   * Tags by repository: of the image, records, contexts, and every repository of disks or logs that a record names.
-   * Without signatures.
-   */
+  /** Tags by repository (image, records, contexts, disks, logs), without signatures. */
   tags: ReadonlyMap<string, readonly TaggedManifest[]>;
   /** Records by their tag; null for one that is not verified. */
   records: ReadonlyMap<string, VerifiedRecord | null>;
@@ -69,10 +66,7 @@ export interface Decision {
   removals: readonly Removal[];
 }
 
-/**
- * A context that no record names is removed this long after its release closed (ms): somebody may be about to run it
- * again.
- */
+/** A context that no record names stays this long after its release closed (ms): it may be about to run again. */
 export const CONTEXT_GRACE = 24 * 60 * 60_000;
 
 /** When a release ended (ms since 1970): the end of its last stage. */
@@ -134,9 +128,7 @@ export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): D
   return [...decideContexts(survey, candidates, now).sort(byTag), ...releases.sort(byTag)];
 }
 
-/**
- * `true` for the name that a release was made for; `false` for further names, and for names that it was promoted to.
- */
+/** `true` for the name that a release was made for; `false` for further and promoted names. */
 export function isOwnName(
   repository: string,
   tag: string,
@@ -146,8 +138,7 @@ export function isOwnName(
 }
 
 /**
- * What is removed with a release: its own tags that point where the record says. The record is last, since it is the
- * list of the others.
+ * What is removed with a release: its own tags that point where the record says; last the record, which is the list.
  */
 function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal[] {
   const find = (repository: string, digest: string | null, name = tag): Removal[] => {
@@ -166,10 +157,7 @@ function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal
   ];
 }
 
-/**
- * Keeps candidates whose digests are needed by something that stays, until nothing changes. Where tags can be deleted
- * alone, only the name goes.
- */
+/** Keeps candidates whose digests something needs that stays, or takes only their name where that is possible. */
 function settle(
   survey: Survey,
   candidates: Map<string, { reason: PruneReason; removals: Removal[] }>,

@@ -50,7 +50,12 @@ describe('a registration', () => {
     [false, { identity: 'unknown', entitlements: [] }, 'ok', /not prepared/],
     [true, { identity: 'registered', entitlements: [valid] }, 'ok', /until 2027-01-01/],
     [false, { identity: 'registered', entitlements: [valid] }, 'warning', /no log-in to registry\.redhat\.io$/],
-    [true, { identity: 'unregistered', entitlements: [] }, 'warning', /cannot be built on: the host is not registered/],
+    [
+      true,
+      { identity: 'unregistered', entitlements: [] },
+      'warning',
+      /cannot build on RHEL bases: the host is not registered/,
+    ],
     [false, { identity: 'registered', entitlements: [ended] }, 'warning', /no log-in.*; .*ended on/],
   ])('log-in %s, %j: doctor says %s', (login, registration, status, detail) => {
     expect(redHatResult(login, registration, now)).toMatchObject({
