@@ -14,11 +14,6 @@ import { eventually } from '../support/wait.ts';
 const stack = sharedStack();
 /** Every seven seconds; Temporal takes seconds in front and the year behind. */
 const CRON = '*/7 * * * * * *';
-<<<<<<< HEAD
-=======
-/** A night on which nothing has changed takes no longer than this (ms). */
-const UNCHANGED_WITHIN = 5_000;
->>>>>>> aba5dc2 (Say in plain English what the benchmark and the schemas mean, in lines that fit)
 
 let project: Project;
 let base: string;

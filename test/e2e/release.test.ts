@@ -375,12 +375,7 @@ describe('what the server keeps', () => {
       expect(children).toHaveLength(2);
       const below = await Promise.all(children.map((id) => client.workflow.getHandle(id).fetchHistory()));
       const all = [history, ...below];
-<<<<<<< HEAD
-      // DESIGN §5 allows 200 for a release with one tag; the move of its further one is an activity and a workflow task
-      // more.
-=======
       // A release with one tag has at most 200; moving a further tag takes one more activity and workflow task.
->>>>>>> aba5dc2 (Say in plain English what the benchmark and the schemas mean, in lines that fit)
       expect(all.reduce((sum, { events }) => sum + (events?.length ?? 0), 0)).toBeLessThanOrEqual(206);
       expect(Math.max(...all.map(largestPayload))).toBeLessThanOrEqual(10_000);
       // By the server's own count. The target is 60 kB (bench/RESULTS.md); this keeps it from growing.
