@@ -296,7 +296,7 @@ describe('the disks', () => {
     expect(iso.all).toContain('UEFI');
   });
 
-  it('has in the container disk exactly one file, for KubeVirt, that boots to a login prompt', async () => {
+  it('has in the container disk exactly one file, the disk itself, for KubeVirt', async () => {
     const directory = await containerDiskFile();
     expect(await readdir(directory)).toEqual(['disk.qcow2']);
     const file = join(directory, 'disk.qcow2');
@@ -308,11 +308,6 @@ describe('the disks', () => {
         .digest('hex'),
     ).toBe(disk('qcow2').file!.sha256);
     await execa('qemu-img', ['check', file]);
-    const boot = await execa(join(ROOT, 'examples/debian/boot.sh'), [file, '--timeout', '180'], {
-      reject: false,
-      all: true,
-    });
-    expect(boot.exitCode, boot.all).toBe(0);
   });
 
   it('boots live from the published iso', async () => {
