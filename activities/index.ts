@@ -1,98 +1,89 @@
-/** Which activities a role offers, by task queue. Each is made of its stage's file and the role's own context. */
-import type {
-  BuildActivities,
-  ClaimActivities,
-  ControlActivities,
-  DiskActivities,
-  HostActivities,
-  SignActivities,
-  TransferActivities,
-} from '../model/contract/contract.ts';
-import type { NotifyActivities } from '../model/release/notification.ts';
-import type { PromotionControlActivities, PromotionSignActivities } from '../model/tags/promotion.ts';
-import type { PruneActivities } from '../model/release/prune.ts';
-import type { SharedTagActivities } from '../model/tags/shared-tag.ts';
+/** The one table of bodies: what does the work of each activity. Nobody else imports the frame. */
+import { ACTIVITIES, activitiesOn } from '../model/contract/activities.ts';
+import type { ActivitiesOn, ActivityAnswer, ActivityInput, ActivityName } from '../model/contract/activities.ts';
+import type { ActivityQueue } from '../model/contract/activity.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
-import { makeBootTest } from './disk/boot-test.ts';
-import { makeBuild } from './image/build.ts';
-import { makeClaim } from './host/claim.ts';
-import { makeCleanUp } from './sweep/clean-up.ts';
-import { makeCompare } from './resolve/compare.ts';
-import { makeDeviceVerify } from './image/device-verify.ts';
-import { makeDiskBuild } from './disk/build.ts';
-import { makeHostStatus } from './host/status.ts';
-import { makeHosts } from './host/hosts.ts';
-import { makeKeepLogs } from './host/keep-logs.ts';
-import { makeLogPage } from './host/log-page.ts';
-import { makeNotify } from './notify.ts';
-import { makePlan } from './resolve/plan.ts';
-import { makeProbe } from './host/probe.ts';
-import { makePromote, makePromotionPlan } from './tags/promote.ts';
-import { makeProveSigning } from './trust/prove-signing.ts';
-import { makePrune } from './prune/prune.ts';
-import { makePublish } from './disk/publish.ts';
-import { makePush } from './image/push.ts';
-import { makeRecord } from './tags/record.ts';
-import { makeResolve } from './resolve/resolve.ts';
-import { makeSharedTag } from './tags/shared-tag.ts';
-import { makeSign } from './trust/sign.ts';
-import { makeSupersede } from './resolve/supersede.ts';
-import { makeTag } from './tags/tag.ts';
-import { makeVerify } from './trust/verify.ts';
+import { testBoot } from './disk/boot-test.ts';
+import { buildDisks } from './disk/build.ts';
+import { publishDisk } from './disk/publish.ts';
+import { framed } from './frame.ts';
+import { claimHost } from './host/claim.ts';
+import { listHosts } from './host/hosts.ts';
+import { keepHostLogs } from './host/keep-logs.ts';
+import { logPage } from './host/log-page.ts';
+import { probe } from './host/probe.ts';
+import { describeStatus } from './host/status.ts';
 import type { HostContext } from './host/work-directory.ts';
+import { buildImage } from './image/build.ts';
+import { verifyOnDevice } from './image/device-verify.ts';
+import { pushImage } from './image/push.ts';
+import { notify } from './notify.ts';
+import { prunePage, pruneTurn } from './prune/prune.ts';
+import { compareNightly } from './resolve/compare.ts';
+import { planRelease } from './resolve/plan.ts';
+import { resolveRelease } from './resolve/resolve.ts';
+import { supersede } from './resolve/supersede.ts';
+import type { ActivityContext } from './server.ts';
+import { cleanUpHost } from './sweep/clean-up.ts';
+import { planPromotion, promoteCopy, promoteRecord } from './tags/promote.ts';
+import { recordRelease } from './tags/record.ts';
+import { lookAtTag, moveSharedTag, planRollback } from './tags/shared-tag.ts';
+import { tagRelease } from './tags/tag.ts';
+import { proveRightToSign } from './trust/prove-signing.ts';
+import { signSubject } from './trust/sign.ts';
+import { verifySubject } from './trust/verify.ts';
 
-/** For control workers: they read, but for the context repository, where a git context is sent. */
-export function createControlActivities(worker: {
-  configuration: WorkerConfiguration;
-}): ControlActivities & SharedTagActivities & PromotionControlActivities & NotifyActivities {
-  return {
-    resolve: makeResolve(worker),
-    plan: makePlan(worker),
-    compare: makeCompare(worker),
-    supersede: makeSupersede(),
-    hosts: makeHosts(),
-    notify: makeNotify(worker),
-    ...makeSharedTag(worker),
-    ...makePromotionPlan(worker),
-  };
-}
+/** What bodies know of where they run: control and sign workers their configuration, build workers their host. */
+type Place<Queue extends ActivityQueue> = Queue extends 'control' | 'sign'
+  ? { configuration: WorkerConfiguration }
+  : HostContext;
+type Body<Name extends ActivityName> = (
+  place: Place<(typeof ACTIVITIES)[Name]['queues'][number]>,
+  input: ActivityInput<Name>,
+  context: ActivityContext,
+) => Promise<ActivityAnswer<Name>>;
 
-/** For sign workers. */
-export function createSignActivities(worker: {
-  configuration: WorkerConfiguration;
-}): SignActivities & PromotionSignActivities & PruneActivities {
-  return {
-    proveSigning: makeProveSigning(worker),
-    sign: makeSign(worker),
-    verify: makeVerify(worker),
-    tag: makeTag(worker),
-    record: makeRecord(worker),
-    ...makePromote(worker),
-    ...makePrune(worker),
-  };
-}
+const BODIES: { [Name in ActivityName]: Body<Name> } = {
+  resolve: resolveRelease,
+  plan: planRelease,
+  compare: compareNightly,
+  supersede,
+  hosts: listHosts,
+  notify,
+  moveSharedTag,
+  lookAtTag,
+  planRollback,
+  planPromotion,
 
-/** For build hosts: one object for each of their queues. */
-export function createHostActivities(host: HostContext): {
-  claim: ClaimActivities;
-  build: BuildActivities;
-  disk: DiskActivities;
-  transfer: TransferActivities;
-  short: HostActivities;
-} {
-  const claim = makeClaim(host);
-  return {
-    claim: { claim },
-    build: { build: makeBuild(host), deviceVerify: makeDeviceVerify(host) },
-    disk: { diskBuild: makeDiskBuild(host), bootTest: makeBootTest(host) },
-    transfer: { push: makePush(host), publish: makePublish(host) },
-    short: {
-      claim,
-      probe: makeProbe(host),
-      cleanUp: makeCleanUp(host),
-      logPage: makeLogPage(host),
-      keepLogs: makeKeepLogs(host),
-      hostStatus: makeHostStatus(host),
-    },
-  };
+  proveSigning: proveRightToSign,
+  sign: signSubject,
+  verify: verifySubject,
+  tag: tagRelease,
+  record: recordRelease,
+  promoteCopy,
+  promoteRecord,
+  planPrune: prunePage,
+  prune: pruneTurn,
+
+  claim: (host, input) => claimHost(host, input),
+  build: buildImage,
+  deviceVerify: verifyOnDevice,
+  diskBuild: buildDisks,
+  bootTest: testBoot,
+  push: pushImage,
+  publish: publishDisk,
+  probe,
+  cleanUp: cleanUpHost,
+  logPage,
+  keepLogs: keepHostLogs,
+  hostStatus: describeStatus,
+};
+
+/** The activities of a queue, as a worker offers them. */
+export function offeredOn<Queue extends ActivityQueue>(queue: Queue, place: Place<Queue>): ActivitiesOn<Queue> {
+  const offered = activitiesOn(queue).map((name) => {
+    const body = BODIES[name] as (at: object, input: unknown, context: ActivityContext) => Promise<object>;
+    return [name, framed(name, ACTIVITIES[name].input, (input, context) => body(place, input, context))];
+  });
+  return Object.fromEntries(offered) as ActivitiesOn<Queue>;
 }

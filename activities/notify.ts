@@ -1,18 +1,14 @@
 /** notify (issue 6): tells a webhook of the worker configuration what became of a release. The server retries it. */
+import type { ActivityAnswer } from '../model/contract/activities.ts';
+import type { ActivityContext } from './server.ts';
 import { createHmac } from 'node:crypto';
 import { FlightlineError } from '../model/release/failure.ts';
-import {
-  NOTIFICATION_HEADERS,
-  NotifyInput,
-  signedText,
-  type Notification,
-  type NotifyActivities,
-} from '../model/release/notification.ts';
+import { NOTIFICATION_HEADERS, signedText, type Notification } from '../model/release/notification.ts';
+import type { NotifyInput } from '../model/contract/control.ts';
 import type { NotifyEntry } from '../model/spec/notify.ts';
 import { webUiPage } from '../model/base/web-ui.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { openSecret } from './trust/secrets.ts';
-import { stage } from './frame.ts';
 import { HttpError, send } from './tools/registry/http.ts';
 
 /** Milliseconds for a webhook to answer. */
@@ -20,25 +16,27 @@ const ANSWER_WITHIN = 15_000;
 /** Bytes of an answer; nothing in it is used. */
 const MAX_ANSWER = 256 * 1024;
 
-/** Makes the `notify` activity of a control worker. */
-export function makeNotify({ configuration }: { configuration: WorkerConfiguration }): NotifyActivities['notify'] {
-  return stage('notify', NotifyInput, async ({ webhook, repository, notification, release, runId }, context) => {
-    const { url, hmacSecret } = webhookNamed(configuration, webhook);
-    const secret =
-      hmacSecret === undefined ? null : (await openSecret(configuration, hmacSecret, [repository])).text.trim();
-    const { webUi } = configuration;
-    const link = webUi === undefined ? null : webUiPage(webUi, context.namespace, release, runId);
-    const timestamp = String(Math.floor(Date.now() / 1000));
-    const { headers, body } = deliveryOf({ ...notification, link }, secret, timestamp);
-    const address = new URL(url);
-    const answered = await post(webhook, address, headers, body);
-    const verdict = verdictOf(answered);
-    if (verdict === 'taken') return { answered };
-    const message = `the webhook "${webhook}" (${address.host}) answered ${answered}`;
-    if (verdict === 'again') throw new FlightlineError('webhook', message);
-    const why = answered < 400 ? `${message}: redirects are not followed` : message;
-    throw new FlightlineError('webhook-refused', why);
-  });
+/** The `notify` activity of control workers. */
+export async function notify(
+  { configuration }: { configuration: WorkerConfiguration },
+  { webhook, repository, notification, release, runId }: NotifyInput,
+  context: ActivityContext,
+): Promise<ActivityAnswer<'notify'>> {
+  const { url, hmacSecret } = webhookNamed(configuration, webhook);
+  const secret =
+    hmacSecret === undefined ? null : (await openSecret(configuration, hmacSecret, [repository])).text.trim();
+  const { webUi } = configuration;
+  const link = webUi === undefined ? null : webUiPage(webUi, context.server.namespace, release, runId);
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const { headers, body } = deliveryOf({ ...notification, link }, secret, timestamp);
+  const address = new URL(url);
+  const answered = await post(webhook, address, headers, body);
+  const verdict = verdictOf(answered);
+  if (verdict === 'taken') return { answered };
+  const message = `the webhook "${webhook}" (${address.host}) answered ${answered}`;
+  if (verdict === 'again') throw new FlightlineError('webhook', message);
+  const why = answered < 400 ? `${message}: redirects are not followed` : message;
+  throw new FlightlineError('webhook-refused', why);
 }
 
 async function post(webhook: string, url: URL, headers: Record<string, string>, body: string): Promise<number> {
@@ -72,7 +70,10 @@ export function deliveryOf(
   return { headers, body };
 }
 
-/** What an answer means: a server's own trouble, a time-out and "too many requests" may pass; whatever else does not. Pure. */
+/**
+ * What an answer means: a server's own trouble, a time-out and "too many requests" may pass; whatever else does not.
+ * Pure.
+ */
 export function verdictOf(status: number): 'taken' | 'again' | 'refused' {
   if (status >= 200 && status < 300) return 'taken';
   return status >= 500 || status === 408 || status === 429 ? 'again' : 'refused';

@@ -2,9 +2,9 @@
  * Publishes a disk file by the `publish` activity, in a process of its own so that the kernel counts what it writes:
  * `publish-process.ts FORM FILE REPOSITORY`. Prints `{"written": bytes, "seconds": number}`.
  */
+import { offeredOn } from '../activities/index.ts';
 import { link, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePublish } from '../activities/disk/publish.ts';
 import { sha256 } from '../model/release/inputs.ts';
 import { timingWith } from '../model/base/timing.ts';
 import { runActivity } from '../test/support/activity.ts';
@@ -22,7 +22,7 @@ try {
   const written = async () => writtenBytes(await readFile('/proc/self/io', 'utf8'));
   const before = await written();
   const start = performance.now();
-  await runActivity(makePublish(host), {
+  await runActivity(offeredOn('transfer', host).publish, {
     release,
     runId: 'run',
     branch: 'qcow2',

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FlightlineError } from '../model/release/failure.ts';
-import { HostName, type Architecture } from '../model/contract/queue.ts';
+import { HostName, type Architecture } from '../model/base/host.ts';
 import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
@@ -14,8 +14,8 @@ export interface LoadedConfiguration {
 }
 
 /**
- * Reads the worker configuration. Without a named file it reads the default one; when that does not exist, the defaults
- * hold.
+ * Reads the worker configuration. Without a file named, the default place is looked at, and the defaults hold when
+ * nothing is there.
  *
  * @throws FlightlineError `invalid-input` with every problem at its line and column, or when a named file cannot be
  * read.

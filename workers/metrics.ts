@@ -10,11 +10,12 @@ import { z } from 'zod';
 import { isRemembered, SLOTS, slotCounts } from '../activities/host/lease-decision.ts';
 import { spaceOf } from '../activities/host/space.ts';
 import { readLeaseFiles } from '../activities/host/leases.ts';
-import { pollersOf } from '../activities/frame.ts';
+import { pollersOf } from '../activities/server.ts';
 import { podmanInfo } from '../activities/tools/podman/podman.ts';
 import type { HostContext } from '../activities/host/work-directory.ts';
 import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../model/release/metric.ts';
-import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../model/contract/queue.ts';
+import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../model/contract/queue.ts';
+import { ARCHITECTURES } from '../model/base/host.ts';
 import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../model/release/stage.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
@@ -114,7 +115,9 @@ export function measureReleases(client: Client, logger: Logger): () => void {
 /** A workflow that has ended. */
 export type Run = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'closeTime'>;
 
-/** When the newest successful one ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} succeeded. */
+/**
+ * When the newest of these that ended well has ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} did.
+ */
 export async function newestWell(
   runs: AsyncIterable<Run>,
   endedWell: (run: Run) => Promise<boolean>,
@@ -142,8 +145,7 @@ export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => 
 }
 
 /**
- * Measures now and every {@link INTERVAL}, once at a time. A failure is logged once, until a measurement succeeds
- * again.
+ * Looks now and every {@link INTERVAL}, one look at a time; one that fails is logged once, until one succeeds again.
  */
 function repeat(logger: Logger, look: () => Promise<void>): () => void {
   let looking = false;

@@ -1,4 +1,5 @@
 /** Which task queues a role polls, and how many tasks of each it takes at once. Pure. */
+import type { ActivityQueue } from '../model/contract/activity.ts';
 import {
   CONTROL_QUEUE,
   HOST_WORK,
@@ -6,17 +7,17 @@ import {
   SIGN_QUEUE,
   claimQueue,
   hostQueue,
-  type Architecture,
   type Role,
 } from '../model/contract/queue.ts';
+import type { Architecture } from '../model/base/host.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** One task queue of a worker process. */
 export interface QueuePlan {
   role: Role;
   taskQueue: string;
-  /** The object of activities that it offers. */
-  activities: 'control' | 'sign' | 'claim' | (typeof HOST_WORK)[number];
+  /** Whose activities of the table are offered on it. */
+  activities: ActivityQueue;
   /** Activities at once. */
   slots: number;
   /** How long running activities may take to end when the worker is told to stop (ms). */

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createHostActivities, createSignActivities } from '../activities/index.ts';
+import { offeredOn } from '../activities/index.ts';
 import { drainingOf, drainingReason } from '../activities/host/drain.ts';
 import { renewLeases } from '../activities/host/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/host/work-directory.ts';
 import { FlightlineError } from '../model/release/failure.ts';
+import type { ActivityQueue } from '../model/contract/activity.ts';
 import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
@@ -37,7 +38,7 @@ export interface RunWorkerOptions {
    */
   heartbeatThrottle?: number;
   /** Replaces a role's activities, for measurements without them. */
-  activities?: Partial<Record<QueuePlan['activities'], object>>;
+  activities?: Partial<Record<ActivityQueue, object>>;
   /** Stops the worker, like SIGTERM and SIGINT. */
   signal?: AbortSignal;
   /** Where log lines go; default standard output. */
@@ -57,8 +58,8 @@ const CACHED_WORKFLOWS = 200;
 const STICKY_TIMEOUT = 2_000;
 
 /**
- * Runs workers of the given roles until SIGTERM, SIGINT or the signal. Then it takes no new work, host activities
- * detach, and it returns when the others have ended. Writes a JSON line with `"event":"worker-ready"` when it polls.
+ * Runs workers of the given roles until SIGTERM, SIGINT or the signal: then no new work is taken, host activities
+ * detach, and it returns when the rest has ended. Writes a JSON line with `"event":"worker-ready"` when it polls.
  *
  * @throws FlightlineError `invalid-input` for a wrong configuration, `host-setup` for a work directory in use or a
  * missing right.
@@ -102,14 +103,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     if (draining)
       logger.warn(`${drainingReason(hostName, draining)}: it takes no claims until \`flightline drain --undo\``);
     const plans = planQueues(roles, host, configuration.limits);
-    const offered = { ...activitiesOf(roles, configuration, host), ...options.activities };
     const workers: Worker[] = [];
     for (const plan of plans) {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
       workers.push(
         await Worker.create({
           ...baseOptions(connection, target.namespace, plan, hostName, options, source),
-          activities: offered[plan.activities]!,
+          activities: options.activities?.[plan.activities] ?? activitiesOf(plan.activities, configuration, host),
           ...(directory === undefined
             ? {}
             : { interceptors: { activity: [recordAttempts(directory, (message) => logger.warn(message))] } }),
@@ -199,16 +199,10 @@ async function openSignDirectory(
   }
 }
 
-function activitiesOf(
-  roles: readonly Role[],
-  configuration: WorkerConfiguration,
-  host: HostContext | undefined,
-): Partial<Record<QueuePlan['activities'], object>> {
-  return {
-    ...(roles.includes('control') ? { control: createControlActivities({ configuration }) } : {}),
-    ...(roles.includes('sign') ? { sign: createSignActivities({ configuration }) } : {}),
-    ...(host ? createHostActivities(host) : {}),
-  };
+function activitiesOf(queue: ActivityQueue, configuration: WorkerConfiguration, host: HostContext | undefined): object {
+  if (queue === 'control' || queue === 'sign') return offeredOn(queue, { configuration });
+  if (!host) throw new Error('a build worker needs a host');
+  return offeredOn(queue, host);
 }
 
 function baseOptions(

@@ -1,7 +1,7 @@
 /** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
+import type { ActivitiesOn } from '../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { ControlActivities, SignActivities } from '../model/contract/contract.ts';
 import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
 import { failureOf, type Failure } from '../model/release/failure.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
@@ -17,8 +17,8 @@ export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult
   const { request, context } = parseInput(PlanWorkflowInput, input);
   const { key, timing } = request;
   const identity = { release: releaseId(request.repository, request.tag), runId: workflowInfo().runId };
-  const control = proxyActivities<ControlActivities>(dryRunOptions(timing, CONTROL_QUEUE, 'plan'));
-  const sign = proxyActivities<SignActivities>(dryRunOptions(timing, SIGN_QUEUE, 'prove signing'));
+  const control = proxyActivities<ActivitiesOn<'control'>>(dryRunOptions(timing, CONTROL_QUEUE, 'plan'));
+  const sign = proxyActivities<ActivitiesOn<'sign'>>(dryRunOptions(timing, SIGN_QUEUE, 'prove signing'));
   const repositories = signedRepositories(request);
   const [resolved, signing] = await Promise.all([
     settled(control.plan({ ...identity, request, context })),

@@ -19,7 +19,7 @@ import {
   type FailureKind,
 } from '../model/release/failure.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
-import { roleOf } from '../model/contract/queue.ts';
+import { roleOf } from '../model/contract/activities.ts';
 import type { Stage } from '../model/release/stage.ts';
 
 /** A stage that failed for good where it ran. Never leaves a workflow. */
@@ -107,7 +107,10 @@ export function builderRunFailureFrom(error: unknown): BuilderRunFailure | undef
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below 10 kB. */
+/**
+ * Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below 10
+ * kB.
+ */
 const MAX_OUTER_MESSAGE = 1_000;
 
 /** The Temporal failure with which a workflow ends, or refuses an update. `details` hold everything. */
@@ -120,7 +123,9 @@ export function toTemporalFailure(failure: Failure, details: unknown): Applicati
 /** Bytes of a payload, less what is around it (DESIGN §5: 10 kB). */
 const MAX_DETAILS = 9_500;
 
-/** The record as the details of a failure: its own failure's message, of which the end counts, makes room if need be. */
+/**
+ * The record as the details of a failure: its own failure's message, of which the end counts, makes room if need be.
+ */
 export function fittingRecord(record: ReleaseRecord): ReleaseRecord {
   const { failure } = record;
   const excess = jsonBytes({ record }) - MAX_DETAILS;

@@ -1,15 +1,15 @@
 /** The `prune` workflow: old releases leave a repository, or it is told which would (issue 6). */
+import type { ActivitiesOn } from '../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
 import { proxyActivities, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import {
   PRUNE_REASONS,
   PruneRequest,
-  type PruneActivities,
   type PruneGroup,
-  type PrunePage,
   type PruneReport,
   type PruneResult,
 } from '../model/release/prune.ts';
+import type { PrunePage } from '../model/contract/sign.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './messages.ts';
 import { pruneOptions } from './options.ts';
@@ -21,7 +21,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
   const { workflowId, runId } = workflowInfo();
   const report: PruneReport = { schemaVersion: 1, repository, dryRun, removed: [], kept: [] };
   setHandler(pruneReportQuery, () => report);
-  const activities = proxyActivities<PruneActivities>(pruneOptions(request.timing, `prune ${repository}`));
+  const activities = proxyActivities<ActivitiesOn<'sign'>>(pruneOptions(request.timing, `prune ${repository}`));
   const asked = { release: workflowId, runId, request };
   /** What is decided now: all pages of it. */
   const look = async (): Promise<PruneGroup[]> => {

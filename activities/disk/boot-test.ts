@@ -1,20 +1,20 @@
 /**
- * The `boot-test` activity: boots a disk in QEMU until the expected line appears on the serial console. It does not
- * change the file, and gives the machine no network. Whatever ends the activity ends the machine: the next attempt
- * starts over.
+ * The `boot-test` activity: boots a disk in QEMU until the expected line appears on the serial console. The file is not
+ * changed, the machine has no network. Whatever ends the activity ends the machine: the next attempt starts over.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { BootTestInput, type BootTestResult } from '../../model/contract/contract.ts';
+import type { BootTestInput, BootTestResult } from '../../model/contract/disk.ts';
 import { formatDuration } from '../../model/base/duration.ts';
 import { FlightlineError, lastBytes } from '../../model/release/failure.ts';
 import { logName } from '../../model/release/logs.ts';
 import { BootConsole } from './boot-console.ts';
 import { ifMissing } from '../host/space.ts';
 import { withLease } from '../host/leased.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { CommandError, lastLines, runCommand } from '../tools/process/command.ts';
@@ -53,22 +53,23 @@ const Passed = z.object({
 });
 type Passed = z.infer<typeof Passed>;
 
-/** Makes the activity. */
-export function makeBootTest(host: HostContext): (input: BootTestInput) => Promise<BootTestResult> {
-  return stage('boot-test', BootTestInput, async (input, context) =>
-    withLease(host, input, context, async () => {
-      const log = await stageLog(host, input.release, logName('boot-test', input.test.disk));
-      context.report({ host: host.name });
-      const result = await withLog(log, () => bootTest(host, input, context, log.path));
-      return { host: host.name, log: await existingLog(log), ...result };
-    }),
-  );
+export async function testBoot(
+  host: HostContext,
+  input: BootTestInput,
+  context: Task,
+): Promise<ActivityAnswer<'bootTest'>> {
+  return withLease(host, input, context, async () => {
+    const log = await stageLog(host, input.release, logName('boot-test', input.test.disk));
+    context.report({ host: host.name });
+    const result = await withLog(log, () => bootTest(host, input, context, log.path));
+    return { host: host.name, log: await existingLog(log), ...result };
+  });
 }
 
 async function bootTest(
   host: HostContext,
   input: BootTestInput,
-  context: StageContext,
+  context: Task,
   logFile: string,
 ): Promise<Pick<BootTestResult, 'accelerator' | 'after' | 'adopted'>> {
   const { test, file, inputs } = input;
@@ -110,7 +111,7 @@ interface Test {
   /** Private to the test, emptied for each machine. */
   readonly directory: string;
   readonly log: CappedLog;
-  readonly context: StageContext;
+  readonly context: Task;
 }
 
 type Machine = Omit<QemuCommand, 'accelerator' | 'variables' | 'console'>;

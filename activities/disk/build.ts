@@ -2,9 +2,10 @@
  * The `disk-build` activity: one run of the builder, in a container that outlives the worker. Each attempt first looks
  * at what is there: a result, or a container that is running, has ended or is lost.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DiskBuildInput, type DiskBuildResult } from '../../model/contract/contract.ts';
+import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
@@ -16,7 +17,7 @@ import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, t
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
 import { pullForRelease } from '../image/pulled-images.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { builderMessage, classifyBuilder } from '../tools/builder/failure.ts';
 import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
@@ -41,34 +42,35 @@ const MESSAGE_LINES = 25;
 interface Attempt {
   readonly host: HostContext;
   readonly input: DiskBuildInput;
-  readonly context: StageContext;
+  readonly context: Task;
   /** Digest of the disk inputs, and the container's name made from it. */
   readonly inputs: string;
   readonly name: string;
   readonly run: DiskRun;
 }
 
-/** Makes the activity. */
-export function makeDiskBuild(host: HostContext): (input: DiskBuildInput) => Promise<DiskBuildResult> {
-  return stage('disk-build', DiskBuildInput, async (input, context) => {
-    const attempt = describe(host, input, context);
-    return withLease(host, input, context, async () => {
-      const log = await stageLog(host, input.release, logName('disk-build', input.types.join('+')));
-      context.report({ host: host.name, container: attempt.name });
-      try {
-        const files = await withLog(log, () => diskBuild(attempt, log.path));
-        const { inputs, name: container } = attempt;
-        return { host: host.name, log: await existingLog(log), inputs, files, container };
-      } catch (error) {
-        // A detach leaves the container running. The next attempt finds it by name.
-        if (context.cancelReason() === 'requested') await abandon(attempt, input.timing.stopGrace);
-        throw error;
-      }
-    });
+export async function buildDisks(
+  host: HostContext,
+  input: DiskBuildInput,
+  context: Task,
+): Promise<ActivityAnswer<'diskBuild'>> {
+  const attempt = describe(host, input, context);
+  return withLease(host, input, context, async () => {
+    const log = await stageLog(host, input.release, logName('disk-build', input.types.join('+')));
+    context.report({ host: host.name, container: attempt.name });
+    try {
+      const files = await withLog(log, () => diskBuild(attempt, log.path));
+      const { inputs, name: container } = attempt;
+      return { host: host.name, log: await existingLog(log), inputs, files, container };
+    } catch (error) {
+      // A detach leaves the container running. The next attempt finds it by name.
+      if (context.cancelReason() === 'requested') await abandon(attempt, input.timing.stopGrace);
+      throw error;
+    }
   });
 }
 
-function describe(host: HostContext, input: DiskBuildInput, context: StageContext): Attempt {
+function describe(host: HostContext, input: DiskBuildInput, context: Task): Attempt {
   const { repository, tag, digest } = input.image;
   const inputs = diskInputsDigest({
     image: digest,

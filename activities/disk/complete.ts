@@ -7,7 +7,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DISK_TYPES, type DiskFormat, type DiskType } from '../../model/spec/disk.ts';
-import { currentStage } from '../frame.ts';
+import { currentTask } from '../tools/process/task.ts';
 
 /** Bytes of a sector, the unit of GPT, VMDK and VHD. */
 const SECTOR = 512;
@@ -171,9 +171,9 @@ function tarSize(field: Buffer): number {
 
 /** Where a gzip file ends can only be found by reading it. */
 async function checkGzip(_disk: Disk, path: string): Promise<void> {
-  const signal = currentStage()?.signal;
+  const signal = currentTask()?.signal;
   const drain = async (source: AsyncIterable<Buffer>) => {
-    for await (const _chunk of source) currentStage()?.report({ step: 'reading the archive' });
+    for await (const _chunk of source) currentTask()?.report({ step: 'reading the archive' });
   };
   try {
     await pipeline(createReadStream(path), createGunzip(), drain, signal ? { signal } : {});

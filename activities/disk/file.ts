@@ -9,7 +9,7 @@ import { createGzip } from 'node:zlib';
 import tar from 'tar-stream';
 import type { Compression } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
-import { currentStage } from '../frame.ts';
+import { currentTask } from '../tools/process/task.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import { digestFile } from '../tools/registry/oci-layout.ts';
 
@@ -37,7 +37,7 @@ export function publishedName(path: string, compress: Compression): string {
 
 /** Hashes a file in place. */
 export async function hashFile(path: string): Promise<HashedFile> {
-  currentStage()?.report({ step: `hashing ${basename(path)}` });
+  currentTask()?.report({ step: `hashing ${basename(path)}` });
   const { digest, size } = await digestFile(path);
   return { path, size, sha256: digest.replace(/^sha256:/, '') };
 }
@@ -48,7 +48,7 @@ export async function compressFile(
   target: string,
   compress: Exclude<Compression, 'none'>,
 ): Promise<HashedFile> {
-  const stage = currentStage();
+  const stage = currentTask();
   stage?.report({ step: `compressing ${basename(source)}` });
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
   const draft = `${target}.partial`;
@@ -80,7 +80,7 @@ export async function writeContainerDiskLayer(
   source: string,
   target: string,
 ): Promise<{ file: HashedFile; layer: HashedFile }> {
-  currentStage()?.report({ step: `packing ${basename(source)}` });
+  currentTask()?.report({ step: `packing ${basename(source)}` });
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
   const draft = `${target}.partial`;
   const { size } = await lstat(source);
@@ -122,7 +122,7 @@ export async function writeContainerDiskLayer(
 async function run(
   ...streams: (NodeJS.ReadableStream | NodeJS.WritableStream | AsyncIterable<unknown>)[]
 ): Promise<void> {
-  const signal = currentStage()?.signal;
+  const signal = currentTask()?.signal;
   await pipeline(streams as NodeJS.ReadWriteStream[], signal ? { signal } : {});
 }
 
@@ -140,7 +140,7 @@ function hashing(hash: Hash, meter: { size: number } = { size: 0 }): Transform {
 
 /** Passes bytes on and reports how many of the total have passed. */
 function progress(total: number): Transform {
-  const stage = currentStage();
+  const stage = currentTask();
   if (!stage) return new PassThrough();
   let done = 0;
   return new Transform({

@@ -5,7 +5,7 @@
 import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import type { PublishInput } from '../../model/contract/contract.ts';
+import type { PublishInput } from '../../model/contract/disk.ts';
 import { DISK_TYPES, diskArtifactType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';

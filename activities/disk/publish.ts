@@ -2,15 +2,16 @@
  * The `publish` activity: pushes a disk as an artifact or a container disk, or not at all. It pushes by digest, without
  * a tag. The digest is known before the push, so that what the registry has is adopted.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PublishInput, type PublishResult } from '../../model/contract/contract.ts';
+import type { PublishInput, PublishResult } from '../../model/contract/disk.ts';
 import type { LogLocation } from '../../model/release/failure.ts';
 import { logName } from '../../model/release/logs.ts';
 import { keepFile } from './keep-file.ts';
 import { keepLease } from '../host/leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { stageLog, withLog } from '../host/stage-log.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { headManifest } from '../tools/registry/registry.ts';
@@ -18,26 +19,27 @@ import { withRegistryAccess } from '../tools/registry/access.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-/** Makes the activity. */
-export function makePublish(host: HostContext): (input: PublishInput) => Promise<PublishResult> {
-  return stage('publish', PublishInput, async (input, context) => {
-    const log = await stageLog(host, input.release, logName('publish', input.disk.type));
-    context.report({ host: host.name });
-    // The build returned the slot; the lease still says that the space is in use.
-    const stop = await keepLease(host, input.release, input.branch, input.timing);
-    try {
-      return await withLog(log, () => publish(host, input, log, context));
-    } finally {
-      await stop();
-    }
-  });
+export async function publishDisk(
+  host: HostContext,
+  input: PublishInput,
+  context: Task,
+): Promise<ActivityAnswer<'publish'>> {
+  const log = await stageLog(host, input.release, logName('publish', input.disk.type));
+  context.report({ host: host.name });
+  // The build returned the slot; the lease still says that the space is in use.
+  const stop = await keepLease(host, input.release, input.branch, input.timing);
+  try {
+    return await withLog(log, () => publish(host, input, log, context));
+  } finally {
+    await stop();
+  }
 }
 
 async function publish(
   host: HostContext,
   input: PublishInput,
   log: LogLocation,
-  context: StageContext,
+  context: Task,
 ): Promise<Omit<PublishResult, 'attempts'>> {
   const directory = host.work.release(input.release);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -55,7 +57,7 @@ async function push(
   input: PublishInput,
   publication: Publication,
   log: LogLocation,
-  context: StageContext,
+  context: Task,
 ): Promise<string | null> {
   const parts = publicationLayout(publication, input.disk, input.architecture);
   if (!parts) return null;

@@ -6,7 +6,7 @@ import type { Timing } from '../../model/base/timing.ts';
 import { plannedStages, type DiskRun } from './run.ts';
 import { bytesBelow } from '../host/space.ts';
 import type { DiskType } from '../../model/spec/disk.ts';
-import type { StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { advance, NO_PROGRESS, withTotal } from '../tools/builder/progress.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
 import { ContainerLogReader, type ContainerLine } from '../tools/podman/container-log.ts';
@@ -38,7 +38,7 @@ export async function watchBuilder(
   types: readonly DiskType[],
   log: CappedLog,
   timing: Pick<Timing, 'stall'>,
-  context: StageContext,
+  context: Task,
 ): Promise<BuilderEnd> {
   const reader = new ContainerLogReader(run.log);
   let progress = NO_PROGRESS;

@@ -1,9 +1,9 @@
 /** The `claim` activity: this host promises a slot and space to a branch, or says why it does not. */
-import { ClaimInput, type ClaimResult } from '../../model/contract/contract.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { ClaimInput } from '../../model/contract/host.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { spaceOf, type Space } from './space.ts';
 import { claimLease, forgetRequest } from './leases.ts';
-import { stage } from '../frame.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import type { HostContext } from './work-directory.ts';
 
@@ -13,33 +13,32 @@ import type { HostContext } from './work-directory.ts';
  */
 const REMEMBERED_PAUSES = 10;
 
-/** Makes the activity. `space` tells the host's room; by default of its work directory and podman's storage. */
-export function makeClaim(
+/** `space` tells the host's room; by default of its work directory and podman's storage. */
+export async function claimHost(
   host: HostContext,
+  input: ClaimInput,
   space: () => Promise<Space> = hostSpace(host),
-): (input: ClaimInput) => Promise<ClaimResult> {
-  return stage('claim', ClaimInput, async (input) => {
-    if (input.exclude.includes(host.name)) {
-      await forgetRequest(host, input);
-      // Not the kind of a busy host, so that the workflow can tell whether waiting may help.
-      throw new FlightlineError(
-        'no-host',
-        `${host.name} is excluded for this branch: the branch failed there, or the host was lost`,
-      );
-    }
-    const { release, runId, branch, slot, requestedAt } = input;
-    const now = new Date();
-    const seenUntil = new Date(now.getTime() + REMEMBERED_PAUSES * input.timing.claimRetry).toISOString();
-    const decision = await claimLease(
-      host,
-      { release, runId, branch, slot, space: input.space, requestedAt, seenUntil },
-      input.timing,
-      space,
-      now,
+): Promise<ActivityAnswer<'claim'>> {
+  if (input.exclude.includes(host.name)) {
+    await forgetRequest(host, input);
+    // Not the kind of a busy host, so that the workflow can tell whether waiting may help.
+    throw new FlightlineError(
+      'no-host',
+      `${host.name} is excluded for this branch: the branch failed there, or the host was lost`,
     );
-    if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
-    return { host: host.name };
-  });
+  }
+  const { release, runId, branch, slot, requestedAt } = input;
+  const now = new Date();
+  const seenUntil = new Date(now.getTime() + REMEMBERED_PAUSES * input.timing.claimRetry).toISOString();
+  const decision = await claimLease(
+    host,
+    { release, runId, branch, slot, space: input.space, requestedAt, seenUntil },
+    input.timing,
+    space,
+    now,
+  );
+  if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
+  return { host: host.name };
 }
 
 /** The space of the host's work directory and of podman's storage. */

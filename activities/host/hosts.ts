@@ -1,13 +1,16 @@
 /** The build hosts that the Temporal server knows: those that ask it for work. */
-import { HostsInput, type ControlActivities } from '../../model/contract/contract.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { ActivityContext } from '../server.ts';
+import type { HostsInput } from '../../model/contract/control.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
-import { stage } from '../frame.ts';
 
-/** Makes the `hosts` activity of a control worker. */
-export function makeHosts(): ControlActivities['hosts'] {
-  return stage('hosts', HostsInput, async ({ architecture }, context) => {
-    const pollers = await context.pollersOf(claimQueue(architecture));
-    const hosts = pollers.map(hostOfIdentity).filter((host) => host !== undefined);
-    return { hosts: [...new Set(hosts)].sort() };
-  });
+/** The `hosts` activity of control workers. */
+export async function listHosts(
+  _worker: object,
+  { architecture }: HostsInput,
+  context: ActivityContext,
+): Promise<ActivityAnswer<'hosts'>> {
+  const pollers = await context.server.pollersOf(claimQueue(architecture));
+  const hosts = pollers.map(hostOfIdentity).filter((host) => host !== undefined);
+  return { hosts: [...new Set(hosts)].sort() };
 }

@@ -2,6 +2,8 @@
  * The `keepLogs` activity: sends the logs of a release on this host to the registry as an artifact, to be read when the
  * host has removed them. The record names its digest; a tag of that digest keeps garbage collectors away.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { Task } from '../tools/process/task.ts';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,17 +11,11 @@ import { gzip } from 'node:zlib';
 import type { FileHandle } from 'node:fs/promises';
 import { sha256 } from '../../model/release/inputs.ts';
 import { RELEASE_LABEL } from '../../model/oci/labels.ts';
-import {
-  KeepLogsInput,
-  LOG_LAYER_TYPE,
-  LOGS_ARTIFACT_TYPE,
-  logTitle,
-  type KeepLogsResult,
-} from '../../model/release/logs.ts';
+import { LOG_LAYER_TYPE, LOGS_ARTIFACT_TYPE, logTitle } from '../../model/release/logs.ts';
+import type { KeepLogsInput } from '../../model/contract/host.ts';
 import { filesArtifact, type Layout } from '../../model/oci/manifest.ts';
 import { contextTag } from '../../model/oci/reference.ts';
 import { MissingLog, openLog } from './log-page.ts';
-import { stage } from '../frame.ts';
 import { writeLayout, type LayoutBlob } from '../tools/registry/oci-layout.ts';
 import { redact } from '../tools/process/redact.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
@@ -36,20 +32,19 @@ const BATCH = 2_000;
 
 const compress = promisify(gzip);
 
-/** Makes the activity. */
-export function makeKeepLogs(
+export async function keepHostLogs(
   host: Pick<HostContext, 'name' | 'work' | 'configuration'>,
-): (input: KeepLogsInput) => Promise<KeepLogsResult> {
-  return stage('keep-logs', KeepLogsInput, async (input, context) => {
-    context.report({ host: host.name });
-    const packed = await packLogs(host, input);
-    if (!packed) return { host: host.name, digest: null };
-    const { repository, timing } = input;
-    await withRegistryAccess(host.configuration, [repository], (access) =>
-      sendLogs(access, repository, packed, timing.command),
-    );
-    return { host: host.name, digest: packed.layout.root.digest };
-  });
+  input: KeepLogsInput,
+  context: Task,
+): Promise<ActivityAnswer<'keepLogs'>> {
+  context.report({ host: host.name });
+  const packed = await packLogs(host, input);
+  if (!packed) return { host: host.name, digest: null };
+  const { repository, timing } = input;
+  await withRegistryAccess(host.configuration, [repository], (access) =>
+    sendLogs(access, repository, packed, timing.command),
+  );
+  return { host: host.name, digest: packed.layout.root.digest };
 }
 
 /** An artifact of logs before it is sent. */

@@ -1,20 +1,21 @@
 /** Runs the part of an activity that uses a host's slot, under its lease. */
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FAILURES, FlightlineError } from '../../model/release/failure.ts';
+import { knownFailure } from '../failure.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { confirmLease, keepLease, returnSlot, type LeaseHost } from './leases.ts';
-import { toApplicationFailure, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 
 /**
- * Confirms the lease of a branch while `body` runs, and returns its slot at the end. The slot is kept when the same
- * activity will come back: after a detach, and after a failure that the server retries. If it does not come back, the
- * lease lapses. `keepSlot` keeps the slot after a success too, for the next stage on this host.
+ * Confirms the lease of a branch while `body` runs, and gives its slot back at the end. The slot is kept when the same
+ * activity comes back: after a detach, and after a failure that the server tries again. If it does not, the lease
+ * lapses by itself. `keepSlot` keeps it after a success too, for what follows on this host.
  *
  * @throws FlightlineError `no-slot` when the branch has no lease on this host: it was cleaned up, or lapsed unused.
  */
 export async function withLease<Result>(
   host: LeaseHost,
   input: { release: string; branch: string; timing: Pick<Timing, 'leaseLifetime'>; keepSlot?: boolean | undefined },
-  context: Pick<StageContext, 'cancelReason'>,
+  context: Pick<Task, 'cancelReason'>,
   body: () => Promise<Result>,
 ): Promise<Result> {
   const { release, branch, timing } = input;
@@ -32,10 +33,14 @@ export async function withLease<Result>(
     return result;
   } catch (error) {
     const reason = context.cancelReason();
-    comesBack = reason === undefined ? !toApplicationFailure(error, branch).nonRetryable : reason === 'detach';
+    comesBack = reason === undefined ? isTriedAgain(error, branch) : reason === 'detach';
     throw error;
   } finally {
     await stop();
     if (!comesBack) await returnSlot(host, release, branch);
   }
+}
+
+function isTriedAgain(error: unknown, branch: string): boolean {
+  return FAILURES[knownFailure(error, branch).kind].disposition === 'retry';
 }

@@ -1,10 +1,11 @@
 /** The `logPage` activity: a page of a log on this host, for `flightline logs`. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { Task } from '../tools/process/task.ts';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LogPageInput, type LogPageResult } from '../../model/contract/contract.ts';
+import type { LogPageInput, LogPageResult } from '../../model/contract/host.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
-import { stage } from '../frame.ts';
 import { redact } from '../tools/process/redact.ts';
 import type { HostContext } from './work-directory.ts';
 
@@ -14,16 +15,17 @@ export const MAX_PAGE = 8_000;
 /** Milliseconds between two looks at a log that is being followed. */
 const LOOK = 250;
 
-/** Makes the activity. */
-export function makeLogPage(host: Pick<HostContext, 'name' | 'work'>): (input: LogPageInput) => Promise<LogPageResult> {
-  return stage('log', LogPageInput, async ({ path, offset, wait }, context) => {
-    if (wait === undefined) return readLogPage(host, path, offset);
-    // Return before the attempt's time is over, and at once when the worker stops.
-    for (const until = Date.now() + wait; ; await pause(LOOK)) {
-      const page = await readLogPage(host, path, offset).catch(whenMissing(offset));
-      if (page.text !== '' || page.restarted || Date.now() >= until || context.signal.aborted) return page;
-    }
-  });
+export async function logPage(
+  host: Pick<HostContext, 'name' | 'work'>,
+  { path, offset, wait }: LogPageInput,
+  context: Task,
+): Promise<ActivityAnswer<'logPage'>> {
+  if (wait === undefined) return readLogPage(host, path, offset);
+  // Return before the attempt's time is over, and at once when the worker stops.
+  for (const until = Date.now() + wait; ; await pause(LOOK)) {
+    const page = await readLogPage(host, path, offset).catch(whenMissing(offset));
+    if (page.text !== '' || page.restarted || Date.now() >= until || context.signal.aborted) return page;
+  }
 }
 
 /** A log that is being followed may not exist yet, or its directory may be about to be made again. */
@@ -90,8 +92,8 @@ async function readPage(file: FileHandle, offset: number): Promise<LogPageResult
 }
 
 /**
- * How many of the bytes make a page: at most {@link MAX_PAGE}, up to the end of a line if there is one, else of a
- * character. So no secret that redaction knows is split between two pages.
+ * How many of the bytes make a page: at most {@link MAX_PAGE}, to the end of a line if there is one, else without half
+ * a character. A secret that the redaction knows is thus never split between two pages.
  */
 export function pageLength(bytes: Uint8Array): number {
   if (bytes.length > MAX_PAGE) {

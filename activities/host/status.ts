@@ -1,5 +1,7 @@
 /** The `hostStatus` activity: what this host has and does, for `flightline hosts`. */
-import { HostStatusInput, MAX_LISTED, type HostStatus } from '../../model/contract/host-status.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import { MAX_LISTED, type HostStatus, type HostStatusInput } from '../../model/contract/host-status.ts';
+import { runningActivities, type RunningActivity } from '../running.ts';
 import { INSTALLATION_LABEL } from '../../model/oci/labels.ts';
 import { hostQueue } from '../../model/contract/queue.ts';
 import { hostSpace } from './claim.ts';
@@ -7,7 +9,6 @@ import { drainingOf } from './drain.ts';
 import { spaceOf } from './space.ts';
 import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
 import { readLeaseFiles, type LeaseFiles } from './leases.ts';
-import { runningActivities, stage, type RunningActivity } from '../frame.ts';
 import { containersWithLabels } from '../tools/podman/container.ts';
 import { version } from '../version.ts';
 import type { HostContext } from './work-directory.ts';
@@ -15,28 +16,27 @@ import type { HostContext } from './work-directory.ts';
 /** The share of the given time that podman may take: the answer must still travel back. */
 const PATIENCE = 0.5;
 
-/** Makes the activity. */
-export function makeHostStatus(host: HostContext): (input: HostStatusInput) => Promise<HostStatus> {
-  const space = hostSpace(host);
-  return stage('host-status', HostStatusInput, async ({ within }) => {
-    const patience = within * PATIENCE;
-    const labels = { [INSTALLATION_LABEL]: host.work.installation };
-    const [files, containers, disk] = await Promise.all([
-      readLeaseFiles(host),
-      soon(patience, containersWithLabels(labels)),
-      soon(patience, space()),
-    ]);
-    return {
-      host: host.name,
-      architecture: host.architecture,
-      version: version(),
-      startedAt: host.startedAt,
-      draining: await drainingOf(host.work),
-      disk: disk ?? (await spaceOf([host.work.path])),
-      containers: containers === undefined ? null : containers.slice(0, MAX_LISTED),
-      ...workOf(host, files, runningActivities(), new Date()),
-    };
-  });
+export async function describeStatus(
+  host: HostContext,
+  { within }: HostStatusInput,
+): Promise<ActivityAnswer<'hostStatus'>> {
+  const patience = within * PATIENCE;
+  const labels = { [INSTALLATION_LABEL]: host.work.installation };
+  const [files, containers, disk] = await Promise.all([
+    readLeaseFiles(host),
+    soon(patience, containersWithLabels(labels)),
+    soon(patience, hostSpace(host)()),
+  ]);
+  return {
+    host: host.name,
+    architecture: host.architecture,
+    version: version(),
+    startedAt: host.startedAt,
+    draining: await drainingOf(host.work),
+    disk: disk ?? (await spaceOf([host.work.path])),
+    containers: containers === undefined ? null : containers.slice(0, MAX_LISTED),
+    ...workOf(host, files, runningActivities(), new Date()),
+  };
 }
 
 /** Slots, leases, waiting claims and running stages, from files and from this process. Pure. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
-import type { Architecture } from '../../model/contract/queue.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** An opened work directory. All paths are absolute. */

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightlineError } from '../../model/release/failure.ts';
-import type { StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { endProcesses, noteWorkingContainers } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { buildCgroup } from '../tools/process/cgroup.ts';
@@ -23,7 +23,7 @@ const MESSAGE_LINES = 25;
 export async function podmanBuild(
   host: HostContext,
   release: string,
-  context: StageContext,
+  context: Task,
   logFile: string,
   command: Omit<BuildCommand, 'idFile' | 'cgroup'>,
 ): Promise<LocalImage> {
@@ -52,7 +52,7 @@ export async function podmanBuild(
   return image;
 }
 
-function follow(line: string, log: CappedLog, context: StageContext): void {
+function follow(line: string, log: CappedLog, context: Task): void {
   log.write(line);
   const step = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/.exec(line);
   context.report({

@@ -1,7 +1,7 @@
-/** What a build is given besides its context and bases: secrets by name, an agent configuration, entitlements; and what it made of them. */
+/** What a build is given besides its context and bases, such as secrets, and what it made of them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BuildInput } from '../../model/contract/contract.ts';
+import type { BuildInput } from '../../model/contract/build.ts';
 import {
   AGENT_CONFIGURATION,
   AGENT_CONFIGURATION_PATH,
@@ -22,7 +22,7 @@ import { secretFileLayer } from '../context/last-layers.ts';
 import { privateLayerFlags, removePrivateLayers } from './private-layers.ts';
 import { entitlementVolumes, requireRedHatLogin, requireRegistration } from './red-hat.ts';
 import { holdsLogIns, openSecret } from '../trust/secrets.ts';
-import type { StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { imageFile } from '../tools/podman/image-files.ts';
 import type { BuildSecretFile } from '../tools/podman/build.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
@@ -101,7 +101,10 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
   return open.map((repository) => `anybody can pull ${what} in the image from ${repository}: make it private`);
 }
 
-/** What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has ended. */
+/**
+ * What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has
+ * ended.
+ */
 export async function enrolledImage(
   host: HostContext,
   input: BuildInput,
@@ -123,8 +126,8 @@ export interface EnrolledFacts {
 }
 
 /**
- * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever became of the
- * build, neither the context nor what podman keeps between steps holds a secret.
+ * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever
+ * became of the build, neither the context nor what podman keeps between steps holds a secret.
  *
  * @param place where the unpacked context is; its ignore file need not be there
  * @param build is given further flags of `podman build`
@@ -132,7 +135,7 @@ export interface EnrolledFacts {
 export async function withPrivateParts<Result>(
   host: HostContext,
   input: BuildInput,
-  context: Pick<StageContext, 'report'>,
+  context: Pick<Task, 'report'>,
   place: { directory: string; containerfile: string; ignoreFile: string; bases: readonly string[] },
   build: (flags: readonly string[]) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {
@@ -153,7 +156,7 @@ export async function withPrivateParts<Result>(
 async function withAgentConfiguration<Result>(
   host: HostContext,
   input: BuildInput,
-  context: Pick<StageContext, 'report'>,
+  context: Pick<Task, 'report'>,
   { directory, ignoreFile: rules }: { directory: string; ignoreFile: string },
   build: (flags: readonly string[]) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {

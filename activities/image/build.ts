@@ -1,8 +1,9 @@
-/** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest (DESIGN §3.2). */
+/** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BuildInput, type BuildResult } from '../../model/contract/contract.ts';
+import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
@@ -35,7 +36,7 @@ import { withLastLayers } from '../context/last-layers.ts';
 import { withLease } from '../host/leased.ts';
 import { withBuilderPulled } from './pull-ahead.ts';
 import { pullForRelease } from './pulled-images.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
@@ -62,7 +63,7 @@ type Built = { image: LocalImage } & EnrolledFacts;
 interface Attempt {
   readonly host: HostContext;
   readonly input: BuildInput;
-  readonly context: StageContext;
+  readonly context: Task;
   readonly access: RegistryAccess;
   readonly parts: HostParts;
   readonly logFile: string;
@@ -70,25 +71,26 @@ interface Attempt {
   readonly pullBuilder: () => void;
 }
 
-/** Makes the activity. */
-export function makeBuild(host: HostContext): (input: BuildInput) => Promise<BuildResult> {
-  return stage('build', BuildInput, async (input, context) =>
-    withLease(host, { ...input, branch: BRANCH }, context, async () => {
-      const log = await stageLog(host, input.release, logName('build', 'image'));
-      context.report({ host: host.name });
-      try {
-        const { image, ...built } = await withLog(log, () =>
-          withBuilderPulled(host, input, context, (pullBuilder) => build(host, input, context, log.path, pullBuilder)),
-        );
-        await forgetSecrets(host, input);
-        return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
-      } catch (error) {
-        // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
-        if (context.cancelReason()) await endBuild(placeOf(host, input));
-        throw error;
-      }
-    }),
-  );
+export async function buildImage(
+  host: HostContext,
+  input: BuildInput,
+  context: Task,
+): Promise<ActivityAnswer<'build'>> {
+  return withLease(host, { ...input, branch: BRANCH }, context, async () => {
+    const log = await stageLog(host, input.release, logName('build', 'image'));
+    context.report({ host: host.name });
+    try {
+      const { image, ...built } = await withLog(log, () =>
+        withBuilderPulled(host, input, context, (pullBuilder) => build(host, input, context, log.path, pullBuilder)),
+      );
+      await forgetSecrets(host, input);
+      return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
+    } catch (error) {
+      // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
+      if (context.cancelReason()) await endBuild(placeOf(host, input));
+      throw error;
+    }
+  });
 }
 
 function placeOf({ work }: HostContext, { release }: BuildInput): BuildPlace {
@@ -98,7 +100,7 @@ function placeOf({ work }: HostContext, { release }: BuildInput): BuildPlace {
 async function build(
   host: HostContext,
   input: BuildInput,
-  context: StageContext,
+  context: Task,
   logFile: string,
   pullBuilder: () => void,
 ): Promise<Built & Pick<BuildResult, 'adopted' | 'warnings'>> {
@@ -204,7 +206,7 @@ async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | 
 async function prepare(
   host: HostContext,
   input: BuildInput,
-  context: StageContext,
+  context: Task,
   access: RegistryAccess,
 ): Promise<UnpackedContext & { directory: string }> {
   const own = host.work.release(input.release);
@@ -225,8 +227,9 @@ async function prepare(
 const ignoreFileOf = ({ containerfile }: UnpackedContext) => `${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`;
 
 /**
- * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was sent. Returns
- * it, the image that the last stage is built on (null for `scratch`), and the labels that the Containerfile sets.
+ * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was
+ * sent. Returns it, the image that the last stage is built on (null for `scratch`), and the labels that the
+ * Containerfile sets.
  */
 async function pinBases(
   input: BuildInput,
@@ -254,7 +257,9 @@ async function pinBases(
   };
 }
 
-/** What was built, when a device could boot it, it is bound as the spec says, and its own bootc has nothing against it. */
+/**
+ * What was built, when a device could boot it, it is bound as the spec says, and its own bootc has nothing against it.
+ */
 async function checked({ host, input, context, logFile }: Attempt, built: Built): Promise<Built> {
   const { image } = built;
   if (image.labels[BOOTC_LABEL] === undefined) {

@@ -1,21 +1,22 @@
 /**
- * device-verify, for `verification: bake`: would a device made of this image accept it, and refuse what another key signed? Asked
- * with the files that are in the image, at the paths where they are there.
+ * device-verify, for `verification: bake`: would a device made of this image accept it, and refuse what another key
+ * signed? Asked with the files that are in the image, at the paths where they are there.
  *
- * The image of another key is this very image after its public key was exchanged for one that nobody signed with: to a device
- * they are the same, and nothing foreign has to be published in the release's repository for it.
+ * The image of another key is this very image after its public key was exchanged for one that nobody signed with: to a
+ * device they are the same, and nothing foreign has to be published in the release's repository for it.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeviceVerifyInput, type DeviceVerifyResult } from '../../model/contract/contract.ts';
+import type { DeviceVerifyInput, DeviceVerifyResult } from '../../model/contract/build.ts';
 import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '../../model/device/signature-policy.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/release/logs.ts';
 import { withLease } from '../host/leased.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import { removeContainer } from '../tools/podman/container.ts';
@@ -37,26 +38,27 @@ const BRANCH = 'image';
 /** Milliseconds to find out whether the image has a program. */
 const PROBE = 2 * 60_000;
 
-/** Makes the activity. */
-export function makeDeviceVerify(host: HostContext): (input: DeviceVerifyInput) => Promise<DeviceVerifyResult> {
-  return stage('device-verify', DeviceVerifyInput, async (input, context) =>
-    withLease(host, { ...input, branch: BRANCH }, context, async () => {
-      const log = await stageLog(host, input.release, logName('device-verify', 'image'));
-      context.report({ host: host.name });
-      const tool = await withLog(log, () =>
-        withRegistryAccess(host.configuration, [input.image.repository], (access) =>
-          verify(host, input, context, access, log.path),
-        ),
-      );
-      return { host: host.name, log: await existingLog(log), tool };
-    }),
-  );
+export async function verifyOnDevice(
+  host: HostContext,
+  input: DeviceVerifyInput,
+  context: Task,
+): Promise<ActivityAnswer<'deviceVerify'>> {
+  return withLease(host, { ...input, branch: BRANCH }, context, async () => {
+    const log = await stageLog(host, input.release, logName('device-verify', 'image'));
+    context.report({ host: host.name });
+    const tool = await withLog(log, () =>
+      withRegistryAccess(host.configuration, [input.image.repository], (access) =>
+        verify(host, input, context, access, log.path),
+      ),
+    );
+    return { host: host.name, log: await existingLog(log), tool };
+  });
 }
 
 async function verify(
   host: HostContext,
   input: DeviceVerifyInput,
-  context: StageContext,
+  context: Task,
   access: RegistryAccess,
   logFile: string,
 ): Promise<DeviceVerifyResult['tool']> {
@@ -103,14 +105,15 @@ async function verify(
 }
 
 /**
- * Whose program asks. The image's own, where it has skopeo (as podman does, it reads the image's files by containers/image) and
- * the registry answers without a log-in: a log-in of this host is not given to programs of an image. Else the host's.
+ * Whose program asks. The image's own, where it has skopeo (as podman does, it reads the image's files by
+ * containers/image) and the registry answers without a log-in: a log-in of this host is not given to programs of an
+ * image. Else the host's.
  */
 async function placeOf(
   container: Pick<DeviceContainer, 'name' | 'labels' | 'image' | 'repository'>,
   directory: string,
   access: RegistryAccess,
-  context: StageContext,
+  context: Task,
 ): Promise<Pick<DeviceContainer, 'tool' | 'access' | 'files'>> {
   context.report({ step: 'looking for skopeo in the image' });
   if ((await answersAnonymously(access, container.repository)) && (await hasSkopeo(container))) {

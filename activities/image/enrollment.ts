@@ -1,12 +1,12 @@
 /**
- * Early binding: the agent configuration that goes into an image, from Flight Control's client or from a secret of the operator's.
- * What was asked for is kept in the release's own directory (0700) until the build is done, so that a repeated attempt does not ask
- * again; the image's certificate end is kept beside it until the release ends.
+ * Early binding: the agent configuration that goes into an image, from Flight Control's client or from a secret.
+ * The release's own directory (0700) keeps it until the build is done, for a repeated attempt, and the end of the
+ * image's certificate until the release ends.
  */
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { BuildInput } from '../../model/contract/contract.ts';
+import type { BuildInput } from '../../model/contract/build.ts';
 import { configurationInContext } from '../context/summary.ts';
 import { AGENT_CONFIGURATION, type RequestedEnrollment } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
@@ -23,7 +23,6 @@ import type { HostContext } from '../host/work-directory.ts';
 
 type EarlyEnrollment = Extract<RequestedEnrollment, { binding: 'early' }>;
 type EnrollingHost = Pick<HostContext, 'name' | 'configuration' | 'work'>;
-/** The part of a build that its enrollment needs. */
 export type EnrolledBuild = Pick<BuildInput, 'release' | 'runId' | 'pushTo' | 'repository'>;
 
 /** Beyond the server's own deadline (ms): the client may hang all the same. */
@@ -85,7 +84,10 @@ export async function forgetConfiguration(
   }
 }
 
-/** When the certificate in the image that this run has built here ends; null when it has, or when there is no such image. */
+/**
+ * When the certificate in the image that this run has built here ends; null when it has, or when there is no such
+ * image.
+ */
 export async function enrolledUntil(
   host: EnrollingHost,
   build: EnrolledBuild,

@@ -1,6 +1,9 @@
-/** `bootc container lint` in an image that was just built, before it is pushed: what bootc refuses would fail on the device. */
+/**
+ * `bootc container lint` in an image that was just built, before it is pushed: what bootc refuses would fail on the
+ * device.
+ */
 import { FlightlineError } from '../../model/release/failure.ts';
-import type { StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { removeContainer } from '../tools/podman/container.ts';
@@ -10,16 +13,18 @@ import { podman } from '../tools/podman/podman.ts';
 const WITHIN = 15 * 60_000;
 /** Last lines of it in a failure. */
 const MESSAGE_LINES = 25;
-/** Below podman's own exit codes (podman-run(1): 125 to 127) all are the program's; 127 too says something of the image. */
+/**
+ * Below podman's own exit codes (podman-run(1): 125 to 127) all are the program's; 127 too says something of the image.
+ */
 const ENDINGS = [...Array.from({ length: 125 }, (_, code) => code), 127];
 
 /**
- * Lints an image with the bootc inside of it; one without is left alone. Its output goes to the build's log, its warnings to the
- * worker's log too.
+ * Lints an image with the bootc inside of it; one without is left alone. Its output goes to the build's log, its
+ * warnings to the worker's log too.
  *
  * @throws FlightlineError `image-lint` with what bootc said.
  */
-export async function lintImage(command: LintCommand, logFile: string, context: StageContext): Promise<void> {
+export async function lintImage(command: LintCommand, logFile: string, context: Task): Promise<void> {
   const name = lintContainerName(command);
   // One that a killed worker left.
   await removeContainer(name);

@@ -1,13 +1,16 @@
-/** The `push` activity: the image from this host's storage to its repository, by digest and without a tag (DESIGN §3.3). */
+/**
+ * The `push` activity: the image from this host's storage to its repository, by digest and without a tag (DESIGN §3.3).
+ */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PushInput, type PushResult } from '../../model/contract/contract.ts';
+import type { PushInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { logName } from '../../model/release/logs.ts';
 import { Digest } from '../../model/oci/reference.ts';
-import { stage, type StageContext } from '../frame.ts';
+import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
@@ -18,24 +21,21 @@ import type { HostContext } from '../host/work-directory.ts';
 /** What was pushed, as it is noted in the release's directory. */
 const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
 
-/** Makes the activity. */
-export function makePush(host: HostContext): (input: PushInput) => Promise<PushResult> {
-  return stage('push', PushInput, async (input, context) => {
-    const log = await stageLog(host, input.release, logName('push', 'image'));
-    context.report({ host: host.name });
-    const digest = await withLog(log, () =>
-      withRegistryAccess(host.configuration, [input.repository], (access) =>
-        push(host, input, context, access, log.path),
-      ),
-    );
-    return { host: host.name, log: await existingLog(log), digest };
-  });
+export async function pushImage(host: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
+  const log = await stageLog(host, input.release, logName('push', 'image'));
+  context.report({ host: host.name });
+  const digest = await withLog(log, () =>
+    withRegistryAccess(host.configuration, [input.repository], (access) =>
+      push(host, input, context, access, log.path),
+    ),
+  );
+  return { host: host.name, log: await existingLog(log), digest };
 }
 
 async function push(
   host: HostContext,
   input: PushInput,
-  context: StageContext,
+  context: Task,
   access: RegistryAccess,
   logFile: string,
 ): Promise<string> {
@@ -74,12 +74,7 @@ async function push(
 }
 
 /** Podman does not say how much it sent: the manifest says how much the image is in the registry. */
-async function countPushed(
-  access: RegistryAccess,
-  repository: string,
-  digest: string,
-  context: StageContext,
-): Promise<void> {
+async function countPushed(access: RegistryAccess, repository: string, digest: string, context: Task): Promise<void> {
   // A number for a graph must not fail what was pushed.
   const stored = await getManifest(access, repository, digest).catch(() => null);
   const manifest = stored && parseManifest(stored.bytes);

@@ -4,19 +4,15 @@
  * list of what to remove: after an interruption the next prune finds it and goes on. At every moment each tag points at
  * something signed, and an image's tag at a complete release.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { ActivityContext } from '../server.ts';
 import { FlightlineError, jsonBytes } from '../../model/release/failure.ts';
-import {
-  PruneInput,
-  PrunePageInput,
-  type PruneActivities,
-  type PruneGroup,
-  type PruneRequest,
-} from '../../model/release/prune.ts';
+import type { PruneGroup, PruneRequest } from '../../model/release/prune.ts';
+import type { PruneInput, PrunePageInput } from '../../model/contract/sign.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { decidePrune, groupDecisions, type Decision, type KnownRelease, type Removal } from './decision.ts';
 import { keysFor, knownReleases, surveyAgain, surveyRepository, type RecordKey } from './survey.ts';
-import { stage } from '../frame.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { deleteManifest } from '../tools/registry/deletion.ts';
 import { headManifest } from '../tools/registry/registry.ts';
@@ -42,33 +38,36 @@ export interface PruneGround {
   now?: () => number;
 }
 
-/** Makes the activities of a sign worker. */
-export function makePrune(worker: { configuration: WorkerConfiguration }): PruneActivities {
-  const { configuration } = worker;
-  return {
-    planPrune: stage('prune', PrunePageInput, ({ request, from }, context) =>
-      withGround(configuration, request, async (ground) => {
-        const releases = async () => knownReleases(await context.releasesOf(request.repository));
-        return pageOf(await planPrune({ ...ground, releases }), from);
-      }),
-    ),
-    prune: stage('prune', PruneInput, ({ request, release }, context) =>
-      withGround(configuration, request, async (ground) => {
-        const releases = async () => knownReleases(await context.releasesOf(request.repository));
-        const removed = ({ kind, tag }: Decision) => {
-          const place = kind === 'context' ? request.contextRepository : request.repository;
-          context.log('INFO', `pruned ${place}:${tag}`, {
-            audit: 'prune',
-            kind,
-            reference: `${place}:${tag}`,
-            release,
-          });
-          context.report({ step: `removed ${tag}` });
-        };
-        return { left: await prune({ ...ground, releases, removed }) };
-      }),
-    ),
-  };
+type Worker = { configuration: WorkerConfiguration };
+
+/** The `planPrune` activity: a page of what would be removed and kept. */
+export function prunePage(
+  { configuration }: Worker,
+  { request, from }: PrunePageInput,
+  { server }: ActivityContext,
+): Promise<ActivityAnswer<'planPrune'>> {
+  return withGround(configuration, request, async (ground) => {
+    const releases = async () => knownReleases(await server.releasesOf(request.repository));
+    return pageOf(await planPrune({ ...ground, releases }), from);
+  });
+}
+
+/** The `prune` activity: one turn of removals. */
+export function pruneTurn(
+  { configuration }: Worker,
+  { request, release }: PruneInput,
+  context: ActivityContext,
+): Promise<ActivityAnswer<'prune'>> {
+  return withGround(configuration, request, async (ground) => {
+    const releases = async () => knownReleases(await context.server.releasesOf(request.repository));
+    const removed = ({ kind, tag }: Decision) => {
+      const place = kind === 'context' ? request.contextRepository : request.repository;
+      const reference = `${place}:${tag}`;
+      context.log('INFO', `pruned ${reference}`, { audit: 'prune', kind, reference, release });
+      context.report({ step: `removed ${tag}` });
+    };
+    return { left: await prune({ ...ground, releases, removed }) };
+  });
 }
 
 async function withGround<Result>(
@@ -105,8 +104,8 @@ function requireDeletion(deletion: string, repository: string, decisions: readon
 }
 
 /**
- * Removes what was decided, contexts first. Before each removal it looks at the registry and Temporal again and decides
- * anew: what is needed by then stays.
+ * Removes what is decided, contexts first. Before each the registry and Temporal are looked at again, and the same
+ * decision is taken: what became needed meanwhile stays.
  *
  * @returns how many are left for the next turn
  */

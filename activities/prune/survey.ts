@@ -1,6 +1,7 @@
 /**
  * Collects what a prune decides on: tags, verified records, releases, and how the registry deletes. Changes nothing.
  */
+import type { ListedRelease } from '../server.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
@@ -12,7 +13,6 @@ import type { KeyObject } from 'node:crypto';
 import { readPublicKey } from '../trust/keys.ts';
 import { isOwnName, type KnownRelease, type Survey, type TaggedManifest, type VerifiedRecord } from './decision.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
-import type { ListedRelease } from '../frame.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deletionOf, listTags } from '../tools/registry/deletion.ts';
 import { getManifest } from '../tools/registry/registry.ts';

@@ -1,7 +1,10 @@
-/** The `compare` activity of a nightly run: what a release would make anew, found without building or sending anything. */
-import type { ControlActivities } from '../../model/contract/contract.ts';
+/**
+ * The `compare` activity of a nightly run: what a release would make anew, found without building or sending anything.
+ */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
-import { CompareInput, expandNightly, type CompareResult, type NightlyTemplate } from '../../model/release/nightly.ts';
+import { expandNightly, type NightlyTemplate } from '../../model/release/nightly.ts';
+import type { CompareInput } from '../../model/contract/control.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -12,26 +15,24 @@ import { byContext, byRecordedContext } from './current-inputs.ts';
 import { sinceLastRelease } from './last-release.ts';
 import { summariseContext } from '../context/summary.ts';
 import { ownRepositories } from './resolve.ts';
-import { stage } from '../frame.ts';
 import { newestCommit } from '../tools/git.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 
-type Compared = Omit<CompareResult, 'attempts'>;
-
-/** Makes the activity. Rejects with what resolve would reject. */
-export function makeCompare({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['compare'] {
-  return stage('compare', CompareInput, async ({ template, at }): Promise<Compared> => {
-    const commit = await commitNow(template, configuration);
-    const expanded = expandNightly(template, { at, commit, standing: template.rebuild?.last ?? null });
-    if (!expanded.ok) throw new FlightlineError(expanded.failure.kind, expanded.failure.message, expanded.failure);
-    const { request } = expanded;
-    if (!request.rebuild) {
-      return { commit, change: 'image', reason: 'every run is a release (rebuild: always)', standing: null };
-    }
-    const since = await compareNow(request, configuration);
-    const standing = since.record && parsedTag(since.record.image.reference);
-    return { commit, change: since.change, reason: since.reason, standing };
-  });
+/** Rejects with what resolve would reject. */
+export async function compareNightly(
+  { configuration }: { configuration: WorkerConfiguration },
+  { template, at }: CompareInput,
+): Promise<ActivityAnswer<'compare'>> {
+  const commit = await commitNow(template, configuration);
+  const expanded = expandNightly(template, { at, commit, standing: template.rebuild?.last ?? null });
+  if (!expanded.ok) throw new FlightlineError(expanded.failure.kind, expanded.failure.message, expanded.failure);
+  const { request } = expanded;
+  if (!request.rebuild) {
+    return { commit, change: 'image', reason: 'every run is a release (rebuild: always)', standing: null };
+  }
+  const since = await compareNow(request, configuration);
+  const standing = since.record && parsedTag(since.record.image.reference);
+  return { commit, change: since.change, reason: since.reason, standing };
 }
 
 async function commitNow({ context }: NightlyTemplate, configuration: WorkerConfiguration): Promise<string | null> {

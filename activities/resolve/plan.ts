@@ -1,6 +1,6 @@
 /** The `plan` activity of a dry run: what resolve would answer, with nothing sent. */
-import type { ControlActivities } from '../../model/contract/contract.ts';
-import { PlanInput, type ContextSummary } from '../../model/contract/dry-run.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { PlanInput, ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -8,16 +8,15 @@ import { withGitContext } from '../context/git-context.ts';
 import { requireWebhooks } from '../notify.ts';
 import { summariseContext } from '../context/summary.ts';
 import { compareWithLast, lookUp } from './resolve.ts';
-import { stage } from '../frame.ts';
 
-/** Makes the activity. */
-export function makePlan({ configuration }: { configuration: WorkerConfiguration }): ControlActivities['plan'] {
-  return stage('plan', PlanInput, async ({ request, context }) => {
-    const summary = context ?? (await gitContext(request, configuration));
-    requireWebhooks(configuration, request.notify ?? []);
-    const since = await compareWithLast(configuration, request, () => Promise.resolve(summary));
-    return { ...(await lookUp(configuration, request, summary, since)), base: summary.base };
-  });
+export async function planRelease(
+  { configuration }: { configuration: WorkerConfiguration },
+  { request, context }: PlanInput,
+): Promise<ActivityAnswer<'plan'>> {
+  const summary = context ?? (await gitContext(request, configuration));
+  requireWebhooks(configuration, request.notify ?? []);
+  const since = await compareWithLast(configuration, request, () => Promise.resolve(summary));
+  return { ...(await lookUp(configuration, request, summary, since)), base: summary.base };
 }
 
 function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<ContextSummary> {

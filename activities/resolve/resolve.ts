@@ -1,7 +1,8 @@
-/** The stage `resolve` (DESIGN §3.1): everything mutable is looked up once, and what can be refused is refused before anything is built. */
+/** The stage `resolve`: looks everything mutable up once, and refuses what it can before anything is built. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { builderRuns } from '../../model/spec/disk.ts';
-import { ResolveInput, type ResolveResult } from '../../model/contract/contract.ts';
+import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
@@ -23,24 +24,24 @@ import { requireWebhooks } from '../notify.ts';
 import { builderFrom, pin, referenceFrom } from './pin.ts';
 import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
-import { stage } from '../frame.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
 /** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
-export function makeResolve({ configuration }: { configuration: WorkerConfiguration }) {
-  return stage('resolve', ResolveInput, async ({ request }): Promise<Resolved> => {
-    // Before a context is fetched: what may not run here needs no further look.
-    if (request.disks.length > 0) builderFrom(request, configuration);
-    requireWebhooks(configuration, request.notify ?? []);
-    let reading: Promise<ContextSummary> | undefined;
-    const context = () => (reading ??= readContext(configuration, request));
-    const since = await compareWithLast(configuration, request, context);
-    if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since) };
-    return lookUp(configuration, request, await context(), since);
-  });
+export async function resolveRelease(
+  { configuration }: { configuration: WorkerConfiguration },
+  { request }: ResolveInput,
+): Promise<ActivityAnswer<'resolve'>> {
+  // Before a context is fetched: what may not run here needs no further look.
+  if (request.disks.length > 0) builderFrom(request, configuration);
+  requireWebhooks(configuration, request.notify ?? []);
+  let reading: Promise<ContextSummary> | undefined;
+  const context = () => (reading ??= readContext(configuration, request));
+  const since = await compareWithLast(configuration, request, context);
+  if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since) };
+  return lookUp(configuration, request, await context(), since);
 }
 
 /** Sends a git context, and reads what must be known of it, as of one that was sent. */

@@ -2,15 +2,15 @@
  * The `cleanUp` activity: removes everything that a release made on this host, except its logs and the files that
  * `--keep-files` keeps.
  */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { lstat, rm } from 'node:fs/promises';
-import { CleanUpInput, type CleanUpResult } from '../../model/contract/contract.ts';
+import type { CleanUpInput } from '../../model/contract/host.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { ifMissing } from '../host/space.ts';
 import { releaseLeases } from '../host/leases.ts';
 import { listImages, namesOfRelease, unname } from '../image/local-images.ts';
 import { removePrivateLayers } from '../image/private-layers.ts';
-import { stage } from '../frame.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
 import { containersWithLabels, removeContainer } from '../tools/podman/container.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
@@ -19,11 +19,10 @@ import type { HostContext } from '../host/work-directory.ts';
 /** What clean-up needs of a host. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
-/** Makes the activity. */
-export function makeCleanUp(host: CleanUpHost): (input: CleanUpInput) => Promise<CleanUpResult> {
-  return stage('clean-up', CleanUpInput, async (input) => ({
+export async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
+  return {
     removed: await cleanUpRelease(host, input.release, input.timing.stopGrace),
-  }));
+  };
 }
 
 /**

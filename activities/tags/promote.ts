@@ -1,17 +1,15 @@
 /** The activities of a promotion: plan it from the verified record, copy by mounting, record it under the new name. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput } from '../../model/contract/tags.ts';
+import type { Task } from '../tools/process/task.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import {
   counterpart,
-  PlanPromotionInput,
-  PromoteCopyInput,
   promotedItems,
   promotedRecord,
-  PromoteRecordInput,
-  type PromotionControlActivities,
   type PromotionPlan,
   type PromotionRequest,
-  type PromotionSignActivities,
 } from '../../model/tags/promotion.ts';
 import { registryOf } from '../../model/oci/reference.ts';
 import { madeAt } from '../../model/tags/shared-tag.ts';
@@ -21,72 +19,74 @@ import { findRecord } from '../trust/record.ts';
 import { writeRecord } from './record.ts';
 import { recordByAnyKey } from './shared-tag.ts';
 import { audit } from '../trust/sign.ts';
-import { stage } from '../frame.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { mountManifest } from '../tools/registry/mount.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 
-/** Makes the activities of a control worker. */
-export function makePromotionPlan(worker: { configuration: WorkerConfiguration }): PromotionControlActivities {
-  const { configuration } = worker;
-  return {
-    planPromotion: stage('promotion', PlanPromotionInput, ({ request }) => {
-      const { source, target } = request;
-      const names = [source.repository, request.recordRepository, target.repository, targetRecords(request)];
-      return withRegistryAccess(configuration, names, (access) => planPromotion(access, configuration, request));
-    }),
-  };
+type Worker = { configuration: WorkerConfiguration };
+
+/** The `planPromotion` activity of control workers. */
+export function planPromotion(
+  { configuration }: Worker,
+  { request }: PlanPromotionInput,
+): Promise<ActivityAnswer<'planPromotion'>> {
+  const { source, target } = request;
+  const names = [source.repository, request.recordRepository, target.repository, targetRecords(request)];
+  return withRegistryAccess(configuration, names, (access) => plan(access, configuration, request));
 }
 
-/** Makes the activities of a sign worker. */
-export function makePromote(worker: { configuration: WorkerConfiguration }): PromotionSignActivities {
-  const { configuration } = worker;
-  return {
-    promoteCopy: stage('promotion', PromoteCopyInput, async ({ item, key, timing }) => {
-      const { digest, from, to } = item;
-      allowedKey(configuration, key, [to.repository]);
-      if (from.repository === to.repository) return { mounted: 0 };
-      return withRegistryAccess(configuration, [from.repository, to.repository], async (access) => {
-        const names = { from: from.repository, to: to.repository };
-        const mounted =
-          registryOf(names.from) === registryOf(names.to) ? await mountManifest(access, names, digest) : null;
-        if (mounted) return mounted;
-        const name = (repository: string) => `docker://${repository}@${digest}`;
-        await copyImage(
-          access,
-          { source: name(names.from), destination: name(names.to) },
-          { timeout: timing.transferStartToClose, stall: timing.stall },
-        );
-        return { mounted: null };
-      });
-    }),
-    promoteRecord: stage('promotion', PromoteRecordInput, async (input, context) => {
-      const { request, plan, timing } = input;
-      const { target } = request;
-      const { recordRepository } = plan;
-      const key = await openKey(configuration, plan.key, [recordRepository]);
-      const { publicKey } = allowedKey(configuration, plan.sourceKey, [request.recordRepository]);
-      const image = plan.items.at(-1)!;
-      const repositories = [request.recordRepository, recordRepository, target.repository];
-      return withRegistryAccess(configuration, repositories, async (access) => {
-        const from = { repository: request.recordRepository, tag: request.source.tag, at: plan.record };
-        const found = await findRecord(access, from, publicKey);
-        if (!found) throw unverified(request);
-        const record = promotedRecord(found.record, input);
-        const shared = { tags: [target.tag], repository: target.repository, digest: image.digest };
-        const named = { repository: recordRepository, tags: [target.tag], shared, record, timing };
-        return { digest: await writeRecord(access, key, named, audit(context, plan.key, input.release)) };
-      });
-    }),
-  };
+/** The `promoteCopy` activity of sign workers. */
+export async function promoteCopy(
+  { configuration }: Worker,
+  { item, key, timing }: PromoteCopyInput,
+): Promise<ActivityAnswer<'promoteCopy'>> {
+  const { digest, from, to } = item;
+  allowedKey(configuration, key, [to.repository]);
+  if (from.repository === to.repository) return { mounted: 0 };
+  return withRegistryAccess(configuration, [from.repository, to.repository], async (access) => {
+    const names = { from: from.repository, to: to.repository };
+    const mounted = registryOf(names.from) === registryOf(names.to) ? await mountManifest(access, names, digest) : null;
+    if (mounted) return mounted;
+    const name = (repository: string) => `docker://${repository}@${digest}`;
+    await copyImage(
+      access,
+      { source: name(names.from), destination: name(names.to) },
+      { timeout: timing.transferStartToClose, stall: timing.stall },
+    );
+    return { mounted: null };
+  });
+}
+
+/** The `promoteRecord` activity of sign workers. */
+export async function promoteRecord(
+  { configuration }: Worker,
+  input: PromoteRecordInput,
+  context: Task,
+): Promise<ActivityAnswer<'promoteRecord'>> {
+  const { request, timing } = input;
+  const { target } = request;
+  const { recordRepository } = input.plan;
+  const key = await openKey(configuration, input.plan.key, [recordRepository]);
+  const { publicKey } = allowedKey(configuration, input.plan.sourceKey, [request.recordRepository]);
+  const image = input.plan.items.at(-1)!;
+  const repositories = [request.recordRepository, recordRepository, target.repository];
+  return withRegistryAccess(configuration, repositories, async (access) => {
+    const from = { repository: request.recordRepository, tag: request.source.tag, at: input.plan.record };
+    const found = await findRecord(access, from, publicKey);
+    if (!found) throw unverified(request);
+    const record = promotedRecord(found.record, input);
+    const shared = { tags: [target.tag], repository: target.repository, digest: image.digest };
+    const named = { repository: recordRepository, tags: [target.tag], shared, record, timing };
+    return { digest: await writeRecord(access, key, named, audit(context, input.plan.key, input.release)) };
+  });
 }
 
 function targetRecords({ recordRepository, source, target }: PromotionRequest): string {
   return counterpart(recordRepository, source.repository, target.repository);
 }
 
-async function planPromotion(
+async function plan(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
   request: PromotionRequest,
@@ -137,7 +137,9 @@ function requireKeyFor(configuration: WorkerConfiguration, key: string, reposito
   }
 }
 
-/** A promotion does not replace a release's own tag. @throws FlightlineError `tag-exists` */
+/**
+ * A version that was released under its own name is not replaced by another one. @throws FlightlineError `tag-exists`
+ */
 async function requireNoRelease(
   access: RegistryAccess,
   configuration: WorkerConfiguration,

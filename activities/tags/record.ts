@@ -1,6 +1,8 @@
 /** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { Task } from '../tools/process/task.ts';
 import { join } from 'node:path';
-import { RecordInput, type SignActivities } from '../../model/contract/contract.ts';
+import type { RecordInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
 import { blobArtifact, type Layout } from '../../model/oci/manifest.ts';
@@ -9,7 +11,6 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { audit } from '../trust/sign.ts';
 import { signDigest, type SignatureWritten } from '../trust/signatures.ts';
-import { stage } from '../frame.ts';
 import { moveTags } from './tag.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
@@ -17,16 +18,18 @@ import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyDigest } from '../trust/verify.ts';
 
-/** Makes the `record` activity of a sign worker. */
-export function makeRecord(worker: { configuration: WorkerConfiguration }): SignActivities['record'] {
-  return stage('record', RecordInput, async (input, context) => {
-    const { repository } = input;
-    const key = await openKey(worker.configuration, input.key, [repository]);
-    const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
-    return withRegistryAccess(worker.configuration, repositories, async (access) => ({
-      digest: await writeRecord(access, key, input, audit(context, input.key, input.release)),
-    }));
-  });
+/** The `record` activity of sign workers. */
+export async function recordRelease(
+  worker: { configuration: WorkerConfiguration },
+  input: RecordInput,
+  context: Task,
+): Promise<ActivityAnswer<'record'>> {
+  const { repository } = input;
+  const key = await openKey(worker.configuration, input.key, [repository]);
+  const repositories = [repository, ...(input.shared ? [input.shared.repository] : [])];
+  return withRegistryAccess(worker.configuration, repositories, async (access) => ({
+    digest: await writeRecord(access, key, input, audit(context, input.key, input.release)),
+  }));
 }
 
 /** Publishes, signs and verifies a record, then tags it. @returns its digest */

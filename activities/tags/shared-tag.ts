@@ -1,57 +1,55 @@
 /** The activities of control workers for shared tags: ask a tag's workflow to move it, look at it, plan a rollback. */
-import type { TagMove } from '../../model/contract/contract.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.ts';
+import type { ActivityContext } from '../server.ts';
+import type { TagMove } from '../../model/tags/tag-move.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { Digest, parseReference } from '../../model/oci/reference.ts';
 import {
-  LookAtTagInput,
+  type LookAtTagInput,
   madeAt,
   MOVE_UPDATE,
-  MoveInput,
+  type MoveInput,
   MoveResult,
-  PlanRollbackInput,
   SHARED_TAG_WORKFLOW,
   sharedTagId,
-  type RollbackPlan,
-  type SharedTagActivities,
   type SharedTagInput,
   type TagNow,
 } from '../../model/tags/shared-tag.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { findRecord } from '../trust/record.ts';
-import { stage } from '../frame.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 
-/** Makes the activities. */
-export function makeSharedTag({ configuration }: { configuration: WorkerConfiguration }): SharedTagActivities {
-  return {
-    moveSharedTag: stage('shared-tag', MoveInput, async (input, context) => {
-      const { repository, tag } = input.moves.at(-1)!;
-      const start: SharedTagInput = { repository, tag, entries: [] };
-      const answer = await context.updateWithStart({
-        workflow: {
-          type: SHARED_TAG_WORKFLOW,
-          id: sharedTagId(repository, tag),
-          input: start,
-          summary: `${repository}:${tag}`,
-        },
-        update: MOVE_UPDATE,
-        input,
-      });
-      return MoveResult.parse(answer);
-    }),
-    lookAtTag: stage('shared-tag', LookAtTagInput, (input) =>
-      withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
-        lookAtTag(access, configuration, input),
-      ),
-    ),
-    planRollback: stage('shared-tag', PlanRollbackInput, (input) =>
-      withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
-        planRollback(access, configuration, input),
-      ),
-    ),
-  };
+type Worker = { configuration: WorkerConfiguration };
+
+export async function moveSharedTag(
+  _worker: Worker,
+  input: MoveInput,
+  { server }: ActivityContext,
+): Promise<ActivityAnswer<'moveSharedTag'>> {
+  const { repository, tag } = input.moves.at(-1)!;
+  const start: SharedTagInput = { repository, tag, entries: [] };
+  const workflow = { type: SHARED_TAG_WORKFLOW, id: sharedTagId(repository, tag), input: start };
+  const summary = `${repository}:${tag}`;
+  const message = { workflow: { ...workflow, summary }, update: MOVE_UPDATE, input };
+  return MoveResult.parse(await server.updateWithStart(message));
+}
+
+export function lookAtTag({ configuration }: Worker, input: LookAtTagInput): Promise<ActivityAnswer<'lookAtTag'>> {
+  return withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+    look(access, configuration, input),
+  );
+}
+
+export function planRollback(
+  { configuration }: Worker,
+  input: PlanRollbackInput,
+): Promise<ActivityAnswer<'planRollback'>> {
+  return withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+    plan(access, configuration, input),
+  );
 }
 
 /** A verified record, and the name of the key that signed it. */
@@ -79,7 +77,7 @@ export async function recordByAnyKey(
   return null;
 }
 
-async function lookAtTag(
+async function look(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
   { repository, tag, recordRepository }: LookAtTagInput,
@@ -93,7 +91,7 @@ async function lookAtTag(
   return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };
 }
 
-async function planRollback(
+async function plan(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
   { repository, tag, recordRepository, record: at }: PlanRollbackInput,

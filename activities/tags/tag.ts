@@ -1,11 +1,13 @@
 /** The `tag` activity: tags only what is signed and complete, in the given order, and verifies each by its tag. */
-import { TagInput, type SignActivities, type TagMove } from '../../model/contract/contract.ts';
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { Task } from '../tools/process/task.ts';
+import type { TagInput } from '../../model/contract/sign.ts';
+import type { TagMove } from '../../model/tags/tag-move.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { z } from 'zod';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { digestsToSign, unsignedTags } from '../trust/signatures.ts';
-import { stage } from '../frame.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
@@ -13,26 +15,28 @@ import { verifyTag } from '../trust/verify.ts';
 
 type Move = z.infer<typeof TagMove>;
 
-/** Makes the `tag` activity of a sign worker. */
-export function makeTag(worker: { configuration: WorkerConfiguration }): SignActivities['tag'] {
-  return stage('tag', TagInput, async ({ key: keyName, moves, timing }, context) => {
-    const repositories = [...new Set(moves.map((move) => move.repository))];
-    const key = await openKey(worker.configuration, keyName, repositories);
-    return withRegistryAccess(worker.configuration, repositories, (access) =>
-      // A release that is cancelled half-way must list the tags that have moved.
-      moveTags(access, key, moves, timing.command, (moved) => context.tellUnlessDone({ moved })),
-    );
-  });
+/** The `tag` activity of sign workers. */
+export async function tagRelease(
+  worker: { configuration: WorkerConfiguration },
+  { key: keyName, moves, timing }: TagInput,
+  context: Task,
+): Promise<ActivityAnswer<'tag'>> {
+  const repositories = [...new Set(moves.map((move) => move.repository))];
+  const key = await openKey(worker.configuration, keyName, repositories);
+  return withRegistryAccess(worker.configuration, repositories, (access) =>
+    // A release that is cancelled half-way must list the tags that have moved.
+    moveTags(access, key, moves, timing.command, (moved) => context.tellUnlessDone({ moved })),
+  );
 }
 
 /**
- * Moves tags in order. Before the first one moves it checks everything: each digest is in the registry and signed for
- * its name, and nobody else has moved a tag. A tag that points there already is left alone.
+ * Moves tags in order. Everything is checked before the first one moves: that each digest is there, signed for its
+ * name, and that no tag was moved by somebody else. A tag that stands already is left as it is.
  *
  * @param timeout milliseconds for one command
- * @param onMoved called after each move with what has moved so far
- * @returns the tags that now point there, or the digests that the registry lost, and then no tag has moved
- * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message lists what has moved
+ * @param onMoved told after each move what stands by now
+ * @returns what now stands, or the digests that the registry lost; then nothing was moved
+ * @throws FlightlineError `tag-moved`, `signature-rejected` or a registry's failure; the message tells what was moved
  * already.
  */
 export async function moveTags(

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
-import type { Architecture } from '../../model/contract/queue.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import { argumentsWith, processesWithArgument, signal } from './process/processes.ts';
 
 /** `kvm` runs the guest on the processor, `tcg` emulates one. */
@@ -22,8 +22,8 @@ interface Machine {
   programs: readonly string[];
   machine: string;
   /**
-   * The emulated processor. On amd64 all that QEMU can emulate, since distributions ask for different levels, but 5-level paging,
-   * which costs time in emulation and has no use here.
+   * The emulated processor. On amd64 all that QEMU can emulate, since distributions ask for different levels, but
+   * 5-level paging, which costs time in emulation and has no use here.
    */
   processor: string;
   firmware: readonly Firmware[];
@@ -31,7 +31,10 @@ interface Machine {
 
 const raw = (code: string, variables: string): Firmware => ({ code, variables, format: 'raw' });
 
-/** Where distributions keep the firmware (Debian and Ubuntu: ovmf, qemu-efi-aarch64; Fedora and RHEL: edk2-ovmf, edk2-aarch64). */
+/**
+ * Where distributions keep the firmware (Debian and Ubuntu: ovmf, qemu-efi-aarch64; Fedora and RHEL: edk2-ovmf,
+ * edk2-aarch64).
+ */
 const MACHINES: Record<Architecture, Machine> = {
   amd64: {
     programs: ['qemu-system-x86_64', '/usr/libexec/qemu-kvm'],
@@ -153,7 +156,10 @@ export async function findQemu(architecture: Architecture): Promise<{ program: s
   return { program, firmware: found };
 }
 
-/** The accelerators to try on this machine, the best first. KVM may open and still not work: a guest that says nothing tells. */
+/**
+ * The accelerators to try on this machine, the best first. KVM may open and still not work: a guest that says nothing
+ * tells.
+ */
 export async function accelerators(): Promise<Accelerator[]> {
   const kvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
     () => true,
@@ -195,7 +201,10 @@ export function machineName(installation: string, release: string): string {
   return `${PREFIX}-${installation}-${releaseKey(release)}`;
 }
 
-/** The machines of an installation whose release ({@link releaseKey}) is not among these: nobody waits for them any more. */
+/**
+ * The machines of an installation whose release ({@link releaseKey}) is not among these: nobody waits for them any
+ * more.
+ */
 export async function forgottenMachines(installation: string, held: ReadonlySet<string>): Promise<string[]> {
   const prefix = `${PREFIX}-${installation}-`;
   const names = (await argumentsWith(prefix)).filter((name) => !held.has(name.slice(prefix.length)));

@@ -1,30 +1,31 @@
 /** Proves that signing works, before an hour is spent on something to sign. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ProveSigningInput, type SignActivities } from '../../model/contract/contract.ts';
+import type { ProveSigningInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { sha256 } from '../../model/release/inputs.ts';
 import { blobArtifact } from '../../model/oci/manifest.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from './keys.ts';
 import { signedName } from './signatures.ts';
-import { stage } from '../frame.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 
-/** Makes the `proveSigning` activity of a sign worker. */
-export function makeProveSigning(worker: { configuration: WorkerConfiguration }): SignActivities['proveSigning'] {
-  return stage('prove-signing', ProveSigningInput, async ({ key: keyName, repositories, timing }) => {
-    const key = await openKey(worker.configuration, keyName, repositories);
-    await withRegistryAccess(worker.configuration, repositories, async (access) => {
-      await proveKey(access, key, timing.command);
-      for (const repository of new Set(repositories)) await provePushRight(access, repository);
-    });
-    return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+/** The `proveSigning` activity of sign workers. */
+export async function proveRightToSign(
+  worker: { configuration: WorkerConfiguration },
+  { key: keyName, repositories, timing }: ProveSigningInput,
+): Promise<ActivityAnswer<'proveSigning'>> {
+  const key = await openKey(worker.configuration, keyName, repositories);
+  await withRegistryAccess(worker.configuration, repositories, async (access) => {
+    await proveKey(access, key, timing.command);
+    for (const repository of new Set(repositories)) await provePushRight(access, repository);
   });
+  return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 }
 
 /** The name that the proof signs for. It exists nowhere, and the signature is thrown away. */

@@ -1,7 +1,8 @@
 /** Verification under the policy of a device: by a worker that did not build the image, and for people, by pulling. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { VerifyInput, type SignActivities } from '../../model/contract/contract.ts';
+import type { VerifyInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { sha256 } from '../../model/release/inputs.ts';
 import { formatReference, parseReference, type Reference } from '../../model/oci/reference.ts';
@@ -9,7 +10,6 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { pulledKind, type PulledKind } from './pulled-kind.ts';
 import { signedNames, unsignedTags } from './signatures.ts';
-import { stage } from '../frame.ts';
 import { writeDevicePolicy } from '../tools/registry/device-policy.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
@@ -18,21 +18,22 @@ import { copyImage } from '../tools/registry/skopeo.ts';
 /** Milliseconds for a pull of any size over any connection. */
 const PULL_TIMEOUT = 6 * 60 * 60_000;
 
-/** Makes the `verify` activity of a sign worker. */
-export function makeVerify(worker: { configuration: WorkerConfiguration }): SignActivities['verify'] {
-  return stage('verify', VerifyInput, async (input) => {
-    const { repository, digest, tags, timing } = input;
-    const key = await openKey(worker.configuration, input.key, [repository]);
-    await withRegistryAccess(worker.configuration, [repository], (access) =>
-      verifyDigest(access, key, { repository, digest, tags }, timing.command),
-    );
-    return {};
-  });
+/** The `verify` activity of sign workers. */
+export async function verifySubject(
+  worker: { configuration: WorkerConfiguration },
+  input: VerifyInput,
+): Promise<ActivityAnswer<'verify'>> {
+  const { repository, digest, tags, timing } = input;
+  const key = await openKey(worker.configuration, input.key, [repository]);
+  await withRegistryAccess(worker.configuration, [repository], (access) =>
+    verifyDigest(access, key, { repository, digest, tags }, timing.command),
+  );
+  return {};
 }
 
 /**
- * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: skopeo copies the
- * digest onto itself.
+ * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: the copy goes onto
+ * itself.
  *
  * @param timeout milliseconds for the copy
  * @throws FlightlineError `signature-rejected`, `disk-vanished` when the digest is gone, or a registry's failure.
@@ -95,13 +96,14 @@ export interface DeviceVerification {
 }
 
 /**
- * Verifies a reference with pull rights only: pulls it into a temporary directory, under the policy of a device that
- * trusts only this key. A tag must be signed for that very tag, a digest for any tag of the repository. With both, the
- * tag must point at the digest.
+ * For people with pull rights only: pulls a reference into a throwaway directory, under the policy of a device that
+ * knows only this key. By tag, the signature must be for that very tag; by digest, for any of the repository. With
+ * both, the tag must point there.
  *
  * @param options.publicKey path of the PEM file
  * @throws FlightlineError `invalid-input`, `key-missing`, `image-not-found`, `tag-moved`, `signature-rejected` or a
- * registry's failure; the remedies suit a person who verifies, without a release.
+ * registry's failure;
+ *   the remedies speak to whoever verifies, not of a release.
  */
 export async function verifyAsDevice(options: {
   reference: string;

@@ -1,10 +1,16 @@
 /** `flightline hosts`: every machine with workers, and what it does. */
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { HostStatus, type ListedHost } from '../../model/contract/host-status.ts';
-import { machinesOf, type KnownWorker, type Machine } from '../../model/release/machine.ts';
+import {
+  HostStatus,
+  type ListedHost,
+  machinesOf,
+  type KnownWorker,
+  type Machine,
+} from '../../model/contract/host-status.ts';
 import { visibilityQuery } from '../../model/release/listing.ts';
 import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
-import { ARCHITECTURES, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
+import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { askControl, noControlWorker, pollers } from '../temporal/control.ts';
 import { UserError } from '../terminal/errors.ts';

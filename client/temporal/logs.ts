@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { getBlob, getManifest } from '../../activities/tools/registry/registry.ts';
-import { LogPageResult } from '../../model/contract/contract.ts';
+import { LogPageResult } from '../../model/contract/host.ts';
 import { FlightlineError, type LogLocation } from '../../model/release/failure.ts';
 import { LOGS_ARTIFACT_TYPE, logTitle } from '../../model/release/logs.ts';
 import { OCI } from '../../model/oci/labels.ts';

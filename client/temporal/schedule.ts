@@ -1,12 +1,7 @@
 /** What the runs of a schedule did, and what one would do now. */
 import type { ScheduleDescription } from '@temporalio/client';
-import {
-  COMPARE_WORKFLOW,
-  CompareResult,
-  NightlyResult,
-  withLast,
-  type NightlyTemplate,
-} from '../../model/release/nightly.ts';
+import { COMPARE_WORKFLOW, NightlyResult, withLast, type NightlyTemplate } from '../../model/release/nightly.ts';
+import { CompareResult } from '../../model/contract/control.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
 import { askControl } from './control.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';

@@ -1,5 +1,6 @@
 /** Schedules in words. Pure. */
-import type { CompareResult, NightlyResult } from '../../model/release/nightly.ts';
+import type { NightlyResult } from '../../model/release/nightly.ts';
+import type { CompareResult } from '../../model/contract/control.ts';
 import { formatTable, formatTime } from './format.ts';
 import { plain, style, type Style } from './style.ts';
 

@@ -11,8 +11,6 @@ const DAY = 24 * HOUR;
 
 /** The defaults, in milliseconds. */
 export const DEFAULT_TIMING = {
-  /** How often a long activity reports its progress. */
-  heartbeatInterval: 3 * SECOND,
   /** Without a heartbeat for this long, the worker or its host counts as gone. */
   heartbeatTimeout: 30 * SECOND,
   /** A task that waits longer than this in a host's queue makes the workflow probe the host. */

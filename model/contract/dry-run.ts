@@ -1,6 +1,8 @@
 /** What a dry run asks of workflows and activities: as in contract.ts, but nothing comes of it. */
 import { z } from 'zod';
-import { BuilderConfig, ReleaseIdentity, ResolveResult } from './contract.ts';
+import { on } from './activity.ts';
+import { BuilderConfig, ReleaseIdentity } from '../release/identity.ts';
+import { ResolveResult } from './control.ts';
 import { Failure } from '../release/failure.ts';
 import { Digest } from '../oci/reference.ts';
 import { ReleaseRequest } from '../spec/request.ts';
@@ -45,3 +47,8 @@ export const PlanWorkflowResult = z.object({
   signing: Failure.nullable(),
 });
 export type PlanWorkflowResult = z.infer<typeof PlanWorkflowResult>;
+
+export const DRY_RUN_ACTIVITIES = {
+  /** What resolve would answer. Reads only, and sends nothing. */
+  plan: on('control', PlanInput, PlanResult),
+};

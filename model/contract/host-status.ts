@@ -1,6 +1,8 @@
 /** What a build host says of itself, and how `flightline hosts` asks. */
 import { z } from 'zod';
-import { ARCHITECTURES, HostName } from './queue.ts';
+import { on } from './activity.ts';
+import { ROLES } from './queue.ts';
+import { ARCHITECTURES, HostName } from '../base/host.ts';
 
 /** Most entries of each list: the answer must fit into a payload of 10 kB. */
 export const MAX_LISTED = 8;
@@ -56,3 +58,32 @@ export type ListedHost = z.infer<typeof ListedHost>;
 
 /** The document of `flightline hosts --json`. */
 export const HostList = z.object({ hosts: z.array(ListedHost) });
+
+/** A worker as the server knows it. */
+export interface KnownWorker {
+  role: ListedHost['roles'][number];
+  host: string;
+  /** ISO 8601; null when the server does not tell. */
+  lastSeen: string | null;
+}
+
+/** What is known of a machine before it is asked. */
+export type Machine = Pick<ListedHost, 'host' | 'roles' | 'lastSeen'>;
+
+/** The machines of some workers, and the build hosts that releases are on although nobody there asks for work. Pure. */
+export function machinesOf(workers: readonly KnownWorker[], needed: readonly string[]): Machine[] {
+  const names = [...new Set([...workers.map(({ host }) => host), ...needed])].toSorted();
+  return names.map((host) => {
+    const own = workers.filter((worker) => worker.host === host);
+    const roles = ROLES.filter(
+      (role) => own.some((worker) => worker.role === role) || (role === 'build' && needed.includes(host)),
+    );
+    const seen = own.flatMap(({ lastSeen }) => lastSeen ?? []).toSorted();
+    return { host, roles, lastSeen: seen.at(-1) ?? null };
+  });
+}
+
+export const HOST_STATUS_ACTIVITIES = {
+  /** What this host has and does now. */
+  hostStatus: on('short', HostStatusInput, HostStatus),
+};

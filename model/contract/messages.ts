@@ -3,10 +3,12 @@
  * the update.
  */
 import { z } from 'zod';
-import { DiskBuildInput, LogPageInput, ReleaseIdentity } from './contract.ts';
+import { DiskBuildInput } from './disk.ts';
+import { LogPageInput } from './host.ts';
+import { ReleaseIdentity } from '../release/identity.ts';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { Failure } from '../release/failure.ts';
-import { HostName } from './queue.ts';
+import { HostName } from '../base/host.ts';
 import { DiskFile, ReleaseRecord } from '../release/record.ts';
 import { Digest, Tag } from '../oci/reference.ts';
 import { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';

@@ -1,30 +1,9 @@
 /** Task queues, and which role polls which. */
-import { z } from 'zod';
-import type { Stage } from '../release/stage.ts';
+import { HostName, type Architecture } from '../base/host.ts';
 
 /** Roles of a worker process. `control` runs workflows and reads; `build` owns a host; `sign` holds the keys. */
 export const ROLES = ['control', 'build', 'sign'] as const;
 export type Role = (typeof ROLES)[number];
-
-/** Whose workers do a stage. */
-export function roleOf(stage: Stage): Role {
-  switch (stage) {
-    case 'resolve':
-      return 'control';
-    case 'build':
-    case 'push':
-    case 'device-verify':
-    case 'disk-build':
-    case 'boot-test':
-    case 'publish':
-      return 'build';
-    case 'sign':
-    case 'verify':
-    case 'tag':
-    case 'record':
-      return 'sign';
-  }
-}
 
 /** Polled by control workers: workflows, resolve, git packing. */
 export const CONTROL_QUEUE = 'flightline';
@@ -35,22 +14,10 @@ export const CONTROL_QUEUE = 'flightline';
  */
 export const SIGN_QUEUE = 'flightline-sign';
 
-/** Architectures in Go's and OCI's names. */
-export const ARCHITECTURES = ['amd64', 'arm64'] as const;
-export type Architecture = (typeof ARCHITECTURES)[number];
-
 /** Polled by every build host of an architecture, for `claim` only. */
 export function claimQueue(architecture: Architecture): string {
   return `flightline-build-${architecture}`;
 }
-
-/** A host's name: a DNS label or name in lower case, stable across restarts, since queue names are made of it. */
-export const HostName = z
-  .string()
-  .regex(
-    /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/,
-    'is not a host name: use lower-case letters, digits, "-" and ".", at most 63',
-  );
 
 /** How a worker calls itself to the server: `flightline-build@host-a`. */
 export function workerIdentity(role: Role, host: string): string {

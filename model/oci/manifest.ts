@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { sha256 } from '../release/inputs.ts';
 import { OCI } from './labels.ts';
-import type { Architecture } from '../contract/queue.ts';
+import type { Architecture } from '../base/host.ts';
 
 export const MEDIA_TYPES = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',

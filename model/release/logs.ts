@@ -1,12 +1,7 @@
 /**
  * The logs of host stages: how their files are called, and the artifact that keeps them when the hosts do not any more.
  */
-import { z } from 'zod';
-import { ReleaseIdentity } from '../contract/contract.ts';
-import { HostName } from '../contract/queue.ts';
-import { Digest, Repository } from '../oci/reference.ts';
 import type { Stage } from './stage.ts';
-import { TimingSchema } from '../base/timing.ts';
 
 /** Artifact type of a host's logs of a release: one gzip layer for each log, named by its title. */
 export const LOGS_ARTIFACT_TYPE = 'application/vnd.flightline.logs.v1';
@@ -43,21 +38,3 @@ export function logName(stage: LoggedStage, subject: string): string {
 export function logTitle(path: string): string {
   return `${path.slice(path.lastIndexOf('/') + 1)}.gz`;
 }
-
-/** Input of the `keepLogs` activity. */
-export const KeepLogsInput = ReleaseIdentity.extend({
-  /** Where the artifact goes. */
-  repository: Repository,
-  /** The logs of this host that the record names: absolute paths. */
-  paths: z.array(z.string()).min(1),
-  timing: TimingSchema,
-});
-export type KeepLogsInput = z.infer<typeof KeepLogsInput>;
-
-export const KeepLogsResult = z.object({
-  attempts: z.number().int().positive(),
-  host: HostName,
-  /** Of the artifact's manifest; null when none of the logs is there any more. */
-  digest: Digest.nullable(),
-});
-export type KeepLogsResult = z.infer<typeof KeepLogsResult>;

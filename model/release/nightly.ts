@@ -1,13 +1,11 @@
 /** A nightly run: its input, its result, and the name of its release. */
 import { z } from 'zod';
-import { ReleaseIdentity } from '../contract/contract.ts';
 import { failureOf, Failure } from './failure.ts';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import { releaseId, Repository, Tag } from '../oci/reference.ts';
 import { makeRequest, ReleaseRequest, type RequestFacts } from '../spec/request.ts';
 import { Cron, TimeZone } from '../spec/schedule.ts';
 import { dateValue, expandTemplate } from '../base/template.ts';
-import { TimingSchema } from '../base/timing.ts';
 
 /** Workflow types. */
 export const NIGHTLY_WORKFLOW = 'nightly';
@@ -61,42 +59,6 @@ export type NightlyResult = z.infer<typeof NightlyResult>;
 /** What {@link HELD_SIGNAL} carries. */
 export const HeldNotice = Failure.pick({ kind: true, message: true, stage: true });
 export type HeldNotice = z.infer<typeof HeldNotice>;
-
-/** What a control worker is asked before a nightly release. */
-export const CompareInput = ReleaseIdentity.extend({
-  template: NightlyTemplate,
-  /** When the run was scheduled, ISO 8601. */
-  at: z.string(),
-});
-export type CompareInput = z.infer<typeof CompareInput>;
-
-export const CompareResult = z.object({
-  attempts: z.number().int().positive(),
-  /** The commit that a git context's ref means now, 40 hexadecimal digits or more; null for a directory. */
-  commit: z.string().nullable(),
-  /** What a release would make anew: everything, disks of an image that stands, or nothing. */
-  change: z.enum(['image', 'disks', 'none']),
-  /** In words; for `none`, what it is the same as. */
-  reason: z.string(),
-  /** Tag of the release it was compared with; null when there is none to compare with. */
-  standing: Tag.nullable(),
-});
-export type CompareResult = z.infer<typeof CompareResult>;
-
-/** Input of the `compareNow` workflow, with which `flightline schedule show` asks what a run would do now. */
-export const CompareNowInput = CompareInput.pick({ template: true });
-export type CompareNowInput = z.infer<typeof CompareNowInput>;
-
-/** Ends a release that is held. */
-export const SupersedeInput = ReleaseIdentity.extend({ timing: TimingSchema });
-export type SupersedeInput = z.infer<typeof SupersedeInput>;
-
-export const SupersedeResult = z.object({
-  attempts: z.number().int().positive(),
-  /** `false` when it was not held: nothing was done. */
-  cancelled: z.boolean(),
-});
-export type SupersedeResult = z.infer<typeof SupersedeResult>;
 
 /** Stand for what is only known at a run, to see that the tags will be tags. */
 const SAMPLE = { date: '20260101', commit: '0'.repeat(12) };

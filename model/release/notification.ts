@@ -1,11 +1,9 @@
 /** Notifications: what a webhook is told about a release. */
 import { z } from 'zod';
-import { ReleaseIdentity } from '../contract/contract.ts';
 import { FAILURE_KINDS } from './failure.ts';
-import { NOTIFICATION_EVENTS, WebhookName } from '../spec/notify.ts';
-import { Digest, Repository } from '../oci/reference.ts';
+import { NOTIFICATION_EVENTS } from '../spec/notify.ts';
+import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES } from './stage.ts';
-import { TimingSchema } from '../base/timing.ts';
 
 /** Workflow type of a delivery: it goes on when its release has ended, and never holds it up. */
 export const NOTIFICATION_WORKFLOW = 'notification';
@@ -43,29 +41,6 @@ export const Notification = z.object({
   link: z.string().nullable(),
 });
 export type Notification = z.infer<typeof Notification>;
-
-/** Input of the `notification` workflow and of its activity. */
-export const NotifyInput = ReleaseIdentity.extend({
-  webhook: WebhookName,
-  /** Of the release: the HMAC's secret must list it. */
-  repository: Repository,
-  /** The activity adds the link. */
-  notification: Notification.omit({ link: true }),
-  timing: TimingSchema,
-});
-export type NotifyInput = z.infer<typeof NotifyInput>;
-
-export const NotifyResult = z.object({
-  attempts: z.number().int().positive(),
-  /** HTTP status of the answer. */
-  answered: z.number().int(),
-});
-export type NotifyResult = z.infer<typeof NotifyResult>;
-
-export interface NotifyActivities {
-  /** Posts the document. Fails with `webhook` for what may pass, `webhook-refused` and others for what does not. */
-  notify(input: NotifyInput): Promise<NotifyResult>;
-}
 
 /** Headers of a delivery. */
 export const NOTIFICATION_HEADERS = {

@@ -1,6 +1,5 @@
 /** Pruning: which releases of a repository are kept, and the input and result of the `prune` workflow. */
 import { z } from 'zod';
-import { ReleaseIdentity } from '../contract/contract.ts';
 import { Repository } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
 
@@ -82,36 +81,3 @@ export type PruneReport = z.infer<typeof PruneReport>;
 /** The workflow's result: the counts alone. */
 export const PruneResult = z.object({ removed: z.number().int(), kept: z.number().int() });
 export type PruneResult = z.infer<typeof PruneResult>;
-
-// ── activities of the sign worker ────────────────────────────────────────────────────────────────────────────────────
-
-export const PruneInput = ReleaseIdentity.extend({ request: PruneRequest });
-export type PruneInput = z.infer<typeof PruneInput>;
-
-export const PrunePageInput = PruneInput.extend({
-  /** How many tags of the decision earlier pages had. */
-  from: z.number().int().nonnegative(),
-});
-export type PrunePageInput = z.infer<typeof PrunePageInput>;
-
-export const PrunePage = z.object({
-  attempts: z.number().int().positive(),
-  groups: z.array(PruneGroup),
-  /** Where the next page begins; null when this is the last. */
-  next: z.number().int().nullable(),
-});
-export type PrunePage = z.infer<typeof PrunePage>;
-
-export const PruneStep = z.object({
-  attempts: z.number().int().positive(),
-  /** What is still to be removed: the activity ends after a while, so that releases get their signatures meanwhile. */
-  left: z.number().int().nonnegative(),
-});
-export type PruneStep = z.infer<typeof PruneStep>;
-
-export interface PruneActivities {
-  /** A page of what would be removed and kept. Reads only. */
-  planPrune(input: PrunePageInput): Promise<PrunePage>;
-  /** Removes what is decided, and reads again before each of them. */
-  prune(input: PruneInput): Promise<PruneStep>;
-}

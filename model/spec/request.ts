@@ -9,7 +9,7 @@ import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts
 import { parseDuration } from '../base/duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { NotifyEntry } from './notify.ts';
-import { ARCHITECTURES } from '../contract/queue.ts';
+import { ARCHITECTURES } from '../base/host.ts';
 import { Digest, ImageReference, Repository, Tag } from '../oci/reference.ts';
 import { expandTemplate } from '../base/template.ts';
 import { TimingSchema, timingWith, type Timing } from '../base/timing.ts';

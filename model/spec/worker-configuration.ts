@@ -2,7 +2,7 @@
  * The operator's worker configuration, by default `/etc/flightline/worker.yaml`. It grants rights; a spec never does.
  */
 import { z } from 'zod';
-import { HostName } from '../contract/queue.ts';
+import { HostName } from '../base/host.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';
 
 /** Where a worker looks without `--config`. */

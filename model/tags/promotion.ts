@@ -3,9 +3,8 @@
  * it. Nothing is built, and within one registry no blob is transferred.
  */
 import { z } from 'zod';
-import { Approval } from '../release/approval.ts';
-import { ReleaseIdentity } from '../contract/contract.ts';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
+import { Approval } from '../release/approval.ts';
 import { Failure } from '../release/failure.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { Digest, parseReference, Repository, Tag } from '../oci/reference.ts';
@@ -114,43 +113,6 @@ export type Promotion = z.infer<typeof Promotion>;
 /** Details of the failure with which a promotion ends. */
 export const PromotionFailure = z.object({ promotion: Promotion });
 
-// ── activities ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-export const PlanPromotionInput = z.object({ request: PromotionRequest, timing: TimingSchema });
-export type PlanPromotionInput = z.infer<typeof PlanPromotionInput>;
-
-export const PromoteCopyInput = ReleaseIdentity.extend({
-  item: PromotedItem,
-  /** The key that will sign it. It must list the target. */
-  key: z.string(),
-  timing: TimingSchema,
-});
-export type PromoteCopyInput = z.infer<typeof PromoteCopyInput>;
-
-export const PromoteRecordInput = ReleaseIdentity.extend({
-  request: PromotionRequest,
-  plan: PromotionPlan,
-  /** When the promotion began, ISO 8601. */
-  at: z.string(),
-  approval: Approval.nullable(),
-  timing: TimingSchema,
-});
-export type PromoteRecordInput = z.infer<typeof PromoteRecordInput>;
-
-/** Activities of control workers for promotions. */
-export interface PromotionControlActivities {
-  /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
-  planPromotion(input: PlanPromotionInput): Promise<PromotionPlan & { attempts: number }>;
-}
-
-/** Activities of sign workers for promotions. */
-export interface PromotionSignActivities {
-  /** Copies a digest into the target's repository, without a tag. `mounted` is null when its blobs were transferred. */
-  promoteCopy(input: PromoteCopyInput): Promise<{ attempts: number; mounted: number | null }>;
-  /** Publishes and signs the record for the new name, and tags it unless the target has moved on meanwhile. */
-  promoteRecord(input: PromoteRecordInput): Promise<{ attempts: number; digest: string }>;
-}
-
 // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
@@ -193,7 +155,12 @@ export function promotedItems(
 /** The record of the new name: the source's record with the new names and its origin. Pure. */
 export function promotedRecord(
   record: ReleaseRecord,
-  { request, plan, at, approval }: Pick<PromoteRecordInput, 'request' | 'plan' | 'at' | 'approval'>,
+  {
+    request,
+    plan,
+    at,
+    approval,
+  }: { request: PromotionRequest; plan: PromotionPlan; at: string; approval: Approval | null },
 ): ReleaseRecord {
   const { source, by, comment } = request;
   const { approval: _, ...rest } = record;

@@ -3,7 +3,8 @@
  * and keeps its history. It never moves the tag to an older release unless told to.
  */
 import { z } from 'zod';
-import { ReleaseIdentity, TagMove } from '../contract/contract.ts';
+import { ReleaseIdentity } from '../release/identity.ts';
+import { TagMove } from './tag-move.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
@@ -116,8 +117,6 @@ export const TagHistory = z.object({
 });
 export type TagHistory = z.infer<typeof TagHistory>;
 
-// ── activities ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
 /** Input of `lookAtTag`, and of the workflow `tagNow`. */
 export const LookAtTagInput = z.object({
   repository: Repository,
@@ -134,39 +133,6 @@ export const TagNow = z.object({
   record: z.object({ digest: Digest, release: z.string(), made: z.string().nullable() }).nullable(),
 });
 export type TagNow = z.infer<typeof TagNow>;
-
-/** Input of `planRollback`. */
-export const PlanRollbackInput = LookAtTagInput.extend({
-  /** The record to go to: its digest or tag. */
-  record: z.union([Digest, Tag]),
-});
-export type PlanRollbackInput = z.infer<typeof PlanRollbackInput>;
-
-export const RollbackPlan = z.object({
-  /** Name of the key that signed the record. */
-  key: z.string(),
-  record: Digest,
-  release: z.string(),
-  made: z.string().nullable(),
-  /** Disks, image and record. */
-  moves: z.array(TagMove).min(1),
-});
-export type RollbackPlan = z.infer<typeof RollbackPlan>;
-
-type Attempted<Result> = Result & { attempts: number };
-
-/** Activities of control workers for shared tags. */
-export interface SharedTagActivities {
-  /**
-   * Asks the tag's workflow to move it, and starts that workflow if there is none. Returns when the tag has moved, or
-   * the move was refused.
-   */
-  moveSharedTag(input: MoveInput): Promise<Attempted<MoveResult>>;
-  /** What a tag points at, with its record when a key of the configuration signed that for this name. */
-  lookAtTag(input: LookAtTagInput): Promise<Attempted<TagNow>>;
-  /** What a rollback to a record would move. Changes nothing. */
-  planRollback(input: PlanRollbackInput): Promise<Attempted<RollbackPlan>>;
-}
 
 /** When the release of a record began; null when its stages do not say. */
 export function madeAt(record: Pick<ReleaseRecord, 'stages'>): string | null {

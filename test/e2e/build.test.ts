@@ -1,4 +1,5 @@
 /** Building and pushing an image with the real podman and a real registry; no Temporal server is needed. */
+import { offeredOn } from '../../activities/index.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,19 +7,16 @@ import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeBuild } from '../../activities/image/build.ts';
-import { makeCleanUp } from '../../activities/sweep/clean-up.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { claimLease, readLeaseFiles } from '../../activities/host/leases.ts';
-import { makePush } from '../../activities/image/push.ts';
 import { processesWithArgument } from '../../activities/tools/process/processes.ts';
 import { buildCgroup } from '../../activities/tools/process/cgroup.ts';
 import { cgroupArgument } from '../../activities/tools/podman/build.ts';
 import { podmanInfo } from '../../activities/tools/podman/podman.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { headManifest } from '../../activities/tools/registry/registry.ts';
-import type { BuildInput } from '../../model/contract/contract.ts';
+import type { BuildInput } from '../../model/contract/build.ts';
 import { imageInputsDigest } from '../../model/release/inputs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { releaseId } from '../../model/oci/reference.ts';
@@ -30,7 +28,7 @@ import { buildSmallImage } from '../support/small-image.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 import { eventually } from '../support/wait.ts';
 
-const timing = timingWith({ heartbeatInterval: 200 });
+const timing = timingWith();
 const TAG = 'v1';
 /** On the base, and inherited by everything that is built on it. */
 const MARK = 'io.flightline.test';
@@ -62,7 +60,7 @@ beforeEach(async () => {
   repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
 });
 afterEach(async () => {
-  await runActivity(makeCleanUp(host), { release: releaseId(repository, TAG), runId: 'run', timing });
+  await runActivity(offeredOn('short', host).cleanUp, { release: releaseId(repository, TAG), runId: 'run', timing });
   await host.remove();
 });
 
@@ -126,7 +124,7 @@ async function slotOf(input: BuildInput): Promise<string | null | undefined> {
 describe('build and push', () => {
   it('makes an image by digest, adopts it, and pushes it without a tag', async () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "0"]\n`);
-    const first = await runActivity(makeBuild(host), input);
+    const first = await runActivity(offeredOn('build', host).build, input);
     expect(first.result).toMatchObject({ adopted: false, host: host.name, attempts: 1 });
     expect(await slotOf(input)).toBeNull();
     const { stdout } = await execa('podman', [
@@ -149,12 +147,12 @@ describe('build and push', () => {
     expect(Object.keys(labels)).not.toContain('org.opencontainers.image.revision');
     expect(stdout).not.toContain(host.work.installation);
 
-    const second = await runActivity(makeBuild(host), input);
+    const second = await runActivity(offeredOn('build', host).build, input);
     expect(second.result).toMatchObject({ adopted: true, imageId: first.result.imageId });
 
     const push = { release: input.release, runId: 'run', repository, imageId: first.result.imageId, timing };
-    const { digest } = (await runActivity(makePush(host), push)).result;
-    expect((await runActivity(makePush(host), push)).result.digest).toBe(digest);
+    const { digest } = (await runActivity(offeredOn('transfer', host).push, push)).result;
+    expect((await runActivity(offeredOn('transfer', host).push, push)).result.digest).toBe(digest);
     await withUserAccess(async (access) => expect(await headManifest(access, repository, digest)).toBe(digest));
     const path = `http://${registry.address}/v2/${repository.slice(registry.address.length + 1)}`;
     // A repository without any tag is none in this registry's list.
@@ -168,15 +166,17 @@ describe('build and push', () => {
     const name = `${registry.address}/base@${base.digest}`;
     await execa('podman', ['rmi', '--force', name], { reject: false });
     const gone = { reference: base.reference, digest: `sha256:${'0'.repeat(64)}` };
-    expect((await runActivity(makeBuild(host), { ...plain, builder: gone })).result.imageId).toMatch(/^[0-9a-f]{64}$/);
+    expect((await runActivity(offeredOn('build', host).build, { ...plain, builder: gone })).result.imageId).toMatch(
+      /^[0-9a-f]{64}$/,
+    );
     expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(1);
-    await runActivity(makeBuild(host), { ...plain, builder: base });
+    await runActivity(offeredOn('build', host).build, { ...plain, builder: base });
     expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(0);
   });
 
   it('fails at once with the last lines of a RUN that fails', async () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "nonsense"]\n`);
-    await expect(runActivity(makeBuild(host), input)).rejects.toMatchObject({
+    await expect(runActivity(offeredOn('build', host).build, input)).rejects.toMatchObject({
       type: 'containerfile',
       nonRetryable: true,
       message: expect.stringMatching(/invalid time interval[^]*while running runtime: exit status 1/) as string,
@@ -185,8 +185,8 @@ describe('build and push', () => {
 
   it('refuses to work without a lease', async () => {
     const input = await prepare(`FROM ${base.reference}\n`);
-    await runActivity(makeCleanUp(host), { release: input.release, runId: 'run', timing });
-    await expect(runActivity(makeBuild(host), input)).rejects.toMatchObject({ type: 'no-slot' });
+    await runActivity(offeredOn('short', host).cleanUp, { release: input.release, runId: 'run', timing });
+    await expect(runActivity(offeredOn('build', host).build, input)).rejects.toMatchObject({ type: 'no-slot' });
   });
 
   it.each(['requested', 'detach'] as const)('ends whole when it is cancelled (%s)', async (reason) => {
@@ -195,7 +195,7 @@ describe('build and push', () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "${seconds}"]\n`);
     const { cgroupManager } = await podmanInfo();
     const argument = cgroupArgument(buildCgroup(cgroupManager, host.work.installation, input.release));
-    const running = startActivity(makeBuild(host), input);
+    const running = startActivity(offeredOn('build', host).build, input);
     const ended = running.result.catch((error: unknown) => error);
     await eventually('the RUN runs', async () =>
       (await processesWithArgument(seconds)).length > 0 ? true : undefined,

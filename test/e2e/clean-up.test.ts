@@ -1,4 +1,5 @@
 /** Clean-up and janitor with real containers and images; no Temporal server is needed. */
+import { offeredOn } from '../../activities/index.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeCleanUp } from '../../activities/sweep/clean-up.ts';
 import { sweep, trimStorage } from '../../activities/sweep/janitor.ts';
 import { claimLease, confirmLease, leasedKeys, readLeaseFiles } from '../../activities/host/leases.ts';
 import { pullForRelease } from '../../activities/image/pulled-images.ts';
@@ -113,8 +113,13 @@ async function everything(release: string): Promise<{ image: string; digest: str
 
 describe('cleanUp', () => {
   const cleanUp = async (release: string) =>
-    (await runActivity(makeCleanUp(host), { release, runId: 'run', timing: timingWith({ stopGrace: 1000 }) })).result
-      .removed;
+    (
+      await runActivity(offeredOn('short', host).cleanUp, {
+        release,
+        runId: 'run',
+        timing: timingWith({ stopGrace: 1000 }),
+      })
+    ).result.removed;
 
   it('removes all that a release made, its lease last, and nothing else', async () => {
     const release = anyRelease();

@@ -1,12 +1,11 @@
 /** device-verify with the real podman and skopeo: what a device would do by the files that are in an image. */
+import { offeredOn } from '../../activities/index.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeCleanUp } from '../../activities/sweep/clean-up.ts';
-import { makeDeviceVerify } from '../../activities/image/device-verify.ts';
 import { readPublicKey } from '../../activities/trust/keys.ts';
 import { claimLease } from '../../activities/host/leases.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
@@ -29,7 +28,7 @@ import { LOGIN, startOwnRegistry, type OwnRegistry } from '../support/own-regist
 import { buildSmallImage } from '../support/small-image.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 
-const timing = timingWith({ heartbeatInterval: 200 });
+const timing = timingWith();
 const KEY = 'release';
 
 let directory: string;
@@ -71,7 +70,7 @@ beforeEach(async () => {
   ];
 });
 afterEach(async () => {
-  await runActivity(makeCleanUp(host), { release, runId: 'run', timing });
+  await runActivity(offeredOn('short', host).cleanUp, { release, runId: 'run', timing });
   for (const image of images.splice(0)) await execa('podman', ['rmi', '--force', image], { reject: false });
   await host.remove();
 });
@@ -111,7 +110,7 @@ async function verify(registry: OwnRegistry, filesOf: (repository: string) => Fi
   const claim = { release, runId: 'run', branch: 'image', slot: 'build' as const, space: 1, requestedAt: now };
   await claimLease(host, { ...claim, seenUntil: now }, timing, () => Promise.resolve({ free: 1e12, total: 1e12 }));
   const input = { release, runId: 'run', image: { repository, tag: 'v1', digest }, key: KEY, timing };
-  return (await runActivity(makeDeviceVerify(host), input)).result;
+  return (await runActivity(offeredOn('build', host).deviceVerify, input)).result;
 }
 
 async function failureOf(activity: Promise<unknown>): Promise<Failure> {

@@ -1,4 +1,5 @@
 /** The publish activity with real podman, skopeo and registry; no Temporal server is needed. */
+import { offeredOn } from '../../activities/index.ts';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -8,8 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makePublish } from '../../activities/disk/publish.ts';
-import type { PublishInput } from '../../model/contract/contract.ts';
+import type { PublishInput } from '../../model/contract/disk.ts';
 import { sha256 } from '../../model/release/inputs.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
 import { timingWith } from '../../model/base/timing.ts';
@@ -68,12 +68,12 @@ async function built(
     image: { repository, tag: '1', digest: `sha256:${'2'.repeat(64)}` },
     architecture: 'amd64',
     keepFiles: null,
-    timing: timingWith({ heartbeatInterval: 50 }),
+    timing: timingWith(),
     ...more,
   };
 }
 
-const published = (input: PublishInput) => runActivity(makePublish(host), input);
+const published = (input: PublishInput) => runActivity(offeredOn('transfer', host).publish, input);
 
 /** Requests of the registry's log that write to a repository. */
 async function writesTo(repository: string): Promise<string[]> {
@@ -324,7 +324,7 @@ describe('what goes wrong', () => {
   it('a cancelled compression ends soon, and the next attempt is complete', async () => {
     const bytes = Buffer.alloc(128 * MiB, randomBytes(4096));
     const input = await built('disk.raw', { type: 'raw', publish: 'none', compress: 'gzip' }, {}, bytes);
-    const { result, cancel } = startActivity(makePublish(host), input);
+    const { result, cancel } = startActivity(offeredOn('transfer', host).publish, input);
     setTimeout(() => cancel('detach'), 200);
     await expect(result).rejects.toMatchObject({ name: 'CancelledFailure' });
     const { result: whole } = await published({ ...input, keepFiles: kept });

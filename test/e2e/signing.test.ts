@@ -1,6 +1,7 @@
 /**
  * Signing, verifying, tagging and the record, with the real skopeo and a registry of the test's own whose log is read.
  */
+import { offeredOn } from '../../activities/index.ts';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,17 +13,13 @@ import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
-import { makeProveSigning } from '../../activities/trust/prove-signing.ts';
-import { makeRecord } from '../../activities/tags/record.ts';
 import { readRecord } from '../../activities/trust/record.ts';
-import { makeSign } from '../../activities/trust/sign.ts';
 import { signDigest, signedNames } from '../../activities/trust/signatures.ts';
-import { makeTag } from '../../activities/tags/tag.ts';
 import { digestFile, writeLayout } from '../../activities/tools/registry/oci-layout.ts';
 import { withRegistryAccess, withUserAccess, type RegistryAccess } from '../../activities/tools/registry/access.ts';
 import { answersAnonymously, headManifest, provePushRight } from '../../activities/tools/registry/registry.ts';
 import { copyImage, generateKey } from '../../activities/tools/registry/skopeo.ts';
-import { makeVerify, verifyAsDevice } from '../../activities/trust/verify.ts';
+import { verifyAsDevice } from '../../activities/trust/verify.ts';
 import type { Failure } from '../../model/release/failure.ts';
 import { sha256 } from '../../model/release/inputs.ts';
 import { blobArtifact, containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
@@ -125,18 +122,21 @@ describe('signing and tagging', () => {
     const repository = repositoryNamed('ordered/diskimage-vmdk');
     const digest = await pushDisk(repository, 'disk');
     const signing = { ...identity, repository, digest, tags: ['v1', 'latest'] };
-    expect(await run(makeSign({ configuration }), signing)).toEqual({ signed: ['v1', 'latest'], attempts: 1 });
-    expect(await run(makeSign({ configuration }), signing)).toEqual({ signed: [], attempts: 1 });
-    expect(await run(makeSign({ configuration }), { ...signing, tags: ['v1', 'next'] })).toEqual({
+    expect(await run(offeredOn('sign', { configuration }).sign, signing)).toEqual({
+      signed: ['v1', 'latest'],
+      attempts: 1,
+    });
+    expect(await run(offeredOn('sign', { configuration }).sign, signing)).toEqual({ signed: [], attempts: 1 });
+    expect(await run(offeredOn('sign', { configuration }).sign, { ...signing, tags: ['v1', 'next'] })).toEqual({
       signed: ['next'],
       attempts: 1,
     });
-    await run(makeVerify({ configuration }), signing);
+    await run(offeredOn('sign', { configuration }).verify, signing);
     expect((await tagsOf(repository)).filter((tag) => !tag.endsWith('.sig'))).toEqual([]);
     const moves = ['v1', 'latest'].map((tag) => ({ repository, tag, digest, expected: null }));
     const moved = { moved: [`${repository}:v1`, `${repository}:latest`], vanished: [], attempts: 1 };
-    expect(await run(makeTag({ configuration }), { ...identity, moves })).toEqual(moved);
-    expect(await run(makeTag({ configuration }), { ...identity, moves })).toEqual(moved);
+    expect(await run(offeredOn('sign', { configuration }).tag, { ...identity, moves })).toEqual(moved);
+    expect(await run(offeredOn('sign', { configuration }).tag, { ...identity, moves })).toEqual(moved);
 
     const { manifests } = (await manifestOf(`${repository}:v1`)) as unknown as { manifests: { digest: string }[] };
     const entry = manifests[0]!.digest;
@@ -194,9 +194,9 @@ describe('signing and tagging', () => {
   test('moves nothing when a digest has vanished, a name is unsigned, or somebody else moved a tag', async () => {
     const repository = repositoryNamed('guarded');
     const [first, second] = [await pushImage(repository, 'etc/one'), await pushDisk(repository, 'two')];
-    await run(makeSign({ configuration }), { ...identity, repository, digest: first, tags: ['v1'] });
+    await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: first, tags: ['v1'] });
     const move = { repository, tag: 'v1', digest: first, expected: null };
-    const tag = makeTag({ configuration });
+    const tag = offeredOn('sign', { configuration }).tag;
 
     const gone = `sha256:${'0'.repeat(64)}`;
     expect(await run(tag, { ...identity, moves: [move, { ...move, tag: 'v2', digest: gone }] })).toEqual({
@@ -226,7 +226,7 @@ describe('signing and tagging', () => {
 
 describe('keys', () => {
   const prove = (key: string, repositories: string[]) =>
-    run(makeProveSigning({ configuration }), { ...identity, key, repositories });
+    run(offeredOn('sign', { configuration }).proveSigning, { ...identity, key, repositories });
 
   test('proves the key, its passphrase, its pair and the right to push', async () => {
     const allowed = [repositoryNamed('proof'), repositoryNamed('proof/diskimage-iso')];
@@ -247,7 +247,9 @@ describe('keys', () => {
     const repository = repositoryNamed('locked');
     const digest = await pushImage(repository, 'etc/hostname');
     const signing = { ...identity, key: 'wrong-passphrase', repository, digest, tags: ['v1'] };
-    expect(await failureOf(run(makeSign({ configuration }), signing))).toMatchObject({ kind: 'key-passphrase' });
+    expect(await failureOf(run(offeredOn('sign', { configuration }).sign, signing))).toMatchObject({
+      kind: 'key-passphrase',
+    });
     expect(await tagsOf(repository)).toEqual([]);
   });
 });
@@ -266,10 +268,13 @@ describe('verifying as a device', () => {
     const at = `${repository}@${digest}`;
     expect(await failureOf(verify(at))).toMatchObject({ kind: 'signature-rejected' });
     const signing = { ...identity, repository, digest, tags: ['v1'] };
-    await run(makeSign({ configuration }), signing);
+    await run(offeredOn('sign', { configuration }).sign, signing);
     const found = { digest, kind, artifactType, signedNames: [`${repository}:v1`] };
     expect(await verify(at)).toMatchObject(found);
-    await run(makeTag({ configuration }), { ...identity, moves: [{ repository, tag: 'v1', digest, expected: null }] });
+    await run(offeredOn('sign', { configuration }).tag, {
+      ...identity,
+      moves: [{ repository, tag: 'v1', digest, expected: null }],
+    });
     expect(await verify(`${repository}:v1`)).toMatchObject(found);
     expect(await verify(`${repository}:v1@${digest}`)).toMatchObject(found);
     expect(await failureOf(verify(`${repository}:v1`, 'other'))).toMatchObject({ kind: 'signature-rejected' });
@@ -279,9 +284,11 @@ describe('verifying as a device', () => {
     expect(await failureOf(verify(`${repository}:retagged`))).toMatchObject({ kind: 'signature-rejected' });
     expect(await failureOf(verify(`${repository}:nothing`))).toMatchObject({ kind: 'image-not-found' });
     const wrongKey = { ...signing, key: 'other' };
-    expect(await failureOf(run(makeVerify({ configuration }), wrongKey))).toMatchObject({ kind: 'signature-rejected' });
+    expect(await failureOf(run(offeredOn('sign', { configuration }).verify, wrongKey))).toMatchObject({
+      kind: 'signature-rejected',
+    });
     const otherName = { ...signing, tags: ['v1', 'v2'] };
-    expect(await failureOf(run(makeVerify({ configuration }), otherName))).toMatchObject({
+    expect(await failureOf(run(offeredOn('sign', { configuration }).verify, otherName))).toMatchObject({
       kind: 'signature-rejected',
       message: `${at} is not signed by the key for ${repository}:v2`,
     });
@@ -308,7 +315,7 @@ describe('the record', () => {
 
   test('is signed before it is named, adopted when it is there, and read only when its signature holds', async () => {
     const repository = repositoryNamed('edge/release');
-    const make = makeRecord({ configuration });
+    const make = offeredOn('sign', { configuration }).record;
     const input = { ...identity, repository, tags: ['v1', 'latest'], record };
     const first = await run(make, input);
     expect(await run(make, input)).toEqual(first);

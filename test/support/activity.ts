@@ -3,6 +3,9 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 
+/** Beats the heart five times a second. */
+const INFO = { attempt: 1, heartbeatTimeoutMs: 2_000 };
+
 /** Failures that a test expects are not worth a warning each. */
 const quiet = { logger: new DefaultLogger('ERROR') };
 
@@ -11,7 +14,7 @@ export async function runActivity<Input extends unknown[], Result>(
   activity: (...input: Input) => Promise<Result>,
   ...input: Input
 ): Promise<{ result: Result; heartbeats: Record<string, unknown>[] }> {
-  const environment = new MockActivityEnvironment({ attempt: 1 }, quiet);
+  const environment = new MockActivityEnvironment(INFO, quiet);
   const heartbeats: Record<string, unknown>[] = [];
   environment.on('heartbeat', (details) => heartbeats.push(details as Record<string, unknown>));
   const result = (await environment.run(activity, ...input)) as Result;
@@ -26,7 +29,7 @@ export function startActivity<Input extends unknown[], Result>(
   activity: (...input: Input) => Promise<Result>,
   ...input: Input
 ): { result: Promise<Result>; cancel: (reason: 'requested' | 'detach') => void } {
-  const environment = new MockActivityEnvironment({ attempt: 1 }, quiet);
+  const environment = new MockActivityEnvironment(INFO, quiet);
   const result = environment.run(activity, ...input) as Promise<Result>;
   return {
     result,

@@ -108,6 +108,8 @@ function walk(program: unknown, text: string): Pick<Source, 'functions' | 'strin
   const functions: Source['functions'] = [];
   const strings = new Set<string>();
   const visit = (node: Node, name: string) => {
+    // A name in a type is checked by the compiler.
+    if (node.type === 'TSLiteralType') return;
     let own = name;
     if (node.type === 'Literal' && typeof node.value === 'string') strings.add(node.value);
     const named = (node.id ?? node.key) as { name?: string } | undefined | null;

@@ -28,7 +28,6 @@ export interface StackFacts {
 
 /** Timings for tests: faults are noticed in seconds, holds last minutes. */
 export const TEST_TIMING: Partial<Timing> = {
-  heartbeatInterval: 500,
   heartbeatTimeout: 10_000,
   hostScheduleToStart: 20_000,
   probeScheduleToStart: 3_000,

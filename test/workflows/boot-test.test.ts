@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { BootTestInput, DiskBuildInput } from '../../model/contract/contract.ts';
+import type { BootTestInput, DiskBuildInput } from '../../model/contract/disk.ts';
 import { PLAN_WORKFLOW, type PlanWorkflowResult } from '../../model/contract/dry-run.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';

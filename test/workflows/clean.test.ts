@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RecordInput, TagInput } from '../../model/contract/contract.ts';
+import type { RecordInput, TagInput } from '../../model/contract/sign.ts';
 import type { MoveInput } from '../../model/tags/shared-tag.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
 import { keptOf, largestPayload } from '../support/history.ts';

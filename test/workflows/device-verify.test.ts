@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { BuildInput, DeviceVerifyInput } from '../../model/contract/contract.ts';
+import type { BuildInput, DeviceVerifyInput } from '../../model/contract/build.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

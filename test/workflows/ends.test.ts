@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { type LogPageResult } from '../../model/contract/contract.ts';
+import type { LogPageResult } from '../../model/contract/host.ts';
 import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
 import { failureOf } from '../../model/release/failure.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';

@@ -12,7 +12,6 @@ export function digestOf(name: string): string {
 
 /** Timings under which a fault is noticed in about two seconds (ms); less would mistake a busy machine for a fault. */
 export const QUICK: Partial<Timing> = {
-  heartbeatInterval: 100,
   heartbeatTimeout: 2_000,
   hostScheduleToStart: 2_500,
   probeScheduleToStart: 1_000,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { BuildInput, SignInput, TagInput } from '../../model/contract/contract.ts';
+import type { BuildInput } from '../../model/contract/build.ts';
+import type { SignInput, TagInput } from '../../model/contract/sign.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';

@@ -1,8 +1,8 @@
 /** The end of a release sends the logs of its hosts to the registry, and hosts are asked what they do. */
 import { describe, expect, test } from 'vitest';
-import type { RecordInput } from '../../model/contract/contract.ts';
+import type { RecordInput } from '../../model/contract/sign.ts';
 import type { HostStatus } from '../../model/contract/host-status.ts';
-import type { KeepLogsInput } from '../../model/release/logs.ts';
+import type { KeepLogsInput } from '../../model/contract/host.ts';
 import { HOST_STATUS_WORKFLOW } from '../../model/contract/messages.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { keptOf, largestPayload } from '../support/history.ts';

@@ -2,6 +2,8 @@
  * Webhooks are told what becomes of a release, by the real activity and a real HTTP server; one that fails changes
  * nothing.
  */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
+import { offeredOn } from '../../activities/index.ts';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +13,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeNotify } from '../../activities/notify.ts';
 import { Notification } from '../../model/release/notification.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -71,7 +72,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const tell = (input: Parameters<ReturnType<typeof makeNotify>>[0]) => makeNotify({ configuration })(input);
+const tell = (input: Parameters<ActivitiesOn<'control'>['notify']>[0]) =>
+  offeredOn('control', { configuration }).notify(input);
 const deliveriesTo = (name: string) => seen.get(`/${name}`) ?? [];
 const isHeld = (record: ReleaseRecord) => record.status === 'held';
 function request(name: string, changes: RequestChanges = {}) {

@@ -8,57 +8,65 @@ import { ApplicationFailure } from '@temporalio/common';
 import type {
   BootTestInput,
   BootTestResult,
+  DiskBuildInput,
+  DiskBuildResult,
+  PublishInput,
+  PublishResult,
+} from '../../model/contract/disk.ts';
+import type {
   BuildInput,
   BuildResult,
+  DeviceVerifyInput,
+  DeviceVerifyResult,
+  PushInput,
+  PushResult,
+} from '../../model/contract/build.ts';
+import type {
   ClaimInput,
   ClaimResult,
   CleanUpInput,
   CleanUpResult,
-  DeviceVerifyInput,
-  DeviceVerifyResult,
-  DiskBuildInput,
-  DiskBuildResult,
-  HostsInput,
-  HostsResult,
   LogPageInput,
   LogPageResult,
   ProbeResult,
-  ProveSigningInput,
-  ProveSigningResult,
-  PublishInput,
-  PublishResult,
-  PushInput,
-  PushResult,
-  RecordInput,
-  RecordResult,
+  KeepLogsInput,
+  KeepLogsResult,
+} from '../../model/contract/host.ts';
+import type {
+  PlanRollbackInput,
+  RollbackPlan,
+  PlanPromotionInput,
+  PromoteCopyInput,
+  PromoteRecordInput,
+} from '../../model/contract/tags.ts';
+import type {
+  CompareInput,
+  CompareResult,
+  SupersedeInput,
+  SupersedeResult,
+  HostsInput,
+  HostsResult,
   ResolveInput,
   ResolveResult,
+  NotifyInput,
+  NotifyResult,
+} from '../../model/contract/control.ts';
+import type {
+  ProveSigningInput,
+  ProveSigningResult,
+  RecordInput,
+  RecordResult,
   SignInput,
   SignResult,
   TagInput,
   TagResult,
   VerifyInput,
-} from '../../model/contract/contract.ts';
+} from '../../model/contract/sign.ts';
 import type { PlanInput, PlanResult } from '../../model/contract/dry-run.ts';
-import type {
-  LookAtTagInput,
-  MoveInput,
-  MoveResult,
-  PlanRollbackInput,
-  RollbackPlan,
-  TagNow,
-} from '../../model/tags/shared-tag.ts';
-import type {
-  PlanPromotionInput,
-  PromoteCopyInput,
-  PromoteRecordInput,
-  PromotionPlan,
-} from '../../model/tags/promotion.ts';
-import type { CompareInput, CompareResult, SupersedeInput, SupersedeResult } from '../../model/release/nightly.ts';
+import type { LookAtTagInput, MoveInput, MoveResult, TagNow } from '../../model/tags/shared-tag.ts';
+import type { PromotionPlan } from '../../model/tags/promotion.ts';
 import { FAILURES, failureOf, type FailureKind } from '../../model/release/failure.ts';
 import type { HostStatus, HostStatusInput } from '../../model/contract/host-status.ts';
-import type { KeepLogsInput, KeepLogsResult } from '../../model/release/logs.ts';
-import type { NotifyInput, NotifyResult } from '../../model/release/notification.ts';
 import { digestOf } from './facts.ts';
 
 /** What the activities of the contract take and give. */

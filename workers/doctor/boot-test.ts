@@ -1,7 +1,7 @@
 /** Checks whether this host can do boot tests, which only specs with `bootTest` need. */
 import { accelerators, findQemu } from '../../activities/tools/qemu.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
-import { ARCHITECTURES } from '../../model/contract/queue.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import { ok, warning, type Check } from './check.ts';
 
 /** This machine's architecture in Node's name for it. */

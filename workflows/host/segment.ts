@@ -1,17 +1,14 @@
 /**
- * The part of a branch that lives on one host: claims a host, does the work there, and on another when that host is lost or
- * unfit (DESIGN §4, "Who retries what").
+ * The part of a branch that lives on one host: claims a host, does the work there, and on another when that host is
+ * lost or unfit (DESIGN §4, "Who retries what").
  */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { CancellationScope, CancelledFailure, isCancellation, proxyActivities, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
-import type {
-  ClaimActivities,
-  ControlActivities,
-  HostActivities,
-  ReleaseIdentity,
-} from '../../model/contract/contract.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import { failureOf, type Failure } from '../../model/release/failure.ts';
-import { claimQueue, hostQueue, type Architecture } from '../../model/contract/queue.ts';
+import { claimQueue, hostQueue } from '../../model/contract/queue.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import type { Stage } from '../../model/release/stage.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import {
@@ -74,8 +71,8 @@ export class ClaimedHost {
   }
 
   /**
-   * Runs an activity here. When the host falls silent but answers a probe, the same activity is scheduled again, and adopts what
-   * is there.
+   * Runs an activity here. When the host falls silent but answers a probe, the same activity is scheduled again, and
+   * adopts what is there.
    *
    * @param schedule schedules the activity; gets the schedule-to-start time-out in milliseconds.
    * @throws HostLost when the host answers no probe; LeaseLost when it has no lease of the branch any more.
@@ -97,7 +94,9 @@ export class ClaimedHost {
   }
 
   private async isAlive(): Promise<boolean> {
-    const { probe } = proxyActivities<HostActivities>(probeOptions(this.timing, this.name, `probe ${this.name}`));
+    const { probe } = proxyActivities<ActivitiesOn<'short'>>(
+      probeOptions(this.timing, this.name, `probe ${this.name}`),
+    );
     for (let asked = 0; asked < PROBES; asked++) {
       try {
         await probe();
@@ -179,12 +178,15 @@ export class HostSegment {
   }
 
   /**
-   * Asks the hosts that are neither unfit nor lost, each on its own queue: on the shared one an excluded host answers as well. When
-   * one of them is busy it is waited for without limit; when there is none that answers, the branch cannot go on.
+   * Asks the hosts that are neither unfit nor lost, each on its own queue: on the shared one an excluded host answers
+   * as well. When one of them is busy it is waited for without limit; when there is none that answers, the branch
+   * cannot go on.
    */
   private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
     const { identity, architecture, stage, timing } = this.request;
-    const control = proxyActivities<ControlActivities>(controlOptions(timing, `which ${architecture} hosts there are`));
+    const control = proxyActivities<ActivitiesOn<'control'>>(
+      controlOptions(timing, `which ${architecture} hosts there are`),
+    );
     const { hosts } = await control.hosts({ ...identity, architecture, timing }).catch((error: unknown) => {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       throw new StageFailed(failureFrom(error, stage));
@@ -220,7 +222,7 @@ export class HostSegment {
   ): Promise<string | Failure> {
     const { identity, branch, slot, space, requestedAt, timing, stage, architecture } = this.request;
     const summary = `claim ${host ?? `any ${architecture} host`} for ${branch}`;
-    const { claim } = proxyActivities<ClaimActivities>(claimOptions(timing, queue, bound, summary));
+    const { claim } = proxyActivities<ActivitiesOn<'claim'>>(claimOptions(timing, queue, bound, summary));
     try {
       const input = { ...identity, branch, slot, requestedAt, space, exclude: [...exclude], timing };
       return (await claim(input)).host;

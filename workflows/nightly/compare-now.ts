@@ -1,7 +1,7 @@
 /** The `compareNow` workflow: what a nightly release would make anew if it ran now. It leaves nothing anywhere. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { ControlActivities } from '../../model/contract/contract.ts';
-import { CompareNowInput, type CompareResult } from '../../model/release/nightly.ts';
+import { CompareNowInput, type CompareResult } from '../../model/contract/control.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { reasonOf } from '../dry-run.ts';
 import { parseInput, toTemporalFailure } from '../failure.ts';
@@ -13,7 +13,7 @@ export async function compareNow(input: CompareNowInput): Promise<CompareResult>
   const { template } = parseInput(CompareNowInput, input);
   const { workflowId, runId, startTime } = workflowInfo();
   const options = dryRunOptions(template.timing, CONTROL_QUEUE, 'compare');
-  const { compare } = proxyActivities<ControlActivities>(options);
+  const { compare } = proxyActivities<ActivitiesOn<'control'>>(options);
   const answer = await settled(compare({ release: workflowId, runId, template, at: startTime.toISOString() }));
   if (answer.ok) return answer.value;
   const failure = reasonOf(answer.error, 'resolve');

@@ -1,7 +1,8 @@
 /**
- * The `nightly` workflow: a thin one that a schedule starts. It computes the tags, sees whether there is anything to do, and starts
- * the release as a child of its own under its canonical id, which outlives it (issue 6, "Schedules").
+ * The `nightly` workflow: a thin one that a schedule starts. It computes the tags, sees whether there is anything to
+ * do, and starts the release as a child of its own under its canonical id, which outlives it (issue 6, "Schedules").
  */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import {
   CancellationScope,
   condition,
@@ -20,7 +21,6 @@ import {
   defineSearchAttributeKey,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import type { ControlActivities } from '../../model/contract/contract.ts';
 import { lastBytes } from '../../model/release/failure.ts';
 import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
 import {
@@ -31,8 +31,8 @@ import {
   NightlyInput,
   NightlyResult,
   withLast,
-  type CompareResult,
 } from '../../model/release/nightly.ts';
+import type { CompareResult } from '../../model/contract/control.ts';
 import { releaseIdFrom } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom, parseInput } from '../failure.ts';
@@ -106,7 +106,7 @@ class Nightly {
     const { template } = this.input;
     const { workflowId, runId } = workflowInfo();
     const options = controlOptions(template.timing, 'compare with the last release');
-    const { compare } = proxyActivities<ControlActivities>(options);
+    const { compare } = proxyActivities<ActivitiesOn<'control'>>(options);
     return compare({ release: workflowId, runId, template: withLast(template, this.standing), at: this.at });
   }
 
@@ -116,7 +116,7 @@ class Nightly {
     if (!this.input.supersede || id === undefined) return false;
     if (this.ended.has(name)) return true;
     const { timing } = this.input.template;
-    const { supersede } = proxyActivities<ControlActivities>(controlOptions(timing, `end ${name} if it is held`));
+    const { supersede } = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `end ${name} if it is held`));
     const answer = await settled(supersede({ release: id, runId: workflowInfo().runId, timing }));
     if (!answer.ok) {
       if (!(answer.error instanceof ActivityFailure) || isCancellation(answer.error)) throw answer.error;

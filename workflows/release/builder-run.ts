@@ -1,7 +1,9 @@
 /**
- * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification of each of
- * its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and starts it again.
+ * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification
+ * of each of its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and starts
+ * it again.
  */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ApplicationFailure } from '@temporalio/common';
 import {
   CancellationScope,
@@ -14,13 +16,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { z } from 'zod';
-import {
-  type DiskActivities,
-  type DiskBuildResult,
-  type PublishResult,
-  type SignActivities,
-  type TransferActivities,
-} from '../../model/contract/contract.ts';
+import type { DiskBuildResult, PublishResult } from '../../model/contract/disk.ts';
 import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
 import { failureOf, type Failure } from '../../model/release/failure.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
@@ -157,7 +153,7 @@ class Run implements StageBoard {
       host.run((scheduleToStart) => {
         const place = { host: host.name, work: 'disk', startToClose: timing.diskBuildStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `disk-build ${branch} on ${host.name}`);
-        return proxyActivities<DiskActivities>(options).diskBuild(build);
+        return proxyActivities<ActivitiesOn<'disk'>>(options).diskBuild(build);
       }),
     ));
     // Before anything of the run is published: a tag must never point at what does not boot.
@@ -186,7 +182,7 @@ class Run implements StageBoard {
       return host.run((scheduleToStart) => {
         const place = { host: host.name, work: 'disk', startToClose: test.timeout + BOOT_TEST_MARGIN } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `boot ${test.disk} on ${host.name}`);
-        return proxyActivities<DiskActivities>(options).bootTest(input);
+        return proxyActivities<ActivitiesOn<'disk'>>(options).bootTest(input);
       });
     });
     this.booted = true;
@@ -200,7 +196,7 @@ class Run implements StageBoard {
       return host.run((scheduleToStart) => {
         const place = { host: host.name, work: 'transfer', startToClose: timing.transferStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `publish ${disk.type} from ${host.name}`);
-        return proxyActivities<TransferActivities>(options).publish({
+        return proxyActivities<ActivitiesOn<'transfer'>>(options).publish({
           release,
           runId,
           branch,
@@ -230,12 +226,12 @@ class Run implements StageBoard {
     const input = { release, runId, key, repository: disk.repository, digest, tags, timing };
     const sign = async () => {
       await runStage(this, { name: 'sign', subject: disk.type }, null, () =>
-        proxyActivities<SignActivities>(signOptions(timing, `sign ${disk.type}`)).sign(input),
+        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `sign ${disk.type}`)).sign(input),
       );
     };
     const verify = () =>
       runStage(this, { name: 'verify', subject: disk.type }, null, () =>
-        proxyActivities<SignActivities>(signOptions(timing, `verify ${disk.type}`)).verify(input),
+        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `verify ${disk.type}`)).verify(input),
       );
     await sign();
     await signingAgain(verify, sign);

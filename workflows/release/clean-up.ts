@@ -1,7 +1,8 @@
 /** Clean-up of what a release made on its hosts, at every end. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
 import { CancellationScope, log, proxyActivities } from '@temporalio/workflow';
-import type { HostActivities, ReleaseIdentity } from '../../model/contract/contract.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { failureFrom } from '../failure.ts';
 import { cleanUpOptions } from '../options.ts';
@@ -22,7 +23,7 @@ export async function cleanUp(identity: ReleaseIdentity, hosts: ReadonlySet<stri
 async function cleanUpHost(identity: ReleaseIdentity, host: string, timing: Timing): Promise<void> {
   try {
     const options = cleanUpOptions(timing, host, `clean up ${host}`);
-    await proxyActivities<HostActivities>(options).cleanUp({ ...identity, timing });
+    await proxyActivities<ActivitiesOn<'short'>>(options).cleanUp({ ...identity, timing });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.warn('clean-up failed; the janitor of the host will do it', { host, reason: failureFrom(error, null).message });

@@ -1,11 +1,13 @@
 /** The end of a release once everything is verified: tags, then the record. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { CancelledFailure, isCancellation, patched, proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import type { SignActivities, TagMove, TagResult } from '../../model/contract/contract.ts';
+import type { TagMove } from '../../model/tags/tag-move.ts';
+import type { TagResult } from '../../model/contract/sign.ts';
 import { failureOf } from '../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { MAX_WORDS, type SharedTagActivities } from '../../model/tags/shared-tag.ts';
+import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import { cleanUp } from './clean-up.ts';
 import type { DiskBranches } from './disk-branches.ts';
 import { failureFrom, StageFailed } from '../failure.ts';
@@ -41,7 +43,10 @@ export class Finish {
     return this.hostsAreClean;
   }
 
-  /** Moves tags and publishes the record; `false` when something must be done again before, or another plan took its place. */
+  /**
+   * Moves tags and publishes the record; `false` when something must be done again before, or another plan took its
+   * place.
+   */
   async run(plan: Plan): Promise<boolean> {
     const { state } = this;
     this.redo = false;
@@ -86,7 +91,7 @@ export class Finish {
       runStage(state, { name: 'tag', subject: 'release' }, null, async () => {
         try {
           const options = signOptions(timing, `tag ${plan.request.tag}`);
-          const sign = proxyActivities<SignActivities>(options);
+          const sign = proxyActivities<ActivitiesOn<'sign'>>(options);
           const result = await sign.tag({ ...state.identity, key, moves: own, timing });
           if (result.vanished.length > 0 || shared.length === 0) return result;
           this.addMoved(result.moved);
@@ -101,7 +106,10 @@ export class Finish {
     if (vanished.length > 0) this.sendBack(vanished);
   }
 
-  /** Asks the workflow of each shared tag to move it. What would go back in time stays: the release is told, and is none the worse. */
+  /**
+   * Asks the workflow of each shared tag to move it. What would go back in time stays: the release is told, and is none
+   * the worse.
+   */
   private async moveShared(
     { request }: Plan,
     moves: readonly TagMove[],
@@ -113,7 +121,7 @@ export class Finish {
     state.refusedTags.clear();
     for (const move of moves) {
       const options = controlOptions(timing, `move the shared tag ${move.tag}`);
-      const result = await proxyActivities<SharedTagActivities>(options).moveSharedTag({
+      const result = await proxyActivities<ActivitiesOn<'control'>>(options).moveSharedTag({
         ...state.identity,
         kind: 'release',
         madeBy: state.identity.release,
@@ -140,7 +148,7 @@ export class Finish {
     for (const { repository, digest, tag } of moves) {
       const subject = request.disks.find((disk) => disk.repository === repository)?.type ?? 'image';
       await runStage(state, { name: 'sign', subject }, null, () =>
-        proxyActivities<SignActivities>(signOptions(timing, `sign ${subject} for ${tag} again`)).sign({
+        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `sign ${subject} for ${tag} again`)).sign({
           ...state.identity,
           key,
           repository,
@@ -169,7 +177,10 @@ export class Finish {
     state.changed();
   }
 
-  /** Everything is in the registry, logs too: no host is needed for the record. A hold or a failure cleans up again at its end. */
+  /**
+   * Everything is in the registry, logs too: no host is needed for the record. A hold or a failure cleans up again at
+   * its end.
+   */
   private async recordAndCleanUp(plan: Plan): Promise<void> {
     if (!patched('clean-up-beside-record')) return this.record(plan);
     const { identity, hosts } = this.state;
@@ -187,7 +198,7 @@ export class Finish {
     const digest = state.image.push!.digest;
     const shared = sharesTags(plan) && further.length > 0 ? { tags: further, repository, digest } : undefined;
     const { digest: record } = await runStage(state, { name: 'record', subject: 'release' }, null, () =>
-      proxyActivities<SignActivities>(signOptions(timing, `record ${tag}`)).record({
+      proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `record ${tag}`)).record({
         ...state.identity,
         key,
         timing,

@@ -1,12 +1,8 @@
 /** The image branch of a release: proof of signing, build, push, sign, verify, and what a device would say. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
-import type {
-  BuildActivities,
-  ProveSigningResult,
-  SignActivities,
-  TransferActivities,
-} from '../../model/contract/contract.ts';
+import type { ProveSigningResult } from '../../model/contract/sign.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { Stage } from '../../model/release/stage.ts';
 import { failureFrom, StageFailed } from '../failure.ts';
@@ -81,13 +77,13 @@ export class ImageBranch {
     const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
     const sign = async () => {
       await runStage(state, { name: 'sign', subject: 'image' }, null, () =>
-        proxyActivities<SignActivities>(signOptions(timing, 'sign image')).sign(input),
+        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, 'sign image')).sign(input),
       );
       state.image.signed = true;
     };
     const verify = () =>
       runStage(state, { name: 'verify', subject: 'image' }, null, () =>
-        proxyActivities<SignActivities>(signOptions(timing, 'verify image')).verify(input),
+        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, 'verify image')).verify(input),
       );
     if (!state.image.signed) await sign();
     if (!state.image.verified) {
@@ -108,7 +104,7 @@ export class ImageBranch {
         host.run((scheduleToStart) => {
           const place = { host: host.name, work: 'build', startToClose: timing.buildStartToClose } as const;
           const options = hostOptions(timing, { ...place, scheduleToStart }, `try the image's policy on ${host.name}`);
-          const { deviceVerify } = proxyActivities<BuildActivities>(options);
+          const { deviceVerify } = proxyActivities<ActivitiesOn<'build'>>(options);
           return deviceVerify({ ...state.identity, image, key, timing });
         }),
       );
@@ -196,7 +192,7 @@ export class ImageBranch {
       host.run((scheduleToStart) => {
         const place = { host: at, work: 'build', startToClose: timing.buildStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `build image on ${at}`);
-        return proxyActivities<BuildActivities>(options).build(buildInput(identity, plan, this.publicKey));
+        return proxyActivities<ActivitiesOn<'build'>>(options).build(buildInput(identity, plan, this.publicKey));
       }),
     );
     this.builtWith = plan.request.verification ? this.publicKey : null;
@@ -205,7 +201,7 @@ export class ImageBranch {
       host.run((scheduleToStart) => {
         const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose } as const;
         const options = hostOptions(timing, { ...place, scheduleToStart }, `push image from ${at}`);
-        return proxyActivities<TransferActivities>(options).push({ ...identity, repository, imageId, timing });
+        return proxyActivities<ActivitiesOn<'transfer'>>(options).push({ ...identity, repository, imageId, timing });
       }),
     );
   }
@@ -214,7 +210,7 @@ export class ImageBranch {
 /** Proves that the release's key signs and that what is signed may be pushed, before an hour is spent. */
 export async function proveSigning(state: ReleaseState, request: ReleaseRequest): Promise<ProveSigningResult> {
   const { key, timing } = request;
-  return proxyActivities<SignActivities>(signOptions(timing, `prove that ${key} may sign`)).proveSigning({
+  return proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `prove that ${key} may sign`)).proveSigning({
     ...state.identity,
     key,
     repositories: signedRepositories(request),

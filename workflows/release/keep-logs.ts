@@ -1,7 +1,10 @@
-/** At the end of a release each host that wrote logs sends them to the registry; that it cannot never fails the release. */
+/**
+ * At the end of a release each host that wrote logs sends them to the registry; that it cannot never fails the release.
+ */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { HostActivities, ReleaseIdentity } from '../../model/contract/contract.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { KeptLogs } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom } from '../failure.ts';
@@ -18,7 +21,9 @@ export interface LogsOutcome {
   warnings: string[];
 }
 
-/** Sends the logs that the stage table names. Never rejects for what an activity failed with, a cancellation among it. */
+/**
+ * Sends the logs that the stage table names. Never rejects for what an activity failed with, a cancellation among it.
+ */
 export async function keepLogs(
   { identity, table }: { identity: ReleaseIdentity; table: StageTable },
   { logRepository: repository, timing }: Pick<ReleaseRequest, 'logRepository' | 'timing'>,
@@ -33,7 +38,7 @@ export async function keepLogs(
       const paths = [...new Set(logs.filter((log) => log.host === host).map(({ path }) => path))];
       const options = keepLogsOptions(timing, host, `keep the logs of ${host}`);
       const sent = await settled(
-        proxyActivities<HostActivities>(options).keepLogs({ ...identity, repository, paths, timing }),
+        proxyActivities<ActivitiesOn<'short'>>(options).keepLogs({ ...identity, repository, paths, timing }),
       );
       if (sent.ok) {
         if (sent.value.digest !== null) outcome.kept.push({ host, repository, digest: sent.value.digest });

@@ -1,11 +1,8 @@
 /** Telling webhooks: a workflow for each delivery, which its release starts and leaves alone. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { CancellationScope, ParentClosePolicy, proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
-import {
-  NOTIFICATION_WORKFLOW,
-  NotifyInput,
-  type NotifyActivities,
-  type NotifyResult,
-} from '../../model/release/notification.ts';
+import { NOTIFICATION_WORKFLOW } from '../../model/release/notification.ts';
+import { NotifyInput, type NotifyResult } from '../../model/contract/control.ts';
 import type { NotificationEvent } from '../../model/spec/notify.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -17,7 +14,7 @@ import { notifyOptions } from '../options.ts';
 export async function notification(input: NotifyInput): Promise<NotifyResult> {
   const given = parseInput(NotifyInput, input);
   const { webhook, timing } = given;
-  return proxyActivities<NotifyActivities>(notifyOptions(timing, `tell ${webhook}`)).notify(given);
+  return proxyActivities<ActivitiesOn<'control'>>(notifyOptions(timing, `tell ${webhook}`)).notify(given);
 }
 
 /** Longest message that is told (characters). */
@@ -84,7 +81,10 @@ export class Notifications {
   }
 }
 
-/** A release that is cancelled, or at its end, still tells what became of it; a delivery that cannot begin changes nothing. */
+/**
+ * A release that is cancelled, or at its end, still tells what became of it; a delivery that cannot begin changes
+ * nothing.
+ */
 async function start(input: NotifyInput): Promise<void> {
   try {
     await CancellationScope.nonCancellable(() =>

@@ -1,11 +1,9 @@
 /** What a release is to do: its request with everything mutable resolved. Pure. */
-import type {
-  BuildInput,
-  DiskBuildInput,
-  ReleaseIdentity,
-  ResolveResult,
-  TagMove,
-} from '../../model/contract/contract.ts';
+import type { BuildInput } from '../../model/contract/build.ts';
+import type { DiskBuildInput } from '../../model/contract/disk.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
+import type { ResolveResult } from '../../model/contract/control.ts';
+import type { TagMove } from '../../model/tags/tag-move.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
@@ -113,7 +111,9 @@ export function diskBuildInput(
   };
 }
 
-/** Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts. */
+/**
+ * Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts.
+ */
 export function runKey(
   input: DiskBuildInput,
   run: RequestedRun,

@@ -8,7 +8,8 @@ import {
   setCurrentDetails,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { BuildResult, PushResult, ReleaseIdentity } from '../../model/contract/contract.ts';
+import type { BuildResult, PushResult } from '../../model/contract/build.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/messages.ts';
 import type { Failure } from '../../model/release/failure.ts';
 import type { DiskRecord, ReleaseRecord } from '../../model/release/record.ts';

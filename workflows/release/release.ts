@@ -1,4 +1,5 @@
 /** The `release` workflow: one run of the pipeline for one `repository:tag` (DESIGN §3). */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import {
   allHandlersFinished,
   CancellationScope,
@@ -13,7 +14,7 @@ import {
 import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { Decided, Decision } from '../../model/release/approval.ts';
-import { type ControlActivities, type ResolveResult } from '../../model/contract/contract.ts';
+import type { ResolveResult } from '../../model/contract/control.ts';
 import { RetryInput, type RetryResult } from '../../model/contract/messages.ts';
 import { failureOf, lastBytes, type Failure } from '../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -148,7 +149,7 @@ class Release {
 
   private resolve(request: ReleaseRequest): Promise<ResolveResult> {
     const options = controlOptions(request.timing, `resolve ${request.repository}:${request.tag}`);
-    return proxyActivities<ControlActivities>(options).resolve({ ...this.state.identity, request });
+    return proxyActivities<ActivitiesOn<'control'>>(options).resolve({ ...this.state.identity, request });
   }
 
   /** The earlier record's facts under this release's name. */
@@ -220,8 +221,9 @@ class Release {
 }
 
 /**
- * Whether it is proved in the first workflow task that the key signs: an hour is not spent before that is known. Where most likely
- * nothing is made, the image branch asks once it is known that something is; releases that began with older code asked first.
+ * Whether it is proved in the first workflow task that the key signs: an hour is not spent before that is known. Where
+ * most likely nothing is made, the image branch asks once it is known that something is; releases that began with older
+ * code asked first.
  */
 function provesEarly({ rebuild }: ReleaseRequest): boolean {
   return rebuild === undefined || !patched('proof-when-needed');

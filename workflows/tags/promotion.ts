@@ -1,4 +1,8 @@
-/** The `promotion` workflow: a released name's digests under another name (model/tags/promotion.ts). One at a time for each target. */
+/**
+ * The `promotion` workflow: a released name's digests under another name (model/tags/promotion.ts). One at a time for
+ * each target.
+ */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
 import {
   allHandlersFinished,
@@ -11,18 +15,16 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SignActivities, TagMove } from '../../model/contract/contract.ts';
+import type { TagMove } from '../../model/tags/tag-move.ts';
 import { failureOf, remedyWithoutRetry, type Failure } from '../../model/release/failure.ts';
 import {
   PROMOTION_QUERY,
   PromotionRequest,
   type PromotedItem,
   type Promotion,
-  type PromotionControlActivities,
   type PromotionPlan,
-  type PromotionSignActivities,
 } from '../../model/tags/promotion.ts';
-import { MAX_WORDS, type SharedTagActivities } from '../../model/tags/shared-tag.ts';
+import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import { ApprovalGate, decideUpdate } from '../approval.ts';
 import { failureFrom, parseInput, ReleaseFailed, toTemporalFailure } from '../failure.ts';
 import { controlOptions, signOptions, transferOptions } from '../options.ts';
@@ -34,7 +36,10 @@ const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
 /** How often a registry may lose what was copied before it is given up. */
 const MAX_VANISHED = 3;
 
-/** A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an approval. */
+/**
+ * A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an
+ * approval.
+ */
 export async function promotion(input: PromotionRequest): Promise<Promotion> {
   return new PromotionRun(parseInput(PromotionRequest, input)).execute();
 }
@@ -90,7 +95,7 @@ class PromotionRun {
 
   private async promote(): Promise<void> {
     const { timing } = this.request;
-    const control = proxyActivities<PromotionControlActivities>(controlOptions(timing, `plan ${this.state.target}`));
+    const control = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `plan ${this.state.target}`));
     const plan = await control.planPromotion({ request: this.request, timing });
     const items = plan.items.map(({ subject, digest, to }) => {
       const reference = `${to.repository}:${to.tag}`;
@@ -140,7 +145,7 @@ class PromotionRun {
     const { identity } = this;
     const { subject, digest, to } = item;
     this.show({ step: `copying ${subject}` });
-    const copies = proxyActivities<PromotionSignActivities>(
+    const copies = proxyActivities<ActivitiesOn<'sign'>>(
       transferOptions(timing, `copy ${subject} to ${to.repository}`),
     );
     const { mounted } = await copies.promoteCopy({ ...identity, item, key: plan.key, timing });
@@ -157,7 +162,7 @@ class PromotionRun {
     const { request, identity } = this;
     const { timing, target, allowOlder, by, comment } = request;
     this.show({ step: 'moving the tags' });
-    const tags = proxyActivities<SharedTagActivities>(controlOptions(timing, `move ${target.tag}`));
+    const tags = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `move ${target.tag}`));
     const moves = plan.items.map(({ to, digest }): TagMove => ({
       repository: to.repository,
       tag: to.tag,
@@ -185,15 +190,15 @@ class PromotionRun {
     const { request, identity, startedAt: at } = this;
     const { timing, target } = request;
     this.show({ step: 'publishing the record' });
-    const records = proxyActivities<PromotionSignActivities>(signOptions(timing, `record ${target.tag}`));
+    const records = proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `record ${target.tag}`));
     const { approval } = this.state;
     const { digest: record } = await records.promoteRecord({ ...identity, request, plan, at, approval, timing });
     this.show({ record });
     await tellRecorded(target.repository, [target.tag], { digest: plan.items.at(-1)!.digest, record });
   }
 
-  private sign(summary: string): SignActivities {
-    return proxyActivities<SignActivities>(signOptions(this.request.timing, summary));
+  private sign(summary: string): ActivitiesOn<'sign'> {
+    return proxyActivities<ActivitiesOn<'sign'>>(signOptions(this.request.timing, summary));
   }
 
   private show(change: Partial<Promotion>): void {

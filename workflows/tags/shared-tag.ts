@@ -1,4 +1,5 @@
-/** The `sharedTag` workflow: every move of one shared tag, one at a time, and what it pointed at (model/tags/shared-tag.ts). */
+/** The `sharedTag` workflow: every move of one shared tag, one at a time, and what it pointed at. */
+import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
 import {
   allHandlersFinished,
@@ -15,7 +16,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import type { SignActivities } from '../../model/contract/contract.ts';
 import { failureOf } from '../../model/release/failure.ts';
 import {
   HISTORY_QUERY,
@@ -30,7 +30,6 @@ import {
   SharedTagInput,
   type MoveResult,
   type RollbackResult,
-  type SharedTagActivities,
   type TagEntry,
   type TagHistory,
   type TagNow,
@@ -64,7 +63,7 @@ export async function tagNow(input: LookAtTagInput): Promise<TagNow> {
   return asFailures(() => lookAtTag(given));
 }
 
-/** Tells the workflows of shared tags which record goes with what they were moved to. One that has ended finds it in the registry. */
+/** Tells the workflows of shared tags the record of what they moved to. One that has ended finds it in the registry. */
 export async function tellRecorded(repository: string, tags: readonly string[], news: Recorded): Promise<void> {
   for (const tag of tags) {
     try {
@@ -212,12 +211,12 @@ class SharedTag {
   }
 }
 
-function control(timing: Timing, summary: string): SharedTagActivities {
-  return proxyActivities<SharedTagActivities>(controlOptions(timing, summary));
+function control(timing: Timing, summary: string): ActivitiesOn<'control'> {
+  return proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, summary));
 }
 
-function sign(timing: Timing, summary: string): SignActivities {
-  return proxyActivities<SignActivities>(signOptions(timing, summary));
+function sign(timing: Timing, summary: string): ActivitiesOn<'sign'> {
+  return proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, summary));
 }
 
 function lookAtTag(input: LookAtTagInput): Promise<TagNow> {

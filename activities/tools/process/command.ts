@@ -1,11 +1,11 @@
 /**
- * Runs one program to its end: arguments as an array and no shell, a clean environment, output redacted, a deadline, and an end
- * when the stage is cancelled. Tool wrappers (podman, skopeo, …) call it; nothing else spawns.
+ * Runs one program to its end: arguments as an array and no shell, a clean environment, output redacted, a deadline,
+ * and an end when the stage is cancelled. Tool wrappers (podman, skopeo, …) call it; nothing else spawns.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
-import { currentStage } from '../../frame.ts';
+import { currentTask } from './task.ts';
 import { redact } from './redact.ts';
 import { watchStall } from './stall.ts';
 
@@ -45,7 +45,10 @@ export interface CommandOptions {
   environment?: Record<string, string>;
   /** Milliseconds after which the program is ended; none by default. */
   timeout?: number;
-  /** Milliseconds after which a program that neither reads nor writes is ended, as if its time had run out; none by default. */
+  /**
+   * Milliseconds after which a program that neither reads nor writes is ended, as if its time had run out; none by
+   * default.
+   */
   stall?: number;
   /** File (0600) to which both streams are appended, redacted. */
   logFile?: string;
@@ -53,7 +56,9 @@ export interface CommandOptions {
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Exit codes that are no error; default `[0]`. */
   okExitCodes?: readonly number[];
-  /** Keep standard output whole (up to 64 MiB) in {@link CommandResult.stdout}; default true. False keeps its tail only. */
+  /**
+   * Keep standard output whole (up to 64 MiB) in {@link CommandResult.stdout}; default true. False keeps its tail only.
+   */
   keepOutput?: boolean;
   /** When it aborts the program has done its part: it is ended, and how it ends is no error. */
   end?: AbortSignal;
@@ -131,8 +136,8 @@ export function cleanEnvironment(added: Record<string, string> = {}): Record<str
 }
 
 /**
- * Runs a program to its end. In a cancelled stage the program gets SIGTERM, then SIGKILL, and the cancellation is thrown, never
- * the exit code. Last lines of output are reported as progress.
+ * Runs a program to its end. In a cancelled stage the program gets SIGTERM, then SIGKILL, and the cancellation is
+ * thrown, never the exit code. Last lines of output are reported as progress.
  *
  * @throws CommandError when it cannot be started, ends otherwise than allowed, or runs out of time.
  */
@@ -141,7 +146,7 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const stage = options.cleanUp ? undefined : currentStage();
+  const stage = options.cleanUp ? undefined : currentTask();
   stage?.throwIfCancelled();
   const log = options.logFile ? createWriteStream(options.logFile, { flags: 'a', mode: 0o600 }) : undefined;
   log?.on('error', () => undefined);

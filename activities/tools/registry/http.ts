@@ -1,11 +1,11 @@
 /**
- * One HTTP request with a deadline and a limit on the answer's size. Made of node:http and not of fetch, which in Node 20 can
- * neither accept an unverified certificate nor go through a proxy; registries need both.
+ * One HTTP request with a deadline and a limit on the answer's size. Made of node:http and not of fetch, which in Node
+ * 20 can neither accept an unverified certificate nor go through a proxy; registries need both.
  */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect as tlsConnect } from 'node:tls';
-import { currentStage } from '../../frame.ts';
+import { currentTask } from '../process/task.ts';
 
 export interface HttpRequest {
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -25,7 +25,10 @@ export interface HttpResponse {
   body: Buffer;
 }
 
-/** The server could not be reached, did not answer in time, or answered too much. The message names host and cause, no secret. */
+/**
+ * The server could not be reached, did not answer in time, or answered too much. The message names host and cause, no
+ * secret.
+ */
 export class HttpError extends Error {
   /** Node's error code, such as `ECONNREFUSED`; `TIMEOUT`; `TOO_LARGE`. */
   readonly code: string;
@@ -42,7 +45,7 @@ export class HttpError extends Error {
  * @throws HttpError
  */
 export async function send(url: URL, request: HttpRequest): Promise<HttpResponse> {
-  const stage = currentStage();
+  const stage = currentTask();
   stage?.throwIfCancelled();
   const deadline = AbortSignal.timeout(request.timeout);
   const signal = stage ? AbortSignal.any([stage.signal, deadline]) : deadline;
@@ -93,8 +96,9 @@ async function collect(url: URL, incoming: IncomingMessage, limit: number): Prom
 }
 
 /**
- * The proxy for an address by the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, also in lower case), read as Go's
- * `http.ProxyFromEnvironment` reads them, since skopeo and podman do; `undefined` for none. Loopback is never proxied.
+ * The proxy for an address by the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, also in lower case), read
+ * as Go's `http.ProxyFromEnvironment` reads them, since skopeo and podman do; `undefined` for none. Loopback is never
+ * proxied.
  */
 export function proxyFor(url: URL, environment: Record<string, string | undefined>): URL | undefined {
   const value = (name: string) => environment[name] || environment[name.toLowerCase()] || undefined;

@@ -4,14 +4,14 @@ import { createReadStream } from 'node:fs';
 import { constants, copyFile, link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LAYOUT_FILE, layoutIndex, type Layout } from '../../../model/oci/manifest.ts';
-import { currentStage } from '../../frame.ts';
+import { currentTask } from '../process/task.ts';
 
 /** A blob of a layout: bytes in memory, or a file that is hard-linked (copied only from another file system). */
 export type LayoutBlob = { digest: string } & ({ bytes: Uint8Array } | { path: string });
 
 /**
- * Makes `directory` a layout with one root; whatever it held before is gone. A linked file shares its bytes with the layout:
- * do not write to it afterwards.
+ * Makes `directory` a layout with one root; whatever it held before is gone. A linked file shares its bytes with the
+ * layout: do not write to it afterwards.
  */
 export async function writeLayout(directory: string, layout: Layout, blobs: readonly LayoutBlob[]): Promise<void> {
   await rm(directory, { recursive: true, force: true });
@@ -34,7 +34,7 @@ export function layoutBlobPath(directory: string, digest: string): string {
 
 /** Digest and size (bytes) of a file; ends early, throwing, when the stage is cancelled. */
 export async function digestFile(path: string): Promise<{ digest: string; size: number }> {
-  const stage = currentStage();
+  const stage = currentTask();
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(path, {

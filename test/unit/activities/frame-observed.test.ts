@@ -3,7 +3,8 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { stage, type StageContext } from '../../../activities/frame.ts';
+import { framed } from '../../../activities/frame.ts';
+import type { Task } from '../../../activities/tools/process/task.ts';
 import { registerSecret } from '../../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../../model/release/failure.ts';
 import { sdkLogger, createLogger } from '../../../workers/log.ts';
@@ -11,7 +12,7 @@ import { sdkLogger, createLogger } from '../../../workers/log.ts';
 const Input = z.object({});
 /** Labels besides those that the SDK adds by itself. */
 const OURS = new Set(['stage', 'outcome', 'kind', 'what']);
-type Body = (context: StageContext) => Promise<object>;
+type Body = (context: Task) => Promise<object>;
 /** What is done to an attempt from outside. */
 type Interruption = 'requested' | 'shutdown';
 
@@ -39,7 +40,7 @@ async function observe(name: 'build' | 'claim', body: Body, interruption?: Inter
     },
   );
   const run = environment.run(
-    stage(name, Input, (_input, context) => body(context)),
+    framed(name, Input, (_input, context) => body(context)),
     {},
   );
   if (interruption === 'requested') {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { stage, type StageContext } from '../../../activities/frame.ts';
+import { framed } from '../../../activities/frame.ts';
+import type { Task } from '../../../activities/tools/process/task.ts';
 import { startActivity } from '../../support/activity.ts';
 
 const Input = z.object({ release: z.string() });
@@ -9,7 +10,7 @@ const Input = z.object({ release: z.string() });
 describe('two attempts at the same work in one process', () => {
   const make = (name: 'build' | 'probe') => {
     const running = { now: 0, most: 0 };
-    const activity = stage(name, Input, async (_input, context: StageContext) => {
+    const activity = framed(name, Input, async (_input, context: Task) => {
       running.most = Math.max(running.most, ++running.now);
       await sleep(300, undefined, { signal: context.signal }).catch(() => undefined);
       running.now--;

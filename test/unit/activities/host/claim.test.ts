@@ -1,8 +1,9 @@
+import { offeredOn } from '../../../../activities/index.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeClaim } from '../../../../activities/host/claim.ts';
+import { framed } from '../../../../activities/frame.ts';
+import { claimHost } from '../../../../activities/host/claim.ts';
 import { confirmLease, readLeaseFiles } from '../../../../activities/host/leases.ts';
-import { makeProbe } from '../../../../activities/host/probe.ts';
-import type { ClaimInput } from '../../../../model/contract/contract.ts';
+import { ClaimInput } from '../../../../model/contract/host.ts';
 import { timingWith } from '../../../../model/base/timing.ts';
 import { runActivity } from '../../../support/activity.ts';
 import { temporaryHost } from '../../../support/host.ts';
@@ -28,7 +29,10 @@ const claim = (more: Partial<ClaimInput> = {}): Promise<string> => {
     timing: timingWith(),
     ...more,
   };
-  return runActivity(makeClaim(host, space), input).then(({ result }) => result.host);
+  return runActivity(
+    framed('claim', ClaimInput, (given) => claimHost(host, given, space)),
+    input,
+  ).then(({ result }) => result.host);
 };
 const other = { release: 'release/r.example/b:1', requestedAt: '2026-01-01T00:00:01.000Z' };
 
@@ -70,7 +74,7 @@ describe('claim', () => {
 
 describe('probe', () => {
   it('tells since when the host lives', async () => {
-    const { result } = await runActivity(makeProbe(host));
+    const { result } = await runActivity(offeredOn('short', host).probe);
     expect(result).toMatchObject({ host: 'host-a', since: host.startedAt });
   });
 });

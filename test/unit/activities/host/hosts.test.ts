@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { workOf } from '../../../../activities/host/status.ts';
 import type { Lease, LeaseRequest } from '../../../../activities/host/lease-decision.ts';
 import { renderHosts } from '../../../../client/view/hosts.ts';
-import { MAX_LISTED, type HostStatus, type ListedHost } from '../../../../model/contract/host-status.ts';
+import { MAX_LISTED, type HostStatus, type ListedHost, machinesOf } from '../../../../model/contract/host-status.ts';
 import { workerOfIdentity } from '../../../../model/contract/queue.ts';
-import { machinesOf } from '../../../../model/release/machine.ts';
 import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
 
 const NOW = new Date('2026-11-23T12:00:00.000Z');

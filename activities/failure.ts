@@ -1,0 +1,15 @@
+/** From whatever an activity threw to a failure of a known kind. */
+import { failureOf, FlightlineError, type Failure } from '../model/release/failure.ts';
+import { redact } from './tools/process/redact.ts';
+
+/** The failure that an error stands for, redacted. `stage` is named in it. */
+export function knownFailure(error: unknown, stage: string): Failure {
+  if (error instanceof FlightlineError) {
+    return { ...error.failure, message: redact(error.failure.message), stage };
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return failureOf('disk-full', `no space left: ${redact(error.message)}`, { stage });
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  return failureOf('unexpected', redact(text), { stage });
+}

@@ -1,0 +1,157 @@
+/** What activities ask of the Temporal server. */
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import {
+  ApplicationFailure,
+  defaultPayloadConverter,
+  defineSearchAttributeKey,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/messages.ts';
+import { CONTROL_QUEUE } from '../model/contract/queue.ts';
+import { Failure, FlightlineError } from '../model/release/failure.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/release/stage.ts';
+import type { Task } from './tools/process/task.ts';
+
+export interface Server {
+  /** Namespace of the workflow that the activity belongs to. */
+  readonly namespace: string;
+  /** The releases of an image repository that the server knows, with what their requests and records tell. */
+  releasesOf(repository: string): Promise<ListedRelease[]>;
+  /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+  pollersOf(queue: string): Promise<string[]>;
+  /**
+   * Sends an update to a workflow of the control workers, which is started where there is none, and waits for its
+   * answer. A later attempt of the same activity waits for the same update.
+   *
+   * @throws FlightlineError what the update failed with.
+   */
+  updateWithStart(message: WorkflowMessage): Promise<unknown>;
+  /**
+   * Cancels a workflow whose FlightlineStatus is `held`, without waiting for its end. `false` when it is absent or not
+   * held.
+   */
+  cancelHeld(workflowId: string): Promise<boolean>;
+}
+
+/** What the body of an activity is given besides its input. */
+export interface ActivityContext extends Task {
+  readonly server: Server;
+}
+
+/** An update, and the workflow that is to have it. */
+interface WorkflowMessage {
+  workflow: { type: string; id: string; input: object; summary: string };
+  update: string;
+  input: object;
+}
+
+/** A release as the server lists it. */
+export interface ListedRelease {
+  /** Workflow id. */
+  release: string;
+  /** Milliseconds since 1970; null while it runs or is held. */
+  closedAt: number | null;
+  /** Its input, unparsed. */
+  request: unknown;
+  /** What the `record` query answers, unparsed; null of a closed one. */
+  record: unknown;
+}
+
+/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
+const ACTIVITIES = 2;
+const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
+
+/** The server as an activity sees it. `updateId` names the activity: all its attempts send the same update. */
+export function serverOf(client: Client, updateId: string, namespace = client.options.namespace): Server {
+  // By run id: what a run was asked never changes, and a prune looks before each removal.
+  const requests = new Map<string, unknown>();
+  return {
+    namespace,
+    releasesOf: (repository) => listReleases(client, repository, requests),
+    pollersOf: (queue) => pollersOf(client, queue),
+    updateWithStart: async ({ workflow, update, input }) => {
+      try {
+        return await client.workflow.executeUpdateWithStart(update, {
+          args: [input],
+          updateId,
+          startWorkflowOperation: new WithStartWorkflowOperation(workflow.type, {
+            workflowId: workflow.id,
+            taskQueue: CONTROL_QUEUE,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            args: [workflow.input],
+            staticSummary: workflow.summary,
+          }),
+        });
+      } catch (error) {
+        throw failureOfUpdate(error);
+      }
+    },
+    cancelHeld: async (workflowId) => {
+      const handle = client.workflow.getHandle(workflowId);
+      try {
+        const { status, typedSearchAttributes } = await handle.describe();
+        const isHeld = typedSearchAttributes.get(STATUS) === ('held' satisfies ReleaseStatus);
+        if (status.name !== 'RUNNING' || !isHeld) return false;
+        await handle.cancel();
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+export async function pollersOf(
+  { connection, options }: Pick<Client, 'connection' | 'options'>,
+  queue: string,
+): Promise<string[]> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace: options.namespace,
+    taskQueue: { name: queue },
+    taskQueueType: ACTIVITIES,
+  });
+  return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+}
+
+/** What a workflow was started with, unparsed; null when the server does not tell. */
+async function inputOf(client: Client, workflowId: string, runId: string): Promise<unknown> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  });
+  const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  return input ? defaultPayloadConverter.fromPayload(input) : null;
+}
+
+async function listReleases(
+  client: Client,
+  repository: string,
+  requests: Map<string, unknown>,
+): Promise<ListedRelease[]> {
+  // A repository's grammar has no quotation mark.
+  const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
+  const found: ListedRelease[] = [];
+  for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
+    const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
+    if (!requests.has(runId)) requests.set(runId, await inputOf(client, workflowId, runId));
+    found.push({
+      release: workflowId,
+      closedAt: closed ? (closeTime?.getTime() ?? Date.now()) : null,
+      request: requests.get(runId),
+      record: closed ? null : await client.workflow.getHandle(workflowId, runId).query(RECORD_QUERY),
+    });
+  }
+  return found;
+}
+
+/** What an update failed with; any other error as it is. */
+function failureOfUpdate(error: unknown): unknown {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) return error;
+  const parsed = Failure.safeParse(error.cause.details?.[0]);
+  if (!parsed.success) return error;
+  const { kind, message, remedy, log } = parsed.data;
+  return new FlightlineError(kind, message, { remedy, log, cause: error });
+}

@@ -1,0 +1,48 @@
+/**
+ * The task that a tool works for: when it must end, and who is told how far it is. Tools know nothing of their caller
+ * beyond it. Whoever begins a task runs it by {@link runTask}; without one, as in the client, a tool runs to its end
+ * and reports to nobody.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { CounterName, LabelsOf } from '../../../model/release/metric.ts';
+import type { Progress } from '../../../model/release/progress.ts';
+
+/**
+ * Why a running task must end. `requested`: somebody asked; stop everything and clean up. `detach`: this process shuts
+ * down or was given up; leave containers running, the next attempt re-attaches.
+ */
+type CancelReason = 'requested' | 'detach';
+
+export interface Task {
+  /** Aborted when the task must end; look at {@link Task.cancelReason} then. */
+  readonly signal: AbortSignal;
+  /** Why; `undefined` while nothing was cancelled. */
+  cancelReason(): CancelReason | undefined;
+  /**
+   * Throws the cancellation if there is one. Call it before an exit code is classified: a rolling restart is no broken
+   * build.
+   */
+  throwIfCancelled(): void;
+  /** What must be known if the task does not succeed, such as tags that were moved: its failure carries it. */
+  tellUnlessDone(facts: object): void;
+  /** Replaces members of the progress shown live. */
+  report(progress: Partial<Progress>): void;
+  /** Which start of the same work this is, from 1. */
+  readonly attempt: number;
+  /** A line in the worker's log; redacted. For audits: what was signed, for whom. */
+  log(level: 'INFO' | 'WARN' | 'ERROR', message: string, attributes?: Record<string, string | number>): void;
+  /** Adds to a counter that Prometheus reads. */
+  count<Name extends CounterName>(name: Name, value: number, labels: LabelsOf<Name>): void;
+}
+
+const storage = new AsyncLocalStorage<Task>();
+
+/** The task that the caller runs in; `undefined` outside one. */
+export function currentTask(): Task | undefined {
+  return storage.getStore();
+}
+
+/** Runs `body` in a task: all that it calls finds the task by {@link currentTask}. */
+export function runTask<Result>(task: Task, body: () => Result): Result {
+  return storage.run(task, body);
+}

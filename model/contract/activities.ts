@@ -1,0 +1,71 @@
+/**
+ * The one table of activities: by its name on the wire, each one's task queue, input and result. Workers derive from it
+ * what they offer where, and workflows the types of what they call. Inputs are parsed at an activity's entry. Results
+ * are digests and short facts, never file contents or logs.
+ */
+import type { z } from 'zod';
+import type { Stage } from '../release/stage.ts';
+import type { ActivityQueue } from './activity.ts';
+import { IMAGE_ACTIVITIES } from './build.ts';
+import { CONTROL_ACTIVITIES } from './control.ts';
+import { DISK_ACTIVITIES } from './disk.ts';
+import { DRY_RUN_ACTIVITIES } from './dry-run.ts';
+import { HOST_STATUS_ACTIVITIES } from './host-status.ts';
+import { HOST_ACTIVITIES } from './host.ts';
+import type { Role } from './queue.ts';
+import { SIGN_ACTIVITIES } from './sign.ts';
+import { TAG_ACTIVITIES } from './tags.ts';
+
+export const ACTIVITIES = {
+  ...CONTROL_ACTIVITIES,
+  ...DRY_RUN_ACTIVITIES,
+  ...TAG_ACTIVITIES,
+  ...HOST_ACTIVITIES,
+  ...HOST_STATUS_ACTIVITIES,
+  ...IMAGE_ACTIVITIES,
+  ...DISK_ACTIVITIES,
+  ...SIGN_ACTIVITIES,
+};
+
+/** An activity's name on the wire. */
+export type ActivityName = keyof typeof ACTIVITIES;
+export type ActivityInput<Name extends ActivityName> = z.infer<(typeof ACTIVITIES)[Name]['input']>;
+/** What the body of an activity returns; {@link ActivityResult} without the attempts, which the frame adds. */
+export type ActivityAnswer<Name extends ActivityName> = Omit<z.infer<(typeof ACTIVITIES)[Name]['result']>, 'attempts'>;
+type ActivityResult<Name extends ActivityName> = z.infer<(typeof ACTIVITIES)[Name]['result']> & {
+  attempts: number;
+};
+
+/** The activities of a queue, as workers offer and workflows call them. */
+export type ActivitiesOn<Queue extends ActivityQueue> = {
+  [
+    Name in ActivityName as Queue extends (typeof ACTIVITIES)[Name]['queues'][number] ? Name : never
+  ]: undefined extends ActivityInput<Name>
+    ? () => Promise<ActivityResult<Name>>
+    : (input: ActivityInput<Name>) => Promise<ActivityResult<Name>>;
+};
+
+/** The names of the activities that are offered on a queue. */
+export function activitiesOn(queue: ActivityQueue): ActivityName[] {
+  return (Object.keys(ACTIVITIES) as ActivityName[]).filter((name) => queuesOf(name).includes(queue));
+}
+
+/** The queues that an activity is offered on. */
+function queuesOf(name: ActivityName): readonly ActivityQueue[] {
+  return ACTIVITIES[name].queues;
+}
+
+/**
+ * An activity's name as people read it, in logs and failures; of a stage's activity it is the stage's: `disk-build`.
+ */
+export function spokenName(name: ActivityName): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Whose workers do a stage. */
+export function roleOf(stage: Stage): Role {
+  const [queue] = (Object.keys(ACTIVITIES) as ActivityName[])
+    .filter((name) => spokenName(name) === stage)
+    .flatMap((name) => queuesOf(name));
+  return queue === 'control' || queue === 'sign' ? queue : 'build';
+}

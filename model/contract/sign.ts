@@ -1,0 +1,119 @@
+/** What is asked of sign workers for a release, and what they answer. */
+import { z } from 'zod';
+import { PruneGroup, PruneRequest } from '../release/prune.ts';
+import { ReleaseRecord } from '../release/record.ts';
+import { Digest, Repository, Tag } from '../oci/reference.ts';
+import { TimingSchema } from '../base/timing.ts';
+import { ReleaseIdentity } from '../release/identity.ts';
+import { TagMove } from '../tags/tag-move.ts';
+import { attempts, on } from './activity.ts';
+
+export const ProveSigningInput = ReleaseIdentity.extend({
+  key: z.string(),
+  /** All repositories that will be signed in and tagged in. */
+  repositories: z.array(Repository),
+  timing: TimingSchema,
+});
+export type ProveSigningInput = z.infer<typeof ProveSigningInput>;
+
+export const SignInput = ReleaseIdentity.extend({
+  key: z.string(),
+  repository: Repository,
+  digest: Digest,
+  /** The names to sign for: one signature for each tag. */
+  tags: z.array(Tag).min(1),
+  timing: TimingSchema,
+});
+export type SignInput = z.infer<typeof SignInput>;
+
+export const SignResult = z.object({
+  attempts,
+  /** Tags signed now; the others had their signature. */
+  signed: z.array(Tag),
+});
+export type SignResult = z.infer<typeof SignResult>;
+
+/** Same shape as {@link SignInput}: verifies under the device's policy and that each name is signed. */
+export const VerifyInput = SignInput;
+export type VerifyInput = SignInput;
+
+export const TagInput = ReleaseIdentity.extend({
+  key: z.string(),
+  /** In this order: each disk's tag, the image's, then further tags. Each is verified by tag once it stands. */
+  moves: z.array(TagMove).min(1),
+  timing: TimingSchema,
+});
+export type TagInput = z.infer<typeof TagInput>;
+
+export const TagResult = z.object({
+  attempts,
+  /** `repository:tag` of everything that moved. */
+  moved: z.array(z.string()),
+  /** Digests that the registry no longer has: nothing was moved, and their branches go back to push. */
+  vanished: z.array(Digest),
+});
+export type TagResult = z.infer<typeof TagResult>;
+
+export const RecordInput = ReleaseIdentity.extend({
+  key: z.string(),
+  repository: Repository,
+  /** The record is signed for each. */
+  tags: z.array(Tag).min(1),
+  /**
+   * Shared tags among them, which somebody else may have moved since: the record takes such a name only where the
+   * image's has that digest.
+   */
+  shared: z.object({ tags: z.array(Tag), repository: Repository, digest: Digest }).optional(),
+  record: ReleaseRecord,
+  timing: TimingSchema,
+});
+export type RecordInput = z.infer<typeof RecordInput>;
+
+export const RecordResult = z.object({ attempts, digest: Digest });
+export type RecordResult = z.infer<typeof RecordResult>;
+
+export const ProveSigningResult = z.object({
+  attempts,
+  /** The public key, PEM: what devices are to trust. */
+  publicKey: z.string(),
+});
+export type ProveSigningResult = z.infer<typeof ProveSigningResult>;
+
+export const PruneInput = ReleaseIdentity.extend({ request: PruneRequest });
+export type PruneInput = z.infer<typeof PruneInput>;
+
+export const PrunePageInput = PruneInput.extend({
+  /** How many tags of the decision earlier pages had. */
+  from: z.number().int().nonnegative(),
+});
+export type PrunePageInput = z.infer<typeof PrunePageInput>;
+
+export const PrunePage = z.object({
+  attempts,
+  groups: z.array(PruneGroup),
+  /** Where the next page begins; null when this is the last. */
+  next: z.number().int().nullable(),
+});
+export type PrunePage = z.infer<typeof PrunePage>;
+
+const PruneStep = z.object({
+  attempts,
+  /** What is still to be removed: the activity ends after a while, so that releases get their signatures meanwhile. */
+  left: z.number().int().nonnegative(),
+});
+
+export const SIGN_ACTIVITIES = {
+  /**
+   * Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the log-in may
+   * push.
+   */
+  proveSigning: on('sign', ProveSigningInput, ProveSigningResult),
+  sign: on('sign', SignInput, SignResult),
+  verify: on('sign', VerifyInput, z.object({ attempts })),
+  tag: on('sign', TagInput, TagResult),
+  record: on('sign', RecordInput, RecordResult),
+  /** A page of what would be removed and kept. Reads only. */
+  planPrune: on('sign', PrunePageInput, PrunePage),
+  /** Removes what is decided, and reads again before each of them. */
+  prune: on('sign', PruneInput, PruneStep),
+};

@@ -1,0 +1,67 @@
+/** What promotions and shared tags ask of control and sign workers, and what they answer. */
+import { z } from 'zod';
+import { TimingSchema } from '../base/timing.ts';
+import { Digest, Tag } from '../oci/reference.ts';
+import { Approval } from '../release/approval.ts';
+import { ReleaseIdentity } from '../release/identity.ts';
+import { PromotedItem, PromotionPlan, PromotionRequest } from '../tags/promotion.ts';
+import { LookAtTagInput, MoveInput, MoveResult, TagNow } from '../tags/shared-tag.ts';
+import { TagMove } from '../tags/tag-move.ts';
+import { attempts, on } from './activity.ts';
+
+export const PlanPromotionInput = z.object({ request: PromotionRequest, timing: TimingSchema });
+export type PlanPromotionInput = z.infer<typeof PlanPromotionInput>;
+
+export const PromoteCopyInput = ReleaseIdentity.extend({
+  item: PromotedItem,
+  /** The key that will sign it. It must list the target. */
+  key: z.string(),
+  timing: TimingSchema,
+});
+export type PromoteCopyInput = z.infer<typeof PromoteCopyInput>;
+
+export const PromoteRecordInput = ReleaseIdentity.extend({
+  request: PromotionRequest,
+  plan: PromotionPlan,
+  /** When the promotion began, ISO 8601. */
+  at: z.string(),
+  approval: Approval.nullable(),
+  timing: TimingSchema,
+});
+export type PromoteRecordInput = z.infer<typeof PromoteRecordInput>;
+
+/** Input of `planRollback`. */
+export const PlanRollbackInput = LookAtTagInput.extend({
+  /** The record to go to: its digest or tag. */
+  record: z.union([Digest, Tag]),
+});
+export type PlanRollbackInput = z.infer<typeof PlanRollbackInput>;
+
+export const RollbackPlan = z.object({
+  /** Name of the key that signed the record. */
+  key: z.string(),
+  record: Digest,
+  release: z.string(),
+  made: z.string().nullable(),
+  /** Disks, image and record. */
+  moves: z.array(TagMove).min(1),
+});
+export type RollbackPlan = z.infer<typeof RollbackPlan>;
+
+export const TAG_ACTIVITIES = {
+  /**
+   * Asks the tag's workflow to move it, and starts that workflow if there is none. Returns when the tag has moved, or
+   * the move was refused.
+   */
+  moveSharedTag: on('control', MoveInput, MoveResult.extend({ attempts })),
+  /** What a tag points at, with its record when a key of the configuration signed that for this name. */
+  lookAtTag: on('control', LookAtTagInput, TagNow.extend({ attempts })),
+  /** What a rollback to a record would move. Changes nothing. */
+  planRollback: on('control', PlanRollbackInput, RollbackPlan.extend({ attempts })),
+  /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
+  planPromotion: on('control', PlanPromotionInput, PromotionPlan.extend({ attempts })),
+  /** Copies a digest into the target's repository, without a tag. `mounted` is null when its blobs were transferred. */
+  promoteCopy: on('sign', PromoteCopyInput, z.object({ attempts, mounted: z.number().nullable() })),
+  /** Publishes and signs the record for the new name, and tags it unless the target has moved on meanwhile. */
+  promoteRecord: on('sign', PromoteRecordInput, z.object({ attempts, digest: Digest })),
+};

@@ -1,0 +1,13 @@
+/** What a release is called, and what it is made of, wherever that is named. */
+import { z } from 'zod';
+import { Digest, Repository } from '../oci/reference.ts';
+
+/** Names a release to an activity: the workflow id of the *release* (also in a builder run's child) and its run id. */
+export const ReleaseIdentity = z.object({ release: z.string(), runId: z.string() });
+export type ReleaseIdentity = z.infer<typeof ReleaseIdentity>;
+
+/** A context artifact in its repository. */
+export const ContextArtifact = z.object({ repository: Repository, digest: Digest });
+
+/** The builder configuration inside the context artifact. */
+export const BuilderConfig = z.object({ format: z.enum(['toml', 'json']), digest: Digest });
