@@ -1,13 +1,7 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that take minutes each end in `.long.test.ts`; only `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts';
-
-/** A project's global set-up file, when that project has one. */
-function globalSetup(file: string): string[] {
-  return existsSync(new URL(file, import.meta.url)) ? [file] : [];
-}
 
 /** Files of the real tools that run at a time: most of them wait for one program after the other. */
 const REAL_TOOLS = {
@@ -38,7 +32,7 @@ export default defineConfig({
           name: 'workflows',
           include: ['test/workflows/**/*.test.ts'],
           exclude: [LONG],
-          globalSetup: globalSetup('./test/workflows/global-setup.ts'),
+          globalSetup: ['./test/workflows/global-setup.ts'],
           isolate: false,
           maxWorkers: 2,
           testTimeout: 60_000,
@@ -51,7 +45,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: [LONG],
-          globalSetup: globalSetup('./test/e2e/global-setup.ts'),
+          globalSetup: ['./test/support/clean-storage.ts', './test/e2e/global-setup.ts'],
           ...REAL_TOOLS,
           sequence: { groupOrder: 1 },
         },
@@ -61,6 +55,7 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           exclude: [LONG],
+          globalSetup: ['./test/support/clean-storage.ts'],
           ...REAL_TOOLS,
           sequence: { groupOrder: 1 },
         },
@@ -69,7 +64,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [`test/${LONG}`],
-          globalSetup: globalSetup('./test/e2e/global-setup.ts'),
+          globalSetup: ['./test/support/clean-storage.ts', './test/e2e/global-setup.ts'],
           setupFiles: ['./test/support/on-failure.ts'],
           maxWorkers: 1,
           testTimeout: 1_800_000,

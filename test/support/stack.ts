@@ -1,4 +1,5 @@
 /** An embedded stack for tests: private directory, random ports, the example images in its registry. */
+import { rmSync } from 'node:fs';
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +62,21 @@ export interface TestStack extends StackFacts {
 }
 
 const running = new Set<TestStack>();
+// A run that is interrupted ends without its hooks; its stacks, in sessions of their own, would stay.
+process.once('exit', () => {
+  for (const { stack, directory } of running) {
+    for (const { pid } of stack.children()) endNow(pid);
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
 
 /** The stacks that this process has started and not ended. */
 export function runningStacks(): TestStack[] {
