@@ -15,15 +15,33 @@ const LARGEST_POINTER = 1024;
 /** Most file names in a message. */
 const NAMED = 3;
 
-const environment = (schemes: readonly string[]) => ({
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_ALLOW_PROTOCOL: schemes.join(':'),
-  // Objects of Git LFS are fetched once all is checked out, from where the operator allows.
-  GIT_LFS_SKIP_SMUDGE: '1',
-  GIT_CONFIG_COUNT: '1',
-  GIT_CONFIG_KEY_0: 'core.hooksPath',
-  GIT_CONFIG_VALUE_0: '/dev/null',
-});
+/**
+ * A checkout leaves pointers to Git LFS alone: what they stand for comes afterwards, from where the operator allows.
+ */
+const WITHOUT_LFS = { process: '', smudge: '', clean: '', required: 'false' };
+/** What `git lfs install` writes: without it, Git LFS fetches nothing. */
+const WITH_LFS = {
+  process: 'git-lfs filter-process',
+  smudge: 'git-lfs smudge -- %f',
+  clean: 'git-lfs clean -- %f',
+  required: 'true',
+};
+
+function environment(schemes: readonly string[], lfs: Record<string, string> = WITHOUT_LFS): Record<string, string> {
+  const filter = Object.entries(lfs).map(([key, value]): [string, string] => [`filter.lfs.${key}`, value]);
+  const settings = [['core.hooksPath', '/dev/null'] as const, ...filter];
+  return {
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ALLOW_PROTOCOL: schemes.join(':'),
+    GIT_CONFIG_COUNT: `${settings.length}`,
+    ...Object.fromEntries(
+      settings.flatMap(([key, value], index) => [
+        [`GIT_CONFIG_KEY_${index}`, key],
+        [`GIT_CONFIG_VALUE_${index}`, value],
+      ]),
+    ),
+  };
+}
 
 /**
  * Checks one commit of a remote out into an empty directory, with its submodules at their commits and the contents of
@@ -79,7 +97,7 @@ async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promis
     );
   }
   await requireAllowedServers(tree, schemes);
-  await git(['-C', tree, 'lfs', 'pull'], schemes);
+  await git(['-C', tree, 'lfs', 'pull'], schemes, { environment: environment(schemes, WITH_LFS) });
   const left = await pointersIn(tree, schemes);
   if (left.length === 0) return;
   throw new FlightlineError('context-invalid', `Git LFS has no content for ${left.slice(0, NAMED).join(', ')}`, {
@@ -91,7 +109,7 @@ async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promis
 async function pointersIn(tree: string, schemes: readonly string[]): Promise<string[]> {
   const { stdout: files } = await git(['-C', tree, 'ls-files', '-z'], schemes);
   if (files === '') return [];
-  const { stdout } = await git(['-C', tree, 'check-attr', '-z', '--stdin', 'filter'], schemes, files);
+  const { stdout } = await git(['-C', tree, 'check-attr', '-z', '--stdin', 'filter'], schemes, { input: files });
   const fields = stdout.split('\0');
   const pointers: string[] = [];
   for (let at = 0; at + 2 < fields.length; at += 3) {
@@ -166,10 +184,13 @@ export function commitOf(output: string, ref: string): string | undefined {
   return found && /^[0-9a-f]{40,64}$/.test(found) ? found : undefined;
 }
 
-async function git(args: readonly string[], schemes: readonly string[], input?: string) {
+async function git(
+  args: readonly string[],
+  schemes: readonly string[],
+  options: { input?: string; environment?: Record<string, string> } = {},
+) {
   try {
-    const options = { environment: environment(schemes), timeout: REMOTE_TIMEOUT };
-    return await runCommand('git', args, input === undefined ? options : { ...options, input });
+    return await runCommand('git', args, { environment: environment(schemes), timeout: REMOTE_TIMEOUT, ...options });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const said = lastLines(error.output, 5);
