@@ -5,7 +5,7 @@
  * secret.
  */
 import { parse as parseToml, TomlError } from 'smol-toml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Blueprint } from './blueprint.ts';
 import { DISK_TYPES, type DiskType } from '../spec/disk.ts';
 import { explainIssues, formatPath, jsonPlaces, type Problem } from '../spec/spec-file.ts';
@@ -38,8 +38,13 @@ export function checkBuilderConfig(
 ): BuilderConfigFindings {
   const read = format === 'toml' ? readToml(text) : readJson(text);
   if (!read.ok) return { problems: [read.problem], warnings: [] };
-  const at = ({ path, message }: Found): Problem => ({ ...read.place(path), path: formatPath(path), message });
-  const parsed = Blueprint.safeParse(read.value);
+  const { value, within, ignored } =
+    format === 'json' ? withoutWrapper(read.value) : { ...NO_WRAPPER, value: read.value };
+  const at = ({ path, message }: Found): Problem => {
+    const whole = [...within, ...path];
+    return { ...read.place(whole), path: formatPath(whole), message };
+  };
+  const parsed = Blueprint.safeParse(value);
   if (!parsed.success) {
     const found = explainIssues(Blueprint, parsed.error.issues).map(({ path, key, message }) => ({
       path: key === undefined ? path : [...path, key],
@@ -47,12 +52,46 @@ export function checkBuilderConfig(
     }));
     return { problems: found.map(at), warnings: [] };
   }
-  const { customizations } = parsed.data;
-  if (!customizations) return { problems: [], warnings: [] };
+  const outside = ignored.map((key): Problem => {
+    const message = `has no effect: the builder reads "${WRAPPER}" alone`;
+    return { ...read.place([key]), path: formatPath([key]), message };
+  });
+  const dropped = droppedSilently(parsed.data);
+  const { customizations = {} } = parsed.data;
   return {
     problems: [...contradictions(customizations, use), ...wrongMountpoints(customizations, use)].map(at),
-    warnings: leftOut(customizations, use.types).map(at),
+    warnings: [...outside, ...[...dropped, ...leftOut(customizations, use.types)].map(at)],
   };
+}
+
+/**
+ * The key that config.json had around everything before May 2024; the builder still reads it, and then nothing beside
+ * it.
+ */
+const WRAPPER = 'blueprint';
+const NO_WRAPPER: { within: string[]; ignored: string[] } = { within: [], ignored: [] };
+
+function withoutWrapper(value: unknown): { value: unknown; within: string[]; ignored: string[] } {
+  const inside = z.looseObject({ [WRAPPER]: z.unknown() }).safeParse(value).data?.[WRAPPER];
+  if (inside === undefined || inside === null) return { ...NO_WRAPPER, value };
+  return { value: inside, within: [WRAPPER], ignored: Object.keys(value as object).filter((key) => key !== WRAPPER) };
+}
+
+/** What no disk is made with, and the builder does not warn of. */
+const DROPPED = {
+  packages: 'packages are installed in the Containerfile',
+  modules: 'packages are installed in the Containerfile',
+  groups: 'packages are installed in the Containerfile',
+  enabled_modules: 'packages are installed in the Containerfile',
+  containers: 'containers are put into the image',
+  distro: 'disks are of the distribution of the image',
+  minimal: 'disks hold what the image holds',
+} as const satisfies Partial<Record<keyof z.infer<typeof Blueprint>, string>>;
+
+function droppedSilently(given: z.infer<typeof Blueprint>): Found[] {
+  return Object.entries(DROPPED)
+    .filter(([key]) => given[key as keyof typeof DROPPED] !== undefined)
+    .map(([key, reason]) => ({ path: [key], message: `has no effect: ${reason}` }));
 }
 
 type Customizations = NonNullable<z.infer<typeof Blueprint>['customizations']>;

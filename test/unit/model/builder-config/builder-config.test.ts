@@ -159,8 +159,30 @@ describe('a builder configuration', () => {
       { types: ['pxe-tar-xz'], rootfs: null },
       'config:3:1: customizations.sshd: has no effect on pxe-tar-xz',
     ],
+    [
+      'what no disk is made with',
+      'packages = [{ name = "tmux" }]\n[[groups]]\nname = "core"\n[[containers]]\nsource = "registry.example/app:1"\n',
+      DISKS,
+      [
+        'config:1:1: packages: has no effect: packages are installed in the Containerfile',
+        'config:2:1: groups: has no effect: packages are installed in the Containerfile',
+        'config:4:1: containers: has no effect: containers are put into the image',
+      ].join('\n'),
+    ],
   ])('warns of %s', (_, text, use, warning) => {
     expect(check(text, use)).toEqual({ problems: '', warnings: warning });
+  });
+
+  it('in the form of before 2024 is read as the builder reads it', () => {
+    const wrapped = (inside: string, beside = '') => check(`{"blueprint": ${inside}${beside}}`, DISKS, 'json');
+    expect(wrapped('{"customizations": {"user": [{"name": "a"}]}}')).toEqual({ problems: '', warnings: '' });
+    expect(wrapped('{"customizations": {"user": [{"name": 1}]}}').problems).toMatch(
+      /^config:1:\d+: blueprint\.customizations\.user\[0\]\.name: /,
+    );
+    expect(wrapped('{}', ',\n"customizations": {}').warnings).toBe(
+      'config:2:1: customizations: has no effect: the builder reads "blueprint" alone',
+    );
+    expect(check('[blueprint.customizations]\nhostname = "a"\n', DISKS).problems).toContain('unknown key "blueprint"');
   });
 
   it('is never quoted where a password may stand', () => {
