@@ -1,5 +1,5 @@
 /** Packs a local context and sends it to the registry, from where the build host fetches it (DESIGN §3.1). */
-import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
+import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
@@ -18,8 +18,8 @@ const NAMED_KEYS = 5;
  * Packs and sends.
  *
  * @returns the context artifact's digest.
- * @throws UserError `public-context` when private keys would be open to anybody; errors of the registry with what to
- *   do here.
+ * @throws UserError `public-context` when private keys would be open to anybody, or could be; errors of the registry
+ *   with what to do here.
  */
 export async function sendLocalContext(
   sources: NonNullable<LoadedSpec['local']>,
@@ -30,12 +30,13 @@ export async function sendLocalContext(
   return withUserAccess(async (access) => {
     const packed = await packContext(sources, access.directory);
     try {
-      if (!options.publicContext && (await answersAnonymously(access, repository))) {
-        if (packed.privateKeys.length > 0) throw publicKeys(repository, packed.privateKeys);
-        // What is on a loopback address stays on this machine.
-        if (!isLoopbackRegistry(registryOf(repository))) {
-          output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
-        }
+      const exposure = options.publicContext ? 'private' : await exposureOf(access, repository);
+      if (exposure !== 'private' && packed.privateKeys.length > 0) {
+        throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
+      }
+      // What is on a loopback address stays on this machine.
+      if (exposure === 'public' && !isLoopbackRegistry(registryOf(repository))) {
+        output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
       }
       output.note(`sending the context (${formatBytes(packed.size)}) to ${repository}`);
       await sendContext(access, repository, packed);
@@ -46,15 +47,23 @@ export async function sendLocalContext(
   });
 }
 
-function publicKeys(repository: string, keys: readonly string[]): UserError {
+/** What is wrong with sending private keys to a repository, and the way out. */
+export function exposedKeys(
+  repository: string,
+  keys: readonly string[],
+  exposure: 'public' | 'unknown',
+): [message: string, remedy: string] {
   const named = keys.slice(0, NAMED_KEYS).join(', ');
   const more = keys.length > NAMED_KEYS ? ` and ${keys.length - NAMED_KEYS} more` : '';
-  return new UserError(
-    'public-context',
-    `the context holds what looks like a private key (${named}${more}), and anybody can pull from ${repository}`,
-    'name these files in .containerignore, or make the repository private, or send it all ' +
-      'the same with --public-context',
-  );
+  const held = `the context holds what looks like a private key (${named}${more})`;
+  const others = 'name these files in .containerignore, or send it all the same with --public-context';
+  if (exposure === 'public') {
+    return [`${held}, and anybody can pull from ${repository}`, `make the repository private, or ${others}`];
+  }
+  return [
+    `${held}, and the registry does not say who will be able to pull from ${repository}, which may not exist yet`,
+    `create the repository as a private one, or ${others}`,
+  ];
 }
 
 /**

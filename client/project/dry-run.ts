@@ -3,7 +3,8 @@ import { packContext } from '../../activities/context/pack.ts';
 import { summariseContext } from '../../activities/context/summary.ts';
 import { repositoryOf } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { answersAnonymously } from '../../activities/tools/registry/registry.ts';
+import { exposureOf } from '../../activities/tools/registry/registry.ts';
+import { exposedKeys } from './context.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError, type Failure } from '../../model/release/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
@@ -101,37 +102,31 @@ async function lookAtContext({ loaded, draft }: CheckedSpec, publicContext: bool
     const { facts } = packed;
     const summary = summariseContext(draft, packed.digest, facts);
     const repository = draft.contextRepository;
-    const isPublic = await answersAnonymously(access, repository).catch((error: unknown) => {
+    const exposure = await exposureOf(access, repository).catch((error: unknown) => {
       if (error instanceof FlightlineError) return error.failure;
       throw error;
     });
-    return { summary, checks: [contextCheck(repository, packed, isPublic, publicContext)] };
+    return { summary, checks: [contextCheck(repository, packed, exposure, publicContext)] };
   });
 }
 
 function contextCheck(
   repository: string,
   { size, privateKeys }: { size: number; privateKeys: readonly string[] },
-  isPublic: boolean | Failure,
+  exposure: Awaited<ReturnType<typeof exposureOf>> | Failure,
   allowed: boolean,
 ): PlanCheck {
   const name = 'context';
-  if (typeof isPublic !== 'boolean') {
-    return { name, status: 'failed', detail: isPublic.message, remedy: `see that ${registryOf(repository)} answers` };
+  if (typeof exposure !== 'string') {
+    return { name, status: 'failed', detail: exposure.message, remedy: `see that ${registryOf(repository)} answers` };
   }
   const detail = `${size} bytes to send to ${repository}`;
-  if (!isPublic || allowed) return passed(name, detail);
+  if (exposure === 'private' || allowed) return passed(name, detail);
   if (privateKeys.length > 0) {
-    return {
-      name,
-      status: 'failed',
-      detail:
-        `it holds what looks like a private key (${privateKeys.join(', ')}), and anybody can ` +
-        `pull from ${repository}`,
-      remedy: 'name these files in .containerignore, or make the repository private',
-    };
+    const [problem, remedy] = exposedKeys(repository, privateKeys, exposure);
+    return { name, status: 'failed', detail: problem, remedy };
   }
-  if (isLoopbackRegistry(registryOf(repository))) return passed(name, detail);
+  if (exposure === 'unknown' || isLoopbackRegistry(registryOf(repository))) return passed(name, detail);
   return {
     name,
     status: 'warning',

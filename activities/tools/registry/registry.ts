@@ -1,6 +1,6 @@
 /**
- * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest exist, what
- * does a manifest say, may this log-in push. Failures are {@link FlightlineError}s and hold no secret.
+ * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest
+ * exist, what does a manifest say, may this log-in push. Failures are {@link FlightlineError}s and hold no secret.
  */
 import { FlightlineError } from '../../../model/release/failure.ts';
 import { sha256 } from '../../../model/release/inputs.ts';
@@ -127,6 +127,26 @@ export async function answersAnonymously(access: RegistryAccess, repository: str
     return answer.status === 200 || (answer.status === 404 && !answer.challenged);
   } catch (error) {
     if (error instanceof FlightlineError && error.failure.kind !== 'registry') return false;
+    throw error;
+  }
+}
+
+/**
+ * Who can pull from a repository, for the owner of a log-in. Of one that does not exist yet it is unknown: a push may
+ * make it public.
+ *
+ * @throws FlightlineError `registry` when it does not answer.
+ */
+export async function exposureOf(
+  access: RegistryAccess,
+  repository: string,
+): Promise<'public' | 'private' | 'unknown'> {
+  if (await answersAnonymously(access, repository)) return 'public';
+  try {
+    const { status } = await ask(access, repository, 'pull', '/tags/list?n=1', {});
+    return status === 404 ? 'unknown' : 'private';
+  } catch (error) {
+    if (error instanceof FlightlineError && error.failure.kind !== 'registry') return 'unknown';
     throw error;
   }
 }

@@ -14,6 +14,7 @@ import { storedLogin, userAuthfiles } from '../../../../../activities/tools/regi
 import { parseChallenges } from '../../../../../activities/tools/registry/transport.ts';
 import {
   answersAnonymously,
+  exposureOf,
   getBlob,
   getManifest,
   headManifest,
@@ -85,6 +86,39 @@ function tokenRegistry(allowed: boolean) {
     }
   };
 }
+
+describe('who can pull', () => {
+  /** With tokens for everybody, as most registries have them: what is not public is said to be absent, or refused. */
+  function sharedRegistry(repositories: Record<string, 'public' | 'private'>, hidden: 404 | 403) {
+    return (request: IncomingMessage, response: ServerResponse): void => {
+      const url = new URL(request.url ?? '/', `http://${registry}`);
+      const who = request.headers.authorization;
+      if (url.pathname === '/token') return void response.end(JSON.stringify({ token: who ? 'author' : 'anybody' }));
+      const challenge = { 'www-authenticate': `Bearer realm="http://${registry}/token",service="test"` };
+      if (!who) return error(response, 401, 'UNAUTHORIZED', challenge);
+      const kind = repositories[url.pathname.split('/')[3]!];
+      if (kind === 'public' || (kind === 'private' && who === 'Bearer author')) return void response.end('{"tags":[]}');
+      if (kind === undefined && who === 'Bearer author') return error(response, 404, 'NAME_UNKNOWN');
+      error(response, hidden, hidden === 404 ? 'NAME_UNKNOWN' : 'DENIED');
+    };
+  }
+
+  test.each([
+    ['open', 404, 'public'],
+    ['closed', 404, 'private'],
+    ['closed', 403, 'private'],
+    ['not-yet-there', 404, 'unknown'],
+    ['not-yet-there', 403, 'unknown'],
+  ] as const)('%s, hidden by %i, is %s', async (name, hidden, exposure) => {
+    answer = sharedRegistry({ open: 'public', closed: 'private' }, hidden);
+    expect(await exposureOf(await access(PASSWORD), `${registry}/acme/${name}`)).toBe(exposure);
+  });
+
+  test('is unknown where the own log-in may not look', async () => {
+    answer = tokenRegistry(false);
+    expect(await exposureOf(await access(PASSWORD), `${registry}/acme/edge`)).toBe('unknown');
+  });
+});
 
 describe('log-in', () => {
   test('fetches a token once for each scope and keeps it', async () => {
