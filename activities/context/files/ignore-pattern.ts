@@ -81,7 +81,8 @@ function checkSyntax(characters: readonly string[]): void {
     let character = characters[at++];
     if (character === undefined || character === '-' || character === ']') throw badPattern();
     if (character === '\\') character = characters[at++];
-    if (character === undefined || at >= characters.length) throw badPattern();
+    // A byte that is no UTF-8 is refused in a class, and matches anything that is none elsewhere.
+    if (character === undefined || character === '\uFFFD' || at >= characters.length) throw badPattern();
   };
   while (at < characters.length) {
     const character = characters[at++];
