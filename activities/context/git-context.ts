@@ -42,6 +42,7 @@ export async function withGitContext<Result>(
       {
         directory,
         containerfile: await insideTree(tree, directory, source.containerfile),
+        ignoreFile: source.ignoreFile === undefined ? null : await insideTree(tree, directory, source.ignoreFile),
         builderConfig: source.builderConfig && (await insideTree(tree, directory, source.builderConfig)),
         root: tree,
         time,

@@ -86,6 +86,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
     const paths = [
       local.directory,
       local.containerfile,
+      ...(local.ignoreFile === undefined ? [] : [local.ignoreFile]),
       ...(local.builderConfig === null ? [] : [local.builderConfig]),
     ];
     const { commit, source } = await gitFacts(local.directory, paths);
@@ -100,6 +101,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
     ref: commit,
     subdirectory: context.subdirectory,
     containerfile: spec.image.containerfile,
+    ...(spec.image.ignoreFile !== undefined && { ignoreFile: spec.image.ignoreFile }),
     builderConfig: spec.builder.config ?? null,
   };
   return { ...common, context: from, commit: commit.slice(0, 12), source: publicSource(context.git) };

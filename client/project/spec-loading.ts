@@ -16,7 +16,7 @@ export interface LoadedSpec {
   text: string;
   spec: FlightlineSpec;
   /** Absolute paths; null for a git context, whose files a control worker looks for. */
-  local: { directory: string; containerfile: string; builderConfig: string | null } | null;
+  local: { directory: string; containerfile: string; ignoreFile?: string; builderConfig: string | null } | null;
 }
 
 /**
@@ -32,11 +32,13 @@ export async function loadSpec(file: string): Promise<LoadedSpec> {
   const local = {
     directory: resolve(base, context),
     containerfile: resolve(base, spec.image.containerfile),
+    ...(spec.image.ignoreFile !== undefined && { ignoreFile: resolve(base, spec.image.ignoreFile) }),
     builderConfig: spec.builder.config === undefined ? null : resolve(base, spec.builder.config),
   };
   const missing = [
     ...(await problemWith(local.directory, 'directory', 'image.context')),
     ...(await problemWith(local.containerfile, 'file', 'image.containerfile')),
+    ...(local.ignoreFile === undefined ? [] : await problemWith(local.ignoreFile, 'file', 'image.ignoreFile')),
     ...(local.builderConfig === null ? [] : await problemWith(local.builderConfig, 'file', 'builder.config')),
   ];
   if (missing.length > 0) throw invalidSpec(file, locate(text, missing));

@@ -63,6 +63,7 @@ const ImageSection = z.strictObject({
     ),
   context: z.union([ProjectPath, GitContext]).default('.').describe('a directory, or {git: URL, ref, subdirectory}'),
   containerfile: ProjectPath.default('Containerfile').describe('path of the Containerfile, relative to the spec'),
+  ignoreFile: ProjectPath.optional().describe('path of the ignore file, relative as the Containerfile is'),
   buildArgs: BuildArguments.default({}),
   platforms: z
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))

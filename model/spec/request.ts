@@ -29,6 +29,7 @@ export const ContextSource = z.discriminatedUnion('kind', [
     ref: z.string(),
     subdirectory: z.string(),
     containerfile: z.string(),
+    ignoreFile: z.string().optional(),
     builderConfig: z.string().nullable(),
   }),
 ]);

@@ -75,6 +75,18 @@ it('all files get the time of the commit, and what git keeps for itself is left 
   for (const name of ['Containerfile', 'd', 'd/a']) expect((await stat(join(context, name))).mtimeMs).toBe(TIME * 1000);
 });
 
+it('the ignore file that the spec names counts alone', async () => {
+  const ref = await commit('project', {
+    Containerfile: 'FROM x',
+    '.containerignore': 'b',
+    'os/rules': 'a',
+    a: '',
+    b: '',
+  });
+  const sent = await readdir(await contextOf(ref, { ignoreFile: 'os/rules' }));
+  expect(sent.filter((name) => name.length === 1)).toEqual(['b']);
+});
+
 describe('submodules', () => {
   it('come at their commits, also those of submodules, by relative URLs', async () => {
     await commit('deeper', { 'deep.conf': 'deep' });
