@@ -69,6 +69,13 @@ export const HOST_TOOLS: readonly HostTool[] = [
     packages: packages(['git'], ['git-core']),
   },
   {
+    name: 'tar',
+    why: 'packs contexts: names as bytes, hard links, attributes, times (GNU tar)',
+    neededFor: 'run',
+    programs: ['tar'],
+    packages: packages(['tar'], ['tar']),
+  },
+  {
     name: 'podman',
     why: 'builds images and runs the disk builder',
     neededFor: 'run',

@@ -29,6 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 afterAll(() => {
+  vi.resetConfig();
   process.env.PATH = path;
 });
 
