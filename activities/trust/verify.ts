@@ -10,10 +10,9 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { pulledKind, type PulledKind } from './pulled-kind.ts';
 import { signedNames, unsignedTags } from './signatures.ts';
-import { writeDevicePolicy } from '../tools/registry/device-policy.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
-import { copyImage } from '../tools/registry/skopeo.ts';
+import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
 
 /** Milliseconds for a pull of any size over any connection. */
 const PULL_TIMEOUT = 6 * 60 * 60_000;

@@ -1,6 +1,7 @@
 /**
- * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by explicit
- * flags and files in a private directory that lives as long as the activity; nothing is written under /etc (DESIGN §6).
+ * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by
+ * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc
+ * (DESIGN §6).
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,9 +18,13 @@ export interface RegistryAccess {
   readonly directory: string;
   /** One 0600 file with the log-ins of these repositories; `undefined` uses the caller's own default (client only). */
   readonly authfile: string | undefined;
-  /** A registries.d directory under which sigstore signatures are read and written as attachments, for every registry. */
+  /**
+   * A registries.d directory under which sigstore signatures are read and written as attachments, for every registry.
+   */
   readonly registriesDirectory: string;
-  /** `true` where plain HTTP or an unverified certificate is allowed: loopback addresses and entries marked insecure. */
+  /**
+   * `true` where plain HTTP or an unverified certificate is allowed: loopback addresses and entries marked insecure.
+   */
   insecure(repository: string): boolean;
 }
 
@@ -27,7 +32,10 @@ const Authfile = z.looseObject({
   auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).default({}),
 });
 
-/** Runs `body` with access to the repositories as the worker configuration grants it; the private files are gone afterwards. */
+/**
+ * Runs `body` with access to the repositories as the worker configuration grants it; the private files are gone
+ * afterwards.
+ */
 export async function withRegistryAccess<Result>(
   configuration: Pick<WorkerConfiguration, 'registries'>,
   repositories: readonly string[],

@@ -1,9 +1,13 @@
-/** Listing and deleting in a registry (OCI distribution specification v1.1, "Content Discovery" and "Content Management"). */
+/**
+ * Listing and deleting in a registry (OCI distribution specification v1.1, "Content Discovery" and "Content
+ * Management").
+ */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/release/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
-import { ask, expectSuccess, said, type Answer } from './transport.ts';
+import { ask, type Answer } from './transport.ts';
+import { expectSuccess, said } from './api.ts';
 
 /** Tags asked for at once. Some registries answer fewer, and distribution 2.8 answers all whatever is asked. */
 const PAGE = 1000;
@@ -41,8 +45,8 @@ function readTags(answer: Answer, repository: string): string[] {
 }
 
 /**
- * The address of the next page in a Link header (RFC 8288, `rel="next"`); it may be relative. `undefined` when there is none, or
- * when it leads to another host, which must not see the registry's token. Pure.
+ * The address of the next page in a Link header (RFC 8288, `rel="next"`); it may be relative. `undefined` when there is
+ * none, or when it leads to another host, which must not see the registry's token. Pure.
  */
 export function nextPage(header: string | string[] | undefined, base: URL): URL | undefined {
   const links = [header ?? []].flat().join(',');

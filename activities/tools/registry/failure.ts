@@ -1,6 +1,7 @@
 /**
- * What it means that a copy, pull, push or verification failed, read from what skopeo or podman printed. Both print the texts of
- * containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification, "Error Codes"). Pure.
+ * What it means that a copy, pull, push or verification failed, read from what skopeo or podman printed. Both print the
+ * texts of containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification,
+ * "Error Codes"). Pure.
  */
 import { FlightlineError, type FailureKind } from '../../../model/release/failure.ts';
 import { CommandError, lastLines } from '../process/command.ts';
@@ -68,8 +69,8 @@ export function registryVerdict(output: string): RegistryVerdict | undefined {
 }
 
 /**
- * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`. A time-out is
- * the registry's; a text that nobody knows is `unexpected`. Other errors come back as they are.
+ * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`.
+ * A time-out is the registry's; a text that nobody knows is `unexpected`. Other errors come back as they are.
  */
 export function registryFailure(error: unknown, what: string): unknown {
   if (!(error instanceof CommandError)) return error;
@@ -87,8 +88,9 @@ export function registryFailure(error: unknown, what: string): unknown {
 }
 
 /**
- * The same for what goes *into* a registry. Nobody mistyped a name there: a push that gets "not found" meets a registry that lost
- * the upload or has no such repository, and a copy within a registry one that lost what the release had pushed.
+ * The same for what goes *into* a registry. Nobody mistyped a name there: a push that gets "not found" meets a registry
+ * that lost the upload or has no such repository, and a copy within a registry one that lost what the release had
+ * pushed.
  */
 export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown {
   if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') return error;

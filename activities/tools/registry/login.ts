@@ -25,8 +25,8 @@ export type Authfile = z.infer<typeof Authfile>;
 const HELPER_TIMEOUT = 20_000;
 
 /**
- * The log-in for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the access, the
- * user's own are looked through. A damaged file is skipped there, since it is not flightline's.
+ * The log-in for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the
+ * access, the user's own are looked through. A damaged file is skipped there, since it is not flightline's.
  */
 export async function loginFor(access: RegistryAccess, repository: string): Promise<Login | undefined> {
   for (const file of access.authfile === undefined ? userAuthfiles(process.env) : [access.authfile]) {

@@ -1,12 +1,14 @@
 /**
- * Makes an image or artifact known under another repository of its registry, without a byte of its blobs: each is mounted there
- * (OCI distribution specification v1.1, "Mounting a blob from another repository"), then the manifests are stored.
+ * Makes an image or artifact known under another repository of its registry, without a byte of its blobs: each is
+ * mounted there (OCI distribution specification v1.1, "Mounting a blob from another repository"), then the manifests
+ * are stored.
  */
 import { FlightlineError } from '../../../model/release/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import type { RegistryAccess } from './access.ts';
 import { getManifest, headManifest } from './registry.ts';
-import { apiName, ask, expectSuccess } from './transport.ts';
+import { ask } from './transport.ts';
+import { apiName, expectSuccess } from './api.ts';
 
 /** It was there already. */
 const NOTHING = { mounted: 0 };

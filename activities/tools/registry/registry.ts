@@ -6,7 +6,8 @@ import { FlightlineError } from '../../../model/release/failure.ts';
 import { sha256 } from '../../../model/release/inputs.ts';
 import { Digest } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
-import { ask, expectSuccess } from './transport.ts';
+import { ask } from './transport.ts';
+import { expectSuccess } from './api.ts';
 
 /** Bytes of a manifest: the distribution specification's limit ("Pushing Manifests"). */
 export const MAX_MANIFEST = 4 * 1024 * 1024;

@@ -1,4 +1,10 @@
-/** skopeo: copying between registries and layouts, signing, verifying, making keys. Argument lists are pure functions. */
+/**
+ * skopeo: copying between registries and layouts, signing, verifying, making keys. Argument lists are pure functions.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { policyFor } from '../../../model/device/signature-policy.ts';
+import { sha256 } from '../../../model/release/inputs.ts';
 import type { RegistryAccess } from './access.ts';
 import { runCommand } from '../process/command.ts';
 import { intoRegistry, registryFailure } from './failure.ts';
@@ -25,7 +31,9 @@ interface Copy {
   multiArch?: 'all' | 'index-only';
   /** Adds a signature to those that the digest has. Without it a copy carries no signature along. */
   sign?: CopySignature;
-  /** A policy.json that the source must satisfy. Without it anything is copied, whatever the machine's own policy says. */
+  /**
+   * A policy.json that the source must satisfy. Without it anything is copied, whatever the machine's own policy says.
+   */
   policy?: string;
 }
 
@@ -113,7 +121,10 @@ function describe(copy: Copy): string {
   return `copying ${plain(copy.source)} to ${plain(copy.destination)}`;
 }
 
-/** Arguments of `skopeo generate-sigstore-key`: writes `<prefix>.private` (0600) and `<prefix>.pub`, never over existing files. */
+/**
+ * Arguments of `skopeo generate-sigstore-key`: writes `<prefix>.private` (0600) and `<prefix>.pub`, never over existing
+ * files.
+ */
 export function generateKeyArguments(prefix: string, passphraseFile: string): string[] {
   return ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphraseFile];
 }
@@ -129,4 +140,27 @@ export async function generateKey(
 ): Promise<{ privateKey: string; publicKey: string }> {
   await runCommand('skopeo', generateKeyArguments(prefix, passphraseFile), { timeout: KEY_TIMEOUT });
   return { privateKey: `${prefix}.private`, publicKey: `${prefix}.pub` };
+}
+
+/**
+ * Everything is rejected but the repository, whose images must carry a signature by the key for the very name they are
+ * pulled by. The entry is the one that devices get. Pure.
+ */
+export function devicePolicy(repository: string, publicKeyFile: string): string {
+  return JSON.stringify(policyFor([repository], publicKeyFile, 'reject'));
+}
+
+/**
+ * Writes the policy.json under which a device pulls (containers-policy.json(5)). @returns its path, in the access's
+ * private directory
+ */
+export async function writeDevicePolicy(
+  access: Pick<RegistryAccess, 'directory'>,
+  repository: string,
+  publicKeyFile: string,
+): Promise<string> {
+  const policy = devicePolicy(repository, publicKeyFile);
+  const file = join(access.directory, `policy-${sha256(policy).slice(0, 12)}.json`);
+  await writeFile(file, policy);
+  return file;
 }

@@ -1,23 +1,27 @@
 /**
- * How a request reaches a repository's part of a registry's API: TLS or plain HTTP, redirects, the token dance. Answers other than
- * 401 and 403 are the caller's to judge.
+ * How a request reaches a repository's part of a registry's API: TLS or plain HTTP, redirects, the token dance. Answers
+ * other than 401 and 403 are the caller's to judge.
  */
-import { z } from 'zod';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FlightlineError } from '../../../model/release/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
-import { HttpError, send, type HttpRequest, type HttpResponse } from './http.ts';
+import { currentTask } from '../process/task.ts';
 import type { RegistryAccess } from './access.ts';
-import { loginFor, type Login } from './login.ts';
+import { apiAddress, MAX_ANSWER, registryFailures, REQUEST_TIMEOUT, said, verb, type Scope } from './api.ts';
+import { HttpError, send, type HttpRequest, type HttpResponse } from './http.ts';
+import { loginFor } from './login.ts';
+import { authorize, parseChallenges } from './token.ts';
 
-/** Milliseconds for one request. */
-const REQUEST_TIMEOUT = 60_000;
-/** Bytes of any answer that is no manifest or blob. */
-const MAX_ANSWER = 1024 * 1024;
 const MAX_REDIRECTS = 5;
+/** How long a busy registry is waited for, all in all (ms): what takes longer is tried again by the server. */
+const PATIENCE = 60_000;
+/** Shortest pause, whatever the registry asks for (ms). */
+const LEAST_WAIT = 500;
 
-/** What a request needs the right to do. */
-export type Scope = 'pull' | 'pull,push' | 'delete';
-/** `limit`: bytes of the answer, 1 MiB by default. `alsoPull`: another repository of the registry that is read by the request. */
+/**
+ * `limit`: bytes of the answer, 1 MiB by default. `alsoPull`: another repository of the registry that is read by the
+ * request.
+ */
 export type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
 /** An answer with the address it came from, and whether the registry asked for a log-in on the way. */
 export type Answer = HttpResponse & { url: URL; challenged: boolean };
@@ -48,12 +52,19 @@ export async function ask(
   known.delete(key);
   const login = await loginFor(access, repository);
   const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
-  const authorization = await authorize(access, { repository, scope, alsoPull }, challenges, login);
-  const second = await reach(access, repository, path, options, authorization);
+  const wanted = { repository, scope, alsoPull };
+  let authorization = await authorize(access, wanted, challenges, login);
+  let second = await reach(access, repository, path, options, authorization);
+  const isToken = authorization?.startsWith('Bearer ') === true;
+  if (second.status === 401 && login && isToken) {
+    // The log-in was accepted, and the token was not: it may have come too late, or from a server whose clock is off.
+    authorization = await authorize(access, wanted, challenges, login);
+    second = await reach(access, repository, path, options, authorization);
+  }
   if (second.status === 401) {
     const asked = `${registryOf(repository)} refuses to ${verb(scope)} ${repository}`;
     // A token was granted: who it is was accepted, what it asks was not.
-    if (login && authorization?.startsWith('Bearer ')) throw denied(asked, scope);
+    if (login && isToken) throw denied(asked, scope);
     throw new FlightlineError(
       'registry-login',
       `${asked}: ${login ? 'the log-in is not accepted' : 'no log-in is configured'}`,
@@ -66,10 +77,6 @@ export async function ask(
 function refuseDenied<A extends HttpResponse>(answer: A, repository: string, scope: Scope): A {
   if (answer.status !== 403) return answer;
   throw denied(`${registryOf(repository)} does not allow to ${verb(scope)} ${repository}${said(answer)}`, scope);
-}
-
-function verb(scope: Scope): string {
-  return { pull: 'pull from', 'pull,push': 'push to', delete: 'delete from' }[scope];
 }
 
 function denied(message: string, scope: Scope): FlightlineError {
@@ -107,16 +114,6 @@ async function reach(
   }
 }
 
-async function registryFailures<Result>(body: () => Promise<Result>): Promise<Result> {
-  try {
-    return await body();
-  } catch (error) {
-    if (error instanceof HttpError)
-      throw new FlightlineError('registry', `the registry does not answer: ${error.message}`);
-    throw error;
-  }
-}
-
 async function follow(
   url: URL,
   options: RequestOptions & { authorization?: string },
@@ -127,7 +124,7 @@ async function follow(
     // Storage behind a redirect must not see the registry's token.
     const own: Record<string, string> =
       target.origin === url.origin && options.authorization ? { authorization: options.authorization } : {};
-    const answer = await send(target, {
+    const answer = await sendPatiently(target, {
       ...options,
       headers: { ...options.headers, ...own },
       insecure,
@@ -142,42 +139,6 @@ async function follow(
   }
 }
 
-/** Where the API of a repository is; Docker Hub's has another name than its images. */
-function apiAddress(repository: string): { host: string; name: string } {
-  const registry = registryOf(repository);
-  const name = repository.slice(registry.length + 1);
-  if (registry !== 'docker.io') return { host: registry, name };
-  return { host: 'registry-1.docker.io', name: name.includes('/') ? name : `library/${name}` };
-}
-
-/** The name of a repository within its registry's API. */
-export function apiName(repository: string): string {
-  return apiAddress(repository).name;
-}
-
-/** @throws FlightlineError `registry` unless the answer is a success; it quotes what the registry said. */
-export function expectSuccess(answer: HttpResponse, repository: string, what: string): void {
-  if (answer.status >= 200 && answer.status < 300) return;
-  throw new FlightlineError(
-    'registry',
-    `${registryOf(repository)} answered ${answer.status} for ${what} of ${repository}${said(answer)}`,
-  );
-}
-
-const Errors = z.object({
-  errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
-});
-
-/** What a registry says about its refusal, in the distribution specification's error format. */
-export function said(answer: HttpResponse): string {
-  try {
-    const { errors } = Errors.parse(JSON.parse(answer.body.toString('utf8')));
-    return `: ${errors.map((error) => error.message || error.code).join('; ')}`.slice(0, 300);
-  } catch {
-    return '';
-  }
-}
-
 function perAccess<Value>(
   store: WeakMap<RegistryAccess, Map<string, Value>>,
   access: RegistryAccess,
@@ -187,110 +148,21 @@ function perAccess<Value>(
   return found;
 }
 
-// ── log-in ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** A part of a WWW-Authenticate header: scheme in lower case and parameters. */
-export interface Challenge {
-  scheme: string;
-  parameters: Record<string, string>;
+/** Sends again what a registry that is busy asks to be sent later, as long as it does not ask for too much patience. */
+async function sendPatiently(url: URL, request: HttpRequest): Promise<HttpResponse> {
+  for (let left = PATIENCE; ;) {
+    const answer = await send(url, request);
+    const wait = retryAfter(answer, Date.now());
+    if (wait === undefined || wait > left) return answer;
+    left -= Math.max(wait, LEAST_WAIT);
+    await sleep(Math.max(wait, LEAST_WAIT), undefined, { signal: currentTask()?.signal }).catch(() => undefined);
+  }
 }
 
-/** Parses `WWW-Authenticate` (RFC 9110 §11.6.1). Pure. */
-export function parseChallenges(header: string): Challenge[] {
-  const challenges: Challenge[] = [];
-  for (const match of header.matchAll(
-    /([A-Za-z]+)(?:\s+(?=[A-Za-z_]+\s*=)|\s*(?:,|$))((?:[A-Za-z_]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,"]+)\s*,?\s*)*)/g,
-  )) {
-    const parameters = Object.fromEntries(
-      [...match[2]!.matchAll(/([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)].map((pair) => [
-        pair[1]!.toLowerCase(),
-        (pair[2] ?? pair[3] ?? '').replace(/\\(.)/g, '$1'),
-      ]),
-    );
-    challenges.push({ scheme: match[1]!.toLowerCase(), parameters });
-  }
-  return challenges;
-}
-
-const TokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
-
-/** What a token is asked for. */
-interface Wanted {
-  repository: string;
-  scope: Scope;
-  alsoPull: string | undefined;
-}
-
-/** The Authorization header that a challenge asks for; `undefined` when there is nothing to answer with. */
-async function authorize(
-  access: RegistryAccess,
-  wanted: Wanted,
-  challenges: readonly Challenge[],
-  login: Login | undefined,
-): Promise<string | undefined> {
-  const bearer = challenges.find((challenge) => challenge.scheme === 'bearer' && challenge.parameters.realm);
-  if (bearer) return `Bearer ${await fetchToken(access, wanted, bearer.parameters, login)}`;
-  return login?.kind === 'password' ? basic(login) : undefined;
-}
-
-function basic(login: Login & { kind: 'password' }): string {
-  return `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
-}
-
-/** A token for a repository and scope (distribution's `docs/spec/auth/token.md`; `oauth.md` for identity tokens). */
-async function fetchToken(
-  access: RegistryAccess,
-  { repository, scope, alsoPull }: Wanted,
-  parameters: Record<string, string>,
-  login: Login | undefined,
-): Promise<string> {
-  const registry = registryOf(repository);
-  const insecure = access.insecure(repository);
-  const realm = URL.canParse(parameters.realm ?? '') ? new URL(parameters.realm!) : undefined;
-  if (!realm || (realm.protocol !== 'https:' && !(insecure && realm.protocol === 'http:'))) {
-    throw new FlightlineError(
-      'registry-login',
-      `${registry} names a log-in address that is not HTTPS; no password is sent there`,
-    );
-  }
-  const query = new URLSearchParams({
-    ...(parameters.service && { service: parameters.service }),
-    // As `skopeo delete` asks: "delete" itself is no word of every token server's.
-    scope: `repository:${apiAddress(repository).name}:${scope === 'delete' ? '*' : scope}`,
-  });
-  if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
-  const common = { insecure, timeout: REQUEST_TIMEOUT, limit: MAX_ANSWER };
-  const answer = await registryFailures(() => {
-    if (login?.kind === 'token') {
-      query.set('grant_type', 'refresh_token');
-      query.set('refresh_token', login.token);
-      query.set('client_id', 'flightline');
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      return send(realm, { ...common, method: 'POST', headers, body: query.toString() });
-    }
-    for (const [name, value] of query) realm.searchParams.append(name, value);
-    return send(realm, { ...common, headers: login ? { authorization: basic(login) } : {} });
-  });
-  if (answer.status === 401 || answer.status === 400) {
-    throw new FlightlineError(
-      'registry-login',
-      `${registry} ${login ? 'does not accept the log-in' : 'asks for a log-in and none is configured'} for ${repository}`,
-    );
-  }
-  if (answer.status === 403) {
-    throw new FlightlineError(
-      'registry-denied',
-      `${registry} does not allow to ${verb(scope)} ${repository}${said(answer)}`,
-    );
-  }
-  expectSuccess(answer, repository, 'a log-in token');
-  let token: string | undefined;
-  try {
-    const parsed = TokenAnswer.parse(JSON.parse(answer.body.toString('utf8')));
-    token = parsed.token || parsed.access_token;
-  } catch {
-    // Told below, without quoting an answer that may hold a token.
-  }
-  if (!token) throw new FlightlineError('registry', `${registry} answered a log-in without a token`);
-  return token;
+/** Milliseconds after which a registry that answers 429 or 503 wants to be asked again (RFC 9110, Retry-After). */
+function retryAfter({ status, headers }: HttpResponse, now: number): number | undefined {
+  const value = headers['retry-after'];
+  if ((status !== 429 && status !== 503) || value === undefined) return undefined;
+  const at = /^\d+$/.test(value) ? now + Number(value) * 1_000 : Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
 }

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
 import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
 import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login.ts';
-import { parseChallenges } from '../../../../../activities/tools/registry/transport.ts';
+import { parseChallenges } from '../../../../../activities/tools/registry/token.ts';
 import {
   answersAnonymously,
   exposureOf,
@@ -159,6 +159,19 @@ describe('log-in', () => {
     expect(JSON.stringify(failure)).not.toMatch(/not-the-password|a-password-for-tests/);
   });
 
+  test('asks for another token when the one that was granted is refused', async () => {
+    const registryAnswers = tokenRegistry(true);
+    let refusals = 1;
+    answer = (request, response) => {
+      if (request.headers.authorization?.startsWith('Bearer good') && refusals-- > 0) {
+        return error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Bearer error="invalid_token"' });
+      }
+      registryAnswers(request, response);
+    };
+    expect(await headManifest(await access(PASSWORD), `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
+    expect(seen.filter((request) => request.startsWith('GET /token'))).toHaveLength(2);
+  });
+
   test('a registry that is not marked insecure is never asked in the clear', async () => {
     answer = tokenRegistry(true);
     const own = { ...(await access(PASSWORD)), insecure: () => false };
@@ -170,6 +183,30 @@ describe('log-in', () => {
 });
 
 describe('answers', () => {
+  test.each([429, 503])('are waited for when a registry answers %i and says how long', async (status) => {
+    let busy = 1;
+    let asked = 0;
+    let waited = 0;
+    answer = (_request, response) => {
+      if (busy-- > 0) {
+        asked = performance.now();
+        return error(response, status, 'TOOMANYREQUESTS', { 'retry-after': '1' });
+      }
+      waited = performance.now() - asked;
+      response.writeHead(200, { 'docker-content-digest': DIGEST }).end();
+    };
+    expect(await headManifest(await access(), `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
+    expect(waited).toBeGreaterThan(900);
+  });
+
+  test('are not waited for when a registry asks for more patience than a stage has', async () => {
+    answer = (_request, response) => error(response, 429, 'TOOMANYREQUESTS', { 'retry-after': '3600' });
+    await expect(headManifest(await access(), `${registry}/acme/edge`, 'v1')).rejects.toMatchObject({
+      failure: { kind: 'registry' },
+    });
+    expect(seen).toHaveLength(1);
+  });
+
   test.each([
     [403, 'registry-denied'],
     [429, 'registry'],

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { devicePolicy } from '../../../../../activities/tools/registry/device-policy.ts';
-import { copyArguments, generateKeyArguments } from '../../../../../activities/tools/registry/skopeo.ts';
+import { devicePolicy, copyArguments, generateKeyArguments } from '../../../../../activities/tools/registry/skopeo.ts';
 
 const access = {
   authfile: '/a/auth.json',

@@ -1,0 +1,65 @@
+/** What all requests to a registry's API have in common: addresses, limits, and what its refusals mean. */
+import { z } from 'zod';
+import { registryOf } from '../../../model/oci/reference.ts';
+import { FlightlineError } from '../../../model/release/failure.ts';
+import { HttpError, type HttpResponse } from './http.ts';
+
+/** Milliseconds for one request. */
+export const REQUEST_TIMEOUT = 60_000;
+/** Bytes of any answer that is no manifest or blob. */
+export const MAX_ANSWER = 1024 * 1024;
+
+/** What a request needs the right to do. */
+export type Scope = 'pull' | 'pull,push' | 'delete';
+
+/** What a scope allows, in words: `push to`. */
+export function verb(scope: Scope): string {
+  return { pull: 'pull from', 'pull,push': 'push to', delete: 'delete from' }[scope];
+}
+
+/** Turns an address that does not answer into a failure. @throws FlightlineError `registry` */
+export async function registryFailures<Result>(body: () => Promise<Result>): Promise<Result> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof HttpError)
+      throw new FlightlineError('registry', `the registry does not answer: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Where the API of a repository is; Docker Hub's has another name than its images. */
+export function apiAddress(repository: string): { host: string; name: string } {
+  const registry = registryOf(repository);
+  const name = repository.slice(registry.length + 1);
+  if (registry !== 'docker.io') return { host: registry, name };
+  return { host: 'registry-1.docker.io', name: name.includes('/') ? name : `library/${name}` };
+}
+
+/** The name of a repository within its registry's API. */
+export function apiName(repository: string): string {
+  return apiAddress(repository).name;
+}
+
+/** @throws FlightlineError `registry` unless the answer is a success; it quotes what the registry said. */
+export function expectSuccess(answer: HttpResponse, repository: string, what: string): void {
+  if (answer.status >= 200 && answer.status < 300) return;
+  throw new FlightlineError(
+    'registry',
+    `${registryOf(repository)} answered ${answer.status} for ${what} of ${repository}${said(answer)}`,
+  );
+}
+
+const Errors = z.object({
+  errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
+});
+
+/** What a registry says about its refusal, in the distribution specification's error format. */
+export function said(answer: HttpResponse): string {
+  try {
+    const { errors } = Errors.parse(JSON.parse(answer.body.toString('utf8')));
+    return `: ${errors.map((error) => error.message || error.code).join('; ')}`.slice(0, 300);
+  } catch {
+    return '';
+  }
+}
