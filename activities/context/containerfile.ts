@@ -1,14 +1,16 @@
-/** Reads from a Containerfile which images outside of it the build uses, and pins them. Pure. */
+/**
+ * What a Containerfile seems to take from outside of it: hints, by which images are looked up and pulled ahead, and by which lint knows
+ * what it looks at. podman alone decides what a Containerfile means. Pure.
+ */
 import { type Arg, type Copy, DockerfileParser, type From, type Instruction, type Label } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { FlightlineError } from '../../model/release/failure.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 
-/** What a build takes from outside of the context. */
-export interface ContainerfileFacts {
-  /** Every external image, as written (after ARG expansion), once each, in order of appearance. */
+/** What a build seems to take from outside of the context. */
+interface ContainerfileHints {
+  /** External images, arguments expanded, once each, in order of appearance. */
   images: string[];
-  /** The external image that the last stage is built on; null for `scratch`. */
+  /** The external image that the last stage is built on; null for `scratch`, and where it is not known. */
   base: string | null;
   /** Where each external image stands in the text. */
   uses: readonly ImageUse[];
@@ -16,33 +18,27 @@ export interface ContainerfileFacts {
   label(name: string): string | undefined;
 }
 
-/** An external image at its place: `text.slice(start, end)` is what is written there, `${BASE}` perhaps. */
+/** An external image at its place: at `start` stands what is written there, `${BASE}` perhaps. */
 export interface ImageUse {
   image: string;
   start: number;
-  end: number;
 }
 
 type Place = NonNullable<ReturnType<From['getImageRange']>>;
 
 interface BuildStage {
   name: string | null;
-  /** An external image, `scratch`, or the index of an earlier stage. */
-  base: { image: string } | { stage: number } | 'scratch';
+  /** An external image, `scratch`, the index of an earlier stage, or what cannot be known here. */
+  base: { image: string } | { stage: number } | 'scratch' | 'unknown';
   labels: Map<string, string>;
 }
 
-/**
- * Reads a Containerfile as `podman build` does: FROM with ARG expansion by the build arguments, `COPY --from`, `RUN --mount
- * from=`.
- *
- * @throws FlightlineError `containerfile-invalid`, with the line.
- */
+/** Reads a Containerfile as far as it is understood; what is not is left out. */
 export function readContainerfile(
   text: string,
-  buildArgs: Readonly<Record<string, string>>,
+  buildArgs: Readonly<Record<string, string | null>>,
   architecture: string,
-): ContainerfileFacts {
+): ContainerfileHints {
   const dockerfile = DockerfileParser.parse(text);
   const document = TextDocument.create('', '', 0, text);
   const values = new Map<string, string>(Object.entries(platformArguments(architecture)));
@@ -52,7 +48,7 @@ export function readContainerfile(
   for (const instruction of dockerfile.getInstructions()) {
     switch (instruction.getKeyword()) {
       case 'ARG':
-        if (stages.length === 0) declare(instruction as Arg);
+        declare(instruction as Arg);
         break;
       case 'FROM':
         stages.push(stageFrom(instruction as From));
@@ -60,127 +56,94 @@ export function readContainerfile(
       case 'COPY':
       case 'ADD':
       case 'RUN':
-        for (const { source, place } of sourcesOf(instruction)) useImage(source, place, instruction);
+        for (const { source, place } of sourcesOf(instruction)) useImage(source, place);
         break;
       case 'LABEL':
         for (const property of (instruction as Label).getProperties()) {
           stages.at(-1)?.labels.set(property.getName(), property.getValue() ?? '');
         }
         break;
-      case 'ONBUILD':
-        break;
     }
   }
   const last = stages.at(-1);
-  if (!last) throw invalid('it has no FROM', undefined);
   return {
     images: [...new Set(uses.map(({ image }) => image))],
-    base: baseOf(last),
+    base: last ? baseOf(last) : null,
     uses,
-    label: (name) => labelOf(last, name),
+    label: (name) => last && labelOf(last, name),
   };
 
   function declare(argument: Arg): void {
-    const property = argument.getProperty();
-    if (!property) return;
-    const name = property.getName();
-    const given = Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined;
-    const value = given ?? (property.getValue() === null ? values.get(name) : expand(property.getValue()!, argument));
-    if (value !== undefined) values.set(name, value);
+    for (const property of argument.getProperties()) {
+      const name = property.getName();
+      const given = buildArgs[name];
+      const written = property.getValue();
+      const value = given ?? (written === null ? values.get(name) : expand(unquoted(written), values));
+      if (value !== undefined) values.set(name, value);
+    }
   }
 
   function stageFrom(from: From): BuildStage {
-    const written = from.getImage();
-    if (!written) throw invalid('FROM names no image', from);
-    const image = expand(written, from);
-    const name = from.getBuildStage();
-    return { name, base: resolveBase(image, from.getImageRange()!, from), labels: new Map() };
+    const image = expand(unquoted(from.getImage() ?? ''), values);
+    const place = from.getImageRange();
+    const base = image === undefined || !place ? 'unknown' : baseNamed(image, place);
+    return { name: from.getBuildStage(), base, labels: new Map() };
   }
 
-  function resolveBase(image: string, place: Place, instruction: Instruction): BuildStage['base'] {
+  function baseNamed(image: string, place: Place): BuildStage['base'] {
     if (image === 'scratch') return 'scratch';
     const stage = stages.findIndex((earlier) => earlier.name?.toLowerCase() === image.toLowerCase());
     if (stage >= 0) return { stage };
-    addImage(image, place, instruction);
+    // Whatever is no name with a registry is podman's affair.
+    if (!parseReference(image).ok) return 'unknown';
+    uses.push({ image, start: document.offsetAt(place.start) });
     return { image };
   }
 
-  /** `--from` names an earlier stage, by name or number, or an image. */
-  function useImage(source: string, place: Place, instruction: Instruction): void {
-    if (source.includes('$')) {
-      throw invalid(
-        `--from=${source} uses a variable, so that its image cannot be pinned; name the image, or give it a stage of its own with FROM`,
-        instruction,
-      );
-    }
-    if (/^\d+$/.test(source) && Number(source) < stages.length) return;
-    resolveBase(source, place, instruction);
-  }
-
-  function addImage(image: string, place: Place, instruction: Instruction): void {
-    const parsed = parseReference(image);
-    if (!parsed.ok) throw invalid(parsed.problem, instruction);
-    uses.push({ image, start: document.offsetAt(place.start), end: document.offsetAt(place.end) });
-  }
-
-  function expand(written: string, instruction: Instruction): string {
-    const expanded = written
-      .replace(
-        /\$\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+])([^}]*))?\}|\$([A-Za-z_][A-Za-z0-9_]*)/g,
-        (_, braced, operator, word, plain) =>
-          substitute(String(braced ?? plain), operator as string | undefined, word as string | undefined, instruction),
-      )
-      .replace(/^(['"])(.*)\1$/, '$2');
-    if (expanded.includes('$')) throw invalid(`"${written}" cannot be expanded`, instruction);
-    return expanded;
-  }
-
-  function substitute(
-    name: string,
-    operator: string | undefined,
-    word: string | undefined,
-    instruction: Instruction,
-  ): string {
-    const value = values.get(name);
-    const isSet = operator?.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
-    if (operator?.endsWith('-')) return isSet ? value! : word!;
-    if (operator?.endsWith('+')) return isSet ? word! : '';
-    if (value === undefined) {
-      throw invalid(
-        `the variable ${name} has no value: declare ARG ${name}=… before the first FROM, or set image.buildArgs`,
-        instruction,
-      );
-    }
-    return value;
+  /** `--from` names a stage, by name or number, or an image. */
+  function useImage(source: string, place: Place): void {
+    const image = expand(unquoted(source), values);
+    if (image !== undefined) baseNamed(image, place);
   }
 
   function baseOf(stage: BuildStage): string | null {
-    if (stage.base === 'scratch') return null;
+    if (typeof stage.base === 'string') return null;
     return 'image' in stage.base ? stage.base.image : baseOf(stages[stage.base.stage]!);
   }
 
   function labelOf(stage: BuildStage, name: string): string | undefined {
     const own = stage.labels.get(name);
-    if (own !== undefined || stage.base === 'scratch' || 'image' in stage.base) return own;
+    if (own !== undefined || typeof stage.base === 'string' || 'image' in stage.base) return own;
     return labelOf(stages[stage.base.stage]!, name);
   }
 }
 
-/**
- * The Containerfile with each external image replaced by its pinned name, so that nothing is looked up again. (`podman build
- * --build-context NAME=docker-image://…` would leave the text alone, but a FROM with a variable never matches it.)
- */
-export function pinContainerfile(
-  text: string,
-  uses: readonly ImageUse[],
-  pinnedName: (image: string) => string,
-): string {
-  return [...uses]
-    .sort((left, right) => right.start - left.start)
-    .reduce((pinned, use) => pinned.slice(0, use.start) + pinnedName(use.image) + pinned.slice(use.end), text);
+function unquoted(text: string): string {
+  return text.replace(/^(['"])(.*)\1$/, '$2');
 }
 
-/** The values of `--from` and of `from=` in `--mount`, each with its place. */
+/** Expands `$NAME`, `${NAME}`, and the forms with a default or an alternative, which may be nested; undefined for any other form. */
+function expand(text: string, values: ReadonlyMap<string, string>): string | undefined {
+  let rest = text;
+  // The innermost first: a pair of braces without another inside.
+  for (;;) {
+    const next = rest.replace(/\$\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\}/, (_, name: string, operator, word) =>
+      substitute(values.get(name), operator as string | undefined, word as string | undefined),
+    );
+    if (next === rest) break;
+    rest = next;
+  }
+  rest = rest.replace(/\$([A-Za-z_]\w*)/g, (_, name: string) => values.get(name) ?? '');
+  return rest.includes('$') || rest === '' ? undefined : rest;
+}
+
+function substitute(value: string | undefined, operator = '', word = ''): string {
+  const isSet = value !== undefined && (value !== '' || !operator.startsWith(':'));
+  if (operator.endsWith('+')) return isSet ? word : '';
+  return isSet ? value : word;
+}
+
+/** The values of `--from` and of `from=` in `--mount`, each with the place of its flag. */
 function sourcesOf(instruction: Instruction): { source: string; place: Place }[] {
   const flags = 'getFlags' in instruction ? (instruction as Copy).getFlags() : [];
   return flags.flatMap((flag) => {
@@ -189,14 +152,7 @@ function sourcesOf(instruction: Instruction): { source: string; place: Place }[]
     if (!place) return [];
     if (flag.getName() === 'from') return [{ source: value, place }];
     if (flag.getName() !== 'mount') return [];
-    return [...value.matchAll(/(?<=^|,)from=([^,]*)/g)].map((match) => {
-      const character = place.start.character + match.index + 'from='.length;
-      const { line } = place.start;
-      return {
-        source: match[1]!,
-        place: { start: { line, character }, end: { line, character: character + match[1]!.length } },
-      };
-    });
+    return [...value.matchAll(/(?<=^|,)from=([^,]*)/g)].map((match) => ({ source: match[1]!, place }));
   });
 }
 
@@ -209,9 +165,4 @@ function platformArguments(architecture: string): Record<string, string> {
       [`BUILD${name}`, value],
     ]),
   );
-}
-
-function invalid(problem: string, instruction: Instruction | undefined): FlightlineError {
-  const line = instruction ? `, line ${instruction.getRange().start.line + 1}` : '';
-  return new FlightlineError('containerfile-invalid', `Containerfile${line}: ${problem}`);
 }

@@ -1,7 +1,6 @@
 /** What of a context decides a release, and what in it cannot be released. Pure. */
 import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
-import { BOOTC_LABEL } from '../../model/oci/labels.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { AGENT_CONFIGURATION } from '../../model/spec/enrollment.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -10,11 +9,10 @@ import { readContainerfile } from './containerfile.ts';
 import type { ContextFacts } from './inspect.ts';
 
 /**
- * What of a context decides the rest: the images it names, its digests.
+ * What of a context decides the rest: the images that it seems to name, its digests.
  *
- * @throws FlightlineError `containerfile-invalid`, `builder-configuration` for what the builder would refuse, or
- *   `context-invalid`
- *   for an agent configuration in the way of the one that early binding makes.
+ * @throws FlightlineError `builder-configuration` for what the builder would refuse, or `context-invalid` for an agent
+ *   configuration in the way of the one that early binding makes.
  */
 export function summariseContext(
   request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
@@ -27,8 +25,7 @@ export function summariseContext(
     throw configurationInContext();
   const { images, base } = containerfile;
   const { files, builderConfig } = facts;
-  const bootable = containerfile.label(BOOTC_LABEL) !== undefined;
-  return { digest, files, images, base, bootable, builderConfig };
+  return { digest, files, images, base, builderConfig };
 }
 
 /** The client looks too; here is where it is trusted, and where a git context is seen first. */

@@ -14,9 +14,8 @@ import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
 import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import { writeDeviceTree } from '../trust/device-tree.ts';
-import { deviceLayer, withLastLayers } from '../context/last-layers.ts';
+import { deviceLayer } from '../context/own-layers.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
-import { PINNED_CONTAINERFILE } from '../tools/podman/build.ts';
 
 /** Digest that names the image with its trust: another key is another image, although the context is the same. */
 export function trustedInputs(imageInputs: string, trust: DeviceTrust): string {
@@ -48,7 +47,7 @@ export async function writeTrustLayer(
     : { policy: policyFor(trust.repositories, keyPath, 'insecureAcceptAnything'), notes: [] };
   const files = deviceFiles(trust, policy);
   await writeDeviceTree(context, files);
-  await writeFile(join(directory, PINNED_CONTAINERFILE), withLastLayers(`FROM ${image}\n`, [deviceLayer(files)]));
+  await writeFile(join(directory, CONTEXT_LAYOUT.containerfile), `FROM ${image}\n${deviceLayer(files)}\n`);
   return [`${found ? 'merged the key into' : 'wrote'} ${DEVICE_POLICY} of the image`, ...notes];
 }
 

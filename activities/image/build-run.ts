@@ -1,22 +1,43 @@
-/** One run of `podman build` for a release: its cgroup, its log, and what its end means. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/**
+ * One run of `podman build` for a release: its cgroup, its directory for temporary files, its log, and what its end
+ * means.
+ */
+import { statfsSync } from 'node:fs';
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { Task } from '../tools/process/task.ts';
 import { endProcesses, noteWorkingContainers } from '../tools/podman/build-process.ts';
+import { BuildOutput, missingImage, type UsedImage } from '../tools/podman/build-output.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { buildCgroup } from '../tools/process/cgroup.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
+import { openNamedPipe } from '../tools/process/named-pipe.ts';
+import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
-import { classifyBuild } from '../tools/podman/failure.ts';
+import { classifyBuild, type FailedBuild } from '../tools/podman/failure.ts';
 import { inspectImage, podmanInfo, type LocalImage } from '../tools/podman/podman.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** Last lines of a build in its failure. */
 const MESSAGE_LINES = 25;
+/** Bytes below which a file system is full for whoever writes a block more. */
+const FULL = 1024 * 1024;
+
+/** What a run is given besides podman's arguments. */
+export interface BuildRun extends Omit<BuildCommand, 'idFile' | 'cgroup' | 'output'> {
+  /**
+   * Where `--mount=type=cache` keeps its files; below the build's temporary directory when null, so that they go with
+   * it.
+   */
+  cache: string | null;
+}
+
+/** How a run ended: with an image, or at an image that podman does not have. */
+type BuildEnd = { image: LocalImage; used: readonly UsedImage[] } | { missing: string; failure: FlightlineError };
 
 /**
- * Runs it, and answers the image. Its output goes to the log file.
+ * Runs it. Its output goes to the log file.
  *
  * @throws FlightlineError of the kind that podman's words mean
  */
@@ -25,43 +46,97 @@ export async function podmanBuild(
   release: string,
   context: Task,
   logFile: string,
-  command: Omit<BuildCommand, 'idFile' | 'cgroup'>,
-): Promise<LocalImage> {
+  run: BuildRun,
+): Promise<BuildEnd> {
   const own = host.work.release(release);
   const idFile = join(own, 'image-id');
-  const { cgroupManager } = await podmanInfo();
+  const { cgroupManager, graphRoot } = await podmanInfo();
   const cgroup = buildCgroup(cgroupManager, host.work.installation, release);
-  const args = buildArguments({ ...command, idFile, cgroup });
+  const pipe = join(own, 'build-output');
+  const args = buildArguments({ ...run, idFile, cgroup, output: pipe });
   await noteWorkingContainers(own);
+  await rm(pipe, { force: true });
+  const temporary = await temporaryDirectory(own, run.cache);
   const log = new CappedLog(logFile, 'a');
-  // RUN steps hold podman's output open; unless they end too, podman's end would not be noticed.
+  const output = new BuildOutput();
+  let diskFull = false;
+  await runCommand('mkfifo', ['--mode=600', pipe]);
+  const endPipe = openNamedPipe(pipe, (line) => {
+    const shown = output.read(line);
+    if (!shown) return;
+    const { step } = shown;
+    const text = redact(shown.text);
+    log.write(text);
+    // A text is only a reason to look: a failed step's files are gone before podman says that it failed.
+    if (/no space left on device/i.test(text)) diskFull ||= [graphRoot, own].some(isFull);
+    context.report({
+      line: text,
+      ...(step && { step: redact(step.instruction), done: step.number - 1, total: step.total }),
+    });
+  });
+  // RUN steps hold the pipe open; unless they end too, podman's end would not be noticed.
   const end = () => void endProcesses(cgroup);
   context.signal.addEventListener('abort', end, { once: true });
   try {
-    await runCommand('podman', args, { keepOutput: false, onLine: (line) => follow(line, log, context) });
+    const environment = { TMPDIR: temporary };
+    await runCommand('podman', args, { keepOutput: false, environment, cwd: run.context }).finally(endPipe);
   } catch (error) {
-    if (error instanceof CommandError) throw buildFailure(error, log);
-    throw error;
+    if (!(error instanceof CommandError)) throw error;
+    const said = lastWords(error, run);
+    if (said !== '') log.write(said);
+    const { begun, startFailure } = output;
+    const failure = buildFailure(error, log, { error: said, begun, startFailure, diskFull });
+    const missing = error.exitCode === null ? null : missingImage(said);
+    if (missing === null) throw failure;
+    return { missing, failure };
   } finally {
     context.signal.removeEventListener('abort', end);
     await log.close();
+    await rm(temporary, { recursive: true, force: true });
   }
   const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
   const image = await inspectImage(id);
   if (!image) throw new FlightlineError('unexpected', `podman built ${id} and does not know it any more`);
-  return image;
+  return { image, used: [...output.used.values()] };
 }
 
-function follow(line: string, log: CappedLog, context: Task): void {
-  log.write(line);
-  const step = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/.exec(line);
-  context.report({
-    line,
-    ...(step ? { step: step[3]!, done: Number(step[1]) - 1, total: Number(step[2]) } : {}),
-  });
+/**
+ * A directory for what podman would share between all builds of a host: it keeps the text of a heredoc under its
+ * delimiter there, and what is cached for RUN under the name of the cache.
+ */
+async function temporaryDirectory(own: string, cache: string | null): Promise<string> {
+  const directory = join(own, 'tmp');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (cache !== null) {
+    await mkdir(cache, { recursive: true, mode: 0o700 });
+    await symlink(cache, join(directory, `buildah-cache-${process.getuid!()}`));
+  }
+  return directory;
 }
 
-function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
+function isFull(directory: string): boolean {
+  const { bavail, bsize, ffree, files } = statfsSync(directory);
+  return bavail * bsize < FULL || (files > 0 && ffree === 0);
+}
+
+/** What podman itself said last, with the paths that the author knows. */
+function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRun): string {
+  const at = stderr.search(/^Error: (?![^]*^Error: )/m);
+  if (at < 0) return '';
+  return (
+    stderr
+      .slice(at)
+      // A note that comes when podman has closed its log file.
+      .replace(/^Failed to write to log, .*$/gm, '')
+      .trim()
+      .replaceAll(`${context}/`, '')
+      .replaceAll(`${dirname(containerfile)}/`, '')
+      .replaceAll(context, '.')
+  );
+}
+
+function buildFailure(error: CommandError, log: CappedLog, failed: FailedBuild): FlightlineError {
   if (error.notFound) return new FlightlineError('host-setup', 'podman is not installed', { cause: error });
   // A signal that no cancellation sent: the kernel ran out of memory, or a person ended it.
   if (error.signal !== null) {
@@ -70,9 +145,6 @@ function buildFailure(error: CommandError, log: CappedLog): FlightlineError {
     });
   }
   const lines = log.tail(MESSAGE_LINES).filter((line) => line.trim() !== '');
-  const { kind, remedy } = classifyBuild(log.tail(200).join('\n'));
-  return new FlightlineError(kind, `podman build failed:\n${lines.join('\n')}`, {
-    remedy,
-    cause: error,
-  });
+  const { kind, remedy } = classifyBuild(failed);
+  return new FlightlineError(kind, `podman build failed:\n${lines.join('\n')}`, { remedy, cause: error });
 }

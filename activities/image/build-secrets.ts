@@ -1,6 +1,6 @@
 /** What a build is given besides its context and bases, such as secrets, and what it made of them. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { BuildInput } from '../../model/contract/build.ts';
 import {
   AGENT_CONFIGURATION,
@@ -8,8 +8,10 @@ import {
   isPrivate,
   OWN_SECRET_PREFIX,
 } from '../../model/spec/enrollment.ts';
+import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { releaseKey, runKey } from '../../model/release/inputs.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
 import { needsEntitlement } from '../../model/device/registration.ts';
 import {
   agentConfiguration,
@@ -18,9 +20,11 @@ import {
   noteEnrolled,
   placeConfiguration,
 } from './enrollment.ts';
-import { secretFileLayer } from '../context/last-layers.ts';
+import type { UnpackedContext } from '../context/unpack.ts';
+import { secretFileLayer } from '../context/own-layers.ts';
+import { ifMissing } from '../host/space.ts';
 import { privateLayerFlags, removePrivateLayers } from './private-layers.ts';
-import { entitlementVolumes, requireRedHatLogin, requireRegistration } from './red-hat.ts';
+import { entitlementVolumes, requireRegistration } from './red-hat.ts';
 import { holdsLogIns, openSecret } from '../trust/secrets.ts';
 import type { Task } from '../tools/process/task.ts';
 import { imageFile } from '../tools/podman/image-files.ts';
@@ -35,51 +39,49 @@ const PULL_SECRET_PATH = '/etc/ostree/auth.json';
 /** What is known, before anything is built, of what a build needs of its host. */
 export interface HostParts {
   secrets: BuildSecretFile[];
-  /** `from:to:ro` */
-  volumes: string[];
-  /** Instructions for the end of the Containerfile. */
-  layers: string[];
+  /** What becomes a file of the image, in a layer of its own: the secret, and the instruction. */
+  pullSecret: { secret: BuildSecretFile; layer: string } | null;
   warnings: string[];
 }
 
 /**
  * Looks whether this host has what the build asks of it.
  *
- * @throws FlightlineError `secret-missing`, `secret-not-allowed`, `registry-login`, `not-registered`
+ * @throws FlightlineError `secret-missing`, `secret-not-allowed`
  */
 export async function openHostParts(host: HostContext, input: BuildInput, access: RegistryAccess): Promise<HostParts> {
   const { configuration } = host;
   const secrets: BuildSecretFile[] = [];
-  const layers: string[] = [];
   for (const { id, from } of input.secrets ?? []) {
     secrets.push({ id, file: (await openSecret(configuration, from, input.pushTo)).file });
   }
-  if (input.pullSecret !== undefined) {
-    const { file, text } = await openSecret(configuration, input.pullSecret, input.pushTo);
-    if (!holdsLogIns(text)) {
-      throw new FlightlineError('secret-missing', `the secret "${input.pullSecret}" is no file of registry log-ins`, {
-        remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}, then \`flightline retry RELEASE\``,
-      });
-    }
-    const id = pullSecretId(input);
-    secrets.push({ id, file });
-    layers.push(secretFileLayer(id, PULL_SECRET_PATH));
-  }
-  const entitled = needsEntitlement(input.bases);
-  if (entitled) {
-    await requireRedHatLogin(
-      access,
-      input.bases.map(({ reference }) => reference),
-      host.name,
-    );
-    await requireRegistration(host.name);
-  }
   return {
     secrets,
-    layers,
-    volumes: entitled ? await entitlementVolumes() : [],
+    pullSecret: input.pullSecret === undefined ? null : await openPullSecret(host, input, input.pullSecret),
     warnings: await exposures(access, input),
   };
+}
+
+async function openPullSecret(host: HostContext, input: BuildInput, name: string): Promise<HostParts['pullSecret']> {
+  const { file, text } = await openSecret(host.configuration, name, input.pushTo);
+  if (!holdsLogIns(text)) {
+    throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry log-ins`, {
+      remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}, then \`flightline retry RELEASE\``,
+    });
+  }
+  const id = pullSecretId(input);
+  return { secret: { id, file }, layer: secretFileLayer(id, PULL_SECRET_PATH) };
+}
+
+/**
+ * Volumes, `from:to:ro`, by which the steps of a build get what its bases entitle to.
+ *
+ * @throws FlightlineError `not-registered`
+ */
+export async function volumesFor(host: HostContext, bases: readonly PinnedImage[]): Promise<string[]> {
+  if (!needsEntitlement(bases)) return [];
+  await requireRegistration(host.name);
+  return entitlementVolumes();
 }
 
 /** Another one for each run: podman's cache knows a secret by its id only, and would give out an older one's layer. */
@@ -125,29 +127,37 @@ export interface EnrolledFacts {
   certificateEnds?: string;
 }
 
+/** The flags of `podman build` by which what it keeps between steps is found again, for a build on such bases (ids). */
+export type PrivateFlags = (bases: readonly string[]) => Promise<string[]>;
+
 /**
  * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever
  * became of the build, neither the context nor what podman keeps between steps holds a secret.
  *
- * @param place where the unpacked context is; its ignore file need not be there
  * @param build is given further flags of `podman build`
  */
 export async function withPrivateParts<Result>(
   host: HostContext,
   input: BuildInput,
   context: Pick<Task, 'report'>,
-  place: { directory: string; containerfile: string; ignoreFile: string; bases: readonly string[] },
-  build: (flags: readonly string[]) => Promise<Result>,
+  unpacked: UnpackedContext,
+  build: (flags: PrivateFlags) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {
-  if (!isPrivate(input)) return { built: await build([]) };
+  const usesSecrets = (input.secrets ?? []).length > 0;
+  if (!isPrivate(input) && !usesSecrets) return { built: await build(() => Promise.resolve([])) };
   const { installation } = host.work;
-  const { containerfile, bases } = place;
   const isEarly = input.enrollment?.binding === 'early';
   const mark = input.pullSecret === undefined ? null : pullSecretId(input);
-  const flags = await privateLayerFlags(installation, input.release, { context: isEarly, mark, containerfile, bases });
+  const flags: PrivateFlags = async (bases) => [
+    ...(await privateLayerFlags(installation, input.release, { context: isEarly, secrets: usesSecrets, mark, bases })),
+    // The cache knows a secret by its id only, and would give out what another project's secret has made.
+    ...(usesSecrets ? ['--no-cache'] : []),
+  ];
   try {
     if (!isEarly) return { built: await build(flags) };
-    return await withAgentConfiguration(host, input, context, place, (more) => build([...flags, ...more]));
+    return await withAgentConfiguration(host, input, context, unpacked, (more) =>
+      build(async (bases) => [...(await flags(bases)), ...more]),
+    );
   } finally {
     await removePrivateLayers(installation, (key) => key === releaseKey(input.release));
   }
@@ -156,18 +166,19 @@ export async function withPrivateParts<Result>(
 async function withAgentConfiguration<Result>(
   host: HostContext,
   input: BuildInput,
-  context: Pick<Task, 'report'>,
-  { directory, ignoreFile: rules }: { directory: string; ignoreFile: string },
+  stage: Pick<Task, 'report'>,
+  { context, containerfile }: UnpackedContext,
   build: (flags: readonly string[]) => Promise<Result>,
 ): Promise<{ built: Result } & EnrolledFacts> {
   const { enrollment } = input;
   if (enrollment?.binding !== 'early') throw new Error('only early binding builds a configuration in');
-  context.report({ step: 'requesting an enrollment certificate' });
+  stage.report({ step: 'requesting an enrollment certificate' });
   const configuration = await agentConfiguration(host, input, enrollment);
-  // The author's rules may ignore the configuration, which was not in the context when they were written.
-  const ignoreFile = join(directory, 'ignore');
-  await writeFile(ignoreFile, `${await readFile(rules, 'utf8').catch(() => '')}\n!${AGENT_CONFIGURATION}\n`);
-  const remove = await placeConfiguration(directory, configuration);
+  // The author's rules were made without it, and may leave it out: `*`, then what is wanted.
+  const ignoreFile = join(dirname(context), 'ignore-rules');
+  const rules = await readFile(`${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`, 'utf8').catch(ifMissing(''));
+  await writeFile(ignoreFile, `${rules}\n!${AGENT_CONFIGURATION}\n`);
+  const remove = await placeConfiguration(context, configuration);
   try {
     const built = await build([`--ignorefile=${ignoreFile}`]);
     await noteEnrolled(host, input, enrollment, configuration);

@@ -1,7 +1,6 @@
 /** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
@@ -18,36 +17,28 @@ import {
 import { logName } from '../../model/release/logs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
-import { podmanBuild } from './build-run.ts';
+import { buildContainerfile, type ContainerfileBuild } from './build-containerfile.ts';
+import { podmanBuild, type BuildRun } from './build-run.ts';
+import { noteBuilt, readBuilt } from './built-note.ts';
 import {
   checkBinding,
   enrolledImage,
   forgetSecrets,
   openHostParts,
+  volumesFor,
   withPrivateParts,
   type EnrolledFacts,
-  type HostParts,
 } from './build-secrets.ts';
-import { pinContainerfile, readContainerfile } from '../context/containerfile.ts';
 import { fetchContext } from '../context/context-artifact.ts';
-import type { UnpackedContext } from '../context/unpack.ts';
 import { lintImage } from './image-lint.ts';
-import { withLastLayers } from '../context/last-layers.ts';
 import { withLease } from '../host/leased.ts';
 import { withBuilderPulled } from './pull-ahead.ts';
-import { pullForRelease } from './pulled-images.ts';
+import { pullBases } from './bases.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
-import {
-  builtImageName,
-  imageLabels,
-  PINNED_CONTAINERFILE,
-  pinnedName,
-  privateImageName,
-  repositoryOf,
-} from '../tools/podman/build.ts';
+import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import { imagesWithLabel, inspectImage, type LocalImage } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
@@ -57,16 +48,11 @@ import type { HostContext } from '../host/work-directory.ts';
 const BRANCH = 'image';
 
 /** What is built, and what a release must know of it. */
-type Built = { image: LocalImage } & EnrolledFacts;
+type Built = { image: LocalImage; bases: PinnedImage[] } & EnrolledFacts;
 
 /** What the steps of an attempt share. */
-interface Attempt {
-  readonly host: HostContext;
-  readonly input: BuildInput;
-  readonly context: Task;
+interface Attempt extends ContainerfileBuild {
   readonly access: RegistryAccess;
-  readonly parts: HostParts;
-  readonly logFile: string;
   /** Begins to pull the builder, which nothing here waits for. */
   readonly pullBuilder: () => void;
 }
@@ -110,17 +96,15 @@ async function build(
       `${host.name} builds for ${host.architecture}, not ${input.architecture}`,
     );
   }
-  const repositories = [
-    input.context.repository,
-    ...input.bases.map((base) => repositoryOf(base.reference)),
-    ...input.pushTo,
-  ];
+  const repositories = [input.context.repository, ...input.pushTo];
   return withRegistryAccess(host.configuration, repositories, async (access) => {
     context.report({ step: 'proving push rights' });
     for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
     // An earlier attempt, whose worker is gone, may still be at it.
     await endBuild(placeOf(host, input));
     const parts = await openHostParts(host, input, access);
+    // Before anything is pulled: a host that is not registered gets no further.
+    await volumesFor(host, input.bases);
     const warnings = parts.warnings.length > 0 ? { warnings: parts.warnings } : {};
     const attempt: Attempt = { host, input, context, access, parts, logFile, pullBuilder };
     const { imageInputs, trust } = input;
@@ -132,7 +116,7 @@ async function build(
       attempt,
       (trust && (await adopt(attempt, nameOf(attempt, imageInputs)))) ?? (await buildContext(attempt)),
     );
-    const image = trust ? await addTrust(attempt, plain.image, trust, whole) : plain.image;
+    const image = trust ? await addTrust(attempt, plain, trust, whole) : plain.image;
     return { ...plain, image, adopted: false, ...warnings };
   });
 }
@@ -146,36 +130,46 @@ function nameOf({ host, input }: Attempt, inputs: string): string {
 }
 
 /** What an earlier attempt made under this name, and what it holds. */
-async function adopt({ host, input, pullBuilder }: Attempt, name: string): Promise<Built | null> {
-  const image = await findBuilt(input, name);
-  const enrolled = image && (await enrolledImage(host, input));
-  if (!image || !enrolled) return null;
-  pullBuilder();
-  return { image, ...enrolled };
+async function adopt(attempt: Attempt, name: string): Promise<Built | null> {
+  const { host, input } = attempt;
+  const found = await findBuilt(attempt, name);
+  const enrolled = found && (await enrolledImage(host, input));
+  if (!found || !enrolled) return null;
+  attempt.pullBuilder();
+  return { ...found, ...enrolled };
 }
 
 /** Builds the Containerfile of the context. */
 async function buildContext(attempt: Attempt): Promise<Built> {
-  const { host, input, context, access, parts, logFile } = attempt;
-  const { directory, ...unpacked } = await prepare(host, input, context, access);
+  const { host, input, context, access, parts } = attempt;
+  const own = host.work.release(input.release);
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  context.report({ step: 'fetching the context' });
+  const unpacked = await fetchContext(access, input.context, join(own, 'context'), host.configuration);
+  const bases = await pullBases(host, input, context);
   attempt.pullBuilder();
-  const { containerfile, ...pinned } = await pinBases(input, directory, unpacked, parts.layers);
-  const ignoreFile = ignoreFileOf(unpacked);
-  const source = { directory, containerfile, ignoreFile, bases: input.bases.map(pinnedName) };
-  const { buildArgs } = input;
-  const { secrets, volumes } = parts;
   const name = nameOf(attempt, input.imageInputs);
-  const labels = imageLabels({ ...input, ...pinned });
-  const { built, ...facts } = await withPrivateParts(host, input, context, source, (given) => {
-    const flags = input.fresh === undefined ? given : [...given, '--no-cache'];
-    const command = { directory, name, buildArgs, labels, secrets, volumes, flags };
-    return podmanBuild(host, input.release, context, logFile, command);
+  const { built, ...facts } = await withPrivateParts(host, input, context, unpacked, async (flags) => {
+    const plain = await buildContainerfile(attempt, unpacked, bases, parts.pullSecret ? null : name, flags);
+    if (!parts.pullSecret) return plain;
+    const { secret, layer } = parts.pullSecret;
+    const directory = join(own, 'pull-secret');
+    await mkdir(join(directory, CONTEXT_LAYOUT.context), { recursive: true, mode: 0o700 });
+    await writeFile(join(directory, CONTEXT_LAYOUT.containerfile), `FROM ${plain.image.id}\n${layer}\n`);
+    const more = { secrets: [secret], flags: await flags([plain.image.id]) };
+    return { ...plain, image: await addLayer(attempt, plain.image, directory, name, more) };
   });
-  return { image: built, ...facts };
+  await noteBuilt(own, built.image.id, built.bases);
+  return { image: built.image, bases: built.bases, ...facts };
 }
 
 /** Adds the layer of `verification: bake` to what was built. */
-async function addTrust(attempt: Attempt, image: LocalImage, trust: DeviceTrust, name: string): Promise<LocalImage> {
+async function addTrust(
+  attempt: Attempt,
+  { image, bases }: Built,
+  trust: DeviceTrust,
+  name: string,
+): Promise<LocalImage> {
   const { host, input, context, logFile } = attempt;
   const directory = join(host.work.release(input.release), 'trust');
   const own = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: input.release };
@@ -184,13 +178,40 @@ async function addTrust(attempt: Attempt, image: LocalImage, trust: DeviceTrust,
   const log = new CappedLog(logFile, 'a');
   for (const note of notes) log.write(note);
   await log.close();
-  const nothing = { buildArgs: {}, labels: {}, secrets: [], volumes: [], flags: [] };
-  return podmanBuild(host, input.release, context, logFile, { ...nothing, directory, name });
+  const whole = await addLayer(attempt, image, directory, name, { secrets: [], flags: [] });
+  await noteBuilt(host.work.release(input.release), whole.id, bases);
+  return whole;
+}
+
+/** Builds a Containerfile of flightline's own, on an image that keeps the word for what it was built on itself. */
+async function addLayer(
+  { host, input, context, logFile }: Attempt,
+  { labels }: LocalImage,
+  directory: string,
+  name: string,
+  more: Pick<BuildRun, 'secrets' | 'flags'>,
+): Promise<LocalImage> {
+  const annotations = [OCI.baseName, OCI.baseDigest].flatMap((label) =>
+    labels[label] === undefined ? [] : [`--annotation=${label}=${labels[label]}`],
+  );
+  const end = await podmanBuild(host, input.release, context, logFile, {
+    context: join(directory, CONTEXT_LAYOUT.context),
+    containerfile: join(directory, CONTEXT_LAYOUT.containerfile),
+    name,
+    buildArgs: {},
+    labels: {},
+    volumes: [],
+    cache: null,
+    secrets: more.secrets,
+    flags: [...more.flags, ...annotations],
+  });
+  if ('missing' in end) throw end.failure;
+  return end.image;
 }
 
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
-async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | null> {
-  const built = (await imagesWithLabel(INPUTS_LABEL, input.imageInputs)).find(
+async function findBuilt({ host, input }: Attempt, name: string): Promise<Pick<Built, 'image' | 'bases'> | null> {
+  const found = (await imagesWithLabel(INPUTS_LABEL, input.imageInputs)).find(
     ({ names, labels, created }) =>
       names.includes(name) &&
       (input.fresh === undefined || created * 1000 >= Date.parse(input.fresh)) &&
@@ -199,62 +220,9 @@ async function findBuilt(input: BuildInput, name: string): Promise<LocalImage | 
       (input.commit === null || labels[OCI.revision] === input.commit) &&
       (input.source === null || labels[OCI.source] === input.source),
   );
-  return built ? inspectImage(built.id) : null;
-}
-
-/** Fetches the context and the bases. Returns where the former is. */
-async function prepare(
-  host: HostContext,
-  input: BuildInput,
-  context: Task,
-  access: RegistryAccess,
-): Promise<UnpackedContext & { directory: string }> {
-  const own = host.work.release(input.release);
-  await mkdir(own, { recursive: true, mode: 0o700 });
-  const directory = join(own, 'context');
-  context.report({ step: 'fetching the context' });
-  const unpacked = await fetchContext(access, input.context, directory, host.configuration);
-  for (const [index, base] of input.bases.entries()) {
-    context.report({ step: `pulling ${base.reference}`, done: index, total: input.bases.length });
-    const image = { repository: repositoryOf(base.reference), digest: base.digest };
-    await pullForRelease(host.work, input.release, access, image, input.timing);
-  }
-  context.report({ done: undefined, total: undefined });
-  return { ...unpacked, directory };
-}
-
-/** Where the ignore file of a context lies, if it has one. */
-const ignoreFileOf = ({ containerfile }: UnpackedContext) => `${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`;
-
-/**
- * Writes the Containerfile with every external image by its digest and with further layers, beside the one that was
- * sent. Returns it, the image that the last stage is built on (null for `scratch`), and the labels that the
- * Containerfile sets.
- */
-async function pinBases(
-  input: BuildInput,
-  directory: string,
-  unpacked: UnpackedContext,
-  layers: readonly string[],
-): Promise<{ containerfile: string; base: PinnedImage | null; own: (name: string) => string | undefined }> {
-  const text = await readFile(unpacked.containerfile, 'utf8');
-  const facts = readContainerfile(text, input.buildArgs, input.architecture);
-  const pinned = pinContainerfile(text, facts.uses, (image) => {
-    const base = input.bases.find(({ reference }) => reference === image);
-    if (!base)
-      throw new FlightlineError('containerfile-invalid', `the Containerfile names ${image}, which resolve did not see`);
-    return pinnedName(base);
-  });
-  const containerfile = withLastLayers(pinned, layers);
-  const written = join(directory, PINNED_CONTAINERFILE);
-  await writeFile(written, containerfile, { mode: 0o600 });
-  const ignoreFile = ignoreFileOf(unpacked);
-  if (existsSync(ignoreFile)) await copyFile(ignoreFile, `${written}${CONTEXT_LAYOUT.ignoreSuffix}`);
-  return {
-    containerfile,
-    base: input.bases.find((image) => image.reference === facts.base) ?? null,
-    own: (name) => facts.label(name),
-  };
+  const bases = found && (await readBuilt(host.work.release(input.release), found.id));
+  const image = bases && (await inspectImage(found.id));
+  return image ? { image, bases } : null;
 }
 
 /**

@@ -11,7 +11,6 @@ import { configurationInContext } from '../context/summary.ts';
 import { AGENT_CONFIGURATION, type RequestedEnrollment } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { canonicalJson } from '../../model/release/inputs.ts';
-import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import type { FlightctlConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openSecret, requireAllowed } from '../trust/secrets.ts';
 import { readAgentConfiguration, type AgentConfiguration } from '../tools/flightctl/agent-configuration.ts';
@@ -102,7 +101,7 @@ export async function enrolledUntil(
 /**
  * Puts the agent configuration into an unpacked context.
  *
- * @param directory as `fetchContext` left it
+ * @param directory the unpacked context
  * @returns what takes it away again
  * @throws FlightlineError `context-invalid` when the context has a file of that name.
  */
@@ -110,7 +109,7 @@ export async function placeConfiguration(
   directory: string,
   configuration: AgentConfiguration,
 ): Promise<() => Promise<void>> {
-  const file = join(directory, CONTEXT_LAYOUT.context, AGENT_CONFIGURATION);
+  const file = join(directory, AGENT_CONFIGURATION);
   // Resolve looks too; a link must lead nowhere all the same.
   if (await lstat(file).catch(() => null)) throw configurationInContext();
   await writeFile(file, configuration.text, { mode: 0o600, flag: 'wx' });

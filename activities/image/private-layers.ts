@@ -3,16 +3,16 @@
  * must go, whatever became of the build. They are told by a label that podman gives to them alone: neither the image that is built
  * in the end has it, nor does it keep a later build from using what stays.
  */
-import { DockerfileParser, type Run } from 'dockerfile-ast';
 import { z } from 'zod';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { parseOutput, podman } from '../tools/podman/podman.ts';
 
 /** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
 const LABEL = 'io.flightline.private';
-/** In the place of a number: any step may hold the secret, or none but those with the mark. */
-const NOTHING = 'none';
+/** In the place of a number: no step holds the secret but those with the mark. */
 const ALL = 'all';
+/** Or those that mount a secret besides. */
+const SECRETS = 'secrets';
 
 /** An image between two steps. */
 export interface StepImage {
@@ -27,10 +27,11 @@ export interface StepImage {
 export interface PrivateBuild {
   /** The context does: every step that reads it. */
   context: boolean;
+  /** So does every step that mounts a secret. */
+  secrets: boolean;
   /** Steps in whose instruction this text is; null for none. Letters, digits and dashes. */
   mark: string | null;
-  containerfile: string;
-  /** The images that the Containerfile builds on, in the storage. */
+  /** The images that the Containerfile builds on, as far as they are known, by id. */
   bases: readonly string[];
 }
 
@@ -38,38 +39,25 @@ export interface PrivateBuild {
 export async function privateLayerFlags(
   installation: string,
   release: string,
-  { context, mark, containerfile, bases }: PrivateBuild,
+  { context, secrets, mark, bases }: PrivateBuild,
 ): Promise<string[]> {
   const lengths = (await inspectImages(bases)).map(({ history }) => history.length);
-  const ofBases = lengths.length === 0 ? 0 : Math.min(...lengths);
-  const trusted = !context ? ALL : runsMountContext(containerfile) ? NOTHING : ofBases;
+  const trusted = !context ? (secrets ? SECRETS : ALL) : lengths.length === 0 ? 0 : Math.min(...lengths);
   return [`--layer-label=${LABEL}=${installation}/${releaseKey(release)}/${trusted}/${mark ?? ''}`];
 }
 
-/** `true` when a RUN of the Containerfile sees the context (`--mount=type=bind` without `from`). Pure. */
-export function runsMountContext(containerfile: string): boolean {
-  const runs = DockerfileParser.parse(containerfile)
-    .getInstructions()
-    .filter((instruction) => instruction.getKeyword() === 'RUN') as Run[];
-  const mounts = runs.flatMap((run) => run.getFlags().filter((flag) => flag.getName() === 'mount'));
-  return mounts.some((flag) => {
-    const value = flag.getValue() ?? '';
-    const type = /(?:^|,)type=([^,]*)/.exec(value)?.[1] ?? 'bind';
-    return type === 'bind' && !/(?:^|,)from=/.test(value);
-  });
-}
-
 /**
- * Whether an image between two steps may hold a secret. Where the context does, only what RUN made, and instructions that add no
- * file, are known to hold none; so are the steps of the bases. Pure.
+ * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts nothing, and
+ * instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
  */
 export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'history'>): boolean {
-  const [, , trusted = NOTHING, mark = ''] = label.split('/');
+  const [, , trusted = '', mark = ''] = label.split('/');
   if (mark !== '' && history.some((step) => step.includes(mark))) return true;
   if (trusted === ALL) return false;
+  if (trusted === SECRETS) return history.some((step) => /--mount=\S*type=secret/.test(step));
   if (!/^\d+$/.test(trusted)) return true;
-  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`, `/bin/sh -c dnf -y install …`.
-  return history.slice(Number(trusted)).some((step) => step === '' || /#\(nop\) +(?:ADD|COPY)/i.test(step));
+  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`, `/bin/sh -c --mount=type=bind,src=.,dst=/c dnf -y install …`.
+  return history.slice(Number(trusted)).some((step) => step === '' || /#\(nop\) +(?:ADD|COPY)|--mount=/i.test(step));
 }
 
 const Listed = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() })).nullable();

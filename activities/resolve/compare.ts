@@ -64,7 +64,7 @@ async function current(
   const artifact = { repository: request.contextRepository, digest: context.digest };
   const facts = await inspectContext(access, artifact, configuration);
   const summary = summariseContext(request, context.digest, facts);
-  return byContext(summary, request, configuration);
+  return byContext(record, summary, request, configuration);
 }
 
 /** For a record that says too little to be compared with: nothing is like it. */

@@ -61,6 +61,20 @@ function gitParts(context: ContextSource): Pick<InputParts, 'place' | 'commit'> 
   return { place: shortDigest({ url, subdirectory, containerfile, ignoreFile, builderConfig }), commit: ref };
 }
 
+/** What of the image would be made otherwise than the record says, in words; null when nothing. */
+export function imageChange(
+  { inputs }: ReleaseRecord,
+  now: { parts?: InputParts | undefined; bases: readonly PinnedImage[] },
+): string | null {
+  const { parts } = now;
+  if (!inputs?.parts || !parts) return 'its record does not say what it was made of';
+  if (inputs.parts.files !== parts.files) return 'context or Containerfile differ';
+  if (inputs.parts.settings !== parts.settings) return 'build arguments, secrets or other settings of the image differ';
+  const gone = inputs.base.find(({ reference }) => !now.bases.some((base) => base.reference === reference));
+  if (gone) return `base ${gone.reference} is gone`;
+  return pinnedReasons('base', inputs.base, now.bases).join('; ') || null;
+}
+
 /** When the image of a record was built; null when the record does not say. */
 export function builtAt(record: ReleaseRecord): string | null {
   return record.image.builtAt ?? record.stages.find(({ name }) => name === 'build')?.startedAt ?? null;

@@ -25,13 +25,18 @@ export async function byRecordedContext(
   return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
 }
 
-/** By what was read of the context. */
+/** By what was read of the context. Its bases are those of the record: another Containerfile is a change by itself. */
 export async function byContext(
+  { inputs }: ReleaseRecord,
   context: ContextSummary,
   request: ReleaseRequest,
   configuration: WorkerConfiguration,
 ): Promise<Current> {
-  const images = await lookUpImages(request, context.images, configuration);
+  const images = await lookUpImages(
+    request,
+    (inputs?.base ?? []).map(({ reference }) => reference),
+    configuration,
+  );
   return { request, parts: inputParts(request, context), context: context.digest, ...images };
 }
 

@@ -16,7 +16,9 @@ export async function planRelease(
   const summary = context ?? (await gitContext(request, configuration));
   requireWebhooks(configuration, request.notify ?? []);
   const since = await compareWithLast(configuration, request, () => Promise.resolve(summary));
-  return { ...(await lookUp(configuration, request, summary, since)), base: summary.base };
+  const resolved = await lookUp(configuration, request, summary, since);
+  const notFound = summary.images.filter((image) => !resolved.bases.some(({ reference }) => reference === image));
+  return { ...resolved, base: summary.base, notFound };
 }
 
 function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration): Promise<ContextSummary> {

@@ -8,20 +8,19 @@ import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../../model/release/inputs.ts';
-import { BOOTC_LABEL } from '../../model/oci/labels.ts';
 import type { PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { builtAt, inputParts, recordedReason, withContext } from './comparison.ts';
+import { builtAt, imageChange, inputParts, recordedReason, withContext } from './comparison.ts';
+import { foreseenBases } from './foreseen-bases.ts';
 import { inspectContext } from '../context/context-artifact.ts';
 import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
-import { imageLabels } from './image-config.ts';
 import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
 import { requireWebhooks } from '../notify.ts';
-import { builderFrom, pin, referenceFrom } from './pin.ts';
+import { builderFrom, pin } from './pin.ts';
 import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
@@ -70,7 +69,7 @@ export async function compareWithLast(
       // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
       const same = now !== undefined && now.commit === recorded!.commit && now.place === recorded!.place;
       const known = same ? await byRecordedContext(record, request, configuration) : null;
-      return known ?? byContext(await context(), request, configuration);
+      return known ?? byContext(record, await context(), request, configuration);
     }),
   );
 }
@@ -100,20 +99,18 @@ export function ownRepositories(
 }
 
 /** Looks up whatever the request and its context name. Reads only. `since` as {@link compareWithLast} answers. */
-export function lookUp(
+export async function lookUp(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
   context: ContextSummary,
   since: SinceLast | null,
 ): Promise<Resolved> {
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
-  const foreign = [...context.images, ...(builderReference ? [formatReference(builderReference)] : [])];
-  const repositories = [...ownRepositories(request), ...foreign.map((image) => referenceFrom(image).repository)];
+  const parts = inputParts(request, context);
+  const bases = await foreseenBases(configuration, request, { ...context, parts });
+  const repositories = [...ownRepositories(request), ...(builderReference ? [builderReference.repository] : [])];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    await requireRedHatLogin(access, foreign, 'the control worker');
-    const bases = await Promise.all(context.images.map((image) => pin(access, image, 'the Containerfile')));
-    const builder = builderReference ? await pin(access, formatReference(builderReference), 'builder.image') : null;
-    await requireBootable(access, context, bases, request.architecture);
+    const builder = builderReference ? await pinBuilder(access, formatReference(builderReference)) : null;
     const imageInputs = imageInputsDigest({
       files: context.files,
       bases,
@@ -131,7 +128,7 @@ export function lookUp(
       builderConfig: context.builderConfig,
       existingTag: await headManifest(access, request.repository, request.tag),
       ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
-      parts: inputParts(request, context),
+      parts,
     };
     if (since) return { ...resolved, ...whatIsNew(since) };
     if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
@@ -145,23 +142,9 @@ async function contextArtifact(access: RegistryAccess, request: ReleaseRequest, 
   return { repository, digest: await sendGitContext(access, repository, request.context, configuration.git.schemes) };
 }
 
-async function requireBootable(
-  access: RegistryAccess,
-  context: Pick<ContextSummary, 'bootable' | 'base'>,
-  bases: readonly PinnedImage[],
-  architecture: string,
-): Promise<void> {
-  if (context.bootable) return;
-  const base = bases.find((pinned) => pinned.reference === context.base);
-  const labels = base
-    ? await imageLabels(access, referenceFrom(base.reference).repository, base.digest, architecture)
-    : {};
-  if (labels[BOOTC_LABEL] === undefined) {
-    throw new FlightlineError(
-      'not-bootc',
-      `${context.base ?? 'scratch'} is not a bootable base image: it has no label ${BOOTC_LABEL}`,
-    );
-  }
+async function pinBuilder(access: RegistryAccess, image: string): Promise<PinnedImage> {
+  await requireRedHatLogin(access, [image], 'the control worker');
+  return pin(access, image, 'builder.image');
 }
 
 /** What of the last release is not made again, and why the rest is. */
@@ -213,12 +196,12 @@ async function firstMissing(access: RegistryAccess, record: ReleaseRecord): Prom
 export function differenceFrom(
   record: ReleaseRecord,
   request: ReleaseRequest,
-  resolved: Pick<Resolved, 'imageInputs' | 'builder' | 'builderConfig' | 'existingTag'>,
+  resolved: Pick<Resolved, 'bases' | 'parts' | 'builder' | 'builderConfig' | 'existingTag'>,
   now: Date,
 ): string | null {
   if (record.image.digest === null || record.image.digest !== resolved.existingTag) return 'the tag was moved since';
-  if (record.inputs?.image !== resolved.imageInputs)
-    return 'context, Containerfile, base, build arguments or secrets differ';
+  const change = imageChange(record, resolved);
+  if (change !== null) return change;
   const { certificateEnds } = record.image;
   if (certificateEnds !== undefined && !(new Date(certificateEnds) > now)) {
     return `the enrollment certificate in the image ended on ${certificateEnds}`;

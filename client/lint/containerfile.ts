@@ -1,6 +1,7 @@
 /** A Containerfile as the rules look at it: the stages that become the image, their steps, and every step's line. Pure. */
 import { type Copy, DockerfileParser, type Env, type From, type Instruction, type Run } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
+import { FlightlineError } from '../../model/release/failure.ts';
 import { readContainerfile } from '../../activities/context/containerfile.ts';
 import { commandOf, commandsOf, type Command } from './shell.ts';
 
@@ -55,7 +56,7 @@ export interface Containerfile {
 /**
  * Reads a Containerfile.
  *
- * @throws FlightlineError `containerfile-invalid`, as the release itself would.
+ * @throws FlightlineError `containerfile-invalid` when it has no stage.
  */
 export function parseContainerfile(
   text: string,
@@ -76,15 +77,17 @@ export function parseContainerfile(
       stage.steps.push(stepOf(instruction, document, stage.directory, dockerfile.getEscapeCharacter()));
     }
   }
-  const last = stages.at(-1)!;
+  const last = stages.at(-1);
+  if (!last) throw new FlightlineError('containerfile-invalid', 'the Containerfile has no FROM');
   const final = [last];
   while (final[0]!.on !== null) final.unshift(stages[final[0]!.on]!);
   return { stages, final, lines: text.split(/\r?\n/) };
 
   function stageOf(from: From): (typeof stages)[number] {
-    const start = document.offsetAt(from.getImageRange()!.start);
+    const place = from.getImageRange();
+    const start = place && document.offsetAt(place.start);
     const image = uses.find((use) => use.start === start)?.image ?? null;
-    const written = from.getImage()!.toLowerCase();
+    const written = from.getImage()?.toLowerCase();
     const on = image === null ? stages.findIndex((earlier) => earlier.name?.toLowerCase() === written) : -1;
     const directory = on < 0 ? '/' : stages[on]!.directory;
     return { line: lineOf(from), image, steps: [], name: from.getBuildStage(), on: on < 0 ? null : on, directory };

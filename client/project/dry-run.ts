@@ -61,7 +61,7 @@ async function lookAhead(
   const checks = [
     ...warnings.map((detail): PlanCheck => ({ name: 'spec', status: 'warning', detail, remedy: null })),
     ...context.checks,
-    passed('images', 'every image that is named is in its registry, and the base is bootable'),
+    imagesCheck(resolved.notFound),
     signingCheck(signing, request.key),
     hostCheck(hosts, request.architecture),
     ...(unchanged
@@ -94,19 +94,17 @@ async function lookAhead(
   };
 }
 
-async function lookAtContext({ loaded, draft }: CheckedSpec, publicContext: boolean): Promise<LocalContext> {
-  const { local } = loaded;
+async function lookAtContext({ loaded: { local }, draft }: CheckedSpec, isOpen: boolean): Promise<LocalContext> {
   if (local === null) return { summary: null, checks: [] };
   return withUserAccess(async (access) => {
     const packed = await packContext(local, access.directory);
-    const { facts } = packed;
-    const summary = summariseContext(draft, packed.digest, facts);
+    const summary = summariseContext(draft, packed.digest, packed.facts);
     const repository = draft.contextRepository;
     const exposure = await exposureOf(access, repository).catch((error: unknown) => {
       if (error instanceof FlightlineError) return error.failure;
       throw error;
     });
-    return { summary, checks: [contextCheck(repository, packed, exposure, publicContext)] };
+    return { summary, checks: [contextCheck(repository, packed, exposure, isOpen)] };
   });
 }
 
@@ -133,6 +131,12 @@ function contextCheck(
     detail: `${detail}, from where anybody can pull it`,
     remedy: 'make that repository private',
   };
+}
+
+function imagesCheck(notFound: readonly string[]): PlanCheck {
+  if (notFound.length === 0) return passed('images', 'every image that is named is in its registry');
+  const detail = `the control worker does not find ${notFound.join(', ')}`;
+  return { name: 'images', status: 'failed', detail, remedy: "correct the name, or see to the worker's log-in" };
 }
 
 /** Longest time (ms) for the workflow: two tries of its slower activity. */

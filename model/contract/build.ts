@@ -40,6 +40,8 @@ export const BuildResult = z.object({
   size: z.number().int().nonnegative(),
   /** `true` when an image of the same inputs was there. */
   adopted: z.boolean(),
+  /** The images of registries that podman used, by the names that the Containerfile has for them. */
+  bases: z.array(PinnedImage),
   /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */
   certificateEnds: z.string().optional(),
   /** What a person should know of the image although it was made; absent when there is nothing. */

@@ -16,12 +16,10 @@ export const ContextSummary = z.object({
   digest: Digest,
   /** Digest over the context's files and the Containerfile, without the builder configuration. */
   files: Digest,
-  /** Every external image of the Containerfile. */
+  /** The images of registries that the Containerfile seems to use. */
   images: z.array(z.string()),
-  /** The one that the last stage is built on; null for `scratch`. */
+  /** The one that its last stage seems to be built on; null for `scratch`, or when that is not known. */
   base: z.string().nullable(),
-  /** The Containerfile itself sets the label `containers.bootc`. */
-  bootable: z.boolean(),
   builderConfig: BuilderConfig.nullable(),
 });
 export type ContextSummary = z.infer<typeof ContextSummary>;
@@ -32,8 +30,11 @@ export type ContextSummary = z.infer<typeof ContextSummary>;
 export const PlanInput = ReleaseIdentity.extend({ request: ReleaseRequest, context: ContextSummary.nullable() });
 export type PlanInput = z.infer<typeof PlanInput>;
 
-/** Besides what resolve would answer: the image that the last stage is built on, as written; null for `scratch`. */
-export const PlanResult = ResolveResult.extend({ base: z.string().nullable() });
+/**
+ * Besides what resolve would answer: the image that the last stage seems to be built on, and those that could not be
+ * looked up.
+ */
+export const PlanResult = ResolveResult.extend({ base: z.string().nullable(), notFound: z.array(z.string()) });
 export type PlanResult = z.infer<typeof PlanResult>;
 
 /** Input of the `plan` workflow, a dry run's look at what a release would be made of. */

@@ -125,7 +125,7 @@ describe('a builder configuration that the builder would refuse', () => {
   });
 });
 
-describe('what resolve refuses fails at once', () => {
+describe('what cannot be used fails at once', () => {
   const base = `${registry}/flightline/debian-base:trixie`;
   it.each<[string, string, Omit<ProjectOptions, 'registry' | 'name'>, string, RegExp]>([
     [
@@ -135,13 +135,7 @@ describe('what resolve refuses fails at once', () => {
       'image-not-found',
       /no\/such:1/,
     ],
-    [
-      'a local base',
-      'local-base',
-      { containerfile: 'FROM localhost/x:1\n' },
-      'containerfile-invalid',
-      /push it to a registry/,
-    ],
+    ['a local base', 'local-base', { containerfile: 'FROM localhost/x:1\n' }, 'containerfile', /push it to a registry/],
     [
       'a base without the bootc label',
       'not-bootc',

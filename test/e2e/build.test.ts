@@ -87,9 +87,10 @@ async function pushBase(): Promise<PinnedImage> {
 async function prepare(containerfile: string): Promise<BuildInput> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-project-'));
   try {
-    await mkdir(join(directory, 'layout'));
-    await writeFile(join(directory, 'Containerfile'), containerfile);
-    const sources = { directory, containerfile: join(directory, 'Containerfile'), builderConfig: null };
+    const context = join(directory, 'context');
+    for (const path of [context, join(directory, 'layout')]) await mkdir(path);
+    await writeFile(join(context, 'Containerfile'), containerfile);
+    const sources = { directory: context, containerfile: join(context, 'Containerfile'), builderConfig: null };
     const packed = await packContext(sources, join(directory, 'layout'));
     await withUserAccess((access) => sendContext(access, `${repository}/context`, packed));
     const release = releaseId(repository, TAG);

@@ -148,9 +148,12 @@ it('asks the builder itself once an image of the same inputs is here, and says w
 
 it('ends as a release would where something is refused', async () => {
   const missing = await newProject({ name: 'dry-missing', containerfile: `FROM ${registry}/no/such:1\n` });
-  const outcome = await runFlightline(['run', missing.spec, '--dry-run', '--json'], { environment });
-  expect(outcome.exitCode).toBe(1);
-  expect(JSON.parse(outcome.stdout)).toMatchObject({ error: { kind: 'image-not-found' } });
+  const images = await look(missing);
+  expect(images.exitCode).toBe(1);
+  expect(images.plan.checks.find(({ name }) => name === 'images')).toMatchObject({
+    status: 'failed',
+    detail: expect.stringContaining('no/such:1') as string,
+  });
 
   const key = await newProject({ name: 'dry-key', spec: { signing: { key: 'other' } } });
   const { exitCode, plan } = await look(key);

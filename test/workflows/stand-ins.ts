@@ -167,13 +167,14 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     running: [],
     containers: [],
   }),
-  build: ({ imageInputs }, { attempt, host }) => ({
+  build: ({ imageInputs, bases }, { attempt, host }) => ({
     attempts: attempt,
     host: host!,
     log: { host: host!, path: '/logs/build.log' },
     imageId: digestOf(`image of ${imageInputs}`).slice(7),
     size: 700_000_000,
     adopted: false,
+    bases,
   }),
   push: ({ imageId }, { attempt, host }) => ({ attempts: attempt, host: host!, log: null, digest: digestOf(imageId) }),
   diskBuild: ({ image, types }, { attempt, host }) => ({
@@ -192,7 +193,11 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     after: 20_000,
     adopted: false,
   }),
-  plan: ({ request, ...identity }, call) => ({ ...ORDINARY.resolve({ ...identity, request }, call), base: null }),
+  plan: ({ request, ...identity }, call) => ({
+    ...ORDINARY.resolve({ ...identity, request }, call),
+    base: null,
+    notFound: [],
+  }),
   compare: ({ template }, { attempt }) => ({
     attempts: attempt,
     commit: template.context.kind === 'git' ? 'c0ffee'.repeat(7).slice(0, 40) : null,

@@ -121,7 +121,8 @@ export class ReleaseState implements StageBoard {
         disks: Object.fromEntries(
           [...this.runs.values()].flatMap((run) => run.disks.map((disk) => [disk.type, run.inputs])),
         ),
-        base: plan.resolved.bases,
+        // Once it is built, what podman used says more than what was foreseen.
+        base: image.build?.bases ?? plan.resolved.bases,
         builder: plan.resolved.builder,
         context: plan.resolved.context.digest,
         ...(plan.resolved.parts && { parts: plan.resolved.parts }),

@@ -1,7 +1,6 @@
 /** The command line of `podman build`, and the names of what it makes. Pure. */
-import { join } from 'node:path';
 import { releaseKey, runKey } from '../../../model/release/inputs.ts';
-import { CONTEXT_LAYOUT, INPUTS_LABEL, OCI } from '../../../model/oci/labels.ts';
+import { INPUTS_LABEL, OCI } from '../../../model/oci/labels.ts';
 import type { PinnedImage } from '../../../model/release/record.ts';
 import { parseReference } from '../../../model/oci/reference.ts';
 
@@ -36,9 +35,6 @@ export function isPrivateImage(name: string): boolean {
   return /^localhost\/flightline\/[^/]+\/[0-9a-f]+:[0-9a-f]+-[0-9a-f]+$/.test(name);
 }
 
-/** The Containerfile with pinned images, beside the unpacked context. */
-export const PINNED_CONTAINERFILE = 'Containerfile.pinned';
-
 /** A secret as a build gets it: what the Containerfile calls it, and its file (absolute path) on the host. */
 export interface BuildSecretFile {
   id: string;
@@ -47,9 +43,14 @@ export interface BuildSecretFile {
 
 /** What a build is told. */
 export interface BuildCommand {
-  /** Directory that holds an unpacked context (`CONTEXT_LAYOUT`). */
-  directory: string;
-  name: string;
+  /** Absolute path of the unpacked context. */
+  context: string;
+  /** Absolute path of the Containerfile, under the name that its author gave it: the name has a meaning to podman. */
+  containerfile: string;
+  /** What the image is to be called; null when it is not the last of its build. */
+  name: string | null;
+  /** Absolute path of the file or named pipe to which podman writes all but its last words. */
+  output: string;
   /** File to which podman writes the image's id. */
   idFile: string;
   cgroup: string;
@@ -62,20 +63,15 @@ export interface BuildCommand {
   flags: readonly string[];
 }
 
-/**
- * The labels of a release's image. `null` takes away what it would inherit from its base and what would be untrue here; what the
- * Containerfile sets itself is left as it is, where nothing better is known.
- */
-export function imageLabels(facts: {
+/** What of an image is told by the labels that flightline writes, whatever the Containerfile says. */
+export function releaseLabels(facts: {
   tag: string;
   imageInputs: string;
   commit: string | null;
   source: string | null;
   base: PinnedImage | null;
-  /** The value that the Containerfile gives to a label. */
-  own: (name: string) => string | undefined;
 }): Record<string, string | null> {
-  const labels = {
+  return {
     [INPUTS_LABEL]: facts.imageInputs,
     [OCI.version]: facts.tag,
     [OCI.revision]: facts.commit,
@@ -85,24 +81,35 @@ export function imageLabels(facts: {
     // The image's own configuration says when it was made; a label of ours would make equal inputs differ.
     [OCI.created]: null,
   };
-  return Object.fromEntries(
-    Object.entries(labels).filter(([name, value]) => value !== null || facts.own(name) === undefined),
-  );
 }
 
-/** Arguments of `podman` for a build of the pinned Containerfile: nothing is pulled any more. */
+/**
+ * The labels to write. `null` takes away what the image would inherit from its base and what would be untrue of it; what the
+ * Containerfile sets itself is left as it is, where nothing better is known.
+ */
+export function labelsToSet(
+  labels: Readonly<Record<string, string | null>>,
+  isOwn: (name: string) => boolean,
+): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(labels).filter(([name, value]) => value !== null || !isOwn(name)));
+}
+
+/** Arguments of `podman` for a build. Nothing is pulled: podman asks for what it lacks by failing. */
 export function buildArguments(command: BuildCommand): string[] {
   const labels = Object.entries(command.labels);
   return [
+    // Which images it took is told in its notes only; with a log file they, and what RUN prints, stay apart from its last words.
+    '--log-level=debug',
     'build',
+    `--logfile=${command.output}`,
     '--format=oci',
     '--pull=never',
     // A RUN that fails leaves no working container behind.
     '--force-rm',
     cgroupArgument(command.cgroup),
-    `--file=${join(command.directory, PINNED_CONTAINERFILE)}`,
+    `--file=${command.containerfile}`,
     `--iidfile=${command.idFile}`,
-    `--tag=${command.name}`,
+    ...(command.name === null ? [] : [`--tag=${command.name}`]),
     ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
     ...command.secrets.map(({ id, file }) => `--secret=id=${id},src=${file}`),
     ...command.volumes.map((volume) => `--volume=${volume}`),
@@ -110,18 +117,13 @@ export function buildArguments(command: BuildCommand): string[] {
     // Takes a label away even where --label or the Containerfile sets it.
     ...labels.filter(([, value]) => value === null).map(([name]) => `--unsetlabel=${name}`),
     ...labels.filter(([, value]) => value !== null).map(([name, value]) => `--label=${name}=${value}`),
-    join(command.directory, CONTEXT_LAYOUT.context),
+    command.context,
   ];
 }
 
 /** The argument by which a running build is recognised among all processes. */
 export function cgroupArgument(cgroup: string): string {
   return `--cgroup-parent=${cgroup}`;
-}
-
-/** `repository@digest` of a pinned image, whatever tag it was written with. */
-export function pinnedName(image: PinnedImage): string {
-  return `${repositoryOf(image.reference)}@${image.digest}`;
 }
 
 /** The repository of a reference that the contract has checked. */

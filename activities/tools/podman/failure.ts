@@ -10,6 +10,12 @@ const NO_SPACE = /no space left on device|disk quota exceeded/i;
 const HOST_SETUP =
   /unable to execute nft|could not find "netavark"|cgroups in hybrid mode not supported|setting rlimit|setrlimit|OCI runtime "[^"]*" not found|database .* does not match|database configuration mismatch|must be (?:run as )?root|policy\.json: no such file|kernel does not support overlay/i;
 
+/** A Containerfile whose name ends in `.in` is read by `cpp`. */
+const NO_PREPROCESSOR = /cpp: not found|"cpp": executable file not found/;
+
+/** What podman refuses of an instruction without naming it as a step. */
+const AT_CONTAINERFILE = /creating build container: |no stage or image found with that name/;
+
 /** What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about it. */
 export function classifyPodman(output: string): Verdict {
   if (HOST_SETUP.test(output)) return { kind: 'host-setup' };
@@ -27,21 +33,32 @@ export function classifyPodman(output: string): Verdict {
 /** Exit status of a process that SIGKILL ended, as a shell and a container runtime report it (128 + 9). */
 const KILLED = 137;
 
-/**
- * What it means that `podman build` failed. What a RUN printed is not looked at, but for a full disk: a RUN that cannot reach a
- * server is the Containerfile's affair.
- */
-export function classifyBuild(output: string): Verdict {
-  if (NO_SPACE.test(output)) return { kind: 'disk-full' };
-  const lines = output.split('\n');
-  const error = lines.findLast((line) => line.startsWith('Error: ')) ?? '';
-  // A container that cannot start looks like a RUN that fails; only this line before it tells.
-  const start = lines.findLast((line) => line.startsWith('error running container: ')) ?? '';
-  if (HOST_SETUP.test(start) || HOST_SETUP.test(error)) return { kind: 'host-setup' };
-  const status = /while running runtime: exit status (\d+)/.exec(error)?.[1];
-  if (status !== undefined) return { kind: Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
-  if (/building at STEP|parse error|unknown instruction|no FROM statement|syntax error/i.test(error)) {
-    return { kind: 'containerfile' };
+/** How a `podman build` failed. What a RUN printed is no part of it. */
+export interface FailedBuild {
+  /** Podman's last words, `Error: …`. */
+  error: string;
+  /** A step had begun. */
+  begun: boolean;
+  /** What the runtime said of a container that it could not start; null when all of them ran. */
+  startFailure: string | null;
+  /** A file system that the build writes to was full meanwhile. */
+  diskFull: boolean;
+}
+
+/** What it means that `podman build` failed. A RUN that cannot reach a server is the Containerfile's affair. */
+export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBuild): Verdict {
+  if (startFailure !== null && HOST_SETUP.test(startFailure)) return { kind: 'host-setup' };
+  const status = /while running runtime: exit status (\d+)$/.exec(error)?.[1];
+  if (status !== undefined) {
+    if (diskFull) return { kind: 'disk-full' };
+    return { kind: Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
   }
+  // The text of the step stands in front of the cause.
+  const atStep = /^Error: building at STEP "[^]*": (.+)$/.exec(error);
+  const cause = atStep?.[1] ?? error;
+  if (NO_SPACE.test(cause)) return { kind: 'disk-full' };
+  if (HOST_SETUP.test(cause) || NO_PREPROCESSOR.test(cause)) return { kind: 'host-setup' };
+  // Before its first step podman has only read the Containerfile.
+  if (atStep || !begun || AT_CONTAINERFILE.test(error)) return { kind: 'containerfile' };
   return { kind: 'unexpected' };
 }

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { secretFileLayer, withLastLayers } from '../../../../activities/context/last-layers.ts';
-import { mayHoldSecret, runsMountContext } from '../../../../activities/image/private-layers.ts';
+import { secretFileLayer } from '../../../../activities/context/own-layers.ts';
+import { mayHoldSecret } from '../../../../activities/image/private-layers.ts';
 import { allowedSecret, holdsLogIns, openSecret, secretValues } from '../../../../activities/trust/secrets.ts';
 import { fileInside } from '../../../../activities/tools/podman/image-files.ts';
 import { redact } from '../../../../activities/tools/process/redact.ts';
@@ -75,25 +75,11 @@ describe('a named secret', () => {
   ])('%s holds log-ins: %s', (text, answer) => expect(holdsLogIns(text)).toBe(answer));
 });
 
-describe('last layers', () => {
-  const layer = secretFileLayer('flightline-pull-secret-1', '/etc/ostree/auth.json');
-
-  it('are added by a RUN that starts no shell and leaves nothing in /run/secrets', () => {
-    expect(layer).toBe(
-      'RUN --mount=type=secret,id=flightline-pull-secret-1,target=/run/flightline-pull-secret-1,required=true ' +
-        '["install","-D","-m","0600","/run/flightline-pull-secret-1","/etc/ostree/auth.json"]',
-    );
-    expect(withLastLayers('FROM a', ['LABEL a=b', layer])).toBe(`FROM a\nLABEL a=b\n${layer}\n`);
-    expect(withLastLayers('FROM a', [])).toBe('FROM a');
-    expect(withLastLayers('FROM a\nRUN <<EOF\nx\nEOF\n', [layer])).toContain(`EOF\n\n${layer}\n`);
-  });
-
-  it.each([
-    ['a line that is continued', 'FROM a\nRUN x \\\n'],
-    ['a heredoc without an end', 'FROM a\nRUN <<EOF\nx\n'],
-  ])('are not swallowed by %s', (_, text) => {
-    expect(() => withLastLayers(text, [layer])).toThrow(/last instruction has no end/);
-  });
+it('a secret becomes a file by a RUN that starts no shell and leaves nothing in /run/secrets', () => {
+  expect(secretFileLayer('flightline-pull-secret-1', '/etc/ostree/auth.json')).toBe(
+    'RUN --mount=type=secret,id=flightline-pull-secret-1,target=/run/flightline-pull-secret-1,required=true ' +
+      '["install","-D","-m","0600","/run/flightline-pull-secret-1","/etc/ostree/auth.json"]',
+  );
 });
 
 describe('images between steps', () => {
@@ -114,24 +100,14 @@ describe('images between steps', () => {
     ['a file of the context', 'i/k/2', [...base, run, add], true],
     ['RUN after a file of the context', 'i/k/2', [...base, add, run], true],
     ['a copy from anywhere', 'i/k/2', [...base, '/bin/sh -c #(nop) COPY dir:9 in /'], true],
-    ['RUN where RUN sees the context', 'i/k/none', [...base, run], true],
+    ['RUN that mounts something', 'i/k/2', [...base, '/bin/sh -c --mount=source=config.yaml,target=/c x'], true],
+    ['RUN with a build secret', 'i/k/secrets', [...base, '/bin/sh -c --mount=type=secret,id=a x'], true],
+    ['other steps beside it', 'i/k/secrets', [...base, add, run], false],
     ['a step that does not say what it was', 'i/k/2', [...base, ''], true],
     ['no base: its copies are steps', 'i/k/0', base, true],
     ['a label that is not understood', 'i/k', [...base, run], true],
   ])('%s', (_, label, history, answer) => {
     expect(mayHoldSecret({ label, history })).toBe(answer);
-  });
-
-  it.each([
-    ['RUN x', false],
-    ['RUN --mount=type=secret,id=a x', false],
-    ['RUN --mount=type=cache,target=/c x', false],
-    ['RUN --mount=type=bind,from=r.example/a:1,target=/c x', false],
-    ['RUN --mount=type=bind,target=/c x', true],
-    ['RUN --mount=target=/c x', true],
-    ['RUN --mount=type=secret,id=a --mount=source=config.yaml,target=/c x', true],
-  ])('%s sees the context: %s', (line, answer) => {
-    expect(runsMountContext(`FROM a\n${line}\n`)).toBe(answer);
   });
 });
 

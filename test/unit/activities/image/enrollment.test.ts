@@ -179,13 +179,13 @@ describe('a configuration of the operator', () => {
 it('is placed for its owner alone, taken away, and never over a file or through a link', async () => {
   const configuration = await agentConfiguration(host, build, asked);
   const directory = join(scratch, 'unpacked');
-  const file = join(directory, 'context/config.yaml');
-  await mkdir(join(directory, 'context'), { recursive: true });
+  const file = join(directory, 'config.yaml');
+  await mkdir(directory, { recursive: true });
   const remove = await placeConfiguration(directory, configuration);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readFile(file, 'utf8')).toBe(configuration.text);
   await remove();
-  expect(await readdir(join(directory, 'context'))).toEqual([]);
+  expect(await readdir(directory)).toEqual([]);
   await promisify(execFile)('ln', ['-s', join(scratch, 'elsewhere'), file]);
   expect(await failure(placeConfiguration(directory, configuration))).toMatchObject({ kind: 'context-invalid' });
   expect(await readdir(scratch)).not.toContain('elsewhere');

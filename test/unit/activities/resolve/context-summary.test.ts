@@ -21,14 +21,10 @@ it('says of a context what decides a release, and carries no text of it', () => 
     files: digestOf('files'),
     images: ['registry.example/base:1'],
     base: 'registry.example/base:1',
-    bootable: false,
     builderConfig: { format: 'toml', digest: digestOf(user) },
   });
-  const labelled = facts(null, 'FROM registry.example/base:1\nLABEL containers.bootc=1\n');
-  expect(summariseContext(request, digestOf('context'), labelled)).toMatchObject({
-    bootable: true,
-    builderConfig: null,
-  });
+  const plain = facts(null, 'FROM registry.example/base:1\n');
+  expect(summariseContext(request, digestOf('context'), plain).builderConfig).toBeNull();
 });
 
 it('refuses a builder configuration where it is trusted too, as for a git context', () => {

@@ -14,18 +14,38 @@ const made = makeRequest(
 );
 const now = new Date('2026-11-23T12:00:00Z');
 
+const NAME = 'quay.io/acme/base:1';
+const short = (digit: string) => digit.repeat(16);
+const parts = { files: short('a'), settings: short('b'), disks: short('c'), config: null, place: null, commit: null };
+const base = [{ reference: NAME, digest: DIGEST }];
+const same = { parts, bases: base };
+
 it.each([
-  ['the same', {}, DIGEST, null],
-  ['other inputs', {}, OTHER_DIGEST, /differ/],
-  ['a certificate that lasts', { certificateEnds: '2026-11-23T12:00:01.000Z' }, DIGEST, null],
-  ['a certificate that has ended', { certificateEnds: '2026-11-23T12:00:00.000Z' }, DIGEST, /certificate .* ended/],
-])('an earlier release is compared: %s', (_, image, imageInputs, difference) => {
+  ['the same', {}, same, null],
+  [
+    'more that is foreseen than podman used',
+    {},
+    { parts, bases: [...base, { ...base[0]!, reference: 'r.io/x:1' }] },
+    null,
+  ],
+  ['other files', {}, { ...same, parts: { ...parts, files: short('d') } }, /context or Containerfile differ/],
+  ['other arguments', {}, { ...same, parts: { ...parts, settings: short('d') } }, /build arguments/],
+  [
+    'another base',
+    {},
+    { parts, bases: [{ reference: NAME, digest: OTHER_DIGEST }] },
+    /base quay\.io\/acme\/base:1 .* → /,
+  ],
+  ['a base that is gone', {}, { parts, bases: [] }, /base quay\.io\/acme\/base:1 is gone/],
+  ['a certificate that lasts', { certificateEnds: '2026-11-23T12:00:01.000Z' }, same, null],
+  ['a certificate that has ended', { certificateEnds: '2026-11-23T12:00:00.000Z' }, same, /certificate .* ended/],
+])('an earlier release is compared: %s', (_, image, current, difference) => {
   if (!made.ok) throw new Error('no request');
   const earlier = record({
     image: { reference: 'quay.io/acme/edge-camera:latest', digest: DIGEST, verified: true, ...image },
-    inputs: { image: DIGEST, disks: {}, base: [], builder: null, context: DIGEST },
+    inputs: { image: DIGEST, disks: {}, base, builder: null, context: DIGEST, parts },
   });
-  const resolved = { imageInputs, builder: null, builderConfig: null, existingTag: DIGEST };
+  const resolved = { ...current, builder: null, builderConfig: null, existingTag: DIGEST };
   const found = differenceFrom(earlier, made.request, resolved, now);
   if (difference === null) expect(found).toBeNull();
   else expect(found).toMatch(difference);

@@ -155,9 +155,9 @@ describe('before a run', () => {
   });
 
   it('a Containerfile that cannot be read is left to the release, but not with --strict', async () => {
-    await before('FROM localhost/x:1', false);
+    await before('RUN true', false);
     expect(notes).toEqual([]);
-    await expect(before('FROM localhost/x:1', true)).rejects.toMatchObject({
+    await expect(before('RUN true', true)).rejects.toMatchObject({
       failure: { kind: 'containerfile-invalid' },
     });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { trustedInputs } from '../../../../activities/image/bake-trust.ts';
-import { deviceLayer, withLastLayers } from '../../../../activities/context/last-layers.ts';
+import { deviceLayer } from '../../../../activities/context/own-layers.ts';
 import {
   deviceArguments,
   deviceRefusal,
@@ -168,7 +168,7 @@ describe('verification: bake', () => {
 
   it('is one last layer', () => {
     const files = deviceFiles(trust, policyFor([R], KEY, 'reject'));
-    expect(withLastLayers('FROM base\n\n', [deviceLayer(files)])).toBe('FROM base\n\n\nCOPY --chown=0:0 etc /etc\n');
+    expect(deviceLayer(files)).toBe('COPY --chown=0:0 etc /etc');
   });
 
   it('makes another image, of the key too', () => {

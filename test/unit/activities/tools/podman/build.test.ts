@@ -6,9 +6,9 @@ import { buildCgroup, cgroupPath, cgroupProcesses } from '../../../../../activit
 import {
   buildArguments,
   builtImageName,
-  imageLabels,
-  pinnedName,
+  labelsToSet,
   releaseImages,
+  releaseLabels,
 } from '../../../../../activities/tools/podman/build.ts';
 import { parseReference } from '../../../../../model/oci/reference.ts';
 
@@ -18,7 +18,9 @@ const RELEASE = 'release/quay.io/acme/edge:1';
 
 describe('the command line of podman build', () => {
   const args = buildArguments({
-    directory: '/srv/r/context',
+    context: '/srv/r/context/context',
+    containerfile: '/srv/r/context/containerfile/Edge.in',
+    output: '/srv/r/build-output',
     name: 'localhost/x:1',
     idFile: '/srv/r/image-id',
     cgroup: '/flightline/i/k',
@@ -29,9 +31,9 @@ describe('the command line of podman build', () => {
     flags: ['--ignorefile=/srv/r/context/ignore-nothing'],
   });
 
-  it('builds the pinned Containerfile and pulls nothing', () => {
+  it("builds the author's Containerfile under its own name, and pulls nothing", () => {
     expect(args).toContain('--pull=never');
-    expect(args).toContain('--file=/srv/r/context/Containerfile.pinned');
+    expect(args).toContain('--file=/srv/r/context/containerfile/Edge.in');
   });
 
   it('sets and takes away labels, never both', () => {
@@ -52,12 +54,11 @@ describe('the command line of podman build', () => {
   });
 });
 
-describe('imageLabels', () => {
+describe('the labels of an image', () => {
   const facts = { tag: '1.0', imageInputs: DIGEST, commit: null, source: 'https://example.org', base: null };
 
   it('takes away what would be inherited and untrue', () => {
-    const labels = imageLabels({ ...facts, own: () => undefined });
-    expect(labels).toMatchObject({
+    expect(labelsToSet(releaseLabels(facts), () => false)).toMatchObject({
       'io.flightline.inputs': DIGEST,
       'org.opencontainers.image.version': '1.0',
       'org.opencontainers.image.source': 'https://example.org',
@@ -68,8 +69,9 @@ describe('imageLabels', () => {
   });
 
   it('leaves what the Containerfile sets itself, where nothing better is known', () => {
-    const labels = imageLabels({ ...facts, own: (name) => (name.endsWith('revision') ? 'mine' : undefined) });
+    const labels = labelsToSet(releaseLabels(facts), () => true);
     expect(labels).not.toHaveProperty(['org.opencontainers.image.revision']);
+    expect(labels).toHaveProperty(['org.opencontainers.image.version'], '1.0');
   });
 });
 
@@ -79,14 +81,6 @@ describe('names of images', () => {
     expect(name.startsWith(`${releaseImages(INSTALLATION, RELEASE)}:`)).toBe(true);
     // Only the registry `localhost` is refused by the contract; the grammar is the same.
     expect(parseReference(name.replace('localhost/', 'registry.local/'))).toMatchObject({ ok: true });
-  });
-
-  it.each([
-    ['quay.io/a/b:1', `quay.io/a/b@${DIGEST}`],
-    ['quay.io/a/b', `quay.io/a/b@${DIGEST}`],
-    [`127.0.0.1:5000/b:1@${DIGEST}`, `127.0.0.1:5000/b@${DIGEST}`],
-  ])('pins %s', (reference, expected) => {
-    expect(pinnedName({ reference, digest: DIGEST })).toBe(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classifyBuild, classifyPodman } from '../../../../../activities/tools/podman/failure.ts';
+import { classifyBuild, classifyPodman, type FailedBuild } from '../../../../../activities/tools/podman/failure.ts';
 import type { FailureKind } from '../../../../../model/release/failure.ts';
 
 describe('classifyPodman', () => {
@@ -40,58 +40,74 @@ describe('classifyPodman', () => {
 });
 
 describe('classifyBuild', () => {
-  const step = 'STEP 2/2: RUN x\n';
+  const failed = 'Error: building at STEP "RUN x": while running runtime: exit status 3';
+  const notStarted = 'error running container: from /usr/bin/runc creating container for [/bin/sh]: ';
 
-  it.each<[FailureKind, string, string]>([
+  it.each<[FailureKind, string, Partial<FailedBuild>]>([
+    ['containerfile', 'a RUN that fails', { error: failed }],
     [
       'containerfile',
-      'a RUN that fails',
-      `${step}oops\nError: building at STEP "RUN x": while running runtime: exit status 3`,
+      'a RUN whose text speaks of a full disk',
+      { error: 'Error: building at STEP "RUN echo no space left on device": while running runtime: exit status 1' },
     ],
-    [
-      'containerfile',
-      'a RUN that cannot reach a server',
-      `${step}curl: connection refused\nError: building at STEP "RUN x": while running runtime: exit status 7`,
-    ],
+    ['disk-full', 'a RUN that fails while the disk is full', { error: failed, diskFull: true }],
     [
       'containerfile',
       'a RUN whose program is not there',
-      `${step}error running container: from /usr/bin/runc creating container for [/x]: level=error msg="runc create failed: unable to start container process: exec: \\"/x\\": stat /x: no such file or directory"\n: exit status 1\nError: building at STEP "RUN x": while running runtime: exit status 1`,
+      { error: failed, startFailure: `${notStarted}exec: \\"/x\\": stat /x: no such file or directory` },
     ],
-    [
-      'containerfile',
-      'a COPY of nothing',
-      'Error: building at STEP "COPY a /a": checking on sources under "/c": copier: stat: "/a": no such file or directory',
-    ],
-    [
-      'containerfile',
-      'an unknown instruction',
-      'Error: building at STEP "FROB ": Build error: Unknown instruction: "FROB"',
-    ],
-    ['containerfile', 'no FROM', 'Error: no FROM statement found'],
     [
       'host-setup',
       'a runtime that cannot start anything',
-      `${step}error running container: from /usr/bin/crun creating container for [/bin/sh -c x]: cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n: exit status 1\nError: building at STEP "RUN x": while running runtime: exit status 1`,
+      { error: failed, startFailure: `${notStarted}cgroups in hybrid mode not supported` },
     ],
     [
       'host-setup',
       'limits that cannot be set',
-      `${step}error running container: from /usr/bin/runc creating container for [/bin/sh]: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted\nError: building at STEP "RUN x": while running runtime: exit status 1`,
+      { error: failed, startFailure: `${notStarted}error setting rlimit type 7: operation not permitted` },
     ],
     [
       'out-of-memory',
       'a RUN that was killed',
-      `${step}Error: building at STEP "RUN x": while running runtime: exit status 137`,
+      { error: 'Error: building at STEP "RUN x": while running runtime: exit status 137' },
+    ],
+    [
+      'containerfile',
+      'a COPY of nothing',
+      {
+        error:
+          'Error: building at STEP "COPY a /a": checking on sources under "/c": copier: stat: "/a": no such file or directory',
+      },
+    ],
+    [
+      'containerfile',
+      'an unknown instruction',
+      { error: 'Error: building at STEP "FROB ": Build error: Unknown instruction: "FROB"' },
+    ],
+    [
+      'containerfile',
+      'what is refused before the first step',
+      { begun: false, error: 'Error: parsing main Dockerfile: Containerfile: X: unterminated heredoc' },
+    ],
+    ['containerfile', 'no FROM', { begun: false, error: 'Error: no FROM statement found' }],
+    [
+      'host-setup',
+      'no preprocessor',
+      { begun: false, error: 'Error: Containerfile.in support requires "cpp": executable file not found in $PATH' },
+    ],
+    [
+      'containerfile',
+      'a layout that is not there',
+      { error: 'Error: creating build container: open out.oci/index.json: no such file or directory' },
     ],
     [
       'disk-full',
       'a full disk',
-      'Error: building at STEP "COPY a /a": storing: write /var/lib/x: no space left on device',
+      { error: 'Error: building at STEP "COPY a /a": storing: write /var/lib/x: no space left on device' },
     ],
-    ['unexpected', 'a base that somebody removed', 'Error: creating build container: quay.io/a/b:1: image not known'],
-    ['unexpected', 'nothing said', ''],
-  ])('%s: %s', (kind, _name, output) => {
-    expect(classifyBuild(output).kind).toBe(kind);
+    ['unexpected', 'a storage that is in use', { error: 'Error: committing container: database is locked' }],
+    ['unexpected', 'nothing said', { error: '' }],
+  ])('%s: %s', (kind, _name, facts) => {
+    expect(classifyBuild({ error: '', begun: true, startFailure: null, diskFull: false, ...facts }).kind).toBe(kind);
   });
 });

@@ -1,0 +1,200 @@
+/**
+ * The image of an author's Containerfile. podman alone reads it; where podman asks for an image that nobody foresaw,
+ * that one is looked up and the build goes on from its cache.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { BuildInput } from '../../model/contract/build.ts';
+import { OCI } from '../../model/oci/labels.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { parseReference } from '../../model/oci/reference.ts';
+import { sha256 } from '../../model/release/inputs.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { isPrivate } from '../../model/spec/enrollment.ts';
+import { readContainerfile } from '../context/containerfile.ts';
+import type { UnpackedContext } from '../context/unpack.ts';
+import type { HostContext } from '../host/work-directory.ts';
+import type { Task } from '../tools/process/task.ts';
+import type { UsedImage } from '../tools/podman/build-output.ts';
+import { labelsToSet, releaseLabels } from '../tools/podman/build.ts';
+import { inspectImage, parseOutput, podman, type LocalImage } from '../tools/podman/podman.ts';
+import { withBaseNames, type LocalBase } from './base-names.ts';
+import { answerFor, baseFor, unanswered } from './bases.ts';
+import { podmanBuild } from './build-run.ts';
+import { volumesFor, type HostParts, type PrivateFlags } from './build-secrets.ts';
+
+/** What a build shares with the rest of its activity. */
+export interface ContainerfileBuild {
+  readonly host: HostContext;
+  readonly input: BuildInput;
+  readonly context: Task;
+  readonly parts: HostParts;
+  readonly logFile: string;
+}
+
+/** An image, and what podman made it of. */
+interface BuiltImage {
+  image: LocalImage;
+  bases: PinnedImage[];
+  /** The one that its last stage is built on; null for `scratch`. */
+  base: PinnedImage | null;
+}
+
+/**
+ * Builds it.
+ *
+ * @param bases those that are foreseen
+ * @param name what the image is to be called; null for none
+ * @throws FlightlineError `containerfile` with podman's words, `image-not-found`, and others of the host's
+ */
+export async function buildContainerfile(
+  build: ContainerfileBuild,
+  unpacked: UnpackedContext,
+  bases: readonly LocalBase[],
+  name: string | null,
+  privateFlags: PrivateFlags,
+): Promise<BuiltImage> {
+  const { host, input, context, parts, logFile } = build;
+  let known = [...bases];
+  let labels = await expectedLabels(input, unpacked.containerfile, known);
+  for (let corrected = false; ;) {
+    const flags = [
+      ...(await privateFlags(known.map(({ id }) => id))),
+      ...(input.fresh === undefined ? [] : ['--no-cache']),
+    ];
+    const run = {
+      ...unpacked,
+      name,
+      labels,
+      flags,
+      buildArgs: input.buildArgs,
+      secrets: parts.secrets,
+      volumes: await volumesFor(host, known),
+      cache: cacheOf(host, input),
+    };
+    const end = await withBaseNames(known, context.signal, () =>
+      podmanBuild(host, input.release, context, logFile, run),
+    );
+    const asked = 'missing' in end ? [end.missing] : used(known, end.used, host.name);
+    if (asked.length > 0) {
+      const answers = await Promise.all(asked.map((image) => answerFor(host, input, context, image)));
+      known = withAnswers(known, asked, answers, end);
+      continue;
+    }
+    if ('missing' in end) throw end.failure;
+    const { base, isOwn } = await factsOf(end.image, known);
+    const right = labelsToSet(releaseLabels({ ...input, base }), isOwn);
+    if (corrected || areRight(labels, right, end.image.labels)) {
+      const taken = end.used.flatMap((image) => baseFor(known, image.asked) ?? []);
+      return { image: end.image, base: base && plain(base), bases: [...new Set(taken)].map(plain) };
+    }
+    labels = right;
+    corrected = true;
+  }
+}
+
+function plain({ reference, digest }: PinnedImage): PinnedImage {
+  return { reference, digest };
+}
+
+/**
+ * What the labels will be, if the Containerfile is what it looks like: a build that turns out otherwise is made again.
+ */
+async function expectedLabels(
+  input: BuildInput,
+  containerfile: string,
+  bases: readonly LocalBase[],
+): Promise<Record<string, string | null>> {
+  const text = await readFile(containerfile, 'utf8');
+  const hint = readContainerfile(text, input.buildArgs, input.architecture).base;
+  const base = (hint !== null && baseFor(bases, hint)) || null;
+  const inherited = base ? ((await inspectImage(base.id))?.labels ?? {}) : {};
+  const labels = releaseLabels({ ...input, base: base && plain(base) });
+  return labelsToSet(labels, (label) => !Object.hasOwn(inherited, label) || text.includes(label));
+}
+
+function areRight(
+  given: Readonly<Record<string, string | null>>,
+  right: Readonly<Record<string, string | null>>,
+  found: Readonly<Record<string, string>>,
+): boolean {
+  const taken = Object.keys(given).filter((label) => given[label] === null);
+  return (
+    taken.every((label) => Object.hasOwn(right, label)) &&
+    Object.entries(right).every(([label, value]) => (found[label] ?? null) === value)
+  );
+}
+
+/**
+ * What nobody has looked up of what a build took. @throws FlightlineError when one of its bases was exchanged
+ * meanwhile.
+ */
+function used(bases: readonly LocalBase[], taken: readonly UsedImage[], host: string): string[] {
+  const { unknown, exchanged } = unanswered(bases, taken);
+  if (exchanged[0]) {
+    throw new FlightlineError('container-lost', `${exchanged[0].name} was given to another image on ${host} meanwhile`);
+  }
+  return unknown.map(({ asked }) => asked);
+}
+
+/** The bases with those that were looked up. @throws FlightlineError for what cannot be, or is asked for again. */
+function withAnswers(
+  bases: readonly LocalBase[],
+  asked: readonly string[],
+  answers: readonly (LocalBase | null)[],
+  end: { failure: FlightlineError } | object,
+): LocalBase[] {
+  const known = [...bases];
+  for (const [index, answer] of answers.entries()) {
+    const name = asked[index]!;
+    if (answer && !baseFor(bases, name)) {
+      known.push(answer);
+      continue;
+    }
+    const words = 'failure' in end ? end.failure.failure.message : '';
+    const parsed = parseReference(name);
+    // A stage that there is not, or a name that podman has refused although it was there.
+    if ('failure' in end && (parsed.ok || (!words.endsWith('image not known') && !name.startsWith('localhost/'))))
+      throw end.failure;
+    const problem = parsed.ok ? `${name} cannot be looked up` : parsed.problem;
+    throw new FlightlineError('containerfile', `${words}\nthe Containerfile's image ${problem}`.trim());
+  }
+  return known;
+}
+
+/**
+ * Where a project's RUN steps keep what they cache (`--mount=type=cache`). What would see a secret, or is to be fetched
+ * anew, has a cache of its own, which goes with the build.
+ */
+function cacheOf({ work }: HostContext, input: BuildInput): string | null {
+  if (isPrivate(input) || (input.secrets ?? []).length > 0 || input.fresh !== undefined) return null;
+  return join(work.path, 'caches', sha256(input.repository).slice(0, 16));
+}
+
+const Inspected = z.tuple([
+  z.object({
+    Annotations: z.record(z.string(), z.string()).nullish(),
+    History: z.array(z.object({ created_by: z.string().optional() })).nullish(),
+  }),
+]);
+
+/** What an image tells of its last base, and which labels its own steps set. */
+async function factsOf(
+  image: LocalImage,
+  bases: readonly LocalBase[],
+): Promise<{ base: LocalBase | null; isOwn: (label: string) => boolean }> {
+  const inspected = await inspect(image.id);
+  const name = inspected.annotations[OCI.baseName];
+  const base = (name !== undefined && baseFor(bases, name)) || null;
+  const inherited = base ? (await inspect(base.id)).history.length : 0;
+  // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
+  const steps = inspected.history.slice(inherited).filter((step) => /#\(nop\) +LABEL /i.test(step));
+  return { base, isOwn: (label) => steps.some((step) => step.includes(label)) };
+}
+
+async function inspect(id: string): Promise<{ annotations: Record<string, string>; history: string[] }> {
+  const { stdout } = await podman(`inspecting ${id.slice(0, 12)}`, ['image', 'inspect', id]);
+  const [{ Annotations, History }] = parseOutput('podman image inspect', Inspected, stdout);
+  return { annotations: Annotations ?? {}, history: (History ?? []).map((step) => step.created_by ?? '') };
+}

@@ -1,0 +1,64 @@
+/**
+ * The images that a build will probably ask for, looked up ahead. What the last record says that podman used for the
+ * same files and settings is certain; what the Containerfile seems to name is a hint, so that one which cannot be
+ * looked up is no failure: the build host does so when podman asks for it.
+ */
+import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { readRecord } from '../trust/record.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+import { lastTags } from './comparison.ts';
+import { pin, referenceFrom } from './pin.ts';
+
+/** Looks them up. Reads only. */
+export async function foreseenBases(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: Pick<ContextSummary, 'images'> & { parts: InputParts },
+): Promise<PinnedImage[]> {
+  const last = await lastNames(configuration, request, context.parts);
+  const found = await Promise.all(
+    [...new Set([...(last.certain ? [] : context.images), ...last.names])].map((image) => lookUp(configuration, image)),
+  );
+  return found.filter((base) => base !== null);
+}
+
+/**
+ * The names that podman used for the same files, by the last signed record; `certain` when the settings were the same,
+ * too.
+ */
+async function lastNames(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  parts: InputParts,
+): Promise<{ names: string[]; certain: boolean }> {
+  const none = { names: [], certain: false };
+  const key = configuration.keys[request.key]?.publicKey ?? null;
+  if (key === null) return none;
+  const record = await withRegistryAccess(configuration, [request.recordRepository], async (access) => {
+    for (const tag of lastTags(request)) {
+      const found = await readRecord(access, request.recordRepository, tag, key).catch(() => null);
+      if (found) return found;
+    }
+    return null;
+  });
+  return record?.inputs?.parts?.files === parts.files ? namesOf(record, parts) : none;
+}
+
+function namesOf({ inputs }: ReleaseRecord, parts: InputParts): { names: string[]; certain: boolean } {
+  const names = inputs!.base.map(({ reference }) => reference);
+  return { names, certain: inputs!.parts!.settings === parts.settings };
+}
+
+async function lookUp(configuration: WorkerConfiguration, image: string): Promise<PinnedImage | null> {
+  try {
+    const { repository } = referenceFrom(image);
+    return await withRegistryAccess(configuration, [repository], (access) => pin(access, image, 'the Containerfile'));
+  } catch (error) {
+    if (error instanceof FlightlineError) return null;
+    throw error;
+  }
+}

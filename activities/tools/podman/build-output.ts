@@ -1,0 +1,107 @@
+/**
+ * What `podman --log-level=debug build` prints, line by line: which images it took, and whose words a line is. Texts of
+ * buildah 1.33 (podman 4.9) to 1.39 (podman 5.4). Pure.
+ */
+
+/** A line for the log, and the step that it begins. */
+interface OutputLine {
+  text: string;
+  step?: { instruction: string; number: number; total: number };
+}
+
+/** An image as podman found it in its storage. */
+export interface UsedImage {
+  /** As the Containerfile asks for it, arguments expanded. */
+  asked: string;
+  /** The name by which it was found. */
+  name: string;
+  /** 64 hexadecimal digits. */
+  id: string;
+}
+
+/** Where podman's own line begins: a RUN may have printed something before it without a line feed. */
+const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
+const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/;
+const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
+const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
+/** An image that is no registry's and has no name in the storage: podman copies it there and asks for its id. */
+const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
+/** The image after a step, new or from the cache. */
+const MADE = /^--> (?:Using cache )?([0-9a-f]{12})/;
+const ID = /^[0-9a-f]{64}$/;
+/** The runtime makes a container, then starts it. */
+const RUNTIME = /^Running \["[^"]*" "(create|start)"/;
+
+/** Follows a build. */
+export class BuildOutput {
+  /** The images from outside of the build that it has taken, by what was asked for. */
+  readonly used = new Map<string, UsedImage>();
+  /** The first step has begun: the Containerfile was understood. */
+  begun = false;
+  /**
+   * What the runtime said of a container that it could not start, in which case no program of the step has printed
+   * anything.
+   */
+  startFailure: string | null = null;
+  private readonly made = new Set<string>();
+  private pulling = '';
+  private container: 'none' | 'create' | 'start' = 'none';
+
+  /** Takes a line. The answer is what a person should see of it; null for podman's notes to itself. */
+  read(line: string): OutputLine | null {
+    const debug = DEBUG.exec(line);
+    if (debug) {
+      this.note(message(debug[1]!));
+      return debug.index === 0 ? null : this.shown(line.slice(0, debug.index));
+    }
+    return this.shown(line);
+  }
+
+  private shown(text: string): OutputLine {
+    const step = STEP.exec(text);
+    if (step) {
+      this.begun = true;
+      this.container = 'none';
+      return { text, step: { instruction: step[3]!, number: Number(step[1]), total: Number(step[2]) } };
+    }
+    const made = MADE.exec(text);
+    if (made) this.made.add(made[1]!);
+    if (this.container === 'create' && text.startsWith('error running container: ')) this.startFailure = text;
+    return { text };
+  }
+
+  private note(text: string): void {
+    const runtime = RUNTIME.exec(text);
+    if (runtime) {
+      this.container = runtime[1] as 'create' | 'start';
+      return;
+    }
+    this.pulling = PULLING.exec(text)?.[1] ?? this.pulling;
+    const found = FOUND.exec(text);
+    if (!found) return;
+    const [, sought = '', name = '', id = ''] = found;
+    const asked = sought === `sha256:${id}` && TRANSPORT.test(this.pulling) ? this.pulling : sought;
+    // Each step is built on the image of the one before, by its id.
+    if (ID.test(asked) && this.made.has(id.slice(0, 12))) return;
+    this.used.set(asked, { asked, name, id });
+  }
+}
+
+/** The text of a note; quoted as Go's `%q` does, of which JSON knows all that stands in a name. */
+function message(quoted: string): string {
+  if (!quoted.startsWith('"')) return quoted;
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return '';
+  }
+}
+
+/** The image that a build lacks, by podman's last words; null when it failed for something else. */
+export function missingImage(error: string): string | null {
+  const asked =
+    /creating build container: (.+): image not known$/.exec(error) ??
+    /(?:COPY|ADD) --from=(.+): no stage or image found with that name$/.exec(error) ??
+    / from=(\S+): no stage or image found with that name$/.exec(error);
+  return asked ? asked[1]! : null;
+}
