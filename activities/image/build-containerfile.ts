@@ -11,13 +11,14 @@ import { FlightlineError } from '../../model/release/failure.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { sha256 } from '../../model/release/inputs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
+import { buildFlags, contextImages } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { readContainerfile } from '../context/containerfile.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { UsedImage } from '../tools/podman/build-output.ts';
-import { labelsToSet, releaseLabels } from '../tools/podman/build.ts';
+import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
 import { inspectImage, parseOutput, podman, type LocalImage } from '../tools/podman/podman.ts';
 import { withBaseNames, type LocalBase } from './base-names.ts';
 import { answerFor, baseFor, unanswered } from './bases.ts';
@@ -57,11 +58,17 @@ export async function buildContainerfile(
 ): Promise<BuiltImage> {
   const { host, input, context, parts, logFile } = build;
   let known = [...bases];
+  for (const image of contextImages(input)) {
+    if (baseFor(known, image)) continue;
+    const answer = await answerFor(host, input, context, image);
+    if (answer) known.push(answer);
+  }
   let labels = await expectedLabels(input, unpacked.containerfile, known);
   for (let corrected = false; ;) {
     const flags = [
       ...(await privateFlags(known.map(({ id }) => id))),
       ...(input.fresh === undefined ? [] : ['--no-cache']),
+      ...buildFlags(input, (image) => storedName(known, image)),
     ];
     const run = {
       ...unpacked,
@@ -92,6 +99,12 @@ export async function buildContainerfile(
     labels = right;
     corrected = true;
   }
+}
+
+/** The name by digest that a base has in the storage. */
+function storedName(bases: readonly LocalBase[], image: string): string {
+  const base = baseFor(bases, image);
+  return base ? `${repositoryOf(base.reference)}@${base.digest}` : image;
 }
 
 function plain({ reference, digest }: PinnedImage): PinnedImage {

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
+import { buildFlags } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import {
@@ -203,7 +204,8 @@ async function addLayer(
     volumes: [],
     cache: null,
     secrets: more.secrets,
-    flags: [...more.flags, ...annotations],
+    // Annotations are no part of what an image inherits.
+    flags: [...more.flags, ...buildFlags({ annotations: input.annotations }, (image) => image), ...annotations],
   });
   if ('missing' in end) throw end.failure;
   return end.image;

@@ -2,6 +2,7 @@
 import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { buildOptions } from '../../model/spec/build-options.ts';
 import { imageSecretInputs } from '../../model/spec/enrollment.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
@@ -49,7 +50,7 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
   return {
     files: context.files,
     config: context.config,
-    settings: shortDigest({ buildArgs, architecture, baked, ...imageSecretInputs(request) }),
+    settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
     disks: shortDigest({ disks, rootfs: builder.rootfs, bootTest }),
     ...gitParts(request.context),
   };

@@ -6,6 +6,7 @@
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import { contextImages } from '../../model/spec/build-options.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { readRecord } from '../trust/record.ts';
@@ -21,7 +22,9 @@ export async function foreseenBases(
 ): Promise<PinnedImage[]> {
   const last = await lastNames(configuration, request, context.parts);
   const found = await Promise.all(
-    [...new Set([...(last.certain ? [] : context.images), ...last.names])].map((image) => lookUp(configuration, image)),
+    [...new Set([...(last.certain ? [] : [...context.images, ...contextImages(request)]), ...last.names])].map(
+      (image) => lookUp(configuration, image),
+    ),
   );
   return found.filter((base) => base !== null);
 }

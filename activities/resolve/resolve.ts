@@ -4,6 +4,7 @@ import { needsApproval } from '../../model/release/approval.ts';
 import { builderRuns } from '../../model/spec/disk.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
+import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
@@ -117,6 +118,7 @@ export async function lookUp(
       buildArgs: request.buildArgs,
       architecture: request.architecture,
       ...(request.verification && { verification: { key: request.key, repositories: pulledRepositories(request) } }),
+      ...buildOptions(request),
       ...secretInputs(request),
     });
     const resolved: Resolved = {

@@ -60,7 +60,7 @@ export interface Containerfile {
  */
 export function parseContainerfile(
   text: string,
-  buildArgs: Readonly<Record<string, string>>,
+  buildArgs: Readonly<Record<string, string | null>>,
   architecture: string,
 ): Containerfile {
   const { uses } = readContainerfile(text, buildArgs, architecture);

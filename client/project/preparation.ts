@@ -81,6 +81,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
     ...(options.keepFiles === undefined ? {} : { keepFiles: options.keepFiles }),
     timing: timingFromEnvironment(process.env),
     date: dateValue(new Date()),
+    environment: process.env,
   };
   if (local !== null) {
     const paths = [

@@ -6,6 +6,7 @@ import { PinnedImage } from '../release/record.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity, ContextArtifact } from '../release/identity.ts';
+import { BuildOptions } from '../spec/build-options.ts';
 import { SecretInputs } from '../spec/enrollment.ts';
 import { hostStage, on } from './activity.ts';
 
@@ -16,6 +17,7 @@ export const BuildInput = ReleaseIdentity.extend({
   imageInputs: Digest,
   bases: z.array(PinnedImage),
   buildArgs: z.record(z.string(), z.string()),
+  ...BuildOptions.shape,
   architecture: z.enum(ARCHITECTURES),
   commit: z.string().nullable(),
   source: z.string().nullable(),

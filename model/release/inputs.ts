@@ -2,6 +2,7 @@
  * Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted.
  */
 import { createHash } from 'node:crypto';
+import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
 import type { PinnedImage } from './record.ts';
 
@@ -28,7 +29,7 @@ function digestOf(value: unknown): string {
 }
 
 /** Everything that decides what `podman build` makes. */
-export interface ImageInputs extends SecretInputs {
+export interface ImageInputs extends SecretInputs, BuildOptions {
   /** Digest over the context's files and the Containerfile, without the builder configuration. */
   files: string;
   bases: PinnedImage[];
@@ -45,7 +46,8 @@ export interface ImageInputs extends SecretInputs {
 export function imageInputsDigest(inputs: ImageInputs): string {
   const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
   const { files, buildArgs, architecture, verification } = inputs;
-  return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...imageSecretInputs(inputs) });
+  const given = { ...buildOptions(inputs), ...imageSecretInputs(inputs) };
+  return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...given });
 }
 
 /** Everything that decides what a builder run makes. */

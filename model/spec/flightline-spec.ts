@@ -1,6 +1,7 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
 import { VERIFICATIONS } from '../device/signature-policy.ts';
+import { BuildOptions } from './build-options.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from '../base/duration.ts';
@@ -40,15 +41,10 @@ const GitContext = z.strictObject({
     .describe('directory of the repository that is the context'),
 });
 
-/** Build argument names are identifiers; a value that begins with `-` is refused by DESIGN §6. */
+/** Null takes the value from the environment of whoever runs the command, as `--build-arg NAME` does. */
 const BuildArguments = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of a build argument'),
-  z
-    .union([z.string(), z.number(), z.boolean()])
-    .transform(String)
-    .refine((value) => !value.startsWith('-'), {
-      message: 'must not begin with "-"',
-    }),
+  z.union([z.string(), z.number(), z.boolean()]).transform(String).nullable(),
 );
 
 const ImageSection = z.strictObject({
@@ -65,6 +61,7 @@ const ImageSection = z.strictObject({
   containerfile: ProjectPath.default('Containerfile').describe('path of the Containerfile, relative to the spec'),
   ignoreFile: ProjectPath.optional().describe('path of the ignore file, relative as the Containerfile is'),
   buildArgs: BuildArguments.default({}),
+  ...BuildOptions.shape,
   platforms: z
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
     .min(1)

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { VERIFICATIONS } from '../device/signature-policy.ts';
+import { BuildOptions, buildOptions } from './build-options.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import { parseDuration } from '../base/duration.ts';
@@ -81,6 +82,7 @@ export const ReleaseRequest = z.object({
   /** URL of the source, for the label `org.opencontainers.image.source`. */
   source: z.string().nullable(),
   buildArgs: z.record(z.string(), z.string()),
+  ...BuildOptions.shape,
   architecture: z.enum(ARCHITECTURES),
   /** Name of the signing key in the sign worker's configuration. */
   key: z.string(),
@@ -115,6 +117,8 @@ export interface RequestFacts {
   commit: string | undefined;
   /** `{{date}}`: UTC day as YYYYMMDD. */
   date: string;
+  /** For build arguments without a value. */
+  environment?: Readonly<Record<string, string | undefined>>;
   source: string | null;
   onFailure?: 'hold' | 'fail';
   keepFiles?: string;
@@ -124,6 +128,17 @@ export interface RequestFacts {
 /** The answer of {@link makeRequest}: the request, or every problem, each with the path in the spec it concerns. */
 export type RequestResult =
   { ok: true; request: ReleaseRequest } | { ok: false; problems: { path: string; message: string }[] };
+
+/** Build arguments with their values; one without a value that the environment lacks, too, is not given. */
+function givenArguments(
+  buildArgs: Readonly<Record<string, string | null>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const given = Object.entries(buildArgs).map(([name, value]) => [name, value ?? environment[name]] as const);
+  return Object.fromEntries(
+    given.filter((argument): argument is readonly [string, string] => argument[1] !== undefined),
+  );
+}
 
 /** Fills in defaults and templates. Pure. */
 export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestResult {
@@ -182,7 +197,8 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
       : { logRepository: expand('repositories.logs', spec.repositories.logs, named, Repository) }),
     commit: facts.commit ?? null,
     source: facts.source,
-    buildArgs: image.buildArgs,
+    buildArgs: givenArguments(image.buildArgs, facts.environment ?? {}),
+    ...buildOptions(image),
     architecture: known ?? 'amd64',
     key: spec.signing.key,
     ...(spec.verification === undefined ? {} : { verification: spec.verification }),

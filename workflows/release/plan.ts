@@ -6,6 +6,7 @@ import type { ResolveResult } from '../../model/contract/control.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
+import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { Failure } from '../../model/release/failure.ts';
 import { failureOf } from '../../model/release/failure.ts';
@@ -73,6 +74,7 @@ export function buildInput(
     ...(request.verification && {
       trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },
     }),
+    ...buildOptions(request),
     ...secretInputs(request),
   };
 }

@@ -148,11 +148,7 @@ describe('the spec', () => {
       SPEC.replace('tag: v1', 'platforms: [linux/amd64, linux/arm64]'),
       /image\.platforms: more than one platform is not yet supported/,
     ],
-    [
-      'a build argument like an option',
-      SPEC.replace('tag: v1', 'buildArgs: {X: -y}'),
-      /image\.buildArgs\.X: must not begin with "-"/,
-    ],
+    ['a target like an option', SPEC.replace('tag: v1', 'target: -y'), /image\.target: is not the name of a stage/],
     ['broken YAML', 'name: [', /^f:1:\d+: /],
     ['a doubled key', `name: a\n${SPEC}`, /^f:2:1: .*unique/],
     ['an empty file', '', /^f:1:1: name: /],

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { BuildOptions, buildFlags, contextImages } from '../../../../model/spec/build-options.ts';
+import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
+import { makeRequest } from '../../../../model/spec/request.ts';
+import { DIGEST } from '../../client/view/record.ts';
+
+const OPTIONS = {
+  target: 'edge',
+  buildContexts: { tools: 'docker-image://quay.io/acme/tools:1' },
+  labels: { 'a.b': 'x y', n: 1 },
+  annotations: { c: '-d' },
+};
+
+describe('what podman build is told of an image', () => {
+  it('is a flag for each', () => {
+    const options = BuildOptions.parse(OPTIONS);
+    expect(contextImages(options)).toEqual(['quay.io/acme/tools:1']);
+    expect(buildFlags(options, () => `quay.io/acme/tools@${DIGEST}`)).toEqual([
+      '--target=edge',
+      `--build-context=tools=docker-image://quay.io/acme/tools@${DIGEST}`,
+      '--label=a.b=x y',
+      '--label=n=1',
+      '--annotation=c=-d',
+    ]);
+    expect(buildFlags({}, (image) => image)).toEqual([]);
+  });
+
+  it.each([
+    ['a stage like a flag', { target: '-x' }],
+    ['a directory as a context', { buildContexts: { tools: './tools' } }],
+    ['a local image', { buildContexts: { tools: 'docker-image://localhost/tools:1' } }],
+    ['a label of flightline', { labels: { 'io.flightline.inputs': 'x' } }],
+    ['a base that is not true', { annotations: { 'org.opencontainers.image.base.name': 'x' } }],
+    ['a name with a sign', { labels: { 'a=b': 'x' } }],
+  ])('%s is refused', (_, options) => {
+    expect(BuildOptions.safeParse(options).success).toBe(false);
+  });
+
+  it('is in the request, and so are build arguments of any value', () => {
+    const buildArgs = { A: '-x', B: 1, SET: null, UNSET: null };
+    const image = { repository: 'quay.io/acme/edge', buildArgs, ...OPTIONS };
+    const spec = FlightlineSpec.parse({ name: 'edge', image, signing: { key: 'release' } });
+    const made = makeRequest(spec, {
+      context: { kind: 'artifact', digest: DIGEST },
+      commit: undefined,
+      date: '20261123',
+      source: null,
+      environment: { SET: 'given', OTHER: 'x' },
+    });
+    expect(made).toMatchObject({ ok: true, request: { target: 'edge', labels: { n: '1' } } });
+    expect(made.ok && made.request.buildArgs).toEqual({ A: '-x', B: '1', SET: 'given' });
+  });
+});
