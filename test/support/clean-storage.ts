@@ -1,4 +1,6 @@
-/** Global set-up of the projects with real tools: what their stacks built and pulled leaves podman's storage at the end. */
+/**
+ * Global set-up of the projects with real tools: what their stacks built and pulled leaves podman's storage at the end.
+ */
 import { execa } from 'execa';
 import { z } from 'zod';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';

@@ -5,7 +5,7 @@ import { FlightlineError } from '../../../model/release/failure.ts';
 import { HttpError, type HttpResponse } from './http.ts';
 
 /** Milliseconds for one request. */
-export const REQUEST_TIMEOUT = 60_000;
+export const ANSWER_WITHIN = 60_000;
 /** Bytes of any answer that is no manifest or blob. */
 export const MAX_ANSWER = 1024 * 1024;
 
@@ -13,7 +13,7 @@ export const MAX_ANSWER = 1024 * 1024;
 export type Scope = 'pull' | 'pull,push' | 'delete';
 
 /** What a scope allows, in words: `push to`. */
-export function verb(scope: Scope): string {
+export function allowedBy(scope: Scope): string {
   return { pull: 'pull from', 'pull,push': 'push to', delete: 'delete from' }[scope];
 }
 

@@ -146,7 +146,7 @@ export async function generateKey(
  * Everything is rejected but the repository, whose images must carry a signature by the key for the very name they are
  * pulled by. The entry is the one that devices get. Pure.
  */
-export function devicePolicy(repository: string, publicKeyFile: string): string {
+function devicePolicy(repository: string, publicKeyFile: string): string {
   return JSON.stringify(policyFor([repository], publicKeyFile, 'reject'));
 }
 

@@ -7,10 +7,10 @@ import { FlightlineError } from '../../../model/release/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import { currentTask } from '../process/task.ts';
 import type { RegistryAccess } from './access.ts';
-import { apiAddress, MAX_ANSWER, registryFailures, REQUEST_TIMEOUT, said, verb, type Scope } from './api.ts';
+import { apiAddress, MAX_ANSWER, registryFailures, ANSWER_WITHIN, said, allowedBy, type Scope } from './api.ts';
 import { HttpError, send, type HttpRequest, type HttpResponse } from './http.ts';
 import { loginFor } from './login.ts';
-import { authorize, parseChallenges } from './token.ts';
+import { authorize, parseChallenges } from './challenge.ts';
 
 const MAX_REDIRECTS = 5;
 /** How long a busy registry is waited for, all in all (ms): what takes longer is tried again by the server. */
@@ -62,7 +62,7 @@ export async function ask(
     second = await reach(access, repository, path, options, authorization);
   }
   if (second.status === 401) {
-    const asked = `${registryOf(repository)} refuses to ${verb(scope)} ${repository}`;
+    const asked = `${registryOf(repository)} refuses to ${allowedBy(scope)} ${repository}`;
     // A token was granted: who it is was accepted, what it asks was not.
     if (login && isToken) throw denied(asked, scope);
     throw new FlightlineError(
@@ -76,7 +76,7 @@ export async function ask(
 
 function refuseDenied<A extends HttpResponse>(answer: A, repository: string, scope: Scope): A {
   if (answer.status !== 403) return answer;
-  throw denied(`${registryOf(repository)} does not allow to ${verb(scope)} ${repository}${said(answer)}`, scope);
+  throw denied(`${registryOf(repository)} does not allow to ${allowedBy(scope)} ${repository}${said(answer)}`, scope);
 }
 
 function denied(message: string, scope: Scope): FlightlineError {
@@ -128,7 +128,7 @@ async function follow(
       ...options,
       headers: { ...options.headers, ...own },
       insecure,
-      timeout: REQUEST_TIMEOUT,
+      timeout: ANSWER_WITHIN,
       limit: options.limit ?? MAX_ANSWER,
     });
     const { location } = answer.headers;

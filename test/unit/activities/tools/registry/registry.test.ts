@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
 import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
 import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login.ts';
-import { parseChallenges } from '../../../../../activities/tools/registry/token.ts';
+import { parseChallenges } from '../../../../../activities/tools/registry/challenge.ts';
 import {
   answersAnonymously,
   exposureOf,

@@ -1,5 +1,12 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { devicePolicy, copyArguments, generateKeyArguments } from '../../../../../activities/tools/registry/skopeo.ts';
+import {
+  copyArguments,
+  generateKeyArguments,
+  writeDevicePolicy,
+} from '../../../../../activities/tools/registry/skopeo.ts';
 
 const access = {
   authfile: '/a/auth.json',
@@ -85,8 +92,12 @@ test('a key is made with its passphrase in a file', () => {
   ]);
 });
 
-test("the device's policy rejects all but the repository, by the guide's own entry", () => {
-  expect(JSON.parse(devicePolicy('quay.io/acme/edge', '/k.pub'))).toEqual({
+test("the device's policy rejects all but the repository, by the guide's own entry", async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-policy-'));
+  const file = await writeDevicePolicy({ directory }, 'quay.io/acme/edge', '/k.pub');
+  const written: unknown = JSON.parse(await readFile(file, 'utf8'));
+  await rm(directory, { recursive: true });
+  expect(written).toEqual({
     default: [{ type: 'reject' }],
     transports: { docker: { 'quay.io/acme/edge': [{ type: 'sigstoreSigned', keyPath: '/k.pub' }] } },
   });

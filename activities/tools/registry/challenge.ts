@@ -8,9 +8,9 @@ import {
   expectSuccess,
   MAX_ANSWER,
   registryFailures,
-  REQUEST_TIMEOUT,
+  ANSWER_WITHIN,
   said,
-  verb,
+  allowedBy,
   type Scope,
 } from './api.ts';
 import { send } from './http.ts';
@@ -86,7 +86,7 @@ async function fetchToken(
     scope: `repository:${apiAddress(repository).name}:${scope === 'delete' ? '*' : scope}`,
   });
   if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
-  const common = { insecure, timeout: REQUEST_TIMEOUT, limit: MAX_ANSWER };
+  const common = { insecure, timeout: ANSWER_WITHIN, limit: MAX_ANSWER };
   const answer = await registryFailures(() => {
     if (login?.kind === 'token') {
       query.set('grant_type', 'refresh_token');
@@ -99,15 +99,13 @@ async function fetchToken(
     return send(realm, { ...common, headers: login ? { authorization: basic(login) } : {} });
   });
   if (answer.status === 401 || answer.status === 400) {
-    throw new FlightlineError(
-      'registry-login',
-      `${registry} ${login ? 'does not accept the log-in' : 'asks for a log-in and none is configured'} for ${repository}`,
-    );
+    const why = login ? 'does not accept the log-in' : 'asks for a log-in and none is configured';
+    throw new FlightlineError('registry-login', `${registry} ${why} for ${repository}`);
   }
   if (answer.status === 403) {
     throw new FlightlineError(
       'registry-denied',
-      `${registry} does not allow to ${verb(scope)} ${repository}${said(answer)}`,
+      `${registry} does not allow to ${allowedBy(scope)} ${repository}${said(answer)}`,
     );
   }
   expectSuccess(answer, repository, 'a log-in token');
