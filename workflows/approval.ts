@@ -8,69 +8,81 @@ import { toTemporalFailure } from './failure.ts';
 /** Approves or rejects. */
 export const decideUpdate = defineUpdate<Decided, [Decision]>(DECIDE_UPDATE);
 
-/** What a person said, or was asked. */
-export class ApprovalGate {
-  /** Who approved what is being tagged; null when nobody did. */
-  approval: Approval | null = null;
-  private readonly reference: string;
-  /** What is to be tagged, as far as a person was asked about it. */
-  private subject: string | null = null;
-  private approved: string | null = null;
-  private rejection: Approval | null = null;
-
-  constructor(reference: string) {
-    this.reference = reference;
-  }
-
-  /** `true` while a person's word is waited for. */
-  get waits(): boolean {
-    return this.subject !== null && this.subject !== this.approved && this.rejection === null;
-  }
-
+/** What a person was asked, and said. Plain data: changed by the functions below only. */
+export interface ApprovalGate {
+  /** `repository:tag` */
+  readonly reference: string;
   /**
-   * Asks for a subject, the digests that are to be tagged: an approval is for these and no others. Answers why it may not go on: a
-   * failure of the kind `approval-needed`, or `rejected`; null when it may.
+   * What a person is asked about: all that is to be tagged, and the digests that they see. Null when nobody is asked.
    */
-  ask(subject: string): Failure | null {
-    const { reference, rejection } = this;
-    if (rejection) {
-      const comment = rejection.comment === '' ? '' : `: ${rejection.comment}`;
-      return failureOf('rejected', `${rejection.by} rejected ${reference}${comment}`, { stage: 'tag' });
-    }
-    this.subject = subject;
-    if (this.approved === subject) return null;
-    this.approval = null;
-    return failureOf('approval-needed', `${reference} is verified, and waits for approval: no tag has moved`, {
-      stage: 'tag',
-    });
-  }
+  asked: { subject: string; digests: readonly string[] } | null;
+  /** The subject that was approved last. */
+  approved: string | null;
+  /** Who approved what is being tagged; null when nobody did. */
+  approval: Approval | null;
+  rejection: Approval | null;
+}
 
-  /** Nothing is waited for any more: the workflow ends. */
-  close(): void {
-    this.subject = null;
-  }
+/** A gate that nobody was asked about yet. */
+export function closedGate(reference: string): ApprovalGate {
+  return { reference, asked: null, approved: null, approval: null, rejection: null };
+}
 
-  /** Runs before an update is accepted; throws what refuses it. */
-  check(input: Decision): void {
-    const parsed = Decision.safeParse(input);
-    const failure = !parsed.success
-      ? failureOf('invalid-input', z.prettifyError(parsed.error))
-      : this.waits
-        ? null
-        : failureOf('invalid-input', `${this.reference} does not wait for approval`, {
-            remedy: 'look at it with `flightline status RELEASE`',
-          });
-    if (failure) throw toTemporalFailure(failure, failure);
-  }
+/** `true` while a person's word is waited for. */
+export function waitsForWord({ asked, approved, rejection }: ApprovalGate): boolean {
+  return asked !== null && asked.subject !== approved && rejection === null;
+}
 
-  /** Takes a person's word. */
-  decide({ decision, by, comment }: Decision): Decided {
-    const word = { by, comment, at: new Date().toISOString() };
-    if (decision === 'reject') this.rejection = word;
-    else {
-      this.approval = word;
-      this.approved = this.subject;
-    }
-    return { reference: this.reference };
+/**
+ * Asks for what is to be tagged: an approval is for this and nothing else. Answers why it may not go on: a failure of
+ * the kind `approval-needed`, or `rejected`; null when it may.
+ *
+ * @param digests of the image, then of each disk: what a person sees, and decides on
+ */
+export function askApproval(gate: ApprovalGate, subject: string, digests: readonly string[]): Failure | null {
+  const { reference, rejection } = gate;
+  if (rejection) {
+    const comment = rejection.comment === '' ? '' : `: ${rejection.comment}`;
+    return failureOf('rejected', `${rejection.by} rejected ${reference}${comment}`, { stage: 'tag' });
   }
+  gate.asked = { subject, digests };
+  if (gate.approved === subject) return null;
+  gate.approval = null;
+  return failureOf('approval-needed', `${reference} is verified, and waits for approval: no tag has moved`, {
+    stage: 'tag',
+  });
+}
+
+/** Runs before an update is accepted. @throws what refuses it: nobody waits, or the person saw other digests. */
+export function checkDecision(gate: ApprovalGate, input: Decision): void {
+  const refusal = refusalOfDecision(gate, input);
+  if (refusal) throw toTemporalFailure(refusal, refusal);
+}
+
+/** Takes a person's word, which was checked. */
+export function decide(gate: ApprovalGate, { decision, by, comment }: Decision): Decided {
+  const word = { by, comment, at: new Date().toISOString() };
+  if (decision === 'reject') gate.rejection = word;
+  else {
+    gate.approval = word;
+    gate.approved = gate.asked?.subject ?? null;
+  }
+  return { reference: gate.reference };
+}
+
+function refusalOfDecision(gate: ApprovalGate, input: Decision): Failure | null {
+  const parsed = Decision.safeParse(input);
+  if (!parsed.success) return failureOf('invalid-input', z.prettifyError(parsed.error));
+  const { reference, asked } = gate;
+  if (!asked || !waitsForWord(gate)) {
+    const remedy = 'look at it with `flightline status RELEASE`';
+    return failureOf('invalid-input', `${reference} does not wait for approval`, { remedy });
+  }
+  const { decision, digests } = parsed.data;
+  const seen = new Set(digests);
+  const news = asked.digests.filter((digest) => !seen.has(digest));
+  if (news.length === 0 && seen.size === new Set(asked.digests).size) return null;
+  const what = `${reference} is not what you looked at: it would now tag ${asked.digests.join(', ')}`;
+  const remedy = `look at it with \`flightline status RELEASE\`, then ${decision} it again`;
+  return failureOf('invalid-input', what, { remedy });
 }

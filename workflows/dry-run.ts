@@ -1,24 +1,23 @@
 /** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
-import type { ActivitiesOn } from '../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
-import { isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
 import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
 import { failureOf, type Failure } from '../model/release/failure.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
 import { releaseId } from '../model/oci/reference.ts';
 import type { Stage } from '../model/release/stage.ts';
 import { failureFrom, isSilence, parseInput, toTemporalFailure } from './failure.ts';
-import { dryRunOptions } from './options.ts';
+import { activities } from './activities.ts';
 import { signedRepositories } from './release/plan.ts';
-import { settled } from './release/run-stage.ts';
+import { settled } from './run-stage.ts';
 
 /** A dry run's look. Fails with what resolve would reject; that nothing could be signed is a part of the answer. */
 export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {
   const { request, context } = parseInput(PlanWorkflowInput, input);
   const { key, timing } = request;
   const identity = { release: releaseId(request.repository, request.tag), runId: workflowInfo().runId };
-  const control = proxyActivities<ActivitiesOn<'control'>>(dryRunOptions(timing, CONTROL_QUEUE, 'plan'));
-  const sign = proxyActivities<ActivitiesOn<'sign'>>(dryRunOptions(timing, SIGN_QUEUE, 'prove signing'));
+  const control = activities('dryRun', timing, 'plan', CONTROL_QUEUE);
+  const sign = activities('dryRun', timing, 'prove signing', SIGN_QUEUE);
   const repositories = signedRepositories(request);
   const [resolved, signing] = await Promise.all([
     settled(control.plan({ ...identity, request, context })),

@@ -7,6 +7,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common';
+import { DeterminismViolationError } from '@temporalio/workflow';
 import { z } from 'zod';
 import { BuilderRunFailure } from '../model/contract/messages.ts';
 import {
@@ -87,6 +88,16 @@ export function wasBusy(error: unknown): boolean {
   return cause instanceof TimeoutFailure && cause.failure?.cause?.applicationFailureInfo?.type === kind;
 }
 
+/** How often a branch goes back by itself to what the registry lost, before a person is asked. */
+const MAX_LOST = 3;
+
+/** Notes that the registry lost something of a branch; `false` when that is too often, and a person is to look. */
+export function mayGoBack(lost: Map<string, number>, branch: string): boolean {
+  const times = (lost.get(branch) ?? 0) + 1;
+  lost.set(branch, times > MAX_LOST ? 0 : times);
+  return times <= MAX_LOST;
+}
+
 /** The kind of time-out an activity ended with, if it did. */
 export function timeoutTypeOf(error: unknown): string | undefined {
   return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure
@@ -108,8 +119,21 @@ export function builderRunFailureFrom(error: unknown): BuilderRunFailure | undef
 }
 
 /**
- * Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below 10
- * kB.
+ * The failure of a workflow whose own code went wrong.
+ *
+ * @throws the error when it is the SDK's: that a history does not fit this code must not end what runs.
+ */
+export function unexpectedFailure(error: unknown): Failure {
+  if (error instanceof DeterminismViolationError) throw error;
+  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return failureOf('unexpected', `a fault of flightline: ${said}`, {
+    remedy: 'report it with this message and the version (`flightline --version`), then start it again',
+  });
+}
+
+/**
+ * Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below
+ * 10 kB.
  */
 const MAX_OUTER_MESSAGE = 1_000;
 

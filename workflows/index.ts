@@ -5,7 +5,7 @@ export { log } from './host/log.ts';
 export { compareNow } from './nightly/compare-now.ts';
 export { nightly } from './nightly/nightly.ts';
 export { promotion } from './tags/promotion.ts';
-export { notification } from './release/notification.ts';
+export { notification } from './notification.ts';
 export { plan } from './dry-run.ts';
 export { prune } from './prune.ts';
 export { release } from './release/release.ts';

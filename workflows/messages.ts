@@ -25,7 +25,10 @@ export const retryUpdate = defineUpdate<RetryResult, [RetryInput]>(RETRY_UPDATE)
 /** A release tells the nightly run that started it that it is held. */
 export const heldSignal = defineSignal<[HeldNotice]>(HELD_SIGNAL);
 
-/** A builder run tells its release that it works on another host than the release's: clean-up must reach it in any case. */
+/**
+ * A builder run tells its release that it works on another host than the release's: clean-up must reach it in any
+ * case.
+ */
 export const hostSignal = defineSignal<[string]>('hostClaimed');
 
 /** What a prune removed and kept. */

@@ -1,7 +1,6 @@
 /** The `prune` workflow: old releases leave a repository, or it is told which would (issue 6). */
-import type { ActivitiesOn } from '../model/contract/activities.ts';
 import { ActivityFailure } from '@temporalio/common';
-import { proxyActivities, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import {
   PRUNE_REASONS,
   PruneRequest,
@@ -12,7 +11,7 @@ import {
 import type { PrunePage } from '../model/contract/sign.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './messages.ts';
-import { pruneOptions } from './options.ts';
+import { activities } from './activities.ts';
 
 /** Prunes. Ends with the counts; the whole report is its query's answer. */
 export async function prune(input: PruneRequest): Promise<PruneResult> {
@@ -21,13 +20,13 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
   const { workflowId, runId } = workflowInfo();
   const report: PruneReport = { schemaVersion: 1, repository, dryRun, removed: [], kept: [] };
   setHandler(pruneReportQuery, () => report);
-  const activities = proxyActivities<ActivitiesOn<'sign'>>(pruneOptions(request.timing, `prune ${repository}`));
+  const worker = activities('prune', request.timing, `prune ${repository}`);
   const asked = { release: workflowId, runId, request };
   /** What is decided now: all pages of it. */
   const look = async (): Promise<PruneGroup[]> => {
     const groups: PruneGroup[] = [];
     for (let from: number | null = 0; from !== null;) {
-      const page: PrunePage = await activities.planPrune({ ...asked, from });
+      const page: PrunePage = await worker.planPrune({ ...asked, from });
       groups.push(...page.groups);
       from = page.next;
     }
@@ -40,7 +39,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
     if (!dryRun && report.removed.length > 0) {
       for (let left = Number.MAX_SAFE_INTEGER, before = left; left > 0 && left <= before;) {
         before = left;
-        ({ left } = await activities.prune(asked));
+        ({ left } = await worker.prune(asked));
       }
       // What became needed meanwhile was not removed, and is among what stands now.
       report.kept = await look();

@@ -65,7 +65,7 @@ async function retry([name]: [string], options: RetryOptions, output: Output): P
         );
       }
       const request = checked && (await requestOf(checked, options, output));
-      const { resumed } = await askToRetry(temporal, id, reader.runId, request);
+      const { resumed } = await askToRetry(temporal, id, reader.runId, request, output);
       output.note(`going on with ${resumed.join(', ') || 'nothing'}`);
       return detachable(reference, async () => {
         if (!options.detach) {
@@ -105,16 +105,23 @@ async function askToRetry(
   id: string,
   runId: string,
   request: ReleaseRequest | null,
+  output: Output,
 ): Promise<RetryResult> {
+  let standing = 'the release is still held';
   try {
-    const answer = await temporal.within(REQUEST_TIMEOUT, () =>
-      temporal.client.workflow.getHandle(id, runId).executeUpdate(RETRY_UPDATE, { args: [{ request }] }),
+    const update = await temporal.within(REQUEST_TIMEOUT, () =>
+      temporal.client.workflow
+        .getHandle(id, runId)
+        .startUpdate(RETRY_UPDATE, { args: [{ request }], waitForStage: 'ACCEPTED' }),
     );
-    return RetryResult.parse(answer);
+    standing = 'the release has heard it, and says in `flightline status` what became of it';
+    if (request) output.note('the release looks at the changed spec');
+    // A slow registry may take minutes: from here on the release goes on, or says why it does not.
+    return RetryResult.parse(await update.result());
   } catch (error) {
     // Without a worker an update waits for ever.
     if (isUnavailable(error) || nameOf(error) === 'WorkflowUpdateRPCTimeoutOrCancelledError') {
-      throw noControlWorker(temporal, 'the release is still held');
+      throw noControlWorker(temporal, standing);
     }
     if (nameOf(error) !== 'WorkflowUpdateFailedError') throw error;
     const { kind, message } = failureOfError(error);

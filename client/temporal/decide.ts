@@ -1,6 +1,8 @@
 /** A person's word to a release or promotion that waits for it. */
-import { DECIDE_UPDATE, Decided, type Decision } from '../../model/release/approval.ts';
-import { promotionId, promotionTarget } from '../../model/tags/promotion.ts';
+import { RECORD_QUERY } from '../../model/contract/messages.ts';
+import { DECIDE_UPDATE, Decided, shownDigests, type Decision } from '../../model/release/approval.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
+import { Promotion, PROMOTION_QUERY, promotionId, promotionTarget } from '../../model/tags/promotion.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
 import { awaitControlWorker } from './control.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
@@ -23,14 +25,14 @@ export async function decide(
   output: Output,
 ): Promise<number> {
   const ids = idsOf(name);
-  const word: Decision = { decision, by: thisPerson(), comment: (comment ?? '').slice(0, 200) };
+  const said = { decision, by: thisPerson(), comment: (comment ?? '').slice(0, 200) };
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       await awaitControlWorker(temporal, signal);
-      const { id, reference } = await send(temporal, ids, word);
+      const { id, reference, digests } = await send(temporal, ids, said);
       const done = decision === 'approve' ? 'approved' : 'rejected';
       output.result(`${reference} is ${done}; watch it: flightline watch ${id.replace(/^release\//, '')}`);
-      output.document({ workflow: id, reference, ...word });
+      output.document({ workflow: id, reference, ...said, digests });
       return EXIT.ok;
     }),
   );
@@ -45,14 +47,21 @@ function idsOf(name: string): string[] {
   return [release, promotionId(repository, tag)];
 }
 
-async function send(temporal: Temporal, ids: readonly string[], word: Decision): Promise<Decided & { id: string }> {
+/** Sends the word for what is shown now: the release refuses it when that changes on the way. */
+async function send(
+  temporal: Temporal,
+  ids: readonly string[],
+  said: Omit<Decision, 'digests'>,
+): Promise<Decided & { id: string; digests: string[] }> {
   let refusal: unknown;
   for (const id of ids) {
     try {
+      const digests = await digestsOf(temporal, id);
+      const word: Decision = { ...said, digests };
       const answer = await temporal.within(REQUEST_TIMEOUT, () =>
         temporal.client.workflow.getHandle(id).executeUpdate<Decided, [Decision]>(DECIDE_UPDATE, { args: [word] }),
       );
-      return { ...Decided.parse(answer), id };
+      return { ...Decided.parse(answer), id, digests };
     } catch (error) {
       if (isNotFound(error)) continue;
       if (!(error instanceof Error) || error.name !== 'WorkflowUpdateFailedError') throw error;
@@ -62,4 +71,12 @@ async function send(temporal: Temporal, ids: readonly string[], word: Decision):
   const reference = referenceOf(ids[0]!);
   const message = refusal ? failureOfError(refusal).message : `no release or promotion of ${reference} is running`;
   throw new UserError('not-waiting', message, `flightline list shows what is held; flightline status ${reference}`);
+}
+
+/** The digests that a release or promotion shows now: the image's, then those of disks. */
+async function digestsOf(temporal: Temporal, id: string): Promise<string[]> {
+  const handle = temporal.client.workflow.getHandle(id);
+  const query = (name: string) => temporal.within(REQUEST_TIMEOUT, () => handle.query(name));
+  if (promotionTarget(id) === undefined) return shownDigests(ReleaseRecord.parse(await query(RECORD_QUERY)));
+  return Promotion.parse(await query(PROMOTION_QUERY)).items.map(({ digest }) => digest);
 }

@@ -78,3 +78,14 @@ export function withoutDefaults(timing: Partial<Timing>): Partial<Timing> {
 export function timingWith(changes: Partial<Timing> = {}): Timing {
   return { ...DEFAULT_TIMING, ...changes };
 }
+
+/** How many tries fill `timing.retryFor` with the pauses between them. */
+export function attemptsWithin(timing: Timing): number {
+  let waited = 0;
+  let attempts = 1;
+  for (let pause = timing.retryInitial; waited < timing.retryFor; pause = Math.min(pause * 2, timing.retryMaximum)) {
+    waited += pause;
+    attempts += 1;
+  }
+  return attempts;
+}

@@ -1,6 +1,6 @@
 /** A person's approval before tags move: required by a spec, a promotion, or the operator's configuration. */
 import { z } from 'zod';
-import { repositoryIsWithin } from '../oci/reference.ts';
+import { Digest, repositoryIsWithin } from '../oci/reference.ts';
 
 /** The update on `release` and `promotion` that approves or rejects. */
 export const DECIDE_UPDATE = 'decide';
@@ -15,8 +15,28 @@ export const Approval = z.object({ by: Words, at: z.string(), comment: Words });
 export type Approval = z.infer<typeof Approval>;
 
 /** Input of the update. */
-export const Decision = z.object({ decision: z.enum(['approve', 'reject']), by: Words, comment: Words });
+export const Decision = z.object({
+  decision: z.enum(['approve', 'reject']),
+  by: Words,
+  comment: Words,
+  /**
+   * What the person saw and decides on: the digests of the image and of each disk. Other ones are not decided on by
+   * it.
+   */
+  digests: z.array(Digest),
+});
 export type Decision = z.infer<typeof Decision>;
+
+/** The digests that a person sees of a release, for {@link Decision}. */
+export function shownDigests({
+  image,
+  disks,
+}: {
+  image: { digest: string | null };
+  disks: readonly { digest: string | null }[];
+}): string[] {
+  return [image, ...disks].flatMap(({ digest }) => digest ?? []);
+}
 
 /** Answer of the update: what was decided about, `repository:tag`. */
 export const Decided = z.object({ reference: z.string() });

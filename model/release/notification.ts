@@ -1,9 +1,9 @@
 /** Notifications: what a webhook is told about a release. */
 import { z } from 'zod';
 import { FAILURE_KINDS } from './failure.ts';
-import { NOTIFICATION_EVENTS } from '../spec/notify.ts';
+import { NOTIFICATION_EVENTS, type NotificationEvent } from '../spec/notify.ts';
 import { Digest } from '../oci/reference.ts';
-import { RELEASE_STATUSES } from './stage.ts';
+import { RELEASE_STATUSES, type ReleaseStatus } from './stage.ts';
 
 /** Workflow type of a delivery: it goes on when its release has ended, and never holds it up. */
 export const NOTIFICATION_WORKFLOW = 'notification';
@@ -56,4 +56,11 @@ export const NOTIFICATION_HEADERS = {
 /** What the HMAC is over: the timestamp, a full stop, and the body as it is sent. */
 export function signedText(timestamp: string, body: string): string {
   return `${timestamp}.${body}`;
+}
+
+/** What there is to tell when the status becomes another one. Pure. */
+export function eventsOf(before: ReleaseStatus, after: ReleaseStatus, wasHeld: boolean): NotificationEvent[] {
+  if (before === after) return [];
+  if (after === 'released') return wasHeld ? ['released', 'recovered'] : ['released'];
+  return after === 'held' || after === 'failed' ? [after] : [];
 }

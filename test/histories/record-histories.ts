@@ -7,8 +7,8 @@ import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { DECIDE_UPDATE } from '../../model/release/approval.ts';
-import { PROMOTION_QUERY, PROMOTION_WORKFLOW, promotionId } from '../../model/tags/promotion.ts';
+import { DECIDE_UPDATE, shownDigests } from '../../model/release/approval.ts';
+import { PROMOTION_QUERY, PROMOTION_WORKFLOW, promotionId, type Promotion } from '../../model/tags/promotion.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
 import { RECORDED_SIGNAL, sharedTagId } from '../../model/tags/shared-tag.ts';
@@ -111,8 +111,9 @@ const SCENARIOS: Record<string, Scenario> = {
     request: requestFor('approved', { disks: {}, alsoTag: ['latest'], approval: 'required' }),
     play: async ({ start, until }, request) => {
       const handle = await start(request);
-      await until(handle, 'held', ({ failure }) => failure?.kind === 'approval-needed');
-      await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', by: 'ann', comment: 'tested' }] });
+      const record = await until(handle, 'held', ({ failure }) => failure?.kind === 'approval-needed');
+      const word = { decision: 'approve', by: 'ann', comment: 'tested', digests: shownDigests(record) };
+      await handle.executeUpdate(DECIDE_UPDATE, { args: [word] });
       await ended(handle);
       return [];
     },
@@ -141,10 +142,13 @@ const SCENARIOS: Record<string, Scenario> = {
         taskQueue: CONTROL_QUEUE,
         args: [request],
       });
-      for (let state = 'running'; state !== 'held'; ) {
-        state = (await handle.query<{ status: string }>(PROMOTION_QUERY)).status;
-      }
-      await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', by: 'ann', comment: 'tested' }] });
+      let state: Promotion;
+      do state = await handle.query<Promotion>(PROMOTION_QUERY);
+      while (state.status !== 'held');
+      const digests = state.items.map(({ digest }) => digest);
+      await handle.executeUpdate(DECIDE_UPDATE, {
+        args: [{ decision: 'approve', by: 'ann', comment: 'tested', digests }],
+      });
       await handle.result();
       return [];
     },

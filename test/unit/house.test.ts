@@ -146,7 +146,7 @@ describe('activities and tools', () => {
     const wrong = imports.filter(
       ({ file, names }) =>
         isBelow('workflows', file) &&
-        file !== 'workflows/options.ts' &&
+        file !== 'workflows/activities.ts' &&
         /^proxy(?:Local)?Activities$/m.test(names?.join('\n') ?? ''),
     );
     expect(

@@ -12,5 +12,6 @@ export const NAMESPACES = [
   'nightly',
   'notify',
   'upgrade',
+  'races',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

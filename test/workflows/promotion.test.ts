@@ -1,7 +1,7 @@
 /** Promotions, and the approval that they and releases wait for. */
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { DECIDE_UPDATE, type Decision } from '../../model/release/approval.ts';
+import { DECIDE_UPDATE, shownDigests, type Decision } from '../../model/release/approval.ts';
 import {
   Promotion,
   PROMOTION_QUERY,
@@ -11,7 +11,8 @@ import {
   type PromotionRequest,
 } from '../../model/tags/promotion.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { ReleaseFailure } from '../../model/contract/messages.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { RECORDED_SIGNAL, SHARED_TAG_WORKFLOW, sharedTagId } from '../../model/tags/shared-tag.ts';
 import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
@@ -20,7 +21,7 @@ import { failed } from './stand-ins.ts';
 import { promotionRequest } from './tags.ts';
 
 const house = useHouse('promotion');
-const ann: Omit<Decision, 'decision'> = { by: 'ann@laptop', comment: 'tested' };
+const ann: Omit<Decision, 'decision' | 'digests'> = { by: 'ann@laptop', comment: 'tested' };
 
 async function begin(request: PromotionRequest) {
   const { client } = house();
@@ -33,8 +34,10 @@ async function begin(request: PromotionRequest) {
   const state = async () => Promotion.parse(await handle.query(PROMOTION_QUERY));
   const held = () =>
     eventually('held', async () => ((await state()).status === 'held' ? true : undefined), { interval: 50 });
-  const decide = (decision: Decision['decision']) =>
-    handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision, ...ann }] });
+  const decide = async (decision: Decision['decision']) => {
+    const digests = (await state()).items.map(({ digest }) => digest);
+    return handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision, ...ann, digests }] });
+  };
   /** The state that the failure of a promotion carries. */
   const failure = async () => {
     const error = await handle.result().catch((thrown: unknown) => thrown);
@@ -169,7 +172,7 @@ test('a release waits once all is verified, whatever onFailure says, and a perso
   await retry(handle);
   await until(handle, 'held again', ({ status }) => status === 'held');
   expect(standIns.callsOf(idOf(request), 'tag')).toEqual([]);
-  await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', ...ann }] });
+  await handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'approve', ...ann, digests: shownDigests(record) }] });
   expect(await handle.result()).toMatchObject({ status: 'released', approval: ann, failure: null });
   expect(standIns.callsOf(idOf(request), 'moveSharedTag')[0]!.input).toMatchObject({ by: ann.by });
   expect(standIns.callsOf(idOf(request), 'record')[0]!.input).toMatchObject({ record: { approval: ann } });
@@ -189,7 +192,10 @@ test('a release that the operator wants approved ends when it is rejected, and h
   const handle = await start(request);
   // Held for something else: there is nothing to approve yet.
   await until(handle, 'held', ({ failure }) => failure?.kind === 'signature-rejected');
-  const reject = () => handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'reject', ...ann }] });
+  const reject = async () => {
+    const digests = shownDigests(await handle.query<ReleaseRecord>(RECORD_QUERY));
+    return handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'reject', ...ann, digests }] });
+  };
   await expect(reject()).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
   mended = true;
   await house().retry(handle);

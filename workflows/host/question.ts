@@ -4,7 +4,9 @@ import { isCancellation } from '@temporalio/workflow';
 import { failureOf } from '../../model/release/failure.ts';
 import { failureFrom, timeoutTypeOf, toTemporalFailure } from '../failure.ts';
 
-/** The host's answer. Fails with what the activity failed with, or as `no-host` when the host does not answer in time. */
+/**
+ * The host's answer. Fails with what the activity failed with, or as `no-host` when the host does not answer in time.
+ */
 export async function answerOf<Answer>(host: string, question: () => Promise<Answer>): Promise<Answer> {
   try {
     return await question();

@@ -2,8 +2,7 @@
  * The part of a branch that lives on one host: claims a host, does the work there, and on another when that host is
  * lost or unfit (DESIGN §4, "Who retries what").
  */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
-import { CancellationScope, CancelledFailure, isCancellation, proxyActivities, sleep } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, isCancellation, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import { failureOf, type Failure } from '../../model/release/failure.ts';
@@ -22,7 +21,7 @@ import {
   timeoutTypeOf,
   wasBusy,
 } from '../failure.ts';
-import { claimOptions, controlOptions, probeOptions } from '../options.ts';
+import { activities } from '../activities.ts';
 
 /** What a branch asks a host for. */
 export interface HostRequest {
@@ -94,12 +93,10 @@ export class ClaimedHost {
   }
 
   private async isAlive(): Promise<boolean> {
-    const { probe } = proxyActivities<ActivitiesOn<'short'>>(
-      probeOptions(this.timing, this.name, `probe ${this.name}`),
-    );
+    const worker = activities('probe', this.timing, `probe ${this.name}`, this.name);
     for (let asked = 0; asked < PROBES; asked++) {
       try {
-        await probe();
+        await worker.probe();
         return true;
       } catch (error) {
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
@@ -184,9 +181,7 @@ export class HostSegment {
    */
   private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
     const { identity, architecture, stage, timing } = this.request;
-    const control = proxyActivities<ActivitiesOn<'control'>>(
-      controlOptions(timing, `which ${architecture} hosts there are`),
-    );
+    const control = activities('control', timing, `which ${architecture} hosts there are`);
     const { hosts } = await control.hosts({ ...identity, architecture, timing }).catch((error: unknown) => {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       throw new StageFailed(failureFrom(error, stage));
@@ -222,10 +217,10 @@ export class HostSegment {
   ): Promise<string | Failure> {
     const { identity, branch, slot, space, requestedAt, timing, stage, architecture } = this.request;
     const summary = `claim ${host ?? `any ${architecture} host`} for ${branch}`;
-    const { claim } = proxyActivities<ActivitiesOn<'claim'>>(claimOptions(timing, queue, bound, summary));
+    const worker = activities('claim', timing, summary, { queue, bound });
     try {
       const input = { ...identity, branch, slot, requestedAt, space, exclude: [...exclude], timing };
-      return (await claim(input)).host;
+      return (await worker.claim(input)).host;
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       const failure = failureFrom(error, stage);

@@ -2,12 +2,10 @@
  * The `nightly` workflow: a thin one that a schedule starts. It computes the tags, sees whether there is anything to
  * do, and starts the release as a child of its own under its canonical id, which outlives it (issue 6, "Schedules").
  */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import {
   CancellationScope,
   condition,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -38,8 +36,8 @@ import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom, parseInput } from '../failure.ts';
 import { heldSignal } from '../messages.ts';
 import type { release } from '../release/release.ts';
-import { controlOptions } from '../options.ts';
-import { settled } from '../release/run-stage.ts';
+import { activities } from '../activities.ts';
+import { settled } from '../run-stage.ts';
 import { releaseAttributes, releaseSummary } from '../../model/release/summaries.ts';
 
 /** Set by the server on what a schedule starts (Temporal documentation, "Schedule", search attributes). */
@@ -105,9 +103,8 @@ class Nightly {
   private compare(): Promise<CompareResult> {
     const { template } = this.input;
     const { workflowId, runId } = workflowInfo();
-    const options = controlOptions(template.timing, 'compare with the last release');
-    const { compare } = proxyActivities<ActivitiesOn<'control'>>(options);
-    return compare({ release: workflowId, runId, template: withLast(template, this.standing), at: this.at });
+    const worker = activities('control', template.timing, 'compare with the last release');
+    return worker.compare({ release: workflowId, runId, template: withLast(template, this.standing), at: this.at });
   }
 
   /** Ends a release if it is held; `true` once it is being ended for this run. */
@@ -116,8 +113,8 @@ class Nightly {
     if (!this.input.supersede || id === undefined) return false;
     if (this.ended.has(name)) return true;
     const { timing } = this.input.template;
-    const { supersede } = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `end ${name} if it is held`));
-    const answer = await settled(supersede({ release: id, runId: workflowInfo().runId, timing }));
+    const worker = activities('control', timing, `end ${name} if it is held`);
+    const answer = await settled(worker.supersede({ release: id, runId: workflowInfo().runId, timing }));
     if (!answer.ok) {
       if (!(answer.error instanceof ActivityFailure) || isCancellation(answer.error)) throw answer.error;
       return false;

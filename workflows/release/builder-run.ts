@@ -1,16 +1,14 @@
 /**
  * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification
- * of each of its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and starts
- * it again.
+ * of each of its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and
+ * starts it again.
  */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ApplicationFailure } from '@temporalio/common';
 import {
   CancellationScope,
   getExternalWorkflowHandle,
   isCancellation,
   log,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -20,14 +18,14 @@ import type { DiskBuildResult, PublishResult } from '../../model/contract/disk.t
 import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
 import { failureOf, type Failure } from '../../model/release/failure.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
-import { builderRunDetails } from './details.ts';
-import { StageFailed, toTemporalFailure } from '../failure.ts';
+import { StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';
 import { concernsHost, HostSegment, type ClaimedHost } from '../host/segment.ts';
 import { builderRunQuery, hostSignal, type BuilderRunState } from '../messages.ts';
-import { hostOptions, signOptions } from '../options.ts';
-import { signingAgain } from './sign-again.ts';
-import { runStage, settled, type Settled, type StageBoard } from './run-stage.ts';
+import { activities } from '../activities.ts';
+import { runStage, settled, type Settled, type StageBoard } from '../run-stage.ts';
+import { signAndVerify } from '../signing.ts';
 import { builderRunStages, StageTable } from '../../model/release/stage-table.ts';
+import { builderRunDetails } from './record.ts';
 
 /** Time (ms) for what a boot test does beside waiting: ending an earlier one, trying KVM, ending QEMU. */
 const BOOT_TEST_MARGIN = 2 * 60_000;
@@ -114,19 +112,15 @@ class Run implements StageBoard {
       this.changed();
       return error;
     }
-    if (!(error instanceof StageFailed)) return error;
-    this.failure = error.failure;
+    const failure = error instanceof StageFailed ? error.failure : unexpectedFailure(error);
+    this.failure = failure;
     // A claim that failed has no row of its own.
-    this.table.updateAll((row) => row.name === error.failure.stage && row.name === 'disk-build', {
+    this.table.updateAll((row) => row.name === failure.stage && row.name === 'disk-build', {
       status: 'failed',
       at,
     });
     this.changed();
-    return toTemporalFailure(error.failure, {
-      failure: error.failure,
-      hosts: this.hosts,
-      stages: this.table.rows,
-    });
+    return toTemporalFailure(failure, { failure, hosts: this.hosts, stages: this.table.rows });
   }
 
   private claimed(host: string): void {
@@ -151,9 +145,10 @@ class Run implements StageBoard {
     const { branch, timing } = build;
     const built = (this.built ??= await runStage(this, { name: 'disk-build', subject: branch }, host.name, () =>
       host.run((scheduleToStart) => {
-        const place = { host: host.name, work: 'disk', startToClose: timing.diskBuildStartToClose } as const;
-        const options = hostOptions(timing, { ...place, scheduleToStart }, `disk-build ${branch} on ${host.name}`);
-        return proxyActivities<ActivitiesOn<'disk'>>(options).diskBuild(build);
+        const { diskBuildStartToClose: startToClose } = timing;
+        const place = { host: host.name, work: 'disk', startToClose, scheduleToStart } as const;
+        const worker = activities('stage', timing, `disk-build ${branch} on ${host.name}`, place);
+        return worker.diskBuild(build);
       }),
     ));
     // Before anything of the run is published: a tag must never point at what does not boot.
@@ -180,9 +175,10 @@ class Run implements StageBoard {
       const { path, size } = fileOf(built, test.disk);
       const input = { release, runId, branch, test, architecture, timing, file: { path, size }, inputs: built.inputs };
       return host.run((scheduleToStart) => {
-        const place = { host: host.name, work: 'disk', startToClose: test.timeout + BOOT_TEST_MARGIN } as const;
-        const options = hostOptions(timing, { ...place, scheduleToStart }, `boot ${test.disk} on ${host.name}`);
-        return proxyActivities<ActivitiesOn<'disk'>>(options).bootTest(input);
+        const startToClose = test.timeout + BOOT_TEST_MARGIN;
+        const place = { host: host.name, work: 'disk', startToClose, scheduleToStart } as const;
+        const worker = activities('stage', timing, `boot ${test.disk} on ${host.name}`, place);
+        return worker.bootTest(input);
       });
     });
     this.booted = true;
@@ -194,9 +190,10 @@ class Run implements StageBoard {
     return runStage(this, { name: 'publish', subject: disk.type }, host.name, () => {
       const file = fileOf(built, disk.type);
       return host.run((scheduleToStart) => {
-        const place = { host: host.name, work: 'transfer', startToClose: timing.transferStartToClose } as const;
-        const options = hostOptions(timing, { ...place, scheduleToStart }, `publish ${disk.type} from ${host.name}`);
-        return proxyActivities<ActivitiesOn<'transfer'>>(options).publish({
+        const { transferStartToClose: startToClose } = timing;
+        const place = { host: host.name, work: 'transfer', startToClose, scheduleToStart } as const;
+        const worker = activities('stage', timing, `publish ${disk.type} from ${host.name}`, place);
+        return worker.publish({
           release,
           runId,
           branch,
@@ -224,17 +221,7 @@ class Run implements StageBoard {
       return;
     }
     const input = { release, runId, key, repository: disk.repository, digest, tags, timing };
-    const sign = async () => {
-      await runStage(this, { name: 'sign', subject: disk.type }, null, () =>
-        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `sign ${disk.type}`)).sign(input),
-      );
-    };
-    const verify = () =>
-      runStage(this, { name: 'verify', subject: disk.type }, null, () =>
-        proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `verify ${disk.type}`)).verify(input),
-      );
-    await sign();
-    await signingAgain(verify, sign);
+    await signAndVerify(this, disk.type, input, { signed: false, verified: false });
   }
 
   private result(): BuilderRunResult {

@@ -1,11 +1,47 @@
-/** Clean-up of what a release made on its hosts, at every end. */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
+/** The end of a release on its hosts: their logs go to the registry, and everything else goes. */
 import { ActivityFailure } from '@temporalio/common';
-import { CancellationScope, log, proxyActivities } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { Timing } from '../../model/base/timing.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom } from '../failure.ts';
-import { cleanUpOptions } from '../options.ts';
+import { activities } from '../activities.ts';
+import { settled } from '../run-stage.ts';
+import type { ReleaseState } from './state.ts';
+
+/** Longest reason in a warning (characters): the record must fit in a payload. */
+const MAX_REASON = 200;
+
+/**
+ * Sends the logs that the stage table names. Never rejects for what an activity failed with, a cancellation among it.
+ */
+export async function keepLogs(
+  { identity, table }: Pick<ReleaseState, 'identity' | 'table'>,
+  { logRepository: repository, timing }: Pick<ReleaseRequest, 'logRepository' | 'timing'>,
+): Promise<ReleaseState['logs']> {
+  const outcome: ReleaseState['logs'] = { kept: [], warnings: [] };
+  // The spec leaves logs where they are.
+  if (repository === undefined) return outcome;
+  const logs = table.rows.flatMap((row) => row.log ?? []);
+  const hosts = [...new Set(logs.map(({ host }) => host))];
+  await Promise.all(
+    hosts.map(async (host) => {
+      const paths = [...new Set(logs.filter((one) => one.host === host).map(({ path }) => path))];
+      const worker = activities('logs', timing, `keep the logs of ${host}`, host);
+      const sent = await settled(worker.keepLogs({ ...identity, repository, paths, timing }));
+      if (sent.ok) {
+        if (sent.value.digest !== null) outcome.kept.push({ host, repository, digest: sent.value.digest });
+        return;
+      }
+      if (isCancellation(sent.error)) return;
+      if (!(sent.error instanceof ActivityFailure)) throw sent.error;
+      const reason = failureFrom(sent.error, null).message.slice(0, MAX_REASON);
+      outcome.warnings.push(`the logs of ${host} are not in ${repository}, and stay on the host for 7 days: ${reason}`);
+    }),
+  );
+  outcome.kept.sort((left, right) => (left.host < right.host ? -1 : 1));
+  return outcome;
+}
 
 /** Cleans up on every host. A host that does not answer is left to its janitor: that never fails a release. */
 export async function cleanUp(identity: ReleaseIdentity, hosts: ReadonlySet<string>, timing: Timing): Promise<void> {
@@ -22,8 +58,8 @@ export async function cleanUp(identity: ReleaseIdentity, hosts: ReadonlySet<stri
 
 async function cleanUpHost(identity: ReleaseIdentity, host: string, timing: Timing): Promise<void> {
   try {
-    const options = cleanUpOptions(timing, host, `clean up ${host}`);
-    await proxyActivities<ActivitiesOn<'short'>>(options).cleanUp({ ...identity, timing });
+    const worker = activities('end', timing, `clean up ${host}`, host);
+    await worker.cleanUp({ ...identity, timing });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.warn('clean-up failed; the janitor of the host will do it', { host, reason: failureFrom(error, null).message });

@@ -23,14 +23,52 @@ export interface Plan {
 /** The members of a request that make the release what it is: with another one of these it would be another release. */
 const FIXED = ['repository', 'tag', 'key', 'architecture'] as const;
 
-/** Why a release cannot go on with another request; `undefined` when it can. */
-export function refusalOf(before: ReleaseRequest, after: ReleaseRequest): Failure | undefined {
+/**
+ * Why a release cannot go on with another request; `undefined` when it can.
+ *
+ * @param moved `repository:tag` of what was tagged already: a record must name it in the end
+ */
+export function refusalOf(
+  before: ReleaseRequest,
+  after: ReleaseRequest,
+  moved: readonly string[] = [],
+): Failure | undefined {
   const changed = FIXED.filter((name) => before[name] !== after[name]);
+  const tags = tagNames(after);
+  const leftBehind = moved.filter((name) => !tags.includes(name));
+  if (changed.length === 0 && leftBehind.length > 0) {
+    return failureOf('invalid-input', `a retry cannot leave ${leftBehind.join(', ')} behind, tagged already`, {
+      remedy: 'keep these tags and disks in the spec, or cancel the release and start another one',
+    });
+  }
   if (changed.length === 0) return undefined;
   const what = changed.map((name) => `${name} from ${before[name]} to ${after[name]}`).join(', ');
   return failureOf('invalid-input', `a retry cannot change the ${what}`, {
     remedy: 'start a release of its own for it with `flightline run`',
   });
+}
+
+/** Every `repository:tag` that a release moves. */
+function tagNames(request: ReleaseRequest): string[] {
+  return [
+    ...diskRepositories(request).map((repository) => `${repository}:${request.tag}`),
+    ...imageTags(request).map((tag) => `${request.repository}:${tag}`),
+  ];
+}
+
+/** What a person approves: everything that is to be tagged and recorded, and the digests of it that they see. */
+export function approvalSubject(
+  { request }: Pick<Plan, 'request'>,
+  image: string,
+  disks: readonly { type: string; digest: string | null }[],
+): { subject: string; digests: string[] } {
+  const digestOf = (type: string) => disks.find((disk) => disk.type === type)?.digest ?? null;
+  const made = request.disks.map(({ type, repository }) => ({ type, repository, digest: digestOf(type) }));
+  const { repository, recordRepository } = request;
+  return {
+    subject: JSON.stringify([repository, image, imageTags(request), made, recordRepository]),
+    digests: [image, ...made.flatMap(({ digest }) => digest ?? [])],
+  };
 }
 
 /** Repositories of disks that are published. */
@@ -150,4 +188,18 @@ export function tagMoves(
     { repository, tag, digest: image, expected: tagPolicy === 'move' ? 'any' : resolved.existingTag },
     ...alsoTag.map((other): TagMove => ({ repository, tag: other, digest: image, expected: 'any' })),
   ];
+}
+
+// How much room a branch is expected to need on a host: a claim is refused by it, nothing else depends on it.
+const GIB = 1024 ** 3;
+
+/** Bytes for `podman build`: bases, layers and the image, whose sizes are not known before. */
+export const BUILD_SPACE = 4 * GIB;
+
+/**
+ * Bytes for a builder run: the image in the host's storage, the builder's own tree of it, a file for each type as
+ * built, and one more for publishing (the largest is compressed or put into a layer at a time).
+ */
+export function builderRunSpace(imageSize: number, types: readonly string[]): number {
+  return GIB + imageSize * (types.length + 3);
 }

@@ -10,7 +10,6 @@ import {
   condition,
   defineQuery,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -25,16 +24,21 @@ import {
   type PromotionPlan,
 } from '../../model/tags/promotion.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
-import { ApprovalGate, decideUpdate } from '../approval.ts';
-import { failureFrom, parseInput, ReleaseFailed, toTemporalFailure } from '../failure.ts';
-import { controlOptions, signOptions, transferOptions } from '../options.ts';
-import { settled } from '../release/run-stage.ts';
+import {
+  askApproval,
+  checkDecision,
+  closedGate,
+  decide,
+  decideUpdate,
+  waitsForWord,
+  type ApprovalGate,
+} from '../approval.ts';
+import { failureFrom, mayGoBack, parseInput, ReleaseFailed, toTemporalFailure } from '../failure.ts';
+import { activities } from '../activities.ts';
+import { settled } from '../run-stage.ts';
 import { tellRecorded } from './shared-tag.ts';
 
 const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
-
-/** How often a registry may lose what was copied before it is given up. */
-const MAX_VANISHED = 3;
 
 /**
  * A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an
@@ -55,7 +59,7 @@ class PromotionRun {
     this.request = request;
     const { source, target } = request;
     const reference = `${target.repository}:${target.tag}`;
-    this.gate = new ApprovalGate(reference);
+    this.gate = closedGate(reference);
     this.state = {
       schemaVersion: 1,
       promotion: this.identity.release,
@@ -71,15 +75,15 @@ class PromotionRun {
       failure: null,
     };
     setHandler(promotionQuery, () => this.state);
-    setHandler(decideUpdate, (decision) => this.gate.decide(decision), {
-      validator: (decision) => this.gate.check(decision),
+    setHandler(decideUpdate, (decision) => decide(this.gate, decision), {
+      validator: (decision) => checkDecision(this.gate, decision),
     });
     this.show({});
   }
 
   async execute(): Promise<Promotion> {
     const end = await settled(this.promote());
-    this.gate.close();
+    this.gate.asked = null;
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     if (end.ok) return this.state;
     const { error } = end;
@@ -95,7 +99,7 @@ class PromotionRun {
 
   private async promote(): Promise<void> {
     const { timing } = this.request;
-    const control = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `plan ${this.state.target}`));
+    const control = activities('control', timing, `plan ${this.state.target}`);
     const plan = await control.planPromotion({ request: this.request, timing });
     const items = plan.items.map(({ subject, digest, to }) => {
       const reference = `${to.repository}:${to.tag}`;
@@ -114,11 +118,11 @@ class PromotionRun {
     }
     // Before anything is signed for the new name: what is rejected leaves no signature for it.
     await this.awaitApproval(plan);
-    for (let lost = 0; ; lost++) {
+    for (const lost = new Map<string, number>(); ;) {
       for (const item of plan.items) await this.publish(plan, item);
       const vanished = await this.move(plan);
       if (vanished.length === 0) break;
-      if (lost === MAX_VANISHED) {
+      if (!mayGoBack(lost, 'promotion')) {
         throw new ReleaseFailed(failureOf('disk-vanished', `the registry lost ${vanished.join(', ')} again and again`));
       }
     }
@@ -128,13 +132,14 @@ class PromotionRun {
 
   private async awaitApproval(plan: PromotionPlan): Promise<void> {
     if (this.request.approval === undefined && !plan.approval) return;
-    const subject = JSON.stringify(plan.items.map(({ digest }) => digest));
+    const digests = plan.items.map(({ digest }) => digest);
+    const subject = JSON.stringify([plan.items, plan.recordRepository]);
     const { holdFor } = this.request.timing;
-    const needed = this.gate.ask(subject);
+    const needed = askApproval(this.gate, subject, digests);
     if (!needed) return;
     this.show({ status: 'held', step: 'waiting for approval', failure: needed });
-    const decided = await condition(() => !this.gate.waits, holdFor, { summary: 'waiting for approval' });
-    const failure = decided ? this.gate.ask(subject) : needed;
+    const decided = await condition(() => !waitsForWord(this.gate), holdFor, { summary: 'waiting for approval' });
+    const failure = decided ? askApproval(this.gate, subject, digests) : needed;
     if (failure) throw new ReleaseFailed(failure);
     this.show({ status: 'running', failure: null, approval: this.gate.approval });
   }
@@ -145,9 +150,7 @@ class PromotionRun {
     const { identity } = this;
     const { subject, digest, to } = item;
     this.show({ step: `copying ${subject}` });
-    const copies = proxyActivities<ActivitiesOn<'sign'>>(
-      transferOptions(timing, `copy ${subject} to ${to.repository}`),
-    );
+    const copies = activities('copy', timing, `copy ${subject} to ${to.repository}`);
     const { mounted } = await copies.promoteCopy({ ...identity, item, key: plan.key, timing });
     const signing = { ...identity, key: plan.key, repository: to.repository, digest, tags: [to.tag], timing };
     this.show({ step: `signing and verifying ${subject}` });
@@ -162,7 +165,7 @@ class PromotionRun {
     const { request, identity } = this;
     const { timing, target, allowOlder, by, comment } = request;
     this.show({ step: 'moving the tags' });
-    const tags = proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, `move ${target.tag}`));
+    const tags = activities('control', timing, `move ${target.tag}`);
     const moves = plan.items.map(({ to, digest }): TagMove => ({
       repository: to.repository,
       tag: to.tag,
@@ -190,7 +193,7 @@ class PromotionRun {
     const { request, identity, startedAt: at } = this;
     const { timing, target } = request;
     this.show({ step: 'publishing the record' });
-    const records = proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, `record ${target.tag}`));
+    const records = activities('sign', timing, `record ${target.tag}`);
     const { approval } = this.state;
     const { digest: record } = await records.promoteRecord({ ...identity, request, plan, at, approval, timing });
     this.show({ record });
@@ -198,7 +201,7 @@ class PromotionRun {
   }
 
   private sign(summary: string): ActivitiesOn<'sign'> {
-    return proxyActivities<ActivitiesOn<'sign'>>(signOptions(this.request.timing, summary));
+    return activities('sign', this.request.timing, summary);
   }
 
   private show(change: Partial<Promotion>): void {

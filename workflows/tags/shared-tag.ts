@@ -10,7 +10,6 @@ import {
   defineUpdate,
   getExternalWorkflowHandle,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -36,7 +35,7 @@ import {
 } from '../../model/tags/shared-tag.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { failureFrom, parseInput, toTemporalFailure } from '../failure.ts';
-import { controlOptions, signOptions } from '../options.ts';
+import { activities } from '../activities.ts';
 import { entryBefore, keptEntries, refusalOfMove } from './tag-decision.ts';
 
 const moveUpdate = defineUpdate<MoveResult, [MoveInput]>(MOVE_UPDATE);
@@ -63,7 +62,7 @@ export async function tagNow(input: LookAtTagInput): Promise<TagNow> {
   return asFailures(() => lookAtTag(given));
 }
 
-/** Tells the workflows of shared tags the record of what they moved to. One that has ended finds it in the registry. */
+/** Tells shared tags which record goes with what they were moved to. One that has ended finds it in the registry. */
 export async function tellRecorded(repository: string, tags: readonly string[], news: Recorded): Promise<void> {
   for (const tag of tags) {
     try {
@@ -212,11 +211,11 @@ class SharedTag {
 }
 
 function control(timing: Timing, summary: string): ActivitiesOn<'control'> {
-  return proxyActivities<ActivitiesOn<'control'>>(controlOptions(timing, summary));
+  return activities('control', timing, summary);
 }
 
 function sign(timing: Timing, summary: string): ActivitiesOn<'sign'> {
-  return proxyActivities<ActivitiesOn<'sign'>>(signOptions(timing, summary));
+  return activities('sign', timing, summary);
 }
 
 function lookAtTag(input: LookAtTagInput): Promise<TagNow> {

@@ -6,8 +6,8 @@ import type { MoveInput, TagEntry } from '../../model/tags/shared-tag.ts';
 const MAX_BYTES = 8_000;
 
 /**
- * Why a tag may not be moved, in words; null when it may. It goes to what was made later, never back; and a release that had begun
- * when a person rolled the tag back does not undo that.
+ * Why a tag may not be moved, in words; null when it may. It goes to what was made later, never back; and a release
+ * that had begun when a person rolled the tag back does not undo that.
  */
 export function refusalOfMove(
   entries: readonly TagEntry[],
@@ -26,8 +26,8 @@ export function refusalOfMove(
 }
 
 /**
- * What the tag pointed at before its present image; `undefined` when that is not known. Rollbacks are looked through: a second one
- * goes further back, and not forward again.
+ * What the tag pointed at before its present image; `undefined` when that is not known. Rollbacks are looked through:
+ * a second one goes further back, and not forward again.
  */
 export function entryBefore(entries: readonly TagEntry[]): TagEntry | undefined {
   const now = entries.at(-1);

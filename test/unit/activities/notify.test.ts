@@ -6,10 +6,9 @@ import { expect, it } from 'vitest';
 import { deliveryOf, requireWebhooks, verdictOf } from '../../../activities/notify.ts';
 import { nextPage } from '../../../activities/tools/registry/deletion.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
-import type { Notification } from '../../../model/release/notification.ts';
+import { eventsOf, type Notification } from '../../../model/release/notification.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { lookAtWebhook } from '../../../workers/doctor/webhooks.ts';
-import { eventsOf } from '../../../workflows/release/notification.ts';
 
 it.each([
   ['running', 'held', false, ['held']],

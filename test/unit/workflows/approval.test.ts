@@ -1,7 +1,7 @@
 /** Which tags the operator wants approved, and the gate that waits for a person. */
 import { describe, expect, test } from 'vitest';
 import { needsApproval } from '../../../model/release/approval.ts';
-import { ApprovalGate } from '../../../workflows/approval.ts';
+import { askApproval, checkDecision, closedGate, decide, waitsForWord } from '../../../workflows/approval.ts';
 
 test.each([
   [[], 'quay.io/acme/camera', ['v1'], false],
@@ -23,39 +23,56 @@ test.each([
 });
 
 describe('the gate', () => {
+  const digests = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`];
   const ann = { by: 'ann@laptop', comment: 'tested' };
+  const word = { decision: 'approve', ...ann, digests } as const;
+
   test('opens for what was approved, and for nothing else', () => {
-    const gate = new ApprovalGate('quay.io/acme/camera:v1');
-    expect(() => gate.check({ decision: 'approve', ...ann })).toThrow(/does not wait for approval/);
-    expect(gate.ask('one')).toMatchObject({ kind: 'approval-needed' });
-    expect(gate.waits).toBe(true);
-    gate.check({ decision: 'approve', ...ann });
-    gate.decide({ decision: 'approve', ...ann });
-    expect(gate.ask('one')).toBeNull();
+    const gate = closedGate('quay.io/acme/camera:v1');
+    expect(() => checkDecision(gate, word)).toThrow(/does not wait for approval/);
+    expect(askApproval(gate, 'one', digests)).toMatchObject({ kind: 'approval-needed' });
+    expect(waitsForWord(gate)).toBe(true);
+    checkDecision(gate, word);
+    decide(gate, word);
+    expect(askApproval(gate, 'one', digests)).toBeNull();
     expect(gate.approval).toMatchObject(ann);
-    expect(() => gate.check({ decision: 'reject', ...ann })).toThrow(/does not wait/);
-    expect(gate.ask('another')).toMatchObject({ kind: 'approval-needed' });
+    expect(() => checkDecision(gate, { ...word, decision: 'reject' })).toThrow(/does not wait/);
+    expect(askApproval(gate, 'another', digests)).toMatchObject({ kind: 'approval-needed' });
     expect(gate.approval).toBeNull();
   });
 
+  test.each([
+    ['another image', [`sha256:${'c'.repeat(64)}`, digests[1]!]],
+    ['fewer disks', [digests[0]!]],
+    ['more disks', [...digests, `sha256:${'c'.repeat(64)}`]],
+    ['nothing', []],
+  ])('takes no word of somebody who looked at %s', (_, seen) => {
+    const gate = closedGate('quay.io/acme/camera:v1');
+    askApproval(gate, 'one', digests);
+    for (const decision of ['approve', 'reject'] as const) {
+      expect(() => checkDecision(gate, { ...word, decision, digests: seen })).toThrow(/is not what you looked at/);
+    }
+    checkDecision(gate, { ...word, digests: digests.toReversed() });
+  });
+
   test('stays shut when it was rejected or closed', () => {
-    const gate = new ApprovalGate('quay.io/acme/camera:v1');
-    gate.ask('one');
-    gate.decide({ decision: 'reject', ...ann });
-    expect(gate.waits).toBe(false);
-    expect(gate.ask('one')).toMatchObject({
+    const gate = closedGate('quay.io/acme/camera:v1');
+    askApproval(gate, 'one', digests);
+    decide(gate, { ...word, decision: 'reject' });
+    expect(waitsForWord(gate)).toBe(false);
+    expect(askApproval(gate, 'one', digests)).toMatchObject({
       kind: 'rejected',
       message: 'ann@laptop rejected quay.io/acme/camera:v1: tested',
     });
-    const closed = new ApprovalGate('quay.io/acme/camera:v1');
-    closed.ask('one');
-    closed.close();
-    expect(() => closed.check({ decision: 'approve', ...ann })).toThrow(/does not wait/);
+    const closed = closedGate('quay.io/acme/camera:v1');
+    askApproval(closed, 'one', digests);
+    closed.asked = null;
+    expect(() => checkDecision(closed, word)).toThrow(/does not wait/);
   });
 
   test('takes no word that is none', () => {
-    const gate = new ApprovalGate('quay.io/acme/camera:v1');
-    gate.ask('one');
-    expect(() => gate.check({ decision: 'maybe' } as never)).toThrow(/decision/);
+    const gate = closedGate('quay.io/acme/camera:v1');
+    askApproval(gate, 'one', digests);
+    expect(() => checkDecision(gate, { decision: 'maybe' } as never)).toThrow(/decision/);
   });
 });

@@ -9,12 +9,12 @@ import { describe, expect, test } from 'vitest';
 import { failureOf, jsonBytes, type FailureKind } from '../../../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import type { ReleaseRequest } from '../../../../model/spec/request.ts';
-import { timingWith } from '../../../../model/base/timing.ts';
-import { releaseDetails } from '../../../../workflows/release/details.ts';
+import { attemptsWithin, timingWith } from '../../../../model/base/timing.ts';
+import { newState } from '../../../../workflows/release/state.ts';
+import { publishedRecord, releaseDetails } from '../../../../workflows/release/record.ts';
 import { failureFrom, fittingRecord, isSilence, toTemporalFailure } from '../../../../workflows/failure.ts';
-import { attemptsWithin } from '../../../../workflows/options.ts';
 import { buildInput, diskBuildInput, refusalOf, tagMoves } from '../../../../workflows/release/plan.ts';
-import { builderRunSpace } from '../../../../workflows/release/space.ts';
+import { builderRunSpace } from '../../../../workflows/release/plan.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from '../../../../model/release/stage-table.ts';
 import { digestOf, requestFor } from '../../../workflows/facts.ts';
 
@@ -158,6 +158,13 @@ describe('a plan', () => {
     expect(refusalOf(request, { ...request, buildArgs: { A: '1' }, disks: [] })).toBeUndefined();
   });
 
+  test('cannot leave a tag behind that was moved', () => {
+    const moved = ['registry.example/acme/a/diskimage-iso:v1', 'registry.example/acme/a:latest'];
+    expect(refusalOf(request, { ...request, buildArgs: { A: '1' } }, moved)).toBeUndefined();
+    expect(refusalOf(request, { ...request, disks: [] }, moved)?.message).toContain('diskimage-iso:v1 behind');
+    expect(refusalOf(request, { ...request, alsoTag: [] }, moved)?.message).toContain('a:latest behind');
+  });
+
   test('moves the tags of published disks first', () => {
     const resolved = { existingTag: null } as Parameters<typeof tagMoves>[0]['resolved'];
     const disks = [
@@ -200,17 +207,23 @@ test('more disk types need more room', () => {
 test('details keep a message with back-quotes in its block, and name the release in the remedy', () => {
   const request = requestFor('a');
   const failure = failureOf('containerfile', 'RUN ```\nfalse', { stage: 'build', log: { host: 'host-a', path: '/l' } });
-  const text = releaseDetails({
-    record: { ...emptyRecord, stages: new StageTable(releaseStages(request)).rows, failure },
-    holds: [{ branch: 'image', failure }],
-    children: new Map([['iso', 'release/r:v1/disks/iso']]),
-    moved: [],
-  });
+  const state = newState({ release: 'release/r:v1', runId: '1' }, request);
+  state.holds.set('image', failure);
+  state.children.set('iso', 'release/r:v1/disks/iso');
+  const text = releaseDetails(state);
   expect(text).toContain('### Held: image (build)\n\n````\nRUN ```\nfalse\n````');
   expect(text).toContain('`flightline retry release/r:v1 --spec flightline.yaml`');
   expect(text).toContain('Log: `/l` on host-a');
   expect(text).toContain('| build | image | waiting |');
   expect(text).toContain('builder run iso: workflow `release/r:v1/disks/iso`');
+});
+
+test('nothing is published as released that was not made and verified', () => {
+  const state = newState({ release: 'release/r:v1', runId: '1' }, requestFor('a', { disks: { iso: 'artifact' } }));
+  state.image.push = { digest: digestOf('image'), host: null };
+  expect(() => publishedRecord(state)).toThrow('the image, iso cannot be recorded');
+  state.image.verified = true;
+  expect(() => publishedRecord(state)).toThrow(/^iso cannot/);
 });
 
 describe('what a release asks of its hosts', () => {

@@ -1,9 +1,9 @@
 /** Runs one stage and keeps its row: started, done, failed, or waiting again when its host was lost. */
 import { isCancellation } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
-import type { LogLocation } from '../../model/release/failure.ts';
-import { failureFrom, HostLost, StageFailed } from '../failure.ts';
-import type { StageKey, StageTable } from '../../model/release/stage-table.ts';
+import type { LogLocation } from '../model/release/failure.ts';
+import { failureFrom, HostLost, StageFailed } from './failure.ts';
+import type { StageKey, StageTable } from '../model/release/stage-table.ts';
 
 /** Where a workflow keeps its rows; `changed` shows them after a change. */
 export interface StageBoard {
@@ -12,7 +12,7 @@ export interface StageBoard {
 }
 
 /** What every stage's activity answers. */
-export interface StageOutcome {
+interface StageOutcome {
   attempts: number;
   log?: LogLocation | null;
 }
@@ -43,7 +43,7 @@ export async function runStage<Result extends StageOutcome>(
       board.changed();
       throw error;
     }
-    // Anything else is a fault of this code: it fails the workflow task, which is tried again once it is mended.
+    // Anything else is a fault of this code, and no failure of the stage.
     if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
     const failure = failureFrom(error, name);
     board.table.update(name, subject, { status: 'failed', at: Date.now(), attempts: 1, log: failure.log });

@@ -1,31 +1,22 @@
 /** Telling webhooks: a workflow for each delivery, which its release starts and leaves alone. */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
-import { CancellationScope, ParentClosePolicy, proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
-import { NOTIFICATION_WORKFLOW } from '../../model/release/notification.ts';
-import { NotifyInput, type NotifyResult } from '../../model/contract/control.ts';
-import type { NotificationEvent } from '../../model/spec/notify.ts';
-import type { ReleaseRecord } from '../../model/release/record.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
-import type { ReleaseStatus } from '../../model/release/stage.ts';
-import { parseInput } from '../failure.ts';
-import { notifyOptions } from '../options.ts';
+import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { eventsOf, NOTIFICATION_WORKFLOW } from '../model/release/notification.ts';
+import { NotifyInput, type NotifyResult } from '../model/contract/control.ts';
+import type { ReleaseRecord } from '../model/release/record.ts';
+import type { ReleaseRequest } from '../model/spec/request.ts';
+import type { ReleaseStatus } from '../model/release/stage.ts';
+import { parseInput } from './failure.ts';
+import { activities } from './activities.ts';
 
 /** Delivers one notification. */
 export async function notification(input: NotifyInput): Promise<NotifyResult> {
   const given = parseInput(NotifyInput, input);
   const { webhook, timing } = given;
-  return proxyActivities<ActivitiesOn<'control'>>(notifyOptions(timing, `tell ${webhook}`)).notify(given);
+  return activities('notify', timing, `tell ${webhook}`).notify(given);
 }
 
 /** Longest message that is told (characters). */
 const MAX_MESSAGE = 1_000;
-
-/** What there is to tell when the status becomes another one. Pure. */
-export function eventsOf(before: ReleaseStatus, after: ReleaseStatus, wasHeld: boolean): NotificationEvent[] {
-  if (before === after) return [];
-  if (after === 'released') return wasHeld ? ['released', 'recovered'] : ['released'];
-  return after === 'held' || after === 'failed' ? [after] : [];
-}
 
 /** Watches the status of a release, and starts the deliveries. */
 export class Notifications {

@@ -1,0 +1,214 @@
+/** The disk branches of a release: one child workflow for each builder run, all at once, each held and redone alone. */
+import {
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  executeChild,
+  isCancellation,
+  sleep,
+} from '@temporalio/workflow';
+import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
+import type { Failure } from '../../model/release/failure.ts';
+import { builderRunId } from '../../model/oci/reference.ts';
+import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
+import { builderRunSummary } from '../../model/release/summaries.ts';
+import { builderRunFailureFrom, failureFrom, mayGoBack, StageFailed } from '../failure.ts';
+import { untilDone, type BranchEnd } from './branch.ts';
+import { bootTestOf, builderRunSpace, diskBuildInput, runKey, type Plan } from './plan.ts';
+import type { ShownRelease } from './show.ts';
+import { forgetRun, isOutdated, resetRows, unpushImage, type RunState } from './state.ts';
+
+type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
+
+/**
+ * Waits until every disk of the plan is published, signed and verified: `outdated` when another plan is to be
+ * followed, or the image must be pushed again first. Runs that the plan does not concern go on.
+ */
+export async function makeDisks(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+  const { state } = release;
+  const { runs } = state;
+  const wanted = requestedRuns(plan.request.disks).map((run) => {
+    const input = runInput(release, plan, run);
+    return { run, input, key: runKey(input.build, run, plan.request) };
+  });
+  await retire(release, ({ run, key }) => !wanted.some((one) => one.run.subject === run.subject && one.key === key));
+  for (const { run, input, key } of wanted) {
+    const before = runs.get(run.subject);
+    if (before && before.outcome !== 'again' && before.outcome !== 'image-lost') before.plan = plan;
+    else
+      begin(
+        release,
+        { ...newRun(plan, run, key), ...(before && { requestedAt: before.requestedAt, host: before.host }) },
+        input,
+      );
+  }
+  const outcomes = () => [...runs.values()].map(({ outcome }) => outcome);
+  const stopped = () => outcomes().some((one) => one === 'failed' || one === 'again' || one === 'image-lost');
+  await condition(() => outcomes().every((one) => one === 'done') || stopped() || isOutdated(state, plan));
+  for (const [subject, { outcome }] of runs) if (outcome === 'failed') throw release.running.get(subject)!.error;
+  // Here, and not where it was found: the image branch must not run meanwhile.
+  if (outcomes().includes('image-lost')) unpushImage(state);
+  return stopped() || isOutdated(state, plan) ? 'outdated' : 'done';
+}
+
+/** Ends the runs of an image that is to be built anew, and of disks that nobody wants any more. */
+export async function retireOutdated(release: ShownRelease, { request, resolved }: Plan): Promise<void> {
+  const subjects = requestedRuns(request.disks).map(({ subject }) => subject);
+  await retire(
+    release,
+    ({ imageInputs, run }) => imageInputs !== resolved.imageInputs || !subjects.includes(run.subject),
+  );
+}
+
+/** Makes the builder runs with one of these digests run again; they adopt what still is there. */
+export function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
+  for (const [subject, { result }] of state.runs) {
+    const lost = result?.disks.some(({ digest }) => digest !== null && digests.includes(digest));
+    if (lost) forgetRun(state, subject);
+  }
+}
+
+/** Cancels everything and waits for its end. */
+export async function stopDisks({ running }: ShownRelease): Promise<void> {
+  for (const { scope } of running.values()) scope.cancel();
+  await Promise.all([...running.values()].map(({ ended }) => ended));
+}
+
+async function retire({ state, running }: ShownRelease, outdated: (run: RunState) => boolean): Promise<void> {
+  const leaving = [...state.runs.values()].filter(outdated).map(({ run }) => run.subject);
+  for (const subject of leaving) running.get(subject)?.scope.cancel();
+  await Promise.all(leaving.map((subject) => running.get(subject)?.ended ?? Promise.resolve()));
+  for (const subject of leaving) forgetRun(state, subject);
+}
+
+function newRun(plan: Plan, run: RequestedRun, key: string): RunState {
+  const { imageInputs } = plan.resolved;
+  return {
+    run,
+    key,
+    imageInputs,
+    plan,
+    requestedAt: new Date().toISOString(),
+    host: null,
+    outcome: null,
+    result: null,
+  };
+}
+
+function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): BuilderRunInput {
+  const { image, identity } = state;
+  const { request } = plan;
+  const bootTest = bootTestOf(request, run.types);
+  if (!image.push) throw new Error('a builder run needs a pushed image');
+  return {
+    ...identity,
+    build: diskBuildInput(identity, plan, run, image.push.digest),
+    disks: run.disks,
+    ...(bootTest && { bootTest }),
+    key: request.key,
+    preferredHost: image.build?.host ?? image.push.host,
+    exclude: [],
+    space: builderRunSpace(image.build?.size ?? 0, run.types),
+    requestedAt: state.startedAt,
+    tags: [request.tag],
+    keepFiles: request.keepFiles,
+  };
+}
+
+function begin(release: ShownRelease, run: RunState, input: BuilderRunInput): void {
+  const { state, running } = release;
+  const { subject } = run.run;
+  state.runs.set(subject, run);
+  const scope = new CancellationScope();
+  const handle = { scope, ended: Promise.resolve(), error: null as unknown };
+  running.set(subject, handle);
+  const work = () => children(release, run, input);
+  handle.ended = scope
+    .run(() => untilDone(release, subject, work, () => isOutdated(state, run.plan)))
+    .then(
+      (end) => {
+        // What the registry lost was noted already.
+        if (end === 'done') run.outcome = 'done';
+        else run.outcome ??= 'again';
+      },
+      (error: unknown) => {
+        handle.error = error;
+        run.outcome = 'failed';
+      },
+    );
+}
+
+/** Child workflows, until one succeeds: what the registry lost is made again at once. */
+async function children(release: ShownRelease, run: RunState, input: BuilderRunInput): Promise<BranchEnd> {
+  for (;;) {
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+    try {
+      await child(release, run, input);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof StageFailed) || !goesBack(release, run, error.failure)) throw error;
+      if (error.failure.stage !== 'disk-build') continue;
+      run.outcome = 'image-lost';
+      return 'outdated';
+    }
+  }
+}
+
+/** Whether the registry lost what the run had published, or its image, and not again and again. */
+function goesBack({ state }: ShownRelease, { run }: RunState, { kind, stage }: Failure): boolean {
+  // At publication it is the host that has the file no more: a person decides whether it is built again.
+  return kind === 'disk-vanished' && stage !== 'publish' && mayGoBack(state.lost, run.subject);
+}
+
+/** One child workflow from start to end. */
+async function child(release: ShownRelease, run: RunState, input: BuilderRunInput): Promise<void> {
+  const { state, table } = release;
+  const { subject, types } = run.run;
+  const workflowId = builderRunId(state.identity.release, types);
+  state.children.set(subject, workflowId);
+  resetRows(state, subject);
+  table.update('disk-build', subject, { status: 'running', at: Date.now() });
+  release.changed();
+  const { requestedAt, host } = run;
+  try {
+    const preferredHost = host ?? input.preferredHost;
+    const result = await executeRun(workflowId, { ...input, requestedAt, preferredHost });
+    run.result = result;
+    for (const one of result.hosts) state.hosts.add(one);
+    table.merge(result.stages);
+    release.changed();
+  } catch (error) {
+    if (!(error instanceof ChildWorkflowFailure)) throw error;
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+    const told = builderRunFailureFrom(error);
+    for (const one of told?.hosts ?? []) state.hosts.add(one);
+    run.host = told?.hosts.at(-1) ?? run.host;
+    if (told) table.merge(told.stages);
+    else table.update('disk-build', subject, { status: 'failed', at: Date.now(), attempts: 1 });
+    throw new StageFailed(failureFrom(error, 'disk-build'));
+  }
+}
+
+/**
+ * Executes the child. One of an earlier run of the release may still be cleaning up under the same id: that is waited
+ * for.
+ */
+async function executeRun(workflowId: string, input: BuilderRunInput): Promise<BuilderRunResult> {
+  const { timing, branch, image } = input.build;
+  for (let pause = timing.retryInitial; ; pause = Math.min(2 * pause, timing.retryMaximum)) {
+    try {
+      return await executeChild<ChildWorkflow>(BUILDER_RUN_WORKFLOW, {
+        workflowId,
+        args: [input],
+        parentClosePolicy: 'REQUEST_CANCEL',
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        staticSummary: builderRunSummary(branch, image),
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError) || isCancellation(error)) throw error;
+      await sleep(pause, { summary: `until ${workflowId} of an earlier run has ended` });
+    }
+  }
+}

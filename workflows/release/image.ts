@@ -1,0 +1,186 @@
+/** The image branch: proof of signing, build, push, sign, verify, and what a device would say. */
+import { isCancellation } from '@temporalio/workflow';
+import { ActivityFailure } from '@temporalio/common';
+import type { ProveSigningResult } from '../../model/contract/sign.ts';
+import type { Stage } from '../../model/release/stage.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { failureFrom, mayGoBack, StageFailed } from '../failure.ts';
+import { HostSegment, type ClaimedHost } from '../host/segment.ts';
+import { activities } from '../activities.ts';
+import { runStage } from '../run-stage.ts';
+import { signAndVerify } from '../signing.ts';
+import { untilDone, type BranchEnd } from './branch.ts';
+import { BUILD_SPACE, buildInput, imageTags, signedRepositories, type Plan } from './plan.ts';
+import type { ShownRelease } from './show.ts';
+import { discardImage, isOutdated, unpushImage } from './state.ts';
+
+/**
+ * Makes the image, pushes it by digest, signs and verifies it. Each step that is done already is left out, and before
+ * each it is seen whether the plan is still the one to follow.
+ */
+export async function makeImage(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+  const outdated = () => isOutdated(release.state, plan);
+  return untilDone(release, 'image', () => imageSteps(release, plan, outdated), outdated);
+}
+
+/** Proves that the release's key signs and that what is signed may be pushed, before an hour is spent. */
+export async function proveSigning({ state }: ShownRelease, request: ReleaseRequest): Promise<void> {
+  const { key, timing } = request;
+  const worker = activities('sign', timing, `prove that ${key} may sign`);
+  const { publicKey }: ProveSigningResult = await worker.proveSigning({
+    ...state.identity,
+    key,
+    repositories: signedRepositories(request),
+    timing,
+  });
+  state.proof.repositories = signedRepositories(request).join();
+  state.proof.publicKey = publicKey;
+}
+
+async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boolean): Promise<BranchEnd> {
+  const { state } = release;
+  const { request } = plan;
+  await prove(release, request);
+  // The key was exchanged while the release was held: the image holds the former.
+  if (state.image.builtWith !== null && state.image.builtWith !== state.proof.publicKey) discardImage(state);
+  for (;;) {
+    if (outdated()) return 'outdated';
+    if (!state.image.push) await buildAndPush(release, plan);
+    if (outdated()) return 'outdated';
+    try {
+      await signImage(release, request);
+      if (outdated()) return 'outdated';
+      if (request.verification) await deviceVerify(release, request);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
+      unpushImage(state);
+      if (!mayGoBack(state.lost, 'image')) throw error;
+    }
+  }
+}
+
+async function prove(release: ShownRelease, request: ReleaseRequest): Promise<void> {
+  const { proof } = release.state;
+  if (proof.repositories === signedRepositories(request).join()) return;
+  const early = proof.failure;
+  proof.failure = null;
+  try {
+    if (early) throw new StageFailed(early);
+    await proveSigning(release, request);
+  } catch (error) {
+    const failure = error instanceof StageFailed ? error.failure : proofFailure(error);
+    // The proof has no row of its own: it stands for the signature that it is about.
+    release.table.update('sign', 'image', { status: 'failed', at: Date.now() });
+    throw new StageFailed({ ...failure, stage: 'sign' });
+  }
+}
+
+/** What a proof failed with. @throws whatever is no failure of the activity. */
+export function proofFailure(error: unknown): StageFailed['failure'] {
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  return failureFrom(error, 'sign');
+}
+
+async function signImage(release: ShownRelease, request: ReleaseRequest): Promise<void> {
+  const { state } = release;
+  const { repository, key, timing } = request;
+  const wasVerified = state.image.verified;
+  const { digest } = state.image.push!;
+  const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
+  await signAndVerify(release, 'image', input, state.image);
+  if (!wasVerified) release.changed();
+}
+
+/** On a build host, since it takes containers; by the registry's copy of the image, so that any of them will do. */
+async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Promise<void> {
+  const { state } = release;
+  if (state.image.deviceVerified) return;
+  const { repository, tag, key, timing } = request;
+  const image = { repository, tag, digest: state.image.push!.digest };
+  const body = async (host: ClaimedHost) => {
+    await runStage(release, { name: 'device-verify', subject: 'image' }, host.name, () =>
+      host.run((scheduleToStart) => {
+        const place = {
+          host: host.name,
+          work: 'build',
+          startToClose: timing.buildStartToClose,
+          scheduleToStart,
+        } as const;
+        const worker = activities('stage', timing, `try the image's policy on ${host.name}`, place);
+        return worker.deviceVerify({ ...state.identity, image, key, timing });
+      }),
+    );
+  };
+  try {
+    await segment(release, request, 'device-verify').work({ body, claimed: (host) => release.addHost(host) }, null);
+  } catch (error) {
+    // It may be the key that is to be looked at anew.
+    if (error instanceof StageFailed) state.proof.repositories = null;
+    throw error;
+  }
+  state.image.deviceVerified = true;
+  release.changed();
+}
+
+async function buildAndPush(release: ShownRelease, plan: Plan): Promise<void> {
+  const { state } = release;
+  try {
+    await segment(release, plan.request, 'build').work(
+      {
+        body: (host) => onHost(release, plan, host),
+        claimed: (host) => {
+          state.imageHost = host;
+          release.addHost(host);
+        },
+        left: () => {
+          state.image.build = null;
+          state.imageHost = null;
+        },
+      },
+      state.image.build?.host ?? null,
+    );
+  } catch (error) {
+    // The host has lost what it built: a retry builds again.
+    if (error instanceof StageFailed && error.failure.kind === 'disk-vanished') state.image.build = null;
+    throw error;
+  }
+}
+
+async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost): Promise<void> {
+  const { image, identity, proof } = release.state;
+  const { repository, timing, verification } = plan.request;
+  const at = host.name;
+  image.build ??= await runStage(release, { name: 'build', subject: 'image' }, at, () =>
+    host.run((scheduleToStart) => {
+      const place = { host: at, work: 'build', startToClose: timing.buildStartToClose, scheduleToStart } as const;
+      const worker = activities('stage', timing, `build image on ${at}`, place);
+      return worker.build(buildInput(identity, plan, proof.publicKey));
+    }),
+  );
+  image.builtWith = verification ? proof.publicKey : null;
+  const { imageId } = image.build;
+  image.push = await runStage(release, { name: 'push', subject: 'image' }, at, () =>
+    host.run((scheduleToStart) => {
+      const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
+      const worker = activities('stage', timing, `push image from ${at}`, place);
+      return worker.push({ ...identity, repository, imageId, timing });
+    }),
+  );
+}
+
+/** Claims a host for a stage of this branch, the one that built last before others. */
+function segment({ state }: ShownRelease, { architecture, timing }: ReleaseRequest, stage: Stage): HostSegment {
+  return new HostSegment({
+    identity: state.identity,
+    architecture,
+    timing,
+    requestedAt: state.startedAt,
+    branch: 'image',
+    slot: 'build',
+    space: BUILD_SPACE,
+    stage,
+    preferred: state.imageHost,
+    exclude: [],
+  });
+}

@@ -1,0 +1,215 @@
+/** What is shown of a release: its record, and the current details in the Temporal Web UI, in Markdown. Pure. */
+import type { Failure } from '../../model/release/failure.ts';
+import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import { releaseStatus, type ReleaseState } from './state.ts';
+
+/** The record as of now. */
+export function recordOf(state: ReleaseState): ReleaseRecord {
+  const { identity, request, image, plan, outcome, gate, holds } = state;
+  if (outcome?.record) return outcome.record;
+  const warnings = warningsOf(state);
+  const results = resultsOf(state);
+  return {
+    schemaVersion: 1,
+    release: identity.release,
+    runId: identity.runId,
+    status: releaseStatus(state),
+    image: {
+      reference: `${request.repository}:${request.tag}`,
+      digest: image.push?.digest ?? null,
+      verified: image.verified,
+      ...(image.build?.certificateEnds === undefined ? {} : { certificateEnds: image.build.certificateEnds }),
+      ...reusedFacts(state),
+    },
+    disks: disksOf(state),
+    inputs: plan && {
+      image: plan.resolved.imageInputs,
+      disks: Object.fromEntries(results.flatMap((run) => run.disks.map((disk) => [disk.type, run.inputs]))),
+      // Once it is built, what podman used says more than what was foreseen.
+      base: image.build?.bases ?? plan.resolved.bases,
+      builder: plan.resolved.builder,
+      context: plan.resolved.context.digest,
+      ...(plan.resolved.parts && { parts: plan.resolved.parts }),
+    },
+    stages: state.table.rows,
+    failure: outcome ? outcome.failure : ([...holds.values()][0] ?? null),
+    ...(gate.approval && { approval: gate.approval }),
+    ...(state.logs.kept.length === 0 ? {} : { logs: state.logs.kept }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+    ...(plan?.resolved.reason === undefined ? {} : { reason: plan.resolved.reason }),
+  };
+}
+
+/**
+ * The record as it is published: its being there is what makes the release complete.
+ *
+ * @throws Error when it would name what was not made and verified, which is a fault of this code.
+ */
+export function publishedRecord(state: ReleaseState): ReleaseRecord {
+  const record = recordOf(state);
+  const { image, disks } = record;
+  const missing = [
+    ...(image.digest !== null && image.verified ? [] : ['the image']),
+    ...disks
+      .filter(({ form, digest, verified }) => form !== 'none' && (digest === null || !verified))
+      .map(({ type }) => type),
+  ];
+  if (missing.length > 0) throw new Error(`${missing.join(', ')} cannot be recorded as released`);
+  return {
+    ...record,
+    status: 'released',
+    stages: record.stages.map((row) =>
+      row.name === 'record' ? { ...row, status: 'done', attempts: row.attempts + 1, durationMs: 0 } : row,
+    ),
+  };
+}
+
+/** The earliest stage that is not finished; at an end, the one that ended it. */
+export function shownStage({ outcome, table }: ReleaseState): string | null {
+  if (!outcome) return table.earliestUnfinished()?.name ?? null;
+  return table.rows.find((row) => row.status === 'failed' || row.status === 'cancelled')?.name ?? null;
+}
+
+/** Where a release stands: what is held and what to do about it first, then stages and digests. */
+export function releaseDetails(state: ReleaseState): string {
+  const { holds, children, moved } = state;
+  const record = recordOf(state);
+  const failed = holds.size === 0 && record.failure ? [failureText('Failed', record.failure, record.release)] : [];
+  return paragraphs([
+    `**${record.image.reference}** is **${record.status}**.`,
+    ...[...holds].map(([branch, failure]) => failureText(`Held: ${branch}`, failure, record.release)),
+    ...failed,
+    stageTable(record.stages),
+    digestList(record),
+    (record.warnings ?? []).map((warning) => `- warning: ${warning}`).join('\n'),
+    moved.length > 0 ? `Tags moved: ${moved.map(code).join(', ')}` : '',
+    [...children].map(([subject, id]) => `- builder run ${subject}: workflow ${code(id)}`).join('\n'),
+  ]);
+}
+
+/** Where a builder run stands. */
+export function builderRunDetails(release: string, rows: readonly StageRow[], failure: Failure | null): string {
+  return paragraphs([
+    `Part of ${code(release)}.`,
+    failure ? failureText('Failed', failure, release) : '',
+    stageTable(rows),
+  ]);
+}
+
+function paragraphs(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function stageTable(rows: readonly StageRow[]): string {
+  if (rows.length === 0) return '';
+  const lines = rows.map((row) =>
+    [
+      row.name,
+      row.subject,
+      row.status,
+      row.host ?? '',
+      row.attempts > 0 ? String(row.attempts) : '',
+      row.startedAt ?? '',
+      row.durationMs === null ? '' : duration(row.durationMs),
+    ].join(' | '),
+  );
+  return [
+    '| stage | subject | status | host | attempts | started | took |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...lines.map((line) => `| ${line} |`),
+  ].join('\n');
+}
+
+function digestList(record: ReleaseRecord): string {
+  const { reference, digest, verified } = record.image;
+  const image = digest
+    ? [`- image ${code(reference)}: ${code(digest)}${checked(verified)}${enrolled(record.image)}`]
+    : [];
+  const disks = record.disks.flatMap((disk) =>
+    disk.digest && disk.reference
+      ? [`- ${disk.type} ${code(disk.reference)}: ${code(disk.digest)}${checked(disk.verified)}`]
+      : [],
+  );
+  return [...image, ...disks].join('\n');
+}
+
+function enrolled({ certificateEnds }: ReleaseRecord['image']): string {
+  return certificateEnds === undefined ? '' : `, enrollment certificate until ${certificateEnds}`;
+}
+
+function checked(verified: boolean): string {
+  return verified ? ', verified' : '';
+}
+
+function failureText(title: string, failure: Failure, release: string): string {
+  return paragraphs([
+    `### ${title}${failure.stage ? ` (${failure.stage})` : ''}`,
+    fence(failure.message),
+    `What to do: ${failure.remedy.replaceAll('RELEASE', release)}`,
+    failure.log ? `Log: ${code(failure.log.path)} on ${failure.log.host}` : '',
+  ]);
+}
+
+/** A code block whose fence is longer than any in the text. */
+function fence(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((match) => match[0].length));
+  const mark = '`'.repeat(longest + 1);
+  return `${mark}\n${text}\n${mark}`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+/** Milliseconds as a person says them: `1.2 s`, `3 min 20 s`, `2 h 5 min`. */
+function duration(milliseconds: number): string {
+  const seconds = milliseconds / 1_000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function resultsOf({ runs }: ReleaseState) {
+  return [...runs.values()].flatMap(({ result }) => result ?? []);
+}
+
+function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, maybeMoved }: ReleaseState): string[] {
+  const failed = outcome?.status === 'failed';
+  return [
+    ...(image.build?.warnings ?? []),
+    ...refusedTags.values(),
+    ...logs.warnings,
+    ...(refusedSpec === null ? [] : [`the changed spec was not taken over: ${refusedSpec}`]),
+    ...(failed && moved.length > 0 ? [`these tags had been moved: ${moved.join(', ')}`] : []),
+    ...(failed && maybeMoved.length > 0 ? [`these tags may have been moved: ${maybeMoved.join(', ')}`] : []),
+  ];
+}
+
+/** Of an image that was taken over, what its own build told. */
+function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['image']> {
+  const reuse = image.build ? undefined : plan?.resolved.reuse;
+  if (!reuse || image.push?.digest !== reuse.digest) return {};
+  const { builtAt, certificateEnds } = reuse;
+  return {
+    ...(certificateEnds === undefined ? {} : { certificateEnds }),
+    ...(builtAt === null ? {} : { builtAt }),
+  };
+}
+
+function disksOf(state: ReleaseState): DiskRecord[] {
+  const { tag, keepFiles, disks } = state.request;
+  const results = resultsOf(state).flatMap((run) => run.disks);
+  return disks.map((disk) => {
+    const result = results.find((one) => one.type === disk.type);
+    return {
+      type: disk.type,
+      form: disk.publish,
+      reference: disk.publish === 'none' ? null : `${disk.repository}:${tag}`,
+      digest: result?.digest ?? null,
+      verified: result?.verified ?? false,
+      // The file in the work directory goes with the clean-up; only one that is kept has a lasting path.
+      file: result ? { ...result.file, path: keepFiles === null ? null : result.file.path } : null,
+    };
+  });
+}

@@ -1,0 +1,251 @@
+/**
+ * All that a release knows of itself, as plain data. Branches read it; whatever changes the plan, the image, the
+ * disks or the tags has a function here, so that no part of the release goes on with what another part has given up.
+ */
+import type { BuildResult, PushResult } from '../../model/contract/build.ts';
+import type { ReleaseIdentity } from '../../model/release/identity.ts';
+import type { BuilderRunResult } from '../../model/contract/messages.ts';
+import type { Failure } from '../../model/release/failure.ts';
+import type { KeptLogs, ReleaseRecord } from '../../model/release/record.ts';
+import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
+import type { ReleaseStatus, Stage } from '../../model/release/stage.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { closedGate, type ApprovalGate } from '../approval.ts';
+import { imageTags, type Plan } from './plan.ts';
+
+/** The stages of the image that a new signature makes due again. */
+const SIGNED_STAGES: readonly Stage[] = ['sign', 'verify', 'device-verify'];
+
+/** What there is of the image. */
+interface ImageState {
+  build: BuildResult | null;
+  /** The public key inside it; null when it holds none. */
+  builtWith: string | null;
+  /** In the registry, by digest. The host that has it too; null for an image of an earlier release. */
+  push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
+  signed: boolean;
+  verified: boolean;
+  /** A device made of it was seen to accept it; stays false without `verification: bake`. */
+  deviceVerified: boolean;
+}
+
+/** One builder run with its disks. */
+export interface RunState {
+  readonly run: RequestedRun;
+  /** What it makes; another key is another run. */
+  readonly key: string;
+  readonly imageInputs: string;
+  readonly requestedAt: string;
+  /** The plan that it belongs to. */
+  plan: Plan;
+  /** The host of its last child, which has its files. */
+  host: string | null;
+  /**
+   * Null while it runs or is held; `again` when it must begin again: the plan changed while it was held, or the
+   * registry lost what it is made of; `image-lost` when the image must be pushed again before.
+   */
+  outcome: 'done' | 'again' | 'image-lost' | 'failed' | null;
+  result: BuilderRunResult | null;
+}
+
+/** The proof that the key signs and that what is signed may be pushed. */
+interface ProofState {
+  /** The repositories for which it was given, joined by commas; null when there is none. */
+  repositories: string | null;
+  publicKey: string | null;
+  /** A proof beside resolve failed: the image branch is held for it once there is a plan. */
+  failure: Failure | null;
+}
+
+export interface ReleaseState {
+  readonly identity: ReleaseIdentity;
+  /** When the release began, ISO 8601. */
+  readonly startedAt: string;
+  request: ReleaseRequest;
+  /** Null until resolved. */
+  plan: Plan | null;
+  /** A changed spec is being resolved: nothing that is held goes on meanwhile. */
+  resolving: boolean;
+  /** The plan that takes the place of the present one as soon as its branches have come to a point where it can. */
+  next: Plan | null;
+  /** Why the last changed spec was not taken over. */
+  refusedSpec: string | null;
+  readonly table: StageTable;
+  readonly proof: ProofState;
+  image: ImageState;
+  /** The host that built last: its cache makes the next build shorter. */
+  imageHost: string | null;
+  /** By subject, like the next. */
+  readonly runs: Map<string, RunState>;
+  /** Workflow ids of builder runs. */
+  readonly children: Map<string, string>;
+  /** Every host that holds something of this release. */
+  readonly hosts: Set<string>;
+  /** How often the registry lost something of a branch. */
+  readonly lost: Map<string, number>;
+  readonly gate: ApprovalGate;
+  /** Held branches, the longest held first, and those that are not finished. */
+  readonly holds: Map<string, Failure>;
+  readonly active: Set<string>;
+  /** Counts the times that held branches were told to go on. */
+  resumes: number;
+  /** `repository:tag` of what was moved. */
+  moved: string[];
+  /** What a tag activity was moving when it was stopped, if it could not say how far it came. */
+  maybeMoved: string[];
+  /** Why shared tags stay as they are, by tag. */
+  readonly refusedTags: Map<string, string>;
+  logs: { kept: KeptLogs[]; warnings: string[] };
+  /** The hosts hold nothing any more. */
+  cleanedUp: boolean;
+  ending: boolean;
+  outcome: { status: ReleaseStatus; failure: Failure | null; record: ReleaseRecord | null } | null;
+}
+
+/** A release that has just begun. */
+export function newState(identity: ReleaseIdentity, request: ReleaseRequest): ReleaseState {
+  return {
+    identity,
+    startedAt: new Date().toISOString(),
+    request,
+    plan: null,
+    resolving: false,
+    next: null,
+    refusedSpec: null,
+    table: new StageTable(releaseStages(request)),
+    proof: { repositories: null, publicKey: null, failure: null },
+    image: noImage(),
+    imageHost: null,
+    runs: new Map(),
+    children: new Map(),
+    hosts: new Set(),
+    lost: new Map(),
+    gate: closedGate(`${request.repository}:${request.tag}`),
+    holds: new Map(),
+    active: new Set(),
+    resumes: 0,
+    moved: [],
+    maybeMoved: [],
+    refusedTags: new Map(),
+    logs: { kept: [], warnings: [] },
+    cleanedUp: false,
+    ending: false,
+    outcome: null,
+  };
+}
+
+/** Where the release stands. While a changed spec is resolved nobody is waited for. */
+export function releaseStatus({ outcome, holds, active, resolving }: ReleaseState): ReleaseStatus {
+  if (outcome) return outcome.status;
+  const held = !resolving && holds.size > 0 && [...active].every((branch) => holds.has(branch));
+  return held ? 'held' : 'running';
+}
+
+/** What a branch asks at each point where it could stop: whether another plan than its own is to be followed. */
+export function isOutdated({ plan, next }: ReleaseState, mine: Plan): boolean {
+  return next !== null || plan !== mine;
+}
+
+/**
+ * Takes over the plan that waits, if one does: what its changes do not concern is kept. No branch but those of disks
+ * runs now.
+ */
+export function takeNextPlan(state: ReleaseState): void {
+  const { next, plan: before } = state;
+  if (!next) return;
+  state.next = null;
+  state.plan = next;
+  state.request = next.request;
+  state.refusedSpec = null;
+  state.gate.asked = null;
+  state.table.reshape(releaseStages(next.request));
+  if (before) keepWhatStands(state, before, next);
+  takeOverImage(state, next);
+}
+
+function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
+  state.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
+  const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
+  // Late binding is no input of an image, and is looked at as it is built.
+  if (before.resolved.imageInputs !== next.resolved.imageInputs || (late(next) && !late(before))) {
+    discardImage(state);
+  } else if (imageTags(before.request).join() !== imageTags(next.request).join()) {
+    unsignImage(state);
+  }
+}
+
+/** The image of an earlier release is this one's: it is not built, and has been tried on a device. */
+function takeOverImage(state: ReleaseState, { resolved: { reuse } }: Plan): void {
+  if (!reuse || state.image.push) return;
+  state.image = { ...noImage(), push: { digest: reuse.digest, host: null }, deviceVerified: true };
+  const isNeeded = ({ name }: { name: Stage }) => !['build', 'push', 'device-verify'].includes(name);
+  const change = { status: 'skipped', at: Date.now() } as const;
+  state.table.updateAll((row) => row.subject === 'image' && !isNeeded(row), change);
+}
+
+/** The registry lost the image: it is to be pushed, signed and verified again. */
+export function unpushImage(state: ReleaseState): void {
+  state.image.push = null;
+  unsignImage(state);
+  state.table.update('push', 'image', { status: 'waiting', at: Date.now() });
+}
+
+/** The image is not what it should be: it is to be built again. */
+export function discardImage(state: ReleaseState): void {
+  state.image = noImage();
+  resetRows(state, 'image');
+}
+
+function unsignImage(state: ReleaseState): void {
+  Object.assign(state.image, { signed: false, verified: false, deviceVerified: false } satisfies Partial<ImageState>);
+  const change = { status: 'waiting', at: Date.now() } as const;
+  state.table.updateAll((row) => row.subject === 'image' && SIGNED_STAGES.includes(row.name), change);
+}
+
+/** The builder run is made again from the start, if it is still wanted. */
+export function forgetRun(state: ReleaseState, subject: string): void {
+  state.runs.delete(subject);
+  resetRows(state, subject);
+}
+
+/** The rows of a branch wait again. */
+export function resetRows({ table }: ReleaseState, branch: string): void {
+  table.updateAll((row) => isOfBranch(row, branch) && row.status !== 'waiting', {
+    status: 'waiting',
+    at: Date.now(),
+    host: null,
+    log: null,
+  });
+}
+
+/** Lets every held branch go on; returns which. */
+export function resume(state: ReleaseState): string[] {
+  const resumed = [...state.holds.keys()];
+  state.holds.clear();
+  state.table.updateAll((row) => row.status === 'held', { status: 'waiting', at: Date.now() });
+  state.resumes += 1;
+  return resumed;
+}
+
+export function addMoved(state: ReleaseState, moved: readonly string[]): void {
+  state.moved = [...new Set([...state.moved, ...moved])];
+}
+
+/** Closes the books: nothing changes any more. `record` replaces the release's own, for an unchanged one. */
+export function end(
+  state: ReleaseState,
+  status: ReleaseStatus,
+  failure: Failure | null,
+  record: ReleaseRecord | null = null,
+): void {
+  const { table } = state;
+  const at = Date.now();
+  table.updateAll((row) => row.status === 'running' || row.status === 'held', { status: 'cancelled', at });
+  table.updateAll((row) => row.status === 'waiting', { status: 'skipped', at });
+  state.holds.clear();
+  state.outcome = { status, failure, record: record && { ...record, stages: table.rows } };
+}
+
+function noImage(): ImageState {
+  return { build: null, builtWith: null, push: null, signed: false, verified: false, deviceVerified: false };
+}

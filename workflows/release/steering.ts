@@ -1,0 +1,104 @@
+/** What people say to a running release: retry, with a changed spec or without, approve, and reject. */
+import type { ApplicationFailure } from '@temporalio/common';
+import { CancellationScope, setHandler } from '@temporalio/workflow';
+import { z } from 'zod';
+import type { ResolveResult } from '../../model/contract/control.ts';
+import { RetryInput, type RetryResult } from '../../model/contract/messages.ts';
+import type { Decided, Decision } from '../../model/release/approval.ts';
+import { failureOf, type Failure } from '../../model/release/failure.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { checkDecision, decide, decideUpdate } from '../approval.ts';
+import { StageFailed, toTemporalFailure } from '../failure.ts';
+import { retryUpdate } from '../messages.ts';
+import { refusalOf } from './plan.ts';
+import type { ShownRelease } from './show.ts';
+import { resume, releaseStatus } from './state.ts';
+
+/** Listens to people. `resolve` runs the stage for a changed spec. Answers how to stop a resolve that is under way. */
+export function letPeopleSteer(
+  release: ShownRelease,
+  resolve: (request: ReleaseRequest) => Promise<ResolveResult>,
+): { stop: () => void } {
+  const { state } = release;
+  const resolving = new CancellationScope();
+  const retry = async ({ request }: RetryInput): Promise<RetryResult> => {
+    if (request) await resolving.run(() => planAnew(release, request, resolve));
+    return goOn(release);
+  };
+  setHandler(retryUpdate, retry, { validator: (input) => checkRetry(release, input) });
+  const takeWord = (input: Decision): Decided => {
+    const decided = decide(state.gate, input);
+    goOn(release);
+    return decided;
+  };
+  const checkWord = (input: Decision) => {
+    requireSettledPlan(release);
+    checkDecision(state.gate, input);
+  };
+  setHandler(decideUpdate, takeWord, { validator: checkWord });
+  return { stop: () => resolving.cancel() };
+}
+
+function goOn(release: ShownRelease): RetryResult {
+  const resumed = resume(release.state);
+  release.showResumed(resumed);
+  return { resumed };
+}
+
+/** Runs before the update is accepted: what it throws writes nothing to the history. */
+function checkRetry(release: ShownRelease, input: RetryInput): void {
+  const parsed = RetryInput.safeParse(input);
+  if (!parsed.success) throw refused(failureOf('invalid-input', z.prettifyError(parsed.error)));
+  const { state } = release;
+  requireSettledPlan(release);
+  if (state.holds.size === 0 || state.ending) {
+    const remedy = 'look at it with `flightline status RELEASE`';
+    throw refused(failureOf('invalid-input', `nothing is held: the release is ${releaseStatus(state)}`, { remedy }));
+  }
+  const { request } = parsed.data;
+  const refusal = request && refusalOf(state.request, request, [...state.moved, ...state.maybeMoved]);
+  if (refusal) throw refused(refusal);
+}
+
+/** A word about what may be another thing in a moment is not taken. */
+function requireSettledPlan({ state: { resolving, next } }: ShownRelease): void {
+  if (!resolving && !next) return;
+  throw refused(
+    failureOf('invalid-input', 'a changed spec is being looked at: wait until it is taken over or refused', {
+      remedy: 'look at it with `flightline status RELEASE`, then say it again',
+    }),
+  );
+}
+
+/**
+ * Resolves a changed spec. The branches meet the new plan when they go on; when it is refused, everything stays held
+ * as it was, and whoever looks at the release is told why.
+ */
+async function planAnew(
+  release: ShownRelease,
+  request: ReleaseRequest,
+  resolve: (request: ReleaseRequest) => Promise<ResolveResult>,
+): Promise<void> {
+  const { state, table } = release;
+  state.resolving = true;
+  try {
+    const resolved = await resolve(request);
+    if (state.ending) throw refused(failureOf('invalid-input', 'the release has ended meanwhile'));
+    // Where files are kept was said to `flightline run`, not in the spec.
+    const { keepFiles } = state.request;
+    state.next = { request: { ...request, keepFiles }, resolved };
+  } catch (error) {
+    if (!(error instanceof StageFailed)) throw error;
+    // The plan that was resolved before is still the one that is followed.
+    table.update('resolve', 'release', { status: 'done', at: Date.now() });
+    state.refusedSpec = error.failure.message;
+    throw refused(error.failure);
+  } finally {
+    state.resolving = false;
+    release.changed();
+  }
+}
+
+function refused(failure: Failure): ApplicationFailure {
+  return toTemporalFailure(failure, failure);
+}
