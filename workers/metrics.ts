@@ -1,7 +1,7 @@
 /**
  * What a worker measures every few seconds: a build worker the space and slots of its host, a control worker what
  * Temporal knows of releases and workers. Stages and releases are counted in activities/frame.ts and
- * workflows/release/metrics.ts.
+ * workflows/release/show.ts.
  */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';

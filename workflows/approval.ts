@@ -60,7 +60,7 @@ export function checkDecision(gate: ApprovalGate, input: Decision): void {
 }
 
 /** Takes a person's word, which was checked. */
-export function decide(gate: ApprovalGate, { decision, by, comment }: Decision): Decided {
+export function takeDecision(gate: ApprovalGate, { decision, by, comment }: Decision): Decided {
   const word = { by, comment, at: new Date().toISOString() };
   if (decision === 'reject') gate.rejection = word;
   else {

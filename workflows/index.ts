@@ -1,4 +1,4 @@
-/** The workflow types that control workers offer; names as in model/contract/contract.ts. */
+/** The workflow types that control workers offer; names as in model/contract/messages.ts. */
 export { builderRun } from './release/builder-run.ts';
 export { hostStatus } from './host/status.ts';
 export { log } from './host/log.ts';

@@ -1,4 +1,4 @@
-/** Messages that workflows receive, by their names in model/contract/contract.ts. */
+/** Messages that workflows receive, by their names in model/contract/messages.ts. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import {
   RECORD_QUERY,

@@ -1,7 +1,7 @@
 /**
  * The `release` workflow: one run of the pipeline for one `repository:tag`.
  *
- *     resolve ── image: build ── push ── sign ── verify ── disks, each builder run alone ── finish: approval ── tag ── record
+ *     resolve ── image (build, push, sign, verify) ── disks, each run alone ── finish (approval, tags, record)
  */
 import {
   allHandlersFinished,

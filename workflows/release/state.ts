@@ -102,7 +102,6 @@ export interface ReleaseState {
   outcome: { status: ReleaseStatus; failure: Failure | null; record: ReleaseRecord | null } | null;
 }
 
-/** A release that has just begun. */
 export function newState(identity: ReleaseIdentity, request: ReleaseRequest): ReleaseState {
   return {
     identity,

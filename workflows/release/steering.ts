@@ -7,7 +7,7 @@ import { RetryInput, type RetryResult } from '../../model/contract/messages.ts';
 import type { Decided, Decision } from '../../model/release/approval.ts';
 import { failureOf, type Failure } from '../../model/release/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { checkDecision, decide, decideUpdate } from '../approval.ts';
+import { checkDecision, decideUpdate, takeDecision } from '../approval.ts';
 import { StageFailed, toTemporalFailure } from '../failure.ts';
 import { retryUpdate } from '../messages.ts';
 import { refusalOf } from './plan.ts';
@@ -27,7 +27,7 @@ export function letPeopleSteer(
   };
   setHandler(retryUpdate, retry, { validator: (input) => checkRetry(release, input) });
   const takeWord = (input: Decision): Decided => {
-    const decided = decide(state.gate, input);
+    const decided = takeDecision(state.gate, input);
     goOn(release);
     return decided;
   };

@@ -28,7 +28,7 @@ import {
   askApproval,
   checkDecision,
   closedGate,
-  decide,
+  takeDecision,
   decideUpdate,
   waitsForWord,
   type ApprovalGate,
@@ -75,7 +75,7 @@ class PromotionRun {
       failure: null,
     };
     setHandler(promotionQuery, () => this.state);
-    setHandler(decideUpdate, (decision) => decide(this.gate, decision), {
+    setHandler(decideUpdate, (decision) => takeDecision(this.gate, decision), {
       validator: (decision) => checkDecision(this.gate, decision),
     });
     this.show({});

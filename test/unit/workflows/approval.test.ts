@@ -1,7 +1,7 @@
 /** Which tags the operator wants approved, and the gate that waits for a person. */
 import { describe, expect, test } from 'vitest';
 import { needsApproval } from '../../../model/release/approval.ts';
-import { askApproval, checkDecision, closedGate, decide, waitsForWord } from '../../../workflows/approval.ts';
+import { askApproval, checkDecision, closedGate, takeDecision, waitsForWord } from '../../../workflows/approval.ts';
 
 test.each([
   [[], 'quay.io/acme/camera', ['v1'], false],
@@ -33,7 +33,7 @@ describe('the gate', () => {
     expect(askApproval(gate, 'one', digests)).toMatchObject({ kind: 'approval-needed' });
     expect(waitsForWord(gate)).toBe(true);
     checkDecision(gate, word);
-    decide(gate, word);
+    takeDecision(gate, word);
     expect(askApproval(gate, 'one', digests)).toBeNull();
     expect(gate.approval).toMatchObject(ann);
     expect(() => checkDecision(gate, { ...word, decision: 'reject' })).toThrow(/does not wait/);
@@ -58,7 +58,7 @@ describe('the gate', () => {
   test('stays shut when it was rejected or closed', () => {
     const gate = closedGate('quay.io/acme/camera:v1');
     askApproval(gate, 'one', digests);
-    decide(gate, { ...word, decision: 'reject' });
+    takeDecision(gate, { ...word, decision: 'reject' });
     expect(waitsForWord(gate)).toBe(false);
     expect(askApproval(gate, 'one', digests)).toMatchObject({
       kind: 'rejected',

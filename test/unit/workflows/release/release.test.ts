@@ -13,8 +13,13 @@ import { attemptsWithin, timingWith } from '../../../../model/base/timing.ts';
 import { newState } from '../../../../workflows/release/state.ts';
 import { publishedRecord, releaseDetails } from '../../../../workflows/release/record.ts';
 import { failureFrom, fittingRecord, isSilence, toTemporalFailure } from '../../../../workflows/failure.ts';
-import { buildInput, diskBuildInput, refusalOf, tagMoves } from '../../../../workflows/release/plan.ts';
-import { builderRunSpace } from '../../../../workflows/release/plan.ts';
+import {
+  builderRunSpace,
+  buildInput,
+  diskBuildInput,
+  refusalOf,
+  tagMoves,
+} from '../../../../workflows/release/plan.ts';
 import { isOfBranch, releaseStages, requestedRuns, StageTable } from '../../../../model/release/stage-table.ts';
 import { digestOf, requestFor } from '../../../workflows/facts.ts';
 
