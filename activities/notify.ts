@@ -80,7 +80,7 @@ export function verdictOf(status: number): 'taken' | 'again' | 'refused' {
 }
 
 /** The webhook of a name. @throws FlightlineError `webhook-missing` */
-export function webhookNamed(
+function webhookNamed(
   { webhooks }: Pick<WorkerConfiguration, 'webhooks'>,
   name: string,
 ): WorkerConfiguration['webhooks'][string] {

@@ -19,7 +19,7 @@ const Attempt = z.object({
   workflow: z.string(),
   attempt: z.number(),
 });
-export type Attempt = z.infer<typeof Attempt>;
+type Attempt = z.infer<typeof Attempt>;
 
 /** Names of attempt files. Other files in the directory are left alone. */
 const SUFFIX = '.attempt.json';
@@ -30,7 +30,7 @@ export function attemptFile(token: Uint8Array): string {
 }
 
 /** Called when a file could not be written or removed. */
-export type AttemptWarning = (message: string) => void;
+type AttemptWarning = (message: string) => void;
 
 /** An interceptor that keeps the task token of each running attempt in a file (0600) in `directory`. */
 export function recordAttempts(directory: string, warn: AttemptWarning): ActivityInterceptorsFactory {
@@ -60,7 +60,7 @@ export function recordAttempts(directory: string, warn: AttemptWarning): Activit
 }
 
 /** What happened to an attempt that was left behind. */
-export interface AbandonedAttempt {
+interface AbandonedAttempt {
   activity: string;
   workflow: string;
   /**

@@ -7,7 +7,7 @@ import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** The parsed worker configuration, and where it came from. */
-export interface LoadedConfiguration {
+interface LoadedConfiguration {
   configuration: WorkerConfiguration;
   /** The file; null when the default file does not exist and the defaults hold. */
   file: string | null;

@@ -5,7 +5,7 @@ import { FlightlineError } from '../model/release/failure.ts';
 import { TemporalUnreachableError } from './errors.ts';
 
 /** What the environment and profiles say. */
-export interface TemporalTarget {
+interface TemporalTarget {
   connectionOptions: NativeConnectionOptions;
   /** `host:port`. */
   address: string;

@@ -15,7 +15,7 @@ import { FlightlineError } from '../model/release/failure.ts';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** A held lock. */
-export interface DirectoryLock {
+interface DirectoryLock {
   /** Releases the lock. The next contender removes the file of a process that ended without releasing. */
   release(): Promise<void>;
 }

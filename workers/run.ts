@@ -24,7 +24,7 @@ import { ensureSearchAttributes } from './search-attributes.ts';
 import { installRuntime } from './telemetry.ts';
 import { workflowSource, type WorkflowSource } from './workflow-source.ts';
 
-export interface RunWorkerOptions {
+interface RunWorkerOptions {
   /** One or more, each at most once. */
   roles: readonly Role[];
   /** Default is the configuration's, then the machine's. */

@@ -12,7 +12,7 @@ const TYPES = {
 } as const satisfies Record<(typeof SEARCH_ATTRIBUTES)[keyof typeof SEARCH_ATTRIBUTES], object>;
 
 /** Search attributes that exist with another type. */
-export interface AttributePlan {
+interface AttributePlan {
   missing: string[];
   wrong: string[];
 }

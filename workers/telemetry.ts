@@ -10,7 +10,7 @@ import { ListenAddress } from '../model/spec/worker-configuration.ts';
 import { sdkLogger } from './log.ts';
 
 /** Where metrics are offered, and what they say of this process. */
-export interface MetricsPlace {
+interface MetricsPlace {
   /** The label `host` of every metric. */
   host: string;
   /** `IP:PORT`; nowhere when undefined. */

@@ -1,6 +1,6 @@
 /**
- * What a Containerfile seems to take from outside of it: hints, by which images are looked up and pulled ahead, and by which lint knows
- * what it looks at. podman alone decides what a Containerfile means. Pure.
+ * What a Containerfile seems to take from outside of it: hints, by which images are looked up and pulled ahead, and by
+ * which lint knows what it looks at. podman alone decides what a Containerfile means. Pure.
  */
 import { type Arg, type Copy, DockerfileParser, type From, type Instruction, type Label } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
@@ -19,7 +19,7 @@ interface ContainerfileHints {
 }
 
 /** An external image at its place: at `start` stands what is written there, `${BASE}` perhaps. */
-export interface ImageUse {
+interface ImageUse {
   image: string;
   start: number;
 }
@@ -122,7 +122,10 @@ function unquoted(text: string): string {
   return text.replace(/^(['"])(.*)\1$/, '$2');
 }
 
-/** Expands `$NAME`, `${NAME}`, and the forms with a default or an alternative, which may be nested; undefined for any other form. */
+/**
+ * Expands `$NAME`, `${NAME}`, and the forms with a default or an alternative, which may be nested; undefined for any
+ * other form.
+ */
 function expand(text: string, values: ReadonlyMap<string, string>): string | undefined {
   let rest = text;
   // The innermost first: a pair of braces without another inside.

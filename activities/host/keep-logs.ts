@@ -48,7 +48,7 @@ export async function keepHostLogs(
 }
 
 /** An artifact of logs before it is sent. */
-export interface PackedLogs {
+interface PackedLogs {
   layout: Layout;
   blobs: LayoutBlob[];
 }

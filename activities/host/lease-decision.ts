@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** The kinds of slot that a host limits. */
 export const SLOTS = ['build', 'disk'] as const;
-export type Slot = (typeof SLOTS)[number];
+type Slot = (typeof SLOTS)[number];
 
 const Instant = z.iso.datetime();
 const Bytes = z.number().int().nonnegative();

@@ -1,4 +1,7 @@
-/** `verification: bake`: what an image's devices are to trust, as the last layer of the image (the guide, "Configuring devices"). */
+/**
+ * `verification: bake`: what an image's devices are to trust, as the last layer of the image (the guide, "Configuring
+ * devices").
+ */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {

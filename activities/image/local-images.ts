@@ -1,4 +1,7 @@
-/** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache (DESIGN §3). */
+/**
+ * The names that a release has given to images in this host's storage, and their end. The layers stay, as cache (DESIGN
+ * §3).
+ */
 import { z } from 'zod';
 import { isPrivateImage, releaseImages } from '../tools/podman/build.ts';
 import { parseOutput, podman } from '../tools/podman/podman.ts';
@@ -44,8 +47,8 @@ export async function listImages(): Promise<NamedImage[]> {
 }
 
 /**
- * Which names a release leaves on a host: those of what it built, the name under which the builder was given the image, and the
- * digest that was pulled for it. Pure.
+ * Which names a release leaves on a host: those of what it built, the name under which the builder was given the image,
+ * and the digest that was pulled for it. Pure.
  */
 export function namesOfRelease(images: readonly NamedImage[], installation: string, release: string): Unnaming[] {
   const published = release.replace(/^release\//, '');
@@ -84,7 +87,9 @@ export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> 
   return done;
 }
 
-/** Removes an image, and those without a name that it was built on unless `--no-prune`. `false` when it is still in use. */
+/**
+ * Removes an image, and those without a name that it was built on unless `--no-prune`. `false` when it is still in use.
+ */
 export async function removeImage(id: string, flags: readonly '--no-prune'[] = []): Promise<boolean> {
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   return (await podman('podman rmi', ['rmi', ...flags, id], options)).exitCode === 0;

@@ -1,7 +1,7 @@
 /**
- * The images between the steps of a build that puts a secret into its image. Podman keeps them as cache; those that may hold the secret
- * must go, whatever became of the build. They are told by a label that podman gives to them alone: neither the image that is built
- * in the end has it, nor does it keep a later build from using what stays.
+ * The images between the steps of a build that puts a secret into its image. Podman keeps them as cache; those that may
+ * hold the secret must go, whatever became of the build. They are told by a label that podman gives to them alone:
+ * neither the image that is built in the end has it, nor does it keep a later build from using what stays.
  */
 import { z } from 'zod';
 import { releaseKey } from '../../model/release/inputs.ts';
@@ -15,7 +15,7 @@ const ALL = 'all';
 const SECRETS = 'secrets';
 
 /** An image between two steps. */
-export interface StepImage {
+interface StepImage {
   id: string;
   /** Value of the label. */
   label: string;
@@ -24,7 +24,7 @@ export interface StepImage {
 }
 
 /** What of a build holds a secret. */
-export interface PrivateBuild {
+interface PrivateBuild {
   /** The context does: every step that reads it. */
   context: boolean;
   /** So does every step that mounts a secret. */
@@ -47,8 +47,8 @@ export async function privateLayerFlags(
 }
 
 /**
- * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts nothing, and
- * instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
+ * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts
+ * nothing, and instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
  */
 export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'history'>): boolean {
   const [, , trusted = '', mark = ''] = label.split('/');
@@ -56,7 +56,8 @@ export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'his
   if (trusted === ALL) return false;
   if (trusted === SECRETS) return history.some((step) => /--mount=\S*type=secret/.test(step));
   if (!/^\d+$/.test(trusted)) return true;
-  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`, `/bin/sh -c --mount=type=bind,src=.,dst=/c dnf -y install …`.
+  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`,
+  // `/bin/sh -c --mount=type=bind,src=.,dst=/c dnf -y install …`.
   return history.slice(Number(trusted)).some((step) => step === '' || /#\(nop\) +(?:ADD|COPY)|--mount=/i.test(step));
 }
 
@@ -66,8 +67,8 @@ const Inspected = z.array(
 );
 
 /**
- * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` says of a release's key
- * whether its builds count: none of them may run. Returns what was removed, in words.
+ * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` says of a
+ * release's key whether its builds count: none of them may run. Returns what was removed, in words.
  */
 export async function removePrivateLayers(installation: string, concerns: (key: string) => boolean): Promise<string[]> {
   const removed: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * The bases and builders that this host's installation has pulled. Each has, beside the digest that it was pulled by, a name that
- * says so, and a file with the releases that used it. An image that a person brought gets neither, and is never removed.
+ * The bases and builders that this host's installation has pulled. Each has, beside the digest that it was pulled by, a
+ * name that says so, and a file with the releases that used it. An image that a person brought gets neither, and is
+ * never removed.
  */
 import type { Dirent } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -16,14 +17,15 @@ import type { WorkDirectory } from '../host/work-directory.ts';
 const MARKS = 'localhost/flightline-pulled/';
 
 /** The name that says that an installation pulled an image and may remove it. Pure. */
-export function pulledMark(installation: string, name: string): string {
+function pulledMark(installation: string, name: string): string {
   return `${MARKS}${installation}:${sha256(name).slice(0, 32)}`;
 }
 
 const directoryOf = (work: Pick<WorkDirectory, 'path'>) => join(work.path, 'pulled');
 
 /**
- * As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. `end` ends the pull.
+ * As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. `end` ends the
+ * pull.
  *
  * @throws FlightlineError also when it was ended
  */
@@ -71,15 +73,16 @@ export async function usesOfPulled(work: Pick<WorkDirectory, 'path'>): Promise<M
 }
 
 /** An image that may go, with the names that it goes by. */
-export interface PulledImage {
+interface PulledImage {
   id: string;
   names: readonly string[];
   usedAt: number;
 }
 
 /**
- * The pulled images that no release needs which holds a lease here: those that have this installation's mark, and otherwise only
- * names by digest. One that another installation has marked too, or a person has named, is not among them. Pure.
+ * The pulled images that no release needs which holds a lease here: those that have this installation's mark, and
+ * otherwise only names by digest. One that another installation has marked too, or a person has named, is not among
+ * them. Pure.
  */
 export function removablePulled(
   images: readonly NamedImage[],

@@ -1,6 +1,6 @@
 /**
- * What building on RHEL takes (guide, "RHEL-based"): a log-in to Red Hat's registry, and a host that is registered, whose
- * entitlements reach the steps that install packages.
+ * What building on RHEL takes (guide, "RHEL-based"): a log-in to Red Hat's registry, and a host that is registered,
+ * whose entitlements reach the steps that install packages.
  */
 import { X509Certificate } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
@@ -21,11 +21,14 @@ const MOUNTS_FILES = ['/etc/containers/mounts.conf', '/usr/share/containers/moun
 /** Milliseconds for a program that asks nobody but this host. */
 const LOOK_WITHIN = 60_000;
 
-/** Whether this host is registered; `unknown` without subscription-manager, as where entitlements were brought from another host. */
-export type Identity = 'registered' | 'unregistered' | 'unknown';
+/**
+ * Whether this host is registered; `unknown` without subscription-manager, as where entitlements were brought from
+ * another host.
+ */
+type Identity = 'registered' | 'unregistered' | 'unknown';
 
 /** An entitlement certificate. */
-export interface Entitlement {
+interface Entitlement {
   file: string;
   ends: Date;
 }
@@ -100,7 +103,10 @@ export async function requireRedHatLogin(
   }
 }
 
-/** Volumes, `from:to:ro`, by which a build or builder container gets this host's entitlements; none where podman gives them itself. */
+/**
+ * Volumes, `from:to:ro`, by which a build or builder container gets this host's entitlements; none where podman gives
+ * them itself.
+ */
 export async function entitlementVolumes(): Promise<string[]> {
   let mounts: string | null = null;
   for (const file of MOUNTS_FILES) mounts ??= await readFile(file, 'utf8').catch(() => null);
@@ -112,8 +118,8 @@ export async function entitlementVolumes(): Promise<string[]> {
 }
 
 /**
- * The volumes, given podman's own mounts: RHEL and Fedora map the host's subscription to /run/secrets, where the images look for it.
- * Pure.
+ * The volumes, given podman's own mounts: RHEL and Fedora map the host's subscription to /run/secrets, where the images
+ * look for it. Pure.
  */
 export function volumesBeside(mounts: string, authorities: boolean): string[] {
   const destinations = mounts

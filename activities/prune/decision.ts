@@ -30,7 +30,7 @@ export interface KnownRelease {
 }
 
 /** How a registry lets manifests be deleted. */
-export type Deletion = 'tag' | 'digest' | 'none';
+type Deletion = 'tag' | 'digest' | 'none';
 
 /** The input of the decision. */
 export interface Survey {

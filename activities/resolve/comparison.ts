@@ -10,7 +10,7 @@ import type { ContextSource, ReleaseRequest } from '../../model/spec/request.ts'
 import { formatAge } from '../../model/spec/schedule.ts';
 
 /** A request, its tags filled in or not: they are no inputs. */
-export type AnyRequest = ReleaseRequest | NightlyTemplate;
+type AnyRequest = ReleaseRequest | NightlyTemplate;
 
 /** What has changed: reasons for which the image is built anew, and for which disks alone are. */
 export interface Change {

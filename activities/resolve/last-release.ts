@@ -15,8 +15,8 @@ export type SinceLast =
   | { change: 'image'; record: ReleaseRecord | null; reason: string; fresh: boolean };
 
 /**
- * Compares with the last release. The record counts only if it is signed by the request's key for its name, and all that it names
- * is there; whatever it is that does not, is a reason.
+ * Compares with the last release. The record counts only if it is signed by the request's key for its name, and all
+ * that it names is there; whatever it is that does not, is a reason.
  *
  * @param look looks up what a release would be made of now; not called when there is nothing to compare with
  */

@@ -114,7 +114,7 @@ async function releasesOfContainers(installation: string): Promise<string[]> {
 }
 
 /** Shares of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is free. */
-export interface Watermarks {
+interface Watermarks {
   below: number;
   until: number;
 }

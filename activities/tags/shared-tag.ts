@@ -53,7 +53,7 @@ export function planRollback(
 }
 
 /** A verified record, and the name of the key that signed it. */
-export interface SignedRecord {
+interface SignedRecord {
   key: string;
   digest: string;
   record: ReleaseRecord;

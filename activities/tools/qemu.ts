@@ -11,7 +11,7 @@ import { argumentsWith, processesWithArgument, signal } from './process/processe
 export type Accelerator = 'kvm' | 'tcg';
 
 /** UEFI firmware: its code, and the variables that each machine gets a copy of. */
-export interface Firmware {
+interface Firmware {
   code: string;
   variables: string;
   format: 'raw' | 'qcow2';

@@ -47,7 +47,7 @@ const StoredSignature = z.object({
  * @throws FlightlineError `key-passphrase`; `key-missing` when a file is not a key, or public and private key are not a
  * pair.
  */
-export async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
+async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
   const bytes = new TextEncoder().encode('proof');
   const digest = `sha256:${sha256(bytes)}`;
   const layout = blobArtifact({

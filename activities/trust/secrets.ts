@@ -6,7 +6,7 @@ import { isAllowed, type NamedSecret, type WorkerConfiguration } from '../../mod
 import { registerSecret } from '../tools/process/redact.ts';
 
 /** A secret whose file exists. */
-export interface OpenedSecret {
+interface OpenedSecret {
   name: string;
   /** Absolute path. */
   file: string;

@@ -82,7 +82,7 @@ export async function verifyTag(
 }
 
 /** The result of {@link verifyAsDevice}. */
-export interface DeviceVerification {
+interface DeviceVerification {
   /** Digest of the image, index or artifact. */
   digest: string;
   kind: PulledKind;

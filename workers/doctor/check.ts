@@ -4,7 +4,7 @@ import { FlightlineError } from '../../model/release/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
-export const FINDING_STATUSES = ['ok', 'warning', 'failed'] as const;
+const FINDING_STATUSES = ['ok', 'warning', 'failed'] as const;
 export type FindingStatus = (typeof FINDING_STATUSES)[number];
 
 /** A new file that fixes a finding. Existing files of others are never changed. */

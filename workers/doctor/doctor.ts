@@ -38,7 +38,7 @@ export const CHECKS: readonly Check[] = [
   ...temporalChecks,
 ];
 
-export interface DoctorOptions {
+interface DoctorOptions {
   /** Default all. */
   roles?: readonly Role[];
   /** Default is read from {@link DoctorOptions.configurationFile}. */

@@ -24,7 +24,7 @@ const RegistriesFile = z.looseObject({
 });
 
 /** The merged settings of registries.d files. */
-export interface SignatureSettings {
+interface SignatureSettings {
   byDefault: boolean;
   /** Scopes with a setting of their own. */
   scopes: Record<string, boolean>;

@@ -17,7 +17,7 @@ export const EXAMPLE_IMAGES = {
 } as const;
 
 /** References of the example images in the stack's registry. */
-export type ExampleReferences = Record<keyof typeof EXAMPLE_IMAGES, string>;
+type ExampleReferences = Record<keyof typeof EXAMPLE_IMAGES, string>;
 
 /** Two root file systems from a slow mirror (ms). */
 const MAKE_WITHIN = 20 * 60_000;

@@ -23,7 +23,7 @@ const StackState = z.object({
   /** Processes that were running when this was written. */
   children: z.array(ChildState),
 });
-export type StackState = z.infer<typeof StackState>;
+type StackState = z.infer<typeof StackState>;
 export type StackPorts = StackState['ports'];
 
 /** Path of the file in a stack's directory. */

@@ -32,7 +32,7 @@ const MAX_DEATHS = 3;
  * others need, until it died {@link MAX_DEATHS} times in a row; then the stack is given up, since a person must see
  * why.
  */
-export type Restart = 'always' | 'needed';
+type Restart = 'always' | 'needed';
 
 /**
  * The processes of a stack, kept running. Server and registry keep all their state in files, and everybody who talks to

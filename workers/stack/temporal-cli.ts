@@ -24,10 +24,10 @@ const BUILD_TIMEOUT_MS = 20 * 60_000;
 const PROGRESS_INTERVAL_MS = 20_000;
 
 /** Where a Temporal CLI was found. */
-export type TemporalCliSource = 'TEMPORAL_CLI_PATH' | 'PATH' | 'cache' | 'download' | 'go install';
+type TemporalCliSource = 'TEMPORAL_CLI_PATH' | 'PATH' | 'cache' | 'download' | 'go install';
 
 /** A Temporal CLI that has answered `--version`. */
-export interface TemporalCli {
+interface TemporalCli {
   /** Absolute path of the program. */
   path: string;
   source: TemporalCliSource;
@@ -36,7 +36,7 @@ export interface TemporalCli {
 }
 
 /** How to look for the Temporal CLI. */
-export interface FindTemporalCliOptions {
+interface FindTemporalCliOptions {
   /** Read instead of `process.env`: TEMPORAL_CLI_PATH, PATH, XDG_CACHE_HOME, HOME and what Go reads. */
   environment?: NodeJS.ProcessEnv;
   /** Told what takes long: a line of text each. Nothing is told when the CLI is found at once. */

@@ -1,16 +1,21 @@
-/** The builder container: its command line, what is done with one that is there, and which files are its result. Pure. */
+/**
+ * The builder container: its command line, what is done with one that is there, and which files are its result. Pure.
+ */
 import { join } from 'node:path';
 import { DISK_TYPES, type DiskType } from '../../../model/spec/disk.ts';
 import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import type { ContainerState } from '../podman/container.ts';
 
-/** Where the builder looks for the host's storage; it accepts no other place (bib, "could not access container storage"). */
+/**
+ * Where the builder looks for the host's storage; it accepts no other place (bib, "could not access container
+ * storage").
+ */
 const STORAGE = '/var/lib/containers/storage';
 /** Bytes after which conmon begins the container's log anew. */
 const LOG_SIZE = '256mb';
 
 /** Whose container it is. */
-export interface BuilderIdentity {
+interface BuilderIdentity {
   installation: string;
   release: string;
   branch: string;
@@ -38,7 +43,7 @@ export interface BuilderCommand extends BuilderIdentity {
 }
 
 /** The labels by which a builder container is found again. */
-export function builderLabels(identity: BuilderIdentity): Record<string, string> {
+function builderLabels(identity: BuilderIdentity): Record<string, string> {
   return {
     [INSTALLATION_LABEL]: identity.installation,
     [RELEASE_LABEL]: identity.release,
@@ -112,12 +117,15 @@ function volume(from: string, to: string): [string, string] {
   return ['--volume', `${from}:${to}`];
 }
 
-/** `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became of it. */
+/**
+ * `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became
+ * of it.
+ */
 export type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
 
 /**
- * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code lives.
- * A container that says it runs without it says so for ever.
+ * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code
+ * lives. A container that says it runs without it says so for ever.
  */
 export function decideBuilder(
   container: Pick<ContainerState, 'status' | 'ended'> | null,
@@ -133,7 +141,8 @@ export function decideBuilder(
     case 'stopped':
       // One that a reboot ended is `exited` with exit code 0, and its disk is half written.
       return container.ended ? 'collect' : 'replace';
-    // `created`, `configured`, `initialized`: the worker died in between, or the host was restarted. `removing`, `unknown`: no result.
+    // `created`, `configured`, `initialized`: the worker died in between, or the host was restarted. `removing`,
+    // `unknown`: no result.
     default:
       return 'replace';
   }
@@ -148,7 +157,7 @@ export interface OutputEntry {
 }
 
 /** The answer of {@link pickResult}: the file's name, or why there is no result. */
-export type ResultChoice = { ok: true; name: string; size: number } | { ok: false; problem: string };
+type ResultChoice = { ok: true; name: string; size: number } | { ok: false; problem: string };
 
 /** A disk type's result: the one regular file in its directory (names differ between builders and versions). */
 export function pickResult(type: DiskType, entries: readonly OutputEntry[]): ResultChoice {

@@ -1,6 +1,6 @@
 /**
- * What a failed builder run means. bib ends with 1 for everything, so its text decides (os-image-pipelines §1.6, bib-observed
- * "Errors"). Lines of the nested podman may be mixed in, so nothing is matched as a whole. Pure.
+ * What a failed builder run means. bib ends with 1 for everything, so its text decides (os-image-pipelines §1.6,
+ * bib-observed "Errors"). Lines of the nested podman may be mixed in, so nothing is matched as a whole. Pure.
  */
 import type { Verdict } from '../podman/failure.ts';
 
@@ -70,11 +70,16 @@ const RULES: readonly Rule[] = [
 const NETWORK =
   /could not resolve host|temporary failure in name resolution|no such host|connection (?:refused|reset|timed out)|i\/o timeout|TLS handshake timeout|Timeout was reached|network is unreachable|unexpected EOF|\b(?:429 Too Many Requests|50[234] [A-Z][a-z]+)/i;
 
-/** Exit codes of a process that a signal ended (128 + number), and 2: a Go program that got SIGTERM or SIGINT, or panicked. */
+/**
+ * Exit codes of a process that a signal ended (128 + number), and 2: a Go program that got SIGTERM or SIGINT, or
+ * panicked.
+ */
 const KILLED = 137;
 const SIGNALLED: readonly number[] = [2, 129, 130, 143];
 
-/** What it means that a builder container ended with another exit code than 0. `output`: its last lines, both streams. */
+/**
+ * What it means that a builder container ended with another exit code than 0. `output`: its last lines, both streams.
+ */
 export function classifyBuilder(output: string, exitCode: number): Verdict {
   if (exitCode === KILLED) return { kind: 'out-of-memory' };
   if (SIGNALLED.includes(exitCode) && !/^(?:panic:|fatal error:)/m.test(output)) return { kind: 'container-lost' };
@@ -87,8 +92,8 @@ export function classifyBuilder(output: string, exitCode: number): Verdict {
 }
 
 /**
- * What every failure prints around its cause: osbuild unmounts and tells times, QEMU says farewell, the nested podman looks at containers
- * that are not its own.
+ * What every failure prints around its cause: osbuild unmounts and tells times, QEMU says farewell, the nested podman
+ * looks at containers that are not its own.
  */
 const NOISE =
   /Refreshing container [0-9a-f]+|Using cgroups-v1|^(?:mount\/\S* |umount: ).*unmounted|^\s*⏱ +Duration|^qemu-system-\S+: terminating on signal/;

@@ -1,6 +1,6 @@
 /**
- * Where a builder run stands, from its verbose output: osbuild heads every stage with its name and id, and bib writes down all
- * stages in `manifest-<types>.json` before the first (bib-observed, "stdout / stderr contract"). Pure.
+ * Where a builder run stands, from its verbose output: osbuild heads every stage with its name and id, and bib writes
+ * down all stages in `manifest-<types>.json` before the first (bib-observed, "stdout / stderr contract"). Pure.
  */
 import { z } from 'zod';
 
@@ -53,8 +53,9 @@ const Manifest = z.object({
 type Pipeline = z.infer<typeof Manifest>['pipelines'][number];
 
 /**
- * Number of stages that osbuild runs for these exports, from the text of a `manifest-*.json`; `undefined` while it is not whole, or of
- * another version. bib lists the pipelines of every disk type it knows, and osbuild runs only what the exports are made of.
+ * Number of stages that osbuild runs for these exports, from the text of a `manifest-*.json`; `undefined` while it is
+ * not whole, or of another version. bib lists the pipelines of every disk type it knows, and osbuild runs only what the
+ * exports are made of.
  */
 export function countStages(text: string, exports: readonly string[]): number | undefined {
   let pipelines: Pipeline[];
@@ -77,7 +78,9 @@ export function countStages(text: string, exports: readonly string[]): number | 
   return [...needed].reduce((sum, { stages }) => sum + stages.length, 0);
 }
 
-/** A pipeline refers to another as `name:NAME`, as its build root or in the inputs of a stage, as a value or as a key. */
+/**
+ * A pipeline refers to another as `name:NAME`, as its build root or in the inputs of a stage, as a value or as a key.
+ */
 function pipelinesNamedIn(value: unknown): string[] {
   if (typeof value === 'string') return value.startsWith('name:') ? [value.slice('name:'.length)] : [];
   if (Array.isArray(value)) return value.flatMap(pipelinesNamedIn);

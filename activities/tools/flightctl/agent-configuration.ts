@@ -1,7 +1,7 @@
 /**
- * The Flight Control agent configuration with an enrollment, as `flightctl certificate request --output=embedded` prints it.
- * Checked as far as a device could not enroll without it; what else it holds is the agent's business. What is wrong is told
- * without quoting any of it. Pure.
+ * The Flight Control agent configuration with an enrollment, as `flightctl certificate request --output=embedded`
+ * prints it. Checked as far as a device could not enroll without it; what else it holds is the agent's business. What
+ * is wrong is told without quoting any of it. Pure.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isMap, LineCounter, parseDocument } from 'yaml';
@@ -18,10 +18,12 @@ export interface AgentConfiguration {
 }
 
 /** The answer of {@link readAgentConfiguration}: the configuration, or all that is wrong with it, each in a line. */
-export type AgentConfigurationResult =
-  { ok: true; configuration: AgentConfiguration } | { ok: false; problems: string[] };
+type AgentConfigurationResult = { ok: true; configuration: AgentConfiguration } | { ok: false; problems: string[] };
 
-/** The agent's schema (flightctl `internal/agent/config`, 1.2 and 1.3) as far as enrollment goes. The agent ignores unknown keys. */
+/**
+ * The agent's schema (flightctl `internal/agent/config`, 1.2 and 1.3) as far as enrollment goes. The agent ignores
+ * unknown keys.
+ */
 const AgentFile = z.looseObject({
   'enrollment-service': z.looseObject(
     {
@@ -47,8 +49,8 @@ const CLOCK_SKEW = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
 /**
- * Reads an agent configuration and checks it: the client ends with exit code 0 on several answers that no device can use, such as
- * an empty one, or a certificate that is valid for no time at all.
+ * Reads an agent configuration and checks it: the client ends with exit code 0 on several answers that no device can
+ * use, such as an empty one, or a certificate that is valid for no time at all.
  *
  * @param days validity that was asked for; null when it is not known, as for a file of somebody's.
  */

@@ -1,11 +1,11 @@
 /**
- * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts of
- * flightctl 1.2 and 1.3. Pure.
+ * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts
+ * of flightctl 1.2 and 1.3. Pure.
  */
 import type { FailureKind } from '../../../model/release/failure.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
-export interface FlightctlVerdict {
+interface FlightctlVerdict {
   kind: FailureKind;
   remedy?: string;
 }
@@ -58,7 +58,10 @@ export function classifyFlightctl(stderr: string): FlightctlVerdict {
   return row.remedy === undefined ? { kind: row.kind } : { kind: row.kind, remedy: row.remedy };
 }
 
-/** What the client said, without its account of what went well: from the last `Error: ` on, which may stand within a line. */
+/**
+ * What the client said, without its account of what went well: from the last `Error: ` on, which may stand within a
+ * line.
+ */
 export function flightctlMessage(stderr: string): string {
   const at = stderr.indexOf('Error: ');
   return (at < 0 ? stderr : stderr.slice(at + 'Error: '.length)).trim();

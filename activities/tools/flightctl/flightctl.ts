@@ -1,7 +1,7 @@
 /** The command line of `flightctl certificate request`. Pure; the client is run by activities/image/enrollment.ts. */
 
 /** What is asked of Flight Control. */
-export interface CertificateRequest {
+interface CertificateRequest {
   signer: string;
   /** Validity. */
   days: number;

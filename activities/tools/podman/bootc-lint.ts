@@ -15,7 +15,9 @@ export function lintContainerName({ installation, release }: Pick<LintCommand, '
   return `flightline-lint-${sha256(`${installation}\n${release}`).slice(0, 12)}`;
 }
 
-/** Arguments of `podman`. The image's own bootc looks at the image's own files; it needs neither network nor privilege. */
+/**
+ * Arguments of `podman`. The image's own bootc looks at the image's own files; it needs neither network nor privilege.
+ */
 export function lintArguments(command: LintCommand): string[] {
   const labels = {
     [INSTALLATION_LABEL]: command.installation,
@@ -38,7 +40,7 @@ export function lintArguments(command: LintCommand): string[] {
 }
 
 /** What came of a lint: `absent` when the image has no bootc. `warnings` are whole lines. */
-export type LintVerdict = { kind: 'absent' } | { kind: 'passed' | 'failed'; warnings: string[] };
+type LintVerdict = { kind: 'absent' } | { kind: 'passed' | 'failed'; warnings: string[] };
 
 /** Exit codes of `podman run` (podman-run(1)): 127 for a command that is not in the image. */
 const NOT_FOUND = 127;

@@ -1,6 +1,6 @@
 /**
- * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker: its RUN steps
- * go on in their cgroup, and working containers without a label stay in the storage.
+ * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker:
+ * its RUN steps go on in their cgroup, and working containers without a label stay in the storage.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,8 +25,8 @@ export interface BuildPlace {
 }
 
 /**
- * Ends the release's build on this host, if one runs or ran: podman itself, its RUN steps, and its working containers. Returns
- * what it removed, in words.
+ * Ends the release's build on this host, if one runs or ran: podman itself, its RUN steps, and its working containers.
+ * Returns what it removed, in words.
  *
  * @throws Error when a working container stays, as it does while the storage is full.
  */
@@ -39,7 +39,10 @@ export async function endBuild({ installation, release, directory }: BuildPlace)
   return [...(ended ? ['running build'] : []), ...containers.map((name) => `working container ${name}`)];
 }
 
-/** Notes which working containers there are before a build begins: one that comes later and loses its note may be the build's. */
+/**
+ * Notes which working containers there are before a build begins: one that comes later and loses its note may be the
+ * build's.
+ */
 export async function noteWorkingContainers(directory: string): Promise<void> {
   const ids = (await listWorkingContainers()).map(({ id }) => id);
   await writeFile(join(directory, BEFORE), JSON.stringify(ids), { mode: 0o600 });
@@ -84,8 +87,9 @@ async function listWorkingContainers(): Promise<Working[]> {
 }
 
 /**
- * Working containers have no labels; buildah's note in the storage names the cgroup that the build was given. A removal that the
- * full storage stops midway has deleted that note already: such a one is known by what was there before the build.
+ * Working containers have no labels; buildah's note in the storage names the cgroup that the build was given. A removal
+ * that the full storage stops midway has deleted that note already: such a one is known by what was there before the
+ * build.
  */
 async function removeWorkingContainers(cgroup: string, info: PodmanInfo, directory: string): Promise<string[]> {
   const listed = await listWorkingContainers();

@@ -15,16 +15,17 @@ export function releaseImages(installation: string, release: string): string {
 }
 
 /**
- * Name of the image that a release built from these inputs. The name, and not a label, says who built it: labels are published,
- * would make the same inputs give other bytes on each host, and are inherited by whatever a person builds on the image.
+ * Name of the image that a release built from these inputs. The name, and not a label, says who built it: labels are
+ * published, would make the same inputs give other bytes on each host, and are inherited by whatever a person builds on
+ * the image.
  */
 export function builtImageName(installation: string, release: string, imageInputs: string): string {
   return `${releaseImages(installation, release)}:${imageInputs.replace('sha256:', '').slice(0, 16)}`;
 }
 
 /**
- * The same for an image that holds a secret: only the run that built it adopts it, and it does not stay as cache. That its name says
- * so, and not a label, holds for what a killed worker left, too.
+ * The same for an image that holds a secret: only the run that built it adopts it, and it does not stay as cache. That
+ * its name says so, and not a label, holds for what a killed worker left, too.
  */
 export function privateImageName(installation: string, release: string, imageInputs: string, runId: string): string {
   return `${builtImageName(installation, release, imageInputs)}-${runKey(release, runId)}`;
@@ -84,8 +85,8 @@ export function releaseLabels(facts: {
 }
 
 /**
- * The labels to write. `null` takes away what the image would inherit from its base and what would be untrue of it; what the
- * Containerfile sets itself is left as it is, where nothing better is known.
+ * The labels to write. `null` takes away what the image would inherit from its base and what would be untrue of it;
+ * what the Containerfile sets itself is left as it is, where nothing better is known.
  */
 export function labelsToSet(
   labels: Readonly<Record<string, string | null>>,
@@ -98,7 +99,8 @@ export function labelsToSet(
 export function buildArguments(command: BuildCommand): string[] {
   const labels = Object.entries(command.labels);
   return [
-    // Which images it took is told in its notes only; with a log file they, and what RUN prints, stay apart from its last words.
+    // Which images it took is told in its notes only; with a log file they, and what RUN prints, stay apart from its
+    // last words.
     '--log-level=debug',
     'build',
     `--logfile=${command.output}`,

@@ -15,8 +15,8 @@ export interface ContainerLine {
 const ENTRY = /^\S+ (stdout|stderr) ([FP])(?: (.*))?$/s;
 
 /**
- * Joins conmon's entries to lines: `<time> stdout F text` ends a line, `P` is a part of one (conmon's `ctr_logging.c`). The
- * streams are joined apart from each other.
+ * Joins conmon's entries to lines: `<time> stdout F text` ends a line, `P` is a part of one (conmon's `ctr_logging.c`).
+ * The streams are joined apart from each other.
  */
 export class LineJoiner {
   private rest = '';

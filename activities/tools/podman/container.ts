@@ -13,7 +13,9 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
   status: string;
   exitCode: number;
-  /** Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before. */
+  /**
+   * Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before.
+   */
   ended: boolean;
   /** 0 when it does not run. */
   pid: number;
@@ -63,7 +65,9 @@ export async function inspectContainer(name: string): Promise<ContainerState | n
   };
 }
 
-/** Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure. */
+/**
+ * Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure.
+ */
 export function endWasNoted(finishedAt: string): boolean {
   return Date.parse(finishedAt) > 0;
 }
@@ -105,8 +109,8 @@ async function readProc(pid: number, file: string): Promise<string> {
 const SETTLE = 3_000;
 
 /**
- * Ends and removes a container with its anonymous volumes, in whatever state it is. `grace` (ms) is the time between SIGTERM and
- * SIGKILL; 0 kills at once. `false` when there was none.
+ * Ends and removes a container with its anonymous volumes, in whatever state it is. `grace` (ms) is the time between
+ * SIGTERM and SIGKILL; 0 kills at once. `false` when there was none.
  */
 export async function removeContainer(name: string, grace = 0): Promise<boolean> {
   const container = await inspectContainer(name);

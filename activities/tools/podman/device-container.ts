@@ -1,4 +1,6 @@
-/** A container in which skopeo verifies an image as a device made of it would. Command lines and what is answered. Pure. */
+/**
+ * A container in which skopeo verifies an image as a device made of it would. Command lines and what is answered. Pure.
+ */
 import {
   DEVICE_KEYS,
   DEVICE_POLICY,
@@ -10,7 +12,7 @@ import { plainText } from '../registry/failure.ts';
 import { copyArguments } from '../registry/skopeo.ts';
 
 /** Copies of an image's policy.json, registries.d and keys. */
-export interface DeviceFiles {
+interface DeviceFiles {
   policy: string;
   registries: string;
   keys: string;
@@ -34,8 +36,8 @@ export interface DeviceContainer {
   /** The host's log-in, for its own program only. */
   access: { authfile: string | undefined; directory: string } | null;
   /**
-   * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has, for the
-   * host's program. It gets no registries.conf of the image, which could lead the host's log-in elsewhere.
+   * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has,
+   * for the host's program. It gets no registries.conf of the image, which could lead the host's log-in elsewhere.
    */
   files: { pulled: string } | DeviceFiles;
 }
@@ -63,9 +65,9 @@ export function probeArguments(container: Pick<DeviceContainer, 'name' | 'labels
 }
 
 /**
- * Asks whether a device takes the image. The image's own program pulls it, as a device does. The host's runs on the host's root
- * file system, of which it sees a copy with the image's policy, registries.d and keys in their places, and copies the image
- * onto itself, which moves no layers.
+ * Asks whether a device takes the image. The image's own program pulls it, as a device does. The host's runs on the
+ * host's root file system, of which it sees a copy with the image's policy, registries.d and keys in their places, and
+ * copies the image onto itself, which moves no layers.
  */
 export function deviceArguments(container: DeviceContainer): string[] {
   const { repository, digest, tool, access, files, image, key, otherKey } = container;
@@ -99,7 +101,7 @@ export function deviceArguments(container: DeviceContainer): string[] {
 }
 
 /** Why a device does not take an image: the signature, or files by which it cannot tell. */
-export interface DeviceRefusal {
+interface DeviceRefusal {
   kind: 'signature' | 'files';
   text: string;
 }

@@ -16,7 +16,10 @@ const NO_PREPROCESSOR = /cpp: not found|"cpp": executable file not found/;
 /** What podman refuses of an instruction without naming it as a step. */
 const AT_CONTAINERFILE = /creating build container: |no stage or image found with that name/;
 
-/** What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about it. */
+/**
+ * What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about
+ * it.
+ */
 export function classifyPodman(output: string): Verdict {
   if (HOST_SETUP.test(output)) return { kind: 'host-setup' };
   const verdict = registryVerdict(output);

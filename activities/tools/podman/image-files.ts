@@ -10,7 +10,7 @@ import { podman } from './podman.ts';
 const MAX_LINKS = 40;
 
 /** What there is at a path in an image. */
-export interface ImageFile {
+interface ImageFile {
   kind: 'file' | 'directory' | 'other';
   /** Permission bits. */
   mode: number;
@@ -27,7 +27,10 @@ export async function imageFile(image: string, path: string): Promise<ImageFile 
   }
 }
 
-/** The file at an absolute path below a root; links of the tree are followed within it, as in a container. Null when there is none. */
+/**
+ * The file at an absolute path below a root; links of the tree are followed within it, as in a container. Null when
+ * there is none.
+ */
 export async function fileInside(root: string, path: string): Promise<ImageFile | null> {
   let links = 0;
   let rest = path.split('/');

@@ -8,12 +8,14 @@ import type { RegistryAccess } from '../registry/access.ts';
 
 /** Lines of output in a failure's message. */
 const MESSAGE_LINES = 20;
-/** Milliseconds for a command that moves no image; a storage that is locked for ever must not hold an activity for ever. */
+/**
+ * Milliseconds for a command that moves no image; a storage that is locked for ever must not hold an activity for ever.
+ */
 const QUICK = 5 * 60_000;
 
 /**
- * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`. A transfer is given `stall`, by which
- * one that hangs is noticed; any other command has 5 minutes unless a `timeout` says otherwise.
+ * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`. A transfer is given
+ * `stall`, by which one that hangs is noticed; any other command has 5 minutes unless a `timeout` says otherwise.
  *
  * @throws FlightlineError of the kind that podman's output tells.
  */
@@ -55,8 +57,8 @@ export interface PodmanInfo {
 let known: Promise<PodmanInfo> | undefined;
 
 /**
- * What podman says about itself. It is asked once in the life of a process: `podman info` also asks the package manager for
- * versions, which takes 0.3 s, and a storage elsewhere needs a new start of the worker anyhow.
+ * What podman says about itself. It is asked once in the life of a process: `podman info` also asks the package manager
+ * for versions, which takes 0.3 s, and a storage elsewhere needs a new start of the worker anyhow.
  */
 export async function podmanInfo(): Promise<PodmanInfo> {
   const asked = (known ??= askPodman());
@@ -138,7 +140,7 @@ export async function imageExists(name: string): Promise<boolean> {
 }
 
 /** An image as a list of images tells it. */
-export interface ListedImage {
+interface ListedImage {
   id: string;
   labels: Record<string, string>;
   /** The names it has and those it had, `localhost/…` with tag. */
@@ -178,7 +180,10 @@ function pullArguments(
   return ['pull', '--quiet', ...accessFlags(access, repository), `${repository}@${digest}`];
 }
 
-/** Arguments that push an image by its digest, which is written to a file. No tag is made: one must never point at what is unsigned. */
+/**
+ * Arguments that push an image by its digest, which is written to a file. No tag is made: one must never point at what
+ * is unsigned.
+ */
 export function pushArguments(
   access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
   image: { id: string; repository: string; digestFile: string },
@@ -189,8 +194,8 @@ export function pushArguments(
 }
 
 /**
- * Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there, and whether it
- * stood there before. A pull that hangs for `timing.stall` (ms) is ended.
+ * Makes sure that the storage has an image, by digest. What is there is not asked for again. Returns its name there,
+ * and whether it stood there before. A pull that hangs for `timing.stall` (ms) is ended.
  */
 export async function pullByDigest(
   access: RegistryAccess,

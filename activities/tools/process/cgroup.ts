@@ -1,6 +1,6 @@
 /**
- * The cgroup that the RUN steps of one `podman build` live in, and its end. Works with cgroup v2, v1 and both at once (hybrid),
- * and with podman's cgroupfs and systemd managers.
+ * The cgroup that the RUN steps of one `podman build` live in, and its end. Works with cgroup v2, v1 and both at once
+ * (hybrid), and with podman's cgroupfs and systemd managers.
  */
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,7 +18,10 @@ export function buildCgroup(manager: 'cgroupfs' | 'systemd', installation: strin
     : `flightline-${installation.replaceAll('-', '')}-${key}.slice`;
 }
 
-/** The directory of a cgroup below a hierarchy: a slice `a-b-c.slice` is `a.slice/a-b.slice/a-b-c.slice` (systemd.slice(5)). */
+/**
+ * The directory of a cgroup below a hierarchy: a slice `a-b-c.slice` is `a.slice/a-b.slice/a-b-c.slice`
+ * (systemd.slice(5)).
+ */
 export function cgroupPath(cgroup: string): string {
   if (!cgroup.endsWith('.slice')) return cgroup.replace(/^\/+/, '');
   const parts = cgroup.slice(0, -'.slice'.length).split('-');

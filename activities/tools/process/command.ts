@@ -126,7 +126,7 @@ export function lastLines(text: string, count: number): string {
 }
 
 /** The environment that programs get. */
-export function cleanEnvironment(added: Record<string, string> = {}): Record<string, string> {
+function cleanEnvironment(added: Record<string, string> = {}): Record<string, string> {
   const environment: Record<string, string> = { PODMAN_IGNORE_CGROUPSV1_WARNING: '1' };
   for (const name of PASSED_THROUGH) {
     const value = process.env[name];

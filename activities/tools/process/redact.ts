@@ -1,4 +1,6 @@
-/** Keeps secrets out of logs, heartbeats, failures and history: known values and credentials in URLs are blotted out. */
+/**
+ * Keeps secrets out of logs, heartbeats, failures and history: known values and credentials in URLs are blotted out.
+ */
 
 const BLOT = '[secret]';
 /** Shorter values would blot out ordinary words. */
@@ -19,7 +21,8 @@ export function registerSecret(value: string): void {
 /** The text without known secrets, credentials in URLs and bearer tokens. */
 export function redact(text: string): string {
   let clean = text
-    // Looked for from "://" on: trying every letter of a long word as the scheme's first would take minutes for a long log.
+    // Looked for from "://" on: trying every letter of a long word as the scheme's first would take minutes for a long
+    // log.
     .replace(/(?<=[a-z0-9+.-]:\/\/)[^/\s@]+@/gi, `${BLOT}@`)
     .replace(/\b(authorization:?\s*(?:basic|bearer)|bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${BLOT}`);
   for (const secret of known) clean = clean.replaceAll(secret, BLOT);

@@ -1,15 +1,19 @@
-/** Notices a program that hangs: one that neither reads nor writes anything any more, be it files, pipes or connections. */
+/**
+ * Notices a program that hangs: one that neither reads nor writes anything any more, be it files, pipes or connections.
+ */
 import { readFile } from 'node:fs/promises';
 
 /** Looks within the time after which a program counts as hanging. */
 const LOOKS = 8;
-/** Bytes per second, on average, below which nothing is transferred: a podman that waits moves some 100 to wake itself. */
+/**
+ * Bytes per second, on average, below which nothing is transferred: a podman that waits moves some 100 to wake itself.
+ */
 const LEAST = 1024;
 
 /**
- * Calls `stalled`, once, when the process has moved less than 1 KiB per second for `after` milliseconds. Time is counted in
- * looks, so that a machine that slept does not count. Without /proc, or without the right to look, nothing ever stalls. Returns
- * what ends the watch.
+ * Calls `stalled`, once, when the process has moved less than 1 KiB per second for `after` milliseconds. Time is
+ * counted in looks, so that a machine that slept does not count. Without /proc, or without the right to look, nothing
+ * ever stalls. Returns what ends the watch.
  */
 export function watchStall(pid: number, after: number, stalled: () => void): () => void {
   const least = (LEAST * after) / 1_000;

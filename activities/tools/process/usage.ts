@@ -1,9 +1,12 @@
-/** What the processes of a cgroup have used so far: whether a program that prints nothing works or sleeps. cgroup v2, v1 and both at once. */
+/**
+ * What the processes of a cgroup have used so far: whether a program that prints nothing works or sleeps. cgroup v2, v1
+ * and both at once.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Sums since the cgroup was made; what cannot be read counts as 0. */
-export interface CgroupUsage {
+interface CgroupUsage {
   /** Processor time in milliseconds. */
   cpu: number;
   /** Bytes read from and written to block devices. */

@@ -69,7 +69,7 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
 }
 
 /** The content of a registries.d file that keeps sigstore signatures in the registry, beside the image. */
-export const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\n';
+const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\n';
 
 async function withDirectory<Result>(
   body: (directory: string, registriesDirectory: string) => Promise<Result>,

@@ -64,7 +64,7 @@ export function nextPage(header: string | string[] | undefined, base: URL): URL 
 }
 
 /** What came of a deletion. `unsupported`: the registry does not delete this kind of reference, or nothing at all. */
-export type Deleted = 'deleted' | 'absent' | 'unsupported';
+type Deleted = 'deleted' | 'absent' | 'unsupported';
 
 /**
  * Deletes a tag, or the manifest of a digest with every tag that points at it.

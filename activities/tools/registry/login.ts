@@ -19,7 +19,7 @@ const Authfile = z.looseObject({
   credHelpers: z.record(z.string(), z.string()).default({}),
   credsStore: z.string().optional(),
 });
-export type Authfile = z.infer<typeof Authfile>;
+type Authfile = z.infer<typeof Authfile>;
 
 /** Milliseconds that a credential helper may take. */
 const HELPER_TIMEOUT = 20_000;

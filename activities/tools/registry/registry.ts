@@ -10,7 +10,7 @@ import { ask } from './transport.ts';
 import { expectSuccess } from './api.ts';
 
 /** Bytes of a manifest: the distribution specification's limit ("Pushing Manifests"). */
-export const MAX_MANIFEST = 4 * 1024 * 1024;
+const MAX_MANIFEST = 4 * 1024 * 1024;
 
 /** Manifests of images and indexes, in OCI's and Docker's words. */
 const MANIFEST_TYPES = [
@@ -21,7 +21,7 @@ const MANIFEST_TYPES = [
 ].join(', ');
 
 /** A manifest as the registry keeps it. */
-export interface StoredManifest {
+interface StoredManifest {
   digest: string;
   mediaType: string;
   bytes: Buffer;

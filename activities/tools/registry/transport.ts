@@ -22,7 +22,7 @@ const LEAST_WAIT = 500;
  * `limit`: bytes of the answer, 1 MiB by default. `alsoPull`: another repository of the registry that is read by the
  * request.
  */
-export type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
+type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
 /** An answer with the address it came from, and whether the registry asked for a log-in on the way. */
 export type Answer = HttpResponse & { url: URL; challenged: boolean };
 
