@@ -3,7 +3,6 @@
  * write over.
  */
 import type { ActivitiesOn } from '../model/contract/activities.ts';
-import { patched } from '@temporalio/workflow';
 import type { SignInput } from '../model/contract/sign.ts';
 import { StageFailed } from './failure.ts';
 import { activities } from './activities.ts';
@@ -51,7 +50,7 @@ export async function signingAgain<Result>(work: () => Promise<Result>, signNow:
       return await work();
     } catch (error) {
       const isMissing = error instanceof StageFailed && error.failure.kind === 'signature-rejected';
-      if (!isMissing || again === MAX_AGAIN || !patched('sign-again')) throw error;
+      if (!isMissing || again === MAX_AGAIN) throw error;
       await signNow();
     }
   }

@@ -1,5 +1,5 @@
 /** The end of a release once everything is verified: approval, tags, then the record. */
-import { CancelledFailure, isCancellation, patched } from '@temporalio/workflow';
+import { CancelledFailure, isCancellation } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { TagMove } from '../../model/tags/tag-move.ts';
@@ -69,7 +69,7 @@ async function moveTags(release: ShownRelease, plan: Plan): Promise<boolean> {
   if (table.row('tag', 'release').status === 'done') return true;
   const { key, timing } = plan.request;
   const moves = tagMoves(plan, state.image.push!.digest, disksOf(state));
-  const shared = sharesTags(plan) ? moves.filter((move) => isShared(plan, move)) : [];
+  const shared = moves.filter((move) => isShared(plan, move));
   const own = moves.filter((move) => !shared.includes(move));
   const tag = () =>
     runStage(release, { name: 'tag', subject: 'release' }, null, async () => {
@@ -159,7 +159,6 @@ function sendBack(release: ShownRelease, vanished: TagResult['vanished']): void 
  * its end.
  */
 async function recordAndCleanUp(release: ShownRelease, plan: Plan): Promise<void> {
-  if (!patched('clean-up-beside-record')) return record(release, plan);
   const { identity, hosts } = release.state;
   const recording = settled(record(release, plan));
   await cleanUp(identity, hosts, plan.request.timing);
@@ -173,7 +172,7 @@ async function record(release: ShownRelease, plan: Plan): Promise<void> {
   const { key, repository, recordRepository, alsoTag, tag, timing } = plan.request;
   const further = alsoTag.filter((other) => !state.refusedTags.has(other));
   const digest = state.image.push!.digest;
-  const shared = sharesTags(plan) && further.length > 0 ? { tags: further, repository, digest } : undefined;
+  const shared = further.length > 0 ? { tags: further, repository, digest } : undefined;
   const { digest: published } = await runStage(release, { name: 'record', subject: 'release' }, null, () =>
     activities('sign', timing, `record ${tag}`).record({
       ...state.identity,
@@ -199,11 +198,6 @@ function noteMoved(state: ReleaseState, error: unknown, moves: readonly TagMove[
   else if (isCancellation(error) || failureFrom(error, 'tag').kind === 'retries-exhausted') {
     state.maybeMoved = moves.map(({ repository, tag }) => `${repository}:${tag}`);
   }
-}
-
-/** Releases that began with older code move all their tags themselves. */
-function sharesTags({ request }: Plan): boolean {
-  return request.alsoTag.length > 0 && patched('shared-tags');
 }
 
 function isShared({ request }: Plan, { repository, tag }: TagMove): boolean {

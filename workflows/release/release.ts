@@ -9,7 +9,6 @@ import {
   condition,
   getExternalWorkflowHandle,
   isCancellation,
-  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -93,7 +92,8 @@ async function resolveFirst(shown: ShownRelease): Promise<void> {
   const { state } = shown;
   const { request } = state;
   const proof = new CancellationScope();
-  const proving = provesEarly(request) ? settled(proof.run(() => proveSigning(shown, request))) : null;
+  // Where most likely nothing is made, the image branch asks once it is known that something is.
+  const proving = request.rebuild ? null : settled(proof.run(() => proveSigning(shown, request)));
   const resolved = await settled(resolve(shown, request));
   if (!resolved.ok || resolved.value.unchanged) proof.cancel();
   const proven = await proving;
@@ -176,11 +176,6 @@ function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Fa
     // A tag that is there is not moved by `create`.
     remedy: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags, then ${again}`,
   });
-}
-
-/** Where most likely nothing is made, the image branch asks once it is known that something is. */
-function provesEarly({ rebuild }: ReleaseRequest): boolean {
-  return rebuild === undefined || !patched('proof-when-needed');
 }
 
 /** The record of a release whose request could not even be read. */
