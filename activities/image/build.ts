@@ -31,7 +31,7 @@ import {
   type EnrolledFacts,
 } from './build-secrets.ts';
 import { fetchContext } from '../context/context-artifact.ts';
-import { lintImage } from './image-lint.ts';
+import { lintImage, lookAtImage } from './image-lint.ts';
 import { withLease } from '../host/leased.ts';
 import { withBuilderPulled } from './pull-ahead.ts';
 import { pullBases } from './bases.ts';
@@ -106,20 +106,25 @@ async function build(
     const parts = await openHostParts(host, input, access);
     // Before anything is pulled: a host that is not registered gets no further.
     await volumesFor(host, input.bases);
-    const warnings = parts.warnings.length > 0 ? { warnings: parts.warnings } : {};
     const attempt: Attempt = { host, input, context, access, parts, logFile, pullBuilder };
     const { imageInputs, trust } = input;
     const whole = nameOf(attempt, trust ? trustedInputs(imageInputs, trust) : imageInputs);
     const found = await adopt(attempt, whole);
     // An adopted one is looked at too: whoever built it may have been killed before.
-    if (found) return { ...(await checked(attempt, found)), adopted: true, ...warnings };
+    if (found) return told(parts, { ...(await checked(attempt, found)), adopted: true });
     const plain = await checked(
       attempt,
       (trust && (await adopt(attempt, nameOf(attempt, imageInputs)))) ?? (await buildContext(attempt)),
     );
     const image = trust ? await addTrust(attempt, plain, trust, whole) : plain.image;
-    return { ...plain, image, adopted: false, ...warnings };
+    return told(parts, { ...plain, image, adopted: false });
   });
+}
+
+/** With what a person is to know of it, if there is anything. */
+function told<Result extends { advice: string[] }>(parts: HostParts, { advice, ...result }: Result) {
+  const warnings = [...parts.warnings, ...advice];
+  return warnings.length > 0 ? { ...result, warnings } : result;
 }
 
 /** The local name of what is built of such inputs. What holds a secret is named after the run, and goes with it. */
@@ -230,12 +235,16 @@ async function findBuilt({ host, input }: Attempt, name: string): Promise<Pick<B
 /**
  * What was built, when a device could boot it, it is bound as the spec says, and its own bootc has nothing against it.
  */
-async function checked({ host, input, context, logFile }: Attempt, built: Built): Promise<Built> {
+async function checked(
+  { host, input, context, logFile }: Attempt,
+  built: Built,
+): Promise<Built & { advice: string[] }> {
   const { image } = built;
   if (image.labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
   await checkBinding(image.id, input);
   await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
-  return built;
+  const base = input.bases.find(({ digest }) => digest === image.labels[OCI.baseDigest]);
+  return { ...built, advice: base ? await lookAtImage(image.id, pinnedName(base)) : [] };
 }

@@ -1,13 +1,15 @@
 /**
- * `bootc container lint` in an image that was just built, before it is pushed: what bootc refuses would fail on the
- * device.
+ * What is to be said of an image that was just built, before it is pushed: what bootc refuses would fail on the device,
+ * and what is advised otherwise.
  */
+import { z } from 'zod';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { removeContainer } from '../tools/podman/container.ts';
 import { podman } from '../tools/podman/podman.ts';
+import { imageAdvice } from './advice/image-advice.ts';
 
 /** Longest time (ms): it reads the file tree once. */
 const WITHIN = 15 * 60_000;
@@ -54,4 +56,14 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
     // Whoever was interrupted: as the first process of its container bootc does not heed SIGTERM.
     if (context.cancelReason()) await removeContainer(name);
   }
+}
+
+/** What `podman image diff` prints: absolute paths, directories among them. */
+const ImageDiff = z.object({ added: z.array(z.string()).default([]), changed: z.array(z.string()).default([]) });
+
+/** The advice on an image, a line each; nothing when podman cannot compare, such as with a base that is not here. */
+export async function lookAtImage(image: string, base: string): Promise<string[]> {
+  const args = ['image', 'diff', '--format', 'json', image, base];
+  const { exitCode, stdout } = await podman(`comparing ${image} with ${base}`, args, { okExitCodes: [0, 125] });
+  return exitCode === 0 ? imageAdvice(ImageDiff.parse(JSON.parse(stdout))) : [];
 }

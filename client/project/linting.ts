@@ -1,15 +1,12 @@
 /** Reads what the lint rules look at: the spec, its Containerfile, and what lies in its context. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readIgnoreRules } from '../../activities/context/files/ignore-rules.ts';
-import { listContext } from '../../activities/context/files/listing.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { parseContainerfile } from '../lint/containerfile.ts';
 import { lint, type LintInput, type LintResult } from '../lint/lint.ts';
-import type { SpecOnly } from '../lint/project.ts';
-import { writesOf, type ContextListing } from '../lint/writes.ts';
+import type { SpecOnly } from '../lint/rule.ts';
 import type { Output } from '../terminal/output.ts';
 import { locate, type LoadedSpec } from './spec-loading.ts';
 import { renderAdvice } from '../view/lint.ts';
@@ -36,23 +33,11 @@ async function projectOf(
   const text = await readFile(local.containerfile, 'utf8');
   const architecture = spec.image.platforms[0]!.split('/')[1]!;
   const containerfile = parseContainerfile(text, spec.image.buildArgs, architecture);
-  const writes = writesOf(containerfile, await listing(local));
   return {
     file: { name: join(dirname(file), spec.image.containerfile), lines: containerfile.lines },
-    project: { ...specOnly, containerfile, writes },
+    project: { ...specOnly, containerfile },
     instructionLines: containerfile.stages.flatMap(({ line, steps }) => [line, ...steps.map((step) => step.line)]),
   };
-}
-
-/** A context that cannot be packed is told of when it is: the rules do without it. */
-async function listing(local: NonNullable<LoadedSpec['local']>): Promise<ContextListing> {
-  try {
-    const entries = await listContext(local.directory, await readIgnoreRules(local));
-    return entries.map(({ path, kind }) => ({ path: path.toString(), kind }));
-  } catch (error) {
-    if (error instanceof FlightlineError) return null;
-    throw error;
-  }
 }
 
 /**

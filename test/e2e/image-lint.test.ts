@@ -18,12 +18,12 @@ afterAll(async () => {
 });
 
 /** A project whose image has the stand-in, with these lines of shell. */
-async function projectWith(name: string, lines: string[]): Promise<Project> {
+async function projectWith(name: string, lines: string[], more: string[] = []): Promise<Project> {
   const script = ['#!/bin/sh', '[ "$*" = "container lint" ] || exit 9', ...lines, ''].join('\n');
   const made = await makeProject({
     registry: stack.registry,
     name,
-    lines: ['COPY --chmod=755 bootc /usr/bin/bootc'],
+    lines: ['COPY --chmod=755 bootc /usr/bin/bootc', ...more],
     files: { bootc: script },
   });
   projects.push(made);
@@ -46,12 +46,18 @@ it('holds a release whose image bootc refuses, before it is pushed', async () =>
   expect(await leftOvers(stack)).toEqual([]);
 });
 
-it('logs the warnings of one that passes, and leaves no container', async () => {
+it('logs the warnings of one that passes, advises on what was added, and leaves no container', async () => {
   const warning = 'Lint warning: var-tmpfiles: Found content in /var missing systemd tmpfiles.d entries';
-  const project = await projectWith('lint-warns', [`echo "${warning}"`, 'echo "Checks passed: 11"']);
+  const project = await projectWith(
+    'lint-warns',
+    [`echo "${warning}"`, 'echo "Checks passed: 11"'],
+    ['COPY bootc /var/lib/app/state'],
+  );
   const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
-  const build = recordFrom(outcome).stages.find(({ name }) => name === 'build')!;
+  const record = recordFrom(outcome);
+  expect(record.warnings).toEqual([expect.stringMatching(/^\/var\/lib\/app is below \/var; /)]);
+  const build = record.stages.find(({ name }) => name === 'build')!;
   const log = await readFile(build.log!.path, 'utf8');
   expect(log).toContain(warning);
   expect(log).toContain('Checks passed: 11');

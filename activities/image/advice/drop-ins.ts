@@ -1,8 +1,8 @@
 /** Files of an operating system, and where their configuration is better put: two tables. Pure. */
 
 /**
- * Files that have a drop-in directory beside them, by their own manuals (sudoers(5), sysctl.d(5), sshd_config(5), …): the file on
- * the left is the distribution's, what is to be changed goes into a file on the right.
+ * Files that have a drop-in directory beside them, by their own manuals (sudoers(5), sysctl.d(5), sshd_config(5), …):
+ * the file on the left is the distribution's, what is to be changed goes into a file on the right.
  */
 export const DROP_INS: Readonly<Record<string, string>> = {
   '/etc/NetworkManager/NetworkManager.conf': '/usr/lib/NetworkManager/conf.d',

@@ -1,7 +1,6 @@
-/** What the rules look at, and what they answer. */
+/** What a rule of `flightline lint` is: a file of `rules/`. */
 import type { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import type { Containerfile } from './containerfile.ts';
-import type { Write } from './writes.ts';
 
 /** A project with its Containerfile. */
 export interface Project {
@@ -9,8 +8,6 @@ export interface Project {
   /** Line (from 1) of a key of `flightline.yaml`, such as `image.buildArgs.TOKEN`. */
   lineOf(key: string): number;
   containerfile: Containerfile;
-  /** The files that the Containerfile's steps write. */
-  writes: readonly Write[];
 }
 
 /** What the rules about the spec alone look at: the Containerfile may be in a git repository. */
@@ -24,11 +21,11 @@ export interface Found {
   message: string;
 }
 
-/** A rule: a row of the table in rules.ts. */
+/** A rule. docs/lint.md has a row for each. */
 export interface Rule {
   /** As in `# flightline-lint: ignore=ID reason`. */
   id: string;
-  /** Why, as the guide gives it, or bootc's guidance to which it refers. */
+  /** Why, as the guide gives it, or bootc's guidance to which it refers; a clause without a full stop. */
   reason: string;
   containerfile?(project: Project): Found[];
   spec?(project: SpecOnly): Found[];

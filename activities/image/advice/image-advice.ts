@@ -1,0 +1,49 @@
+/** What Flight Control's guide and bootc's guidance advise otherwise in what a build added to its base. Pure. */
+import { isSecretFile } from '../../../model/spec/secret-names.ts';
+import { counterpart, DROP_INS } from './drop-ins.ts';
+
+/** Paths that a line names, before the rest is counted. */
+const NAMED = 3;
+/**
+ * Below /var, and no content of the image: temporary, links to /run, and what package managers leave, of which
+ * `bootc container lint` speaks.
+ */
+const NO_CONTENT = /^\/var\/(?:tmp|run|lock|log|cache|lib\/(?:dnf|rpm|rhsm|apt|dpkg|systemd))(?:\/|$)/;
+/** Where packages have tests and examples that are named as secrets are. */
+const OF_PACKAGES = /^\/usr\/(?:lib|lib64|share\/doc)\//;
+/** Links that `systemctl enable` and `mask` make stand here beside units. */
+const UNITS = /^\/etc\/systemd\/(?:system|user)\//;
+
+/** The advice on what an image has beyond its base, a line each. Pure. */
+export function imageAdvice({ added, changed }: { added: readonly string[]; changed: readonly string[] }): string[] {
+  const secrets = added.filter((path) => isSecretFile(path) && !OF_PACKAGES.test(path));
+  const content = outermost(added.filter((path) => path.startsWith('/var/') && !NO_CONTENT.test(path)));
+  const wholes = [...added, ...changed].filter((path) => DROP_INS[path] !== undefined);
+  const elsewhere = added.filter((path) => counterpart(path) !== undefined && !UNITS.test(path));
+  return [
+    ...line(secrets, 'looks like a secret', 'everybody who can pull the image can read it'),
+    ...line(content, 'is below /var', 'put it below /usr, or let systemd-tmpfiles make it (/usr/lib/tmpfiles.d)'),
+    ...line(wholes, 'is changed as a whole', 'put what differs into a drop-in file', (path) => DROP_INS[path]),
+    ...line(outermost(elsewhere), 'is read below /usr too', 'put it there', counterpart),
+  ];
+}
+
+/** Without what lies below another one. */
+function outermost(paths: readonly string[]): string[] {
+  return paths.filter((path) => !paths.some((other) => path.startsWith(`${other}/`)));
+}
+
+function line(
+  paths: readonly string[],
+  what: string,
+  better: string,
+  where: (path: string) => string | undefined = () => undefined,
+): string[] {
+  if (paths.length === 0) return [];
+  const named = paths.slice(0, NAMED).map((path) => {
+    const place = where(path);
+    return place === undefined ? path : `${path} (${place})`;
+  });
+  const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
+  return [`${named.join(', ')}${more} ${what}; ${better}`];
+}
