@@ -2,6 +2,7 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { errorText, explain, UserError, type Explained } from './terminal/errors.ts';
 import { EXIT } from './terminal/exit-codes.ts';
+import { asTyped } from './terminal/as-typed.ts';
 import { processOutput } from './terminal/output.ts';
 import { createProgram } from './verbs.ts';
 
@@ -15,10 +16,13 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
   const args = given[0] === 'help' ? [...given.slice(1), '--help'] : [...given];
   let code: number = EXIT.ok;
   let said = '';
+  let spec: string | undefined;
   try {
     const program = await createProgram(args, {
-      act: async ({ verb, args: words, options, json }) => {
-        code = await verb.run(words, options, processOutput({ json }));
+      act: async ({ name, verb, args: words, options, json }) => {
+        // Hints such as `retry --spec FILE` name the spec that was given.
+        spec = (options['spec'] ?? (name === 'run' ? words[0] : undefined)) as string | undefined;
+        code = await verb.run(words, options, processOutput({ json, spec }));
       },
       writeErr: (text) => (said += text),
     });
@@ -36,7 +40,7 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
       return EXIT.usage;
     }
     const explained = explain(error instanceof CommanderError ? usageError(error) : error);
-    printError(explained, args.includes('--json'));
+    printError(explained, args.includes('--json'), spec);
     return explained.exitCode;
   }
 }
@@ -52,7 +56,7 @@ export function usageError(error: CommanderError): UserError {
 }
 
 /** With `--json` the error is the document on stdout; what is said on stderr is for people either way. */
-export function printError(explained: Explained, json: boolean): void {
+export function printError(explained: Explained, json: boolean, spec?: string): void {
   if (json) process.stdout.write(`${JSON.stringify({ error: explained.explanation }, null, 2)}\n`);
-  process.stderr.write(`${errorText(explained)}\n`);
+  process.stderr.write(`${asTyped(errorText(explained), spec)}\n`);
 }

@@ -5,11 +5,11 @@ import module from 'node:module';
 // Node ≥ 22.1 keeps compiled code from one start to the next; before it there is no such function.
 (module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 
-// The reader of a pipe may leave early (`flightline list | head`): that is no error.
+// The reader of a pipe may leave early (`flightline run | head`): nothing more is said, and the exit code stays what
+// it is.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
   });
 }
 

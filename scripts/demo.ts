@@ -17,7 +17,7 @@ import { checkSpec } from '../client/project/preparation.ts';
 import { cancelRelease } from '../client/follow/release-end.ts';
 import { openRelease } from '../client/temporal/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
-import { formatDuration } from '../client/view/format.ts';
+import { elapsedInWords } from '../model/base/words.ts';
 import { publishExampleImages } from '../workers/stack/example-images.ts';
 import { packageRoot } from '../workers/stack/plans.ts';
 import type { Stack } from '../workers/stack/start.ts';
@@ -60,7 +60,7 @@ async function demo(options: DemoOptions, output: Output, signal: AbortSignal): 
       ...process.env,
       ...stack.environment,
     });
-    output.note(`\n${formatDuration(Date.now() - began)} in all.`);
+    output.note(`\n${elapsedInWords(Date.now() - began)} in all.`);
     if (options.keep) {
       output.note(['The stack stays up until Ctrl-C.', ...describeStack(stack)].join('\n'));
       await untilInterrupted(stack, signal);

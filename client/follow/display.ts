@@ -1,6 +1,6 @@
 /** Shows a release's progress: redrawn in place on a terminal, a line for each change elsewhere. */
 import type { Output } from '../terminal/output.ts';
-import { formatClock } from '../view/format.ts';
+import { clockInWords } from '../../model/base/words.ts';
 import type { ReleaseView } from '../view/model.ts';
 import { progressLines, type Said } from './progress-lines.ts';
 import { renderRelease } from '../view/release.ts';
@@ -21,7 +21,7 @@ export function displayFor(output: Output): Display {
 
 function lineDisplay(output: Output): Display {
   let said: Said = new Map();
-  const stamp = () => formatClock(new Date());
+  const stamp = () => clockInWords(new Date());
   return {
     show: (view) => {
       const told = progressLines(view, said);

@@ -6,7 +6,7 @@ import { UserError } from '../terminal/errors.ts';
 import { readPage } from '../temporal/logs.ts';
 import { Patience } from './patience.ts';
 import type { Output } from '../terminal/output.ts';
-import { pause } from '../terminal/pause.ts';
+import { Interrupted, pause } from '../terminal/pause.ts';
 import type { ReleaseReader } from '../temporal/release-view.ts';
 
 /** Milliseconds between two looks while nothing runs. */
@@ -32,6 +32,8 @@ export async function followLogs(
   const follower = new Follower(temporal, output, patience, signal);
   let isFirst = true;
   for (;;) {
+    // Whoever read the log is gone (`logs --follow | head`).
+    if (process.stdout.destroyed) throw new Interrupted();
     const record = await patience.ask('Temporal', async () => (await reader.read()).record);
     if (record) {
       const targets = logTargets(record, filter);

@@ -1,6 +1,6 @@
 /** Progress where nothing can be redrawn: a line for each change. Pure. */
 import type { StageRow } from '../../model/release/record.ts';
-import { formatDuration } from '../view/format.ts';
+import { elapsedInWords } from '../../model/base/words.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from '../view/model.ts';
 
 /** Percentages are told in steps of ten: a disk build has hundreds. */
@@ -41,7 +41,7 @@ function statusWords(row: StageRow): string {
     case 'running':
       return row.host ? `running on ${row.host}` : 'running';
     case 'done':
-      return row.durationMs === null ? 'done' : `done in ${formatDuration(row.durationMs)}`;
+      return row.durationMs === null ? 'done' : `done in ${elapsedInWords(row.durationMs)}`;
     case 'held':
     case 'failed':
     case 'cancelled':

@@ -1,6 +1,6 @@
 /** The end of a release: what there is now, where, and that a device would take it. Pure. */
 import { isVerified, type DiskRecord, type ReleaseRecord } from '../../model/release/record.ts';
-import { formatBytes } from '../view/format.ts';
+import { bytesInWords } from '../../model/base/words.ts';
 import { paintStatus, renderFailure, renderNotes } from '../view/release.ts';
 import { style } from '../view/style.ts';
 
@@ -38,7 +38,7 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
 
   function diskLines(disk: DiskRecord): string[] {
     return [
-      `  ${[disk.type, FORMS[disk.form], ...(disk.file ? [formatBytes(disk.file.size)] : [])].join(', ')}`,
+      `  ${[disk.type, FORMS[disk.form], ...(disk.file ? [bytesInWords(disk.file.size)] : [])].join(', ')}`,
       ...(disk.reference ? [`    ${disk.reference}`] : []),
       ...(disk.digest ? [`    ${paint.dim(disk.digest)}`] : []),
       ...(disk.file?.path ? [`    ${disk.file.host}:${disk.file.path}`] : []),

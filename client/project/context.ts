@@ -9,7 +9,7 @@ import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import type { LoadedSpec } from './spec-loading.ts';
-import { formatBytes } from '../view/format.ts';
+import { bytesInWords } from '../../model/base/words.ts';
 
 /** Most names of key files in a message. */
 const NAMED_KEYS = 5;
@@ -38,7 +38,7 @@ export async function sendLocalContext(
       if (exposure === 'public' && !isLoopbackRegistry(registryOf(repository))) {
         output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
       }
-      output.note(`sending the context (${formatBytes(packed.size)}) to ${repository}`);
+      output.note(`sending the context (${bytesInWords(packed.size)}) to ${repository}`);
       await sendContext(access, repository, packed);
     } catch (error) {
       throw error instanceof FlightlineError ? forThisUser(error, repository) : error;

@@ -1,13 +1,13 @@
 /** Reads the user's `flightline.yaml`; every problem is told at its line and column. */
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import { formatProblems, parseYamlFile, type Problem } from '../../model/spec/spec-file.ts';
 import { UserError } from '../terminal/errors.ts';
 
 /** The name looked for when none is given. */
-export const DEFAULT_SPEC = 'flightline.yaml';
+const DEFAULT_SPEC = 'flightline.yaml';
 
 /** A spec, and where its files are. */
 export interface LoadedSpec {
@@ -24,8 +24,8 @@ export interface LoadedSpec {
  *
  * @throws UserError `spec-not-found` or `invalid-spec` (exit code 2).
  */
-export async function loadSpec(file: string): Promise<LoadedSpec> {
-  const { text, spec } = await readSpec(file);
+export async function loadSpec(named: string): Promise<LoadedSpec> {
+  const { file, text, spec } = await readSpec(named);
   const { context } = spec.image;
   if (typeof context !== 'string') return { file, text, spec, local: null };
   const base = dirname(resolve(file));
@@ -45,8 +45,12 @@ export async function loadSpec(file: string): Promise<LoadedSpec> {
   return { file, text, spec, local };
 }
 
-/** Reads and checks a spec alone. @throws UserError as {@link loadSpec} */
-export async function readSpec(file: string): Promise<Pick<LoadedSpec, 'text' | 'spec'>> {
+/** Reads and checks a spec alone; of a directory the one in it. @throws UserError as {@link loadSpec} */
+export async function readSpec(named: string): Promise<Pick<LoadedSpec, 'file' | 'text' | 'spec'>> {
+  const isDirectory = await stat(named)
+    .then((found) => found.isDirectory())
+    .catch(() => false);
+  const file = isDirectory ? join(named, DEFAULT_SPEC) : named;
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -60,7 +64,7 @@ export async function readSpec(file: string): Promise<Pick<LoadedSpec, 'text' | 
   }
   const parsed = parseYamlFile(text, FlightlineSpec);
   if (!parsed.ok) throw invalidSpec(file, parsed.problems);
-  return { text, spec: parsed.value };
+  return { file, text, spec: parsed.value };
 }
 
 async function problemWith(path: string, kind: 'file' | 'directory', key: string) {

@@ -1,11 +1,12 @@
 /** Where a command's words go: results on stdout, everything else on stderr, so that a pipe gets the result only. */
 import { isatty } from 'node:tty';
+import { asTyped } from './as-typed.ts';
 
 /** The streams of a command, and what they can show. */
 export interface Output {
   /** `true` for `--json`: one JSON document on stdout and nothing else there. */
   readonly json: boolean;
-  /** stderr is a terminal: live progress may be redrawn there. */
+  /** Live progress may be redrawn on stderr: it is a terminal, and no log of a CI system. */
   readonly live: boolean;
   /** Colour on stdout and on stderr. */
   readonly colour: { result: boolean; progress: boolean };
@@ -17,21 +18,20 @@ export interface Output {
   note(text: string): void;
 }
 
-/** `true` where colour is wanted: a terminal, and neither NO_COLOR (https://no-color.org) nor a dumb terminal. */
-export function wantsColour(isTerminal: boolean, environment: NodeJS.ProcessEnv): boolean {
-  return isTerminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
-}
-
-/** The output of this process. */
-export function processOutput(options: { json?: boolean | undefined } = {}): Output {
-  const json = options.json === true;
-  const live = isatty(2) && process.env['TERM'] !== 'dumb';
+/** The output of this process. `spec`: the file that hints to `--spec` mean. */
+export function processOutput({ json = false, spec }: { json?: boolean; spec?: string } = {}): Output {
+  const { CI: ci, TERM: terminal } = process.env;
   return {
     json,
-    live,
-    colour: { result: wantsColour(isatty(1), process.env), progress: wantsColour(isatty(2), process.env) },
-    result: (text) => void (json || process.stdout.write(`${text}\n`)),
+    live: isatty(2) && terminal !== 'dumb' && (!ci || ci === 'false'),
+    colour: { result: wantsColour(1), progress: wantsColour(2) },
+    result: (text) => void (json || process.stdout.write(`${asTyped(text, spec)}\n`)),
     document: (value) => void (json && process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
-    note: (text) => void process.stderr.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${asTyped(text, spec)}\n`),
   };
+}
+
+/** `true` where colour is wanted: a terminal, and neither NO_COLOR (https://no-color.org) nor a dumb terminal. */
+function wantsColour(descriptor: number): boolean {
+  return isatty(descriptor) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }

@@ -1,6 +1,7 @@
 /** What a tag pointed at, as a table. Pure. */
 import type { TagHistory } from '../../model/tags/shared-tag.ts';
-import { formatTable, formatTime } from './format.ts';
+import { timeInWords } from '../../model/base/words.ts';
+import { formatTable } from './table.ts';
 import { plain, style } from './style.ts';
 
 /** Digits of a digest that tell images apart to a person. */
@@ -14,7 +15,7 @@ export function renderHistory({ entries }: TagHistory, colour: boolean): string[
     ...entries
       .toReversed()
       .map(({ at, digest, release, kind, why, by }, index) => [
-        formatTime(new Date(at)),
+        timeInWords(new Date(at)),
         index === 0 ? paint.green(digest.slice(0, SHORT)) : paint.dim(digest.slice(0, SHORT)),
         release?.replace(/^release\//, '') ?? '',
         kind === 'rollback' ? `rolled back: ${plain(why)}` : plain(why),

@@ -1,6 +1,7 @@
 /** The list of hosts. Pure. */
 import type { ListedHost } from '../../model/contract/host-status.ts';
-import { formatBytes, formatClock, formatDuration, formatTable } from './format.ts';
+import { bytesInWords, clockInWords, elapsedInWords } from '../../model/base/words.ts';
+import { formatTable } from './table.ts';
 import { style } from './style.ts';
 
 /** How it is shown. */
@@ -25,7 +26,7 @@ export function renderHosts(hosts: readonly ListedHost[], { colour, now }: Hosts
           ...[status.slots.build, status.slots.disk, status.slots.transfer].map(
             ({ used, limit }) => `${used}/${limit}`,
           ),
-          `${formatBytes(status.disk.free)} of ${formatBytes(status.disk.total)}`,
+          `${bytesInWords(status.disk.free)} of ${bytesInWords(status.disk.total)}`,
           status.version,
         ]
       : ['', '', '', '', '']),
@@ -39,7 +40,7 @@ export function renderHosts(hosts: readonly ListedHost[], { colour, now }: Hosts
 }
 
 function seenText(age: number): string {
-  return age < 2_000 ? 'now' : `${formatDuration(age)} ago`;
+  return age < 2_000 ? 'now' : `${elapsedInWords(age)} ago`;
 }
 
 /** What a host does, a line each. */
@@ -51,7 +52,7 @@ export function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status
   return [
     ...(draining ? [`is being drained${draining.comment === null ? '' : ` (${draining.comment})`}`] : []),
     ...status.running.map(({ stage, workflow, since }) => {
-      return `${stage} of ${named(workflow)} since ${formatClock(new Date(since))}`;
+      return `${stage} of ${named(workflow)} since ${clockInWords(new Date(since))}`;
     }),
     ...status.leases.map(({ release, branch, slot }) =>
       slot === null

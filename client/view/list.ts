@@ -1,6 +1,7 @@
 /** The list of releases. Pure. */
 import type { ListedRelease } from '../../model/release/listing.ts';
-import { formatTable, formatTime } from './format.ts';
+import { timeInWords } from '../../model/base/words.ts';
+import { formatTable } from './table.ts';
 import { paintStatus } from './release.ts';
 import { style } from './style.ts';
 
@@ -18,7 +19,7 @@ export function renderList(releases: readonly ListedRelease[], colour: boolean, 
       paintStatus(release.status, paint),
       open(release) ? (release.stage ?? '') : '',
       release.hosts.join(', '),
-      formatTime(new Date(release.startedAt)),
+      timeInWords(new Date(release.startedAt)),
     ]),
   ]);
 }

@@ -2,7 +2,7 @@
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { Stage } from '../../model/release/stage.ts';
-import { formatTable } from './format.ts';
+import { formatTable } from './table.ts';
 import { plain, style, type Style } from './style.ts';
 
 /** A look at something that a release would need. */

@@ -2,7 +2,8 @@
 import type { Failure } from '../../model/release/failure.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { ReleaseStatus, StageStatus } from '../../model/release/stage.ts';
-import { formatDuration, formatTable } from './format.ts';
+import { elapsedInWords } from '../../model/base/words.ts';
+import { formatTable } from './table.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
 import { plain, style, truncate, type Style } from './style.ts';
 
@@ -37,9 +38,9 @@ export function paintStatus(status: StageStatus | ReleaseStatus, paint: Style): 
 
 /** Time spent in a stage: measured when it ended, counted up while it runs, empty before it began. */
 export function elapsed(row: Pick<StageRow, 'startedAt' | 'durationMs' | 'status'>, now: number): string {
-  if (row.durationMs !== null) return formatDuration(row.durationMs);
+  if (row.durationMs !== null) return elapsedInWords(row.durationMs);
   if (row.startedAt === null || row.status !== 'running') return '';
-  return formatDuration(now - Date.parse(row.startedAt));
+  return elapsedInWords(now - Date.parse(row.startedAt));
 }
 
 /** The header and the stage table. */

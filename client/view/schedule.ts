@@ -1,7 +1,8 @@
 /** Schedules in words. Pure. */
-import type { NightlyResult } from '../../model/release/nightly.ts';
+import { timeInWords } from '../../model/base/words.ts';
 import type { CompareResult } from '../../model/contract/control.ts';
-import { formatTable, formatTime } from './format.ts';
+import type { NightlyResult } from '../../model/release/nightly.ts';
+import { formatTable } from './table.ts';
 import { plain, style, type Style } from './style.ts';
 
 /** A schedule, as `--json` prints it. */
@@ -46,7 +47,7 @@ export interface NowFacts {
   reason: string;
 }
 
-const time = (iso: string | null) => (iso === null ? '' : formatTime(new Date(iso)));
+const time = (iso: string | null) => (iso === null ? '' : timeInWords(new Date(iso)));
 
 /** A line for each schedule. */
 export function renderSchedules(schedules: readonly ScheduleFacts[]): string[] {

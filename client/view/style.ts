@@ -1,57 +1,34 @@
 /** Colours, as functions on text. Without colour they change nothing. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+const STYLES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
 
 /** The few styles in use. */
-export interface Style {
-  bold(text: string): string;
-  dim(text: string): string;
-  red(text: string): string;
-  green(text: string): string;
-  yellow(text: string): string;
-  cyan(text: string): string;
-}
-
-/** ESC, which begins every code. */
-const ESCAPE = String.fromCharCode(27);
-const SGR = new RegExp(`(${ESCAPE}\\[[0-9;]*m)`, 'g');
-
-/** SGR codes (ECMA-48 §8.3.117): on and off. */
-const CODES = {
-  bold: [1, 22],
-  dim: [2, 22],
-  red: [31, 39],
-  green: [32, 39],
-  yellow: [33, 39],
-  cyan: [36, 39],
-} as const;
+export type Style = Record<(typeof STYLES)[number], (text: string) => string>;
 
 /** Styles with or without colour. */
 export function style(colour: boolean): Style {
-  const make =
-    ([on, off]: readonly [number, number]) =>
-    (text: string) =>
-      colour && text !== '' ? `${ESCAPE}[${on}m${text}${ESCAPE}[${off}m` : text;
-  return {
-    bold: make(CODES.bold),
-    dim: make(CODES.dim),
-    red: make(CODES.red),
-    green: make(CODES.green),
-    yellow: make(CODES.yellow),
-    cyan: make(CODES.cyan),
-  };
+  const paint = (format: (typeof STYLES)[number]) => (text: string) =>
+    colour && text !== '' ? styleText(format, text, { validateStream: false }) : text;
+  return Object.fromEntries(STYLES.map((format) => [format, paint(format)])) as Style;
 }
 
 /** Length as seen, without colour codes. */
 export function visibleLength(text: string): number {
-  return text.replace(SGR, '').length;
+  return stripVTControlCharacters(text).length;
 }
+
+/** ESC `[` … `m`, which begins and ends a style. */
+const SGR = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`, 'g');
 
 /** Cuts a line to a width, colour codes not counted; a cut line ends with `…`. */
 export function truncate(text: string, width: number): string {
   if (visibleLength(text) <= width) return text;
   let seen = 0;
   let cut = '';
-  for (const part of text.split(SGR)) {
-    if (part.startsWith(`${ESCAPE}[`)) cut += part;
+  for (const [index, part] of text.split(SGR).entries()) {
+    // Every second part is what was split at.
+    if (index % 2 === 1) cut += part;
     else if (seen < width - 1) {
       const taken = part.slice(0, width - 1 - seen);
       seen += taken.length;
@@ -61,13 +38,7 @@ export function truncate(text: string, width: number): string {
   return `${cut}…`;
 }
 
-/** ANSI sequences (ECMA-48 §5.4): CSI, OSC up to its terminator (BEL or ESC \), and the short ones. */
-const BELL = String.fromCharCode(7);
-const SEQUENCES = new RegExp(
-  `${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${ESCAPE}${BELL}]*(?:${BELL}|${ESCAPE}\\\\)?|[@-Z^_])`,
-  'g',
-);
-/** Whatever else moves a cursor or rings; tabs and line feeds stay. */
+/** Whatever moves a cursor or rings; tabs and line feeds stay. */
 const CONTROLS = new RegExp(`[${range(0, 8)}${range(11, 31)}${range(127, 159)}]`, 'g');
 
 function range(first: number, last: number): string {
@@ -78,5 +49,5 @@ function range(first: number, last: number): string {
  * Text of a program's output as it may be shown: what it says of colours and cursors is left out, tabs become spaces.
  */
 export function plain(text: string): string {
-  return text.replace(SEQUENCES, '').replace(CONTROLS, '').replaceAll('\t', ' ');
+  return stripVTControlCharacters(text).replace(CONTROLS, '').replaceAll('\t', ' ');
 }

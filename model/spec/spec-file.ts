@@ -45,6 +45,9 @@ export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Sc
   return { ok: false, problems: unique(problems) };
 }
 
+/** The message of a key that must be there; it follows the path without a colon. */
+const MISSING = 'is missing';
+
 /** What a schema finds wrong, in words: where, and for an unknown key its name. */
 export interface Explained {
   path: PropertyKey[];
@@ -68,17 +71,19 @@ export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIss
       )[0]!;
       return best.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }));
     }
-    return [{ path: issue.path, message: issue.message }];
+    // zod's own words for a key that is not there speak of types.
+    const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+    return [{ path: issue.path, message: isMissing ? MISSING : issue.message }];
   }
 }
 
-/** `FILE:3:5: image.repository: …`, a line for each problem. */
+/** `FILE:3:5: image.repository: …`, or `… image.repository is missing`; a line for each problem. */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
   return problems
-    .map(
-      (problem) =>
-        `${file}:${problem.line}:${problem.column}: ${problem.path ? `${problem.path}: ` : ''}${problem.message}`,
-    )
+    .map(({ line, column, path, message }) => {
+      const colon = message === MISSING ? '' : ':';
+      return `${file}:${line}:${column}: ${path ? `${path}${colon} ` : ''}${message}`;
+    })
     .join('\n');
 }
 

@@ -51,6 +51,13 @@ describe('loading a spec', () => {
     });
   });
 
+  test('of a directory takes the one in it, and tells a missing key in words', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'flightline-spec-'));
+    await writeFile(join(own, 'flightline.yaml'), 'name: edge\nimage: { tag: v1 }\nsigning: { key: release }\n');
+    await expect(loadSpec(own)).rejects.toThrow(`${own}/flightline.yaml:2:8: image.repository is missing`);
+    await rm(own, { recursive: true });
+  });
+
   test('a spec that is not there', async () => {
     await expect(loadSpec(join(directory, 'none.yaml'))).rejects.toMatchObject({ kind: 'spec-not-found', exitCode: 2 });
   });

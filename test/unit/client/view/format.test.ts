@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { formatBytes, formatDuration, formatTable } from '../../../../client/view/format.ts';
+import { bytesInWords, elapsedInWords } from '../../../../model/base/words.ts';
+import { formatTable } from '../../../../client/view/table.ts';
 import { plain, style, truncate, visibleLength } from '../../../../client/view/style.ts';
-import { wantsColour } from '../../../../client/terminal/output.ts';
 
 test.each([
   [0, '0.0 s'],
@@ -13,7 +13,7 @@ test.each([
   [125_000, '2:05'],
   [3_725_000, '1:02:05'],
   [-5, '0.0 s'],
-])('%d ms is shown as %s', (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));
+])('%d ms is shown as %s', (milliseconds, text) => expect(elapsedInWords(milliseconds)).toBe(text));
 
 test.each([
   [0, '0 B'],
@@ -23,7 +23,7 @@ test.each([
   [999_600_000, '1.0 GB'],
   [1_440_000_000, '1.4 GB'],
   [10_000_000_000_000_000, '10000 TB'],
-])('%d bytes are shown as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+])('%d bytes are shown as %s', (bytes, text) => expect(bytesInWords(bytes)).toBe(text));
 
 test('a table pads by what is seen, and leaves no spaces at the end', () => {
   const red = style(true).red('ab');
@@ -63,13 +63,3 @@ describe('style', () => {
     ['bell\u0007 \u0090', 'bell '],
   ])('%j of a program is shown as %j', (text, shown) => expect(plain(text)).toBe(shown));
 });
-
-test.each([
-  [true, {}, true],
-  [false, {}, false],
-  [true, { NO_COLOR: '1' }, false],
-  [true, { NO_COLOR: '' }, true],
-  [true, { TERM: 'dumb' }, false],
-])('colour on a terminal=%s with %j: %s', (terminal, environment, wanted) =>
-  expect(wantsColour(terminal, environment)).toBe(wanted),
-);

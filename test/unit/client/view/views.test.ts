@@ -288,7 +288,7 @@ test('a list', () => {
         { ...common, reference: 'quay.io/a/b:v0', status: 'released', stage: 'record', closedAt: START },
       ],
       false,
-    ).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d/, 'TIME')),
+    ).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d(?:Z|[+-]\d\d:\d\d)/, 'TIME')),
   ).toEqual([
     'RELEASE         STATUS    STAGE  HOST    STARTED',
     'quay.io/a/b:v1  running   build  host-a  TIME',

@@ -116,7 +116,7 @@ describe('the spec', () => {
       'f:3:15: image.repository: is not a repository name: write REGISTRY/NAME in lower case, without a tag, such as quay.io/acme/edge-camera',
     ],
     ['an unknown disk type', SPEC.replace('type: iso', 'type: floppy'), /^f:7:11: disks\[0\]\.type: /],
-    ['a missing key', SPEC.replace('signing: {key: release}\n', ''), /^f:1:1: signing: /],
+    ['a missing key', SPEC.replace('signing: {key: release}\n', ''), /^f:1:1: signing is missing$/],
     [
       'a container disk of an iso',
       SPEC.replace('type: iso', '{type: iso, publish: container-disk}').replace('- type: raw', '- type: vmdk'),
@@ -151,7 +151,7 @@ describe('the spec', () => {
     ['a target like an option', SPEC.replace('tag: v1', 'target: -y'), /image\.target: is not the name of a stage/],
     ['broken YAML', 'name: [', /^f:1:\d+: /],
     ['a doubled key', `name: a\n${SPEC}`, /^f:2:1: .*unique/],
-    ['an empty file', '', /^f:1:1: name: /],
+    ['an empty file', '', /^f:1:1: name is missing$/],
     ['no mapping', '- a', /^f:1:1: /],
   ])('%s is one clear error', (_, text, expected) => {
     const result = parse(text);
