@@ -1,5 +1,4 @@
 /** `flightline rollback`: moves a shared tag back, with its record, and its disks where they have the name. */
-import { WithStartWorkflowOperation } from '@temporalio/client';
 import { timingWith } from '../../model/base/timing.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { remedyWithoutRetry } from '../../model/release/failure.ts';
@@ -79,6 +78,7 @@ async function askToRollBack(
   { repository, tag }: { repository: string; tag: string },
   input: RollbackInput,
 ): Promise<RollbackResult> {
+  const { WithStartWorkflowOperation } = await import('@temporalio/client');
   try {
     const answer = await temporal.within(ANSWER_TIMEOUT, () =>
       temporal.client.workflow.executeUpdateWithStart(ROLLBACK_UPDATE, {

@@ -1,5 +1,5 @@
 /** `flightline schedule`: nightly releases, kept by Temporal's schedules. */
-import { ScheduleOverlapPolicy, type ScheduleDescription, type ScheduleHandle } from '@temporalio/client';
+import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
 import {
   makeTemplate,
   NIGHTLY_WORKFLOW,
@@ -163,7 +163,7 @@ const trigger = verb({
           EXIT.alreadyRunning,
         );
       }
-      await handle.trigger(ScheduleOverlapPolicy.SKIP);
+      await handle.trigger('SKIP');
     });
   },
 });
@@ -249,7 +249,7 @@ async function keep(temporal: Temporal, input: NightlyInput): Promise<boolean> {
       args: [input],
       staticSummary: `nightly release of ${repository}`,
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+    policies: { overlap: 'SKIP' as const, catchupWindow: CATCH_UP },
   };
   try {
     return await temporal.within(REQUEST_TIMEOUT, async () => {

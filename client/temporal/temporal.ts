@@ -2,8 +2,8 @@
  * The client's way to Temporal: address, namespace and credentials from the TEMPORAL_* variables and profiles
  * (`@temporalio/envconfig`), and plain words when it or a control worker is not there.
  */
-import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Client, Connection } from '@temporalio/client';
+import type { loadClientConnectConfig } from '@temporalio/envconfig';
 import { webUiPage } from '../../model/base/web-ui.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -29,15 +29,20 @@ export interface Temporal {
 
 /** Connects, or says what is missing (exit code 3; 2 for a profile that cannot be read). */
 async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Temporal> {
-  const { connectionOptions, namespace = 'default' } = loadConfiguration(environment);
+  // Loaded now: help, and what is wrong with a spec, do not wait for it.
+  const [sdk, { loadClientConnectConfig: load }] = await Promise.all([
+    import('@temporalio/client'),
+    import('@temporalio/envconfig'),
+  ]);
+  const { connectionOptions, namespace = 'default' } = loadConfiguration(environment, load);
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
   let connection: Connection;
   try {
-    connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
+    connection = await sdk.Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
   } catch (error) {
     throw isRefused(error) ? refused(address, error) : absent(address, error);
   }
-  const client = new Client({ connection, namespace });
+  const client = new sdk.Client({ connection, namespace });
   const within = <T>(timeout: number, request: () => Promise<T>) =>
     connection.withDeadline(Date.now() + timeout, request);
   try {
@@ -64,10 +69,13 @@ async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Te
   }
 }
 
-function loadConfiguration(environment: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnectConfig> {
+function loadConfiguration(
+  environment: NodeJS.ProcessEnv,
+  load: typeof loadClientConnectConfig,
+): ReturnType<typeof loadClientConnectConfig> {
   const variables = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
   try {
-    return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(variables) });
+    return load({ overrideEnvVars: Object.fromEntries(variables) });
   } catch (error) {
     throw new UserError(
       'temporal-configuration',

@@ -28,7 +28,7 @@ it.each<[string, string[], string[], string[]]>([
     ['/etc', '/etc/sudoers'],
     [
       '/etc/motd (/usr/lib/motd.d), /etc/sudoers (/etc/sudoers.d) is changed as a whole; put ' +
-      'what differs into a drop-in file',
+        'what differs into a drop-in file',
     ],
   ],
   [
