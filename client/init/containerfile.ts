@@ -3,7 +3,7 @@
  * "Building the OS Image", "Using RHEL base images", "Red Hat OpenShift Virtualization" and "VMware vSphere"). Where
  * it differs stands in docs/from-the-guide.md, and a test compares. Pure.
  */
-import { isMovingTag } from '../lint/rules/moving-tag.ts';
+import { isMovingTag } from '../../model/oci/moving-tag.ts';
 import type { Base, Choices, Target } from './choices.ts';
 
 /** Writes it. */

@@ -1,7 +1,7 @@
 /** Looks at a project by all rules. Pure: files are read by client/project/linting.ts. */
 import leven from 'leven';
 import type { Found, Project, Rule, SpecOnly } from './rule.ts';
-import { RULES, silenceRule } from './rules/index.ts';
+import { RULES, SILENCE_RULE } from './rules.ts';
 import { isSilenced, silencesIn, type Silence } from './silences.ts';
 
 /** A finding, as it is shown and printed with `--json`. */
@@ -97,7 +97,7 @@ function wrongSilences(file: string, silences: readonly Silence[]): Finding[] {
             : undefined;
     return problem === undefined
       ? []
-      : [{ ...finding(file, silenceRule, line, problem), silence: 'correct the comment' }];
+      : [{ ...finding(file, SILENCE_RULE, line, problem), silence: 'correct the comment' }];
   });
 }
 

@@ -13,7 +13,7 @@ const FLOORS = ['model', 'activities', 'workflows', 'workers', 'client'];
 /** Read by name rather than imported: the server's worker bundles them, a person starts them. */
 const ENTRIES = ['workflows/index.ts', 'workflows/interceptors.ts', 'workflows/preload.ts', 'client/main.ts'];
 /** Tables that name what lies below them: being in one is no use of its own. */
-const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts', 'client/lint/rules/index.ts'];
+const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts'];
 /** Files called after the program or the thing they are the way to. */
 const PROGRAMS = ['git', 'podman', 'skopeo', 'qemu', 'flightctl', 'registry'];
 const MAX_LINES = 250;

@@ -1,17 +1,6 @@
 /** Stages on images whose tags move. */
-import { parseReference } from '../../../model/oci/reference.ts';
+import { isMovingTag } from '../../../model/oci/moving-tag.ts';
 import type { Rule } from '../rule.ts';
-
-/**
- * Whether a tag is one that its owner moves: none at all, `latest`, `stream9`, `v1`. One with a version of two numbers,
- * a date or a commit is taken to stay.
- */
-export function isMovingTag(image: string): boolean {
-  const parsed = parseReference(image);
-  if (!parsed.ok || parsed.reference.digest) return false;
-  const { tag } = parsed.reference;
-  return tag === undefined || !/\d+\.\d+|\d{8}|(?:^|[-.])(?=[a-f]*\d)[0-9a-f]{7,40}$/.test(tag);
-}
 
 const rule: Rule = {
   id: 'moving-tag',

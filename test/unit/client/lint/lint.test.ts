@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isMovingTag } from '../../../../client/lint/rules/moving-tag.ts';
-import { RULES, silenceRule } from '../../../../client/lint/rules/index.ts';
+import { isMovingTag } from '../../../../model/oci/moving-tag.ts';
+import { RULES, SILENCE_RULE } from '../../../../client/lint/rules.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
 import { loadSpec } from '../../../../client/project/spec-loading.ts';
 import { AGENT, found, FROM, lintOf, shown, useProjectDirectory, type Given } from '../../../support/lint.ts';
@@ -194,7 +194,7 @@ describe('docs/lint.md', () => {
   it('has every rule with its reason', async () => {
     const text = await readFile(join(import.meta.dirname, '../../../../docs/lint.md'), 'utf8');
     const rows = rowsOf(sectionOf(text, '## Rules')).map(([id = '', , why]) => [id.replaceAll('`', ''), why]);
-    expect(rows).toEqual([...RULES, silenceRule].map(({ id, reason }) => [id, reason]));
+    expect(rows).toEqual([...RULES, SILENCE_RULE].map(({ id, reason }) => [id, reason]));
   });
 });
 
