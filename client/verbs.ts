@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { addVerb, GROUPS, type AnyVerb, type Call, type VerbFamily } from './verb.ts';
-import { version } from './version.ts';
+import { version } from '../activities/tools/version.ts';
 
 const COMMANDS = join(import.meta.dirname, 'commands');
 /** Written by the build, so that `flightline --help` loads no verb at all. */

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleOption } from '@temporalio/worker';
-import { version } from '../activities/version.ts';
+import { version } from '../activities/tools/version.ts';
 import { workflowModules } from './workflow-modules.ts';
 
 /** Workflow code, bundled. */

@@ -10,7 +10,7 @@ import { spaceOf } from './space.ts';
 import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
 import { readLeaseFiles, type LeaseFiles } from './leases.ts';
 import { containersWithLabels } from '../tools/podman/container.ts';
-import { version } from '../version.ts';
+import { version } from '../tools/version.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** The share of the given time that podman may take: the answer must still travel back. */

@@ -1,11 +1,5 @@
 /** `flightline drain`: this machine's build host makes no new promises, and empties. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { beginDrain, endDrain, type Draining } from '../../activities/host/drain.ts';
-import { isVoid, type Lease } from '../../activities/host/lease-decision.ts';
-import { readLeaseFiles } from '../../activities/host/leases.ts';
-import { openWorkDirectory } from '../../activities/host/work-directory.ts';
-import { chooseHostName, loadWorkerConfiguration } from '../../workers/configuration.ts';
+import { openBuildHost, type HostLease } from '../../workers/build-host.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -47,45 +41,38 @@ const POLL = 1_000;
 
 /** Begins or ends the drain of the host whose work directory the worker configuration names. */
 async function drain(_: [], options: DrainOptions, output: Output): Promise<number> {
-  const { configuration } = await loadWorkerConfiguration(options.config);
-  const name = chooseHostName(undefined, configuration);
-  const path = configuration.directories.work;
-  if (!existsSync(join(path, 'installation'))) {
+  const host = await openBuildHost(options.config);
+  if (host.name === null) {
     throw new UserError(
       'no-build-host',
-      `${path} is no work directory of a build worker`,
+      `${host.path} is no work directory of a build worker`,
       "run this on the build host, and name its worker's configuration with --config",
     );
   }
-  const work = await openWorkDirectory(path);
-  const remaining = async () => {
-    const { leases } = await readLeaseFiles({ name, work, configuration });
-    return leases.filter((lease) => !isVoid(lease, new Date()));
-  };
   if (options.undo) {
-    const was = await endDrain(work);
-    output.result(was ? `${name} takes claims again` : `${name} was not being drained`);
-    output.document({ host: name, draining: null, leases: (await remaining()).map(leaseDocument) });
+    const was = await host.undrain();
+    output.result(was ? `${host.name} takes claims again` : `${host.name} was not being drained`);
+    output.document({ host: host.name, draining: null, leases: await host.leases() });
     return EXIT.ok;
   }
-  const draining = await beginDrain(work, options.comment ?? null);
-  let leases = await remaining();
+  const draining = await host.drain(options.comment ?? null);
+  let leases = await host.leases();
   let said = '';
   for (;;) {
-    const lines = drainLines(name, draining, leases);
-    if (lines.join('\n') !== said) output.result(lines.join('\n'));
-    said = lines.join('\n');
+    const text = drainLines(host.name, draining.comment, leases).join('\n');
+    if (text !== said) output.result(text);
+    said = text;
     if (!options.wait || leases.length === 0) break;
     await pause(POLL);
-    leases = await remaining();
+    leases = await host.leases();
   }
-  output.document({ host: name, draining, leases: leases.map(leaseDocument) });
+  output.document({ host: host.name, draining, leases });
   return EXIT.ok;
 }
 
 /** What is printed: that the host is being drained, and what still needs it. */
-function drainLines(host: string, draining: Draining, leases: readonly Lease[]): string[] {
-  const why = draining.comment === null ? '' : ` (${draining.comment})`;
+function drainLines(host: string, comment: string | null, leases: readonly HostLease[]): string[] {
+  const why = comment === null ? '' : ` (${comment})`;
   if (leases.length === 0) return [`${host} is being drained${why}, and no release needs it: stop its worker`];
   return [
     `${host} is being drained${why}; ${leases.length === 1 ? 'this needs it still' : 'these need it still'}:`,
@@ -93,12 +80,8 @@ function drainLines(host: string, draining: Draining, leases: readonly Lease[]):
   ];
 }
 
-function leaseWords({ slot }: Lease): string {
+function leaseWords({ slot }: HostLease): string {
   if (slot === 'build') return 'its image is being built';
   if (slot === 'disk') return 'its disks are being built';
   return 'its files are here until it ends';
-}
-
-function leaseDocument({ release, branch, slot }: Lease): object {
-  return { release, branch, slot };
 }

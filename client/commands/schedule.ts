@@ -1,33 +1,35 @@
 /** `flightline schedule`: nightly releases, kept by Temporal's schedules. */
-import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
+import type { ScheduleHandle } from '@temporalio/client';
 import {
   makeTemplate,
-  NIGHTLY_WORKFLOW,
-  NightlyInput,
   repositoryOfSchedule,
-  scheduleId,
+  type NightlyInput,
   type NightlyTemplate,
 } from '../../model/release/nightly.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { Repository } from '../../model/oci/reference.ts';
 import { Cron, TimeZone } from '../../model/spec/schedule.ts';
-import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
-import { awaitControlWorker } from '../temporal/control.ts';
-import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
-import { EXIT } from '../terminal/exit-codes.ts';
 import { advise } from '../project/linting.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
+import { invalidSpec, locate } from '../project/spec-loading.ts';
+import { awaitControlWorker } from '../temporal/control.ts';
+import {
+  compareNow,
+  describeSchedule,
+  keepSchedule,
+  scheduleFacts,
+  scheduleHandle,
+  scheduleInput,
+  scheduleRuns,
+} from '../temporal/schedule.ts';
+import { REQUEST_TIMEOUT, withTemporal } from '../temporal/temporal.ts';
+import { UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { verb, type VerbFamily } from '../verb.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
-import { compareNow, scheduleRuns } from '../temporal/schedule.ts';
-import { invalidSpec, locate } from '../project/spec-loading.ts';
 import { renderSchedule, renderSchedules, type ScheduleFacts } from '../view/schedule.ts';
 
 /** Name and help of REPOSITORY. */
 const REPOSITORY = ['<repository>', "the image's repository, such as quay.io/acme/edge-camera"] as const;
-/** How late a run may begin that was missed while the server was away (ms). */
-const CATCH_UP = 3_600_000;
 
 const set = verb({
   group: 'regular',
@@ -70,8 +72,8 @@ const set = verb({
               'or name a git repository in image.context',
           );
         }
-        const created = await keep(temporal, input);
-        const facts = factsOf(await describe(temporal, handleOf(temporal, spec.image.repository)));
+        const created = await keepSchedule(temporal, input);
+        const facts = scheduleFacts(await describeSchedule(temporal, scheduleHandle(temporal, spec.image.repository)));
         output.result([created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts])].join('\n'));
         output.document({ ...facts, created });
         return EXIT.ok;
@@ -93,7 +95,7 @@ const list = verb({
         for await (const { scheduleId: id } of temporal.client.schedule.list()) {
           const repository = repositoryOfSchedule(id);
           if (repository === undefined) continue;
-          schedules.push(factsOf(await handleOf(temporal, repository).describe()));
+          schedules.push(scheduleFacts(await scheduleHandle(temporal, repository).describe()));
         }
       });
       schedules.sort((left, right) => (left.repository < right.repository ? -1 : 1));
@@ -112,11 +114,11 @@ const show = verb({
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return withTemporal(async (temporal) => {
-      const description = await describe(temporal, handleOf(temporal, repository));
-      const facts = factsOf(description);
+      const description = await describeSchedule(temporal, scheduleHandle(temporal, repository));
+      const facts = scheduleFacts(description);
       const runs = await scheduleRuns(temporal, description);
       const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
-      const now = await compareNow(temporal, inputOf(description).template, standing);
+      const now = await compareNow(temporal, scheduleInput(description).template, standing);
       const shown = { ...facts, runs, now };
       output.result(renderSchedule(shown, output.colour.result).join('\n'));
       output.document(shown);
@@ -176,8 +178,8 @@ const remove = verb({
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return withTemporal(async (temporal) => {
-      const handle = handleOf(temporal, repository);
-      await describe(temporal, handle);
+      const handle = scheduleHandle(temporal, repository);
+      await describeSchedule(temporal, handle);
       await temporal.within(REQUEST_TIMEOUT, () => handle.delete());
       output.result(`${repository}: schedule deleted; its releases stay`);
       output.document({ repository, deleted: true });
@@ -206,11 +208,11 @@ async function change(
   work: (handle: ScheduleHandle, facts: ScheduleFacts) => Promise<void>,
 ): Promise<number> {
   return withTemporal(async (temporal) => {
-    const handle = handleOf(temporal, repository);
-    const before = factsOf(await describe(temporal, handle));
+    const handle = scheduleHandle(temporal, repository);
+    const before = scheduleFacts(await describeSchedule(temporal, handle));
     await temporal.within(REQUEST_TIMEOUT, () => work(handle, before));
     output.result(`${repository}: ${done}`);
-    output.document(factsOf(await describe(temporal, handle)));
+    output.document(scheduleFacts(await describeSchedule(temporal, handle)));
     return EXIT.ok;
   });
 }
@@ -233,90 +235,4 @@ function templateOf(checked: CheckedSpec, context: NightlyTemplate['context']): 
   const made = makeTemplate(loaded.spec, { ...facts, context });
   if (made.ok) return made.template;
   throw invalidSpec(loaded.file, locate(loaded.text, made.problems));
-}
-
-/** `true` when there was none before. */
-async function keep(temporal: Temporal, input: NightlyInput): Promise<boolean> {
-  const { repository } = input.template;
-  const id = scheduleId(repository);
-  const options = {
-    spec: { cronExpressions: [input.cron], timezone: input.timeZone },
-    action: {
-      type: 'startWorkflow' as const,
-      workflowType: NIGHTLY_WORKFLOW,
-      workflowId: id,
-      taskQueue: CONTROL_QUEUE,
-      args: [input],
-      staticSummary: `nightly release of ${repository}`,
-    },
-    policies: { overlap: 'SKIP' as const, catchupWindow: CATCH_UP },
-  };
-  try {
-    return await temporal.within(REQUEST_TIMEOUT, async () => {
-      try {
-        await temporal.client.schedule.create({ scheduleId: id, ...options });
-        return true;
-      } catch (error) {
-        if (!(error instanceof Error) || error.name !== 'ScheduleAlreadyRunning') throw error;
-        // A pause and its note stay.
-        await handleOf(temporal, repository).update(({ state }) => ({ ...options, state }));
-        return false;
-      }
-    });
-  } catch (error) {
-    if (!isInvalidArgument(error)) throw error;
-    throw new UserError('usage', `Temporal refuses the schedule: ${grpcDetails(error)}`, 'correct cron or timeZone');
-  }
-}
-
-function handleOf(temporal: Temporal, repository: string): ScheduleHandle {
-  const named = repositoryOfSchedule(repository) ?? repository;
-  const parsed = Repository.safeParse(named);
-  if (parsed.success) return temporal.client.schedule.getHandle(scheduleId(named));
-  throw new UserError('usage', `"${repository}" ${parsed.error.issues[0]!.message}`, 'flightline schedule list');
-}
-
-async function describe(temporal: Temporal, handle: ScheduleHandle): Promise<ScheduleDescription> {
-  try {
-    return await temporal.within(REQUEST_TIMEOUT, () => handle.describe());
-  } catch (error) {
-    if (!isUnknownSchedule(error)) throw error;
-    throw new UserError(
-      'unknown-schedule',
-      `there is no schedule ${handle.scheduleId} in Temporal (namespace ${temporal.namespace} at ${temporal.address})`,
-      '`flightline schedule list` shows what there is; `flightline schedule set` makes one',
-    );
-  }
-}
-
-function inputOf({ action, scheduleId: id }: ScheduleDescription): NightlyInput {
-  const parsed = NightlyInput.safeParse(action.args?.[0]);
-  if (parsed.success) return parsed.data;
-  throw new UserError(
-    'version-mismatch',
-    `the schedule ${id} carries what this version does not know`,
-    'set it again: flightline schedule set',
-    EXIT.failed,
-  );
-}
-
-function factsOf(description: ScheduleDescription): ScheduleFacts {
-  const { state, info, scheduleId: id } = description;
-  const { cron, timeZone, supersede, template } = inputOf(description);
-  return {
-    id,
-    repository: template.repository,
-    cron,
-    timeZone,
-    supersede,
-    paused: state.paused,
-    note: state.note || null,
-    context: template.context.kind === 'git' ? `${template.context.url} ${template.context.ref}` : 'sent once',
-    tag: template.tag,
-    alsoTag: template.alsoTag,
-    rebuild: template.rebuild ? 'when-changed' : 'always',
-    running: info.runningActions[0]?.workflow.workflowId ?? null,
-    lastAt: info.recentActions.at(-1)?.takenAt.toISOString() ?? null,
-    nextAt: state.paused ? null : (info.nextActionTimes[0]?.toISOString() ?? null),
-  };
 }

@@ -1,7 +1,7 @@
 /** `flightline version`: of this command. */
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
-import { version } from '../version.ts';
+import { version } from '../../activities/tools/version.ts';
 
 export default verb({
   group: 'machine',

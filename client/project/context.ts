@@ -1,4 +1,4 @@
-/** Packs a local context and sends it to the registry, from where the build host fetches it (DESIGN §3.1). */
+/** Packs a local context and sends it to the registry, from where the build host fetches it. */
 import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext } from '../../activities/context/pack.ts';

@@ -4,14 +4,14 @@ import { commitOf } from '../../activities/tools/git.ts';
 import { UserError } from '../terminal/errors.ts';
 
 /** Facts for `{{commit}}` and the image's labels. */
-export interface GitFacts {
+interface GitFacts {
   /** First 12 digits of the commit; `undefined` without a work tree, and when something is not committed. */
   commit: string | undefined;
   /** URL of the source, without credentials; null when there is none. */
   source: string | null;
 }
 
-/** Digits of a commit in tags and labels (DESIGN §7). */
+/** Digits of a commit in tags and labels. */
 const COMMIT_DIGITS = 12;
 /** Milliseconds for a command that reads the disk. */
 const LOCAL_TIMEOUT = 30_000;

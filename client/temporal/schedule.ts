@@ -1,11 +1,23 @@
-/** What the runs of a schedule did, and what one would do now. */
-import type { ScheduleDescription } from '@temporalio/client';
-import { COMPARE_WORKFLOW, NightlyResult, withLast, type NightlyTemplate } from '../../model/release/nightly.ts';
+/** Nightly schedules as Temporal keeps them: made, looked up, what their runs did, and what one would do now. */
+import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
 import { CompareResult } from '../../model/contract/control.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { Repository } from '../../model/oci/reference.ts';
+import {
+  COMPARE_WORKFLOW,
+  NIGHTLY_WORKFLOW,
+  NightlyInput,
+  NightlyResult,
+  repositoryOfSchedule,
+  scheduleId,
+  withLast,
+  type NightlyTemplate,
+} from '../../model/release/nightly.ts';
+import { grpcDetails, isInvalidArgument, isNotFound, isUnknownSchedule, UserError } from '../terminal/errors.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import type { NightlyRun, NowFacts, ScheduleFacts } from '../view/schedule.ts';
 import { askControl } from './control.ts';
-import { isNotFound, UserError } from '../terminal/errors.ts';
-import type { NightlyRun, NowFacts } from '../view/schedule.ts';
+import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
 
 /** Milliseconds for a comparison; a git repository and a registry are asked. */
 const COMPARE_TIMEOUT = 60_000;
@@ -61,4 +73,102 @@ export async function compareNow(
     const isAway = error.kind === 'no-control-worker';
     return { change: 'unknown', reason: isAway ? 'no control worker answered' : error.message };
   }
+}
+
+/** How late a run may begin that was missed while the server was away (ms). */
+const CATCH_UP = 3_600_000;
+
+/**
+ * Makes or changes the schedule of a repository; a pause and its note stay.
+ *
+ * @returns `true` when there was none before
+ * @throws UserError `usage` for what the server refuses
+ */
+export async function keepSchedule(temporal: Temporal, input: NightlyInput): Promise<boolean> {
+  const { repository } = input.template;
+  const id = scheduleId(repository);
+  const options = {
+    spec: { cronExpressions: [input.cron], timezone: input.timeZone },
+    action: {
+      type: 'startWorkflow' as const,
+      workflowType: NIGHTLY_WORKFLOW,
+      workflowId: id,
+      taskQueue: CONTROL_QUEUE,
+      args: [input],
+      staticSummary: `nightly release of ${repository}`,
+    },
+    policies: { overlap: 'SKIP' as const, catchupWindow: CATCH_UP },
+  };
+  try {
+    return await temporal.within(REQUEST_TIMEOUT, async () => {
+      try {
+        await temporal.client.schedule.create({ scheduleId: id, ...options });
+        return true;
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== 'ScheduleAlreadyRunning') throw error;
+        // A pause and its note stay.
+        await scheduleHandle(temporal, repository).update(({ state }) => ({ ...options, state }));
+        return false;
+      }
+    });
+  } catch (error) {
+    if (!isInvalidArgument(error)) throw error;
+    throw new UserError('usage', `Temporal refuses the schedule: ${grpcDetails(error)}`, 'correct cron or timeZone');
+  }
+}
+
+/** The schedule of a repository, which may be named by its id. @throws UserError `usage` */
+export function scheduleHandle(temporal: Temporal, repository: string): ScheduleHandle {
+  const named = repositoryOfSchedule(repository) ?? repository;
+  const parsed = Repository.safeParse(named);
+  if (parsed.success) return temporal.client.schedule.getHandle(scheduleId(named));
+  throw new UserError('usage', `"${repository}" ${parsed.error.issues[0]!.message}`, 'flightline schedule list');
+}
+
+/** How it stands. @throws UserError `unknown-schedule` */
+export async function describeSchedule(temporal: Temporal, handle: ScheduleHandle): Promise<ScheduleDescription> {
+  try {
+    return await temporal.within(REQUEST_TIMEOUT, () => handle.describe());
+  } catch (error) {
+    if (!isUnknownSchedule(error)) throw error;
+    throw new UserError(
+      'unknown-schedule',
+      `there is no schedule ${handle.scheduleId} in Temporal (namespace ${temporal.namespace} at ${temporal.address})`,
+      '`flightline schedule list` shows what there is; `flightline schedule set` makes one',
+    );
+  }
+}
+
+/** What its runs are given. @throws UserError `version-mismatch` */
+export function scheduleInput({ action, scheduleId: id }: ScheduleDescription): NightlyInput {
+  const parsed = NightlyInput.safeParse(action.args?.[0]);
+  if (parsed.success) return parsed.data;
+  throw new UserError(
+    'version-mismatch',
+    `the schedule ${id} carries what this version does not know`,
+    'set it again: flightline schedule set',
+    EXIT.failed,
+  );
+}
+
+/** The schedule as it is shown. */
+export function scheduleFacts(description: ScheduleDescription): ScheduleFacts {
+  const { state, info, scheduleId: id } = description;
+  const { cron, timeZone, supersede, template } = scheduleInput(description);
+  return {
+    id,
+    repository: template.repository,
+    cron,
+    timeZone,
+    supersede,
+    paused: state.paused,
+    note: state.note || null,
+    context: template.context.kind === 'git' ? `${template.context.url} ${template.context.ref}` : 'sent once',
+    tag: template.tag,
+    alsoTag: template.alsoTag,
+    rebuild: template.rebuild ? 'when-changed' : 'always',
+    running: info.runningActions[0]?.workflow.workflowId ?? null,
+    lastAt: info.recentActions.at(-1)?.takenAt.toISOString() ?? null,
+    nextAt: state.paused ? null : (info.nextActionTimes[0]?.toISOString() ?? null),
+  };
 }

@@ -5,7 +5,7 @@ import type { Failure, FailureKind } from '../../model/release/failure.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What is printed of an error; with `--json` as `{"error": …}`. */
-export interface Explanation {
+interface Explanation {
   kind: string;
   message: string;
   /** What to do next; empty when the message says it. */
@@ -113,7 +113,7 @@ function fromTheFloorBelow(error: unknown): Explanation | undefined {
 }
 
 /** The gRPC status code of an error of Temporal's client, looked for in its causes too. */
-export function grpcCode(error: unknown): number | undefined {
+function grpcCode(error: unknown): number | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const { code } = at as { code?: unknown };
     if (typeof code === 'number') return code;

@@ -1,4 +1,4 @@
-/** The exit codes of every command (DESIGN §8), and which one a release's status means. */
+/** The exit codes of every command, and which one a release's status means. */
 import type { ReleaseStatus } from '../../model/release/stage.ts';
 
 export const EXIT = {

@@ -5,7 +5,7 @@ import { formatTable } from './table.ts';
 import { style } from './style.ts';
 
 /** How it is shown. */
-export interface HostsStyle {
+interface HostsStyle {
   colour: boolean;
   /** Milliseconds since 1970. */
   now: number;

@@ -82,7 +82,7 @@ export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivit
 }
 
 /** What a row's activity does or waits for. */
-export interface Note {
+interface Note {
   /** Percentage and step, or the reason for waiting. */
   text: string;
   /** Last line of output. */

@@ -8,7 +8,7 @@ import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
 import { plain, style, truncate, type Style } from './style.ts';
 
 /** How a view is drawn. */
-export interface ViewOptions {
+interface ViewOptions {
   colour: boolean;
   /** Characters in a line; longer lines are cut. Undefined where nothing is cut. */
   columns: number | undefined;
