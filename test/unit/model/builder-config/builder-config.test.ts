@@ -64,7 +64,7 @@ describe('a builder configuration', () => {
       'a user without a name',
       '[[customizations.user]]\nkey = "k"\n',
       DISKS,
-      'config:1:1: customizations.user[0].name: ',
+      'config:1:1: customizations.user[0].name is missing',
     ],
     [
       'a size without a known unit',
