@@ -26,6 +26,7 @@ import {
   enrolledImage,
   forgetSecrets,
   openHostParts,
+  type HostParts,
   volumesFor,
   withPrivateParts,
   type EnrolledFacts,
@@ -245,6 +246,5 @@ async function checked(
   }
   await checkBinding(image.id, input);
   await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
-  const base = input.bases.find(({ digest }) => digest === image.labels[OCI.baseDigest]);
-  return { ...built, advice: base ? await lookAtImage(image.id, pinnedName(base)) : [] };
+  return { ...built, advice: await lookAtImage(image, input.bases) };
 }

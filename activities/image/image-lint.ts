@@ -3,12 +3,15 @@
  * and what is advised otherwise.
  */
 import { z } from 'zod';
+import { OCI } from '../../model/oci/labels.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
 import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { removeContainer } from '../tools/podman/container.ts';
-import { podman } from '../tools/podman/podman.ts';
+import { repositoryOf } from '../tools/podman/build.ts';
+import { podman, type LocalImage } from '../tools/podman/podman.ts';
 import { imageAdvice } from './advice/image-advice.ts';
 
 /** Longest time (ms): it reads the file tree once. */
@@ -61,9 +64,14 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
 /** What `podman image diff` prints: absolute paths, directories among them. */
 const ImageDiff = z.object({ added: z.array(z.string()).default([]), changed: z.array(z.string()).default([]) });
 
-/** The advice on an image, a line each; nothing when podman cannot compare, such as with a base that is not here. */
-export async function lookAtImage(image: string, base: string): Promise<string[]> {
-  const args = ['image', 'diff', '--format', 'json', image, base];
-  const { exitCode, stdout } = await podman(`comparing ${image} with ${base}`, args, { okExitCodes: [0, 125] });
+/** The advice on an image, a line each; nothing when podman cannot compare it with its base, such as one not here. */
+export async function lookAtImage(
+  { id, labels }: Pick<LocalImage, 'id' | 'labels'>,
+  bases: readonly PinnedImage[],
+): Promise<string[]> {
+  const base = bases.find(({ digest }) => digest === labels[OCI.baseDigest]);
+  if (!base) return [];
+  const args = ['image', 'diff', '--format', 'json', id, `${repositoryOf(base.reference)}@${base.digest}`];
+  const { exitCode, stdout } = await podman(`comparing ${id} with its base`, args, { okExitCodes: [0, 125] });
   return exitCode === 0 ? imageAdvice(ImageDiff.parse(JSON.parse(stdout))) : [];
 }
