@@ -14,7 +14,7 @@ const HOST_SETUP =
 const NO_PREPROCESSOR = /cpp: not found|"cpp": executable file not found/;
 
 /** What podman refuses of an instruction without naming it as a step. */
-const AT_CONTAINERFILE = /creating build container: |no stage or image found with that name/;
+const AT_CONTAINERFILE = /resolving step |creating build container: |no stage or image found with that name/;
 
 /**
  * What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about
