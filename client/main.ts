@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** The `flightline` command. */
-import module from 'node:module';
+import { keepCompiledCode } from './compile-cache.ts';
 
-// Node ≥ 22.1 keeps compiled code from one start to the next; before it there is no such function.
-(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+keepCompiledCode();
 
 // The reader of a pipe may leave early (`flightline run | head`): nothing more is said, and the exit code stays what
 // it is.

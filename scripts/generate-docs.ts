@@ -1,7 +1,8 @@
 /** Writes the tables of the documentation that follow from the code; `--check` only compares them. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { FAILURES } from '../model/release/failure.ts';
+import { FAILURE_KINDS, FAILURES } from '../model/release/failures.ts';
+import { remedyText } from '../model/release/remedy-text.ts';
 import { METRICS } from '../model/release/metric.ts';
 import { writeGenerated } from './generated-files.ts';
 
@@ -19,12 +20,12 @@ function table(headings: Row, rows: readonly Row[]): string {
 }
 
 function failures(): string {
-  const rows = Object.entries(FAILURES).map(([kind, { disposition, meaning, remedy }]) => [
-    `\`${kind}\``,
-    disposition,
-    meaning,
-    remedy,
-  ]);
+  const rows = FAILURE_KINDS.map((kind) => {
+    const { disposition, meaning, ...remedy } = FAILURES[kind];
+    const place = disposition === 'fail' ? 'ended release' : 'held branch';
+    const text = remedyText({ kind, remedy }, place);
+    return [`\`${kind}\``, disposition, meaning, disposition === 'retry' ? `wait; if it lasts: ${text}` : text];
+  });
   return table(['kind', 'fate', 'what has happened', 'what to do'], rows);
 }
 

@@ -39,7 +39,7 @@ export async function loadWorkerConfiguration(file?: string): Promise<LoadedConf
   const parsed = parseYamlFile(text, WorkerConfiguration);
   if (!parsed.ok) {
     throw new FlightlineError('invalid-input', formatProblems(path, parsed.problems), {
-      remedy: `correct ${path} and start the worker again`,
+      remedy: `correct ${path}`,
     });
   }
   return { configuration: parsed.value, file: path };

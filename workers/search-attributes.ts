@@ -61,7 +61,10 @@ export async function ensureSearchAttributes(connection: NativeConnection, names
         'host-setup',
         `the search attributes ${plan.wrong.join(', ')} of namespace ${namespace} have another type than flightline's`,
         {
-          remedy: `remove them (temporal operator search-attribute remove), then: ${createCommand(namespace, plan.wrong)}`,
+          remedy: {
+            action: `remove them (temporal operator search-attribute remove), then: ${createCommand(namespace, plan.wrong)}`,
+            then: null,
+          },
         },
       );
     }
@@ -86,7 +89,7 @@ export async function ensureSearchAttributes(connection: NativeConnection, names
     throw new FlightlineError(
       'host-setup',
       `the search attributes of namespace ${namespace} could not be set up: ${details || message}`,
-      { remedy: `have an operator run: ${createCommand(namespace, names)}`, cause: error },
+      { remedy: { action: `have an operator run: ${createCommand(namespace, names)}`, then: null }, cause: error },
     );
   }
 }

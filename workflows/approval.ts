@@ -75,7 +75,7 @@ function refusalOfDecision(gate: ApprovalGate, input: Decision): Failure | null 
   if (!parsed.success) return failureOf('invalid-input', z.prettifyError(parsed.error));
   const { reference, asked } = gate;
   if (!asked || !waitsForWord(gate)) {
-    const remedy = 'look at it with `flightline status RELEASE`';
+    const remedy = { action: 'look at it with `flightline status RELEASE`', then: null };
     return failureOf('invalid-input', `${reference} does not wait for approval`, { remedy });
   }
   const { decision, digests } = parsed.data;
@@ -83,6 +83,6 @@ function refusalOfDecision(gate: ApprovalGate, input: Decision): Failure | null 
   const news = asked.digests.filter((digest) => !seen.has(digest));
   if (news.length === 0 && seen.size === new Set(asked.digests).size) return null;
   const what = `${reference} is not what you looked at: it would now tag ${asked.digests.join(', ')}`;
-  const remedy = `look at it with \`flightline status RELEASE\`, then ${decision} it again`;
+  const remedy = { action: `look at it with \`flightline status RELEASE\`, then ${decision} it again`, then: null };
   return failureOf('invalid-input', what, { remedy });
 }

@@ -10,15 +10,9 @@ import {
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { z } from 'zod';
 import { BuilderRunFailure } from '../model/contract/messages.ts';
-import {
-  Failure,
-  failureOf,
-  FAILURES,
-  jsonBytes,
-  lastBytes,
-  type Disposition,
-  type FailureKind,
-} from '../model/release/failure.ts';
+import { Failure, failureOf, jsonBytes, lastBytes } from '../model/release/failure.ts';
+import { FAILURES, type FailureKind } from '../model/release/failures.ts';
+import type { Disposition } from '../model/release/failure-row.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 import { roleOf } from '../model/contract/activities.ts';
 import type { Stage } from '../model/release/stage.ts';
@@ -127,7 +121,7 @@ export function unexpectedFailure(error: unknown): Failure {
   if (error instanceof DeterminismViolationError) throw error;
   const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return failureOf('unexpected', `a fault of flightline: ${said}`, {
-    remedy: 'report it with this message and the version (`flightline --version`), then start it again',
+    remedy: 'report it with this message and the version (`flightline --version`)',
   });
 }
 
@@ -187,7 +181,7 @@ function readChild(error: ChildWorkflowFailure, stage: Stage | null): Failure {
   const how = error.cause instanceof TerminatedFailure ? 'was terminated' : `ended: ${error.cause?.message ?? ''}`;
   return failureOf('unexpected', `the workflow ${error.execution.workflowId} ${how}`, {
     stage,
-    remedy: 'find out who ended it, then `flightline retry RELEASE`',
+    remedy: 'find out who ended it',
   });
 }
 

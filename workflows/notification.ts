@@ -7,6 +7,8 @@ import type { ReleaseRequest } from '../model/spec/request.ts';
 import type { ReleaseStatus } from '../model/release/stage.ts';
 import { parseInput } from './failure.ts';
 import { activities } from './activities.ts';
+import { placeOf } from '../model/release/remedy.ts';
+import { remedyText } from '../model/release/remedy-text.ts';
 
 /** Delivers one notification. */
 export async function notification(input: NotifyInput): Promise<NotifyResult> {
@@ -57,7 +59,7 @@ export class Notifications {
               failure: failure && {
                 kind: failure.kind,
                 message: failure.message.slice(-MAX_MESSAGE),
-                remedy: failure.remedy.replaceAll('RELEASE', image.reference),
+                remedy: remedyText(failure, placeOf(status), image.reference),
               },
             },
           }),

@@ -40,7 +40,7 @@ function requireBuilderConfig(
   if (problems.length === 0) return;
   const told = formatProblems(`config.${format}`, problems);
   throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
-    remedy: 'correct builder.config or the disk types, and run the command again',
+    remedy: 'correct builder.config or the disk types',
   });
 }
 
@@ -50,9 +50,7 @@ export function configurationInContext(): FlightlineError {
     'context-invalid',
     `the context holds ${AGENT_CONFIGURATION}, and early binding makes it`,
     {
-      remedy:
-        `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore, and ` +
-        `start the release again`,
+      remedy: `remove ${AGENT_CONFIGURATION} from the context or name it in .containerignore`,
     },
   );
 }

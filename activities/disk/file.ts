@@ -160,7 +160,7 @@ async function runZstd(source: string, target: string): Promise<void> {
   } catch (error) {
     if (error instanceof CommandError && error.notFound) {
       throw new FlightlineError('host-setup', 'zstd is not installed, and a disk asks for `compress: zstd`', {
-        remedy: 'install the program zstd on the build host, then `flightline retry RELEASE`',
+        remedy: 'install the program zstd on the build host',
       });
     }
     throw error;

@@ -31,7 +31,7 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(directory, error as NodeJS.ErrnoException);
     if (!(await isSame(file, target))) {
       throw new FlightlineError('host-setup', `${target} exists already and is another file`, {
-        remedy: `move ${target} away on the build host, then \`flightline retry RELEASE\``,
+        remedy: `move ${target} away on the build host`,
       });
     }
   }
@@ -42,7 +42,7 @@ function unusable(directory: string, error: NodeJS.ErrnoException): Error {
   // A full disk has a kind of its own.
   if (error.code === 'ENOSPC') return error;
   return new FlightlineError('host-setup', `cannot keep the disk in ${directory}: ${error.message}`, {
-    remedy: `make ${directory} writable on the build host, then \`flightline retry RELEASE\``,
+    remedy: `make ${directory} writable on the build host`,
     cause: error,
   });
 }

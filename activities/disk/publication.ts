@@ -125,7 +125,7 @@ async function sourceOf({ file }: Wanted): Promise<Publication['source']> {
         : undefined;
   if (!facts || problem) {
     throw new FlightlineError('disk-vanished', `${file.path} ${problem}`, {
-      remedy: 'find out what removed or changed it on the build host; `flightline retry RELEASE` builds it again',
+      remedy: 'find out what removed or changed it on the build host',
     });
   }
   return { path: file.path, size: facts.size, mtimeMs: facts.mtimeMs };

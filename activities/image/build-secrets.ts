@@ -66,7 +66,7 @@ async function openPullSecret(host: HostContext, input: BuildInput, name: string
   const { file, text } = await openSecret(host.configuration, name, input.pushTo);
   if (!holdsLogIns(text)) {
     throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry log-ins`, {
-      remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}, then \`flightline retry RELEASE\``,
+      remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}`,
     });
   }
   const id = pullSecretId(input);
@@ -205,7 +205,7 @@ export async function checkBinding(image: string, input: Pick<BuildInput, 'enrol
   }
   if (binding === 'early' && found?.kind !== 'file') {
     throw new FlightlineError('enrollment-binding', `the image lacks ${AGENT_CONFIGURATION_PATH}`, {
-      remedy: `add \`ADD ${AGENT_CONFIGURATION} /etc/flightctl/\` to the Containerfile, then \`flightline retry RELEASE --spec flightline.yaml\``,
+      remedy: `add \`ADD ${AGENT_CONFIGURATION} /etc/flightctl/\` to the Containerfile`,
     });
   }
 }

@@ -128,7 +128,7 @@ async function givenConfiguration(
     'enrollment',
     `the secret "${name}" holds no usable agent configuration: ${read.problems.join('; ')}`,
     {
-      remedy: `put another agent configuration into the secret "${name}" of ${host.name}, then \`flightline retry RELEASE\``,
+      remedy: `put another agent configuration into the secret "${name}" of ${host.name}`,
     },
   );
 }
@@ -142,7 +142,7 @@ async function requestCertificate(
   if (!client) {
     throw new FlightlineError('enrollment-login', `${host.name} has no log-in to Flight Control`, {
       remedy:
-        "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker configuration and restart its worker, then `flightline retry RELEASE`",
+        "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker configuration and restart its worker",
     });
   }
   requireAllowed(`the enrollment of ${host.name}`, client.repositories, build.pushTo);
@@ -150,8 +150,7 @@ async function requestCertificate(
   const read = readAgentConfiguration(text, days, new Date());
   if (read.ok) return hidden(read.configuration);
   throw new FlightlineError('enrollment', `what flightctl answered cannot be used: ${read.problems.join('; ')}`, {
-    remedy:
-      "see that the host's flightctl and the Flight Control service belong together and that their clocks agree, then `flightline retry RELEASE`",
+    remedy: "see that the host's flightctl and the Flight Control service belong together and that their clocks agree",
   });
 }
 
@@ -177,7 +176,7 @@ async function runClient(
     if (error.notFound) {
       throw new FlightlineError('host-setup', `${client.program} is not installed on ${host.name}`, {
         remedy:
-          'install flightctl-cli on the build host, or name the program as flightctl.program in its worker configuration; then `flightline retry RELEASE`',
+          'install flightctl-cli on the build host, or name the program as flightctl.program in its worker configuration',
       });
     }
     if (error.timedOut) throw new FlightlineError('enrollment-service', `flightctl did not end in ${timeout} s`);

@@ -5,16 +5,16 @@ import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withGitContext } from '../context/git-context.ts';
-import { requireWebhooks } from '../notify.ts';
 import { summariseContext } from '../context/summary.ts';
+import { requirePermitted } from './permitted.ts';
 import { compareWithLast, lookUp } from './resolve.ts';
 
 export async function planRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request, context }: PlanInput,
 ): Promise<ActivityAnswer<'plan'>> {
+  requirePermitted(configuration, request);
   const summary = context ?? (await gitContext(request, configuration));
-  requireWebhooks(configuration, request.notify ?? []);
   const since = await compareWithLast(configuration, request, () => Promise.resolve(summary));
   const resolved = await lookUp(configuration, request, summary, since);
   const notFound = summary.images.filter((image) => !resolved.bases.some(({ reference }) => reference === image));

@@ -1,6 +1,6 @@
 /** The stage `resolve`: looks everything mutable up once, and refuses what it can before anything is built. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { needsApproval } from '../../model/release/approval.ts';
+import { movedNames, needsApproval } from '../../model/release/approval.ts';
 import { builderRuns } from '../../model/spec/disk.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
@@ -20,7 +20,7 @@ import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
 import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
-import { requireWebhooks } from '../notify.ts';
+import { requireFree, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
@@ -36,7 +36,7 @@ export async function resolveRelease(
 ): Promise<ActivityAnswer<'resolve'>> {
   // Before a context is fetched: what may not run here needs no further look.
   if (request.disks.length > 0) builderFrom(request, configuration);
-  requireWebhooks(configuration, request.notify ?? []);
+  requirePermitted(configuration, request);
   let reading: Promise<ContextSummary> | undefined;
   const context = () => (reading ??= readContext(configuration, request));
   const since = await compareWithLast(configuration, request, context);
@@ -88,10 +88,6 @@ function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Reso
   };
 }
 
-function tagsOf({ repository, tag, alsoTag }: ReleaseRequest) {
-  return { repository, tags: [tag, ...alsoTag] };
-}
-
 /** The repositories that a release reads before it has anything of its own. */
 export function ownRepositories(
   request: Pick<ReleaseRequest, 'repository' | 'contextRepository' | 'recordRepository'>,
@@ -129,12 +125,16 @@ export async function lookUp(
       builder,
       builderConfig: context.builderConfig,
       existingTag: await headManifest(access, request.repository, request.tag),
-      ...(needsApproval(configuration.approvals, tagsOf(request)) && { approval: true }),
+      ...(needsApproval(configuration.approvals, movedNames(request)) && { approval: true }),
       parts,
     };
     if (since) return { ...resolved, ...whatIsNew(since) };
-    if (resolved.existingTag === null || request.tagPolicy === 'move') return resolved;
-    return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
+    if (request.tagPolicy === 'move') return resolved;
+    if (resolved.existingTag !== null) {
+      return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
+    }
+    await requireFree(configuration, request);
+    return resolved;
   });
 }
 

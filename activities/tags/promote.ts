@@ -3,6 +3,7 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput } from '../../model/contract/tags.ts';
 import type { Task } from '../tools/process/task.ts';
 import { needsApproval } from '../../model/release/approval.ts';
+import { requireOwnRepositories } from '../trust/own-repositories.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import {
   counterpart,
@@ -110,6 +111,7 @@ async function plan(
   const recordRepository = targetRecords(request);
   const key = request.key ?? found.key;
   const repositories = [...planned.items.map(({ to }) => to.repository), recordRepository];
+  requireOwnRepositories(configuration, target.repository, repositories);
   if (request.key === null) requireKeyFor(configuration, found.key, repositories);
   await requireNoRelease(access, configuration, request, recordRepository);
   return {
@@ -119,7 +121,10 @@ async function plan(
     recordRepository,
     madeBy: record.release,
     made: madeAt(record),
-    approval: needsApproval(configuration.approvals, { repository: target.repository, tags: [target.tag] }),
+    approval: needsApproval(
+      configuration.approvals,
+      repositories.map((repository) => ({ repository, tags: [target.tag] })),
+    ),
     items: planned.items,
   };
 }
@@ -151,7 +156,7 @@ async function requireNoRelease(
   const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
   if (!there || there.record.promotion || there.record.image.reference !== name) return;
   throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
-    remedy: 'promote to another tag',
+    remedy: { action: 'promote to another tag', then: null },
   });
 }
 
@@ -162,6 +167,6 @@ function unverified({ source, recordRepository }: PromotionRequest): FlightlineE
   );
 }
 
-function impossible(message: string, remedy = 'promote another release, or release it again'): FlightlineError {
-  return new FlightlineError('invalid-input', message, { remedy });
+function impossible(message: string, action = 'promote another release, or release it again'): FlightlineError {
+  return new FlightlineError('invalid-input', message, { remedy: { action, then: null } });
 }

@@ -3,6 +3,7 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.ts';
 import type { ActivityContext } from '../server.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
+import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/release/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { Digest, parseReference } from '../../model/oci/reference.ts';
@@ -96,6 +97,18 @@ async function plan(
   configuration: WorkerConfiguration,
   { repository, tag, recordRepository, record: at }: PlanRollbackInput,
 ): Promise<RollbackPlan> {
+  if (needsApproval(configuration.approvals, [{ repository, tags: [tag] }])) {
+    throw new FlightlineError(
+      'approval-needed',
+      `${repository}:${tag} moves only with approval; a rollback asks for none`,
+      {
+        remedy: {
+          action: `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ${repository}:${tag} --allow-older\``,
+          then: null,
+        },
+      },
+    );
+  }
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag, at });
   const image = found?.record.image.digest;
   if (!found || !image) {
@@ -103,7 +116,10 @@ async function plan(
       'invalid-input',
       `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key signed for ${repository}:${tag}`,
       {
-        remedy: `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that never had this name`,
+        remedy: {
+          action: `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that never had this name`,
+          then: null,
+        },
       },
     );
   }

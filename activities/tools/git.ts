@@ -92,7 +92,7 @@ async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promis
       'host-setup',
       `the git repository keeps ${what} in Git LFS, which the control worker lacks`,
       {
-        remedy: 'install git-lfs on the control worker, and start the release again',
+        remedy: 'install git-lfs on the control worker',
       },
     );
   }

@@ -140,8 +140,8 @@ export async function findQemu(architecture: Architecture): Promise<{ program: s
     throw new FlightlineError('host-setup', `a boot test needs QEMU, and there is no ${programs[0]}`, {
       remedy:
         architecture === 'amd64'
-          ? 'install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host, then `flightline retry RELEASE`'
-          : 'install qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host, then `flightline retry RELEASE`',
+          ? 'install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host'
+          : 'install qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host',
     });
   }
   const found = await firstThat(firmware, async ({ code, variables }) => (await isFile(code)) && isFile(variables));
@@ -149,8 +149,8 @@ export async function findQemu(architecture: Architecture): Promise<{ program: s
     throw new FlightlineError('host-setup', 'a boot test needs UEFI firmware for QEMU, and none was found', {
       remedy:
         architecture === 'amd64'
-          ? 'install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora, RHEL) on the build host, then `flightline retry RELEASE`'
-          : 'install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora, RHEL) on the build host, then `flightline retry RELEASE`',
+          ? 'install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora, RHEL) on the build host'
+          : 'install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora, RHEL) on the build host',
     });
   }
   return { program, firmware: found };

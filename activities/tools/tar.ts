@@ -80,7 +80,7 @@ async function tar(args: readonly string[]): Promise<void> {
       throw new FlightlineError('host-setup', 'GNU tar is not installed', { remedy: 'install GNU tar as `tar`' });
     }
     throw new FlightlineError('context-invalid', `the context cannot be packed or unpacked: ${said}`, {
-      remedy: 'make its files readable, change none meanwhile, and run the command again',
+      remedy: 'make its files readable, and change none meanwhile',
     });
   }
 }

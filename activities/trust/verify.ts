@@ -101,8 +101,7 @@ interface DeviceVerification {
  *
  * @param options.publicKey path of the PEM file
  * @throws FlightlineError `invalid-input`, `key-missing`, `image-not-found`, `tag-moved`, `signature-rejected` or a
- * registry's failure;
- *   the remedies speak to whoever verifies, not of a release.
+ *   registry's failure.
  */
 export async function verifyAsDevice(options: {
   reference: string;
@@ -130,8 +129,6 @@ export async function verifyAsDevice(options: {
     }
     const kind = await pulledKind(directory);
     return { digest, ...kind, signedNames: await signedNames(access, repository, digest, publicKey) };
-  } catch (error) {
-    throw forPerson(error);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -145,24 +142,4 @@ function referenceToVerify(text: string): Reference {
     throw new FlightlineError('invalid-input', `"${text}" has neither a tag nor a digest`, { remedy });
   }
   return parsed.reference;
-}
-
-/** Remedies for a person who verifies and has no release to retry. */
-const PERSON_REMEDIES: Partial<Record<string, string>> = {
-  'signature-rejected':
-    'a device with this key would refuse it: check that the key is the right one, and that this very name was signed',
-  'image-not-found': 'check the name, and that the registry has it',
-  'tag-moved': 'ask for the digest that the tag has now, or find out who moved it',
-  'registry-login': 'log in with `skopeo login REGISTRY`',
-  'registry-denied': 'ask for pull rights to the repository, and log in with `skopeo login REGISTRY`',
-  'key-missing': 'name the public key (the .pub file of `flightline keygen`) with --key',
-  registry: 'try again when the registry answers',
-  'disk-full': 'free space in the temporary directory, or set TMPDIR to a larger one: verification pulls everything',
-};
-
-function forPerson(error: unknown): unknown {
-  if (!(error instanceof FlightlineError)) return error;
-  const { kind, message } = error.failure;
-  const remedy = PERSON_REMEDIES[kind];
-  return remedy === undefined ? error : new FlightlineError(kind, message, { remedy, cause: error });
 }

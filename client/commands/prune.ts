@@ -7,7 +7,7 @@ import { Repository } from '../../model/oci/reference.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import { REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../temporal/temporal.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
-import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, requestFailed, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { failureOfError } from '../temporal/failure.ts';
@@ -112,8 +112,7 @@ async function once(temporal: Temporal, request: PruneRequest, output: Output): 
     await handle.result();
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    const { kind, message, remedy } = failureOfError(error);
-    throw new UserError(kind, message, remedy.replaceAll('RELEASE', repository), EXIT.failed);
+    throw requestFailed(failureOfError(error), repository);
   }
   const report = PruneReport.parse(await handle.query(PRUNE_REPORT_QUERY));
   output.result(renderPrune(report).join('\n'));

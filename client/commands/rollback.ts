@@ -1,7 +1,6 @@
 /** `flightline rollback`: moves a shared tag back, with its record, and its disks where they have the name. */
 import { timingWith } from '../../model/base/timing.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { remedyWithoutRetry } from '../../model/release/failure.ts';
 import {
   ROLLBACK_UPDATE,
   RollbackInput,
@@ -15,7 +14,7 @@ import { awaitControlWorker } from '../temporal/control.ts';
 import { nameOf } from '../temporal/release-name.ts';
 import { failureOfError } from '../temporal/failure.ts';
 import { NAME_ARGUMENT } from '../terminal/arguments.ts';
-import { isUnavailable, UserError } from '../terminal/errors.ts';
+import { isUnavailable, requestFailed, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
@@ -106,6 +105,6 @@ async function askToRollBack(
     if (kind !== 'WorkflowUpdateFailedError') throw error;
     const failure = failureOfError(error);
     const message = `${repository}:${tag} was not rolled back: ${failure.message}`;
-    throw new UserError(failure.kind, message, remedyWithoutRetry(failure.remedy, 'roll back again'), EXIT.failed);
+    throw requestFailed({ ...failure, message }, `${repository}:${tag}`);
   }
 }

@@ -1,4 +1,5 @@
 /** A promotion in words. Pure. */
+import { remedyText } from '../../model/release/remedy-text.ts';
 import type { Promotion } from '../../model/tags/promotion.ts';
 import { plain, style, type Style } from '../view/style.ts';
 
@@ -16,9 +17,7 @@ export function renderPromotion(state: Promotion, colour: boolean): string[] {
       `    ${paint.dim(digest)}`,
     ]),
     ...(approval ? [`  approved by ${plain(approval.by)} at ${approval.at}${why}`] : []),
-    ...(failure
-      ? [`  ${plain(failure.message)}`, `  what to do: ${failure.remedy.replaceAll(/\bRELEASE\b/g, target)}`]
-      : []),
+    ...(failure ? [`  ${plain(failure.message)}`, `  what to do: ${remedyText(failure, 'promotion', target)}`] : []),
   ];
 }
 

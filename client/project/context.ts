@@ -3,10 +3,8 @@ import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { UserError } from '../terminal/errors.ts';
-import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import type { LoadedSpec } from './spec-loading.ts';
 import { bytesInWords } from '../../model/base/words.ts';
@@ -18,8 +16,8 @@ const NAMED_KEYS = 5;
  * Packs and sends.
  *
  * @returns the context artifact's digest.
- * @throws UserError `public-context` when private keys would be open to anybody, or could be; errors of the registry
- *   with what to do here.
+ * @throws UserError `public-context` when private keys would be open to anybody, or could be; FlightlineError of the
+ *   registry.
  */
 export async function sendLocalContext(
   sources: NonNullable<LoadedSpec['local']>,
@@ -29,20 +27,16 @@ export async function sendLocalContext(
 ): Promise<string> {
   return withUserAccess(async (access) => {
     const packed = await packContext(sources, access.directory);
-    try {
-      const exposure = options.publicContext ? 'private' : await exposureOf(access, repository);
-      if (exposure !== 'private' && packed.privateKeys.length > 0) {
-        throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
-      }
-      // What is on a loopback address stays on this machine.
-      if (exposure === 'public' && !isLoopbackRegistry(registryOf(repository))) {
-        output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
-      }
-      output.note(`sending the context (${bytesInWords(packed.size)}) to ${repository}`);
-      await sendContext(access, repository, packed);
-    } catch (error) {
-      throw error instanceof FlightlineError ? forThisUser(error, repository) : error;
+    const exposure = options.publicContext ? 'private' : await exposureOf(access, repository);
+    if (exposure !== 'private' && packed.privateKeys.length > 0) {
+      throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
     }
+    // What is on a loopback address stays on this machine.
+    if (exposure === 'public' && !isLoopbackRegistry(registryOf(repository))) {
+      output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
+    }
+    output.note(`sending the context (${bytesInWords(packed.size)}) to ${repository}`);
+    await sendContext(access, repository, packed);
     return packed.digest;
   });
 }
@@ -64,20 +58,4 @@ export function exposedKeys(
     `${held}, and the registry does not say who will be able to pull from ${repository}, which may not exist yet`,
     `create the repository as a private one, or ${others}`,
   ];
-}
-
-/**
- * The remedies of these kinds speak of a worker's log-in and of a release; here it is the user's own, and there is no
- * release.
- */
-function forThisUser(error: FlightlineError, repository: string): UserError {
-  const { kind, message } = error.failure;
-  const registry = registryOf(repository);
-  const remedies: Partial<Record<typeof kind, string>> = {
-    'registry-login': `log in here with \`skopeo login ${registry}\` and run the command again`,
-    'registry-denied': `use an account that may push to ${repository} (\`skopeo login ${registry}\`)`,
-    registry: `see that ${registry} answers from here, and run the command again`,
-  };
-  const exitCode = kind === 'context-invalid' || kind === 'invalid-input' ? EXIT.usage : EXIT.failed;
-  return new UserError(kind, message, remedies[kind] ?? error.failure.remedy, exitCode, error);
 }

@@ -160,7 +160,7 @@ async function askForPlan(
 
 function signingCheck(failure: Failure | null, key: string): PlanCheck {
   if (!failure) return passed('signing', `the key ${key} signs for every repository, and they can be pushed to`);
-  return { name: 'signing', status: 'failed', detail: failure.message, remedy: failure.remedy };
+  return { name: 'signing', status: 'failed', detail: failure.message, remedy: failure.remedy.action };
 }
 
 /** The build hosts that poll the queue of an architecture. */

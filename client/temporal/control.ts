@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { remedyText } from '../../model/release/remedy-text.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { pause } from '../terminal/pause.ts';
@@ -56,8 +57,9 @@ export async function askControl<Schema extends z.ZodType>(
     if (error.cause instanceof Error && error.cause.name === 'TimeoutFailure') {
       throw noControlWorker(temporal, `nobody said ${summary}`, timeout);
     }
-    const { kind, message, remedy } = failureOfError(error);
-    throw new UserError(kind, message, remedy, EXIT.failed, error);
+    const failure = failureOfError(error);
+    const { kind, message } = failure;
+    throw new UserError(kind, message, remedyText(failure, 'request'), EXIT.failed, error);
   }
   return parseAnswer(schema, answer, workflow);
 }

@@ -207,8 +207,7 @@ function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
   return {
     ...record,
     status: 'failed',
-    failure:
-      record.failure ?? failureOf('unexpected', message, { remedy: 'start the release again with `flightline run`' }),
+    failure: record.failure ?? failureOf('unexpected', message, { remedy: 'find out who ended it' }),
     stages: record.stages.map((row) =>
       row.status === 'running' || row.status === 'waiting' ? { ...row, status: 'cancelled' as const } : row,
     ),

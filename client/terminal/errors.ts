@@ -1,7 +1,9 @@
 /**
  * How an error reaches a person: what failed, why, what to do next, and the exit code. The one place that decides it.
  */
-import type { Failure, FailureKind } from '../../model/release/failure.ts';
+import type { Failure } from '../../model/release/failure.ts';
+import type { FailureKind } from '../../model/release/failures.ts';
+import { remedyText } from '../../model/release/remedy-text.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What is printed of an error; with `--json` as `{"error": …}`. */
@@ -24,6 +26,11 @@ export class UserError extends Error {
     this.remedy = remedy;
     this.exitCode = exitCode;
   }
+}
+
+/** The error for a command whose work the workers could not do. `name` is what the command was about. */
+export function requestFailed(failure: Failure, name: string): UserError {
+  return new UserError(failure.kind, failure.message, remedyText(failure, 'request', name), EXIT.failed);
 }
 
 /** The answer of {@link explain}. */
@@ -59,7 +66,8 @@ export function explain(error: unknown): Explained {
   }
   const failure = failureOfFlightlineError(error);
   if (failure) {
-    const { kind, message, remedy } = failure;
+    const { kind, message } = failure;
+    const remedy = remedyText(failure, 'client');
     const exitCode = WRONG_INPUT.has(kind) ? EXIT.usage : EXIT.failed;
     return { explanation: { kind, message, remedy }, exitCode, stack: undefined };
   }

@@ -1,5 +1,7 @@
 /** A release as a stage table, and what to do when it is held or has failed. Pure. */
 import type { Failure } from '../../model/release/failure.ts';
+import { placeOf } from '../../model/release/remedy.ts';
+import { remedyText } from '../../model/release/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { ReleaseStatus, StageStatus } from '../../model/release/stage.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
@@ -87,11 +89,6 @@ export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
   ];
 }
 
-/** Puts the release's name into a remedy, so that its command can be pasted. */
-export function namedRemedy(remedy: string, reference: string): string {
-  return remedy.replaceAll(/\bRELEASE\b/g, reference);
-}
-
 /** What failed, why and what to do next. */
 export function renderFailure(failure: Failure, record: ReleaseRecord, colour: boolean): string[] {
   const paint = style(colour);
@@ -102,10 +99,7 @@ export function renderFailure(failure: Failure, record: ReleaseRecord, colour: b
   return [
     `${head}${failure.stage ? ` at ${failure.stage}` : ''} (${failure.kind}):`,
     ...failure.message.split('\n').map((line) => `  ${plain(line)}`),
-    `  what to do: ${namedRemedy(failure.remedy, reference)}`,
+    `  what to do: ${remedyText(failure, placeOf(record.status), reference)}`,
     ...(failure.log ? [`  the whole log: flightline logs ${reference}${logStage}`] : []),
-    ...(record.status === 'held' && !failure.remedy.includes('flightline retry')
-      ? [`  then: flightline retry ${reference}`]
-      : []),
   ];
 }

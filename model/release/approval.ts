@@ -1,6 +1,7 @@
 /** A person's approval before tags move: required by a spec, a promotion, or the operator's configuration. */
 import { z } from 'zod';
 import { Digest, repositoryIsWithin } from '../oci/reference.ts';
+import type { ReleaseRequest } from '../spec/request.ts';
 
 /** The update on `release` and `promotion` that approves or rejects. */
 export const DECIDE_UPDATE = 'decide';
@@ -42,23 +43,40 @@ export function shownDigests({
 export const Decided = z.object({ reference: z.string() });
 export type Decided = z.infer<typeof Decided>;
 
+/** The names that a release moves: of the image, of the disks that it publishes, and of the record. */
+export function movedNames(
+  request: Pick<ReleaseRequest, 'repository' | 'tag' | 'alsoTag' | 'disks' | 'recordRepository'>,
+): MovedNames[] {
+  const { repository, recordRepository, tag, alsoTag, disks } = request;
+  return [
+    { repository, tags: [tag, ...alsoTag] },
+    { repository: recordRepository, tags: [tag, ...alsoTag] },
+    ...disks.flatMap((disk) => (disk.publish === 'none' ? [] : [{ repository: disk.repository, tags: [tag] }])),
+  ];
+}
+
+/** Tags of a repository. */
+interface MovedNames {
+  repository: string;
+  tags: readonly string[];
+}
+
 /**
  * `true` when a list of the operator's covers one of the names. An entry without a tag covers a repository and what is
  * below it, by path segment; one with a tag, in which `*` stands for any text, that tag there.
  */
-export function needsApproval(
-  listed: readonly string[],
-  { repository, tags }: { repository: string; tags: readonly string[] },
-): boolean {
-  return listed.some((entry) => {
-    const colon = entry.lastIndexOf(':');
-    const slash = entry.lastIndexOf('/');
-    // The colon of a registry alone is its port's.
-    if (slash < 0 || colon < slash) return repositoryIsWithin(repository, entry);
-    if (!repositoryIsWithin(repository, entry.slice(0, colon))) return false;
-    const parts = entry.slice(colon + 1).split('*');
-    return tags.some((tag) => matches(tag, parts));
-  });
+export function needsApproval(listed: readonly string[], names: readonly MovedNames[]): boolean {
+  return listed.some((entry) => names.some((name) => covers(entry, name)));
+}
+
+function covers(entry: string, { repository, tags }: MovedNames): boolean {
+  const colon = entry.lastIndexOf(':');
+  const slash = entry.lastIndexOf('/');
+  // The colon of a registry alone is its port's.
+  if (slash < 0 || colon < slash) return repositoryIsWithin(repository, entry);
+  if (!repositoryIsWithin(repository, entry.slice(0, colon))) return false;
+  const parts = entry.slice(colon + 1).split('*');
+  return tags.some((tag) => matches(tag, parts));
 }
 
 /** `true` when the text is the parts in this order, with anything between them. */

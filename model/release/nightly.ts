@@ -115,7 +115,7 @@ export function expandNightly(
   });
   if (problems.length === 0 && parsed.success) return { ok: true, request: parsed.data };
   const message = problems[0] ?? (parsed.success ? '' : z.prettifyError(parsed.error));
-  const remedy = 'correct the spec, then `flightline schedule set`';
+  const remedy = { action: 'correct the spec, then `flightline schedule set`', then: null };
   return { ok: false, failure: failureOf('invalid-input', message, { remedy }) };
 }
 

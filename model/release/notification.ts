@@ -1,6 +1,6 @@
 /** Notifications: what a webhook is told about a release. */
 import { z } from 'zod';
-import { FAILURE_KINDS } from './failure.ts';
+import { FAILURE_KINDS } from './failures.ts';
 import { NOTIFICATION_EVENTS, type NotificationEvent } from '../spec/notify.ts';
 import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from './stage.ts';

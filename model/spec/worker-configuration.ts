@@ -127,6 +127,10 @@ export const WorkerConfiguration = z.strictObject({
     .optional()
     .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
   logLevel: LogLevel.optional().describe('the least that is logged; default is info'),
+  furtherRepositories: z
+    .record(Scope, z.array(Scope))
+    .default({})
+    .describe('by repository: where its releases may write besides what is below it'),
   approvals: z
     .array(ApprovalTarget)
     .default([])

@@ -142,7 +142,7 @@ describe('early binding', () => {
     await client.set('expired');
     const held = await outcome(HELD, 'run', early.spec);
     expect(held.failure).toMatchObject({ kind: 'enrollment-login', stage: 'build' });
-    expect(held.failure!.remedy).toContain('flightctl login');
+    expect(held.failure!.remedy.action).toContain('flightctl login');
     await client.set('ok');
     record = await retried(early);
     expect(record.status).toBe('released');
@@ -242,7 +242,7 @@ describe('early binding', () => {
     const lacking = await newProject('early-lacking', { spec: { enrollment: { binding: 'early' } } });
     const held = await outcome(HELD, 'run', lacking.spec);
     expect(held.failure).toMatchObject({ kind: 'enrollment-binding' });
-    expect(held.failure!.remedy).toContain('ADD config.yaml /etc/flightctl/');
+    expect(held.failure!.remedy.action).toContain('ADD config.yaml /etc/flightctl/');
     expect((await flightline('cancel', lacking.release)).exitCode).toBe(0);
   });
 });

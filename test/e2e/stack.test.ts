@@ -3,7 +3,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,6 +65,47 @@ it('survives a kill: the next start ends what was left, and keeps ports and key'
   }
   expect(stack.children()).toEqual([]);
   expect(readState(directory)!.children).toEqual([]);
+});
+
+/** The TCP ports on which a process listens: its sockets' inodes in the kernel's table (proc(5)). */
+async function portsOf(pid: number): Promise<number[]> {
+  const links = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')),
+  );
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).split('\n').map((row) => row.trim().split(/\s+/));
+  return rows
+    .filter(([, , , state, , , , , , inode]) => state === '0A' && links.includes(`socket:[${inode}]`))
+    .map(([, local = '']) => Number.parseInt(local.split(':')[1]!, 16));
+}
+
+it('takes no request of a web page over the HTTP API of its server', async () => {
+  const stack = await start({ roles: [] });
+  try {
+    const server = stack.children().find(({ name }) => name === 'temporal')!;
+    const answered = await Promise.all(
+      (await portsOf(server.pid)).map((port) =>
+        fetch(`http://127.0.0.1:${port}/api/v1/namespaces/default/schedules/from-a-page`, {
+          method: 'POST',
+          headers: { 'content-type': 'text/plain', origin: 'http://evil.example' },
+          body: JSON.stringify({
+            schedule: {
+              spec: {},
+              action: { startWorkflow: { workflowId: 'x', workflowType: { name: 'x' }, taskQueue: { name: 'x' } } },
+            },
+            requestId: 'x',
+          }),
+        }).then(
+          ({ status }) => status,
+          () => null,
+        ),
+      ),
+    );
+    // gRPC speaks no HTTP/1, and the Web UI has no such address.
+    expect(answered).toContain(403);
+    expect(answered.filter((status) => status !== null && status < 400)).toEqual([]);
+  } finally {
+    await stack.stop();
+  }
 });
 
 it('is refused while another stack holds the directory, and stops twice without harm', async () => {

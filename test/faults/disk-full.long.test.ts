@@ -55,7 +55,7 @@ it('holds the branch, and builds the disk anew once there is space', async () =>
   expect(result.exitCode, String(result.stderr)).toBe(4);
   const held = recordFrom({ exitCode: 4, stdout: String(result.stdout), stderr: '' });
   expect(held.failure).toMatchObject({ kind: 'disk-full', stage: 'disk-build' });
-  expect(held.failure!.remedy).toContain('free space on the build host');
+  expect(held.failure!.remedy.action).toContain('free space on the build host');
   expect(await builderContainers(stack)).toEqual([]);
   expect(await tagsOf(`${project.repository}/diskimage-qcow2`)).toEqual([]);
 

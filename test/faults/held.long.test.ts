@@ -128,7 +128,7 @@ describe('a held branch', () => {
     expect(run.exitCode, run.stderr).toBe(4);
     const held = recordFrom(run);
     expect(held.failure).toMatchObject({ kind: 'builder-configuration', stage: 'disk-build' });
-    expect(held.failure!.remedy).toContain('flightline retry RELEASE --spec');
+    expect(held.failure!.remedy.then).toBe('retry with the spec');
     await made.write('config.toml', '[customizations]\nhostname = "mended"\n');
     const retried = await flightline('retry', made.release, '--spec', made.spec, '--json');
     expect(retried.exitCode, retried.stderr).toBe(0);

@@ -54,7 +54,7 @@ it('holds the release with the remedy, twice, and goes on each time from where i
   expect(first.exitCode, String(first.stderr)).toBe(4);
   const held = recordFrom({ exitCode: 4, stdout: String(first.stdout), stderr: '' });
   expect(held.failure).toMatchObject({ kind: 'registry-login', stage: 'push' });
-  expect(held.failure!.remedy).toContain('renew the registry log-in');
+  expect(held.failure!.remedy.action).toContain('renew the registry log-in');
 
   await logIn(stack.registry, LOGIN.password);
   const second = await runFlightline(['retry', project.release, '--json'], { environment });

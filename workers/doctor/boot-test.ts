@@ -21,8 +21,7 @@ const bootTests: Check = {
       );
     } catch (error) {
       if (!(error instanceof FlightlineError)) throw error;
-      const remedy = error.failure.remedy.replace(', then `flightline retry RELEASE`', '');
-      return warning(error.failure.message, `${remedy}; only specs with bootTest need it`);
+      return warning(error.failure.message, `${error.failure.remedy.action}; only specs with bootTest need it`);
     }
   },
 };

@@ -64,7 +64,7 @@ export function failedBy(error: unknown, remedy: string): CheckResult {
   if (error instanceof CommandError && error.notFound) {
     return failed(error.message, `install ${error.program} with the system's package manager`);
   }
-  if (error instanceof FlightlineError) return failed(error.failure.message, error.failure.remedy);
+  if (error instanceof FlightlineError) return failed(error.failure.message, error.failure.remedy.action);
   return failed(error instanceof Error ? error.message : String(error), remedy);
 }
 

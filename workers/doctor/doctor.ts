@@ -122,7 +122,7 @@ async function configurationFor(
     const { failure } = error as FlightlineError;
     return {
       configuration: WorkerConfiguration.parse({}),
-      finding: findingOf(name, { status: 'failed', detail: failure.message, remedy: failure.remedy }, false),
+      finding: findingOf(name, { status: 'failed', detail: failure.message, remedy: failure.remedy.action }, false),
     };
   }
 }

@@ -118,7 +118,7 @@ export async function waitUntilReady(child: Child, signal?: AbortSignal): Promis
 export async function childError(child: Child, what: string): Promise<FlightlineError> {
   const words = lastLines(redact(await child.log()), QUOTED_LINES);
   return new FlightlineError('host-setup', `the ${child.plan.title} ${what}${words ? `:\n${words}` : ''}`, {
-    remedy: `the whole log is ${child.plan.logFile}`,
+    remedy: { action: `the whole log is ${child.plan.logFile}`, then: null },
   });
 }
 

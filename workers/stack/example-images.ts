@@ -41,7 +41,7 @@ export async function publishExampleImages(
     runCommand(program, args, { logFile, timeout, ...(environment ? { environment } : {}) }).catch((error: unknown) => {
       if (!(error instanceof CommandError)) throw error;
       throw new FlightlineError('host-setup', `${what} failed: ${error.message}`, {
-        remedy: `the whole log is ${logFile}`,
+        remedy: { action: `the whole log is ${logFile}`, then: null },
       });
     });
 

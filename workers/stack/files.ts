@@ -108,6 +108,7 @@ export function stackWorkerConfiguration(options: {
     },
     registries: authfile ? [{ location: registry, authfile, insecure: false }] : [],
     secrets: {},
+    furtherRepositories: {},
     git: { schemes: ['https', 'file'] },
     context: { unpackedSize: '20 GiB' },
     approvals: [],

@@ -17,7 +17,10 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
   if ([paths.privateKey, paths.publicKey, paths.passphrase].every((file) => existsSync(file))) return;
   if (existsSync(paths.keys)) {
     throw new FlightlineError('host-setup', `the signing key in ${paths.keys} is incomplete`, {
-      remedy: `put the missing file back, or move ${paths.keys} away: a new key is made, and what the old one signed is no longer verified`,
+      remedy: {
+        action: `put the missing file back, or move ${paths.keys} away: a new key is made, and what the old one signed is no longer verified`,
+        then: null,
+      },
     });
   }
   // Created elsewhere and moved into place when complete, so that a kill never leaves part of a key.

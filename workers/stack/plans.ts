@@ -42,6 +42,12 @@ export function devServerPace(): string[] {
  */
 const DATABASE_MODE = ['--sqlite-pragma', 'journal_mode=WAL'];
 
+/**
+ * The dev server has an HTTP API on a port of its own choice, which takes a POST of any web page that the user has
+ * open. No option turns it off. A name that nobody has (RFC 2606) as the only allowed host makes it refuse all.
+ */
+const NO_HTTP_API = ['--dynamic-config-value', 'frontend.httpAllowedHosts=["none.invalid"]'];
+
 /** `temporal server start-dev` with a database file and the Web UI. */
 export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths): ChildPlan {
   return {
@@ -64,6 +70,7 @@ export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths):
       'warn',
       ...devServerSearchAttributes(),
       ...devServerPace(),
+      ...NO_HTTP_API,
     ],
     environment: withoutTemporal(process.env),
     logFile: join(paths.logs, 'temporal.log'),

@@ -38,13 +38,16 @@ export function refusalOf(
   const leftBehind = moved.filter((name) => !tags.includes(name));
   if (changed.length === 0 && leftBehind.length > 0) {
     return failureOf('invalid-input', `a retry cannot leave ${leftBehind.join(', ')} behind, tagged already`, {
-      remedy: 'keep these tags and disks in the spec, or cancel the release and start another one',
+      remedy: {
+        action: 'keep these tags and disks in the spec, or cancel the release and start another one',
+        then: null,
+      },
     });
   }
   if (changed.length === 0) return undefined;
   const what = changed.map((name) => `${name} from ${before[name]} to ${after[name]}`).join(', ');
   return failureOf('invalid-input', `a retry cannot change the ${what}`, {
-    remedy: 'start a release of its own for it with `flightline run`',
+    remedy: { action: 'start a release of its own for it with `flightline run`', then: null },
   });
 }
 

@@ -1,5 +1,7 @@
 /** What is shown of a release: its record, and the current details in the Temporal Web UI, in Markdown. Pure. */
 import type { Failure } from '../../model/release/failure.ts';
+import type { RemedyPlace } from '../../model/release/remedy.ts';
+import { remedyText } from '../../model/release/remedy-text.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
@@ -74,10 +76,11 @@ export function shownStage({ outcome, table }: ReleaseState): string | null {
 export function releaseDetails(state: ReleaseState): string {
   const { holds, children, moved } = state;
   const record = recordOf(state);
-  const failed = holds.size === 0 && record.failure ? [failureText('Failed', record.failure, record.release)] : [];
+  const failed =
+    holds.size === 0 && record.failure ? [failureText('Failed', record.failure, record.release, 'ended release')] : [];
   return paragraphs([
     `**${record.image.reference}** is **${record.status}**.`,
-    ...[...holds].map(([branch, failure]) => failureText(`Held: ${branch}`, failure, record.release)),
+    ...[...holds].map(([branch, failure]) => failureText(`Held: ${branch}`, failure, record.release, 'held branch')),
     ...failed,
     stageTable(record.stages),
     digestList(record),
@@ -91,7 +94,7 @@ export function releaseDetails(state: ReleaseState): string {
 export function builderRunDetails(release: string, rows: readonly StageRow[], failure: Failure | null): string {
   return paragraphs([
     `Part of ${code(release)}.`,
-    failure ? failureText('Failed', failure, release) : '',
+    failure ? failureText('Failed', failure, release, 'held branch') : '',
     stageTable(rows),
   ]);
 }
@@ -141,11 +144,11 @@ function checked(verified: boolean): string {
   return verified ? ', verified' : '';
 }
 
-function failureText(title: string, failure: Failure, release: string): string {
+function failureText(title: string, failure: Failure, release: string, place: RemedyPlace): string {
   return paragraphs([
     `### ${title}${failure.stage ? ` (${failure.stage})` : ''}`,
     fence(failure.message),
-    `What to do: ${failure.remedy.replaceAll('RELEASE', release)}`,
+    `What to do: ${remedyText(failure, place, release)}`,
     failure.log ? `Log: ${code(failure.log.path)} on ${failure.log.host}` : '',
   ]);
 }

@@ -174,7 +174,10 @@ function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Fa
   return failureOf('unexpected', message, {
     stage: 'tag',
     // A tag that is there is not moved by `create`.
-    remedy: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags, then ${again}`,
+    remedy: {
+      action: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags, then ${again}`,
+      then: null,
+    },
   });
 }
 

@@ -84,5 +84,5 @@ export class ShownRelease implements StageBoard {
 
 /** What a line of the log says of a failure besides its message. */
 function loggable(failure: Failure | null): Record<string, string | null> {
-  return failure ? { kind: failure.kind, stage: failure.stage, remedy: failure.remedy } : {};
+  return failure ? { kind: failure.kind, stage: failure.stage, remedy: failure.remedy.action } : {};
 }

@@ -52,7 +52,7 @@ function checkRetry(release: ShownRelease, input: RetryInput): void {
   const { state } = release;
   requireSettledPlan(release);
   if (state.holds.size === 0 || state.ending) {
-    const remedy = 'look at it with `flightline status RELEASE`';
+    const remedy = { action: 'look at it with `flightline status RELEASE`', then: null };
     throw refused(failureOf('invalid-input', `nothing is held: the release is ${releaseStatus(state)}`, { remedy }));
   }
   const { request } = parsed.data;
@@ -65,7 +65,7 @@ function requireSettledPlan({ state: { resolving, next } }: ShownRelease): void 
   if (!resolving && !next) return;
   throw refused(
     failureOf('invalid-input', 'a changed spec is being looked at: wait until it is taken over or refused', {
-      remedy: 'look at it with `flightline status RELEASE`, then say it again',
+      remedy: { action: 'look at it with `flightline status RELEASE`, then say it again', then: null },
     }),
   );
 }

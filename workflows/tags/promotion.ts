@@ -15,7 +15,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { TagMove } from '../../model/tags/tag-move.ts';
-import { failureOf, remedyWithoutRetry, type Failure } from '../../model/release/failure.ts';
+import type { Remedy } from '../../model/release/remedy.ts';
+import { remedyText } from '../../model/release/remedy-text.ts';
+import { failureOf, type Failure } from '../../model/release/failure.ts';
 import {
   PROMOTION_QUERY,
   PromotionRequest,
@@ -39,6 +41,8 @@ import { settled } from '../run-stage.ts';
 import { tellRecorded } from './shared-tag.ts';
 
 const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
+
+const NOT_IN_TIME: Remedy = { action: 'have it approved in time', then: 'start again' };
 
 /**
  * A whole promotion. Ends with what was promoted, or fails with {@link PromotionFailure}; nothing is held but for an
@@ -140,7 +144,7 @@ class PromotionRun {
     this.show({ status: 'held', step: 'waiting for approval', failure: needed });
     const decided = await condition(() => !waitsForWord(this.gate), holdFor, { summary: 'waiting for approval' });
     const failure = decided ? askApproval(this.gate, subject, digests) : needed;
-    if (failure) throw new ReleaseFailed(failure);
+    if (failure) throw new ReleaseFailed(decided ? failure : { ...failure, remedy: NOT_IN_TIME });
     this.show({ status: 'running', failure: null, approval: this.gate.approval });
   }
 
@@ -210,7 +214,7 @@ class PromotionRun {
     setCurrentDetails(
       [
         `**${source}** → **${target}** is **${status}**: ${step}`,
-        ...(failure ? [`${failure.message}`, `What to do: ${failure.remedy.replaceAll('RELEASE', target)}`] : []),
+        ...(failure ? [`${failure.message}`, `What to do: ${remedyText(failure, 'promotion', target)}`] : []),
         items
           .map(({ reference, digest, verified }) => `- \`${reference}\`: \`${digest}\`${verified ? ', verified' : ''}`)
           .join('\n'),
@@ -221,7 +225,5 @@ class PromotionRun {
 
 function failureOfEnd(error: unknown): Failure | null {
   if (error instanceof ReleaseFailed) return error.failure;
-  if (!(error instanceof ActivityFailure)) return null;
-  const failure = failureFrom(error, null);
-  return { ...failure, remedy: remedyWithoutRetry(failure.remedy, 'start the promotion again') };
+  return error instanceof ActivityFailure ? failureFrom(error, null) : null;
 }

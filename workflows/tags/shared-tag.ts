@@ -241,7 +241,7 @@ function valid(schema: z.ZodType): (input: unknown) => void {
   return (input) => void parseInput(schema, input);
 }
 
-function refusal(message: string, remedy: string): ApplicationFailure {
-  const failure = failureOf('invalid-input', message, { remedy });
+function refusal(message: string, action: string): ApplicationFailure {
+  const failure = failureOf('invalid-input', message, { remedy: { action, then: null } });
   return toTemporalFailure(failure, failure);
 }

@@ -28,7 +28,7 @@ const RULES: readonly Rule[] = [
     verdict: {
       kind: 'host-setup',
       remedy:
-        "the builder does not see the host's images: podman's storage must be overlay at /var/lib/containers/storage (`flightline doctor` checks it); then `flightline retry RELEASE`",
+        "the builder does not see the host's images: podman's storage must be overlay at /var/lib/containers/storage (`flightline doctor` checks it)",
     },
   },
   {
@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
     verdict: {
       kind: 'host-setup',
       remedy:
-        "the podman in the builder image cannot read this host's storage: use a builder as new as the host's podman, then `flightline retry RELEASE`",
+        "the podman in the builder image cannot read this host's storage: use a builder as new as the host's podman",
     },
   },
   {
@@ -48,7 +48,7 @@ const RULES: readonly Rule[] = [
     pattern: /no default root filesystem type|DefaultRootFs/,
     verdict: {
       kind: 'builder-configuration',
-      remedy: 'set builder.rootfs (such as xfs), then `flightline retry RELEASE --spec flightline.yaml`',
+      remedy: 'set builder.rootfs (such as xfs)',
     },
   },
   {
@@ -60,8 +60,7 @@ const RULES: readonly Rule[] = [
     pattern: /Export \S+ not found in \[|unknown progress type/,
     verdict: {
       kind: 'builder-configuration',
-      remedy:
-        'this builder image is too old for the disk type: name a newer one under builder.image, then `flightline retry RELEASE --spec flightline.yaml`',
+      remedy: 'this builder image is too old for the disk type: name a newer one under builder.image',
     },
   },
 ];
@@ -86,7 +85,7 @@ export function classifyBuilder(output: string, exitCode: number): Verdict {
   const rule = RULES.find(({ pattern }) => pattern.test(output));
   if (rule) return rule.verdict;
   if (NETWORK.test(lastErrors(output))) {
-    return { kind: 'registry', remedy: 'wait: it is tried again until the network or the package repository answers' };
+    return { kind: 'registry', remedy: 'see that the network and the package repository answer' };
   }
   return { kind: 'builder' };
 }

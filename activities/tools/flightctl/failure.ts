@@ -2,7 +2,7 @@
  * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts
  * of flightctl 1.2 and 1.3. Pure.
  */
-import type { FailureKind } from '../../../model/release/failure.ts';
+import type { FailureKind } from '../../../model/release/failures.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
 interface FlightctlVerdict {
@@ -10,8 +10,7 @@ interface FlightctlVerdict {
   remedy?: string;
 }
 
-const LOGIN_SERVER =
-  "log in to Flight Control's API (`flightctl login --config-dir DIR https://api.…`), then `flightline retry RELEASE`";
+const LOGIN_SERVER = "log in to Flight Control's API (`flightctl login --config-dir DIR https://api.…`)";
 
 /** The first row whose text is there counts. */
 const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
@@ -19,7 +18,7 @@ const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
     text: /getting enrollment config: server returned 403/,
     kind: 'enrollment-denied',
     remedy:
-      'the account may request certificates and not read the enrollment configuration, as with the role flightctl-installer: give it flightctl-org-admin, or a role of your own with both; then `flightline retry RELEASE`',
+      'the account may request certificates and not read the enrollment configuration, as with the role flightctl-installer: give it flightctl-org-admin, or a role of your own with both',
   },
   { text: /\b403 Forbidden|server returned 403/, kind: 'enrollment-denied' },
   { text: /you must log in|session has expired|\b401 Unauthorized|server returned 401/i, kind: 'enrollment-login' },
@@ -31,14 +30,13 @@ const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
   {
     text: /x509: |tls: failed to verify|certificate signed by unknown authority/,
     kind: 'enrollment-login',
-    remedy:
-      "the host does not trust Flight Control's certificate: log in with `--certificate-authority FILE`, then `flightline retry RELEASE`",
+    remedy: "the host does not trust Flight Control's certificate: log in with `--certificate-authority FILE`",
   },
   { text: /\b404 Not Found|server returned 404/, kind: 'enrollment-login', remedy: LOGIN_SERVER },
   {
     text: /unknown flag|unknown command/,
     kind: 'host-setup',
-    remedy: 'install flightctl 0.9 or later on the build host, then `flightline retry RELEASE`',
+    remedy: 'install flightctl 0.9 or later on the build host',
   },
   {
     text: /connection refused|connection reset|no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving/,

@@ -126,7 +126,7 @@ export async function removeContainer(name: string, grace = 0): Promise<boolean>
     if (!(await containerExists(name))) return true;
   }
   throw new FlightlineError('host-setup', `the container ${name} cannot be removed`, {
-    remedy: `remove it by hand (podman rm --force ${name}), then \`flightline retry RELEASE\``,
+    remedy: `remove it by hand (podman rm --force ${name})`,
   });
 }
 

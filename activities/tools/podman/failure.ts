@@ -27,7 +27,7 @@ export function classifyPodman(output: string): Verdict {
   if (verdict?.kind === 'signature-rejected' || verdict?.kind === 'key-missing') {
     return {
       kind: 'signature-rejected',
-      remedy: "the host's own policy.json refuses this image: look at it there, then `flightline retry RELEASE`",
+      remedy: "the host's own policy.json refuses this image: look at it there",
     };
   }
   return verdict ?? { kind: 'unexpected' };

@@ -3,7 +3,8 @@
  * texts of containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification,
  * "Error Codes"). Pure.
  */
-import { FlightlineError, type FailureKind } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/release/failure.ts';
+import type { FailureKind } from '../../../model/release/failures.ts';
 import { CommandError, lastLines } from '../process/command.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
@@ -27,7 +28,7 @@ const RULES: readonly Rule[] = [
   {
     kind: 'key-missing',
     pattern: /image rejected: (?:parsing public key|open .*no such file)/i,
-    remedy: 'put the public key where the worker configuration says (`publicKey`), then `flightline retry RELEASE`',
+    remedy: 'put the public key where the worker configuration says (`publicKey`)',
   },
   { kind: 'signature-rejected', pattern: /image rejected|signature was required|rejected by policy/i },
   {
@@ -39,7 +40,7 @@ const RULES: readonly Rule[] = [
     kind: 'host-setup',
     pattern: /x509:|tls: failed to verify|server gave HTTP response to HTTPS client/i,
     remedy:
-      "install the registry's certificate authority on the machine, or list the registry with `insecure: true` in the worker configuration, then `flightline retry RELEASE`",
+      "install the registry's certificate authority on the machine, or list the registry with `insecure: true` in the worker configuration",
   },
   {
     kind: 'registry-denied',
@@ -96,7 +97,7 @@ export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown
   if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') return error;
   const { message } = error.failure;
   if (from === 'registry') return new FlightlineError('disk-vanished', message, { cause: error });
-  const remedy = 'see that the repository exists and the registry keeps its uploads: it is tried again';
+  const remedy = 'see that the repository exists and the registry keeps its uploads';
   return new FlightlineError('registry', message, { remedy, cause: error });
 }
 

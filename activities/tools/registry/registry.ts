@@ -104,7 +104,7 @@ export async function provePushRight(access: RegistryAccess, repository: string)
       'registry-denied',
       `${repository} does not exist, and its registry makes none on a push`,
       {
-        remedy: "make the repository in the registry's own interface, then `flightline retry RELEASE`",
+        remedy: "make the repository in the registry's own interface",
       },
     );
   }

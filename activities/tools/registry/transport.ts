@@ -80,7 +80,7 @@ function refuseDenied<A extends HttpResponse>(answer: A, repository: string, sco
 }
 
 function denied(message: string, scope: Scope): FlightlineError {
-  const remedy = "give the sign worker's registry account the right to delete there, and run the command again";
+  const remedy = "give the sign worker's registry account the right to delete there";
   return new FlightlineError('registry-denied', message, scope === 'delete' ? { remedy } : {});
 }
 

@@ -257,7 +257,7 @@ describe('the address of the metrics', () => {
           failure: expect.objectContaining({
             kind: 'host-setup',
             message: expect.stringContaining(`${listen}: Address already in use`),
-            remedy: expect.stringContaining('--metrics'),
+            remedy: expect.objectContaining({ action: expect.stringContaining('--metrics') }),
           }),
         }),
       );

@@ -19,7 +19,7 @@ test.each([
   [['registry.example:5000'], 'registry.example:5000/camera', ['v1'], true],
   [['registry.example:5000/camera:prod'], 'registry.example:5000/camera', ['dev'], false],
 ])('%j covers %s:%j: %s', (listed, repository, tags, expected) => {
-  expect(needsApproval(listed, { repository, tags })).toBe(expected);
+  expect(needsApproval(listed, [{ repository, tags }])).toBe(expected);
 });
 
 describe('the gate', () => {

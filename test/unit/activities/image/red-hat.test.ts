@@ -117,7 +117,7 @@ describe('this host', () => {
       failure: {
         kind: 'registry-login',
         message: expect.stringContaining('host-a has no log-in') as string,
-        remedy: expect.stringContaining('skopeo login --authfile') as string,
+        remedy: { action: expect.stringContaining('skopeo login --authfile') as string },
       },
     });
     await writeFile(authfile, '{"auths":{"registry.redhat.io":{"auth":"bWU6cGFzcy13b3Jk"}}}');

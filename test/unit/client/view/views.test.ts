@@ -141,7 +141,7 @@ test('clean-up is told of below the table', () => {
 });
 
 describe('a held release', () => {
-  const held = (kind: 'containerfile' | 'registry-login' | 'image-not-found') =>
+  const held = (kind: 'containerfile') =>
     record({
       status: 'held',
       failure: failureOf(kind, 'line 1\nline 2', {
@@ -160,13 +160,6 @@ describe('a held release', () => {
         '--spec flightline.yaml`',
       '  the whole log: flightline logs quay.io/acme/edge-camera:v1 build',
     ]);
-  });
-
-  test('says the retry command when the remedy does not', () => {
-    const shown = held('image-not-found');
-    expect(renderFailure(shown.failure!, shown, false).at(-1)).toBe(
-      '  then: flightline retry quay.io/acme/edge-camera:v1',
-    );
   });
 });
 

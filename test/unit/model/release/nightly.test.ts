@@ -119,7 +119,7 @@ describe('a run', () => {
     const template = { ...templateOf(specWith({ tag: 'n-{{commit}}' }), directory), commit: null };
     expect(expandNightly(template, { at, commit: null, standing: null })).toMatchObject({
       ok: false,
-      failure: { kind: 'invalid-input', remedy: expect.stringContaining('schedule set') },
+      failure: { kind: 'invalid-input', remedy: { action: expect.stringContaining('schedule set') } },
     });
   });
 });

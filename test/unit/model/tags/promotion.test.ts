@@ -149,7 +149,7 @@ test('a promotion that waits says for what, and what to do', () => {
       failure: {
         kind: 'approval-needed',
         message: 'it waits',
-        remedy: '`flightline approve RELEASE`',
+        remedy: { action: '`flightline approve RELEASE`', then: null },
         stage: 'tag',
         log: null,
       },

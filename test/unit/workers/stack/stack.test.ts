@@ -139,7 +139,8 @@ describe('command lines', () => {
         '--sqlite-pragma journal_mode=WAL --log-level warn ' +
         '--search-attribute FlightlineRepository=Keyword --search-attribute FlightlineTag=Keyword --search-attribute FlightlineStage=Keyword ' +
         '--search-attribute FlightlineStatus=Keyword --search-attribute FlightlineHost=KeywordList ' +
-        '--dynamic-config-value history.transferProcessorMaxPollRPS=500',
+        '--dynamic-config-value history.transferProcessorMaxPollRPS=500 ' +
+        '--dynamic-config-value frontend.httpAllowedHosts=["none.invalid"]',
     );
   });
 

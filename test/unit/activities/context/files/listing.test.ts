@@ -84,7 +84,7 @@ it('refuses a pipe, with the way out, unless it is ignored', async () => {
   await put({ a: '1' });
   execFileSync('mkfifo', [join(root, 'pipe')]);
   await expect(listed()).rejects.toMatchObject({
-    failure: { kind: 'context-invalid', remedy: expect.stringContaining('.containerignore') },
+    failure: { kind: 'context-invalid', remedy: { action: expect.stringContaining('.containerignore') } },
   });
   await put({ '.containerignore': 'pipe' });
   expect(await listed()).toEqual(['.containerignore', 'a']);

@@ -1,0 +1,33 @@
+/** What is refused before anything is looked up: whoever starts a release may ask for anything. */
+import { movedNames } from '../../model/release/approval.ts';
+import { FlightlineError } from '../../model/release/failure.ts';
+import { repositoryIsWithin } from '../../model/oci/reference.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { requireWebhooks } from '../notify.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { requireOwnRepositories } from '../trust/own-repositories.ts';
+
+/** What the operator's configuration must allow. */
+export function requirePermitted(configuration: WorkerConfiguration, request: ReleaseRequest): void {
+  requireWebhooks(configuration, request.notify ?? []);
+  const { repository, contextRepository, logRepository } = request;
+  const named = movedNames(request).map((moved) => moved.repository);
+  requireOwnRepositories(configuration, repository, [...named, contextRepository, logRepository ?? repository]);
+}
+
+/** Tags beside the release's own repository may be another project's. @throws FlightlineError `tag-exists` */
+export async function requireFree(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<void> {
+  const beside = movedNames(request).filter(({ repository }) => !repositoryIsWithin(repository, request.repository));
+  const repositories = beside.map(({ repository }) => repository);
+  await withRegistryAccess(configuration, repositories, async (access) => {
+    for (const { repository, tags } of beside) {
+      for (const tag of tags) {
+        if ((await headManifest(access, repository, tag)) === null) continue;
+        const name = `${request.repository}:${request.tag}`;
+        throw new FlightlineError('tag-exists', `${repository}:${tag} exists, and ${name} does not`);
+      }
+    }
+  });
+}

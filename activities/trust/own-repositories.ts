@@ -1,0 +1,25 @@
+import { FlightlineError } from '../../model/release/failure.ts';
+import { repositoryIsWithin } from '../../model/oci/reference.ts';
+import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+
+/**
+ * A spec names any repositories, and the sign worker's key may sign for more than one project. So a release writes
+ * below its own repository only, or where the operator says so.
+ *
+ * @throws FlightlineError `repository-not-allowed`
+ */
+export function requireOwnRepositories(
+  { furtherRepositories }: Pick<WorkerConfiguration, 'furtherRepositories'>,
+  owner: string,
+  repositories: readonly string[],
+): void {
+  const further = Object.entries(furtherRepositories).flatMap(([scope, listed]) =>
+    repositoryIsWithin(owner, scope) ? listed : [],
+  );
+  const foreign = [...new Set(repositories.filter((one) => !isAllowed([owner, ...further], one)))];
+  if (foreign.length === 0) return;
+  throw new FlightlineError(
+    'repository-not-allowed',
+    `${foreign.join(', ')} ${foreign.length === 1 ? 'is' : 'are'} not below ${owner}`,
+  );
+}

@@ -1,0 +1,26 @@
+/** What a person does about a failure, as data. */
+import type { ReleaseStatus } from './stage.ts';
+
+export const NEXT_STEPS = ['retry', 'retry with the spec', 'start again'] as const;
+
+/** What a person does about a failure. */
+export interface Remedy {
+  /** In one line, without what follows it. */
+  action: string;
+  /** What follows the action; null when nothing does. */
+  then: (typeof NEXT_STEPS)[number] | null;
+}
+
+/**
+ * Where a failure is shown. It decides how the next step is said: only a held branch can be retried.
+ *
+ * - `request`: the workers did it for a command, such as `prune`, `rollback` or a dry run.
+ * - `client`: the command did it itself, with its user's own log-ins.
+ */
+export const PLACES = ['held branch', 'ended release', 'promotion', 'request', 'client'] as const;
+export type RemedyPlace = (typeof PLACES)[number];
+
+/** Where the failure of a release is shown. */
+export function placeOf(status: ReleaseStatus): RemedyPlace {
+  return status === 'held' ? 'held branch' : 'ended release';
+}

@@ -1,0 +1,44 @@
+/** Every kind of failure at every place where it may be shown: what is said there can be done there. */
+import { describe, expect, it, test } from 'vitest';
+import { failureOf } from '../../../../model/release/failure.ts';
+import { FAILURE_KINDS, FAILURES } from '../../../../model/release/failures.ts';
+import { PLACES, placeOf } from '../../../../model/release/remedy.ts';
+import { remedyText } from '../../../../model/release/remedy-text.ts';
+
+const NAME = 'quay.io/acme/edge:v1';
+
+describe.each(PLACES)('at the place "%s"', (place) => {
+  it.each(FAILURE_KINDS)('%s has words that fit', (kind) => {
+    const text = remedyText(failureOf(kind, 'it failed'), place, NAME);
+    expect(text.length).toBeGreaterThan(10);
+    expect(text).not.toMatch(/\bRELEASE\b|undefined|\bthen .*\bthen\b|, then .*, then|[.;,]$/);
+    if (place !== 'held branch') expect(text).not.toContain('flightline retry');
+    if (place === 'promotion') expect(text).not.toMatch(/release again|\bbuilds\b|run the command/);
+    if (place === 'client') expect(text).not.toMatch(/worker's authfile|worker's log|release again|promotion/);
+    if (place === 'ended release') expect(text).not.toMatch(/promotion again|run the command/);
+  });
+});
+
+it.each(FAILURE_KINDS.filter((kind) => FAILURES[kind].disposition !== 'fail' && FAILURES[kind].then !== null))(
+  'a branch that is held by %s is told how it goes on',
+  (kind) => expect(remedyText(failureOf(kind, 'x'), 'held branch', NAME)).toContain(`\`flightline retry ${NAME}`),
+);
+
+test.each([
+  ['held branch', 'mend the Containerfile, then `flightline retry quay.io/acme/edge:v1 --spec flightline.yaml`'],
+  ['ended release', 'mend the Containerfile, then start the release again'],
+  ['promotion', 'mend the Containerfile, then start the promotion again'],
+  ['request', 'mend the Containerfile, then run the command again'],
+] as const)('the next step is said for the place "%s"', (place, text) =>
+  expect(remedyText(failureOf('containerfile', 'x'), place, NAME)).toBe(text),
+);
+
+test('another action keeps the next step of its kind, and a whole remedy brings its own', () => {
+  const other = failureOf('host-setup', 'x', { remedy: 'install zstd' });
+  expect(remedyText(other, placeOf('held'), NAME)).toBe(`install zstd, then \`flightline retry ${NAME}\``);
+  expect(remedyText(other, placeOf('failed'), NAME)).toBe('install zstd, then start the release again');
+  const whole = failureOf('invalid-input', 'x', {
+    remedy: { action: 'look at `flightline status RELEASE`', then: null },
+  });
+  expect(remedyText(whole, 'request', NAME)).toBe(`look at \`flightline status ${NAME}\``);
+});
