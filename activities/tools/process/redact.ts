@@ -1,30 +1,86 @@
 /**
- * Keeps secrets out of logs, heartbeats, failures and history: known values and credentials in URLs are blotted out.
+ * Keeps secrets out of logs, heartbeats, failures and history: known values in any of their usual spellings, credentials
+ * in URLs, and bearer tokens.
  */
 
 const BLOT = '[secret]';
 /** Shorter values would blot out ordinary words. */
 const SHORTEST = 4;
-const known = new Set<string>();
+/** Shorter pieces of base64 would be met by chance. */
+const SHORTEST_BASE64 = 5;
+const BASE64 = /[A-Za-z0-9+/_-]/;
+
+/** Spellings of known values; the longest first, since one value may begin like another. */
+let plain: string[] = [];
+/** What the base64 of a text with a known value in it holds in any case. */
+let encoded: string[] = [];
 
 /** From now on this value is blotted out of all that passes {@link redact}. Each line of a longer value counts too. */
 export function registerSecret(value: string): void {
-  for (const part of [value, ...value.split('\n')]) {
-    const trimmed = part.trim();
-    if (trimmed.length < SHORTEST) continue;
-    known.add(trimmed);
-    // As a line of a worker's log spells it, which is redacted as a whole.
-    known.add(JSON.stringify(trimmed).slice(1, -1));
+  for (const part of new Set([value, ...value.split('\n')].map((text) => text.trim()))) {
+    if (part.length < SHORTEST || plain.includes(part)) continue;
+    plain = longestFirst([...plain, ...spellings(part)]);
+    encoded = longestFirst([...encoded, ...base64Cores(part)]);
   }
 }
 
 /** The text without known secrets, credentials in URLs and bearer tokens. */
 export function redact(text: string): string {
-  let clean = text
-    // Looked for from "://" on: trying every letter of a long word as the scheme's first would take minutes for a long
-    // log.
-    .replace(/(?<=[a-z0-9+.-]:\/\/)[^/\s@]+@/gi, `${BLOT}@`)
-    .replace(/\b(authorization:?\s*(?:basic|bearer)|bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${BLOT}`);
-  for (const secret of known) clean = clean.replaceAll(secret, BLOT);
-  return clean;
+  let clean = text;
+  for (const secret of plain) clean = clean.replaceAll(secret, BLOT);
+  for (const core of encoded) clean = withoutBase64(clean, core);
+  return (
+    clean
+      // Looked for from "://" on: trying every letter of a long word as the scheme's first would take minutes.
+      .replace(/(?<=[a-z0-9+.-]:\/\/)[^/\s@]+@/gi, `${BLOT}@`)
+      .replace(/\b(authorization:?\s*(?:basic|bearer)|bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${BLOT}`)
+  );
+}
+
+/** As it is; in JSON, and in JSON in JSON; percent-encoded as RFC 3986 and as forms have it, in both cases of digits. */
+function spellings(value: string): string[] {
+  const json = JSON.stringify(value).slice(1, -1);
+  // Half a character cannot be percent-encoded; a buffer has none.
+  const percent = encodeURIComponent(Buffer.from(value).toString());
+  const strict = percent.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  const percents = [percent, strict, strict.replaceAll('%20', '+')];
+  const lower = percents.map((text) => text.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase()));
+  return [value, json, JSON.stringify(json).slice(1, -1), ...percents, ...lower];
+}
+
+/**
+ * Three bytes make four characters, so the value's place among the bytes decides what it becomes. The characters that
+ * hold bits of its neighbours are left out.
+ */
+function base64Cores(value: string): string[] {
+  const bytes = Buffer.from(value);
+  const cores = [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    const whole = (before + bytes.length) % 3 === 0;
+    return text.slice(Math.ceil((before * 8) / 6), whole ? undefined : -1);
+  });
+  const urlSafe = cores.map((core) => core.replaceAll('+', '-').replaceAll('/', '_'));
+  return [...cores, ...urlSafe].filter((core) => core.length >= SHORTEST_BASE64);
+}
+
+/** Blots out the whole word of base64 that a core stands in. */
+function withoutBase64(text: string, core: string): string {
+  let clean = '';
+  let rest = 0;
+  for (let at = text.indexOf(core); at >= 0; at = text.indexOf(core, rest)) {
+    let start = at;
+    while (start > rest && BASE64.test(text[start - 1]!)) start -= 1;
+    let end = at + core.length;
+    while (end < text.length && BASE64.test(text[end]!)) end += 1;
+    while (text[end] === '=') end += 1;
+    clean += text.slice(rest, start) + BLOT;
+    rest = end;
+  }
+  return rest === 0 ? text : clean + text.slice(rest);
+}
+
+function longestFirst(texts: readonly string[]): string[] {
+  return [...new Set(texts)].sort((left, right) => right.length - left.length);
 }
