@@ -1,6 +1,6 @@
 /**
- * Keeps secrets out of logs, heartbeats, failures and history: known values in any of their usual spellings, credentials
- * in URLs, and bearer tokens.
+ * Keeps secrets out of logs, heartbeats, failures and history: known values in their usual spellings, credentials in
+ * URLs, and bearer tokens.
  */
 
 const BLOT = '[secret]';
