@@ -37,7 +37,7 @@ export function redact(text: string): string {
   );
 }
 
-/** As it is; in JSON, and in JSON in JSON; percent-encoded as RFC 3986 and as forms have it, in both cases of digits. */
+/** As it is; in JSON, and in JSON in JSON; percent-encoded as in URLs and forms, digits in both cases. */
 function spellings(value: string): string[] {
   const json = JSON.stringify(value).slice(1, -1);
   // Half a character cannot be percent-encoded; a buffer has none.
