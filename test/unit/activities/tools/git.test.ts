@@ -139,7 +139,7 @@ describe('Git LFS', () => {
         failure: {
           kind: 'host-setup',
           message: expect.stringContaining('keeps model.bin in Git LFS'),
-          remedy: expect.stringContaining('git-lfs'),
+          remedy: { action: expect.stringContaining('git-lfs') },
         },
       });
     } finally {
