@@ -1,4 +1,4 @@
-/** notify (issue 6): tells a webhook of the worker configuration what became of a release. The server retries it. */
+/** The `notify` activity tells a webhook what became of a release. The server retries it. */
 import type { ActivityAnswer } from '../model/contract/activities.ts';
 import type { ActivityContext } from './server.ts';
 import { createHmac } from 'node:crypto';

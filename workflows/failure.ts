@@ -138,7 +138,7 @@ export function toTemporalFailure(failure: Failure, details: unknown): Applicati
   return ApplicationFailure.nonRetryable(shown, failure.kind, details);
 }
 
-/** Bytes of a payload, less what is around it (DESIGN §5: 10 kB). */
+/** Bytes of a payload, less what is around it (a payload has at most 10 kB). */
 const MAX_DETAILS = 9_500;
 
 /**

@@ -1,4 +1,4 @@
-/** The `prune` workflow: old releases leave a repository, or it is told which would (issue 6). */
+/** The `prune` workflow: old releases leave a repository, or it is told which would. */
 import { ActivityFailure } from '@temporalio/common';
 import { setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import {

@@ -1,5 +1,5 @@
 /**
- * The `push` activity: the image from this host's storage to its repository, by digest and without a tag (DESIGN §3.3).
+ * The `push` activity: the image from this host's storage to its repository, by digest and without a tag.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** record (DESIGN §3.10): the release's result as a signed artifact in the registry, named last of all. */
+/** The `record` activity: the release's result as a signed artifact in the registry, named last of all. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { Task } from '../tools/process/task.ts';
 import { join } from 'node:path';

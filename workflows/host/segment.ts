@@ -1,6 +1,6 @@
 /**
  * The part of a branch that lives on one host: claims a host, does the work there, and on another when that host is
- * lost or unfit (DESIGN §4, "Who retries what").
+ * lost or unfit.
  */
 import { CancellationScope, CancelledFailure, isCancellation, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';

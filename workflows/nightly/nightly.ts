@@ -1,6 +1,6 @@
 /**
  * The `nightly` workflow: a thin one that a schedule starts. It computes the tags, sees whether there is anything to
- * do, and starts the release as a child of its own under its canonical id, which outlives it (issue 6, "Schedules").
+ * do, and starts the release as a child of its own under its canonical id, which outlives it.
  */
 import {
   CancellationScope,

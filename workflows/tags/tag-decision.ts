@@ -2,7 +2,7 @@
 import { jsonBytes } from '../../model/release/failure.ts';
 import type { MoveInput, TagEntry } from '../../model/tags/shared-tag.ts';
 
-/** Bytes of the entries that are kept: they are a payload of their own (DESIGN §5: 10 kB). */
+/** Bytes of the entries that are kept: they are a payload of their own, of at most 10 kB. */
 const MAX_BYTES = 8_000;
 
 /**

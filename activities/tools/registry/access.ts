@@ -1,7 +1,6 @@
 /**
  * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by
- * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc
- * (DESIGN §6).
+ * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
