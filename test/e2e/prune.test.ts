@@ -246,7 +246,7 @@ it('says of a registry that deletes nothing that it deletes nothing, and keeps a
       expect(failure).toMatchObject({
         kind: 'deletion-disabled',
         message: expect.stringContaining(`does not delete from ${name}: 4 releases`),
-        remedy: expect.stringContaining('REGISTRY_STORAGE_DELETE_ENABLED=true'),
+        remedy: { action: expect.stringContaining('REGISTRY_STORAGE_DELETE_ENABLED=true') },
       });
     }
     expect(await tagsOf(name)).toEqual(before);
