@@ -33,6 +33,7 @@ import {
 } from './build-secrets.ts';
 import { fetchContext } from '../context/context-artifact.ts';
 import { lintImage, lookAtImage } from './image-lint.ts';
+import { NOT_BETWEEN_STEPS } from './private-layers.ts';
 import { withLease } from '../host/leased.ts';
 import { withBuilderPulled } from './pull-ahead.ts';
 import { pullBases } from './bases.ts';
@@ -163,7 +164,7 @@ async function buildContext(attempt: Attempt): Promise<Built> {
     const directory = join(own, 'pull-secret');
     await mkdir(join(directory, CONTEXT_LAYOUT.context), { recursive: true, mode: 0o700 });
     await writeFile(join(directory, CONTEXT_LAYOUT.containerfile), `FROM ${plain.image.id}\n${layer}\n`);
-    const more = { secrets: [secret], flags: await flags([plain.image.id]) };
+    const more = { secrets: [secret], flags: [NOT_BETWEEN_STEPS] };
     return { ...plain, image: await addLayer(attempt, plain.image, directory, name, more) };
   });
   await noteBuilt(own, built.image.id, built.bases);
@@ -233,9 +234,7 @@ async function findBuilt({ host, input }: Attempt, name: string): Promise<Pick<B
   return image ? { image, bases } : null;
 }
 
-/**
- * What was built, when a device could boot it, it is bound as the spec says, and its own bootc has nothing against it.
- */
+/** What was built, once a device could boot it, it is bound as the spec says, and its own bootc accepts it. */
 async function checked(
   { host, input, context, logFile }: Attempt,
   built: Built,

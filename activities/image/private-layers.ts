@@ -47,6 +47,12 @@ export async function privateLayerFlags(
 }
 
 /**
+ * The flag of a build of one step on an image that has no name: such an image has the label, and what is built on it
+ * would inherit it.
+ */
+export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
+
+/**
  * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts
  * nothing, and instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
  */
