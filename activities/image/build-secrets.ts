@@ -84,6 +84,11 @@ export async function volumesFor(host: HostContext, bases: readonly PinnedImage[
   return entitlementVolumes();
 }
 
+/** Files of the image that hold a secret because the spec asks for it: nobody is advised against them. */
+export function secretFiles(input: Pick<BuildInput, 'pullSecret'>): string[] {
+  return input.pullSecret === undefined ? [] : [PULL_SECRET_PATH];
+}
+
 /** Another one for each run: podman's cache knows a secret by its id only, and would give out an older one's layer. */
 function pullSecretId({ release, runId }: Pick<BuildInput, 'release' | 'runId'>): string {
   return `${OWN_SECRET_PREFIX}pull-secret-${runKey(release, runId)}`;

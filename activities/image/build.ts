@@ -26,6 +26,7 @@ import {
   enrolledImage,
   forgetSecrets,
   openHostParts,
+  secretFiles,
   type HostParts,
   volumesFor,
   withPrivateParts,
@@ -245,5 +246,5 @@ async function checked(
   }
   await checkBinding(image.id, input);
   await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
-  return { ...built, advice: await lookAtImage(image, input.bases) };
+  return { ...built, advice: await lookAtImage(image, input.bases, secretFiles(input)) };
 }

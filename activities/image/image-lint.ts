@@ -64,14 +64,20 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
 /** What `podman image diff` prints: absolute paths, directories among them. */
 const ImageDiff = z.object({ added: z.array(z.string()).default([]), changed: z.array(z.string()).default([]) });
 
-/** The advice on an image, a line each; nothing when podman cannot compare it with its base, such as one not here. */
+/**
+ * The advice on an image, a line each, but for files that are there on request. Nothing when podman cannot compare it
+ * with its base, such as one not here.
+ */
 export async function lookAtImage(
   { id, labels }: Pick<LocalImage, 'id' | 'labels'>,
   bases: readonly PinnedImage[],
+  requested: readonly string[],
 ): Promise<string[]> {
   const base = bases.find(({ digest }) => digest === labels[OCI.baseDigest]);
   if (!base) return [];
   const args = ['image', 'diff', '--format', 'json', id, `${repositoryOf(base.reference)}@${base.digest}`];
   const { exitCode, stdout } = await podman(`comparing ${id} with its base`, args, { okExitCodes: [0, 125] });
-  return exitCode === 0 ? imageAdvice(ImageDiff.parse(JSON.parse(stdout))) : [];
+  if (exitCode !== 0) return [];
+  const { added, changed } = ImageDiff.parse(JSON.parse(stdout));
+  return imageAdvice({ added: added.filter((path) => !requested.includes(path)), changed });
 }
