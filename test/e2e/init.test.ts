@@ -121,10 +121,10 @@ it('says which flags are missing where there is no terminal', async () => {
 it('does not start a release with --strict when something is found', async () => {
   const made = join(directory, 'vsphere/flightline.yaml');
   const containerfile = join(directory, 'vsphere/Containerfile');
-  await writeFile(containerfile, `${await readFile(containerfile, 'utf8')}RUN mkdir /var/lib/app\n`);
+  await writeFile(containerfile, `${await readFile(containerfile, 'utf8')}ARG DB_PASSWORD\n`);
   const outcome = await runFlightline(['run', made, '--tag', 'v2', '--strict', '--json'], { environment });
   expect(outcome.exitCode).toBe(1);
   expect(JSON.parse(outcome.stdout)).toMatchObject({
-    error: { kind: 'lint', message: expect.stringContaining('var-change') },
+    error: { kind: 'lint', message: expect.stringContaining('secret-in-image') },
   });
 });
