@@ -20,13 +20,13 @@ export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' }
 
 /** Milliseconds between two looks at a running container. Each costs two small reads. */
 const LOOK = 1_000;
-/** Share of one processor below which a container only waits. An idle virtual machine takes one or two hundredths. */
-const IDLE_SHARE = 0.05;
 /** Milliseconds until its end is noticed. This check alone costs one small read. */
 const NOTICE = 100;
 /** Milliseconds until podman must know the exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
 const ASK = 200;
+/** Share of one processor below which a container only waits. An idle virtual machine takes one or two hundredths. */
+const IDLE_SHARE = 0.05;
 
 /**
  * Follows a container, running or ended, to its end. Copies its log from the first line, redacted, so that a later

@@ -185,8 +185,8 @@ const ROWS = {
     'run `flightline doctor` on the host and mend what it finds',
   ),
   stalled: holding(
-    "neither the builder's log nor its output grew for 20 minutes",
-    'nothing grew for a long time: look at the log and the host',
+    'a step did nothing for 20 minutes: it printed nothing, and a builder did not compute, read or write either',
+    'it did nothing for a long time: look at the log and the host',
   ),
   'retries-exhausted': holding(
     'a fault that should have passed lasted too long; the message has the last failure',
