@@ -1,5 +1,5 @@
 /** From whatever an activity threw to a failure of a known kind. */
-import { failureOf, FlightlineError, type Failure } from '../model/release/failure.ts';
+import { failureOf, FlightlineError, type Failure } from '../model/failure/failure.ts';
 import { redact } from './tools/process/redact.ts';
 
 /** The failure that an error stands for, redacted. `stage` is named in it. */

@@ -2,7 +2,7 @@
 import type { ActivityAnswer } from '../model/contract/activities.ts';
 import type { ActivityContext } from './server.ts';
 import { createHmac } from 'node:crypto';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import { NOTIFICATION_HEADERS, signedText, type Notification } from '../model/release/notification.ts';
 import type { NotifyInput } from '../model/contract/control.ts';
 import type { NotifyEntry } from '../model/spec/notify.ts';

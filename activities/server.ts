@@ -8,8 +8,8 @@ import {
 } from '@temporalio/common';
 import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/messages.ts';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
-import { Failure, FlightlineError } from '../model/release/failure.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/release/stage.ts';
+import { Failure, FlightlineError } from '../model/failure/failure.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/stage/stage.ts';
 import type { Task } from './tools/process/task.ts';
 
 export interface Server {

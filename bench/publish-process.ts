@@ -5,7 +5,7 @@
 import { offeredOn } from '../activities/index.ts';
 import { link, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256 } from '../model/release/inputs.ts';
+import { sha256 } from '../model/base/digest.ts';
 import { timingWith } from '../model/base/timing.ts';
 import { runActivity } from '../test/support/activity.ts';
 import { temporaryHost } from '../test/support/host.ts';

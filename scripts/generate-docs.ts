@@ -1,9 +1,9 @@
 /** Writes the tables of the documentation that follow from the code; `--check` only compares them. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { FAILURE_KINDS, FAILURES } from '../model/release/failures.ts';
-import { remedyText } from '../model/release/remedy-text.ts';
-import { METRICS } from '../model/release/metric.ts';
+import { FAILURE_KINDS, FAILURES } from '../model/failure/failures.ts';
+import { remedyText } from '../model/failure/remedy-text.ts';
+import { METRICS } from '../model/base/metric.ts';
 import { writeGenerated } from './generated-files.ts';
 
 interface AlertRules {

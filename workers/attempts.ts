@@ -10,7 +10,7 @@ import type { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { z } from 'zod';
-import { failureOf } from '../model/release/failure.ts';
+import { failureOf } from '../model/failure/failure.ts';
 
 /** What is kept of a running attempt. Only the token matters; the rest is for the log and for people. */
 const Attempt = z.object({

@@ -1,7 +1,7 @@
 /** Loads the operator's worker configuration, and what follows from it about this machine. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import { HostName, type Architecture } from '../model/base/host.ts';
 import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec/worker-configuration.ts';

@@ -1,7 +1,7 @@
 /** How workers find Temporal: by TEMPORAL_* variables and profiles, read by `@temporalio/envconfig`. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import { TemporalUnreachableError } from './errors.ts';
 
 /** What the environment and profiles say. */

@@ -5,9 +5,9 @@
 import type { Logger as SdkLogger, LogLevel as SdkLevel, LogMetadata } from '@temporalio/common';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import { redact } from '../activities/tools/process/redact.ts';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import { releaseOfWorkflow } from '../model/oci/reference.ts';
-import { STAGES } from '../model/release/stage.ts';
+import { STAGES } from '../model/stage/stage.ts';
 import { LOG_LEVELS, LogLevel, type WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
 /** Names of events that programs wait for, in the member `event`. */

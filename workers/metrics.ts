@@ -13,10 +13,10 @@ import { readLeaseFiles } from '../activities/host/leases.ts';
 import { pollersOf } from '../activities/server.ts';
 import { podmanInfo } from '../activities/tools/podman/podman.ts';
 import type { HostContext } from '../activities/host/work-directory.ts';
-import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../model/release/metric.ts';
+import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../model/base/metric.ts';
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../model/contract/queue.ts';
 import { ARCHITECTURES } from '../model/base/host.ts';
-import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../model/release/stage.ts';
+import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../model/stage/stage.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;

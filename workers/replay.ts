@@ -6,7 +6,7 @@
 import { WorkflowNotFoundError, type Client, type HistoryAndWorkflowId } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import type { WorkflowSource } from './workflow-source.ts';
 
 /** A workflow that does not go on. */

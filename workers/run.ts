@@ -7,7 +7,7 @@ import { offeredOn } from '../activities/index.ts';
 import { drainingOf, drainingReason } from '../activities/host/drain.ts';
 import { renewLeases } from '../activities/host/leases.ts';
 import { openWorkDirectory, type HostContext } from '../activities/host/work-directory.ts';
-import { FlightlineError } from '../model/release/failure.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
 import type { ActivityQueue } from '../model/contract/activity.ts';
 import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';

@@ -2,8 +2,8 @@
  * Makes sure before anything polls that the server has the search attributes: an unknown one blocks a release for ever.
  */
 import type { NativeConnection } from '@temporalio/worker';
-import { FlightlineError } from '../model/release/failure.ts';
-import { SEARCH_ATTRIBUTES } from '../model/release/stage.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
+import { SEARCH_ATTRIBUTES } from '../model/stage/stage.ts';
 
 /** Names in `temporal.api.enums.v1.IndexedValueType`, their numbers there, and what the CLI calls them. */
 const TYPES = {

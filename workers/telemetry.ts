@@ -4,8 +4,8 @@
  */
 import { Runtime, type MetricsExporterConfig } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { FlightlineError } from '../model/release/failure.ts';
-import { STAGE_DURATION_BUCKETS } from '../model/release/metric.ts';
+import { FlightlineError } from '../model/failure/failure.ts';
+import { STAGE_DURATION_BUCKETS } from '../model/base/metric.ts';
 import { ListenAddress } from '../model/spec/worker-configuration.ts';
 import { sdkLogger } from './log.ts';
 

@@ -5,7 +5,7 @@
 import type { ActivityOptions } from '@temporalio/common';
 import { proxyActivities } from '@temporalio/workflow';
 import type { ActivitiesOn } from '../model/contract/activities.ts';
-import type { FailureKind } from '../model/release/failures.ts';
+import type { FailureKind } from '../model/failure/failures.ts';
 import { CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../model/contract/queue.ts';
 import { attemptsWithin, DEFAULT_TIMING, type Timing } from '../model/base/timing.ts';
 

@@ -2,7 +2,7 @@
 import { defineUpdate } from '@temporalio/workflow';
 import { z } from 'zod';
 import { DECIDE_UPDATE, Decision, type Approval, type Decided } from '../model/release/approval.ts';
-import { failureOf, type Failure } from '../model/release/failure.ts';
+import { failureOf, type Failure } from '../model/failure/failure.ts';
 import { toTemporalFailure } from './failure.ts';
 
 /** Approves or rejects. */

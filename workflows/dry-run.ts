@@ -2,10 +2,10 @@
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation, workflowInfo } from '@temporalio/workflow';
 import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
-import { failureOf, type Failure } from '../model/release/failure.ts';
+import { failureOf, type Failure } from '../model/failure/failure.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
 import { releaseId } from '../model/oci/reference.ts';
-import type { Stage } from '../model/release/stage.ts';
+import type { Stage } from '../model/stage/stage.ts';
 import { failureFrom, isSilence, parseInput, toTemporalFailure } from './failure.ts';
 import { activities } from './activities.ts';
 import { signedRepositories } from './release/plan.ts';

@@ -10,12 +10,12 @@ import {
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { z } from 'zod';
 import { BuilderRunFailure } from '../model/contract/messages.ts';
-import { Failure, failureOf, jsonBytes, lastBytes } from '../model/release/failure.ts';
-import { FAILURES, type FailureKind } from '../model/release/failures.ts';
-import type { Disposition } from '../model/release/failure-row.ts';
+import { Failure, failureOf, jsonBytes, lastBytes } from '../model/failure/failure.ts';
+import { FAILURES, type FailureKind } from '../model/failure/failures.ts';
+import type { Disposition } from '../model/failure/failure-row.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 import { roleOf } from '../model/contract/activities.ts';
-import type { Stage } from '../model/release/stage.ts';
+import type { Stage } from '../model/stage/stage.ts';
 
 /** A stage that failed for good where it ran. Never leaves a workflow. */
 export class StageFailed extends Error {

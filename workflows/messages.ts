@@ -7,7 +7,7 @@ import {
   type RetryInput,
   type RetryResult,
 } from '../model/contract/messages.ts';
-import type { Failure } from '../model/release/failure.ts';
+import type { Failure } from '../model/failure/failure.ts';
 import { HELD_SIGNAL, type HeldNotice } from '../model/release/nightly.ts';
 import { PRUNE_REPORT_QUERY, type PruneReport } from '../model/release/prune.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';

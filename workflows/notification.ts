@@ -4,11 +4,11 @@ import { eventsOf, NOTIFICATION_WORKFLOW } from '../model/release/notification.t
 import { NotifyInput, type NotifyResult } from '../model/contract/control.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 import type { ReleaseRequest } from '../model/spec/request.ts';
-import type { ReleaseStatus } from '../model/release/stage.ts';
+import type { ReleaseStatus } from '../model/stage/stage.ts';
 import { parseInput } from './failure.ts';
 import { activities } from './activities.ts';
-import { placeOf } from '../model/release/remedy.ts';
-import { remedyText } from '../model/release/remedy-text.ts';
+import { placeOf } from '../model/failure/remedy.ts';
+import { remedyText } from '../model/failure/remedy-text.ts';
 
 /** Delivers one notification. */
 export async function notification(input: NotifyInput): Promise<NotifyResult> {

@@ -1,7 +1,7 @@
 /** Runs one stage and keeps its row: started, done, failed, or waiting again when its host was lost. */
 import { isCancellation } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
-import type { LogLocation } from '../model/release/failure.ts';
+import type { LogLocation } from '../model/failure/failure.ts';
 import { failureFrom, HostLost, StageFailed } from './failure.ts';
 import type { StageKey, StageTable } from '../model/release/stage-table.ts';
 

@@ -1,7 +1,7 @@
 /** A context in a git repository: a commit of it, checked out and packed as the client packs a directory. */
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ContextSource } from '../../model/spec/request.ts';
 import { isAllowedScheme } from '../../model/spec/worker-configuration.ts';
 import { checkOutCommit } from '../tools/git.ts';

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, realpath, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import { blobArtifact, MEDIA_TYPES } from '../../model/oci/manifest.ts';
 import { digestFile, writeLayout } from '../tools/registry/oci-layout.ts';

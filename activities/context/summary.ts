@@ -1,7 +1,7 @@
 /** What of a context decides a release, and what in it cannot be released. Pure. */
 import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { AGENT_CONFIGURATION } from '../../model/spec/enrollment.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { formatProblems } from '../../model/spec/spec-file.ts';

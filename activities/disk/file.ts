@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import tar from 'tar-stream';
 import type { Compression } from '../../model/spec/disk.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { currentTask } from '../tools/process/task.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import { digestFile } from '../tools/registry/oci-layout.ts';

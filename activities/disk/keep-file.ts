@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, link, lstat, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DiskType } from '../../model/spec/disk.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { hashFile, type HashedFile } from './file.ts';
 
 /** Name of a kept file: the builder's, with the disk type before it unless the name shows it (`ami-disk.raw.gz`). */

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import type { PublishInput } from '../../model/contract/disk.ts';
 import { DISK_TYPES, diskArtifactType } from '../../model/spec/disk.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
 import { compressFile, hashFile, publishedName, writeContainerDiskLayer, type HashedFile } from './file.ts';
 import { ifMissing } from '../host/space.ts';

@@ -3,7 +3,7 @@ import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'no
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { incompleteness } from './complete.ts';
 import { countStages } from '../tools/builder/progress.ts';
 import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';

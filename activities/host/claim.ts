@@ -1,7 +1,7 @@
 /** The `claim` activity: this host promises a slot and space to a branch, or says why it does not. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ClaimInput } from '../../model/contract/host.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { spaceOf, type Space } from './space.ts';
 import { claimLease, forgetRequest } from './leases.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';

@@ -1,6 +1,6 @@
 /** Runs the part of an activity that uses a host's slot, under its lease. */
-import { FlightlineError } from '../../model/release/failure.ts';
-import { FAILURES } from '../../model/release/failures.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { FAILURES } from '../../model/failure/failures.ts';
 import { knownFailure } from '../failure.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { confirmLease, keepLease, returnSlot, type LeaseHost } from './leases.ts';

@@ -5,7 +5,7 @@ import { open, realpath, type FileHandle } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogPageInput, LogPageResult } from '../../model/contract/host.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { redact } from '../tools/process/redact.ts';
 import type { HostContext } from './work-directory.ts';
 

@@ -1,7 +1,7 @@
 /** The log of a stage on a host: its path, and the failures that name it. */
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FlightlineError, type LogLocation } from '../../model/release/failure.ts';
+import { FlightlineError, type LogLocation } from '../../model/failure/failure.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** `<work>/logs/<release>/<name>.log` on this host; makes the directory. */

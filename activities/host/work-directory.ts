@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';

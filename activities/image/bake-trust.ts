@@ -13,8 +13,8 @@ import {
   readPolicy,
   type DeviceTrust,
 } from '../../model/device/signature-policy.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
-import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import { writeDeviceTree } from '../trust/device-tree.ts';
 import { deviceLayer } from '../context/own-layers.ts';

@@ -1,7 +1,7 @@
 /**
  * The bases of a build: pulled by the digests that they were looked up with, and those that podman asks for besides.
  */
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { formatReference, parseReference } from '../../model/oci/reference.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { BuildInput } from '../../model/contract/build.ts';

@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Task } from '../tools/process/task.ts';
 import { endProcesses, noteWorkingContainers } from '../tools/podman/build-process.ts';
 import { BuildOutput, missingImage, type UsedImage } from '../tools/podman/build-output.ts';

@@ -9,10 +9,10 @@ import {
   OWN_SECRET_PREFIX,
 } from '../../model/spec/enrollment.ts';
 import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey, runKey } from '../../model/release/inputs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
-import { needsEntitlement } from '../../model/device/registration.ts';
+import { needsEntitlement } from '../../model/oci/red-hat.ts';
 import {
   agentConfiguration,
   enrolledUntil,

@@ -6,7 +6,7 @@ import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
 import { buildFlags } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import {
   BOOTC_LABEL,
   CONTEXT_LAYOUT,
@@ -15,7 +15,7 @@ import {
   OCI,
   RELEASE_LABEL,
 } from '../../model/oci/labels.ts';
-import { logName } from '../../model/release/logs.ts';
+import { logName } from '../../model/stage/logs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { buildContainerfile, type ContainerfileBuild } from './build-containerfile.ts';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { OCI } from '../../model/oci/labels.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';

@@ -6,7 +6,8 @@
 import type { Dirent } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { releaseKey, sha256 } from '../../model/release/inputs.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { ifMissing } from '../host/space.ts';
 import { listImages, type NamedImage } from './local-images.ts';

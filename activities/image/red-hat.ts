@@ -5,8 +5,8 @@
 import { X509Certificate } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
-import { isRedHat, RED_HAT_REGISTRY } from '../../model/device/registration.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { isRedHat, RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { loginFor } from '../tools/registry/login.ts';

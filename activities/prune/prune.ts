@@ -6,7 +6,7 @@
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ActivityContext } from '../server.ts';
-import { FlightlineError, jsonBytes } from '../../model/release/failure.ts';
+import { FlightlineError, jsonBytes } from '../../model/failure/failure.ts';
 import type { PruneGroup, PruneRequest } from '../../model/release/prune.ts';
 import type { PruneInput, PrunePageInput } from '../../model/contract/sign.ts';
 import { signatureTag } from '../../model/oci/reference.ts';

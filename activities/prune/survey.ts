@@ -2,7 +2,7 @@
  * Collects what a prune decides on: tags, verified records, releases, and how the registry deletes. Changes nothing.
  */
 import type { ListedRelease } from '../server.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';

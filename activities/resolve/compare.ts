@@ -2,7 +2,7 @@
  * The `compare` activity of a nightly run: what a release would make anew, found without building or sending anything.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { expandNightly, type NightlyTemplate } from '../../model/release/nightly.ts';
 import type { CompareInput } from '../../model/contract/control.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';

@@ -1,5 +1,5 @@
 /** What has changed since a release, in words: the decision of `rebuild: when-changed`. Pure. */
-import { canonicalJson, sha256 } from '../../model/release/inputs.ts';
+import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';

@@ -4,7 +4,7 @@
  * looked up is no failure: the build host does so when podman asks for it.
  */
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import { contextImages } from '../../model/spec/build-options.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';

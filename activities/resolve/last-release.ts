@@ -1,5 +1,5 @@
 /** The last release of a project as its signed record in the registry tells it, and what has changed since. */
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';

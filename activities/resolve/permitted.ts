@@ -1,6 +1,6 @@
 /** What is refused before anything is looked up: whoever starts a release may ask for anything. */
 import { movedNames } from '../../model/release/approval.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';

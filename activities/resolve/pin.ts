@@ -1,5 +1,5 @@
 /** Names of images as a spec or a Containerfile has them, and what they point at now. */
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';

@@ -1,7 +1,7 @@
 /** The `plan` activity of a dry run: what resolve would answer, with nothing sent. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanInput, ContextSummary } from '../../model/contract/dry-run.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withGitContext } from '../context/git-context.ts';

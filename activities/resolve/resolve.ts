@@ -7,7 +7,7 @@ import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { diskInputsDigest, imageInputsDigest } from '../../model/release/inputs.ts';
 import type { PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';

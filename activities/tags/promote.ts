@@ -4,7 +4,7 @@ import type { PlanPromotionInput, PromoteCopyInput, PromoteRecordInput } from '.
 import type { Task } from '../tools/process/task.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import {
   counterpart,
   promotedItems,

@@ -4,7 +4,7 @@ import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.
 import type { ActivityContext } from '../server.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import { needsApproval } from '../../model/release/approval.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { Digest, parseReference } from '../../model/oci/reference.ts';
 import {

@@ -3,7 +3,7 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { TagInput } from '../../model/contract/sign.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { z } from 'zod';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from '../trust/keys.ts';

@@ -3,7 +3,7 @@
  */
 import { lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowedScheme } from '../../model/spec/worker-configuration.ts';
 import { CommandError, lastLines, runCommand } from './process/command.ts';
 

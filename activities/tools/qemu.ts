@@ -2,7 +2,7 @@
 import { access, constants, lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import { argumentsWith, processesWithArgument, signal } from './process/processes.ts';

@@ -1,5 +1,5 @@
 /** GNU tar, which alone keeps everything that a file has: names as bytes, hard links, extended attributes, times. */
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { CommandError, lastLines, runCommand } from './process/command.ts';
 
 /**

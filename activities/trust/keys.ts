@@ -1,7 +1,7 @@
 /** The named keys of the operator's configuration, and the repositories that each may sign for. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 

@@ -1,4 +1,4 @@
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record.ts';

@@ -1,7 +1,7 @@
 /** The named secrets of the operator's configuration, and the repositories whose images may use each. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type NamedSecret, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 

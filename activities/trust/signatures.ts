@@ -5,7 +5,7 @@
  */
 import { verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { OpenedKey } from './keys.ts';

@@ -13,7 +13,7 @@ import {
   type DeviceFile,
   type MergedPolicy,
 } from '../../model/device/signature-policy.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { UserError } from '../terminal/errors.ts';

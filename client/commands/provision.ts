@@ -5,7 +5,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-configuration.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { UserError } from '../terminal/errors.ts';

@@ -2,7 +2,7 @@
 import { isTemplate } from '../../model/base/template.ts';
 import { RETRY_UPDATE, RetryResult } from '../../model/contract/messages.ts';
 import { releaseId } from '../../model/oci/reference.ts';
-import { isFinal } from '../../model/release/stage.ts';
+import { isFinal } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';

@@ -1,5 +1,5 @@
 /** A promotion in words. Pure. */
-import { remedyText } from '../../model/release/remedy-text.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { Promotion } from '../../model/tags/promotion.ts';
 import { plain, style, type Style } from '../view/style.ts';
 

@@ -1,6 +1,6 @@
 /** Cancels a release and waits for its clean-up. */
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { isFinal } from '../../model/release/stage.ts';
+import { isFinal } from '../../model/stage/stage.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';

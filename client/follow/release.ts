@@ -1,6 +1,6 @@
 /** Follows a release to its end, or until it is held, showing its progress. */
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { isFinal } from '../../model/release/stage.ts';
+import { isFinal } from '../../model/stage/stage.ts';
 import { displayFor } from './display.ts';
 import type { Output } from '../terminal/output.ts';
 import { pause } from '../terminal/pause.ts';

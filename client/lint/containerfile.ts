@@ -1,7 +1,7 @@
 /** A Containerfile as the rules look at it: the stages that become the image, and the text of their steps. Pure. */
 import { type Copy, DockerfileParser, type Env, type From, type Instruction } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { readContainerfile } from '../../activities/context/containerfile.ts';
 
 /** A piece of what RUN runs, between `&&`, `;`, `|` and line ends. It is text: no shell has read it. */

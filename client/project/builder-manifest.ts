@@ -3,7 +3,7 @@
  * and makes nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
  */
 import { randomBytes } from 'node:crypto';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import { builderMessage } from '../../activities/tools/builder/failure.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';

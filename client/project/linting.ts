@@ -1,7 +1,7 @@
 /** Reads what the lint rules look at: the spec, its Containerfile, and what lies in its context. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { parseContainerfile } from '../lint/containerfile.ts';

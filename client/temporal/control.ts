@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { remedyText } from '../../model/release/remedy-text.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { pause } from '../terminal/pause.ts';

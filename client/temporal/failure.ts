@@ -1,6 +1,6 @@
 /** What a failed workflow says of itself. */
 import type { z } from 'zod';
-import { Failure, failureOf } from '../../model/release/failure.ts';
+import { Failure, failureOf } from '../../model/failure/failure.ts';
 import { errorMessage, grpcDetails } from '../terminal/errors.ts';
 
 /** The {@link Failure} that an activity's or workflow's error carries; else one with the innermost message. */

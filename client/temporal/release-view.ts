@@ -5,9 +5,9 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
-import { Progress } from '../../model/release/progress.ts';
+import { Progress } from '../../model/stage/progress.ts';
 import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
-import { failureOf } from '../../model/release/failure.ts';
+import { failureOf } from '../../model/failure/failure.ts';
 import { ReleaseRecord, type StageRow } from '../../model/release/record.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
 import { noControlWorker, parseAnswer } from './control.ts';

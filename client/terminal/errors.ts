@@ -1,9 +1,9 @@
 /**
  * How an error reaches a person: what failed, why, what to do next, and the exit code. The one place that decides it.
  */
-import type { Failure } from '../../model/release/failure.ts';
-import type { FailureKind } from '../../model/release/failures.ts';
-import { remedyText } from '../../model/release/remedy-text.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import type { FailureKind } from '../../model/failure/failures.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What is printed of an error; with `--json` as `{"error": …}`. */

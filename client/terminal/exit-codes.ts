@@ -1,5 +1,5 @@
 /** The exit codes of every command, and which one a release's status means. */
-import type { ReleaseStatus } from '../../model/release/stage.ts';
+import type { ReleaseStatus } from '../../model/stage/stage.ts';
 
 export const EXIT = {
   /** Released, unchanged, started with `--detach`, read. */

@@ -1,8 +1,8 @@
 /** What is known of a release at one moment: its record, and what its pending activities say of themselves. Pure. */
 import { z } from 'zod';
-import type { Progress } from '../../model/release/progress.ts';
+import type { Progress } from '../../model/stage/progress.ts';
 import { StageRow, type ReleaseRecord } from '../../model/release/record.ts';
-import { STAGES, type Stage } from '../../model/release/stage.ts';
+import { STAGES, type Stage } from '../../model/stage/stage.ts';
 import { plain } from './style.ts';
 
 /** A pending activity of the release or of one of its builder runs. */

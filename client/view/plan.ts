@@ -1,7 +1,7 @@
 /** What `flightline run --dry-run` found, in words. Pure. */
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { Role } from '../../model/contract/queue.ts';
-import type { Stage } from '../../model/release/stage.ts';
+import type { Stage } from '../../model/stage/stage.ts';
 import { formatTable } from './table.ts';
 import { plain, style, type Style } from './style.ts';
 

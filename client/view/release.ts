@@ -1,9 +1,9 @@
 /** A release as a stage table, and what to do when it is held or has failed. Pure. */
-import type { Failure } from '../../model/release/failure.ts';
-import { placeOf } from '../../model/release/remedy.ts';
-import { remedyText } from '../../model/release/remedy-text.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import { placeOf } from '../../model/failure/remedy.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
-import type { ReleaseStatus, StageStatus } from '../../model/release/stage.ts';
+import type { ReleaseStatus, StageStatus } from '../../model/stage/stage.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { formatTable } from './table.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';

@@ -4,7 +4,7 @@
  * are digests and short facts, never file contents or logs.
  */
 import type { z } from 'zod';
-import type { Stage } from '../release/stage.ts';
+import type { Stage } from '../stage/stage.ts';
 import type { ActivityQueue } from './activity.ts';
 import { IMAGE_ACTIVITIES } from './build.ts';
 import { CONTROL_ACTIVITIES } from './control.ts';

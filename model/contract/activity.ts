@@ -1,7 +1,7 @@
 /** What the rows of the table of activities, and the results of several of them, have in common. */
 import { z } from 'zod';
 import type { HostWork } from './queue.ts';
-import { LogLocation } from '../release/failure.ts';
+import { LogLocation } from '../failure/failure.ts';
 import { HostName } from '../base/host.ts';
 
 /** How often the server had to start the activity, this time included. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { on } from './activity.ts';
 import { BuilderConfig, ReleaseIdentity } from '../release/identity.ts';
 import { ResolveResult } from './control.ts';
-import { Failure } from '../release/failure.ts';
+import { Failure } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 

@@ -7,7 +7,7 @@ import { DiskBuildInput } from './disk.ts';
 import { LogPageInput } from './host.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
-import { Failure } from '../release/failure.ts';
+import { Failure } from '../failure/failure.ts';
 import { HostName } from '../base/host.ts';
 import { DiskFile, ReleaseRecord } from '../release/record.ts';
 import { Digest, Tag } from '../oci/reference.ts';

@@ -7,12 +7,7 @@ import { z } from 'zod';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { expandTemplate } from '../base/template.ts';
-import { FlightlineError } from '../release/failure.ts';
-
-/**
- * How an image brings its own verification. Without one, devices are configured otherwise (`flightline device-config`).
- */
-export const VERIFICATIONS = ['bake'] as const;
+import { FlightlineError } from '../failure/failure.ts';
 
 /** Where podman and skopeo look on a device, for root. */
 export const DEVICE_POLICY = '/etc/containers/policy.json';

@@ -4,7 +4,7 @@
  * Go's types, so that a disk artifact is byte for byte what `podman manifest add --artifact` pushes. Pure.
  */
 import { z } from 'zod';
-import { sha256 } from '../release/inputs.ts';
+import { sha256 } from '../base/digest.ts';
 import { OCI } from './labels.ts';
 import type { Architecture } from '../base/host.ts';
 

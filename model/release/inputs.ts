@@ -1,32 +1,10 @@
 /**
  * Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted.
  */
-import { createHash } from 'node:crypto';
+import { digestOf, sha256 } from '../base/digest.ts';
 import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
 import type { PinnedImage } from './record.ts';
-
-/** Hexadecimal sha256 of text or bytes. */
-export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
-}
-
-/** JSON with sorted keys and no spaces: equal values give equal text. `undefined` members are left out. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
-      .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`);
-    return `{${members.join(',')}}`;
-  }
-  return JSON.stringify(value);
-}
-
-function digestOf(value: unknown): string {
-  return `sha256:${sha256(canonicalJson(value))}`;
-}
 
 /** Everything that decides what `podman build` makes. */
 export interface ImageInputs extends SecretInputs, BuildOptions {

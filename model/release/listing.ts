@@ -1,6 +1,6 @@
 /** What `flightline list` shows, and the visibility query behind it. Pure. */
 import { z } from 'zod';
-import { RELEASE_STATUSES, type ReleaseStatus } from './stage.ts';
+import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
 /** One run of a release, as Temporal's visibility knows it. */
 export const ListedRelease = z.object({

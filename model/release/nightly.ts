@@ -1,6 +1,6 @@
 /** A nightly run: its input, its result, and the name of its release. */
 import { z } from 'zod';
-import { failureOf, Failure } from './failure.ts';
+import { failureOf, Failure } from '../failure/failure.ts';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import { releaseId, Repository, Tag } from '../oci/reference.ts';
 import { makeRequest, ReleaseRequest, type RequestFacts } from '../spec/request.ts';

@@ -1,9 +1,9 @@
 /** Notifications: what a webhook is told about a release. */
 import { z } from 'zod';
-import { FAILURE_KINDS } from './failures.ts';
+import { FAILURE_KINDS } from '../failure/failures.ts';
 import { NOTIFICATION_EVENTS, type NotificationEvent } from '../spec/notify.ts';
 import { Digest } from '../oci/reference.ts';
-import { RELEASE_STATUSES, type ReleaseStatus } from './stage.ts';
+import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
 /** Workflow type of a delivery: it goes on when its release has ended, and never holds it up. */
 export const NOTIFICATION_WORKFLOW = 'notification';

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
-import { Failure, LogLocation } from './failure.ts';
+import { Failure, LogLocation } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
-import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from './stage.ts';
+import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
 
 /** Artifact type and layer type of a record in a registry. */
 export const RECORD_MEDIA_TYPE = 'application/vnd.flightline.record.v1+json';
@@ -56,7 +56,7 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
-/** The logs of one host as an artifact (model/release/logs.ts), tagged `sha256-<hex>`. */
+/** The logs of one host as an artifact (model/stage/logs.ts), tagged `sha256-<hex>`. */
 export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
 export type KeptLogs = z.infer<typeof KeptLogs>;
 

@@ -2,10 +2,10 @@
  * The stages of a release as a table: a row each, changed through one method. Pure; times are given in milliseconds.
  */
 import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
-import type { LogLocation } from './failure.ts';
+import type { LogLocation } from '../failure/failure.ts';
 import type { StageRow } from './record.ts';
 import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
-import type { Stage, StageStatus } from './stage.ts';
+import type { Stage, StageStatus } from '../stage/stage.ts';
 
 /** What names a row: the stage and what it is about. */
 export interface StageKey {

@@ -1,7 +1,12 @@
-/** What podman-build(1) can be told of an image besides its Containerfile, context and build arguments. */
+/** What an image can be asked to be besides what its Containerfile, context and build arguments make of it. */
 import { z } from 'zod';
 import { INPUTS_LABEL, OCI } from '../oci/labels.ts';
 import { parseReference } from '../oci/reference.ts';
+
+/**
+ * How an image brings its own verification. Without one, devices are configured otherwise (`flightline device-config`).
+ */
+export const VERIFICATIONS = ['bake'] as const;
 
 /** What flightline writes itself, as labels; podman writes the last two as annotations. */
 const OWN = [

@@ -1,7 +1,6 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
-import { VERIFICATIONS } from '../device/signature-policy.ts';
-import { BuildOptions } from './build-options.ts';
+import { VERIFICATIONS, BuildOptions } from './build-options.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from '../base/duration.ts';

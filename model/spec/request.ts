@@ -3,8 +3,7 @@
  * filled in, and the context as a digest. It fits in a payload (at most {@link MAX_REQUEST_BYTES}).
  */
 import { z } from 'zod';
-import { VERIFICATIONS } from '../device/signature-policy.ts';
-import { BuildOptions, buildOptions } from './build-options.ts';
+import { VERIFICATIONS, BuildOptions, buildOptions } from './build-options.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { requestedEnrollment, secretInputs, SecretInputs } from './enrollment.ts';
 import { parseDuration } from '../base/duration.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { Approval } from '../release/approval.ts';
-import { Failure } from '../release/failure.ts';
+import { Failure } from '../failure/failure.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { Digest, parseReference, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT } from '../../client/terminal/exit-codes.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { isFinal } from '../../model/release/stage.ts';
+import { isFinal } from '../../model/stage/stage.ts';
 import { runFlightline } from '../../test/support/flightline.ts';
 import { makeProject, type Project } from '../../test/support/project.ts';
 import type { Site } from './site.ts';

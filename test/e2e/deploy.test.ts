@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../../model/release/stage.ts';
+import { SEARCH_ATTRIBUTES } from '../../model/stage/stage.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 import { ROOT } from '../support/flightline.ts';
 import { sharedStack } from '../support/shared-stack.ts';

@@ -20,7 +20,7 @@ import {
   policyFor,
   registriesDropIn,
 } from '../../model/device/signature-policy.ts';
-import type { Failure } from '../../model/release/failure.ts';
+import type { Failure } from '../../model/failure/failure.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import { runActivity } from '../support/activity.ts';
 import { temporaryHost } from '../support/host.ts';

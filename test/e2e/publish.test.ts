@@ -10,7 +10,7 @@ import { execa } from 'execa';
 import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PublishInput } from '../../model/contract/disk.ts';
-import { sha256 } from '../../model/release/inputs.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import { runActivity, startActivity } from '../support/activity.ts';

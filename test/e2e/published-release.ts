@@ -4,7 +4,7 @@
  */
 import { sign, type KeyObject } from 'node:crypto';
 import { recordArtifact } from '../../activities/tags/record.ts';
-import { sha256 } from '../../model/release/inputs.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';

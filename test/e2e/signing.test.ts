@@ -20,8 +20,8 @@ import { withRegistryAccess, withUserAccess, type RegistryAccess } from '../../a
 import { answersAnonymously, headManifest, provePushRight } from '../../activities/tools/registry/registry.ts';
 import { copyImage, generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
-import type { Failure } from '../../model/release/failure.ts';
-import { sha256 } from '../../model/release/inputs.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import { blobArtifact, containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { signatureTag } from '../../model/oci/reference.ts';

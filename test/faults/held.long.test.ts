@@ -4,7 +4,7 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { isFinal } from '../../model/release/stage.ts';
+import { isFinal } from '../../model/stage/stage.ts';
 import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';

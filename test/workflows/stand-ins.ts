@@ -65,8 +65,8 @@ import type {
 import type { PlanInput, PlanResult } from '../../model/contract/dry-run.ts';
 import type { LookAtTagInput, MoveInput, MoveResult, TagNow } from '../../model/tags/shared-tag.ts';
 import type { PromotionPlan } from '../../model/tags/promotion.ts';
-import { failureOf } from '../../model/release/failure.ts';
-import { FAILURES, type FailureKind } from '../../model/release/failures.ts';
+import { failureOf } from '../../model/failure/failure.ts';
+import { FAILURES, type FailureKind } from '../../model/failure/failures.ts';
 import type { HostStatus, HostStatusInput } from '../../model/contract/host-status.ts';
 import { digestOf } from './facts.ts';
 

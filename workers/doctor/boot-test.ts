@@ -1,6 +1,6 @@
 /** Checks whether this host can do boot tests, which only specs with `bootTest` need. */
 import { accelerators, findQemu } from '../../activities/tools/qemu.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { ok, warning, type Check } from './check.ts';
 

@@ -1,6 +1,6 @@
 /** What a check is, and what it finds. */
 import { CommandError } from '../../activities/tools/process/command.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 

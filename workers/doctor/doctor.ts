@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FlightlineError } from '../../model/release/failure.ts';
+import type { FlightlineError } from '../../model/failure/failure.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { loadWorkerConfiguration } from '../configuration.ts';

@@ -3,7 +3,7 @@
  * entitlements.
  */
 import { readRegistration, registrationProblem, type Registration } from '../../activities/image/red-hat.ts';
-import { RED_HAT_REGISTRY } from '../../model/device/registration.ts';
+import { RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
 import { registryFor } from '../../model/spec/worker-configuration.ts';
 import { ok, warning, type Check, type CheckResult } from './check.ts';
 

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CommandError, runCommand, type CommandResult } from '../../activities/tools/process/command.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { packageRoot } from './plans.ts';
 import type { Stack } from './start.ts';

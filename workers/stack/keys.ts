@@ -5,7 +5,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CommandError } from '../../activities/tools/process/command.ts';
 import { generateKey } from '../../activities/tools/registry/skopeo.ts';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { STACK_KEY, type StackPaths } from './files.ts';
 
 /**

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import { WORKER_READY } from '../log.ts';
 import { withWorkerMemory } from '../memory.ts';

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { FlightlineError } from '../../model/release/failure.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { chooseHostName } from '../configuration.ts';

@@ -1,7 +1,7 @@
 /** A question that somebody waits for, put to one build host. */
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation } from '@temporalio/workflow';
-import { failureOf } from '../../model/release/failure.ts';
+import { failureOf } from '../../model/failure/failure.ts';
 import { failureFrom, timeoutTypeOf, toTemporalFailure } from '../failure.ts';
 
 /**

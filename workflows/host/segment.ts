@@ -5,10 +5,10 @@
 import { CancellationScope, CancelledFailure, isCancellation, sleep } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
-import { failureOf, type Failure } from '../../model/release/failure.ts';
+import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostQueue } from '../../model/contract/queue.ts';
 import type { Architecture } from '../../model/base/host.ts';
-import type { Stage } from '../../model/release/stage.ts';
+import type { Stage } from '../../model/stage/stage.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import {
   dispositionOf,

@@ -19,7 +19,7 @@ import {
   defineSearchAttributeKey,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import { lastBytes } from '../../model/release/failure.ts';
+import { lastBytes } from '../../model/failure/failure.ts';
 import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
 import {
   expandNightly,

@@ -1,8 +1,8 @@
 /** A branch of a release: its work until it succeeds, and the wait for a person in between. */
 import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow';
-import type { Failure } from '../../model/release/failure.ts';
+import type { Failure } from '../../model/failure/failure.ts';
 import { isOfBranch } from '../../model/release/stage-table.ts';
-import type { StageStatus } from '../../model/release/stage.ts';
+import type { StageStatus } from '../../model/stage/stage.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from '../failure.ts';
 import type { ShownRelease } from './show.ts';
 

@@ -16,7 +16,7 @@ import {
 import { z } from 'zod';
 import type { DiskBuildResult, PublishResult } from '../../model/contract/disk.ts';
 import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
-import { failureOf, type Failure } from '../../model/release/failure.ts';
+import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
 import { StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';
 import { concernsHost, HostSegment, type ClaimedHost } from '../host/segment.ts';

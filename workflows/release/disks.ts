@@ -9,13 +9,13 @@ import {
 } from '@temporalio/workflow';
 import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
-import type { Failure } from '../../model/release/failure.ts';
+import type { Failure } from '../../model/failure/failure.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
 import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
 import { builderRunSummary } from '../../model/release/summaries.ts';
 import { builderRunFailureFrom, failureFrom, mayGoBack, StageFailed } from '../failure.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
-import { bootTestOf, builderRunSpace, diskBuildInput, runKey, type Plan } from './plan.ts';
+import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { forgetRun, isOutdated, resetRows, unpushImage, type RunState } from './state.ts';
 
@@ -30,7 +30,7 @@ export async function makeDisks(release: ShownRelease, plan: Plan): Promise<Bran
   const { runs } = state;
   const wanted = requestedRuns(plan.request.disks).map((run) => {
     const input = runInput(release, plan, run);
-    return { run, input, key: runKey(input.build, run, plan.request) };
+    return { run, input, key: builderRunKey(input.build, run, plan.request) };
   });
   await retire(release, ({ run, key }) => !wanted.some((one) => one.run.subject === run.subject && one.key === key));
   for (const { run, input, key } of wanted) {

@@ -4,7 +4,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import type { TagResult } from '../../model/contract/sign.ts';
-import { failureOf } from '../../model/release/failure.ts';
+import { failureOf } from '../../model/failure/failure.ts';
 import { requestedRuns } from '../../model/release/stage-table.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import { askApproval } from '../approval.ts';

@@ -2,7 +2,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ProveSigningResult } from '../../model/contract/sign.ts';
-import type { Stage } from '../../model/release/stage.ts';
+import type { Stage } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom, mayGoBack, StageFailed } from '../failure.ts';
 import { HostSegment, type ClaimedHost } from '../host/segment.ts';

@@ -8,9 +8,9 @@ import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
-import type { Failure } from '../../model/release/failure.ts';
-import { failureOf } from '../../model/release/failure.ts';
-import { needsEntitlement } from '../../model/device/registration.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import { failureOf } from '../../model/failure/failure.ts';
+import { needsEntitlement } from '../../model/oci/red-hat.ts';
 import type { BootTest, ReleaseRequest } from '../../model/spec/request.ts';
 import type { RequestedRun } from '../../model/release/stage-table.ts';
 
@@ -157,7 +157,7 @@ export function diskBuildInput(
 /**
  * Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts.
  */
-export function runKey(
+export function builderRunKey(
   input: DiskBuildInput,
   run: RequestedRun,
   request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest'>,

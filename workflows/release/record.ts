@@ -1,7 +1,7 @@
 /** What is shown of a release: its record, and the current details in the Temporal Web UI, in Markdown. Pure. */
-import type { Failure } from '../../model/release/failure.ts';
-import type { RemedyPlace } from '../../model/release/remedy.ts';
-import { remedyText } from '../../model/release/remedy-text.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import type { RemedyPlace } from '../../model/failure/remedy.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 

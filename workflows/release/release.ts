@@ -14,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { ResolveResult } from '../../model/contract/control.ts';
-import { failureOf, lastBytes, type Failure } from '../../model/release/failure.ts';
+import { failureOf, lastBytes, type Failure } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { ReleaseRequest } from '../../model/spec/request.ts';
 import { fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';

@@ -7,10 +7,10 @@ import {
   upsertSearchAttributes,
   type CancellationScope,
 } from '@temporalio/workflow';
-import type { Failure } from '../../model/release/failure.ts';
-import { counterOf } from '../../model/release/metric.ts';
+import type { Failure } from '../../model/failure/failure.ts';
+import { counterOf } from '../../model/base/metric.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../../model/release/stage.ts';
+import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { Notifications } from '../notification.ts';
 import type { StageBoard } from '../run-stage.ts';
 import { end, releaseStatus, type ReleaseState } from './state.ts';

@@ -5,10 +5,10 @@
 import type { BuildResult, PushResult } from '../../model/contract/build.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/messages.ts';
-import type { Failure } from '../../model/release/failure.ts';
+import type { Failure } from '../../model/failure/failure.ts';
 import type { KeptLogs, ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
-import type { ReleaseStatus, Stage } from '../../model/release/stage.ts';
+import type { ReleaseStatus, Stage } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import { imageTags, type Plan } from './plan.ts';

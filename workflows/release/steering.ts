@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ResolveResult } from '../../model/contract/control.ts';
 import { RetryInput, type RetryResult } from '../../model/contract/messages.ts';
 import type { Decided, Decision } from '../../model/release/approval.ts';
-import { failureOf, type Failure } from '../../model/release/failure.ts';
+import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { checkDecision, decideUpdate, takeDecision } from '../approval.ts';
 import { StageFailed, toTemporalFailure } from '../failure.ts';

@@ -15,9 +15,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { TagMove } from '../../model/tags/tag-move.ts';
-import type { Remedy } from '../../model/release/remedy.ts';
-import { remedyText } from '../../model/release/remedy-text.ts';
-import { failureOf, type Failure } from '../../model/release/failure.ts';
+import type { Remedy } from '../../model/failure/remedy.ts';
+import { remedyText } from '../../model/failure/remedy-text.ts';
+import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import {
   PROMOTION_QUERY,
   PromotionRequest,

@@ -15,7 +15,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import { failureOf } from '../../model/release/failure.ts';
+import { failureOf } from '../../model/failure/failure.ts';
 import {
   HISTORY_QUERY,
   LookAtTagInput,

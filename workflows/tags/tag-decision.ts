@@ -1,5 +1,5 @@
 /** What a shared tag's workflow decides: whether it may move, what "before" means, and how much it remembers. Pure. */
-import { jsonBytes } from '../../model/release/failure.ts';
+import { jsonBytes } from '../../model/failure/failure.ts';
 import type { MoveInput, TagEntry } from '../../model/tags/shared-tag.ts';
 
 /** Bytes of the entries that are kept: they are a payload of their own, of at most 10 kB. */

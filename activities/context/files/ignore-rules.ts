@@ -1,7 +1,7 @@
 /** Which files of a context podman ignores: the ignore file that is in force, and what its rules say. */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { IgnorePatternError, readIgnorePattern, type IgnorePattern } from './ignore-pattern.ts';
 import { textOfBytes } from './path-bytes.ts';
 

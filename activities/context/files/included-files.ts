@@ -1,7 +1,7 @@
 /** What a `Containerfile.in` includes: podman hands it to cpp, which reads these files whatever is ignored. */
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 
 const INCLUDE = /^[ \t]*#[ \t]*include[ \t]+["<]([^">\n]+)[">]/gm;
 

@@ -1,7 +1,7 @@
 /** What belongs to a context: everything but what podman ignores. */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { showPath, textOfBytes } from './path-bytes.ts';
 

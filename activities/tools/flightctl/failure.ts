@@ -2,7 +2,7 @@
  * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts
  * of flightctl 1.2 and 1.3. Pure.
  */
-import type { FailureKind } from '../../../model/release/failures.ts';
+import type { FailureKind } from '../../../model/failure/failures.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
 interface FlightctlVerdict {

@@ -1,6 +1,6 @@
 /** `bootc container lint` in a built image: its command line, and what it said. Pure. */
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
-import { sha256 } from '../../../model/release/inputs.ts';
+import { sha256 } from '../../../model/base/digest.ts';
 
 /** Whose image is looked at. */
 export interface LintCommand {

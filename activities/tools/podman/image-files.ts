@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, readlink } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { removeContainer } from './container.ts';
 import { podman } from './podman.ts';
 

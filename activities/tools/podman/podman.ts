@@ -1,6 +1,6 @@
 /** podman: a command of it, its set-up, and images in its storage. Containers are in `container.ts`. */
 import { z } from 'zod';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from '../process/command.ts';
 import { classifyPodman, type Verdict } from './failure.ts';

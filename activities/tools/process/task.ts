@@ -4,8 +4,8 @@
  * and reports to nobody.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CounterName, LabelsOf } from '../../../model/release/metric.ts';
-import type { Progress } from '../../../model/release/progress.ts';
+import type { CounterName, LabelsOf } from '../../../model/base/metric.ts';
+import type { Progress } from '../../../model/stage/progress.ts';
 
 /**
  * Why a running task must end. `requested`: somebody asked; stop everything and clean up. `detach`: this process shuts

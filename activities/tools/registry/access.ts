@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf, repositoryIsWithin } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../process/redact.ts';

@@ -1,7 +1,7 @@
 /** What all requests to a registry's API have in common: addresses, limits, and what its refusals mean. */
 import { z } from 'zod';
 import { registryOf } from '../../../model/oci/reference.ts';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { HttpError, type HttpResponse } from './http.ts';
 
 /** Milliseconds for one request. */

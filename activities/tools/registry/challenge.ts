@@ -1,7 +1,7 @@
 /** The log-in that a registry asks for: its challenge, and the token or password that answers it. */
 import { z } from 'zod';
 import { registryOf } from '../../../model/oci/reference.ts';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { RegistryAccess } from './access.ts';
 import {
   apiAddress,

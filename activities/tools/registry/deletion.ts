@@ -3,7 +3,7 @@
  * Management").
  */
 import { z } from 'zod';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
 import { ask, type Answer } from './transport.ts';

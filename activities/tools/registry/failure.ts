@@ -3,8 +3,8 @@
  * texts of containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification,
  * "Error Codes"). Pure.
  */
-import { FlightlineError } from '../../../model/release/failure.ts';
-import type { FailureKind } from '../../../model/release/failures.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import type { FailureKind } from '../../../model/failure/failures.ts';
 import { CommandError, lastLines } from '../process/command.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */

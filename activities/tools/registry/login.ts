@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import { runCommand } from '../process/command.ts';
 import { registerSecret } from '../process/redact.ts';

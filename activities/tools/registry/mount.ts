@@ -3,7 +3,7 @@
  * mounted there (OCI distribution specification v1.1, "Mounting a blob from another repository"), then the manifests
  * are stored.
  */
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import type { RegistryAccess } from './access.ts';
 import { getManifest, headManifest } from './registry.ts';

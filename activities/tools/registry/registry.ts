@@ -2,8 +2,8 @@
  * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest
  * exist, what does a manifest say, may this log-in push. Failures are {@link FlightlineError}s and hold no secret.
  */
-import { FlightlineError } from '../../../model/release/failure.ts';
-import { sha256 } from '../../../model/release/inputs.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import { sha256 } from '../../../model/base/digest.ts';
 import { Digest } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
 import { ask } from './transport.ts';

@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { policyFor } from '../../../model/device/signature-policy.ts';
-import { sha256 } from '../../../model/release/inputs.ts';
+import { sha256 } from '../../../model/base/digest.ts';
 import type { RegistryAccess } from './access.ts';
 import { runCommand } from '../process/command.ts';
 import { intoRegistry, registryFailure } from './failure.ts';

@@ -3,7 +3,7 @@
  * other than 401 and 403 are the caller's to judge.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import { currentTask } from '../process/task.ts';
 import type { RegistryAccess } from './access.ts';

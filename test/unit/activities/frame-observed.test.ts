@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { framed } from '../../../activities/frame.ts';
 import type { Task } from '../../../activities/tools/process/task.ts';
 import { registerSecret } from '../../../activities/tools/process/redact.ts';
-import { FlightlineError } from '../../../model/release/failure.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { sdkLogger, createLogger } from '../../../workers/log.ts';
 
 const Input = z.object({});

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../../client/verbs.ts';
 import { DISK_TYPES } from '../../../model/spec/disk.ts';
-import { FAILURES, type FailureKind } from '../../../model/release/failures.ts';
+import { FAILURES, type FailureKind } from '../../../model/failure/failures.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
 import { flightlineJsonSchema, workerConfigurationJsonSchema } from '../../../model/json-schema.ts';
 import { parseYamlFile } from '../../../model/spec/spec-file.ts';

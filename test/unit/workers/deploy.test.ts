@@ -8,7 +8,7 @@ import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts
 import { temporalTarget } from '../../../workers/connection.ts';
 import { WORKER_MEMORY } from '../../../workers/memory.ts';
 import { createCommand } from '../../../workers/search-attributes.ts';
-import { SEARCH_ATTRIBUTES } from '../../../model/release/stage.ts';
+import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../../deploy');
 const read = (path: string) => readFileSync(join(DEPLOY, path), 'utf8');

@@ -9,8 +9,8 @@ import type { DiskBuildInput, PublishInput } from '../../../model/contract/disk.
 import type { RecordInput, SignInput, TagInput } from '../../../model/contract/sign.ts';
 import type { ResolveInput } from '../../../model/contract/control.ts';
 import { DECIDE_UPDATE } from '../../../model/release/approval.ts';
-import { failureOf } from '../../../model/release/failure.ts';
-import { FAILURES, type FailureKind } from '../../../model/release/failures.ts';
+import { failureOf } from '../../../model/failure/failure.ts';
+import { FAILURES, type FailureKind } from '../../../model/failure/failures.ts';
 import type { ReleaseRecord } from '../../../model/release/record.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import type { MoveInput } from '../../../model/tags/shared-tag.ts';

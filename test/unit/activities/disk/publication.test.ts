@@ -5,7 +5,7 @@ import { publishedName } from '../../../../activities/disk/file.ts';
 import { keepFile, keptName } from '../../../../activities/disk/keep-file.ts';
 import { preparePublication, publicationLayout } from '../../../../activities/disk/publication.ts';
 import type { DiskType } from '../../../../model/spec/disk.ts';
-import { sha256 } from '../../../../model/release/inputs.ts';
+import { sha256 } from '../../../../model/base/digest.ts';
 import type { RequestedDisk } from '../../../../model/spec/request.ts';
 import { temporaryHost } from '../../../support/host.ts';
 

@@ -7,7 +7,7 @@ import { joinParts, logParts, packLogs } from '../../../../activities/host/keep-
 import { registerSecret } from '../../../../activities/tools/process/redact.ts';
 import { isOver, logTargets } from '../../../../model/release/log-targets.ts';
 import { releaseKey } from '../../../../model/release/inputs.ts';
-import { logName, LOGS_ARTIFACT_TYPE, logTitle } from '../../../../model/release/logs.ts';
+import { logName, LOGS_ARTIFACT_TYPE, logTitle } from '../../../../model/stage/logs.ts';
 import { parseManifest } from '../../../../model/oci/manifest.ts';
 import { temporaryHost } from '../../../support/host.ts';
 import { record, row } from '../../client/view/record.ts';

@@ -7,7 +7,7 @@ import { mayHoldSecret } from '../../../../activities/image/private-layers.ts';
 import { allowedSecret, holdsLogIns, openSecret, secretValues } from '../../../../activities/trust/secrets.ts';
 import { fileInside } from '../../../../activities/tools/podman/image-files.ts';
 import { redact } from '../../../../activities/tools/process/redact.ts';
-import type { FlightlineError } from '../../../../model/release/failure.ts';
+import type { FlightlineError } from '../../../../model/failure/failure.ts';
 import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
 
 let scratch: string;

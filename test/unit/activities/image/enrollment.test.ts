@@ -17,7 +17,7 @@ import {
   type EnrolledBuild,
 } from '../../../../activities/image/enrollment.ts';
 import { redact } from '../../../../activities/tools/process/redact.ts';
-import type { FlightlineError } from '../../../../model/release/failure.ts';
+import type { FlightlineError } from '../../../../model/failure/failure.ts';
 import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
 import { temporaryHost } from '../../../support/host.ts';
 import {

@@ -12,7 +12,7 @@ import {
   type Registration,
 } from '../../../../activities/image/red-hat.ts';
 import { withRegistryAccess } from '../../../../activities/tools/registry/access.ts';
-import { needsEntitlement } from '../../../../model/device/registration.ts';
+import { needsEntitlement } from '../../../../model/oci/red-hat.ts';
 import { redHatResult } from '../../../../workers/doctor/red-hat.ts';
 
 const run = promisify(execFile);

@@ -10,8 +10,8 @@ import {
   type VerifiedRecord,
 } from '../../../../activities/prune/decision.ts';
 import { pageOf } from '../../../../activities/prune/prune.ts';
-import { jsonBytes } from '../../../../model/release/failure.ts';
-import { sha256 } from '../../../../model/release/inputs.ts';
+import { jsonBytes } from '../../../../model/failure/failure.ts';
+import { sha256 } from '../../../../model/base/digest.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 
 const R = 'r.example/acme/edge';

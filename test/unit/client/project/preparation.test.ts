@@ -7,7 +7,7 @@ import { commitOf } from '../../../../activities/tools/git.ts';
 import { gitFacts, publicSource } from '../../../../client/project/git.ts';
 import { timingFromEnvironment } from '../../../../client/project/preparation.ts';
 import { releaseIdOf } from '../../../../client/temporal/release-name.ts';
-import { staticDetails } from '../../../../model/release/static-details.ts';
+import { staticDetails } from '../../../../model/release/summaries.ts';
 import { loadSpec, locate } from '../../../../client/project/spec-loading.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../../../model/spec/request.ts';

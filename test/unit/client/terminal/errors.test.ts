@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FlightlineError } from '../../../../model/release/failure.ts';
-import { RELEASE_STATUSES } from '../../../../model/release/stage.ts';
+import { FlightlineError } from '../../../../model/failure/failure.ts';
+import { RELEASE_STATUSES } from '../../../../model/stage/stage.ts';
 import { errorText, explain, isUnavailable, isWorkerAway, UserError } from '../../../../client/terminal/errors.ts';
 import { exitCodeOf } from '../../../../client/terminal/exit-codes.ts';
 import { Interrupted } from '../../../../client/terminal/pause.ts';

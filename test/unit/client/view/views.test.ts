@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureOf } from '../../../../model/release/failure.ts';
+import { failureOf } from '../../../../model/failure/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/model.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
 import { elapsed, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';

@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { builderRuns, diskArtifactType } from '../../../../model/spec/disk.ts';
-import { failureOf, jsonBytes, MAX_MESSAGE } from '../../../../model/release/failure.ts';
+import { failureOf, jsonBytes, MAX_MESSAGE } from '../../../../model/failure/failure.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
-import {
-  builderContainerName,
-  canonicalJson,
-  diskInputsDigest,
-  imageInputsDigest,
-} from '../../../../model/release/inputs.ts';
+import { builderContainerName, diskInputsDigest, imageInputsDigest } from '../../../../model/release/inputs.ts';
+import { canonicalJson } from '../../../../model/base/digest.ts';
 import {
   isLoopbackRegistry,
   parseReference,

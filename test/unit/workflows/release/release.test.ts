@@ -6,8 +6,8 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { failureOf, jsonBytes } from '../../../../model/release/failure.ts';
-import type { FailureKind } from '../../../../model/release/failures.ts';
+import { failureOf, jsonBytes } from '../../../../model/failure/failure.ts';
+import type { FailureKind } from '../../../../model/failure/failures.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import type { ReleaseRequest } from '../../../../model/spec/request.ts';
 import { attemptsWithin, timingWith } from '../../../../model/base/timing.ts';

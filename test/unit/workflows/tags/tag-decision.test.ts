@@ -1,6 +1,6 @@
 /** Whether a shared tag may move, what it pointed at before, and how much of that is kept. */
 import { describe, expect, test } from 'vitest';
-import { jsonBytes } from '../../../../model/release/failure.ts';
+import { jsonBytes } from '../../../../model/failure/failure.ts';
 import type { TagEntry } from '../../../../model/tags/shared-tag.ts';
 import { entryBefore, keptEntries, refusalOfMove } from '../../../../workflows/tags/tag-decision.ts';
 import { digestOf } from '../../../workflows/facts.ts';

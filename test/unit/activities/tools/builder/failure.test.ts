@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { builderMessage, classifyBuilder } from '../../../../../activities/tools/builder/failure.ts';
-import type { FailureKind } from '../../../../../model/release/failures.ts';
+import type { FailureKind } from '../../../../../model/failure/failures.ts';
 
 describe('classifyBuilder', () => {
   it.each<[FailureKind, number, string]>([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { classifyFlightctl, flightctlMessage } from '../../../../../activities/tools/flightctl/failure.ts';
 import { requestArguments } from '../../../../../activities/tools/flightctl/flightctl.ts';
-import { FAILURES, type FailureKind } from '../../../../../model/release/failures.ts';
+import { FAILURES, type FailureKind } from '../../../../../model/failure/failures.ts';
 
 it('asks for one configuration in a private directory, within a time', () => {
   const request = {

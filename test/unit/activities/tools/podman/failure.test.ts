@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { classifyBuild, classifyPodman, type FailedBuild } from '../../../../../activities/tools/podman/failure.ts';
-import type { FailureKind } from '../../../../../model/release/failures.ts';
+import type { FailureKind } from '../../../../../model/failure/failures.ts';
 
 describe('classifyPodman', () => {
   it.each<[FailureKind, string]>([

@@ -6,7 +6,7 @@ import {
   registryFailure,
   registryVerdict,
 } from '../../../../../activities/tools/registry/failure.ts';
-import type { FlightlineError } from '../../../../../model/release/failure.ts';
+import type { FlightlineError } from '../../../../../model/failure/failure.ts';
 
 /** What skopeo 1.18 printed, each provoked on a real or refusing registry. */
 const TEXTS: readonly [kind: string | undefined, text: string][] = [

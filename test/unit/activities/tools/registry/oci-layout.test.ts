@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestFile, layoutBlobPath, writeLayout } from '../../../../../activities/tools/registry/oci-layout.ts';
-import { sha256 } from '../../../../../model/release/inputs.ts';
+import { sha256 } from '../../../../../model/base/digest.ts';
 import {
   blobArtifact,
   containerDisk,

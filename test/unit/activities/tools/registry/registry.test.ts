@@ -20,7 +20,7 @@ import {
   headManifest,
   provePushRight,
 } from '../../../../../activities/tools/registry/registry.ts';
-import { sha256 } from '../../../../../model/release/inputs.ts';
+import { sha256 } from '../../../../../model/base/digest.ts';
 
 const PASSWORD = 'a-password-for-tests';
 const MANIFEST = '{"schemaVersion":2}';

@@ -107,7 +107,7 @@ export const METRICS = {
   },
 } as const satisfies Record<`flightline_${string}`, MetricRow>;
 
-export type MetricName = keyof typeof METRICS;
+type MetricName = keyof typeof METRICS;
 type NamesOf<Kind extends MetricRow['kind']> = {
   [Name in MetricName]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never;
 }[MetricName];
@@ -123,7 +123,7 @@ export const STAGE_DURATION_BUCKETS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
  * How an attempt at a stage ended. `detached`: its worker stopped or the server gave it up, and the next attempt goes
  * on.
  */
-export const STAGE_OUTCOMES = ['done', 'failed', 'cancelled', 'detached'] as const;
+const STAGE_OUTCOMES = ['done', 'failed', 'cancelled', 'detached'] as const;
 export type StageOutcome = (typeof STAGE_OUTCOMES)[number];
 
 /** The part of a meter of Temporal's SDK that {@link counterOf} needs. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { METRICS } from '../../../../model/release/metric.ts';
+import { METRICS } from '../../../../model/base/metric.ts';
 import { alertRules, metricsIn, selectorsIn } from '../../../support/metrics.ts';
 import { rowsOf, sectionOf, spansOf } from '../../../support/readme.ts';
 

@@ -1,9 +1,9 @@
 /** Every kind of failure at every place where it may be shown: what is said there can be done there. */
 import { describe, expect, it, test } from 'vitest';
-import { failureOf } from '../../../../model/release/failure.ts';
-import { FAILURE_KINDS, FAILURES } from '../../../../model/release/failures.ts';
-import { PLACES, placeOf } from '../../../../model/release/remedy.ts';
-import { remedyText } from '../../../../model/release/remedy-text.ts';
+import { failureOf } from '../../../../model/failure/failure.ts';
+import { FAILURE_KINDS, FAILURES } from '../../../../model/failure/failures.ts';
+import { PLACES, placeOf } from '../../../../model/failure/remedy.ts';
+import { remedyText } from '../../../../model/failure/remedy-text.ts';
 
 const NAME = 'quay.io/acme/edge:v1';
 

@@ -10,7 +10,7 @@ export const LOG_LAYER_TYPE = 'application/vnd.flightline.log.v1+gzip';
 
 /** The stages that write a log. */
 export const LOGGED_STAGES = ['build', 'push', 'device-verify', 'disk-build', 'boot-test', 'publish'] as const;
-export type LoggedStage = (typeof LOGGED_STAGES)[number];
+type LoggedStage = (typeof LOGGED_STAGES)[number];
 
 /** `true` for a stage that writes a log. */
 export function isLogged(stage: Stage): stage is LoggedStage {

@@ -1,5 +1,5 @@
 /** What a person does about a failure, as data. */
-import type { ReleaseStatus } from './stage.ts';
+import type { ReleaseStatus } from '../stage/stage.ts';
 
 export const NEXT_STEPS = ['retry', 'retry with the spec', 'start again'] as const;
 

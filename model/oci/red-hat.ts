@@ -1,6 +1,5 @@
 /** Red Hat's registry. Pulling its images needs a log-in, and building on them a registered host. Pure. */
-import type { PinnedImage } from '../release/record.ts';
-import { registryOf } from '../oci/reference.ts';
+import { registryOf } from './reference.ts';
 
 /** The registry of RHEL's bootable base images. (`registry.access.redhat.com` has images for everybody.) */
 export const RED_HAT_REGISTRY = 'registry.redhat.io';
@@ -11,6 +10,6 @@ export function isRedHat(reference: string): boolean {
 }
 
 /** `true` when a build on one of the images needs the host's subscription to install packages. */
-export function needsEntitlement(bases: readonly Pick<PinnedImage, 'reference'>[]): boolean {
+export function needsEntitlement(bases: readonly { reference: string }[]): boolean {
   return bases.some(({ reference }) => isRedHat(reference));
 }
