@@ -41,9 +41,13 @@ export interface TwoHosts {
 
 /**
  * Starts it; each host has one slot for image builds and one for disk builds. The sizes are those of {@link
- * startBuildHost}.
+ * startBuildHost}; `timing` replaces values of {@link TWO_HOSTS_TIMING}.
  */
-export async function openTwoHosts(options: { workSize?: number; storageSize?: number } = {}): Promise<TwoHosts> {
+export async function openTwoHosts({
+  timing: changes,
+  ...sizes
+}: { timing?: Partial<Timing>; workSize?: number; storageSize?: number } = {}): Promise<TwoHosts> {
+  const timing = { ...TWO_HOSTS_TIMING, ...changes };
   const projects: Project[] = [];
   const hosts: BuildHost[] = [];
   let releases: Releases | undefined;
@@ -59,19 +63,19 @@ export async function openTwoHosts(options: { workSize?: number; storageSize?: n
     const limits = { build: 1, disk: 1 };
     hosts.push(await startBuildHost(stack.stack, { name: 'host-a', limits }));
     await hosts[0]!.stop();
-    hosts.push(await startBuildHost(stack.stack, { name: 'host-b', limits, private: true, ...options }));
+    hosts.push(await startBuildHost(stack.stack, { name: 'host-b', limits, private: true, ...sizes }));
   } catch (error) {
     await end();
     throw error;
   }
   const [hostA, hostB] = hosts as [BuildHost, BuildHost];
-  const environment = { ...stack.environment, FLIGHTLINE_TIMING: JSON.stringify(TWO_HOSTS_TIMING) };
+  const environment = { ...stack.environment, FLIGHTLINE_TIMING: JSON.stringify(timing) };
   return {
     stack,
     releases,
     hostA,
     hostB,
-    timing: TWO_HOSTS_TIMING,
+    timing,
     project: async (asked) => {
       const made = await makeProject({ registry: stack.registry, ...asked });
       projects.push(made);

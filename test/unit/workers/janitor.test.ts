@@ -62,6 +62,17 @@ describe('the look for releases that went on without this host', () => {
     expect((await readLeaseFiles(host)).leases).toEqual([]);
   });
 
+  it('forgets a claim that another host has granted', async () => {
+    const claim = { release: 'release/r.example/other:1', runId: 'run', branch: 'image', slot: 'disk' } as const;
+    const waiting = { ...claim, space: 1, requestedAt: granted.toISOString(), seenUntil: after(5_000).toISOString() };
+    await claimLease(host, waiting, { leaseLifetime: LIFETIME }, space, granted);
+    const look = lookForAbandoned(host, () => Promise.resolve(true));
+    await look(after(4_000));
+    expect((await readLeaseFiles(host)).requests).toHaveLength(1);
+    await look(after(6_000));
+    expect((await readLeaseFiles(host)).requests).toEqual([]);
+  });
+
   it('says nothing when the server cannot say', async () => {
     await use();
     const look = lookForAbandoned(host, () => Promise.reject(new Error('no server')));
