@@ -6,7 +6,7 @@ import {
   defineSearchAttributeKey,
   WorkflowNotFoundError,
 } from '@temporalio/common';
-import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/messages.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
 import { Failure, FlightlineError } from '../model/failure/failure.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/stage/stage.ts';
@@ -16,7 +16,7 @@ export interface Server {
   /** Namespace of the workflow that the activity belongs to. */
   readonly namespace: string;
   /** The releases of an image repository that the server knows, with what their requests and records tell. */
-  releasesOf(repository: string): Promise<ListedRelease[]>;
+  releasesOf(repository: string): Promise<OpenRelease[]>;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
   /**
@@ -46,7 +46,7 @@ interface WorkflowMessage {
 }
 
 /** A release as the server lists it. */
-export interface ListedRelease {
+export interface OpenRelease {
   /** Workflow id. */
   release: string;
   /** Milliseconds since 1970; null while it runs or is held. */
@@ -130,10 +130,10 @@ async function listReleases(
   client: Client,
   repository: string,
   requests: Map<string, unknown>,
-): Promise<ListedRelease[]> {
+): Promise<OpenRelease[]> {
   // A repository's grammar has no quotation mark.
   const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
-  const found: ListedRelease[] = [];
+  const found: OpenRelease[] = [];
   for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
     const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
     if (!requests.has(runId)) requests.set(runId, await inputOf(client, workflowId, runId));

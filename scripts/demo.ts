@@ -13,7 +13,7 @@ import { EXIT } from '../client/terminal/exit-codes.ts';
 import { followRelease } from '../client/follow/release.ts';
 import { processOutput, type Output } from '../client/terminal/output.ts';
 import { Interrupted, interruptible, withStop } from '../client/terminal/pause.ts';
-import { checkSpec } from '../client/project/preparation.ts';
+import { checkSpec } from '../client/project/checked-spec.ts';
 import { cancelRelease } from '../client/follow/release-end.ts';
 import { openRelease } from '../client/temporal/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';

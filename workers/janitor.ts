@@ -4,10 +4,10 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { sweep } from '../activities/sweep/janitor.ts';
+import { sweep } from '../activities/sweep/sweep.ts';
 import { lapsedLeases, sweepLeases, type LeaseHost } from '../activities/host/leases.ts';
 import type { HostContext } from '../activities/host/work-directory.ts';
-import { countRemoved } from './metrics.ts';
+import { countRemoved } from './telemetry/measure.ts';
 
 /** Pause between two sweeps (ms). */
 const INTERVAL = 60 * 60_000;

@@ -13,15 +13,15 @@ import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
-import { connectToTemporal, temporalTarget } from './connection.ts';
+import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
-import { lockDirectory } from './lock.ts';
-import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './log.ts';
-import { measureHost, measureReleases } from './metrics.ts';
+import { lockDirectory } from './host/lock.ts';
+import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
+import { measureHost, measureReleases } from './telemetry/measure.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
-import { requireReplay } from './replay.ts';
-import { ensureSearchAttributes } from './search-attributes.ts';
-import { installRuntime } from './telemetry.ts';
+import { requireReplay } from './temporal/replay.ts';
+import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { installRuntime } from './telemetry/runtime.ts';
 import { workflowSource, type WorkflowSource } from './workflow-source.ts';
 
 interface RunWorkerOptions {

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/common';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { z } from 'zod';
-import { BuilderRunFailure } from '../model/contract/messages.ts';
+import { BuilderRunFailure } from '../model/contract/workflows.ts';
 import { Failure, failureOf, jsonBytes, lastBytes } from '../model/failure/failure.ts';
 import { FAILURES, type FailureKind } from '../model/failure/failures.ts';
 import type { Disposition } from '../model/failure/failure-row.ts';

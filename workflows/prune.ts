@@ -10,7 +10,7 @@ import {
 } from '../model/release/prune.ts';
 import type { PrunePage } from '../model/contract/sign.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
-import { pruneReportQuery } from './messages.ts';
+import { pruneReportQuery } from './signals-and-queries.ts';
 import { activities } from './activities.ts';
 
 /** Prunes. Ends with the counts; the whole report is its query's answer. */

@@ -15,7 +15,7 @@ import { BootConsole } from './boot-console.ts';
 import { ifMissing } from '../host/space.ts';
 import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
-import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { CommandError, lastLines, runCommand } from '../tools/process/command.ts';
 import {

@@ -16,10 +16,10 @@ import { fetchContext } from '../context/context-artifact.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
-import { pullForRelease } from '../image/pulled-images.ts';
+import { pullForRelease } from '../image/bases/pulled-images.ts';
 import type { Task } from '../tools/process/task.ts';
-import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
-import { builderMessage, classifyBuilder } from '../tools/builder/failure.ts';
+import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
+import { builderMessage, classifyBuilder } from '../tools/builder/classify.ts';
 import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import {

@@ -12,7 +12,7 @@ import { keepFile } from './keep-file.ts';
 import { keepLease } from '../host/leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
 import type { Task } from '../tools/process/task.ts';
-import { stageLog, withLog } from '../host/stage-log.ts';
+import { stageLog, withLog } from '../host/logs/stage-log.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';

@@ -56,7 +56,7 @@ export interface HostState {
 }
 
 /** Granted, or why not. With `disk-full` waiting does not help. */
-export type Decision =
+export type ClaimDecision =
   | { readonly granted: true }
   | { readonly granted: false; readonly kind: 'no-slot' | 'disk-full'; readonly reason: string };
 
@@ -91,7 +91,7 @@ export function isRemembered(request: Pick<LeaseRequest, 'seenUntil'>, now: Date
  * Grants or refuses a claim. A branch with a lease gets the same one again; otherwise it needs a free slot and enough
  * space, and the oldest request comes first.
  */
-export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Decision {
+export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): ClaimDecision {
   const held = host.leases.find((lease) => sameBranch(lease, claim));
   if (held?.runId === claim.runId && held.slot === claim.slot && slotCounts(held, now)) return { granted: true };
 
@@ -137,7 +137,7 @@ function inUnit(bytes: number, scale: number, round: (value: number) => number):
 
 const SLOT_WORDS: Record<Slot, string> = { build: 'image builds', disk: 'disk builds' };
 
-function refusal(reason: string): Decision {
+function refusal(reason: string): ClaimDecision {
   return { granted: false, kind: 'no-slot', reason };
 }
 
@@ -152,7 +152,7 @@ function isEarlier(request: LeaseRequest, claim: LeaseRequest): boolean {
   return key(request) < key(claim);
 }
 
-function decideSpace(claim: LeaseRequest, others: readonly Lease[], host: HostState): Decision {
+function decideSpace(claim: LeaseRequest, others: readonly Lease[], host: HostState): ClaimDecision {
   const need = (space: number) => inUnit(space, space, Math.ceil);
   if (claim.space > host.total) {
     const total = inUnit(host.total, claim.space, Math.floor);

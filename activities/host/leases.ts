@@ -20,7 +20,7 @@ import {
   LeaseRequest,
   leasesBeside,
   sameBranch,
-  type Decision,
+  type ClaimDecision,
 } from './lease-decision.ts';
 import type { HostContext } from './work-directory.ts';
 
@@ -44,7 +44,7 @@ export async function claimLease(
   timing: Pick<Timing, 'leaseLifetime'>,
   space: () => Promise<Space>,
   now = new Date(),
-): Promise<Decision> {
+): Promise<ClaimDecision> {
   // Outside the queue: when podman does not answer, running builds must still be able to confirm their leases.
   const room = await space();
   return exclusively(host, async () => {

@@ -20,10 +20,10 @@ import type { Task } from '../tools/process/task.ts';
 import type { UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
 import { inspectImage, parseOutput, podman, type LocalImage } from '../tools/podman/podman.ts';
-import { withBaseNames, type LocalBase } from './base-names.ts';
-import { answerFor, baseFor, unanswered } from './bases.ts';
+import { withBaseNames, type LocalBase } from './bases/base-names.ts';
+import { answerFor, baseFor, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
-import { volumesFor, type HostParts, type PrivateFlags } from './build-secrets.ts';
+import { volumesFor, type HostParts, type PrivateFlags } from './secrets/build-secrets.ts';
 
 /** What a build shares with the rest of its activity. */
 export interface ContainerfileBuild {

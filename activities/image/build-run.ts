@@ -15,7 +15,7 @@ import { CommandError, runCommand } from '../tools/process/command.ts';
 import { openNamedPipe } from '../tools/process/named-pipe.ts';
 import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
-import { classifyBuild, type FailedBuild } from '../tools/podman/failure.ts';
+import { classifyBuild, type FailedBuild } from '../tools/podman/classify.ts';
 import { inspectImage, podmanInfo, type LocalImage } from '../tools/podman/podman.ts';
 import type { HostContext } from '../host/work-directory.ts';
 

@@ -31,15 +31,15 @@ import {
   volumesFor,
   withPrivateParts,
   type EnrolledFacts,
-} from './build-secrets.ts';
+} from './secrets/build-secrets.ts';
 import { fetchContext } from '../context/context-artifact.ts';
 import { lintImage, lookAtImage } from './image-lint.ts';
-import { NOT_BETWEEN_STEPS } from './private-layers.ts';
+import { NOT_BETWEEN_STEPS } from './secrets/private-layers.ts';
 import { withLease } from '../host/leased.ts';
-import { withBuilderPulled } from './pull-ahead.ts';
-import { pullBases } from './bases.ts';
+import { withBuilderPulled } from './bases/pull-ahead.ts';
+import { pullBases } from './bases/bases.ts';
 import type { Task } from '../tools/process/task.ts';
-import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';

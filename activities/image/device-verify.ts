@@ -17,7 +17,7 @@ import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/stage/logs.ts';
 import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
-import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import { removeContainer } from '../tools/podman/container.ts';
 import {

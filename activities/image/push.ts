@@ -11,7 +11,7 @@ import { parseManifest } from '../../model/oci/manifest.ts';
 import { logName } from '../../model/stage/logs.ts';
 import { Digest } from '../../model/oci/reference.ts';
 import type { Task } from '../tools/process/task.ts';
-import { existingLog, stageLog, withLog } from '../host/stage-log.ts';
+import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { getManifest, headManifest } from '../tools/registry/registry.ts';

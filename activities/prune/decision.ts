@@ -57,7 +57,7 @@ export interface Removal {
 }
 
 /** The decision about one tag. */
-export interface Decision {
+export interface PruneDecision {
   kind: PruneGroup['kind'];
   tag: string;
   verdict: PruneGroup['verdict'];
@@ -84,7 +84,7 @@ export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
  *
  * @param now milliseconds since 1970
  */
-export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): Decision[] {
+export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): PruneDecision[] {
   const tags = (repository: string) => survey.tags.get(repository) ?? [];
   const at = (repository: string, tag: string) => tags(repository).find((one) => one.tag === tag);
   const candidates = new Map<string, { reason: PruneReason; removals: Removal[] }>();
@@ -118,13 +118,13 @@ export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): D
     else consider(tag, verified, 'old');
   }
   settle(survey, candidates, kept);
-  const releases = [...names].map((tag): Decision => {
+  const releases = [...names].map((tag): PruneDecision => {
     const going = candidates.get(tag);
     return going
       ? { kind: 'release', tag, verdict: 'remove', ...going }
       : { kind: 'release', tag, verdict: 'keep', reason: kept.get(tag)!, removals: [] };
   });
-  const byTag = (left: Decision, right: Decision) => (left.tag < right.tag ? -1 : 1);
+  const byTag = (left: PruneDecision, right: PruneDecision) => (left.tag < right.tag ? -1 : 1);
   return [...decideContexts(survey, candidates, now).sort(byTag), ...releases.sort(byTag)];
 }
 
@@ -208,7 +208,7 @@ function usedDigests(
   return (repository, digest) => everywhere.has(digest) || used.has(`${repository}@${digest}`);
 }
 
-function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>, now: number): Decision[] {
+function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>, now: number): PruneDecision[] {
   const needed = new Set<string>();
   const dated = new Set<string>();
   for (const [tag, verified] of survey.records) {
@@ -220,8 +220,14 @@ function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>
   }
   const { contextRepository: repository } = survey;
   const all = survey.tags.get(repository) ?? [];
-  return all.map(({ tag, digest, entries }): Decision => {
-    const keep = (reason: PruneReason): Decision => ({ kind: 'context', tag, verdict: 'keep', reason, removals: [] });
+  return all.map(({ tag, digest, entries }): PruneDecision => {
+    const keep = (reason: PruneReason): PruneDecision => ({
+      kind: 'context',
+      tag,
+      verdict: 'keep',
+      reason,
+      removals: [],
+    });
     if (tag !== contextTag(digest)) return keep('foreign');
     if (needed.has(digest)) return keep('named');
     if (!dated.has(digest)) return keep('age-unknown');
@@ -230,16 +236,4 @@ function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>
     const removals = [{ repository, tag, digest, entries, nameOnly }];
     return { kind: 'context', tag, verdict: 'remove', reason: 'unused', removals };
   });
-}
-
-/** Decisions grouped by kind, verdict and reason, as they are shown. Pure. */
-export function groupDecisions(decisions: readonly Decision[]): PruneGroup[] {
-  const groups = new Map<string, PruneGroup>();
-  for (const { kind, verdict, reason, tag } of decisions) {
-    const key = `${kind} ${verdict} ${reason}`;
-    const group = groups.get(key) ?? { kind, verdict, reason, tags: [] };
-    group.tags.push(tag);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
 }

@@ -1,42 +1,14 @@
-/**
- * Prune removes old releases from the registry. Of each release it removes first the image's tag, so that nobody finds
- * it, then its disks and logs, then the signatures, and last its record with the record's signature. The record is the
- * list of what to remove: after an interruption the next prune finds it and goes on. At every moment each tag points at
- * something signed, and an image's tag at a complete release.
- */
+/** The activities of a prune: a page of what would be removed, and a turn of removals. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import type { ActivityContext } from '../server.ts';
-import { FlightlineError, jsonBytes } from '../../model/failure/failure.ts';
-import type { PruneGroup, PruneRequest } from '../../model/release/prune.ts';
 import type { PruneInput, PrunePageInput } from '../../model/contract/sign.ts';
-import { signatureTag } from '../../model/oci/reference.ts';
+import type { PruneRequest } from '../../model/release/prune.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { decidePrune, groupDecisions, type Decision, type KnownRelease, type Removal } from './decision.ts';
-import { keysFor, knownReleases, surveyAgain, surveyRepository, type RecordKey } from './survey.ts';
-import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { deleteManifest } from '../tools/registry/deletion.ts';
-import { headManifest } from '../tools/registry/registry.ts';
-
-/**
- * No further release is begun after this time (ms): the sign worker has one slot, and releases wait for their
- * signatures.
- */
-const TURN = 60_000;
-/** Bytes of the groups in a page, which must fit into a payload of 10 kB. */
-const MAX_PAGE = 8_000;
-
-/** What a prune needs. */
-export interface PruneGround {
-  access: RegistryAccess;
-  request: PruneRequest;
-  keys: readonly RecordKey[];
-  /** The releases that Temporal knows. */
-  releases: () => Promise<KnownRelease[]>;
-  /** Called for each removal. */
-  removed?: (decision: Decision) => void;
-  /** Milliseconds since 1970. */
-  now?: () => number;
-}
+import type { ActivityContext } from '../server.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
+import type { PruneDecision } from './decision.ts';
+import { pageOf } from './page.ts';
+import { planPrune, pruneRepository, type PruneGround } from './prune-repository.ts';
+import { keysFor, knownReleases } from './survey.ts';
 
 type Worker = { configuration: WorkerConfiguration };
 
@@ -60,13 +32,13 @@ export function pruneTurn(
 ): Promise<ActivityAnswer<'prune'>> {
   return withGround(configuration, request, async (ground) => {
     const releases = async () => knownReleases(await context.server.releasesOf(request.repository));
-    const removed = ({ kind, tag }: Decision) => {
+    const removed = ({ kind, tag }: PruneDecision) => {
       const place = kind === 'context' ? request.contextRepository : request.repository;
       const reference = `${place}:${tag}`;
       context.log('INFO', `pruned ${reference}`, { audit: 'prune', kind, reference, release });
       context.report({ step: `removed ${tag}` });
     };
-    return { left: await prune({ ...ground, releases, removed }) };
+    return { left: await pruneRepository({ ...ground, releases, removed }) };
   });
 }
 
@@ -80,94 +52,4 @@ async function withGround<Result>(
   const scopes = keys.flatMap(({ repositories }) => repositories);
   const places = [request.repository, request.recordRepository, request.contextRepository, ...scopes];
   return withRegistryAccess(configuration, places, (access) => body({ access, request, keys }));
-}
-
-/**
- * What would be removed and kept.
- *
- * @throws FlightlineError `deletion-disabled` when there is something to remove and the registry does not delete.
- */
-export async function planPrune(ground: PruneGround): Promise<Decision[]> {
-  const survey = await surveyRepository(ground.access, ground.request, ground.keys, await ground.releases());
-  const decisions = decidePrune(survey, ground.request, (ground.now ?? Date.now)());
-  requireDeletion(survey.deletion, ground.request.repository, decisions);
-  return decisions;
-}
-
-function requireDeletion(deletion: string, repository: string, decisions: readonly Decision[]): void {
-  const count = decisions.filter(({ verdict }) => verdict === 'remove').length;
-  if (deletion !== 'none' || count === 0) return;
-  throw new FlightlineError(
-    'deletion-disabled',
-    `the registry does not delete from ${repository}: ${count} releases or contexts that are no longer needed stay`,
-  );
-}
-
-/**
- * Removes what is decided, contexts first. Before each the registry and Temporal are looked at again, and the same
- * decision is taken: what became needed meanwhile stays.
- *
- * @returns how many are left for the next turn
- */
-export async function prune(ground: PruneGround): Promise<number> {
-  const { access, request, keys } = ground;
-  const now = ground.now ?? Date.now;
-  const until = Date.now() + TURN;
-  let survey = await surveyRepository(access, request, keys, await ground.releases());
-  const planned = decidePrune(survey, request, now()).filter(({ verdict }) => verdict === 'remove');
-  requireDeletion(survey.deletion, request.repository, planned);
-  for (const [index, { kind, tag }] of planned.entries()) {
-    if (Date.now() > until) return planned.length - index;
-    survey = await surveyAgain(access, survey, keys, await ground.releases(), tag);
-    const decision = decidePrune(survey, request, now()).find((one) => one.kind === kind && one.tag === tag);
-    if (decision?.verdict !== 'remove') continue;
-    await remove(access, decision, request.recordRepository, survey.deletion === 'tag');
-    ground.removed?.(decision);
-  }
-  return 0;
-}
-
-/** Removes one release or context, in an order that never leaves a tag on something unsigned. */
-async function remove(
-  access: RegistryAccess,
-  { removals }: Decision,
-  recordRepository: string,
-  byTag: boolean,
-): Promise<void> {
-  const record = removals.find(({ repository }) => repository === recordRepository);
-  const parts = removals.filter((one) => one !== record);
-  for (const part of parts) await removeManifest(access, part, byTag);
-  for (const part of parts) await removeSignatures(access, part);
-  if (!record) return;
-  await removeManifest(access, record, byTag);
-  await removeSignatures(access, record);
-}
-
-async function removeManifest(access: RegistryAccess, removal: Removal, byTag: boolean): Promise<void> {
-  const { repository, tag, digest, entries, nameOnly } = removal;
-  // When only the digest is deleted, some registries keep the name, and others refuse while there is one.
-  if (byTag) await deleteManifest(access, repository, tag);
-  if (nameOnly) return;
-  for (const one of [digest, ...entries]) await deleteManifest(access, repository, one);
-  if ((await headManifest(access, repository, tag)) !== digest) return;
-  throw new FlightlineError('registry', `${repository}:${tag} was deleted, and still points at ${digest}`);
-}
-
-async function removeSignatures(
-  access: RegistryAccess,
-  { repository, digest, entries, nameOnly }: Removal,
-): Promise<void> {
-  if (nameOnly) return;
-  for (const one of [digest, ...entries]) {
-    const signature = await headManifest(access, repository, signatureTag(one));
-    if (signature !== null) await deleteManifest(access, repository, signature);
-  }
-}
-
-/** A page of the decision, from a tag on, as large as a payload may be. Pure. */
-export function pageOf(decisions: readonly Decision[], from: number): { groups: PruneGroup[]; next: number | null } {
-  let end = decisions.length;
-  // Halved until it fits: a page has hundreds of tags.
-  while (jsonBytes(groupDecisions(decisions.slice(from, end))) > MAX_PAGE) end = from + Math.ceil((end - from) / 2);
-  return { groups: groupDecisions(decisions.slice(from, end)), next: end < decisions.length ? end : null };
 }

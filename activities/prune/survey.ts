@@ -1,7 +1,7 @@
 /**
  * Collects what a prune decides on: tags, verified records, releases, and how the registry deletes. Changes nothing.
  */
-import type { ListedRelease } from '../server.ts';
+import type { OpenRelease } from '../server.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
@@ -57,7 +57,7 @@ export async function keysFor(
 /**
  * The releases of a repository that Temporal lists. One that cannot be read is an error: nothing is removed on a guess.
  */
-export function knownReleases(listed: readonly ListedRelease[]): KnownRelease[] {
+export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
   return listed.map(({ release, closedAt, request, record }) => {
     const parsed = closedAt === null ? ReleaseRecord.parse(record) : null;
     const asked = ReleaseRequest.safeParse(request);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { runFlightline, startFlightline } from '../../test/support/flightline.ts';
-import { WORKER_READY } from '../../workers/log.ts';
+import { WORKER_READY } from '../../workers/telemetry/log.ts';
 import { startStack, type Stack } from '../../workers/stack/start.ts';
 import type { CaseApart, Row } from '../case.ts';
 

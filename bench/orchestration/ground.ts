@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { BUILDER_RUN_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { BUILDER_RUN_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import type { PublishForm } from '../../model/spec/disk.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';

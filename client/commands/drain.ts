@@ -1,5 +1,5 @@
 /** `flightline drain`: this machine's build host makes no new promises, and empties. */
-import { openBuildHost, type HostLease } from '../../workers/build-host.ts';
+import { openBuildHost, type HostLease } from '../../workers/host/build-host.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';

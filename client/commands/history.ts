@@ -8,10 +8,10 @@ import {
   TagNow,
   type LookAtTagInput,
 } from '../../model/tags/shared-tag.ts';
-import { timingFromEnvironment } from '../project/preparation.ts';
+import { timingFromEnvironment } from '../project/checked-spec.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { askControl, awaitControlWorker } from '../temporal/control.ts';
-import { nameOf } from '../temporal/release-name.ts';
+import { repositoryAndTag } from '../temporal/release-name.ts';
 import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -35,7 +35,7 @@ export default verb({
       .option('--record-repository <repository>', 'where the records are; default is REPOSITORY/release'),
 
   async run([name], options, output) {
-    const { repository, tag } = nameOf(name);
+    const { repository, tag } = repositoryAndTag(name);
     const recordRepository = options.recordRepository ?? `${repository}/release`;
     const timing = timingWith(timingFromEnvironment(process.env));
     return withTemporal((temporal) =>

@@ -8,7 +8,7 @@ import {
   type Machine,
 } from '../../model/contract/host-status.ts';
 import { visibilityQuery } from '../../model/release/listing.ts';
-import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';

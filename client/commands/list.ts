@@ -2,7 +2,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { visibilityQuery, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
-import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';

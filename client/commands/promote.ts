@@ -16,11 +16,11 @@ import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
-import { timingFromEnvironment } from '../project/preparation.ts';
+import { timingFromEnvironment } from '../project/checked-spec.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';
 import { readPromotion } from '../temporal/promotion.ts';
 import { verb } from '../verb.ts';
-import { nameOf } from '../temporal/release-name.ts';
+import { repositoryAndTag } from '../temporal/release-name.ts';
 
 export default verb({
   group: 'tags',
@@ -88,7 +88,7 @@ async function promote([source]: [string], options: PromoteOptions, output: Outp
 }
 
 function requestOf(given: string, options: PromoteOptions): Request {
-  const source = nameOf(given);
+  const source = repositoryAndTag(given);
   const request = {
     schemaVersion: 1,
     source,

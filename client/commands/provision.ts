@@ -18,7 +18,7 @@ import {
   kickstartPost,
   openShiftManifests,
   vsphereGuestInfo,
-} from '../provision/documents.ts';
+} from '../provision/configs.ts';
 
 export default verb({
   group: 'trust',

@@ -1,10 +1,10 @@
 /** `flightline retry`: lets every held branch of a release go on, with a mended spec if one is given. */
 import { isTemplate } from '../../model/base/template.ts';
-import { RETRY_UPDATE, RetryResult } from '../../model/contract/messages.ts';
+import { RETRY_UPDATE, RetryResult } from '../../model/contract/workflows.ts';
 import { releaseId } from '../../model/oci/reference.ts';
 import { isFinal } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { awaitControlWorker, noControlWorker } from '../temporal/control.ts';
 import { detachable, printEnding } from '../follow/ending.ts';

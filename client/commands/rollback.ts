@@ -8,10 +8,10 @@ import {
   SHARED_TAG_WORKFLOW,
   sharedTagId,
 } from '../../model/tags/shared-tag.ts';
-import { timingFromEnvironment } from '../project/preparation.ts';
+import { timingFromEnvironment } from '../project/checked-spec.ts';
 import { withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
-import { nameOf } from '../temporal/release-name.ts';
+import { repositoryAndTag } from '../temporal/release-name.ts';
 import { failureOfError } from '../temporal/failure.ts';
 import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, requestFailed, UserError } from '../terminal/errors.ts';
@@ -40,7 +40,7 @@ export default verb({
       .option('--record-repository <repository>', 'where the records are; default is REPOSITORY/release'),
 
   async run([name], options, output) {
-    const { repository, tag } = nameOf(name);
+    const { repository, tag } = repositoryAndTag(name);
     const parsed = RollbackInput.safeParse({
       recordRepository: options.recordRepository ?? `${repository}/release`,
       to: options.to ?? null,

@@ -9,7 +9,7 @@ import { followRelease } from '../follow/release.ts';
 import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
-import { checkSpec, type CheckedSpec, type PrepareOptions } from '../project/preparation.ts';
+import { checkSpec, type CheckedSpec, type PrepareOptions } from '../project/checked-spec.ts';
 import { startFromSpec } from '../project/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';

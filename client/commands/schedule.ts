@@ -8,11 +8,11 @@ import {
 } from '../../model/release/nightly.ts';
 import { Cron, TimeZone } from '../../model/spec/schedule.ts';
 import { advise } from '../project/linting.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../project/preparation.ts';
+import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
 import { invalidSpec, locate } from '../project/spec-loading.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
 import {
-  compareNow,
+  askComparison,
   describeSchedule,
   keepSchedule,
   scheduleFacts,
@@ -118,7 +118,7 @@ const show = verb({
       const facts = scheduleFacts(description);
       const runs = await scheduleRuns(temporal, description);
       const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
-      const now = await compareNow(temporal, scheduleInput(description).template, standing);
+      const now = await askComparison(temporal, scheduleInput(description).template, standing);
       const shown = { ...facts, runs, now };
       output.result(renderSchedule(shown, output.colour.result).join('\n'));
       output.document(shown);

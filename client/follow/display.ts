@@ -1,7 +1,7 @@
 /** Shows a release's progress: redrawn in place on a terminal, a line for each change elsewhere. */
 import type { Output } from '../terminal/output.ts';
 import { clockInWords } from '../../model/base/words.ts';
-import type { ReleaseView } from '../view/model.ts';
+import type { ReleaseView } from '../view/activities.ts';
 import { progressLines, type Said } from './progress-lines.ts';
 import { renderRelease } from '../view/release.ts';
 

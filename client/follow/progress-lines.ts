@@ -1,7 +1,7 @@
 /** Progress where nothing can be redrawn: a line for each change. Pure. */
 import type { StageRow } from '../../model/release/record.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
-import { activitiesByRow, besides, noteOf, type ReleaseView } from '../view/model.ts';
+import { activitiesByRow, besides, noteOf, type ReleaseView } from '../view/activities.ts';
 
 /** Percentages are told in steps of ten: a disk build has hundreds. */
 const STEP = 10;

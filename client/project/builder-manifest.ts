@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
-import { builderMessage } from '../../activities/tools/builder/failure.ts';
+import { builderMessage } from '../../activities/tools/builder/classify.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { countStages } from '../../activities/tools/builder/progress.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';

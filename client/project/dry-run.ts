@@ -20,7 +20,7 @@ import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { checkWithBuilder } from './builder-manifest.ts';
-import type { CheckedSpec } from './preparation.ts';
+import type { CheckedSpec } from './checked-spec.ts';
 import { Interrupted, interruptible } from '../terminal/pause.ts';
 import { renderDryRun, type DryRun, type PlanCheck } from '../view/plan.ts';
 

@@ -1,6 +1,6 @@
 /** Starts a release's workflow, with everything an operator wants to see of it in the Web UI. */
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { releaseId } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -11,7 +11,7 @@ import { referenceOf } from '../temporal/release-name.ts';
 import { endRunning } from '../follow/release-end.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted } from '../terminal/pause.ts';
-import { sendContextOf, type CheckedSpec } from './preparation.ts';
+import { sendContextOf, type CheckedSpec } from './checked-spec.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 

@@ -1,5 +1,5 @@
 /** A person's word to a release or promotion that waits for it. */
-import { RECORD_QUERY } from '../../model/contract/messages.ts';
+import { RECORD_QUERY } from '../../model/contract/workflows.ts';
 import { DECIDE_UPDATE, Decided, shownDigests, type Decision } from '../../model/release/approval.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import { Promotion, PROMOTION_QUERY, promotionId, promotionTarget } from '../../model/tags/promotion.ts';
@@ -10,7 +10,7 @@ import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
 import { thisPerson } from '../terminal/person.ts';
-import { nameOf, referenceOf, releaseIdOf } from './release-name.ts';
+import { repositoryAndTag, referenceOf, releaseIdOf } from './release-name.ts';
 import { failureOfError } from './failure.ts';
 
 /**
@@ -43,7 +43,7 @@ function idsOf(name: string): string[] {
   if (promotionTarget(name) !== undefined) return [name];
   const release = releaseIdOf(name);
   if (name === release) return [release];
-  const { repository, tag } = nameOf(name);
+  const { repository, tag } = repositoryAndTag(name);
   return [release, promotionId(repository, tag)];
 }
 

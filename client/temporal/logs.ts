@@ -7,7 +7,7 @@ import { LogPageResult } from '../../model/contract/host.ts';
 import { FlightlineError, type LogLocation } from '../../model/failure/failure.ts';
 import { LOGS_ARTIFACT_TYPE, logTitle } from '../../model/stage/logs.ts';
 import { OCI } from '../../model/oci/labels.ts';
-import { LOG_WORKFLOW } from '../../model/contract/messages.ts';
+import { LOG_WORKFLOW } from '../../model/contract/workflows.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { KeptLogs } from '../../model/release/record.ts';
 import { registryOf } from '../../model/oci/reference.ts';

@@ -22,7 +22,7 @@ export function releaseIdOf(text: string): string {
  *
  * @throws UserError `usage` (exit code 2).
  */
-export function nameOf(text: string): { repository: string; tag: string } {
+export function repositoryAndTag(text: string): { repository: string; tag: string } {
   const reference = referenceOf(releaseIdOf(text));
   const colon = reference.lastIndexOf(':');
   return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };

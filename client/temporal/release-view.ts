@@ -6,14 +6,14 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 import { Progress } from '../../model/stage/progress.ts';
-import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/workflows.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { ReleaseRecord, type StageRow } from '../../model/release/record.ts';
 import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
 import { noControlWorker, parseAnswer } from './control.ts';
 import { detailIn, failureOfError } from './failure.ts';
 import { grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
-import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/model.ts';
+import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/activities.ts';
 
 /** What the last look at a workflow found; the query is asked again only when its history grew. */
 interface Seen<State> {

@@ -55,7 +55,7 @@ async function outcomeOf(
 }
 
 /** Asks a control worker. That it cannot be said is an answer too. */
-export async function compareNow(
+export async function askComparison(
   temporal: Temporal,
   template: NightlyTemplate,
   standing: string | null,

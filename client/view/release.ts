@@ -6,7 +6,7 @@ import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { ReleaseStatus, StageStatus } from '../../model/stage/stage.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { formatTable } from './table.ts';
-import { activitiesByRow, besides, noteOf, type ReleaseView } from './model.ts';
+import { activitiesByRow, besides, noteOf, type ReleaseView } from './activities.ts';
 import { plain, style, truncate, type Style } from './style.ts';
 
 /** How a view is drawn. */

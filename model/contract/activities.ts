@@ -4,7 +4,7 @@
  * are digests and short facts, never file contents or logs.
  */
 import type { z } from 'zod';
-import type { Stage } from '../stage/stage.ts';
+import { STAGES, type Stage } from '../stage/stage.ts';
 import type { ActivityQueue } from './activity.ts';
 import { IMAGE_ACTIVITIES } from './build.ts';
 import { CONTROL_ACTIVITIES } from './control.ts';
@@ -60,6 +60,17 @@ function queuesOf(name: ActivityName): readonly ActivityQueue[] {
  */
 export function spokenName(name: ActivityName): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The stage that an activity works for; undefined for claims, clean-up, probes and pages of logs. */
+export function stageOf(activity: string): Stage | undefined {
+  if (activity === ('proveSigning' satisfies ActivityName)) return 'sign';
+  return STAGES.find((stage) => stage === spokenName(activity as ActivityName));
+}
+
+/** `true` for the activity that removes from a host what a release left there. */
+export function isCleanUp(activity: string): boolean {
+  return activity === ('cleanUp' satisfies ActivityName);
 }
 
 /** Whose workers do a stage. */

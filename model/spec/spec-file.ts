@@ -49,7 +49,7 @@ export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Sc
 const MISSING = 'is missing';
 
 /** What a schema finds wrong, in words: where, and for an unknown key its name. */
-export interface Explained {
+interface Explained {
   path: PropertyKey[];
   message: string;
   key?: string;

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
-import type { Decision, KnownRelease } from '../../activities/prune/decision.ts';
+import type { PruneDecision, KnownRelease } from '../../activities/prune/decision.ts';
 import { keysFor } from '../../activities/prune/survey.ts';
-import { planPrune, prune, type PruneGround } from '../../activities/prune/prune.ts';
+import { planPrune, pruneRepository, type PruneGround } from '../../activities/prune/prune-repository.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
 import { withRegistryAccess, withUserAccess } from '../../activities/tools/registry/access.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
@@ -75,7 +75,7 @@ async function onGround<Result>(
   );
 }
 
-const removedIn = (decisions: readonly Decision[], kind: Decision['kind']) =>
+const removedIn = (decisions: readonly PruneDecision[], kind: PruneDecision['kind']) =>
   decisions.filter((one) => one.verdict === 'remove' && one.kind === kind).map(({ tag }) => tag);
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
@@ -141,11 +141,11 @@ describe('a registry with 200 tags', () => {
     expect(['nightly', 'stable', 'by-hand-3'].map((tag) => reasons.get(tag))).toEqual(['shared', 'shared', 'foreign']);
 
     // Interrupted after the third release, at whatever it is then: the next prune finishes it.
-    const done: Decision[] = [];
+    const done: PruneDecision[] = [];
     const stopping = onGround(
       repository,
       (ground) =>
-        prune({
+        pruneRepository({
           ...ground,
           removed: (decision) => {
             done.push(decision);
@@ -155,7 +155,11 @@ describe('a registry with 200 tags', () => {
       open,
     );
     await expect(stopping).rejects.toThrow('the worker was killed');
-    await onGround(repository, (ground) => prune({ ...ground, removed: (decision) => void done.push(decision) }), open);
+    await onGround(
+      repository,
+      (ground) => pruneRepository({ ...ground, removed: (decision) => void done.push(decision) }),
+      open,
+    );
     expect(removedIn(done, 'release')).toEqual(going.map(tagOf));
     expect(removedIn(done, 'context').toSorted()).toEqual(removedIn(planned, 'context').toSorted());
 
@@ -194,7 +198,7 @@ describe('a registry with 200 tags', () => {
     const disk = (await digestOf(`${disks}:${tagOf(0)}`))!;
     const recordDigest = (await digestOf(`${repository}/release:${tagOf(0)}`))!;
     const signatures = [await sigOf(repository, image), await sigOf(`${repository}/release`, recordDigest)];
-    await onGround(repository, prune, open);
+    await onGround(repository, pruneRepository, open);
     const order = (await deletions()).slice(before);
     const at = (name: string) => order.indexOf(name);
     const steps = [
@@ -213,7 +217,7 @@ describe('a registry with 200 tags', () => {
     await Promise.all([0, 1, 2].map((index) => publish(index)));
     const removed: string[] = [];
     await onGround(repository, (ground) =>
-      prune({
+      pruneRepository({
         ...ground,
         releases: async () => {
           // Once the first is gone, somebody promotes the last.
@@ -238,7 +242,7 @@ it('says of a registry that deletes nothing that it deletes nothing, and keeps a
       await publishRelease({ repository: name, tag: tagOf(index), at: now - (100 - index) * DAY, sign });
     }
     const before = await tagsOf(name);
-    for (const attempt of [planPrune, prune] as ((ground: PruneGround) => Promise<unknown>)[]) {
+    for (const attempt of [planPrune, pruneRepository] as ((ground: PruneGround) => Promise<unknown>)[]) {
       const failure = await onGround(name, attempt).then(
         () => expect.fail('it should have failed'),
         (error: { failure: object }) => error.failure,

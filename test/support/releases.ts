@@ -1,6 +1,6 @@
 /** What the Temporal server knows of releases, for tests. */
 import { Client, Connection } from '@temporalio/client';
-import { RECORD_QUERY, type BuilderRunResult } from '../../model/contract/messages.ts';
+import { RECORD_QUERY, type BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
 import type { DiskType } from '../../model/spec/disk.ts';

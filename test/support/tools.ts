@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { containersConfText, machineFacts, planContainersConf } from '../../workers/containers-conf.ts';
+import { containersConfText, machineFacts, planContainersConf } from '../../workers/host/containers-conf.ts';
 
 /** Lets podman, called by this process, work on this machine. Returns what takes it back. */
 export async function usePrivateContainersConf(): Promise<() => Promise<void>> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { LogPageResult } from '../../model/contract/host.ts';
-import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';

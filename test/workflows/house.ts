@@ -1,7 +1,7 @@
 /** Workers of all roles in one process, with stand-ins for activities: control, sign, and two hosts. */
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../model/contract/messages.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../model/contract/workflows.ts';
 import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../model/contract/queue.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { RecordInput } from '../../model/contract/sign.ts';
 import type { HostStatus } from '../../model/contract/host-status.ts';
 import type { KeepLogsInput } from '../../model/contract/host.ts';
-import { HOST_STATUS_WORKFLOW } from '../../model/contract/messages.ts';
+import { HOST_STATUS_WORKFLOW } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { keptOf, largestPayload } from '../support/history.ts';
 import { idOf, requestFor } from './facts.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject, it } from 'vitest';
-import { LOG_WORKFLOW, type LogInput } from '../../model/contract/messages.ts';
+import { LOG_WORKFLOW, type LogInput } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE, hostQueue } from '../../model/contract/queue.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import { failAbandonedAttempts } from '../../workers/attempts.ts';

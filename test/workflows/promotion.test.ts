@@ -11,7 +11,7 @@ import {
   type PromotionRequest,
 } from '../../model/tags/promotion.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/messages.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/workflows.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { RECORDED_SIGNAL, SHARED_TAG_WORKFLOW, sharedTagId } from '../../model/tags/shared-tag.ts';
 import { eventually } from '../support/wait.ts';

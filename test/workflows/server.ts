@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
-import { devServerSearchAttributes } from '../../workers/search-attributes.ts';
+import { devServerSearchAttributes } from '../../workers/temporal/search-attributes.ts';
 import { devServerPace } from '../../workers/stack/plans.ts';
 import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
 import { workflowModules } from '../../workers/workflow-modules.ts';

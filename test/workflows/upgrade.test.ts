@@ -2,7 +2,7 @@
 import { readFile, writeFile, rm } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { requireReplay } from '../../workers/replay.ts';
+import { requireReplay } from '../../workers/temporal/replay.ts';
 import { workflowSource, type WorkflowSource } from '../../workers/workflow-source.ts';
 import { openHouse, type House, type ReleaseHandle } from './house.ts';
 import { idOf, requestFor } from './facts.ts';

@@ -14,7 +14,7 @@ export interface Fix {
 }
 
 /** What a check found. */
-export interface Finding {
+export interface CheckFinding {
   /** The check's name. */
   name: string;
   status: FindingStatus;
@@ -36,7 +36,7 @@ export interface DoctorContext {
 }
 
 /** The result of a check: a finding without its name. */
-export type CheckResult = Pick<Finding, 'status' | 'detail'> & { remedy?: string; fix?: Fix };
+export type CheckResult = Pick<CheckFinding, 'status' | 'detail'> & { remedy?: string; fix?: Fix };
 
 /** Something that the roles need of this machine. */
 export interface Check {

@@ -8,20 +8,20 @@ import type { FlightlineError } from '../../model/failure/failure.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { loadWorkerConfiguration } from '../configuration.ts';
-import { bootTestChecks } from './boot-test.ts';
-import { failedBy, type Check, type CheckResult, type DoctorContext, type Finding, type Fix } from './check.ts';
-import { containerChecks } from './containers.ts';
-import { hostChecks } from './host.ts';
-import { keyChecks } from './keys.ts';
-import { redHatChecks } from './red-hat.ts';
-import { registryChecks } from './registries.ts';
-import { secretChecks } from './secrets.ts';
-import { webhookChecks } from './webhooks.ts';
-import { spaceChecks } from './space.ts';
-import { temporalChecks } from './temporal.ts';
-import { versionChecks } from './versions.ts';
+import { bootTestChecks } from './checks/boot-test.ts';
+import { failedBy, type Check, type CheckResult, type DoctorContext, type CheckFinding, type Fix } from './check.ts';
+import { containerChecks } from './checks/containers.ts';
+import { hostChecks } from './checks/host.ts';
+import { keyChecks } from './checks/keys.ts';
+import { redHatChecks } from './checks/red-hat.ts';
+import { registryChecks } from './checks/registries.ts';
+import { secretChecks } from './checks/secrets.ts';
+import { webhookChecks } from './checks/webhooks.ts';
+import { spaceChecks } from './checks/space.ts';
+import { temporalChecks } from './checks/temporal.ts';
+import { versionChecks } from './checks/versions.ts';
 
-export type { Finding, FindingStatus } from './check.ts';
+export type { CheckFinding, FindingStatus } from './check.ts';
 
 /** Every check, in the order in which people would fix what they find. */
 export const CHECKS: readonly Check[] = [
@@ -48,14 +48,14 @@ interface DoctorOptions {
   /** Writes the drop-in files that fix findings, and checks again. */
   fix?: boolean;
   /** Called for each finding. */
-  onFinding?: (finding: Finding) => void;
+  onFinding?: (finding: CheckFinding) => void;
 }
 
 /** Runs the checks of the roles, one after another. Problems are `failed` findings, never errors. */
-export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
+export async function doctor(options: DoctorOptions = {}): Promise<CheckFinding[]> {
   const roles = options.roles ?? ROLES;
-  const findings: Finding[] = [];
-  const add = (finding: Finding) => {
+  const findings: CheckFinding[] = [];
+  const add = (finding: CheckFinding) => {
     findings.push(finding);
     options.onFinding?.(finding);
   };
@@ -77,7 +77,7 @@ export async function examine(
   context: DoctorContext,
   fix: boolean,
   write: (fix: Fix) => Promise<void> = writeDropIn,
-): Promise<Finding> {
+): Promise<CheckFinding> {
   const first = await attempt(check, context);
   if (!fix || !first.fix || first.status === 'ok') return findingOf(check.name, first, false);
   try {
@@ -98,7 +98,7 @@ async function attempt(check: Check, context: DoctorContext): Promise<CheckResul
   }
 }
 
-function findingOf(name: string, result: CheckResult, fixed: boolean): Finding {
+function findingOf(name: string, result: CheckResult, fixed: boolean): CheckFinding {
   return {
     name,
     status: result.status,
@@ -111,7 +111,7 @@ function findingOf(name: string, result: CheckResult, fixed: boolean): Finding {
 
 async function configurationFor(
   options: DoctorOptions,
-): Promise<{ configuration: WorkerConfiguration; finding?: Finding }> {
+): Promise<{ configuration: WorkerConfiguration; finding?: CheckFinding }> {
   const name = 'worker configuration';
   if (options.configuration) return { configuration: options.configuration };
   try {

@@ -9,8 +9,8 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { chooseHostName } from '../configuration.ts';
-import { containersConfText, machineFacts, mergeSettings, planContainersConf } from '../containers-conf.ts';
-import { lockDirectory } from '../lock.ts';
+import { containersConfText, machineFacts, mergeSettings, planContainersConf } from '../host/containers-conf.ts';
+import { lockDirectory } from '../host/lock.ts';
 import { defaultAuthfile } from './authfile.ts';
 import {
   environmentText,

@@ -1,8 +1,8 @@
 /** The `log` workflow: fetches one page of a log from the host it lies on. */
 import type { LogPageResult } from '../../model/contract/host.ts';
-import { LogInput } from '../../model/contract/messages.ts';
+import { LogInput } from '../../model/contract/workflows.ts';
 import { parseInput } from '../failure.ts';
-import { answerOf } from './question.ts';
+import { answerOf } from './answer.ts';
 import { activities } from '../activities.ts';
 
 /** One page of a log. Fails with `no-host` when the host does not answer. */

@@ -24,7 +24,7 @@ import {
 import { activities } from '../activities.ts';
 
 /** What a branch asks a host for. */
-export interface HostRequest {
+interface HostRequest {
   identity: ReleaseIdentity;
   branch: string;
   slot: 'build' | 'disk';
@@ -43,7 +43,7 @@ export interface HostRequest {
 }
 
 /** What a branch does with hosts. */
-export interface HostWork<Result> {
+interface SegmentWork<Result> {
   /** The work itself. It is called again for every new host, and keeps what it has done elsewhere to itself. */
   body: (host: ClaimedHost) => Promise<Result>;
   /** Called once a host is granted. */
@@ -126,7 +126,7 @@ export class HostSegment {
    *
    * @throws StageFailed when no host is left that could do it, and whatever the work throws.
    */
-  async work<Result>({ body, claimed, left }: HostWork<Result>, at: string | null = null): Promise<Result> {
+  async work<Result>({ body, claimed, left }: SegmentWork<Result>, at: string | null = null): Promise<Result> {
     let current = at;
     for (;;) {
       const host = current ?? (await this.claim());

@@ -2,7 +2,7 @@
 import { HostStatusWorkflowInput, type HostStatus } from '../../model/contract/host-status.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { parseInput } from '../failure.ts';
-import { answerOf } from './question.ts';
+import { answerOf } from './answer.ts';
 import { activities } from '../activities.ts';
 
 /** A host's answer. Fails with `no-host` when it does not answer in time. */

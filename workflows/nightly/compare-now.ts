@@ -2,7 +2,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { CompareNowInput, type CompareResult } from '../../model/contract/control.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { reasonOf } from '../dry-run.ts';
+import { noAnswer } from '../host/answer.ts';
 import { parseInput, toTemporalFailure } from '../failure.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
@@ -14,6 +14,6 @@ export async function compareNow(input: CompareNowInput): Promise<CompareResult>
   const worker = activities('dryRun', template.timing, 'compare', CONTROL_QUEUE);
   const answer = await settled(worker.compare({ release: workflowId, runId, template, at: startTime.toISOString() }));
   if (answer.ok) return answer.value;
-  const failure = reasonOf(answer.error, 'resolve');
+  const failure = noAnswer(answer.error, 'resolve');
   throw toTemporalFailure(failure, failure);
 }

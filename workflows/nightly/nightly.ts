@@ -20,7 +20,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
 import { lastBytes } from '../../model/failure/failure.ts';
-import { RELEASE_WORKFLOW } from '../../model/contract/messages.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import {
   expandNightly,
   HeldNotice,
@@ -34,7 +34,7 @@ import type { CompareResult } from '../../model/contract/control.ts';
 import { releaseIdFrom } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom, parseInput } from '../failure.ts';
-import { heldSignal } from '../messages.ts';
+import { heldSignal } from '../signals-and-queries.ts';
 import type { release } from '../release/release.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';

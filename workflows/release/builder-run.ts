@@ -15,12 +15,12 @@ import {
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { DiskBuildResult, PublishResult } from '../../model/contract/disk.ts';
-import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
+import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/workflows.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import type { RequestedDisk } from '../../model/spec/request.ts';
 import { StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';
 import { concernsHost, HostSegment, type ClaimedHost } from '../host/segment.ts';
-import { builderRunQuery, hostSignal, type BuilderRunState } from '../messages.ts';
+import { builderRunQuery, hostSignal, type BuilderRunState } from '../signals-and-queries.ts';
 import { activities } from '../activities.ts';
 import { runStage, settled, type Settled, type StageBoard } from '../run-stage.ts';
 import { signAndVerify } from '../signing.ts';

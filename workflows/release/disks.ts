@@ -8,7 +8,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../../model/contract/messages.ts';
+import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
 import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';

@@ -18,7 +18,7 @@ import { failureOf, lastBytes, type Failure } from '../../model/failure/failure.
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { ReleaseRequest } from '../../model/spec/request.ts';
 import { fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';
-import { heldSignal, hostSignal, recordQuery } from '../messages.ts';
+import { heldSignal, hostSignal, recordQuery } from '../signals-and-queries.ts';
 import { activities } from '../activities.ts';
 import { runStage, settled, type Settled } from '../run-stage.ts';
 import { makeDisks, retireOutdated, stopDisks } from './disks.ts';

@@ -4,7 +4,7 @@
  */
 import type { BuildResult, PushResult } from '../../model/contract/build.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
-import type { BuilderRunResult } from '../../model/contract/messages.ts';
+import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import type { KeptLogs, ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';

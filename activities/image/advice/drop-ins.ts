@@ -51,7 +51,7 @@ export const DROP_INS: Readonly<Record<string, string>> = {
   '/etc/systemd/user.conf': '/usr/lib/systemd/user.conf.d',
 };
 
-/** Directories of `/etc` that have a counterpart below `/usr` which the same program reads, by its own manual. */
+/** Directories of `/etc` that have a underUsr below `/usr` which the same program reads, by its own manual. */
 const COUNTERPARTS: Readonly<Record<string, string>> = {
   '/etc/NetworkManager/conf.d': '/usr/lib/NetworkManager/conf.d',
   '/etc/NetworkManager/system-connections': '/usr/lib/NetworkManager/system-connections',
@@ -78,7 +78,7 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
 };
 
 /** The path below `/usr` that does for a path of `/etc`; undefined when there is none that is known. */
-export function counterpart(path: string): string | undefined {
+export function underUsr(path: string): string | undefined {
   const found = Object.entries(COUNTERPARTS).find(([directory]) => path.startsWith(`${directory}/`));
   return found && found[1] + path.slice(found[0].length);
 }

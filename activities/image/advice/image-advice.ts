@@ -1,6 +1,6 @@
 /** What Flight Control's guide and bootc's guidance advise otherwise in what a build added to its base. Pure. */
 import { isSecretFile } from '../../../model/spec/secret-names.ts';
-import { counterpart, DROP_INS } from './drop-ins.ts';
+import { underUsr, DROP_INS } from './drop-ins.ts';
 
 /** Paths that a line names, before the rest is counted. */
 const NAMED = 3;
@@ -19,12 +19,12 @@ export function imageAdvice({ added, changed }: { added: readonly string[]; chan
   const secrets = added.filter((path) => isSecretFile(path) && !OF_PACKAGES.test(path));
   const content = outermost(added.filter((path) => path.startsWith('/var/') && !NO_CONTENT.test(path)));
   const wholes = [...added, ...changed].filter((path) => DROP_INS[path] !== undefined);
-  const elsewhere = added.filter((path) => counterpart(path) !== undefined && !UNITS.test(path));
+  const elsewhere = added.filter((path) => underUsr(path) !== undefined && !UNITS.test(path));
   return [
     ...line(secrets, 'looks like a secret', 'everybody who can pull the image can read it'),
     ...line(content, 'is below /var', 'put it below /usr, or let systemd-tmpfiles make it (/usr/lib/tmpfiles.d)'),
     ...line(wholes, 'is changed as a whole', 'put what differs into a drop-in file', (path) => DROP_INS[path]),
-    ...line(outermost(elsewhere), 'is read below /usr too', 'put it there', counterpart),
+    ...line(outermost(elsewhere), 'is read below /usr too', 'put it there', underUsr),
   ];
 }
 

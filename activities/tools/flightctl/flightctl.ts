@@ -1,4 +1,7 @@
-/** The command line of `flightctl certificate request`. Pure; the client is run by activities/image/enrollment.ts. */
+/**
+ * The command line of `flightctl certificate request`. Pure;
+ * activities/image/secrets/enrolled-configuration.ts runs it.
+ */
 
 /** What is asked of Flight Control. */
 interface CertificateRequest {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from '../process/command.ts';
-import { classifyPodman, type Verdict } from './failure.ts';
+import { classifyPodman, type Verdict } from './classify.ts';
 import type { RegistryAccess } from '../registry/access.ts';
 
 /** Lines of output in a failure's message. */

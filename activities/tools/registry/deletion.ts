@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
-import { ask, type Answer } from './transport.ts';
+import { ask, type Answer } from './ask.ts';
 import { expectSuccess, said } from './api.ts';
 
 /** Tags asked for at once. Some registries answer fewer, and distribution 2.8 answers all whatever is asked. */

@@ -7,7 +7,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import type { RegistryAccess } from './access.ts';
 import { getManifest, headManifest } from './registry.ts';
-import { ask } from './transport.ts';
+import { ask } from './ask.ts';
 import { apiName, expectSuccess } from './api.ts';
 
 /** It was there already. */

@@ -6,7 +6,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import { Digest } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
-import { ask } from './transport.ts';
+import { ask } from './ask.ts';
 import { expectSuccess } from './api.ts';
 
 /** Bytes of a manifest: the distribution specification's limit ("Pushing Manifests"). */

@@ -7,7 +7,7 @@ import { framed } from '../../../activities/frame.ts';
 import type { Task } from '../../../activities/tools/process/task.ts';
 import { registerSecret } from '../../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
-import { sdkLogger, createLogger } from '../../../workers/log.ts';
+import { sdkLogger, createLogger } from '../../../workers/telemetry/log.ts';
 
 const Input = z.object({});
 /** Labels besides those that the SDK adds by itself. */

@@ -8,7 +8,7 @@ import { nextPage } from '../../../activities/tools/registry/deletion.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
 import { eventsOf, type Notification } from '../../../model/release/notification.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { lookAtWebhook } from '../../../workers/doctor/webhooks.ts';
+import { lookAtWebhook } from '../../../workers/doctor/checks/webhooks.ts';
 
 it.each([
   ['running', 'held', false, ['held']],

@@ -8,13 +8,17 @@ import { registerSecret } from '../../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../../workers/configuration.ts';
-import { connectFailure, temporalTarget } from '../../../workers/connection.ts';
-import { chooseLogLevel, createLogger, sdkLogger } from '../../../workers/log.ts';
+import { connectFailure, temporalTarget } from '../../../workers/temporal/connection.ts';
+import { chooseLogLevel, createLogger, sdkLogger } from '../../../workers/telemetry/log.ts';
 import { hostOfIdentity, workerIdentity } from '../../../model/contract/queue.ts';
 import { planQueues } from '../../../workers/queues.ts';
-import { installRuntime } from '../../../workers/telemetry.ts';
+import { installRuntime } from '../../../workers/telemetry/runtime.ts';
 import { ListenAddress } from '../../../model/spec/worker-configuration.ts';
-import { createCommand, devServerSearchAttributes, planSearchAttributes } from '../../../workers/search-attributes.ts';
+import {
+  createCommand,
+  devServerSearchAttributes,
+  planSearchAttributes,
+} from '../../../workers/temporal/search-attributes.ts';
 
 async function withFile<Result>(text: string, body: (file: string) => Promise<Result>): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-configuration-'));

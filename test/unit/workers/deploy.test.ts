@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { readContainerfile } from '../../../activities/context/containerfile.ts';
 import { parseYamlFile } from '../../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { temporalTarget } from '../../../workers/connection.ts';
+import { temporalTarget } from '../../../workers/temporal/connection.ts';
 import { WORKER_MEMORY } from '../../../workers/memory.ts';
-import { createCommand } from '../../../workers/search-attributes.ts';
+import { createCommand } from '../../../workers/temporal/search-attributes.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../../deploy');

@@ -16,7 +16,7 @@ import {
   kickstartPost,
   openShiftManifests,
   vsphereGuestInfo,
-} from '../../../../client/provision/documents.ts';
+} from '../../../../client/provision/configs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'flightline-provision-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,6 +1,6 @@
 /** Records and views for the client's tests. */
 import type { ReleaseRecord, StageRow } from '../../../../model/release/record.ts';
-import type { PendingActivity, ReleaseView } from '../../../../client/view/model.ts';
+import type { PendingActivity, ReleaseView } from '../../../../client/view/activities.ts';
 
 export const DIGEST = `sha256:${'a'.repeat(64)}`;
 export const OTHER_DIGEST = `sha256:${'b'.repeat(64)}`;

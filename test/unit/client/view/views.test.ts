@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/failure/failure.ts';
-import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/model.ts';
+import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/activities.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
 import { elapsed, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';

@@ -14,14 +14,14 @@ import {
   type DoctorContext,
   type Fix,
 } from '../../../../workers/doctor/check.ts';
-import { storageResult } from '../../../../workers/doctor/containers.ts';
+import { storageResult } from '../../../../workers/doctor/checks/containers.ts';
 import { CHECKS, checksFor, doctor, examine } from '../../../../workers/doctor/doctor.ts';
-import { containersConfResult } from '../../../../workers/doctor/host.ts';
-import { registriesDirectoryResult, signatureSettings, worst } from '../../../../workers/doctor/registries.ts';
-import { spaceResult } from '../../../../workers/doctor/space.ts';
-import { tinyProgram } from '../../../../workers/doctor/tiny-program.ts';
+import { containersConfResult } from '../../../../workers/doctor/checks/host.ts';
+import { registriesDirectoryResult, signatureSettings, worst } from '../../../../workers/doctor/checks/registries.ts';
+import { spaceResult } from '../../../../workers/doctor/checks/space.ts';
+import { tinyProgram } from '../../../../workers/doctor/checks/tiny-program.ts';
 import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../../../support/stand-in-flightctl.ts';
-import { isAtLeast, versionIn, versionResult } from '../../../../workers/doctor/versions.ts';
+import { isAtLeast, versionIn, versionResult } from '../../../../workers/doctor/checks/versions.ts';
 
 describe('versions', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classifyFlightctl, flightctlMessage } from '../../../../../activities/tools/flightctl/failure.ts';
+import { classifyFlightctl, flightctlMessage } from '../../../../../activities/tools/flightctl/classify.ts';
 import { requestArguments } from '../../../../../activities/tools/flightctl/flightctl.ts';
 import { FAILURES, type FailureKind } from '../../../../../model/failure/failures.ts';
 

@@ -1,0 +1,114 @@
+/**
+ * The bases of a build: pulled by the digests that they were looked up with, and those that podman asks for besides.
+ */
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import { formatReference, parseReference } from '../../../model/oci/reference.ts';
+import type { PinnedImage } from '../../../model/release/record.ts';
+import type { BuildInput } from '../../../model/contract/build.ts';
+import type { HostContext } from '../../host/work-directory.ts';
+import type { Task } from '../../tools/process/task.ts';
+import type { UsedImage } from '../../tools/podman/build-output.ts';
+import { repositoryOf } from '../../tools/podman/build.ts';
+import { inspectImage } from '../../tools/podman/podman.ts';
+import { withRegistryAccess } from '../../tools/registry/access.ts';
+import { headManifest } from '../../tools/registry/registry.ts';
+import type { LocalBase } from './base-names.ts';
+import { pullForRelease } from './pulled-images.ts';
+import { requireRedHatLogin } from '../red-hat.ts';
+
+/** What podman may write before a name in a registry. */
+const TRANSPORT = 'docker://';
+
+type Pulling = Pick<BuildInput, 'release' | 'timing'>;
+
+/** Pulls the bases that resolve looked up. */
+export async function pullBases(
+  host: HostContext,
+  input: Pulling & Pick<BuildInput, 'bases'>,
+  context: Pick<Task, 'report'>,
+): Promise<LocalBase[]> {
+  const pulled: LocalBase[] = [];
+  for (const [index, base] of input.bases.entries()) {
+    context.report({ step: `pulling ${base.reference}`, done: index, total: input.bases.length });
+    pulled.push(await pullBase(host, input, base));
+  }
+  context.report({ done: undefined, total: undefined });
+  return pulled;
+}
+
+async function pullBase(host: HostContext, { release, timing }: Pulling, base: PinnedImage): Promise<LocalBase> {
+  const repository = repositoryOf(base.reference);
+  return withRegistryAccess(host.configuration, [repository], async (access) => {
+    await requireRedHatLogin(access, [base.reference], host.name);
+    const stored = await pullForRelease(host.work, release, access, { repository, digest: base.digest }, timing);
+    const image = await inspectImage(stored);
+    if (!image) throw new FlightlineError('container-lost', `${stored} was removed from ${host.name} meanwhile`);
+    return { ...base, id: image.id };
+  });
+}
+
+/**
+ * Looks up and pulls an image that podman asks for and nobody foresaw.
+ *
+ * @returns null for what is no image of a registry: a stage that there is not, an image of this host only
+ * @throws FlightlineError `image-not-found`
+ */
+export async function answerFor(
+  host: HostContext,
+  input: Pulling,
+  context: Pick<Task, 'report'>,
+  asked: string,
+): Promise<LocalBase | null> {
+  const reference = withoutTransport(asked);
+  const parsed = parseReference(reference);
+  if (!parsed.ok) return null;
+  const { repository, tag = 'latest', digest: written } = parsed.reference;
+  context.report({ step: `looking up ${reference}` });
+  const digest = await withRegistryAccess(host.configuration, [repository], (access) =>
+    headManifest(access, repository, written ?? tag),
+  );
+  if (digest === null) {
+    throw new FlightlineError('image-not-found', `${reference}, named by the Containerfile, is not in its registry`);
+  }
+  context.report({ step: `pulling ${reference}` });
+  return pullBase(host, input, { reference, digest });
+}
+
+/** The base that is meant by what podman asks for; undefined when nobody has looked it up. */
+export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked: string): Base | undefined {
+  const name = normalised(withoutTransport(asked));
+  return bases.find(({ reference, digest }) => {
+    return normalised(reference) === name || `${repositoryOf(reference)}@${digest}` === name;
+  });
+}
+
+/** What podman took that nobody has looked up: by name, or because another image had the name meanwhile. Pure. */
+export function unanswered(
+  bases: readonly LocalBase[],
+  used: readonly UsedImage[],
+): { unknown: UsedImage[]; exchanged: UsedImage[] } {
+  const unknown = used.filter(({ asked }) => !isOfContext(asked) && baseFor(bases, asked) === undefined);
+  const exchanged = used.filter((image) => {
+    const base = baseFor(bases, image.asked);
+    return base !== undefined && base.id !== image.id;
+  });
+  return { unknown, exchanged };
+}
+
+/** An image that lies in the context, or that an earlier stage has written there. */
+function isOfContext(asked: string): boolean {
+  const path = /^(?:oci|oci-archive|dir|docker-archive):([^:]+)/.exec(asked)?.[1];
+  return path !== undefined && !path.startsWith('/') && !path.split('/').includes('..');
+}
+
+function withoutTransport(asked: string): string {
+  return asked.startsWith(TRANSPORT) ? asked.slice(TRANSPORT.length) : asked;
+}
+
+/** `repository:latest` for a name without tag; a name with a digest without its tag, as podman has it. */
+function normalised(name: string): string {
+  const parsed = parseReference(name);
+  if (!parsed.ok) return name;
+  const { repository, tag = 'latest', digest } = parsed.reference;
+  return formatReference(digest ? { repository, digest } : { repository, tag });
+}

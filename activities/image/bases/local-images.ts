@@ -1,0 +1,96 @@
+/**
+ * The names that a release has given to images in this host's storage, and their end. The layers stay, as cache (DESIGN
+ * §3).
+ */
+import { z } from 'zod';
+import { isPrivateImage, releaseImages } from '../../tools/podman/build.ts';
+import { parseOutput, podman } from '../../tools/podman/podman.ts';
+
+/** An image in the storage with the names that it has, and had. */
+export interface NamedImage {
+  id: string;
+  names: readonly string[];
+  formerNames: readonly string[];
+  /** Seconds since 1970. */
+  created: number;
+}
+
+/** What is to be done with an image. */
+export interface Unnaming {
+  id: string;
+  /** Names to take away. */
+  names: readonly string[];
+  /** The image goes too: it has no name left, and was pulled, so that it is nobody's cache, or holds a secret. */
+  remove: boolean;
+}
+
+/** Below it lie the images that any installation on this machine has built. */
+const BUILT = 'localhost/flightline/';
+
+const Names = z.array(z.string()).nullish();
+const Listed = z.array(z.object({ Id: z.string(), Names, History: Names, Created: z.number() })).nullable();
+
+/** All images of the storage. */
+export async function listImages(): Promise<NamedImage[]> {
+  const { stdout } = await podman('podman images', ['images', '--format', 'json'], { cleanUp: true });
+  // podman lists an image once for each of its names.
+  const images = new Map<string, NamedImage>();
+  for (const image of parseOutput('podman images', Listed, stdout) ?? []) {
+    images.set(image.Id, {
+      id: image.Id,
+      names: image.Names ?? [],
+      formerNames: image.History ?? [],
+      created: image.Created,
+    });
+  }
+  return [...images.values()];
+}
+
+/**
+ * Which names a release leaves on a host: those of what it built, the name under which the builder was given the image,
+ * and the digest that was pulled for it. Pure.
+ */
+export function namesOfRelease(images: readonly NamedImage[], installation: string, release: string): Unnaming[] {
+  const published = release.replace(/^release\//, '');
+  const repository = published.slice(0, published.lastIndexOf(':'));
+  const own = `${releaseImages(installation, release)}:`;
+  return images.flatMap((image) => {
+    const built = image.names.filter((name) => name.startsWith(own));
+    const pulled = image.names.filter((name) => name.startsWith(`${repository}@`));
+    // A person's own image of that name was not pulled by digest, and keeps it.
+    const given = pulled.length > 0 ? image.names.filter((name) => name === published) : [];
+    const names = built.length + given.length > 0 ? [...built, ...given, ...pulled] : [];
+    // Its name may have been taken from it by a clean-up that was killed, or by an image that was built after it.
+    const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(own) && isPrivateImage(name));
+    if (names.length === 0 && !(secret && image.names.length === 0)) return [];
+    return [{ id: image.id, names, remove: names.length === image.names.length && (secret || !isCache(image)) }];
+  });
+}
+
+/** It was built here, or by another installation, and holds no secret. */
+function isCache(image: NamedImage): boolean {
+  return [...image.names, ...image.formerNames].some((name) => name.startsWith(BUILT));
+}
+
+/** Takes names, and images where so decided. Returns what was done, in words. */
+export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> {
+  const done: string[] = [];
+  for (const { id, names, remove } of unnamings) {
+    // Somebody else may be quicker, or still use the image: the name is gone or stays theirs.
+    const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
+    // Without names `podman untag` would take all.
+    const untagged =
+      names.length > 0 && (await podman('podman untag', ['untag', id, ...names], options)).exitCode === 0;
+    if (untagged) done.push(...names.map((name) => `name ${name}`));
+    if (remove && (await removeImage(id, ['--no-prune']))) done.push(`image ${id.slice(0, 12)}`);
+  }
+  return done;
+}
+
+/**
+ * Removes an image, and those without a name that it was built on unless `--no-prune`. `false` when it is still in use.
+ */
+export async function removeImage(id: string, flags: readonly '--no-prune'[] = []): Promise<boolean> {
+  const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
+  return (await podman('podman rmi', ['rmi', ...flags, id], options)).exitCode === 0;
+}

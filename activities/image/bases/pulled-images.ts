@@ -1,0 +1,115 @@
+/**
+ * The bases and builders that this host's installation has pulled. Each has, beside the digest that it was pulled by, a
+ * name that says so, and a file with the releases that used it. An image that a person brought gets neither, and is
+ * never removed.
+ */
+import type { Dirent } from 'node:fs';
+import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { releaseKey } from '../../../model/release/inputs.ts';
+import { sha256 } from '../../../model/base/digest.ts';
+import type { Timing } from '../../../model/base/timing.ts';
+import { ifMissing } from '../../host/space.ts';
+import { listImages, type NamedImage } from './local-images.ts';
+import { podman, pullByDigest, tagImage } from '../../tools/podman/podman.ts';
+import type { RegistryAccess } from '../../tools/registry/access.ts';
+import type { WorkDirectory } from '../../host/work-directory.ts';
+
+const MARKS = 'localhost/flightline-pulled/';
+
+/** The name that says that an installation pulled an image and may remove it. Pure. */
+function pulledMark(installation: string, name: string): string {
+  return `${MARKS}${installation}:${sha256(name).slice(0, 32)}`;
+}
+
+const directoryOf = (work: Pick<WorkDirectory, 'path'>) => join(work.path, 'pulled');
+
+/**
+ * As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. `end` ends the
+ * pull.
+ *
+ * @throws FlightlineError also when it was ended
+ */
+export async function pullForRelease(
+  work: Pick<WorkDirectory, 'path' | 'installation'>,
+  release: string,
+  access: RegistryAccess,
+  image: { repository: string; digest: string },
+  timing: Pick<Timing, 'stall'>,
+  end?: AbortSignal,
+): Promise<string> {
+  const { repository, digest } = image;
+  const name = `${repository}@${digest}`;
+  const mark = pulledMark(work.installation, name);
+  // Noted first: the janitor must not take it between the pull and the note.
+  await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
+  await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
+  const standing = (await listImages()).find(({ names }) => names.includes(name));
+  if (standing) {
+    const marks = standing.names.filter((one) => one.startsWith(MARKS));
+    if (marks.length > 0 && !marks.includes(mark)) await tagImage(name, mark);
+    return name;
+  }
+  // A list may call by another digest what stands: the image of an index, which is named by both.
+  const { stood } = await pullByDigest(access, repository, digest, timing, end);
+  if (!stood) await tagImage(name, mark);
+  return name;
+}
+
+/** When an image was used last (ms since 1970), and by which releases (their keys). */
+export interface Use {
+  at: number;
+  releases: readonly string[];
+}
+
+/** The uses of pulled images, by the tag of their mark. */
+export async function usesOfPulled(work: Pick<WorkDirectory, 'path'>): Promise<Map<string, Use>> {
+  const uses = new Map<string, Use>();
+  for (const { name } of await readdir(directoryOf(work), { withFileTypes: true }).catch(ifMissing<Dirent[]>([]))) {
+    const file = join(directoryOf(work), name);
+    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+    uses.set(name, { at: mtimeMs, releases: text.split('\n').filter((line) => line !== '') });
+  }
+  return uses;
+}
+
+/** An image that may go, with the names that it goes by. */
+interface PulledImage {
+  id: string;
+  names: readonly string[];
+  usedAt: number;
+}
+
+/**
+ * The pulled images that no release needs which holds a lease here: those that have this installation's mark, and
+ * otherwise only names by digest. One that another installation has marked too, or a person has named, is not among
+ * them. Pure.
+ */
+export function removablePulled(
+  images: readonly NamedImage[],
+  installation: string,
+  uses: ReadonlyMap<string, Use>,
+  held: ReadonlySet<string>,
+): PulledImage[] {
+  const own = `${MARKS}${installation}:`;
+  return images.flatMap(({ id, names }) => {
+    const marks = names.filter((name) => name.startsWith(own));
+    if (marks.length === 0 || !names.every((name) => name.startsWith(own) || name.includes('@sha256:'))) return [];
+    const used = marks.map((mark) => uses.get(mark.slice(own.length)) ?? { at: 0, releases: [] });
+    if (used.some(({ releases }) => releases.some((key) => held.has(key)))) return [];
+    // The name by digest last: an image that a container still uses keeps it.
+    const digests = names.filter((name) => !marks.includes(name));
+    return [{ id, names: [...marks, ...digests], usedAt: Math.max(...used.map(({ at }) => at)) }];
+  });
+}
+
+/** Removes one by its names. `false` when something still uses it. */
+export async function removePulled(work: Pick<WorkDirectory, 'path'>, { names }: PulledImage): Promise<boolean> {
+  const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
+  const { exitCode } = await podman('podman rmi', ['rmi', ...names], options);
+  if (exitCode !== 0) return false;
+  for (const name of names.filter((one) => one.startsWith(MARKS))) {
+    await rm(join(directoryOf(work), name.slice(name.lastIndexOf(':') + 1)), { force: true });
+  }
+  return true;
+}

@@ -1,0 +1,216 @@
+/** What a build is given besides its context and bases, such as secrets, and what it made of them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BuildInput } from '../../../model/contract/build.ts';
+import {
+  AGENT_CONFIGURATION,
+  AGENT_CONFIGURATION_PATH,
+  isPrivate,
+  OWN_SECRET_PREFIX,
+} from '../../../model/spec/enrollment.ts';
+import { CONTEXT_LAYOUT } from '../../../model/oci/labels.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import { releaseKey, runKey } from '../../../model/release/inputs.ts';
+import type { PinnedImage } from '../../../model/release/record.ts';
+import { needsEntitlement } from '../../../model/oci/red-hat.ts';
+import {
+  agentConfiguration,
+  enrolledUntil,
+  forgetConfiguration,
+  noteEnrolled,
+  placeConfiguration,
+} from './enrolled-configuration.ts';
+import type { UnpackedContext } from '../../context/unpack.ts';
+import { secretFileLayer } from '../../context/own-layers.ts';
+import { ifMissing } from '../../host/space.ts';
+import { privateLayerFlags, removePrivateLayers } from './private-layers.ts';
+import { entitlementVolumes, requireRegistration } from '../red-hat.ts';
+import { holdsLogIns, openSecret } from '../../trust/secrets.ts';
+import type { Task } from '../../tools/process/task.ts';
+import { imageFile } from '../../tools/podman/image-files.ts';
+import type { BuildSecretFile } from '../../tools/podman/build.ts';
+import type { RegistryAccess } from '../../tools/registry/access.ts';
+import { answersAnonymously } from '../../tools/registry/registry.ts';
+import type { HostContext } from '../../host/work-directory.ts';
+
+/** Where bootc looks for log-ins on a device (guide, "Building the OS Image"). */
+const PULL_SECRET_PATH = '/etc/ostree/auth.json';
+
+/** What is known, before anything is built, of what a build needs of its host. */
+export interface HostParts {
+  secrets: BuildSecretFile[];
+  /** What becomes a file of the image, in a layer of its own: the secret, and the instruction. */
+  pullSecret: { secret: BuildSecretFile; layer: string } | null;
+  warnings: string[];
+}
+
+/**
+ * Looks whether this host has what the build asks of it.
+ *
+ * @throws FlightlineError `secret-missing`, `secret-not-allowed`
+ */
+export async function openHostParts(host: HostContext, input: BuildInput, access: RegistryAccess): Promise<HostParts> {
+  const { configuration } = host;
+  const secrets: BuildSecretFile[] = [];
+  for (const { id, from } of input.secrets ?? []) {
+    secrets.push({ id, file: (await openSecret(configuration, from, input.pushTo)).file });
+  }
+  return {
+    secrets,
+    pullSecret: input.pullSecret === undefined ? null : await openPullSecret(host, input, input.pullSecret),
+    warnings: await exposures(access, input),
+  };
+}
+
+async function openPullSecret(host: HostContext, input: BuildInput, name: string): Promise<HostParts['pullSecret']> {
+  const { file, text } = await openSecret(host.configuration, name, input.pushTo);
+  if (!holdsLogIns(text)) {
+    throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry log-ins`, {
+      remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}`,
+    });
+  }
+  const id = pullSecretId(input);
+  return { secret: { id, file }, layer: secretFileLayer(id, PULL_SECRET_PATH) };
+}
+
+/**
+ * Volumes, `from:to:ro`, by which the steps of a build get what its bases entitle to.
+ *
+ * @throws FlightlineError `not-registered`
+ */
+export async function volumesFor(host: HostContext, bases: readonly PinnedImage[]): Promise<string[]> {
+  if (!needsEntitlement(bases)) return [];
+  await requireRegistration(host.name);
+  return entitlementVolumes();
+}
+
+/** Files of the image that hold a secret because the spec asks for it: nobody is advised against them. */
+export function secretFiles(input: Pick<BuildInput, 'pullSecret'>): string[] {
+  return input.pullSecret === undefined ? [] : [PULL_SECRET_PATH];
+}
+
+/** Another one for each run: podman's cache knows a secret by its id only, and would give out an older one's layer. */
+function pullSecretId({ release, runId }: Pick<BuildInput, 'release' | 'runId'>): string {
+  return `${OWN_SECRET_PREFIX}pull-secret-${runKey(release, runId)}`;
+}
+
+/** What anybody can take out of the image. */
+async function exposures(access: RegistryAccess, input: BuildInput): Promise<string[]> {
+  const what = [
+    ...(input.enrollment?.binding === 'early' ? ['the enrollment key'] : []),
+    ...(input.pullSecret === undefined ? [] : ['the pull secret']),
+  ].join(' and ');
+  if (what === '') return [];
+  const open: string[] = [];
+  for (const repository of new Set(input.pushTo)) {
+    if (await answersAnonymously(access, repository)) open.push(repository);
+  }
+  return open.map((repository) => `anybody can pull ${what} in the image from ${repository}: make it private`);
+}
+
+/**
+ * What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has
+ * ended.
+ */
+export async function enrolledImage(
+  host: HostContext,
+  input: BuildInput,
+): Promise<Pick<EnrolledFacts, 'certificateEnds'> | null> {
+  if (input.enrollment?.binding !== 'early') return {};
+  const ends = await enrolledUntil(host, input, input.enrollment);
+  return ends && { certificateEnds: ends.toISOString() };
+}
+
+/** The build is done: what was at hand for another attempt goes. */
+export async function forgetSecrets(host: HostContext, input: BuildInput): Promise<void> {
+  if (input.enrollment?.binding === 'early') await forgetConfiguration(host, input, input.enrollment);
+}
+
+/** What a build tells of its enrollment. */
+export interface EnrolledFacts {
+  /** ISO 8601; absent when there is no certificate. */
+  certificateEnds?: string;
+}
+
+/** The flags of `podman build` by which what it keeps between steps is found again, for a build on such bases (ids). */
+export type PrivateFlags = (bases: readonly string[]) => Promise<string[]>;
+
+/**
+ * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever
+ * became of the build, neither the context nor what podman keeps between steps holds a secret.
+ *
+ * @param build is given further flags of `podman build`
+ */
+export async function withPrivateParts<Result>(
+  host: HostContext,
+  input: BuildInput,
+  context: Pick<Task, 'report'>,
+  unpacked: UnpackedContext,
+  build: (flags: PrivateFlags) => Promise<Result>,
+): Promise<{ built: Result } & EnrolledFacts> {
+  const usesSecrets = (input.secrets ?? []).length > 0;
+  if (!isPrivate(input) && !usesSecrets) return { built: await build(() => Promise.resolve([])) };
+  const { installation } = host.work;
+  const isEarly = input.enrollment?.binding === 'early';
+  const mark = input.pullSecret === undefined ? null : pullSecretId(input);
+  const flags: PrivateFlags = async (bases) => [
+    ...(await privateLayerFlags(installation, input.release, { context: isEarly, secrets: usesSecrets, mark, bases })),
+    // The cache knows a secret by its id only, and would give out what another project's secret has made.
+    ...(usesSecrets ? ['--no-cache'] : []),
+  ];
+  try {
+    if (!isEarly) return { built: await build(flags) };
+    return await withAgentConfiguration(host, input, context, unpacked, (more) =>
+      build(async (bases) => [...(await flags(bases)), ...more]),
+    );
+  } finally {
+    await removePrivateLayers(installation, (key) => key === releaseKey(input.release));
+  }
+}
+
+async function withAgentConfiguration<Result>(
+  host: HostContext,
+  input: BuildInput,
+  stage: Pick<Task, 'report'>,
+  { context, containerfile }: UnpackedContext,
+  build: (flags: readonly string[]) => Promise<Result>,
+): Promise<{ built: Result } & EnrolledFacts> {
+  const { enrollment } = input;
+  if (enrollment?.binding !== 'early') throw new Error('only early binding builds a configuration in');
+  stage.report({ step: 'requesting an enrollment certificate' });
+  const configuration = await agentConfiguration(host, input, enrollment);
+  // The author's rules were made without it, and may leave it out: `*`, then what is wanted.
+  const ignoreFile = join(dirname(context), 'ignore-rules');
+  const rules = await readFile(`${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`, 'utf8').catch(ifMissing(''));
+  await writeFile(ignoreFile, `${rules}\n!${AGENT_CONFIGURATION}\n`);
+  const remove = await placeConfiguration(context, configuration);
+  try {
+    const built = await build([`--ignorefile=${ignoreFile}`]);
+    await noteEnrolled(host, input, enrollment, configuration);
+    return { built, certificateEnds: configuration.ends.toISOString() };
+  } finally {
+    await remove();
+  }
+}
+
+/**
+ * Looks whether the image is bound as the spec says.
+ *
+ * @throws FlightlineError `enrollment-binding`
+ */
+export async function checkBinding(image: string, input: Pick<BuildInput, 'enrollment'>): Promise<void> {
+  const binding = input.enrollment?.binding;
+  if (binding === undefined) return;
+  const found = await imageFile(image, AGENT_CONFIGURATION_PATH);
+  if (binding === 'late' && found !== null) {
+    throw new FlightlineError(
+      'enrollment-binding',
+      `the image holds ${AGENT_CONFIGURATION_PATH}, and enrollment.binding is late: all its devices would enroll with that one`,
+    );
+  }
+  if (binding === 'early' && found?.kind !== 'file') {
+    throw new FlightlineError('enrollment-binding', `the image lacks ${AGENT_CONFIGURATION_PATH}`, {
+      remedy: `add \`ADD ${AGENT_CONFIGURATION} /etc/flightctl/\` to the Containerfile`,
+    });
+  }
+}

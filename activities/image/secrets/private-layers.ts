@@ -1,0 +1,117 @@
+/**
+ * The images between the steps of a build that puts a secret into its image. Podman keeps them as cache; those that may
+ * hold the secret must go, whatever became of the build. They are told by a label that podman gives to them alone:
+ * neither the image that is built in the end has it, nor does it keep a later build from using what stays.
+ */
+import { z } from 'zod';
+import { releaseKey } from '../../../model/release/inputs.ts';
+import { parseOutput, podman } from '../../tools/podman/podman.ts';
+
+/** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
+const LABEL = 'io.flightline.private';
+/** In the place of a number: no step holds the secret but those with the mark. */
+const ALL = 'all';
+/** Or those that mount a secret besides. */
+const SECRETS = 'secrets';
+
+/** An image between two steps. */
+interface StepImage {
+  id: string;
+  /** Value of the label. */
+  label: string;
+  /** What it was made by, its base's steps first (`created_by` of the OCI image configuration). */
+  history: readonly string[];
+}
+
+/** What of a build holds a secret. */
+interface PrivateBuild {
+  /** The context does: every step that reads it. */
+  context: boolean;
+  /** So does every step that mounts a secret. */
+  secrets: boolean;
+  /** Steps in whose instruction this text is; null for none. Letters, digits and dashes. */
+  mark: string | null;
+  /** The images that the Containerfile builds on, as far as they are known, by id. */
+  bases: readonly string[];
+}
+
+/** The flags of `podman build` by which what it keeps between steps is found again. */
+export async function privateLayerFlags(
+  installation: string,
+  release: string,
+  { context, secrets, mark, bases }: PrivateBuild,
+): Promise<string[]> {
+  const lengths = (await inspectImages(bases)).map(({ history }) => history.length);
+  const trusted = !context ? (secrets ? SECRETS : ALL) : lengths.length === 0 ? 0 : Math.min(...lengths);
+  return [`--layer-label=${LABEL}=${installation}/${releaseKey(release)}/${trusted}/${mark ?? ''}`];
+}
+
+/**
+ * The flag of a build of one step on an image that has no name: such an image has the label, and what is built on it
+ * would inherit it.
+ */
+export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
+
+/**
+ * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts
+ * nothing, and instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
+ */
+export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'history'>): boolean {
+  const [, , trusted = '', mark = ''] = label.split('/');
+  if (mark !== '' && history.some((step) => step.includes(mark))) return true;
+  if (trusted === ALL) return false;
+  if (trusted === SECRETS) return history.some((step) => /--mount=\S*type=secret/.test(step));
+  if (!/^\d+$/.test(trusted)) return true;
+  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`,
+  // `/bin/sh -c --mount=type=bind,src=.,dst=/c dnf -y install …`.
+  return history.slice(Number(trusted)).some((step) => step === '' || /#\(nop\) +(?:ADD|COPY)|--mount=/i.test(step));
+}
+
+const Listed = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() })).nullable();
+const Inspected = z.array(
+  z.object({ Id: z.string(), History: z.array(z.object({ created_by: z.string().optional() })).nullish() }),
+);
+
+/**
+ * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` says of a
+ * release's key whether its builds count: none of them may run. Returns what was removed, in words.
+ */
+export async function removePrivateLayers(installation: string, concerns: (key: string) => boolean): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { id } of (await stepImages(installation, concerns)).filter(mayHoldSecret)) {
+    // What is in use by another build's container stays, and is found the next time.
+    const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
+    if ((await podman('podman rmi', ['rmi', '--no-prune', id], options)).exitCode === 0) {
+      removed.push(`layer ${id.slice(0, 12)}`);
+    }
+  }
+  return removed;
+}
+
+async function stepImages(installation: string, concerns: (key: string) => boolean): Promise<StepImage[]> {
+  const list = ['images', '--all', '--filter', `label=${LABEL}`, '--format', 'json'];
+  const { stdout } = await podman('podman images', list, { cleanUp: true });
+  const labels = new Map<string, string>();
+  for (const image of parseOutput('podman images', Listed, stdout) ?? []) {
+    const label = image.Labels?.[LABEL] ?? '';
+    const [owner, key = ''] = label.split('/');
+    if (owner === installation && concerns(key)) labels.set(withoutAlgorithm(image.Id), label);
+  }
+  const images = await inspectImages([...labels.keys()]);
+  return images.map(({ id, history }) => ({ id, history, label: labels.get(id) ?? '' }));
+}
+
+async function inspectImages(names: readonly string[]): Promise<{ id: string; history: string[] }[]> {
+  if (names.length === 0) return [];
+  // 125: one of them is gone meanwhile; the others are printed all the same.
+  const options = { cleanUp: true, okExitCodes: [0, 125] };
+  const { stdout } = await podman('podman image inspect', ['image', 'inspect', ...names], options);
+  return parseOutput('podman image inspect', Inspected, stdout).map((image) => ({
+    id: withoutAlgorithm(image.Id),
+    history: (image.History ?? []).map((step) => step.created_by ?? ''),
+  }));
+}
+
+function withoutAlgorithm(id: string): string {
+  return id.replace('sha256:', '');
+}

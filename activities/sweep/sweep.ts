@@ -1,0 +1,192 @@
+/**
+ * The janitor of a build host removes what a release left behind because its clean-up could not run. It touches only
+ * what its own installation made, and only when the release is closed or has no lease on this host.
+ */
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
+import { partOf } from '../../model/spec/worker-configuration.ts';
+import { cleanUpRelease, removeDirectory, type CleanUpHost } from './clean-up.ts';
+import { ifMissing, spaceOf, type Space } from '../host/space.ts';
+import { isVoid } from '../host/lease-decision.ts';
+import { leasedKeys, readLeaseFiles, sweepLeases } from '../host/leases.ts';
+import { listImages, removeImage, unname, type NamedImage, type Unnaming } from '../image/bases/local-images.ts';
+import { removablePulled, removePulled, usesOfPulled } from '../image/bases/pulled-images.ts';
+import { removePrivateLayers } from '../image/secrets/private-layers.ts';
+import { containersWithLabels, inspectContainer } from '../tools/podman/container.ts';
+import { builtImages, isPrivateImage } from '../tools/podman/build.ts';
+import { podmanInfo } from '../tools/podman/podman.ts';
+import { endMachine, forgottenMachines } from '../tools/qemu.ts';
+import type { WorkDirectory } from '../host/work-directory.ts';
+
+const DAY = 24 * 60 * 60_000;
+/** How long logs are kept (ms). */
+const LOG_LIFETIME = 7 * DAY;
+/**
+ * A private directory lives as long as its stage. One that is older than any stage (ms) was left by a killed worker.
+ */
+const TEMPORARY_LIFETIME = DAY;
+const TEMPORARY_PREFIXES = ['flightline-registry-', 'flightline-context-'];
+
+/**
+ * Sweeps once. `isOpen` says whether a release (workflow id) is running or held. When it cannot say it throws, and so
+ * does the sweep: nothing is removed on a guess. Returns what was removed, in words.
+ */
+export async function sweep(host: CleanUpHost, isOpen: (release: string) => Promise<boolean>): Promise<string[]> {
+  const { work } = host;
+  const removed: string[] = [];
+  // List before reading the leases: whatever is listed then has its lease already, if it ever gets one.
+  const containers = await releasesOfContainers(work.installation);
+  const directories = await readdir(join(work.path, 'releases')).catch(ifMissing<string[]>([]));
+  const images = await listImages();
+  removed.push(...(await sweepLeases(host)));
+  const now = new Date();
+  const { leases } = await readLeaseFiles(host);
+  const holders = new Set(leases.filter((lease) => !isVoid(lease, now)).map((lease) => lease.release));
+  for (const release of new Set([...holders, ...containers])) {
+    if (holders.has(release) && (await isOpen(release))) continue;
+    const what = await cleanUpRelease(host, release, 0);
+    removed.push(...what.map((words) => `${words} of ${release}`));
+  }
+  const held = await leasedKeys(host);
+  for (const name of await forgottenMachines(work.installation, held)) {
+    if (await endMachine(name)) removed.push(`boot test ${name}`);
+  }
+  for (const key of directories) {
+    if (held.has(key)) continue;
+    if (await removeDirectory(join(work.path, 'releases', key))) removed.push(`work directory ${key}`);
+  }
+  removed.push(...(await unname(orphanedNames(images, work.installation, held))));
+  removed.push(...(await removePrivateLayers(work.installation, (key) => !held.has(key))));
+  const { graphRoot } = await podmanInfo();
+  const { below, until } = host.configuration.cleaning;
+  const marks = { below: partOf(below), until: partOf(until) };
+  removed.push(...(await trimStorage(work, held, marks, () => spaceOf([graphRoot]))));
+  removed.push(...(await removeOldLogs(work.logs, now)));
+  removed.push(...(await removeTemporaries(now)));
+  return removed;
+}
+
+/** The names of built images whose release has no lease here; for images that hold a secret, the image itself. Pure. */
+export function orphanedNames(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): Unnaming[] {
+  const prefix = `${builtImages(installation)}/`;
+  const isOrphaned = (name: string) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!);
+  return images.flatMap((image) => {
+    const names = image.names.filter(isOrphaned);
+    const remove =
+      names.length === image.names.length &&
+      [...image.names, ...image.formerNames].some((name) => isOrphaned(name) && isPrivateImage(name));
+    return names.length > 0 || remove ? [{ id: image.id, names, remove }] : [];
+  });
+}
+
+/**
+ * The unnamed images that this installation built and that stay as cache, the oldest first. A release with a lease may
+ * have adopted an image that it built before. Pure.
+ */
+export function cachedImages(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): NamedImage[] {
+  const prefix = `${builtImages(installation)}/`;
+  const keys = (image: NamedImage) =>
+    image.formerNames.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split(':')[0]!);
+  return images
+    .filter((image) => image.names.length === 0 && keys(image).length > 0 && !keys(image).some((key) => held.has(key)))
+    .sort((left, right) => left.created - right.created);
+}
+
+async function releasesOfContainers(installation: string): Promise<string[]> {
+  const names = await containersWithLabels({ [INSTALLATION_LABEL]: installation });
+  const releases: string[] = [];
+  for (const name of names) {
+    const release = (await inspectContainer(name))?.labels[RELEASE_LABEL];
+    if (release !== undefined) releases.push(release);
+  }
+  return releases;
+}
+
+/** Shares of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is free. */
+interface Watermarks {
+  below: number;
+  until: number;
+}
+
+/**
+ * Makes room in the storage: removes images that were built here, and pulled bases and builders, the least recently
+ * used first, unless a release with a lease needs them. Returns what was removed, in words.
+ */
+export async function trimStorage(
+  work: Pick<WorkDirectory, 'path' | 'installation'>,
+  held: ReadonlySet<string>,
+  { below, until }: Watermarks,
+  space: () => Promise<Space>,
+): Promise<string[]> {
+  const removed: string[] = [];
+  const isBelow = async (mark: number) => {
+    const { free, total } = await space();
+    return free < total * mark;
+  };
+  if (!(await isBelow(below))) return removed;
+  const images = await listImages();
+  const built = cachedImages(images, work.installation, held).map(({ id, created }) => ({
+    usedAt: created * 1000,
+    words: `cached image ${id.slice(0, 12)}`,
+    remove: () => removeImage(id),
+  }));
+  const pulled = removablePulled(images, work.installation, await usesOfPulled(work), held).map((image) => ({
+    usedAt: image.usedAt,
+    words: `pulled image ${image.id.slice(0, 12)}`,
+    remove: () => removePulled(work, image),
+  }));
+  for (const { words, remove } of [...built, ...pulled].sort((left, right) => left.usedAt - right.usedAt)) {
+    if (await remove()) removed.push(words);
+    if (!(await isBelow(until))) break;
+  }
+  return removed;
+}
+
+async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
+  const removed: string[] = [];
+  for (const entry of await readdir(logs, { withFileTypes: true }).catch(ifMissing<Dirent[]>([]))) {
+    if (!entry.isDirectory()) continue;
+    const directory = join(logs, entry.name);
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      if (!(await isOlder(path, LOG_LIFETIME, now))) continue;
+      await rm(path, { recursive: true, force: true });
+      removed.push(`log ${path}`);
+    }
+    // Refused unless it is empty.
+    await rmdir(directory).catch(() => undefined);
+  }
+  return removed;
+}
+
+/**
+ * Removes left-over private directories, which hold log-ins or somebody's files. Only this user's: the system's
+ * temporary directory may be shared.
+ */
+async function removeTemporaries(now: Date): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(tmpdir())) {
+    const path = join(tmpdir(), name);
+    if (!TEMPORARY_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (!(await isOlder(path, TEMPORARY_LIFETIME, now))) continue;
+    if ((await lstat(path).catch(ifMissing(undefined)))?.uid !== process.getuid?.()) continue;
+    if (await removeDirectory(path)) removed.push(`temporary directory ${path}`);
+  }
+  return removed;
+}
+
+async function isOlder(path: string, lifetime: number, now: Date): Promise<boolean> {
+  const facts = await lstat(path).catch(ifMissing(undefined));
+  return facts !== undefined && now.getTime() - facts.mtimeMs > lifetime;
+}

@@ -1,0 +1,133 @@
+/** What is known of a release at one moment: its record, and what its pending activities say of themselves. Pure. */
+import { z } from 'zod';
+import { isCleanUp, stageOf } from '../../model/contract/activities.ts';
+import type { Progress } from '../../model/stage/progress.ts';
+import { StageRow, type ReleaseRecord } from '../../model/release/record.ts';
+import { STAGES, type Stage } from '../../model/stage/stage.ts';
+import { plain } from './style.ts';
+
+/** A pending activity of the release or of one of its builder runs. */
+export interface PendingActivity {
+  /** `image` for the release itself, else the subject of the builder run. */
+  branch: string;
+  /** Activity type, such as `diskBuild`. */
+  type: string;
+  /** Which start it is, or will be, from 1. */
+  attempt: number;
+  /** A worker has it; else it waits for one, or for its next try. */
+  started: boolean;
+  progress: Progress | null;
+  /** Why the last attempt ended, in words; null at the first. */
+  lastFailure: string | null;
+}
+
+/** A release as it is shown. */
+export interface ReleaseView {
+  record: ReleaseRecord;
+  activities: PendingActivity[];
+}
+
+/** What a builder run answers to the `record` query. */
+export const BranchState = z.object({ stages: z.array(StageRow) });
+
+const key = (row: StageRow) => `${row.name} ${row.subject}`;
+
+/** The release's rows, with those of its running builder runs in the place of what it knows of them itself. */
+export function mergeStages(release: readonly StageRow[], branches: readonly (readonly StageRow[])[]): StageRow[] {
+  const newer = new Map(branches.flat().map((row) => [key(row), row]));
+  const merged = release.map((row) => newer.get(key(row)) ?? row);
+  const known = new Set(release.map(key));
+  const added = [...newer.values()].filter((row) => !known.has(key(row)));
+  if (added.length === 0) return merged;
+  // What the release has not heard of yet belongs before its own last stages.
+  const last = merged.findIndex((row) => STAGES.indexOf(row.name) >= STAGES.indexOf('tag'));
+  return last < 0 ? [...merged, ...added] : [...merged.slice(0, last), ...added, ...merged.slice(last)];
+}
+
+/** The stage that an activity works for; undefined for clean-up, probes and pages of logs. */
+function stageOfActivity(activity: Pick<PendingActivity, 'type' | 'branch'>): Stage | undefined {
+  if (activity.type === 'claim') return activity.branch === 'image' ? 'build' : 'disk-build';
+  return stageOf(activity.type);
+}
+
+/** `true` when a row belongs to a branch: its subject is the branch, or one of the disk types of the builder run. */
+function isOfBranch(row: StageRow, branch: string): boolean {
+  if (branch === 'image') return row.subject === 'image' || row.subject === 'release';
+  return row.subject === branch || branch.split('+').includes(row.subject);
+}
+
+/**
+ * Gives each row its pending activity. Of several rows of a stage that could be meant, the running ones are taken
+ * first, in order: a branch publishes its disks one after the other.
+ */
+export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivity> {
+  const taken = new Map<StageRow, PendingActivity>();
+  for (const activity of view.activities) {
+    const stage = stageOfActivity(activity);
+    // The image's branch claims a host a second time when it asks what a device would do.
+    const later = activity.type === 'claim' && stage === 'build' ? 'device-verify' : stage;
+    const rows = view.record.stages.filter(
+      (row) => (row.name === stage || row.name === later) && isOfBranch(row, activity.branch) && !taken.has(row),
+    );
+    const row =
+      rows.find(({ status }) => status === 'running') ??
+      rows.find(({ status }) => status === 'waiting') ??
+      rows.find(({ status }) => status === 'held');
+    if (row) taken.set(row, activity);
+  }
+  return taken;
+}
+
+/** What a row's activity does or waits for. */
+interface Note {
+  /** Percentage and step, or the reason for waiting. */
+  text: string;
+  /** Last line of output. */
+  line: string;
+  /** 0 to 100; undefined when the activity does not count. */
+  percent: number | undefined;
+  /** `true` when it waits for a slot or for its next try. */
+  waiting: boolean;
+}
+
+/** Puts an activity in words. */
+export function noteOf(activity: PendingActivity): Note {
+  const { progress, lastFailure } = activity;
+  if (!activity.started && lastFailure) {
+    const reason = inOneLine(lastFailure);
+    const text = activity.type === 'claim' ? `waiting: ${reason}` : `next try (${activity.attempt}) after: ${reason}`;
+    return { text, line: '', percent: undefined, waiting: true };
+  }
+  if (activity.type === 'claim') {
+    const text = lastFailure ? `waiting: ${inOneLine(lastFailure)}` : 'waiting for a host';
+    return { text, line: '', percent: undefined, waiting: true };
+  }
+  const percent =
+    progress?.done !== undefined && progress.total !== undefined && progress.total > 0
+      ? Math.max(0, Math.min(100, Math.floor((100 * progress.done) / progress.total)))
+      : undefined;
+  const parts = [
+    ...(percent === undefined ? [] : [`${percent}%`]),
+    ...(progress?.step ? [plain(progress.step)] : []),
+    ...(progress?.bytes === undefined ? [] : [`${(progress.bytes / 1_000_000).toFixed(0)} MB`]),
+    ...(lastFailure && activity.attempt > 1 ? [`(try ${activity.attempt}, after: ${inOneLine(lastFailure)})`] : []),
+  ];
+  return { text: parts.join(' '), line: plain(progress?.line ?? '').trim(), percent, waiting: false };
+}
+
+/**
+ * A failure in one line: its first, and where that only announces what follows, the last one, where the cause stands.
+ */
+function inOneLine(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => plain(line).trim())
+    .filter((line) => line !== '');
+  const [first = ''] = lines;
+  return first.endsWith(':') && lines.length > 1 ? `${first} ${lines.at(-1)}` : first;
+}
+
+/** What the release does besides its stages: `cleaning up`. */
+export function besides(view: ReleaseView): string[] {
+  return view.activities.some(({ type }) => isCleanUp(type)) ? ['cleaning up on the hosts'] : [];
+}

@@ -1,0 +1,87 @@
+/** Checks that podman works for disk builds: its storage, and a privileged container that really starts. */
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { pack } from 'tar-stream';
+import { z } from 'zod';
+import { runCommand } from '../../../activities/tools/process/command.ts';
+import { failed, failedBy, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
+import { tinyProgram } from './tiny-program.ts';
+
+/** Where root's podman keeps images, and where the podman inside a builder looks for them. */
+const GRAPH_ROOT = '/var/lib/containers/storage';
+
+const Info = z.object({ store: z.object({ graphDriverName: z.string(), graphRoot: z.string() }) });
+
+/** The result for the storage that `podman info --format json` shows. */
+export function storageResult(info: string): CheckResult {
+  const { graphDriverName: driver, graphRoot } = Info.parse(JSON.parse(info)).store;
+  if (graphRoot !== GRAPH_ROOT) {
+    return failed(
+      `podman keeps images in ${graphRoot}`,
+      `set graphroot = "${GRAPH_ROOT}" in storage.conf: the builder's own podman refuses a storage that moved`,
+    );
+  }
+  if (driver !== 'overlay') {
+    return warning(
+      `podman's storage driver is ${driver}`,
+      'use overlay (storage.conf): other drivers copy whole images and need many times the space',
+    );
+  }
+  return ok(`overlay in ${graphRoot}`);
+}
+
+const storage: Check = {
+  name: 'container storage',
+  roles: ['build'],
+  async run() {
+    try {
+      const { stdout } = await runCommand('podman', ['info', '--format', 'json'], { timeout: LOOK_WITHIN });
+      return storageResult(stdout);
+    } catch (error) {
+      return failedBy(error, 'see that `podman info` works');
+    }
+  },
+};
+
+/** With network set-up, on a slow machine (ms). */
+const RUN_WITHIN = 60_000;
+
+const privilegedContainer: Check = {
+  name: 'privileged container',
+  roles: ['build'],
+  async run() {
+    const program = tinyProgram();
+    if (!program)
+      return warning(`cannot try a container on ${process.arch}`, 'try one by hand: podman run --privileged');
+    const name = `flightline-doctor-${randomBytes(6).toString('hex')}`;
+    const image = `localhost/flightline/doctor:${name}`;
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+    try {
+      const archive = join(directory, 'root.tar');
+      const tar = pack();
+      tar.entry({ name: 'true', mode: 0o755 }, program);
+      tar.finalize();
+      await pipeline(tar, createWriteStream(archive));
+      const change = ['--change', 'CMD ["/true"]'];
+      await runCommand('podman', ['import', '--quiet', ...change, archive, image], { timeout: LOOK_WITHIN });
+      await runCommand('podman', ['run', '--name', name, '--privileged', image], { timeout: RUN_WITHIN });
+      return ok('a privileged container with a network starts and ends');
+    } catch (error) {
+      return failedBy(error, 'fix what podman reports; if the finding "containers.conf" failed, fix that first');
+    } finally {
+      await quietly(['rm', '--force', '--ignore', name]);
+      await quietly(['rmi', '--force', image]);
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+};
+
+async function quietly(args: readonly string[]): Promise<void> {
+  await runCommand('podman', args, { timeout: LOOK_WITHIN }).catch(() => undefined);
+}
+
+export const containerChecks: readonly Check[] = [storage, privilegedContainer];

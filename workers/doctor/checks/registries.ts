@@ -1,0 +1,203 @@
+/**
+ * Checks of registries: which signature settings are in effect, whether images may be read at all, and whether the
+ * log-ins work.
+ */
+import { existsSync } from 'node:fs';
+import { access, constants, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { runCommand } from '../../../activities/tools/process/command.ts';
+import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
+import type { RegistryConfiguration } from '../../../model/spec/worker-configuration.ts';
+import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
+
+const SYSTEM_DIRECTORY = '/etc/containers/registries.d';
+const DROP_IN = `${SYSTEM_DIRECTORY}/50-flightline.yaml`;
+
+const RegistriesFile = z.looseObject({
+  'default-docker': z.looseObject({ 'use-sigstore-attachments': z.boolean().optional() }).nullish(),
+  docker: z
+    .record(z.string(), z.looseObject({ 'use-sigstore-attachments': z.boolean().optional() }).nullish())
+    .nullish(),
+});
+
+/** The merged settings of registries.d files. */
+interface SignatureSettings {
+  byDefault: boolean;
+  /** Scopes with a setting of their own. */
+  scopes: Record<string, boolean>;
+}
+
+/** Reads the texts of registries.d files (containers-registries.d(5)). Skips files that cannot be read. */
+export function signatureSettings(texts: readonly string[]): SignatureSettings {
+  const settings: SignatureSettings = { byDefault: false, scopes: {} };
+  for (const text of texts) {
+    const parsed = RegistriesFile.safeParse(parseOrNothing(text));
+    if (!parsed.success) continue;
+    if (parsed.data['default-docker']?.['use-sigstore-attachments']) settings.byDefault = true;
+    for (const [scope, entry] of Object.entries(parsed.data.docker ?? {})) {
+      settings.scopes[scope] = entry?.['use-sigstore-attachments'] ?? false;
+    }
+  }
+  return settings;
+}
+
+/**
+ * The result: which directory counts, whether a private one hides the system's, and for which scopes podman does not
+ * read signatures.
+ */
+export function registriesDirectoryResult(options: {
+  /** The private directory, when it exists. */
+  masking: string | undefined;
+  settings: SignatureSettings;
+  /** Repositories or registries that this worker's configuration names. */
+  scopes: readonly string[];
+  dropInExists: boolean;
+}): CheckResult {
+  const { masking, settings, scopes, dropInExists } = options;
+  const unread = scopes.filter((scope) => !isRead(settings, scope));
+  if (masking) {
+    return warning(
+      `${masking} is in effect and replaces ${SYSTEM_DIRECTORY}`,
+      `podman run by hand reads only ${masking}: move its files to ${SYSTEM_DIRECTORY} unless that is meant`,
+    );
+  }
+  if (unread.length === 0) {
+    const read = scopes.length === 0 ? 'no registry needs an entry' : `signatures of ${scopes.join(', ')} are read`;
+    return ok(`${SYSTEM_DIRECTORY} is in effect; ${read}`);
+  }
+  const detail = `${SYSTEM_DIRECTORY} is in effect, and podman run by hand does not read signatures of ${unread.join(', ')}`;
+  const entries = Object.fromEntries(unread.map((scope) => [scope, { 'use-sigstore-attachments': true }]));
+  // Only one file may name a scope, so a new file cannot fix an entry of an existing one.
+  const isTaken = unread.some((scope) => settings.scopes[scope] !== undefined);
+  return isTaken || dropInExists
+    ? warning(detail, `set use-sigstore-attachments: true for them in ${SYSTEM_DIRECTORY}`)
+    : warning(detail, `\`flightline doctor --fix\` writes ${DROP_IN}`, {
+        file: DROP_IN,
+        content: `# flightline: the signatures of these registries are beside the images.\n${stringify({ docker: entries })}`,
+      });
+}
+
+/** The setting of the closest scope above, else the default. */
+function isRead(settings: SignatureSettings, scope: string): boolean {
+  for (let at = scope; at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : '') {
+    const own = settings.scopes[at];
+    if (own !== undefined) return own;
+  }
+  return settings.byDefault;
+}
+
+const registriesDirectory: Check = {
+  name: 'registries.d',
+  roles: ['build', 'sign'],
+  async run({ configuration, environment }) {
+    const own = join(environment['HOME'] ?? homedir(), '.config/containers/registries.d');
+    const masking = existsSync(own) ? own : undefined;
+    const scopes = new Set([
+      ...configuration.registries.map(({ location }) => location),
+      ...Object.values(configuration.keys).flatMap((key) => key.repositories),
+    ]);
+    return registriesDirectoryResult({
+      masking,
+      settings: signatureSettings(await readTexts(masking ?? SYSTEM_DIRECTORY)),
+      scopes: [...scopes].filter((scope) => !isLoopbackRegistry(registryOf(`${scope}/`))),
+      dropInExists: existsSync(DROP_IN),
+    });
+  },
+};
+
+const policy: Check = {
+  name: 'policy.json',
+  roles: ['build', 'sign'],
+  async run({ environment }) {
+    const home = environment['HOME'] ?? homedir();
+    const files = [join(home, '.config/containers/policy.json'), '/etc/containers/policy.json'];
+    const found = files.find((file) => existsSync(file));
+    return found
+      ? ok(`${found} is in effect`)
+      : failed(
+          'there is no policy.json, and without it podman and skopeo refuse every image',
+          'install containers-common (Fedora, CentOS, RHEL) or golang-github-containers-common (Debian, Ubuntu)',
+        );
+  },
+};
+
+const logins: Check = {
+  name: 'registry log-in',
+  roles: ['build', 'sign'],
+  async run({ configuration }) {
+    if (configuration.registries.length === 0) return ok('the worker configuration has no registries');
+    const results = await Promise.all(configuration.registries.map(tryLogin));
+    return worst(results);
+  },
+};
+
+/** Merges several results: the worst status, with every problem in its detail. */
+export function worst(results: readonly CheckResult[]): CheckResult {
+  const bad = results.filter((result) => result.status !== 'ok');
+  if (bad.length === 0) return ok(results.map((result) => result.detail).join('; '));
+  const detail = bad.map((result) => result.detail).join('; ');
+  const remedy = [...new Set(bad.map((result) => result.remedy ?? ''))].join('; ');
+  return bad.some((result) => result.status === 'failed') ? failed(detail, remedy) : warning(detail, remedy);
+}
+
+async function tryLogin(registry: RegistryConfiguration): Promise<CheckResult> {
+  const { location, authfile } = registry;
+  if (!authfile) return ok(`${location}: no log-in is configured`);
+  const problem = await authfileProblem(authfile);
+  if (problem) return problem;
+  const insecure = registry.insecure || isLoopbackRegistry(registryOf(`${location}/`));
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+  try {
+    // skopeo tries the log-in that it finds, and writes the file: use a copy, so that the operator's file does not
+    // change.
+    const copy = join(directory, 'auth.json');
+    await copyFile(authfile, copy);
+    const args = ['login', '--authfile', copy, ...(insecure ? ['--tls-verify=false'] : []), location];
+    await runCommand('skopeo', args, { timeout: LOOK_WITHIN, input: '' });
+    return ok(`${location}: the log-in works`);
+  } catch (error) {
+    const text = (error instanceof Error ? error.message : String(error)).split('\n').at(-1)!;
+    return failed(
+      `${location}: the log-in does not work: ${text}`,
+      `renew it: skopeo login --authfile ${authfile} ${location}`,
+    );
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function authfileProblem(authfile: string): Promise<CheckResult | undefined> {
+  try {
+    await access(authfile, constants.R_OK);
+    const { mode } = await stat(authfile);
+    if ((mode & 0o077) !== 0) {
+      return warning(`${authfile} can be read by others than its owner`, `chmod 600 ${authfile}`);
+    }
+    return undefined;
+  } catch (error) {
+    return failed((error as Error).message, `put the log-in there: skopeo login --authfile ${authfile} REGISTRY`);
+  }
+}
+
+async function readTexts(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => [] as string[]);
+  return Promise.all(
+    names
+      .filter((name) => name.endsWith('.yaml'))
+      .sort()
+      .map((name) => readFile(join(directory, name), 'utf8').catch(() => '')),
+  );
+}
+
+function parseOrNothing(text: string): unknown {
+  try {
+    return parse(text) ?? {};
+  } catch {
+    return undefined;
+  }
+}
+
+export const registryChecks: readonly Check[] = [registriesDirectory, policy, logins];

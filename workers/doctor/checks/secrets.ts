@@ -1,0 +1,68 @@
+/**
+ * Checks what builds use by name: the secrets of the worker configuration, and the log-in for enrollment certificates.
+ */
+import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CommandError, runCommand } from '../../../activities/tools/process/command.ts';
+import type { NamedSecret } from '../../../model/spec/worker-configuration.ts';
+import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
+import { worst } from './registries.ts';
+
+const secrets: Check = {
+  name: 'secrets',
+  roles: ['build'],
+  async run({ configuration }) {
+    const named = Object.entries(configuration.secrets);
+    if (named.length === 0) return ok('the worker configuration has no secrets');
+    return worst(await Promise.all(named.map(([name, secret]) => look(name, secret))));
+  },
+};
+
+async function look(name: string, { file, repositories }: NamedSecret): Promise<CheckResult> {
+  return (
+    (await fileProblem(`secret ${name}`, file, 'put the file there, readable for the build worker')) ??
+    ok(`secret ${name} is there, for ${repositories.join(', ')}`)
+  );
+}
+
+async function fileProblem(what: string, file: string, remedy: string): Promise<CheckResult | null> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (error) {
+    return failed(`${what}: ${(error as Error).message}`, remedy);
+  }
+  if (((await stat(file)).mode & 0o077) === 0) return null;
+  return warning(`${what}: ${file} can be read by others than its owner`, `chmod 600 ${file}`);
+}
+
+const flightctl: Check = {
+  name: 'flightctl',
+  roles: ['build'],
+  async run({ configuration }) {
+    const client = configuration.flightctl;
+    if (!client)
+      return ok('the worker configuration has no log-in to Flight Control: no enrollment certificates are requested');
+    const logIn = `log in: flightctl login --config-dir ${client.configDirectory} https://api.…`;
+    const problem = await fileProblem('flightctl', join(client.configDirectory, 'client.yaml'), logIn);
+    if (problem) return problem;
+    const home = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+    try {
+      // The client needs HOME.
+      const { stdout } = await runCommand(client.program, ['version'], {
+        timeout: LOOK_WITHIN,
+        environment: { HOME: home },
+      });
+      const [version = ''] = stdout.split('\n');
+      return ok(`${version}, logged in with ${client.configDirectory}, for ${client.repositories.join(', ')}`);
+    } catch (error) {
+      const remedy = 'install flightctl-cli, or name the program as flightctl.program';
+      if (!(error instanceof CommandError)) throw error;
+      return failed(error.notFound ? `${client.program} is not installed` : error.message, remedy);
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  },
+};
+
+export const secretChecks: readonly Check[] = [secrets, flightctl];

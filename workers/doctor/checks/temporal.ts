@@ -1,0 +1,67 @@
+/** Whether the Temporal server that the environment names answers, and knows what a control worker needs. */
+import { Client, Connection } from '@temporalio/client';
+import { connectFailure, temporalTarget } from '../../temporal/connection.ts';
+import { requireReplay } from '../../temporal/replay.ts';
+import { workflowSource } from '../../workflow-source.ts';
+import { createCommand, planSearchAttributes } from '../../temporal/search-attributes.ts';
+import { failed, ok, warning, type Check } from '../check.ts';
+
+const ANSWER_WITHIN = 5_000;
+
+const temporal: Check = {
+  name: 'Temporal',
+  roles: ['control', 'build', 'sign'],
+  async run({ roles, environment }) {
+    const target = temporalTarget(environment);
+    const { address, namespace } = target;
+    let connection: Connection | undefined;
+    try {
+      connection = await Connection.connect({ ...target.connectionOptions, connectTimeout: ANSWER_WITHIN });
+      const { workflowService, operatorService } = connection;
+      await connection.withDeadline(Date.now() + ANSWER_WITHIN, () => workflowService.describeNamespace({ namespace }));
+      if (roles.includes('control')) {
+        const attributes = await connection
+          .withDeadline(Date.now() + ANSWER_WITHIN, () => operatorService.listSearchAttributes({ namespace }))
+          .catch(() => undefined);
+        const plan = planSearchAttributes((attributes?.customAttributes ?? {}) as Record<string, number>);
+        if (attributes && plan.missing.length > 0) {
+          return warning(
+            `${address} answers; the namespace "${namespace}" lacks ${plan.missing.join(', ')}`,
+            `the control worker creates them when it may; else: ${createCommand(namespace, plan.missing)}`,
+          );
+        }
+      }
+      return ok(`${address} answers, namespace "${namespace}"`);
+    } catch (error) {
+      return failed(
+        `${address}, namespace "${namespace}": ${connectFailure(error)}`,
+        'start a server (`flightline up` has an embedded one), or name it in TEMPORAL_ADDRESS or a profile',
+      );
+    } finally {
+      await connection?.close();
+    }
+  },
+};
+
+/** The control worker makes the same look at its start, and does not start. */
+const underWay: Check = {
+  name: 'releases under way',
+  roles: ['control'],
+  async run({ environment }) {
+    const { connectionOptions, namespace } = temporalTarget(environment);
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
+      () => undefined,
+    );
+    if (!connection) return warning('not looked at: no server answers', 'see the check before');
+    try {
+      const replayed = await requireReplay(new Client({ connection, namespace }), await workflowSource());
+      return ok(
+        replayed === 0 ? 'none that another version began' : `all ${replayed} of other versions go on with this one`,
+      );
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
+export const temporalChecks: readonly Check[] = [temporal, underWay];

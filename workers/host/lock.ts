@@ -1,0 +1,78 @@
+/**
+ * An exclusive lock on a directory. Each contender creates a file whose name is its identity, and holds the lock when
+ * it then sees no other living contender. Nobody removes or replaces a name that another process could be using, so
+ * taking over from a dead holder has no race: of two contenders at least one sees the other.
+ *
+ * Why not a library: the maintained ones (proper-lockfile, lockfile) judge a holder by the age of a file, so a
+ * suspended machine or a blocked event loop loses a held lock, and a killed holder keeps it for a while. flock(2) has
+ * no binding that works without a compiler.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+
+/** A held lock. */
+interface DirectoryLock {
+  /** Releases the lock. The next contender removes the file of a process that ended without releasing. */
+  release(): Promise<void>;
+}
+
+/** How often contenders try again that met at the same moment. A real holder stays. */
+const TRIES = 5;
+/** Longest pause between attempts (ms). */
+const PAUSE = 40;
+
+/**
+ * Locks a directory, and creates it (0700) if needed.
+ *
+ * @throws FlightlineError `host-setup` when another process holds it, with that process's pid.
+ */
+export async function lockDirectory(
+  directory: string,
+  options: { name?: string; remedy?: string } = {},
+): Promise<DirectoryLock> {
+  const name = options.name ?? 'lock';
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const own = join(directory, lockFileName(name, ownIdentity(), randomBytes(6).toString('hex')));
+  for (let attempt = 1; ; attempt += 1) {
+    const file = await open(own, 'wx', 0o600);
+    await file.close();
+    const holder = await otherHolder(directory, name, own);
+    if (!holder) return { release: () => rm(own, { force: true }) };
+    await rm(own, { force: true });
+    if (attempt === TRIES) {
+      throw new FlightlineError('host-setup', `${directory} is in use by process ${holder.pid}`, {
+        remedy: options.remedy ?? `end process ${holder.pid} first, or use another directory`,
+      });
+    }
+    await pause(Math.ceil(Math.random() * PAUSE));
+  }
+}
+
+/** `lock.<pid>.<start>.<random>`: everything is in the name, so no half-written content can be read. */
+export function lockFileName(name: string, identity: ProcessIdentity, random: string): string {
+  return `${name}.${identity.pid}.${identity.started}.${random}`;
+}
+
+/** The contender that a file name identifies; `undefined` for other files. */
+export function parseLockFileName(name: string, file: string): ProcessIdentity | undefined {
+  if (!file.startsWith(`${name}.`)) return undefined;
+  const [pid, started, random, ...rest] = file.slice(name.length + 1).split('.');
+  if (!/^[1-9]\d*$/.test(pid ?? '') || !started || !random || rest.length > 0) return undefined;
+  return { pid: Number(pid), started };
+}
+
+async function otherHolder(directory: string, name: string, own: string): Promise<ProcessIdentity | undefined> {
+  let alive: ProcessIdentity | undefined;
+  for (const file of await readdir(directory)) {
+    const path = join(directory, file);
+    const identity = parseLockFileName(name, file);
+    if (!identity || path === own) continue;
+    if (isAlive(identity)) alive = identity;
+    else await rm(path, { force: true });
+  }
+  return alive;
+}

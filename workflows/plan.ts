@@ -1,0 +1,29 @@
+/** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
+import { workflowInfo } from '@temporalio/workflow';
+import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
+import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
+import { releaseId } from '../model/oci/reference.ts';
+import { activities } from './activities.ts';
+import { noAnswer } from './host/answer.ts';
+import { parseInput, toTemporalFailure } from './failure.ts';
+import { signedRepositories } from './release/plan.ts';
+import { settled } from './run-stage.ts';
+
+/** A dry run's look. Fails with what resolve would reject; that nothing could be signed is a part of the answer. */
+export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {
+  const { request, context } = parseInput(PlanWorkflowInput, input);
+  const { key, timing } = request;
+  const identity = { release: releaseId(request.repository, request.tag), runId: workflowInfo().runId };
+  const control = activities('dryRun', timing, 'plan', CONTROL_QUEUE);
+  const sign = activities('dryRun', timing, 'prove signing', SIGN_QUEUE);
+  const repositories = signedRepositories(request);
+  const [resolved, signing] = await Promise.all([
+    settled(control.plan({ ...identity, request, context })),
+    settled(sign.proveSigning({ ...identity, key, repositories, timing })),
+  ]);
+  if (!resolved.ok) {
+    const failure = noAnswer(resolved.error, 'resolve');
+    throw toTemporalFailure(failure, failure);
+  }
+  return { resolved: resolved.value, signing: signing.ok ? null : noAnswer(signing.error, 'sign') };
+}
