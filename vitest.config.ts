@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          exclude: [LONG],
           // One module graph for all files: a test of this kind must not leave anything behind.
           pool: 'threads',
           isolate: false,

@@ -122,6 +122,9 @@ function unquoted(text: string): string {
   return text.replace(/^(['"])(.*)\1$/, '$2');
 }
 
+/** Stands for a `$` of a value: what a value holds is not expanded again. */
+const LITERAL_DOLLAR = '\0';
+
 /**
  * Expands `$NAME`, `${NAME}`, and the forms with a default or an alternative, which may be nested; undefined for any
  * other form.
@@ -131,13 +134,17 @@ function expand(text: string, values: ReadonlyMap<string, string>): string | und
   // The innermost first: a pair of braces without another inside.
   for (;;) {
     const next = rest.replace(/\$\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\}/, (_, name: string, operator, word) =>
-      substitute(values.get(name), operator as string | undefined, word as string | undefined),
+      substitute(
+        values.get(name)?.replaceAll('$', LITERAL_DOLLAR),
+        operator as string | undefined,
+        word as string | undefined,
+      ),
     );
     if (next === rest) break;
     rest = next;
   }
   rest = rest.replace(/\$([A-Za-z_]\w*)/g, (_, name: string) => values.get(name) ?? '');
-  return rest.includes('$') || rest === '' ? undefined : rest;
+  return /[$\0]/.test(rest) || rest === '' ? undefined : rest;
 }
 
 function substitute(value: string | undefined, operator = '', word = ''): string {

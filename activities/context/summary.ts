@@ -39,7 +39,7 @@ function requireBuilderConfig(
   const { problems } = checkBuilderConfig(builderConfigText, format, use);
   if (problems.length === 0) return;
   const told = formatProblems(`config.${format}`, problems);
-  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config:\n${told}`, {
+  throw new FlightlineError('builder-configuration', `the builder would refuse builder.config: ${told}`, {
     remedy: 'correct builder.config or the disk types',
   });
 }

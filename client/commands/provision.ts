@@ -8,6 +8,7 @@ import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-c
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
+import { fewLines } from '../../model/spec/spec-file.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -154,8 +155,8 @@ async function readConfig(file: string, output: Output): Promise<string> {
   const now = new Date();
   const read = readAgentConfiguration(text, null, now);
   if (!read.ok) {
-    const problems = read.problems.map((problem) => `\n  ${problem}`).join('');
-    throw new UserError('agent-config', `${file} is no agent configuration with an enrollment:${problems}`, remedy);
+    const problems = fewLines(read.problems).join('; ');
+    throw new UserError('agent-config', `${file} is no agent configuration with an enrollment: ${problems}`, remedy);
   }
   const { ends } = read.configuration;
   if (Math.floor((ends.getTime() - now.getTime()) / DAY) < SOON) {

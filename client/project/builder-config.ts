@@ -1,7 +1,7 @@
 /** Checks the file that `builder.config` names, before anything is sent. */
 import { readFile } from 'node:fs/promises';
 import { BUILDER_CONFIG_FORMATS, checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
-import { formatProblems } from '../../model/spec/spec-file.ts';
+import { problemLines } from '../../model/spec/spec-file.ts';
 import { UserError } from '../terminal/errors.ts';
 import { invalidSpec, locate, type LoadedSpec } from './spec-loading.ts';
 
@@ -24,5 +24,5 @@ export async function checkConfigOf({ file, text, spec, local }: LoadedSpec): Pr
   const use = { types: spec.disks.map(({ type }) => type), rootfs: spec.builder.rootfs ?? null };
   const { problems, warnings } = checkBuilderConfig(config, format, use);
   if (problems.length > 0) throw invalidSpec(path, problems);
-  return warnings.length > 0 ? formatProblems(path, warnings).split('\n') : [];
+  return problemLines(path, warnings);
 }

@@ -1,9 +1,9 @@
 /** Reads the user's `flightline.yaml`; every problem is told at its line and column. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { isNode, LineCounter, parseDocument } from 'yaml';
 import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
-import { formatProblems, parseYamlFile, type Problem } from '../../model/spec/spec-file.ts';
+import { formatProblems, parseYamlFile } from '../../model/spec/spec-file.ts';
+import { readYaml, type Problem } from '../../model/spec/yaml-text.ts';
 import { UserError } from '../terminal/errors.ts';
 
 /** The name looked for when none is given. */
@@ -83,17 +83,9 @@ export function invalidSpec(file: string, problems: readonly Problem[]): UserErr
  * Finds the line and column of paths such as `disks[0].type`; of the nearest key above where that one is not written.
  */
 export function locate(text: string, problems: readonly { path: string; message: string }[]): Problem[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const read = readYaml(text);
   return problems.map((problem) => {
     const keys = [...problem.path.matchAll(/[^.[\]]+/g)].map(([key]) => (/^\d+$/.test(key) ? Number(key) : key));
-    for (let length = keys.length; length > 0; length--) {
-      const node = document.getIn(keys.slice(0, length), true);
-      if (isNode(node) && node.range) {
-        const { line, col } = lines.linePos(node.range[0]);
-        return { ...problem, line, column: col };
-      }
-    }
-    return { ...problem, line: 1, column: 1 };
+    return { ...problem, ...(read.ok ? read.yaml.place(keys) : { line: 1, column: 1 }) };
   });
 }

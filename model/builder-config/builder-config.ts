@@ -8,7 +8,8 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { Blueprint } from './blueprint.ts';
 import { DISK_TYPES, type DiskType } from '../spec/disk.ts';
-import { explainIssues, formatPath, jsonPlaces, type Problem } from '../spec/spec-file.ts';
+import { explainIssues, formatPath } from '../spec/spec-file.ts';
+import { readYaml, type Problem } from '../spec/yaml-text.ts';
 import { tomlPlaces, type Place } from './toml-lines.ts';
 
 export const BUILDER_CONFIG_FORMATS = ['toml', 'json'] as const;
@@ -121,6 +122,16 @@ function readJson(text: string): Read {
     // V8's message quotes the text around the place.
     return { ok: false, problem: { line: 1, column: 1, path: '', message: 'this is no JSON' } };
   }
+}
+
+/** JSON is YAML, whose parser keeps places. */
+function jsonPlaces(text: string): (path: readonly PropertyKey[]) => Place {
+  const read = readYaml(text);
+  if (!read.ok) return () => ({ line: 1, column: 1 });
+  return (path) => {
+    const key = path.at(-1);
+    return typeof key === 'string' ? read.yaml.place(path.slice(0, -1), key) : read.yaml.place(path);
+  };
 }
 
 const isIso = (type: DiskType) => DISK_TYPES[type].family === 'iso';

@@ -3,42 +3,24 @@
  * file.
  */
 import leven from 'leven';
-import { isMap, isNode, isPair, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
-
-/** One thing wrong in a file: where (1-based) and what. */
-export interface Problem {
-  line: number;
-  column: number;
-  /** Path of keys, such as `disks[0].type`; empty for the whole file. */
-  path: string;
-  message: string;
-}
+import { readYaml, type Problem } from './yaml-text.ts';
 
 /** The answer of {@link parseYamlFile}. */
 export type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
 
 /**
- * Parses YAML text by a zod schema. All problems are listed: syntax errors, doubled keys, unknown keys with the nearest
- * known one, wrong values.
+ * Parses YAML text by a zod schema. All problems are listed: doubled keys, unknown keys with the nearest known one,
+ * wrong values; of a text that is no YAML the first.
  */
 export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Schema): FileResult<z.infer<Schema>> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-  if (document.errors.length > 0) {
-    return {
-      ok: false,
-      problems: document.errors.map((error) => ({ ...at(error.pos[0]), path: '', message: error.message })),
-    };
-  }
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const read = readYaml(text);
+  if (!read.ok) return read;
+  const { value, place } = read.yaml;
+  const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return { ok: true, value: parsed.data };
   const problems = explainIssues(schema, parsed.error.issues).map(({ path, message, key }) => ({
-    ...at(offsetOf(document, path, key)),
+    ...place(path, key),
     path: formatPath(key === undefined ? path : [...path, key]),
     message,
   }));
@@ -77,14 +59,30 @@ export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIss
   }
 }
 
-/** `FILE:3:5: image.repository: …`, or `… image.repository is missing`; a line for each problem. */
+/** Lines of problems that are shown at once, each cut at so many characters: more is read by nobody. */
+const SHOWN_PROBLEMS = 3;
+const SHOWN_LENGTH = 300;
+
+/** Lines about what is wrong, cut to what a person reads at once: the first ones, and how many more there are. */
+export function fewLines(lines: readonly string[]): string[] {
+  const shown = lines.slice(0, SHOWN_PROBLEMS).map((line) => {
+    const one = line.replaceAll(/\s*[\r\n]+\s*/g, ' ');
+    return one.length > SHOWN_LENGTH ? `${one.slice(0, SHOWN_LENGTH)}…` : one;
+  });
+  return lines.length > shown.length ? [...shown, `and ${lines.length - shown.length} more`] : shown;
+}
+
+/** The first problems, as {@link problemLines} tells them. */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
-  return problems
-    .map(({ line, column, path, message }) => {
-      const colon = message === MISSING ? '' : ':';
-      return `${file}:${line}:${column}: ${path ? `${path}${colon} ` : ''}${message}`;
-    })
-    .join('\n');
+  return fewLines(problemLines(file, problems)).join('\n');
+}
+
+/** `FILE:3:5: image.repository: …`, or `… image.repository is missing`, for each problem. */
+export function problemLines(file: string, problems: readonly Problem[]): string[] {
+  return problems.map(({ line, column, path, message }) => {
+    const colon = message === MISSING ? '' : ':';
+    return `${file}:${line}:${column}: ${path ? `${path}${colon} ` : ''}${message}`;
+  });
 }
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
@@ -108,43 +106,12 @@ function unique(problems: Problem[]): Problem[] {
   );
 }
 
-/**
- * Answers the place of a path in a JSON text, or of the nearest value above it. JSON is YAML, whose parser keeps
- * positions.
- */
-export function jsonPlaces(text: string): (path: readonly PropertyKey[]) => { line: number; column: number } {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  return (path) => {
-    const key = path.at(-1);
-    const offset = typeof key === 'string' ? offsetOf(document, path.slice(0, -1), key) : offsetOf(document, path);
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-}
-
 /** `customizations.user[0].name`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, part) => text + (typeof part === 'number' ? `[${part}]` : `${text ? '.' : ''}${String(part)}`),
     '',
   );
-}
-
-/** Offset of the node a path names, or of the key itself; of the nearest existing parent where the node is absent. */
-function offsetOf(document: Document, path: readonly PropertyKey[], key?: string): number {
-  if (key !== undefined) {
-    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isPair(item) && String(item.key) === key);
-      if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
-    }
-  }
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return node.range[0];
-  }
-  return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
 }
 
 interface SchemaDefinition {

@@ -4,8 +4,8 @@
  * is wrong is told without quoting any of it. Pure.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { readYaml } from '../../../model/spec/yaml-text.ts';
 
 /** An agent configuration that a device can enroll with. */
 export interface AgentConfiguration {
@@ -56,15 +56,14 @@ const DAY = 24 * 60 * 60_000;
  */
 export function readAgentConfiguration(text: string, days: number | null, now: Date): AgentConfigurationResult {
   if (text.trim() === '') return { ok: false, problems: ['it is empty'] };
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    // The parser's own words quote the file.
-    const at = document.errors.map((error) => `line ${lines.linePos(error.pos[0]).line}: is not YAML (${error.code})`);
-    return { ok: false, problems: at };
+  const read = readYaml(text);
+  // The parser's own words quote the file.
+  if (!read.ok) return { ok: false, problems: read.problems.map(({ line }) => `line ${line}: is not YAML`) };
+  const { value } = read.yaml;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: false, problems: ['it holds no map of keys'] };
   }
-  if (!isMap(document.contents)) return { ok: false, problems: ['it holds no map of keys'] };
-  const parsed = AgentFile.safeParse(document.toJS());
+  const parsed = AgentFile.safeParse(value);
   if (!parsed.success) {
     return { ok: false, problems: parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`) };
   }
