@@ -56,10 +56,10 @@ const DAY = 24 * 60 * 60_000;
  */
 export function readAgentConfiguration(text: string, days: number | null, now: Date): AgentConfigurationResult {
   if (text.trim() === '') return { ok: false, problems: ['it is empty'] };
-  const read = readYaml(text);
+  const file = readYaml(text);
   // The parser's own words quote the file.
-  if (!read.ok) return { ok: false, problems: read.problems.map(({ line }) => `line ${line}: is not YAML`) };
-  const { value } = read.yaml;
+  if (!file.ok) return { ok: false, problems: file.problems.map(({ line }) => `line ${line}: is not YAML`) };
+  const { value } = file.yaml;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { ok: false, problems: ['it holds no map of keys'] };
   }
