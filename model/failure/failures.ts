@@ -134,6 +134,7 @@ const ROWS = {
   'key-passphrase': holding(
     'the passphrase does not open the private key',
     'correct the passphrase file of the key on the sign worker',
+    { client: 'type the passphrase of this private key' },
   ),
   'signature-rejected': holding(
     'a device would refuse what is in the registry',
@@ -183,10 +184,12 @@ const ROWS = {
   'host-setup': holding(
     'the host lacks a program, a right or a setting, or `--keep-files` found another file of the same name',
     'run `flightline doctor` on the host and mend what it finds',
+    { client: 'install or mend here what the message names' },
   ),
   stalled: holding(
     'a step did nothing for 20 minutes: it printed nothing, and a builder did not compute, read or write either',
     'it did nothing for a long time: look at the log and the host',
+    { client: 'it did nothing for a long time: see that what it waited for answers' },
   ),
   'retries-exhausted': holding(
     'a fault that should have passed lasted too long; the message has the last failure',

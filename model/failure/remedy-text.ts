@@ -19,7 +19,9 @@ export function remedyText(
   place: RemedyPlace,
   name?: string,
 ): string {
-  const here = FAILURES[kind].at?.[place] ?? remedy;
+  const usual = FAILURES[kind];
+  // What was said of this one failure is more exact than what is usual at the place.
+  const here = remedy.action === usual.action ? (usual.at?.[place] ?? remedy) : remedy;
   const { action, then } = typeof here === 'string' ? { action: here, then: remedy.then } : here;
   const text = then === null ? action : `${action}, then ${nextStep(then, place)}`;
   return name === undefined ? text : text.replaceAll(/\bRELEASE\b/g, name);

@@ -1,12 +1,13 @@
 /** Cancels a release in a given stage, and looks at what is left of it. */
 import { readFile } from 'node:fs/promises';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { releaseId } from '../../model/oci/reference.ts';
 import type { FaultProxy, FaultRule } from '../support/fault-proxy.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { buildProcesses, leftOvers, podman, workingContainers } from '../support/host-state.ts';
-import { makeProject } from '../support/project.ts';
+import { makeProject, type Project } from '../support/project.ts';
 import { startProxiedStack } from '../support/proxied-stack.ts';
 import { tagsOf } from '../support/registry.ts';
 import type { TestStack } from '../support/stack.ts';
@@ -69,6 +70,7 @@ export function testCancellations(cases: readonly Cancellation[]): void {
     } finally {
       fault?.lift();
     }
+    if (moved) await followRemedy(project, environment);
     const path = project.repository.slice(proxy.address.length + 1);
     expect((await tagsOf(`${stack.registry}/${path}`)).includes('v1')).toBe(moved === true);
     for (const { type } of disks ?? []) {
@@ -76,6 +78,15 @@ export function testCancellations(cases: readonly Cancellation[]): void {
     }
     await project.remove();
   });
+}
+
+/** `create` moves no tag that stands: the remedy is to delete it, and to start again. */
+async function followRemedy({ spec, release }: Project, environment: Record<string, string>): Promise<void> {
+  const again = () => runFlightline(['run', spec, '--json'], { environment });
+  expect(recordFrom(await again()).failure?.kind).toBe('tag-exists');
+  await execa('skopeo', ['delete', '--tls-verify=false', `docker://${release}`]);
+  const { exitCode, stderr } = await again();
+  expect(exitCode, stderr).toBe(0);
 }
 
 /** Names of images in the host's storage that belong to a release. */

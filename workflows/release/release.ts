@@ -162,6 +162,8 @@ function tellParentOfHold(state: ReleaseState): void {
   void settled(tell());
 }
 
+const DELETE = '`skopeo delete docker://TAG`';
+
 /** What stands, or may stand, although the release was cancelled; null when no tag had moved. */
 function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Failure | null {
   if (moved.length === 0 && maybeMoved.length === 0) return null;
@@ -175,7 +177,7 @@ function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Fa
     stage: 'tag',
     // A tag that is there is not moved by `create`.
     remedy: {
-      action: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags, then ${again}`,
+      action: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags (${DELETE}), then ${again}`,
       then: null,
     },
   });

@@ -28,7 +28,6 @@ const RULES: readonly Rule[] = [
   {
     kind: 'key-missing',
     pattern: /image rejected: (?:parsing public key|open .*no such file)/i,
-    remedy: 'put the public key where the worker configuration says (`publicKey`)',
   },
   { kind: 'signature-rejected', pattern: /image rejected|signature was required|rejected by policy/i },
   {

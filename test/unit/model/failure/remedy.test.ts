@@ -7,6 +7,33 @@ import { remedyText } from '../../../../model/failure/remedy-text.ts';
 
 const NAME = 'quay.io/acme/edge:v1';
 
+/** What the client does itself: it has no worker, and its machine is the user's. */
+const OF_CLIENT = [
+  'context-invalid',
+  'containerfile-invalid',
+  'image-not-found',
+  'registry-login',
+  'registry-denied',
+  'key-missing',
+  'key-passphrase',
+  'signature-rejected',
+  'tag-moved',
+  'host-setup',
+  'stalled',
+  'registry',
+  'disk-full',
+  'unexpected',
+] as const;
+
+it.each(OF_CLIENT)('%s of the client sends nobody to a worker', (kind) =>
+  expect(remedyText(failureOf(kind, 'x'), 'client', NAME)).not.toMatch(/worker|\bhost\b|operator|flightline retry/),
+);
+
+test('what was said of one failure is not lost for what is usual at the place', () => {
+  const failure = failureOf('registry-denied', 'x', { remedy: 'make the repository in the registry' });
+  expect(remedyText(failure, 'client')).toBe('make the repository in the registry, then run the command again');
+});
+
 describe.each(PLACES)('at the place "%s"', (place) => {
   it.each(FAILURE_KINDS)('%s has words that fit', (kind) => {
     const text = remedyText(failureOf(kind, 'it failed'), place, NAME);
