@@ -10,7 +10,7 @@ import { stringify } from 'yaml';
 import lint from '../../client/commands/lint.ts';
 import provision from '../../client/commands/provision.ts';
 import { checkConfigOf } from '../../client/project/builder-config.ts';
-import { checkSpec } from '../../client/project/preparation.ts';
+import { checkSpec } from '../../client/project/checked-spec.ts';
 import { loadSpec } from '../../client/project/spec-loading.ts';
 import { errorText, explain } from '../../client/terminal/errors.ts';
 import type { Output } from '../../client/terminal/output.ts';
