@@ -88,9 +88,7 @@ const ROWS = {
     ...holding(
       'everything is verified, no tag has moved, and a person must approve',
       '`flightline approve RELEASE --comment …`, or `flightline reject RELEASE --comment …`',
-      {
-        'ended release': { action: 'have it approved in time', then: 'start again' },
-      },
+      { 'ended release': { action: 'have it approved in time', then: 'start again' } },
     ),
     then: null,
   },
@@ -113,23 +111,17 @@ const ROWS = {
   'registry-login': holding(
     'the worker has no log-in for the registry, or it has expired',
     "renew the registry log-in in the worker's authfile",
-    {
-      client: 'log in here with `skopeo login REGISTRY`',
-    },
+    { client: 'log in here with `skopeo login REGISTRY`' },
   ),
   'registry-denied': holding(
     "the worker's account may not push to the repository",
     "give the worker's registry account the right to push to the repository",
-    {
-      client: 'log in with an account that has the right (`skopeo login REGISTRY`)',
-    },
+    { client: 'log in with an account that has the right (`skopeo login REGISTRY`)' },
   ),
   'key-missing': holding(
     'there is no key of that name, one of its files cannot be read, or the two are not a pair',
     "put the key where the sign worker's configuration says, or add it there",
-    {
-      client: 'name the public key (the .pub file of `flightline keygen`) with --key',
-    },
+    { client: 'name the public key (the .pub file of `flightline keygen`) with --key' },
   ),
   'key-passphrase': holding(
     'the passphrase does not open the private key',
@@ -160,14 +152,6 @@ const ROWS = {
   'disk-vanished': holding(
     'the registry lost what was pushed, repeatedly or after every host had cleaned up',
     'find out why the registry lost it (garbage collection, or another hand)',
-  ),
-  'secret-missing': holding(
-    'the build host has no secret of that name, or cannot use its file',
-    "put the secret where the build host's worker configuration says, or add it there and restart the worker",
-  ),
-  'enrollment-login': holding(
-    'the build host is not logged in to Flight Control, its log-in has expired, or it does not trust the server',
-    "renew the host's log-in (`flightctl login --config-dir DIR …`, as flightctl.configDirectory names it)",
   ),
   'enrollment-denied': holding(
     'the account may not request certificates or read the enrollment configuration',
@@ -216,11 +200,17 @@ const ROWS = {
   'disk-full': elsewhere(
     'the host has no space left, or is too small for the release',
     'free space on the build host',
-    {
-      client: 'free space in the temporary directory, or set TMPDIR to a bigger one',
-    },
+    { client: 'free space in the temporary directory, or set TMPDIR to a bigger one' },
   ),
   'loop-device': elsewhere('the builder got no loop device', 'free loop devices on the build host (losetup -a)'),
+  'secret-missing': elsewhere(
+    'the build host has no secret of that name, or cannot use its file',
+    "put the secret where the build host's worker configuration says, or add it there and restart the worker",
+  ),
+  'enrollment-login': elsewhere(
+    'the build host is not logged in to Flight Control, its log-in has expired, or it does not trust the server',
+    "renew the host's log-in (`flightctl login --config-dir DIR …`, as flightctl.configDirectory names it)",
+  ),
   'not-registered': elsewhere(
     'a base is from registry.redhat.io, and the host is not registered or its entitlements have expired',
     'register the build host (`subscription-manager register`); /etc/pki/entitlement must have a valid certificate',
@@ -237,9 +227,7 @@ const ROWS = {
   unexpected: retrying(
     'an error that flightline does not know',
     "read the worker's log; if it happens again, report it with that log",
-    {
-      client: 'if it happens again, report it with this message',
-    },
+    { client: 'if it happens again, report it with this message' },
   ),
 } satisfies Record<string, FailureRow>;
 

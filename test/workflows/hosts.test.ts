@@ -143,6 +143,29 @@ describe.concurrent('a host segment', () => {
     expect(standIns.callsOf(release, 'probe')).toEqual([]);
   });
 
+  test.each(['enrollment-login', 'secret-missing'] as const)(
+    'goes to a host that has what the first one lacks, also at a retry: %s',
+    async (kind) => {
+      const { standIns, start, until, retry } = house();
+      const request = requestFor(kind, { disks: {} });
+      const release = idOf(request);
+      let mended = false;
+      standIns.behave(release, {
+        build: (_, { host, ordinary }) => {
+          if (host === 'host-b' && mended) return ordinary();
+          throw failed(kind, `${host} lacks it`);
+        },
+      });
+      const handle = await start(request);
+      await until(handle, 'held', ({ status }) => status === 'held');
+      expect(standIns.callsOf(release, 'build').map(({ host }) => host)).toEqual(['host-a', 'host-b']);
+      mended = true;
+      await retry(handle);
+      const record = await handle.result();
+      expect(rowOf(record, 'build', 'image')).toMatchObject({ host: 'host-b', status: 'done' });
+    },
+  );
+
   test('waits for another host that is busy when its own cannot do the work', async () => {
     const { standIns, start } = house();
     const request = requestFor('elsewhere-busy', { disks: { qcow2: 'artifact' } });
