@@ -12,8 +12,19 @@ interface FlightctlVerdict {
 
 const LOGIN_SERVER = "log in to Flight Control's API (`flightctl login --config-dir DIR https://api.…`)";
 
+/** A server that does not answer, or not now. */
+const AWAY = [
+  /connection (?:refused|reset)|no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving/,
+  /context deadline exceeded|Client\.Timeout|TLS handshake timeout|unexpected EOF|: EOF/,
+  /\b(?:429|5\d\d) [A-Z][a-z]+|server returned (?:429|5\d\d)/,
+]
+  .map(({ source }) => source)
+  .join('|');
+
 /** The first row whose text is there counts. */
 const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
+  // The client then sends the token that it has, and is refused: the log-in itself is in order.
+  { text: new RegExp(`(?:renew|refresh)(?:ing)? token: .*(?:${AWAY})`), kind: 'enrollment-service' },
   {
     text: /getting enrollment config: server returned 403/,
     kind: 'enrollment-denied',
@@ -38,15 +49,7 @@ const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
     kind: 'host-setup',
     remedy: 'install flightctl 0.9 or later on the build host',
   },
-  {
-    text: /connection refused|connection reset|no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving/,
-    kind: 'enrollment-service',
-  },
-  {
-    text: /context deadline exceeded|Client\.Timeout|timeout polling for certificate|TLS handshake timeout|unexpected EOF|: EOF/,
-    kind: 'enrollment-service',
-  },
-  { text: /\b(?:429|5\d\d) [A-Z][a-z]+|server returned (?:429|5\d\d)/, kind: 'enrollment-service' },
+  { text: new RegExp(`${AWAY}|timeout polling for certificate`), kind: 'enrollment-service' },
 ];
 
 /** The kind of a failure. `enrollment` when nothing is known about it. */
