@@ -3,8 +3,6 @@
  * at what is there: a result, or a container that is running, has ended or is lost.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
@@ -12,7 +10,7 @@ import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci
 import { logName } from '../../model/stage/logs.ts';
 import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { watchBuilder, type BuilderEnd } from './watch.ts';
-import { fetchContext } from '../context/context-artifact.ts';
+import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
@@ -29,7 +27,6 @@ import {
   removeContainer,
   type ContainerState,
 } from '../tools/podman/container.ts';
-import { digestFile } from '../tools/registry/oci-layout.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
@@ -202,7 +199,7 @@ async function prepare(
   attempt: Attempt,
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
-  const { input, context, name, run } = attempt;
+  const { host, input, context, name, run } = attempt;
   const { repository, tag } = input.image;
   // The builder writes the name that it gets into the disk, as the origin of the device's updates.
   const image = `${repository}:${tag}`;
@@ -211,7 +208,7 @@ async function prepare(
   context.report({ step: `pulling ${input.builder.reference}` });
   const { reference, digest } = input.builder;
   const builder = await pullForRelease(
-    attempt.host.work,
+    host.work,
     input.release,
     access,
     { repository: repositoryOf(reference), digest },
@@ -228,7 +225,7 @@ async function prepare(
     graphRoot,
     output: run.output,
     log: run.log,
-    config: await fetchConfig(attempt, access),
+    config: await fetchBuilderConfig(host, access, input, run, context),
     volumes: input.entitled ? await entitlementVolumes() : [],
   };
 }
@@ -242,28 +239,6 @@ async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<st
     // The release pushed it, so this is not a mistyped name.
     throw new FlightlineError('disk-vanished', `the registry no longer has ${repository}@${digest}`, { cause: error });
   }
-}
-
-/** Writes the builder configuration of the context beside the output. */
-async function fetchConfig(
-  { host, input, context, run }: Attempt,
-  access: RegistryAccess,
-): Promise<BuilderCommand['config']> {
-  if (!input.builderConfig) return null;
-  context.report({ step: 'fetching the builder configuration' });
-  const { format, digest } = input.builderConfig;
-  const directory = join(run.directory, 'context');
-  const { builderConfig } = await fetchContext(access, input.context, directory, host.configuration);
-  if (builderConfig === null || (await digestFile(builderConfig)).digest !== digest) {
-    throw new FlightlineError(
-      'context-invalid',
-      'the context has another builder configuration than the one that was resolved',
-    );
-  }
-  const path = run.config[format];
-  await rename(builderConfig, path);
-  await rm(directory, { recursive: true });
-  return { path, format };
 }
 
 /** Ends the container, and removes its output. */

@@ -21,7 +21,7 @@ import type { UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
 import { inspectImage, parseOutput, podman, type LocalImage } from '../tools/podman/podman.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
-import { answerFor, baseFor, unanswered } from './bases/bases.ts';
+import { answerFor, baseFor, isOfContext, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
 import { volumesFor, type HostParts, type PrivateFlags } from './secrets/build-secrets.ts';
 
@@ -145,8 +145,11 @@ function areRight(
  */
 function used(bases: readonly LocalBase[], taken: readonly UsedImage[], host: string): string[] {
   const { unknown, exchanged } = unanswered(bases, taken);
-  if (exchanged[0]) {
-    throw new FlightlineError('container-lost', `${exchanged[0].name} was given to another image on ${host} meanwhile`);
+  const [first] = exchanged;
+  if (first) {
+    const archive = taken.find(({ asked, id }) => isOfContext(asked) && id === first.id);
+    if (archive) throw new FlightlineError('containerfile', `${archive.asked} holds an image named ${first.name}`);
+    throw new FlightlineError('container-lost', `${first.name} was given to another image on ${host} meanwhile`);
   }
   return unknown.map(({ asked }) => asked);
 }
@@ -166,6 +169,15 @@ function withAnswers(
       continue;
     }
     const words = 'failure' in end ? end.failure.failure.message : '';
+    // It has its name, and podman takes it for a platform only that it is made for.
+    if (answer && words.endsWith('image not known')) {
+      throw new FlightlineError('containerfile', `${words}\n${name} was pulled for the platform of this release`, {
+        remedy: {
+          action: 'remove --platform from its FROM, or name an image of that platform',
+          then: 'retry with the spec',
+        },
+      });
+    }
     const parsed = parseReference(name);
     // A stage that there is not, or a name that podman has refused although it was there.
     if ('failure' in end && (parsed.ok || (!words.endsWith('image not known') && !name.startsWith('localhost/'))))

@@ -94,10 +94,21 @@ export async function podmanBuild(
     await log.close();
     await rm(temporary, { recursive: true, force: true });
   }
+  if (!output.begun || (output.usesImage && output.used.size === 0)) throw notUnderstood(host.name);
   const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
   const image = await inspectImage(id);
   if (!image) throw new FlightlineError('unexpected', `podman built ${id} and does not know it any more`);
   return { image, used: [...output.used.values()] };
+}
+
+/** Podman has built, and its notes name no image that it took: nothing could be said of the bases. */
+function notUnderstood(host: string): FlightlineError {
+  return new FlightlineError('host-setup', `podman on ${host} does not say which images a build has used`, {
+    remedy: {
+      action: `install podman 4.9 to 5.4 on ${host}, or a newer flightline`,
+      then: 'retry',
+    },
+  });
 }
 
 /**

@@ -3,6 +3,10 @@
  * and makes nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
  */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { builderText } from '../../model/builder-config/builder-config.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import { builderMessage } from '../../activities/tools/builder/classify.ts';
@@ -57,9 +61,12 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
   // The builder needs a name, and the image may have none.
   const image = `localhost/flightline/dry-run:${random}`;
   const { graphRoot } = await podmanInfo();
+  const scratch = await mkdtemp(join(tmpdir(), 'flightline-dry-run-'));
   await tagImage(id, image);
   try {
-    const args = manifestArguments({ name, builder, image, types, rootfs, config, graphRoot });
+    const given = config && { ...config, path: join(scratch, `config.${config.format}`) };
+    if (config && given) await writeFile(given.path, builderText(await readFile(config.path, 'utf8'), config.format));
+    const args = manifestArguments({ name, builder, image, types, rootfs, config: given, graphRoot });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
     const stages = countStages(
@@ -76,6 +83,7 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
     if (!(error instanceof CommandError)) throw error;
     return { kind: 'failed', said: builderMessage(clean(error.stderr), MESSAGE_LINES) || error.message };
   } finally {
+    await rm(scratch, { recursive: true, force: true });
     await removeContainer(name);
     await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
   }

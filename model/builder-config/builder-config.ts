@@ -78,6 +78,14 @@ function withoutWrapper(value: unknown): { value: unknown; within: string[]; ign
   return { value: inside, within: [WRAPPER], ignored: Object.keys(value as object).filter((key) => key !== WRAPPER) };
 }
 
+/** The text that a builder is given: without that key, which not every builder knows. Pure. */
+export function builderText(text: string, format: BuilderConfigFormat): string {
+  const read = format === 'json' ? readJson(text) : null;
+  if (!read?.ok) return text;
+  const { value, within } = withoutWrapper(read.value);
+  return within.length > 0 ? JSON.stringify(value) : text;
+}
+
 /** What no disk is made with, and the builder does not warn of. */
 const DROPPED = {
   packages: 'packages are installed in the Containerfile',

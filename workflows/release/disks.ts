@@ -103,7 +103,7 @@ function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): Build
   if (!image.push) throw new Error('a builder run needs a pushed image');
   return {
     ...identity,
-    build: diskBuildInput(identity, plan, run, image.push.digest),
+    build: diskBuildInput(identity, plan, run, { digest: image.push.digest, bases: image.build?.bases }),
     disks: run.disks,
     ...(bootTest && { bootTest }),
     key: request.key,

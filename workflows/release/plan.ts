@@ -12,6 +12,7 @@ import type { Failure } from '../../model/failure/failure.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { needsEntitlement } from '../../model/oci/red-hat.ts';
 import type { BootTest, ReleaseRequest } from '../../model/spec/request.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
 import type { RequestedRun } from '../../model/release/stage-table.ts';
 
 /** A request and what was looked up for it. A retry with a changed request makes a new one. */
@@ -126,17 +127,17 @@ export function bootTestOf(request: Pick<ReleaseRequest, 'bootTest'>, types: rea
   return bootTest && types.includes(bootTest.disk) ? bootTest : undefined;
 }
 
-/** The input of a builder run for the image of a digest. */
+/** The input of a builder run for the image of a digest, and the bases that it was built on, where they are known. */
 export function diskBuildInput(
   identity: ReleaseIdentity,
   plan: Plan,
   run: RequestedRun,
-  digest: string,
+  { digest, bases = plan.resolved.bases }: { digest: string; bases?: readonly PinnedImage[] | undefined },
 ): DiskBuildInput {
   const { request, resolved } = plan;
   const { repository, tag, architecture, timing } = request;
   // Only for an iso the builder installs packages; disks are made of the image alone.
-  const entitled = needsEntitlement(resolved.bases) && run.types.some((type) => DISK_TYPES[type].family === 'iso');
+  const entitled = needsEntitlement(bases) && run.types.some((type) => DISK_TYPES[type].family === 'iso');
   if (!resolved.builder) throw new Error('disks are asked for, and no builder was resolved');
   return {
     ...identity,

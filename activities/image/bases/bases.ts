@@ -96,7 +96,7 @@ export function unanswered(
 }
 
 /** An image that lies in the context, or that an earlier stage has written there. */
-function isOfContext(asked: string): boolean {
+export function isOfContext(asked: string): boolean {
   const path = /^(?:oci|oci-archive|dir|docker-archive):([^:]+)/.exec(asked)?.[1];
   return path !== undefined && !path.startsWith('/') && !path.split('/').includes('..');
 }

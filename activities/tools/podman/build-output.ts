@@ -22,9 +22,11 @@ export interface UsedImage {
 /** Where podman's own line begins: a RUN may have printed something before it without a line feed. */
 const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
 const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/;
+/** The image of a `FROM` as a step tells it: an earlier stage is told by its id. */
+const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
 const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
-/** An image that is no registry's and has no name in the storage: podman copies it there and asks for its id. */
+/** An image that is no registry's: podman copies it into its storage, and finds it by its id or by names in it. */
 const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
 /** The image after a step, new or from the cache. */
 const MADE = /^--> (?:Using cache )?([0-9a-f]{12})/;
@@ -38,6 +40,8 @@ export class BuildOutput {
   readonly used = new Map<string, UsedImage>();
   /** The first step has begun: the Containerfile was understood. */
   begun = false;
+  /** A stage is built on an image from outside. */
+  usesImage = false;
   /**
    * What the runtime said of a container that it could not start, in which case no program of the step has printed
    * anything.
@@ -61,6 +65,7 @@ export class BuildOutput {
     const step = STEP.exec(text);
     if (step) {
       this.begun = true;
+      this.usesImage ||= FROM.test(step[3]!);
       this.container = 'none';
       return { text, step: { instruction: step[3]!, number: Number(step[1]), total: Number(step[2]) } };
     }
@@ -80,7 +85,7 @@ export class BuildOutput {
     const found = FOUND.exec(text);
     if (!found) return;
     const [, sought = '', name = '', id = ''] = found;
-    const asked = sought === `sha256:${id}` && TRANSPORT.test(this.pulling) ? this.pulling : sought;
+    const asked = TRANSPORT.test(this.pulling) ? this.pulling : sought;
     // Each step is built on the image of the one before, by its id.
     if (ID.test(asked) && this.made.has(id.slice(0, 12))) return;
     this.used.set(asked, { asked, name, id });

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkBuilderConfig, type BuilderConfigUse } from '../../../../model/builder-config/builder-config.ts';
+import {
+  builderText,
+  checkBuilderConfig,
+  type BuilderConfigUse,
+} from '../../../../model/builder-config/builder-config.ts';
 import { formatProblems } from '../../../../model/spec/spec-file.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../../examples');
@@ -183,6 +187,13 @@ describe('a builder configuration', () => {
       'config:2:1: customizations: has no effect: the builder reads "blueprint" alone',
     );
     expect(check('[blueprint.customizations]\nhostname = "a"\n', DISKS).problems).toContain('unknown key "blueprint"');
+  });
+
+  it('in the form of before 2024 is given to the builder without the wrapper, and anything else as it is', () => {
+    expect(builderText('{"blueprint": {"customizations": {}}, "x": 1}', 'json')).toBe('{"customizations":{}}');
+    for (const text of ['{"customizations": {}}', '{"blueprint": null}', 'no JSON', '[]'])
+      expect(builderText(text, 'json')).toBe(text);
+    expect(builderText('blueprint = 1', 'toml')).toBe('blueprint = 1');
   });
 
   it('is never quoted where a password may stand', () => {

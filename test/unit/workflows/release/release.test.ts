@@ -257,7 +257,13 @@ describe('what a release asks of its hosts', () => {
   ])('a builder run on %j for %s is entitled: %s', (bases, subject, entitled) => {
     const plan = planOf(bases);
     const run = requestedRuns(plan.request.disks).find((one) => one.subject === subject)!;
-    expect(diskBuildInput(identity, plan, run, digestOf('image')).entitled).toBe(entitled);
+    const digest = digestOf('image');
+    expect(diskBuildInput(identity, plan, run, { digest }).entitled).toBe(entitled);
+    // What podman has used counts, not what was foreseen.
+    const used = planOf([]);
+    const built = { digest, bases: plan.resolved.bases };
+    expect(diskBuildInput(identity, used, run, built).entitled).toBe(entitled);
+    expect(diskBuildInput(identity, plan, run, { digest, bases: [] }).entitled).toBeUndefined();
   });
 
   test('secrets are asked for by name, and nothing is where none are', () => {

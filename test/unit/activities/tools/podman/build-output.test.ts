@@ -41,6 +41,32 @@ describe('what podman prints of a build', () => {
     expect([...output.used.keys()]).toEqual([BASE, 'oci:./out.oci']);
   });
 
+  it('names an archive of the context, and not the names that are in it', () => {
+    const archive = 'docker-archive:./out.tar';
+    const { output } = read([
+      debug(`Pulling image ${archive} (policy: never)`),
+      found('registry.example/a:1', BASE),
+      found('registry.example/b:1', BASE),
+      debug(`Pulling image ${STEP} (policy: never)`),
+      found(STEP, STEP),
+    ]);
+    expect([...output.used.keys()]).toEqual([archive, STEP]);
+  });
+
+  it.each([
+    ['FROM registry.example/base:1 AS x', true],
+    ['from --platform=linux/amd64 oci:./out', true],
+    ['FROM scratch', false],
+    ['FROM scratch AS x', false],
+    [`FROM ${BASE}`, false],
+    [`FROM --platform=linux/amd64 ${BASE} AS x`, false],
+    ['RUN echo FROM base', false],
+  ])('knows whether %s is built on an image from outside', (step, uses) => {
+    const output = new BuildOutput();
+    output.read(`STEP 1/2: ${step}`);
+    expect(output.usesImage).toBe(uses);
+  });
+
   it('tells steps, and shows what a RUN printed without a line feed', () => {
     const output = new BuildOutput();
     expect(output.begun).toBe(false);

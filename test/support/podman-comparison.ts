@@ -1,0 +1,212 @@
+/** Releases Containerfiles by the real activities, and compares what is published with what podman itself builds. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { sendContext } from '../../activities/context/context-artifact.ts';
+import { packContext } from '../../activities/context/pack.ts';
+import { claimLease } from '../../activities/host/leases.ts';
+import { offeredOn } from '../../activities/index.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { timingWith } from '../../model/base/timing.ts';
+import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import { imageInputsDigest } from '../../model/release/inputs.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { runActivity } from './activity.ts';
+import { CONTEXT } from './containerfiles.ts';
+import { temporaryHost } from './host.ts';
+import { configurationOf, openStorage, treeDifference, treeOf } from './image-difference.ts';
+import { startOwnRegistry } from './own-registry.ts';
+import { buildSmallImage } from './small-image.ts';
+import { usePrivateContainersConf } from './tools.ts';
+
+const TAG = 'v1';
+const PROGRAMS = ['sh', 'bash', 'cat', 'chmod', 'cp', 'env', 'ln', 'ls', 'mkdir', 'rm', 'touch', 'true'];
+/** Seconds since 1970 that the files of contexts have, a fraction of a second included. */
+const FILE_TIME = 1_700_000_000.5;
+
+/** A project beside the shared context. */
+export interface ComparedProject {
+  containerfile: string;
+  /** Its path in the context; default `Containerfile`. */
+  name?: string;
+  /** More files by path; null takes one of the shared context away. */
+  files?: Readonly<Record<string, string | null>>;
+  /** Makes what no text can. */
+  prepare?: (directory: string) => Promise<void>;
+}
+
+export interface PodmanComparison {
+  /** A bootable image with a shell, in the registry. */
+  base: PinnedImage;
+  /** Another, which no request foresees. */
+  other: PinnedImage;
+  registry: string;
+  /** Seconds since 1970 before anything was built. */
+  since: number;
+  /** Pushes a local image, made bootable, under a name; the local one is removed in the end. */
+  publish: (name: string, image: string) => Promise<PinnedImage>;
+  /** Writes a project; the caller removes the directory. `@BASE@` and `@OTHER@` are replaced in the Containerfile. */
+  project: (project: ComparedProject | string) => Promise<string>;
+  /** Sends a project's context and grants the lease. */
+  prepare: (directory: string, more?: Partial<BuildInput>, name?: string) => Promise<BuildInput>;
+  /** Builds and pushes it, and cleans up. `published` is a reference by digest. */
+  release: (input: BuildInput) => Promise<{ built: BuildResult; published: string }>;
+  /** The differences between what is released of a project and what podman builds of it with these flags. */
+  compare: (
+    project: ComparedProject | string,
+    more?: Partial<BuildInput>,
+    flags?: readonly string[],
+  ) => Promise<{ differences: string[]; built: BuildResult }>;
+  close: () => Promise<void>;
+}
+
+/** Starts a registry, a host and a storage for the published images, and publishes the base images. */
+export async function openComparison(): Promise<PodmanComparison> {
+  const timing = timingWith();
+  const restore = await usePrivateContainersConf();
+  const registry = await startOwnRegistry();
+  const host = await temporaryHost({ limits: { build: 20 } });
+  const storage = await openStorage();
+  const since = Math.floor(Date.now() / 1000) - 1;
+  const images: string[] = [];
+  const programs = PROGRAMS.map((name) => `/bin/${name}`);
+  const files = { 'etc/passwd': 'root:x:0:0::/:/bin/sh\n', 'etc/group': 'root:x:0:\n', 'tmp/.keep': '' };
+  const base = await publish(
+    'base',
+    await buildSmallImage(`localhost/flightline-test/same:${process.pid}`, { programs, files }),
+  );
+  const mark = { files: { 'other-file': 'of the other image\n' } };
+  const other = await publish('other', await buildSmallImage(`localhost/flightline-test/other:${process.pid}`, mark));
+  return { base, other, registry: registry.address, since, publish, project, prepare, release, compare, close };
+
+  async function publish(name: string, image: string): Promise<PinnedImage> {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-base-'));
+    try {
+      await writeFile(join(directory, 'Containerfile'), `FROM ${image}\nLABEL containers.bootc=1\nENV PATH=/bin\n`);
+      const { stdout: id } = await execa('podman', ['build', '--quiet', directory]);
+      const reference = `${registry.address}/${name}:1`;
+      const digestFile = join(directory, 'digest');
+      const push = ['push', '--quiet', '--tls-verify=false', `--digestfile=${digestFile}`, id];
+      await execa('podman', [...push, `docker://${reference}`]);
+      images.push(id, image);
+      return { reference, digest: await readFile(digestFile, 'utf8') };
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  }
+
+  async function project(given: ComparedProject | string): Promise<string> {
+    const { containerfile, name = 'Containerfile', files: more = {}, prepare: make } = asProject(given);
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-same-'));
+    const text = containerfile.replaceAll('@BASE@', base.reference).replaceAll('@OTHER@', other.reference);
+    for (const [path, content] of Object.entries({ ...CONTEXT, ...more, [name]: text })) {
+      if (content === null) continue;
+      const file = join(directory, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, content);
+      await utimes(file, FILE_TIME, FILE_TIME);
+    }
+    await make?.(directory);
+    return directory;
+  }
+
+  async function prepare(directory: string, more: Partial<BuildInput> = {}, name = 'Containerfile') {
+    const repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
+    const scratch = await mkdtemp(join(tmpdir(), 'flightline-layout-'));
+    const sources = { directory, containerfile: join(directory, name), builderConfig: null };
+    const packed = await packContext(sources, scratch);
+    await withUserAccess((access) => sendContext(access, `${repository}/context`, packed));
+    await rm(scratch, { recursive: true });
+    const id = releaseId(repository, TAG);
+    const now = new Date().toISOString();
+    const claim = { release: id, runId: 'run', branch: 'image', space: 1, requestedAt: now, seenUntil: now };
+    const space = () => Promise.resolve({ free: 1e12, total: 1e12 });
+    await claimLease(host, { ...claim, slot: 'build' }, timing, space);
+    // The other image is not foreseen: it is looked up when podman asks for it.
+    const bases = [base];
+    return {
+      release: id,
+      runId: 'run',
+      repository,
+      tag: TAG,
+      context: { repository: `${repository}/context`, digest: packed.digest },
+      imageInputs: imageInputsDigest({ files: packed.digest, bases, buildArgs: {}, architecture: 'amd64' }),
+      bases,
+      buildArgs: {},
+      architecture: 'amd64' as const,
+      commit: null,
+      source: null,
+      pushTo: [repository],
+      timing,
+      ...more,
+    };
+  }
+
+  async function release(input: BuildInput): Promise<{ built: BuildResult; published: string }> {
+    const identity = { release: input.release, runId: 'run' };
+    try {
+      const built = (await runActivity(offeredOn('build', host).build, input)).result;
+      const push = { ...identity, repository: input.repository, imageId: built.imageId, timing };
+      const { digest } = (await runActivity(offeredOn('transfer', host).push, push)).result;
+      return { built, published: `${input.repository}@${digest}` };
+    } finally {
+      await runActivity(offeredOn('short', host).cleanUp, { ...identity, timing });
+    }
+  }
+
+  async function compare(
+    given: ComparedProject | string,
+    more: Partial<BuildInput> = {},
+    flags: readonly string[] = [],
+  ): Promise<{ differences: string[]; built: BuildResult }> {
+    const directory = await project(given);
+    try {
+      const { name = 'Containerfile' } = asProject(given);
+      const { built, published } = await release(await prepare(directory, more, name));
+      return { built, differences: await difference(published, await plainBuild(directory, name, flags)) };
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  }
+
+  /** What podman itself makes of the directory, without anything of an earlier build. */
+  async function plainBuild(directory: string, name: string, flags: readonly string[]): Promise<string> {
+    const args = ['build', '--no-cache', '--force-rm', '--quiet', '--tls-verify=false', `--file=${name}`];
+    const { stdout } = await execa('podman', [...args, ...flags, '.'], { cwd: directory });
+    images.push(stdout.trim());
+    return stdout.trim();
+  }
+
+  /** Everything that a published image and podman's own differ in. */
+  async function difference(published: string, own: string): Promise<string[]> {
+    await storage.podman('pull', '--quiet', '--tls-verify=false', published);
+    const root = await storage.podman('image', 'mount', published);
+    const { stdout: ownRoot } = await execa('podman', ['image', 'mount', own]);
+    try {
+      const trees = [await treeOf(root, since), await treeOf(ownRoot, since)] as const;
+      const { stdout: ownFacts } = await execa('podman', ['image', 'inspect', own]);
+      const facts = [await storage.podman('image', 'inspect', published), ownFacts].map(
+        (inspected) =>
+          new Map(Object.entries(configurationOf(inspected)).map(([name, value]) => [name, JSON.stringify(value)])),
+      );
+      return [...treeDifference(...trees), ...treeDifference(facts[0]!, facts[1]!)];
+    } finally {
+      await execa('podman', ['image', 'unmount', own]);
+    }
+  }
+
+  async function close(): Promise<void> {
+    await storage.close();
+    await execa('podman', ['rmi', '--force', ...images], { reject: false });
+    await registry.stop();
+    await host.remove();
+    await restore();
+  }
+}
+
+function asProject(given: ComparedProject | string): ComparedProject {
+  return typeof given === 'string' ? { containerfile: given } : given;
+}
