@@ -80,7 +80,7 @@ export function lookForAbandoned(
 /**
  * `true` while the release is running or held. Throws when the server cannot say: nothing may be removed on a guess.
  */
-export async function isOpen(client: Pick<Client, 'workflow'>, release: string): Promise<boolean> {
+async function isOpen(client: Pick<Client, 'workflow'>, release: string): Promise<boolean> {
   try {
     const { status } = await client.workflow.getHandle(release).describe();
     return status.name === 'RUNNING' || status.name === 'PAUSED';

@@ -49,7 +49,7 @@ export default verb({
 });
 
 /** A log that the record knows of. */
-export interface KnownLog extends LogLocation {
+interface KnownLog extends LogLocation {
   stage: string;
   /** Empty for the log of a failure whose stage is not in the table. */
   subject: string;

@@ -44,7 +44,7 @@ function seenText(age: number): string {
 }
 
 /** What a host does, a line each. */
-export function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status'>): string[] {
+function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status'>): string[] {
   if (state === 'silent') return ['does not answer: its build worker is not running, or the host is away'];
   if (!status) return [];
   const named = (release: string) => release.replace(/^release\//, '');

@@ -1,7 +1,7 @@
 /** The `{{name}}` templates of tags and repositories in flightline.yaml. */
 
 /** The answer of {@link expandTemplate}. */
-export type TemplateResult = { ok: true; text: string } | { ok: false; problem: string };
+type TemplateResult = { ok: true; text: string } | { ok: false; problem: string };
 
 /** `true` when the text contains a `{{name}}`. */
 export function isTemplate(text: string): boolean {

@@ -13,7 +13,7 @@ import { readYaml, type Problem } from '../spec/yaml-text.ts';
 import { tomlPlaces, type Place } from './toml-lines.ts';
 
 export const BUILDER_CONFIG_FORMATS = ['toml', 'json'] as const;
-export type BuilderConfigFormat = (typeof BUILDER_CONFIG_FORMATS)[number];
+type BuilderConfigFormat = (typeof BUILDER_CONFIG_FORMATS)[number];
 
 /** What a configuration is checked for. */
 export interface BuilderConfigUse {
@@ -26,7 +26,7 @@ export interface BuilderConfigUse {
 /**
  * What was found: `problems` the builder refuses, or it would do nothing of what is asked; `warnings` it leaves out.
  */
-export interface BuilderConfigFindings {
+interface BuilderConfigFindings {
   problems: Problem[];
   warnings: Problem[];
 }

@@ -22,7 +22,7 @@ export const SignaturePolicy = z.looseObject({
   transports: z.record(z.string(), z.record(z.string(), Requirements)).optional(),
 });
 export type SignaturePolicy = z.infer<typeof SignaturePolicy>;
-export type PolicyRequirement = z.infer<typeof Requirement>;
+type PolicyRequirement = z.infer<typeof Requirement>;
 
 /** What a device should trust. */
 export const DeviceTrust = z.object({
@@ -50,7 +50,7 @@ export function deviceKeyPath(key: string): string {
  * The requirement that the guide gives to devices. Without a `signedIdentity` the default (`matchRepoDigestOrExact`)
  * holds, which refuses a re-tagged image.
  */
-export function signedByKey(keyPath: string): PolicyRequirement {
+function signedByKey(keyPath: string): PolicyRequirement {
   return { type: 'sigstoreSigned', keyPath };
 }
 

@@ -21,7 +21,7 @@ export const MEDIA_TYPES = {
 } as const;
 
 /** Points at a blob or document: digest and size in bytes. */
-export interface Descriptor {
+interface Descriptor {
   mediaType: string;
   digest: string;
   size: number;
@@ -64,7 +64,7 @@ export function layoutIndex(root: Descriptor): Document {
 }
 
 /** The one blob of an artifact. */
-export interface ArtifactBlob {
+interface ArtifactBlob {
   mediaType: string;
   digest: string;
   /** Bytes. */
@@ -73,7 +73,7 @@ export interface ArtifactBlob {
   title?: string;
 }
 
-export interface ArtifactOptions {
+interface ArtifactOptions {
   artifactType: string;
   blob: ArtifactBlob;
   /** Annotations of the manifest. */
@@ -186,7 +186,7 @@ export function parseManifest(bytes: Uint8Array): Manifest | undefined {
 }
 
 /** What a manifest or index describes, as people call it. */
-export interface ManifestKind {
+interface ManifestKind {
   /** Only the caller can tell a container disk from an image: their manifests look alike. */
   kind: 'image' | 'index' | 'artifact';
   /** The type of an artifact, or of every entry of an index of artifacts; null for images. */

@@ -55,7 +55,7 @@ export interface Reference {
 }
 
 /** The reference, or why the text is not one. */
-export type ReferenceResult = { ok: true; reference: Reference } | { ok: false; problem: string };
+type ReferenceResult = { ok: true; reference: Reference } | { ok: false; problem: string };
 
 /**
  * Parses `REGISTRY/NAME[:TAG][@DIGEST]`. Refuses short names without a registry, which mean something else on each

@@ -7,7 +7,7 @@ import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
 import type { PinnedImage } from './record.ts';
 
 /** Everything that decides what `podman build` makes. */
-export interface ImageInputs extends SecretInputs, BuildOptions {
+interface ImageInputs extends SecretInputs, BuildOptions {
   /** Digest over the context's files and the Containerfile, without the builder configuration. */
   files: string;
   bases: PinnedImage[];
@@ -29,7 +29,7 @@ export function imageInputsDigest(inputs: ImageInputs): string {
 }
 
 /** Everything that decides what a builder run makes. */
-export interface DiskInputs {
+interface DiskInputs {
   /** Digest of the image, and the name that the builder writes into the disk as update origin. */
   image: string;
   origin: string;

@@ -42,7 +42,7 @@ export const NightlyInput = z.object({
 });
 export type NightlyInput = z.infer<typeof NightlyInput>;
 
-export const NIGHTLY_OUTCOMES = ['released', 'unchanged', 'held', 'failed', 'already-running'] as const;
+const NIGHTLY_OUTCOMES = ['released', 'unchanged', 'held', 'failed', 'already-running'] as const;
 
 /** What a nightly run ends with. */
 export const NightlyResult = z.object({
@@ -64,7 +64,7 @@ export type HeldNotice = z.infer<typeof HeldNotice>;
 const SAMPLE = { date: '20260101', commit: '0'.repeat(12) };
 
 /** The answer of {@link makeTemplate}. */
-export type TemplateAnswer =
+type TemplateAnswer =
   { ok: true; template: NightlyTemplate } | { ok: false; problems: { path: string; message: string }[] };
 
 /** Like {@link makeRequest}, with the tags as they are written. Pure. */
@@ -82,7 +82,7 @@ export function makeTemplate(spec: FlightlineSpec, facts: RequestFacts): Templat
 }
 
 /** The answer of {@link expandNightly}. */
-export type NightlyRequest = { ok: true; request: ReleaseRequest } | { ok: false; failure: Failure };
+type NightlyRequest = { ok: true; request: ReleaseRequest } | { ok: false; failure: Failure };
 
 /**
  * The request of one run: tags filled in, the git context at its commit. Pure.

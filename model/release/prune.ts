@@ -24,9 +24,6 @@ export const PrunePolicy = z.object({
 });
 export type PrunePolicy = z.infer<typeof PrunePolicy>;
 
-/** The defaults. */
-export const DEFAULT_POLICY: PrunePolicy = { keepLast: 7, keepWithin: 30 * 24 * 60 * 60_000 };
-
 export const PruneRequest = PrunePolicy.extend({
   schemaVersion: z.literal(1),
   repository: Repository,

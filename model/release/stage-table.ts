@@ -14,7 +14,7 @@ export interface StageKey {
 }
 
 /** What happened to a row. */
-export interface StageChange {
+interface StageChange {
   status: StageStatus;
   /** When, in milliseconds since 1970. */
   at: number;
@@ -27,7 +27,7 @@ export interface StageChange {
 }
 
 /** The stage is over and nothing more is to be done for it. */
-export function isFinished(row: Pick<StageRow, 'status'>): boolean {
+function isFinished(row: Pick<StageRow, 'status'>): boolean {
   return row.status === 'done' || row.status === 'skipped';
 }
 

@@ -15,7 +15,7 @@ import { expandTemplate } from '../base/template.ts';
 import { TimingSchema, timingWith, type Timing } from '../base/timing.ts';
 
 /** Longest request (bytes as JSON), which must fit into a payload of 10 kB. */
-export const MAX_REQUEST_BYTES = 9_000;
+const MAX_REQUEST_BYTES = 9_000;
 
 /**
  * Where the files come from. `artifact`: packed by the client, in the registry as a context artifact. `git`: packed by
@@ -55,13 +55,13 @@ export const BootTest = z.object({
 export type BootTest = z.infer<typeof BootTest>;
 
 /** For `rebuild: when-changed`: what the last signed record shows to be the same is not made again. */
-export const RebuildWhenChanged = z.object({
+const RebuildWhenChanged = z.object({
   /** Age in milliseconds from which an image is built anew all the same; null for none. */
   maxAge: z.number().int().positive().nullable(),
   /** Tag of the last release that a schedule knows of; null when the tags of the request are all that is known. */
   last: Tag.nullable(),
 });
-export type RebuildWhenChanged = z.infer<typeof RebuildWhenChanged>;
+type RebuildWhenChanged = z.infer<typeof RebuildWhenChanged>;
 
 export const ReleaseRequest = z.object({
   schemaVersion: z.literal(1),
@@ -125,7 +125,7 @@ export interface RequestFacts {
 }
 
 /** The answer of {@link makeRequest}: the request, or every problem, each with the path in the spec it concerns. */
-export type RequestResult =
+type RequestResult =
   { ok: true; request: ReleaseRequest } | { ok: false; problems: { path: string; message: string }[] };
 
 /** Build arguments with their values; one without a value that the environment lacks, too, is not given. */

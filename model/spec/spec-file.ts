@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { readYaml, type Problem } from './yaml-text.ts';
 
 /** The answer of {@link parseYamlFile}. */
-export type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
+type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
 
 /**
  * Parses YAML text by a zod schema. All problems are listed: doubled keys, unknown keys with the nearest known one,

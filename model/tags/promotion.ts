@@ -77,7 +77,7 @@ export const PromotionPlan = z.object({
 });
 export type PromotionPlan = z.infer<typeof PromotionPlan>;
 
-export const PROMOTION_STATUSES = ['running', 'held', 'promoted', 'failed', 'cancelled'] as const;
+const PROMOTION_STATUSES = ['running', 'held', 'promoted', 'failed', 'cancelled'] as const;
 
 /** State of a promotion, and its result. */
 export const Promotion = z.object({

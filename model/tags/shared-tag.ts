@@ -25,7 +25,7 @@ export function sharedTagId(repository: string, tag: string): string {
 }
 
 /** Who moved a tag: a release with it in `alsoTag`, a promotion, a rollback, or another tool (`found`). */
-export const MOVE_KINDS = ['release', 'promotion', 'rollback', 'found'] as const;
+const MOVE_KINDS = ['release', 'promotion', 'rollback', 'found'] as const;
 
 /** Longest reason, and longest name of a person, that are kept (characters). */
 export const MAX_WORDS = 200;

@@ -1,7 +1,4 @@
-/**
- * The names that a release has given to images in this host's storage, and their end. The layers stay, as cache (DESIGN
- * §3).
- */
+/** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache. */
 import { z } from 'zod';
 import { isPrivateImage, releaseImages } from '../../tools/podman/build.ts';
 import { parseOutput, podman } from '../../tools/podman/podman.ts';

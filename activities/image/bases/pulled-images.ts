@@ -57,7 +57,7 @@ export async function pullForRelease(
 }
 
 /** When an image was used last (ms since 1970), and by which releases (their keys). */
-export interface Use {
+interface Use {
   at: number;
   releases: readonly string[];
 }
