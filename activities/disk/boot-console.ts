@@ -21,7 +21,7 @@ const SEQUENCES = new RegExp(
 const CONTROL = /(?![\n\t])\p{Cc}/gu;
 
 /** Text without colours and cursor movements, as a terminal shows it. Pure. */
-export function plainConsole(text: string): string {
+function plainConsole(text: string): string {
   return text.replace(SEQUENCES, '').replace(CONTROL, '');
 }
 

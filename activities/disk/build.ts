@@ -25,8 +25,8 @@ import {
   hasConmon,
   inspectContainer,
   removeContainer,
-  type ContainerState,
-} from '../tools/podman/container.ts';
+} from '../tools/podman/container/container.ts';
+import type { ContainerState } from '../tools/podman/container/container-state.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';

@@ -7,7 +7,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { hashFile, type HashedFile } from './file.ts';
 
 /** Name of a kept file: the builder's, with the disk type before it unless the name shows it (`ami-disk.raw.gz`). */
-export function keptName(type: DiskType, file: string): string {
+function keptName(type: DiskType, file: string): string {
   const name = basename(file);
   return name.includes(`.${type}`) ? name : `${type}-${name}`;
 }

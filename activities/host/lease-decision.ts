@@ -41,7 +41,7 @@ export const LeaseRequest = z.object({
 export type LeaseRequest = z.infer<typeof LeaseRequest>;
 
 /** The input of a decision. */
-export interface HostState {
+interface HostState {
   readonly name: string;
   readonly limits: Readonly<Record<Slot, number>>;
   readonly leases: readonly Lease[];

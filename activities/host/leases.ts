@@ -195,12 +195,6 @@ export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
   return new Set((await readdir(host.work.leases)).map(keyOf));
 }
 
-/** `true` when a branch of the release has a valid lease here. */
-export async function holdsLease(host: LeaseHost, release: string, now = new Date()): Promise<boolean> {
-  const { leases } = await readLeaseFiles(host);
-  return leases.some((lease) => lease.release === release && !isVoid(lease, now));
-}
-
 /**
  * The leases that nothing confirms: void ones, those of a release between two activities, and those that it left
  * behind.

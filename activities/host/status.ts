@@ -1,15 +1,14 @@
 /** The `hostStatus` activity: what this host has and does, for `flightline hosts`. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { MAX_LISTED, type HostStatus, type HostStatusInput } from '../../model/contract/host-status.ts';
-import { runningActivities, type RunningActivity } from '../running.ts';
+import { MAX_LISTED, type HostStatusInput } from '../../model/contract/host-status.ts';
+import { runningActivities } from '../running.ts';
 import { INSTALLATION_LABEL } from '../../model/oci/labels.ts';
-import { hostQueue } from '../../model/contract/queue.ts';
 import { hostSpace } from './claim.ts';
 import { drainingOf } from './drain.ts';
 import { spaceOf } from './space.ts';
-import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
-import { readLeaseFiles, type LeaseFiles } from './leases.ts';
-import { containersWithLabels } from '../tools/podman/container.ts';
+import { workOf } from './host-work.ts';
+import { readLeaseFiles } from './leases.ts';
+import { containersWithLabels } from '../tools/podman/container/container.ts';
 import { version } from '../tools/version.ts';
 import type { HostContext } from './work-directory.ts';
 
@@ -36,45 +35,6 @@ export async function describeStatus(
     disk: disk ?? (await spaceOf([host.work.path])),
     containers: containers === undefined ? null : containers.slice(0, MAX_LISTED),
     ...workOf(host, files, runningActivities(), new Date()),
-  };
-}
-
-/** Slots, leases, waiting claims and running stages, from files and from this process. Pure. */
-export function workOf(
-  host: Pick<HostContext, 'name' | 'configuration'>,
-  { leases, requests }: Pick<LeaseFiles, 'leases' | 'requests'>,
-  activities: readonly RunningActivity[],
-  now: Date,
-): Pick<HostStatus, 'slots' | 'leases' | 'waiting' | 'running'> {
-  const { limits } = host.configuration;
-  const queues = (['build', 'disk', 'transfer'] as const).map((work) => hostQueue(host.name, work));
-  const running = activities.filter(({ taskQueue }) => queues.includes(taskQueue));
-  const leased = (slot: 'build' | 'disk') => ({
-    used: leases.filter((lease) => lease.slot === slot && slotCounts(lease, now)).length,
-    limit: limits[slot],
-  });
-  return {
-    slots: {
-      build: leased('build'),
-      disk: leased('disk'),
-      transfer: {
-        used: running.filter(({ taskQueue }) => taskQueue === hostQueue(host.name, 'transfer')).length,
-        limit: limits.transfer,
-      },
-    },
-    leases: leases
-      .filter((lease) => !isVoid(lease, now))
-      .slice(0, MAX_LISTED)
-      .map((lease) => ({
-        release: lease.release,
-        branch: lease.branch,
-        slot: slotCounts(lease, now) ? lease.slot : null,
-      })),
-    waiting: requests
-      .filter((request) => isRemembered(request, now))
-      .slice(0, MAX_LISTED)
-      .map(({ release, branch, slot }) => ({ release, branch, slot })),
-    running: running.slice(0, MAX_LISTED).map(({ name, workflow, since }) => ({ stage: name, workflow, since })),
   };
 }
 

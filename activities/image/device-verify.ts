@@ -19,13 +19,13 @@ import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
-import { removeContainer } from '../tools/podman/container.ts';
+import { removeContainer } from '../tools/podman/container/container.ts';
 import {
   deviceArguments,
   deviceRefusal,
   probeArguments,
   type DeviceContainer,
-} from '../tools/podman/device-container.ts';
+} from '../tools/podman/container/device-container.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
 import { pullByDigest, tagImage } from '../tools/podman/podman.ts';
 import { intoRegistry, registryFailure } from '../tools/registry/failure.ts';

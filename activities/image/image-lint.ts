@@ -9,7 +9,7 @@ import type { PinnedImage } from '../../model/release/record.ts';
 import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
-import { removeContainer } from '../tools/podman/container.ts';
+import { removeContainer } from '../tools/podman/container/container.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { podman, type LocalImage } from '../tools/podman/podman.ts';
 import { imageAdvice } from './advice/image-advice.ts';

@@ -9,7 +9,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { isRedHat, RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { loginFor } from '../tools/registry/login.ts';
+import { loginFor } from '../tools/registry/login/login.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 
 /** Where a registered host keeps what it is entitled to (subscription-manager(8)). */
@@ -107,26 +107,22 @@ export async function requireRedHatLogin(
  * Volumes, `from:to:ro`, by which a build or builder container gets this host's entitlements; none where podman gives
  * them itself.
  */
-export async function entitlementVolumes(): Promise<string[]> {
+export async function entitlementVolumes(mountsFiles = MOUNTS_FILES, authorities = AUTHORITIES): Promise<string[]> {
   let mounts: string | null = null;
-  for (const file of MOUNTS_FILES) mounts ??= await readFile(file, 'utf8').catch(() => null);
-  const authorities = await lstat(AUTHORITIES).then(
+  for (const file of mountsFiles) mounts ??= await readFile(file, 'utf8').catch(() => null);
+  const hasAuthorities = await lstat(authorities).then(
     () => true,
     () => false,
   );
-  return volumesBeside(mounts ?? '', authorities);
+  const paths = [ENTITLEMENTS, ...(hasAuthorities ? [authorities] : [])];
+  return mountsSubscription(mounts ?? '') ? [] : paths.map((path) => `${path}:${path}:ro`);
 }
 
-/**
- * The volumes, given podman's own mounts: RHEL and Fedora map the host's subscription to /run/secrets, where the images
- * look for it. Pure.
- */
-export function volumesBeside(mounts: string, authorities: boolean): string[] {
-  const destinations = mounts
+/** Whether podman itself maps the host's subscription to where the images look for it, as on RHEL and Fedora. */
+function mountsSubscription(mounts: string): boolean {
+  return mounts
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => line.split(':').at(-1)!.replace(/\/+$/, ''));
-  if (destinations.includes('/run/secrets')) return [];
-  return [ENTITLEMENTS, ...(authorities ? [AUTHORITIES] : [])].map((path) => `${path}:${path}:ro`);
+    .some((line) => line.split(':').at(-1)!.replace(/\/+$/, '') === '/run/secrets');
 }

@@ -1,6 +1,6 @@
 /** Decides which releases and contexts of a repository are pruned, for dry runs and real ones alike. Pure. */
 import type { PruneGroup, PrunePolicy, PruneReason } from '../../model/release/prune.ts';
-import type { ReleaseRecord } from '../../model/release/record.ts';
+import { type ReleaseRecord, recordTime } from '../../model/release/record.ts';
 import { contextTag } from '../../model/oci/reference.ts';
 
 /** A tag and what it points at. */
@@ -67,15 +67,7 @@ export interface PruneDecision {
 }
 
 /** A context that no record names stays this long after its release closed (ms): it may be about to run again. */
-export const CONTEXT_GRACE = 24 * 60 * 60_000;
-
-/** When a release ended (ms since 1970): the end of its last stage. */
-export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
-  const ends = stages.flatMap(({ startedAt, durationMs }) =>
-    startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
-  );
-  return Math.max(0, ...ends);
-}
+const CONTEXT_GRACE = 24 * 60 * 60_000;
 
 /**
  * Decides about every tag of the image and context repositories, sorted by kind and tag. A release is removed when it

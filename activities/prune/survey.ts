@@ -14,7 +14,8 @@ import { readPublicKey } from '../trust/keys.ts';
 import { isOwnName, type KnownRelease, type Survey, type TaggedManifest, type VerifiedRecord } from './decision.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { deletionOf, listTags } from '../tools/registry/deletion.ts';
+import { deletionOf } from '../tools/registry/deletion.ts';
+import { listTags } from '../tools/registry/tag-list.ts';
 import { getManifest } from '../tools/registry/registry.ts';
 
 /** Requests at once. */

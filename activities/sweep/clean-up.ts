@@ -12,7 +12,7 @@ import { releaseLeases } from '../host/leases.ts';
 import { listImages, namesOfRelease, unname } from '../image/bases/local-images.ts';
 import { removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
-import { containersWithLabels, removeContainer } from '../tools/podman/container.ts';
+import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import type { HostContext } from '../host/work-directory.ts';
 

@@ -9,17 +9,15 @@ import { join } from 'node:path';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { partOf } from '../../model/spec/worker-configuration.ts';
 import { cleanUpRelease, removeDirectory, type CleanUpHost } from './clean-up.ts';
-import { ifMissing, spaceOf, type Space } from '../host/space.ts';
+import { ifMissing, spaceOf } from '../host/space.ts';
 import { isVoid } from '../host/lease-decision.ts';
 import { leasedKeys, readLeaseFiles, sweepLeases } from '../host/leases.ts';
-import { listImages, removeImage, unname, type NamedImage, type Unnaming } from '../image/bases/local-images.ts';
-import { removablePulled, removePulled, usesOfPulled } from '../image/bases/pulled-images.ts';
+import { listImages, orphanedNames, unname } from '../image/bases/local-images.ts';
 import { removePrivateLayers } from '../image/secrets/private-layers.ts';
-import { containersWithLabels, inspectContainer } from '../tools/podman/container.ts';
-import { builtImages, isPrivateImage } from '../tools/podman/build.ts';
+import { containersWithLabels, inspectContainer } from '../tools/podman/container/container.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import { endMachine, forgottenMachines } from '../tools/qemu.ts';
-import type { WorkDirectory } from '../host/work-directory.ts';
+import { trimStorage } from './trim-storage.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** How long logs are kept (ms). */
@@ -69,40 +67,6 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   return removed;
 }
 
-/** The names of built images whose release has no lease here; for images that hold a secret, the image itself. Pure. */
-export function orphanedNames(
-  images: readonly NamedImage[],
-  installation: string,
-  held: ReadonlySet<string>,
-): Unnaming[] {
-  const prefix = `${builtImages(installation)}/`;
-  const isOrphaned = (name: string) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!);
-  return images.flatMap((image) => {
-    const names = image.names.filter(isOrphaned);
-    const remove =
-      names.length === image.names.length &&
-      [...image.names, ...image.formerNames].some((name) => isOrphaned(name) && isPrivateImage(name));
-    return names.length > 0 || remove ? [{ id: image.id, names, remove }] : [];
-  });
-}
-
-/**
- * The unnamed images that this installation built and that stay as cache, the oldest first. A release with a lease may
- * have adopted an image that it built before. Pure.
- */
-export function cachedImages(
-  images: readonly NamedImage[],
-  installation: string,
-  held: ReadonlySet<string>,
-): NamedImage[] {
-  const prefix = `${builtImages(installation)}/`;
-  const keys = (image: NamedImage) =>
-    image.formerNames.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split(':')[0]!);
-  return images
-    .filter((image) => image.names.length === 0 && keys(image).length > 0 && !keys(image).some((key) => held.has(key)))
-    .sort((left, right) => left.created - right.created);
-}
-
 async function releasesOfContainers(installation: string): Promise<string[]> {
   const names = await containersWithLabels({ [INSTALLATION_LABEL]: installation });
   const releases: string[] = [];
@@ -111,46 +75,6 @@ async function releasesOfContainers(installation: string): Promise<string[]> {
     if (release !== undefined) releases.push(release);
   }
   return releases;
-}
-
-/** Shares of a file system (0 to 1): cleaning begins when less than `below` is free, and ends when `until` is free. */
-interface Watermarks {
-  below: number;
-  until: number;
-}
-
-/**
- * Makes room in the storage: removes images that were built here, and pulled bases and builders, the least recently
- * used first, unless a release with a lease needs them. Returns what was removed, in words.
- */
-export async function trimStorage(
-  work: Pick<WorkDirectory, 'path' | 'installation'>,
-  held: ReadonlySet<string>,
-  { below, until }: Watermarks,
-  space: () => Promise<Space>,
-): Promise<string[]> {
-  const removed: string[] = [];
-  const isBelow = async (mark: number) => {
-    const { free, total } = await space();
-    return free < total * mark;
-  };
-  if (!(await isBelow(below))) return removed;
-  const images = await listImages();
-  const built = cachedImages(images, work.installation, held).map(({ id, created }) => ({
-    usedAt: created * 1000,
-    words: `cached image ${id.slice(0, 12)}`,
-    remove: () => removeImage(id),
-  }));
-  const pulled = removablePulled(images, work.installation, await usesOfPulled(work), held).map((image) => ({
-    usedAt: image.usedAt,
-    words: `pulled image ${image.id.slice(0, 12)}`,
-    remove: () => removePulled(work, image),
-  }));
-  for (const { words, remove } of [...built, ...pulled].sort((left, right) => left.usedAt - right.usedAt)) {
-    if (await remove()) removed.push(words);
-    if (!(await isBelow(until))) break;
-  }
-  return removed;
 }
 
 async function removeOldLogs(logs: string, now: Date): Promise<string[]> {

@@ -4,9 +4,7 @@ import type { Task } from '../tools/process/task.ts';
 import { join } from 'node:path';
 import type { RecordInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { canonicalJson, sha256 } from '../../model/base/digest.ts';
-import { blobArtifact, type Layout } from '../../model/oci/manifest.ts';
-import { RECORD_MEDIA_TYPE, type ReleaseRecord } from '../../model/release/record.ts';
+import { type ReleaseRecord, recordArtifact } from '../../model/release/record.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { audit } from '../trust/sign.ts';
@@ -68,17 +66,6 @@ async function tagsToMove(
     if (!isLost) kept.push(tag);
   }
   return kept;
-}
-
-/** The record as an artifact: equal records give equal bytes. Pure. */
-export function recordArtifact(record: ReleaseRecord): { bytes: Uint8Array; blob: string; layout: Layout } {
-  const bytes = new TextEncoder().encode(canonicalJson(record));
-  const blob = `sha256:${sha256(bytes)}`;
-  const layout = blobArtifact({
-    artifactType: RECORD_MEDIA_TYPE,
-    blob: { mediaType: RECORD_MEDIA_TYPE, digest: blob, size: bytes.length, title: 'record.json' },
-  });
-  return { bytes, blob, layout };
 }
 
 /** Pushes the record by digest, without a tag, unless the registry has it. @returns its digest */

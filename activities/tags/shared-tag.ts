@@ -2,12 +2,12 @@
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.ts';
 import type { ActivityContext } from '../server.ts';
-import type { TagMove } from '../../model/tags/tag-move.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { Digest, parseReference } from '../../model/oci/reference.ts';
+import { Digest } from '../../model/oci/reference.ts';
 import {
+  diskMoves,
   type LookAtTagInput,
   madeAt,
   MOVE_UPDATE,
@@ -130,17 +130,4 @@ async function plan(
     { repository: recordRepository, tag, digest: found.digest, expected: 'any' as const },
   ];
   return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
-}
-
-/**
- * Disks have the name only when the record is of that very name: further tags of a release are for the image alone.
- * Pure.
- */
-export function diskMoves(record: ReleaseRecord, repository: string, tag: string): TagMove[] {
-  if (record.image.reference !== `${repository}:${tag}`) return [];
-  return record.disks.flatMap(({ reference, digest }): TagMove[] => {
-    const parsed = reference === null ? null : parseReference(reference);
-    if (!parsed?.ok || digest === null) return [];
-    return [{ repository: parsed.reference.repository, tag, digest, expected: 'any' }];
-  });
 }

@@ -14,7 +14,7 @@ import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { countStages } from '../../activities/tools/builder/progress.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
 import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
-import { removeContainer } from '../../activities/tools/podman/container.ts';
+import { removeContainer } from '../../activities/tools/podman/container/container.ts';
 import { imageExists, imagesWithLabel, podman, podmanInfo, tagImage } from '../../activities/tools/podman/podman.ts';
 import { redact } from '../../activities/tools/process/redact.ts';
 

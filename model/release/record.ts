@@ -8,6 +8,8 @@ import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
+import { canonicalJson, sha256 } from '../base/digest.ts';
+import { blobArtifact, type Layout } from '../oci/manifest.ts';
 
 /** Artifact type and layer type of a record in a registry. */
 export const RECORD_MEDIA_TYPE = 'application/vnd.flightline.record.v1+json';
@@ -157,4 +159,23 @@ export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 /** `true` when the image and every published disk were verified as a device would. */
 export function isVerified(record: ReleaseRecord): boolean {
   return record.image.verified && record.disks.every((disk) => disk.form === 'none' || disk.verified);
+}
+
+/** When a release ended (ms since 1970): the end of its last stage. */
+export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
+  const ends = stages.flatMap(({ startedAt, durationMs }) =>
+    startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
+  );
+  return Math.max(0, ...ends);
+}
+
+/** The record as an artifact: equal records give equal bytes. Pure. */
+export function recordArtifact(record: ReleaseRecord): { bytes: Uint8Array; blob: string; layout: Layout } {
+  const bytes = new TextEncoder().encode(canonicalJson(record));
+  const blob = `sha256:${sha256(bytes)}`;
+  const layout = blobArtifact({
+    artifactType: RECORD_MEDIA_TYPE,
+    blob: { mediaType: RECORD_MEDIA_TYPE, digest: blob, size: bytes.length, title: 'record.json' },
+  });
+  return { bytes, blob, layout };
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { TagMove } from './tag-move.ts';
-import { Digest, Repository, Tag } from '../oci/reference.ts';
+import { Digest, Repository, Tag, parseReference } from '../oci/reference.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
@@ -137,4 +137,17 @@ export type TagNow = z.infer<typeof TagNow>;
 /** When the release of a record began; null when its stages do not say. */
 export function madeAt(record: Pick<ReleaseRecord, 'stages'>): string | null {
   return record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
+}
+
+/**
+ * Disks have the name only when the record is of that very name: further tags of a release are for the image alone.
+ * Pure.
+ */
+export function diskMoves(record: ReleaseRecord, repository: string, tag: string): TagMove[] {
+  if (record.image.reference !== `${repository}:${tag}`) return [];
+  return record.disks.flatMap(({ reference, digest }): TagMove[] => {
+    const parsed = reference === null ? null : parseReference(reference);
+    if (!parsed?.ok || digest === null) return [];
+    return [{ repository: parsed.reference.repository, tag, digest, expected: 'any' }];
+  });
 }

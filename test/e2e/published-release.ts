@@ -3,11 +3,10 @@
  * signatures, real records.
  */
 import { sign, type KeyObject } from 'node:crypto';
-import { recordArtifact } from '../../activities/tags/record.ts';
+import { recordArtifact, type ReleaseRecord } from '../../model/release/record.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
-import type { ReleaseRecord } from '../../model/release/record.ts';
 import { contextTag, signatureTag } from '../../model/oci/reference.ts';
 
 /** Signs a digest for names. */

@@ -1,6 +1,6 @@
 /** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache. */
 import { z } from 'zod';
-import { isPrivateImage, releaseImages } from '../../tools/podman/build.ts';
+import { isPrivateImage, releaseImages, builtImages } from '../../tools/podman/build.ts';
 import { parseOutput, podman } from '../../tools/podman/podman.ts';
 
 /** An image in the storage with the names that it has, and had. */
@@ -13,7 +13,7 @@ export interface NamedImage {
 }
 
 /** What is to be done with an image. */
-export interface Unnaming {
+interface Unnaming {
   id: string;
   /** Names to take away. */
   names: readonly string[];
@@ -90,4 +90,38 @@ export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> 
 export async function removeImage(id: string, flags: readonly '--no-prune'[] = []): Promise<boolean> {
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   return (await podman('podman rmi', ['rmi', ...flags, id], options)).exitCode === 0;
+}
+
+/** The names of built images whose release has no lease here; for images that hold a secret, the image itself. Pure. */
+export function orphanedNames(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): Unnaming[] {
+  const prefix = `${builtImages(installation)}/`;
+  const isOrphaned = (name: string) => name.startsWith(prefix) && !held.has(name.slice(prefix.length).split(':')[0]!);
+  return images.flatMap((image) => {
+    const names = image.names.filter(isOrphaned);
+    const remove =
+      names.length === image.names.length &&
+      [...image.names, ...image.formerNames].some((name) => isOrphaned(name) && isPrivateImage(name));
+    return names.length > 0 || remove ? [{ id: image.id, names, remove }] : [];
+  });
+}
+
+/**
+ * The unnamed images that this installation built and that stay as cache, the oldest first. A release with a lease may
+ * have adopted an image that it built before. Pure.
+ */
+export function cachedImages(
+  images: readonly NamedImage[],
+  installation: string,
+  held: ReadonlySet<string>,
+): NamedImage[] {
+  const prefix = `${builtImages(installation)}/`;
+  const keys = (image: NamedImage) =>
+    image.formerNames.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split(':')[0]!);
+  return images
+    .filter((image) => image.names.length === 0 && keys(image).length > 0 && !keys(image).some((key) => held.has(key)))
+    .sort((left, right) => left.created - right.created);
 }

@@ -22,7 +22,7 @@ import type { HostContext } from '../../host/work-directory.ts';
 
 type EarlyEnrollment = Extract<RequestedEnrollment, { binding: 'early' }>;
 type EnrollingHost = Pick<HostContext, 'name' | 'configuration' | 'work'>;
-export type EnrolledBuild = Pick<BuildInput, 'release' | 'runId' | 'pushTo' | 'repository'>;
+type EnrolledBuild = Pick<BuildInput, 'release' | 'runId' | 'pushTo' | 'repository'>;
 
 /** Beyond the server's own deadline (ms): the client may hang all the same. */
 const GRACE = 30_000;

@@ -6,22 +6,10 @@
 import { z } from 'zod';
 import { releaseKey } from '../../../model/release/inputs.ts';
 import { parseOutput, podman } from '../../tools/podman/podman.ts';
+import { ALL, mayHoldSecret, type StepImage, SECRETS } from './step-image.ts';
 
 /** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
 const LABEL = 'io.flightline.private';
-/** In the place of a number: no step holds the secret but those with the mark. */
-const ALL = 'all';
-/** Or those that mount a secret besides. */
-const SECRETS = 'secrets';
-
-/** An image between two steps. */
-interface StepImage {
-  id: string;
-  /** Value of the label. */
-  label: string;
-  /** What it was made by, its base's steps first (`created_by` of the OCI image configuration). */
-  history: readonly string[];
-}
 
 /** What of a build holds a secret. */
 interface PrivateBuild {
@@ -51,21 +39,6 @@ export async function privateLayerFlags(
  * would inherit it.
  */
 export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
-
-/**
- * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts
- * nothing, and instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
- */
-export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'history'>): boolean {
-  const [, , trusted = '', mark = ''] = label.split('/');
-  if (mark !== '' && history.some((step) => step.includes(mark))) return true;
-  if (trusted === ALL) return false;
-  if (trusted === SECRETS) return history.some((step) => /--mount=\S*type=secret/.test(step));
-  if (!/^\d+$/.test(trusted)) return true;
-  // As buildah writes it: `/bin/sh -c #(nop) COPY file:… in /etc/`,
-  // `/bin/sh -c --mount=type=bind,src=.,dst=/c dnf -y install …`.
-  return history.slice(Number(trusted)).some((step) => step === '' || /#\(nop\) +(?:ADD|COPY)|--mount=/i.test(step));
-}
 
 const Listed = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() })).nullable();
 const Inspected = z.array(

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { DISK_TYPES, type DiskType } from '../../../model/spec/disk.ts';
 import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
-import type { ContainerState } from '../podman/container.ts';
+import type { ContainerState } from '../podman/container/container-state.ts';
 
 /**
  * Where the builder looks for the host's storage; it accepts no other place (bib, "could not access container
@@ -121,7 +121,7 @@ function volume(from: string, to: string): [string, string] {
  * `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became
  * of it.
  */
-export type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
+type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
 
 /**
  * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code

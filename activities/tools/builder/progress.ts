@@ -5,7 +5,7 @@
 import { z } from 'zod';
 
 /** How far a builder run is. */
-export interface BuilderProgress {
+interface BuilderProgress {
   /** What it does now: `org.osbuild.qemu`, or bib's own step in words. */
   step: string | undefined;
   /** Stages that have ended. */

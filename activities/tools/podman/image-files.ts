@@ -1,20 +1,9 @@
 /** Files of an image in podman's storage, looked at without running anything of it. */
 import { randomUUID } from 'node:crypto';
-import { lstat, readlink } from 'node:fs/promises';
-import { join, normalize } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
-import { removeContainer } from './container.ts';
+import { removeContainer } from './container/container.ts';
 import { podman } from './podman.ts';
-
-/** More links than a path has by right (as Linux counts them): a loop. */
-const MAX_LINKS = 40;
-
-/** What there is at a path in an image. */
-interface ImageFile {
-  kind: 'file' | 'directory' | 'other';
-  /** Permission bits. */
-  mode: number;
-}
+import { type ImageFile, fileInside } from './file-inside.ts';
 
 /** The file at an absolute path in an image; null when there is none. */
 export async function imageFile(image: string, path: string): Promise<ImageFile | null> {
@@ -25,34 +14,6 @@ export async function imageFile(image: string, path: string): Promise<ImageFile 
   } finally {
     await podman(what, ['image', 'unmount', image], { cleanUp: true });
   }
-}
-
-/**
- * The file at an absolute path below a root; links of the tree are followed within it, as in a container. Null when
- * there is none.
- */
-export async function fileInside(root: string, path: string): Promise<ImageFile | null> {
-  let links = 0;
-  let rest = path.split('/');
-  let at = '/';
-  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
-    // `normalize` of an absolute path never climbs above `/`.
-    const next = normalize(`${at}/${name}`);
-    const facts = await lstat(join(root, next)).catch(() => null);
-    if (!facts) return null;
-    if (!facts.isSymbolicLink()) {
-      at = next;
-      continue;
-    }
-    links += 1;
-    if (links > MAX_LINKS) return null;
-    const target = await readlink(join(root, next));
-    if (target.startsWith('/')) at = '/';
-    rest = [...target.split('/'), ...rest];
-  }
-  const facts = await lstat(join(root, at));
-  const kind = facts.isFile() ? 'file' : facts.isDirectory() ? 'directory' : 'other';
-  return { kind, mode: facts.mode & 0o7777 };
 }
 
 /**

@@ -164,7 +164,7 @@ export async function imagesWithLabel(label: string, value: string): Promise<Lis
 }
 
 /** Flags by which podman reaches a repository: the activity's own log-ins, and TLS or not. */
-export function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
+function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
   return [
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
     `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`,

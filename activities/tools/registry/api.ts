@@ -63,3 +63,22 @@ export function said(answer: HttpResponse): string {
     return '';
   }
 }
+
+/**
+ * The address of the next page in a Link header (RFC 8288, `rel="next"`); it may be relative. `undefined` when there is
+ * none, or when it leads to another host, which must not see the registry's token. Pure.
+ */
+export function nextPage(header: string | string[] | undefined, base: URL): URL | undefined {
+  const links = [header ?? []].flat().join(',');
+  for (const [, target, parameters] of links.matchAll(
+    /<([^>]*)>((?:\s*;\s*[A-Za-z*]+\s*=\s*(?:"[^"]*"|[^\s,;]+))*)/g,
+  )) {
+    if (!/;\s*rel\s*=\s*"?next"?/i.test(parameters!) || !URL.canParse(target!, base.href)) continue;
+    const url = new URL(target!, base);
+    if (url.host !== base.host) return undefined;
+    // A proxy in front may have made it forget its own protocol.
+    url.protocol = base.protocol;
+    return url;
+  }
+  return undefined;
+}

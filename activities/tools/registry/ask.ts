@@ -9,8 +9,8 @@ import { currentTask } from '../process/task.ts';
 import type { RegistryAccess } from './access.ts';
 import { apiAddress, MAX_ANSWER, registryFailures, ANSWER_WITHIN, said, allowedBy, type Scope } from './api.ts';
 import { HttpError, send, type HttpRequest, type HttpResponse } from './http.ts';
-import { loginFor } from './login.ts';
-import { authorize, parseChallenges } from './challenge.ts';
+import { loginFor } from './login/login.ts';
+import { authorize, parseChallenges } from './login/challenge.ts';
 
 const MAX_REDIRECTS = 5;
 /** How long a busy registry is waited for, all in all (ms): what takes longer is tried again by the server. */

@@ -125,7 +125,7 @@ function describe(copy: Copy): string {
  * Arguments of `skopeo generate-sigstore-key`: writes `<prefix>.private` (0600) and `<prefix>.pub`, never over existing
  * files.
  */
-export function generateKeyArguments(prefix: string, passphraseFile: string): string[] {
+function generateKeyArguments(prefix: string, passphraseFile: string): string[] {
   return ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphraseFile];
 }
 

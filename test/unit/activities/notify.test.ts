@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { deliveryOf, requireWebhooks, verdictOf } from '../../../activities/notify.ts';
-import { nextPage } from '../../../activities/tools/registry/deletion.ts';
+import { nextPage } from '../../../activities/tools/registry/api.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
 import { eventsOf, type Notification } from '../../../model/release/notification.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';

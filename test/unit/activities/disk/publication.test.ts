@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { publishedName } from '../../../../activities/disk/file.ts';
-import { keepFile, keptName } from '../../../../activities/disk/keep-file.ts';
+import { keepFile } from '../../../../activities/disk/keep-file.ts';
 import { preparePublication, publicationLayout } from '../../../../activities/disk/publication.ts';
 import type { DiskType } from '../../../../model/spec/disk.ts';
 import { sha256 } from '../../../../model/base/digest.ts';
@@ -105,13 +105,18 @@ describe('publicationLayout', () => {
 
 describe('names', () => {
   it.each<[DiskType, string, string]>([
-    ['qcow2', '/x/disk.qcow2', 'disk.qcow2'],
-    ['raw', '/x/disk.raw.gz', 'disk.raw.gz'],
-    ['ami', '/x/disk.raw.gz', 'ami-disk.raw.gz'],
-    ['iso', '/x/install.iso', 'install.iso'],
-    ['anaconda-iso', '/x/install.iso', 'anaconda-iso-install.iso'],
-    ['gce', '/x/image.tar.gz', 'gce-image.tar.gz'],
-  ])('a kept %s from %s is %s', (type, file, name) => expect(keptName(type, file)).toBe(name));
+    ['qcow2', 'disk.qcow2', 'disk.qcow2'],
+    ['raw', 'disk.raw.gz', 'disk.raw.gz'],
+    ['ami', 'disk.raw.gz', 'ami-disk.raw.gz'],
+    ['iso', 'install.iso', 'install.iso'],
+    ['anaconda-iso', 'install.iso', 'anaconda-iso-install.iso'],
+    ['gce', 'image.tar.gz', 'gce-image.tar.gz'],
+  ])('a kept %s from %s is %s', async (type, file, name) => {
+    const made = join(directory, file);
+    await writeFile(made, 'a disk');
+    const kept = join(directory, 'kept');
+    expect(await keepFile(kept, type, { path: made, size: 6, sha256: sha256('a disk') })).toBe(join(kept, name));
+  });
 
   it('tells the compression', () => {
     expect([

@@ -1,6 +1,6 @@
 /** `flightline hosts`: which machines there are, what one says of itself, and how it is shown. */
 import { describe, expect, test } from 'vitest';
-import { workOf } from '../../../../activities/host/status.ts';
+import { workOf } from '../../../../activities/host/host-work.ts';
 import type { Lease, LeaseRequest } from '../../../../activities/host/lease-decision.ts';
 import { renderHosts } from '../../../../client/view/hosts.ts';
 import { MAX_LISTED, type HostStatus, type ListedHost, machinesOf } from '../../../../model/contract/host-status.ts';

@@ -3,12 +3,13 @@ import {
   decideClaim,
   isVoid,
   slotCounts,
-  type HostState,
   type Lease,
   type LeaseRequest,
 } from '../../../../activities/host/lease-decision.ts';
 
 const GiB = 1024 ** 3;
+type HostState = Parameters<typeof decideClaim>[1];
+
 const now = new Date('2026-01-01T12:00:00.000Z');
 const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000).toISOString();
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  entitlementVolumes,
   readRegistration,
   registrationProblem,
   requireRedHatLogin,
-  volumesBeside,
   type Registration,
 } from '../../../../activities/image/red-hat.ts';
 import { withRegistryAccess } from '../../../../activities/tools/registry/access.ts';
@@ -126,14 +126,21 @@ describe('this host', () => {
 });
 
 it.each([
-  ['where podman gives nothing', '', false, ['/etc/pki/entitlement:/etc/pki/entitlement:ro']],
-  [
-    'with the authorities that a foreign host has',
-    '# nothing\n/a:/b\n',
-    true,
-    ['/etc/pki/entitlement:/etc/pki/entitlement:ro', '/etc/rhsm/ca:/etc/rhsm/ca:ro'],
-  ],
+  ['where podman gives nothing', '', false, ['entitlement']],
+  ['with the authorities that a foreign host has', '# nothing\n/a:/b\n', true, ['entitlement', 'authorities']],
   ['where podman gives them itself', '/usr/share/rhel/secrets:/run/secrets\n', true, []],
-])('entitlements reach builds %s', (_, mounts, authorities, volumes) => {
-  expect(volumesBeside(mounts, authorities)).toEqual(volumes);
+])('entitlements reach builds %s', async (_, mounts, hasAuthorities, volumes) => {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-volumes-'));
+  const authorities = join(directory, 'ca');
+  const paths: Record<string, string> = { entitlement: '/etc/pki/entitlement', authorities };
+  try {
+    if (hasAuthorities) await mkdir(authorities);
+    await writeFile(join(directory, 'mounts.conf'), mounts);
+    const files = [join(directory, 'none.conf'), join(directory, 'mounts.conf')];
+    expect(await entitlementVolumes(files, authorities)).toEqual(
+      volumes.map((name) => `${paths[name]}:${paths[name]}:ro`),
+    );
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });

@@ -1,17 +1,15 @@
 /** What a prune removes and keeps, and why: a table of small repositories. */
 import { describe, expect, it } from 'vitest';
 import {
-  CONTEXT_GRACE,
   decidePrune,
-  recordTime,
   type Survey,
   type TaggedManifest,
   type VerifiedRecord,
 } from '../../../../activities/prune/decision.ts';
+import { recordTime, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { pageOf } from '../../../../activities/prune/page.ts';
 import { jsonBytes } from '../../../../model/failure/failure.ts';
 import { sha256 } from '../../../../model/base/digest.ts';
-import type { ReleaseRecord } from '../../../../model/release/record.ts';
 
 const R = 'r.example/acme/edge';
 const RECORDS = `${R}/release`;
@@ -272,7 +270,7 @@ describe('what is decided about contexts', () => {
     ['that nothing tells of stays', 'sent', survey(['sent']), 'keep age-unknown'],
     ['of an open release stays', 'sent', survey(['sent'], known(null)), 'keep named'],
     ['of one that just failed stays', 'sent', survey(['sent'], known(NOW - 1000)), 'keep named'],
-    ['of one that failed long ago goes', 'sent', survey(['sent'], known(NOW - CONTEXT_GRACE - 1)), 'remove unused'],
+    ['of one that failed long ago goes', 'sent', survey(['sent'], known(NOW - 24 * 60 * 60_000 - 1)), 'remove unused'],
   ])('%s', (_, name, looked, expected) => {
     expect(verdicts(looked)[context(name).tag]).toBe(expected);
   });

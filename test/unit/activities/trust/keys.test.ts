@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allowedKey, openKey, readPublicKey } from '../../../../activities/trust/keys.ts';
-import { recordArtifact } from '../../../../activities/tags/record.ts';
+import { recordArtifact, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { signedName } from '../../../../activities/trust/signatures.ts';
 import { redact } from '../../../../activities/tools/process/redact.ts';
-import type { ReleaseRecord } from '../../../../model/release/record.ts';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const D = `sha256:${'1'.repeat(64)}`;

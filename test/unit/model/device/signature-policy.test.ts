@@ -5,7 +5,7 @@ import {
   deviceArguments,
   deviceRefusal,
   type DeviceContainer,
-} from '../../../../activities/tools/podman/device-container.ts';
+} from '../../../../activities/tools/podman/container/device-container.ts';
 import {
   deviceFiles,
   mergePolicy,

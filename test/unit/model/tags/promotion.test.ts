@@ -9,7 +9,7 @@ import {
 } from '../../../../model/tags/promotion.ts';
 import { ReleaseRecord } from '../../../../model/release/record.ts';
 import { timingWith } from '../../../../model/base/timing.ts';
-import { diskMoves } from '../../../../activities/tags/shared-tag.ts';
+import { diskMoves } from '../../../../model/tags/shared-tag.ts';
 import { renderHistory } from '../../../../client/view/history.ts';
 import { renderPromotion } from '../../../../client/follow/promotion-text.ts';
 import { digestOf } from '../../../workflows/facts.ts';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { joinParts, logParts, packLogs } from '../../../../../activities/host/logs/keep-logs.ts';
+import { packLogs } from '../../../../../activities/host/logs/packed-logs.ts';
 import { registerSecret } from '../../../../../activities/tools/process/redact.ts';
 import { isOver, logTargets } from '../../../../../model/release/log-targets.ts';
 import { releaseKey } from '../../../../../model/release/inputs.ts';
@@ -21,26 +21,6 @@ test.each([
 ] as const)('the log of %s %s', (stage, subject, name) => expect(logName(stage, subject)).toBe(name));
 
 test('a log’s title is its file', () => expect(logTitle('/var/lib/flightline/logs/0123/push.log')).toBe('push.log.gz'));
-
-test.each([
-  [0, 8, [[0, 0]]],
-  [8, 8, [[0, 8]]],
-  [
-    100,
-    8,
-    [
-      [0, 6],
-      [98, 2],
-    ],
-  ],
-] as const)('of %i bytes at most %i are kept', (size, limit, parts) => expect(logParts(size, limit)).toEqual(parts));
-
-test('a log that was cut has whole lines', () => {
-  expect(joinParts(['one\ntwo\n'], 0)).toBe('one\ntwo\n');
-  expect(joinParts(['one\ntw', 'ne\nten\n'], 7)).toBe(
-    'one\n… 7 bytes or more are left out here: the log is too long …\nten\n',
-  );
-});
 
 describe('packing', () => {
   let host: Awaited<ReturnType<typeof temporaryHost>>;
@@ -70,6 +50,19 @@ describe('packing', () => {
     ]);
     const texts = packed.blobs.map((blob) => gunzipSync((blob as { bytes: Uint8Array }).bytes).toString());
     expect(texts).toEqual(['a line\npassword [secret]\nlast, without an end', 'pushed\n']);
+  });
+
+  test.each([
+    ['', ''],
+    ['one\ntwo\nthree\nfour\nfive', 'one\ntwo\nthree\nfour\nfive'],
+    [
+      'one\ntwo\nthree\nfour\nfive\nsix\n',
+      'one\ntwo\nthree\n… 4 bytes or more are left out here: the log is too long …\nsix\n',
+    ],
+  ])('keeps of %j, with 24 bytes at most, whole lines of both ends: %j', async (text, kept) => {
+    await writeFile(join(directory, 'build.log'), text);
+    const { blobs } = (await packLogs(host, { release, paths: pathsOf('build.log') }, 24))!;
+    expect(gunzipSync((blobs[0] as { bytes: Uint8Array }).bytes).toString()).toBe(kept);
   });
 
   test('cuts a long log at both its ends', async () => {

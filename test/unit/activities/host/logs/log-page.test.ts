@@ -1,9 +1,12 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_PAGE, MissingLog, pageLength, readLogPage } from '../../../../../activities/host/logs/log-page.ts';
+import { MissingLog, readLogPage } from '../../../../../activities/host/logs/log-file.ts';
 import { registerSecret } from '../../../../../activities/tools/process/redact.ts';
 import { temporaryHost } from '../../../../support/host.ts';
+
+/** Bytes. */
+const MAX_PAGE = 8_000;
 
 let host: Awaited<ReturnType<typeof temporaryHost>>;
 let log: string;
@@ -83,14 +86,14 @@ describe('readLogPage', () => {
       await expect(readLogPage(host, path, 0)).rejects.toMatchObject({ failure: { kind: 'invalid-input' } });
     }
   });
-});
 
-describe('pageLength', () => {
-  it('ends a page at a line, so that no secret is split', () => {
-    const bytes = Buffer.from(`first\n${'x'.repeat(MAX_PAGE)}`);
-    expect(pageLength(bytes.subarray(0, MAX_PAGE + 1))).toBe(6);
+  it('ends a page at a line, so that no secret is split', async () => {
+    await writeFile(log, `first\n${'x'.repeat(MAX_PAGE)}`);
+    expect(await readLogPage(host, log, 0)).toEqual({ text: 'first\n', nextOffset: 6, end: false });
   });
-  it('goes on through bytes that are no text', () => {
-    expect(pageLength(Buffer.alloc(MAX_PAGE + 1, 0x80))).toBe(MAX_PAGE);
+
+  it('goes on through bytes that are no text', async () => {
+    await writeFile(log, Buffer.alloc(MAX_PAGE + 1, 0x80));
+    expect(await readLogPage(host, log, 0)).toMatchObject({ nextOffset: MAX_PAGE, end: false });
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { cachedImages, orphanedNames } from '../../../../../activities/sweep/sweep.ts';
-import { namesOfRelease, type NamedImage } from '../../../../../activities/image/bases/local-images.ts';
+import {
+  cachedImages,
+  orphanedNames,
+  namesOfRelease,
+  type NamedImage,
+} from '../../../../../activities/image/bases/local-images.ts';
 import { isPrivateImage, privateImageName } from '../../../../../activities/tools/podman/build.ts';
 import { releaseKey } from '../../../../../model/release/inputs.ts';
 

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretFileLayer } from '../../../../../activities/context/own-layers.ts';
-import { mayHoldSecret } from '../../../../../activities/image/secrets/private-layers.ts';
-import { allowedSecret, holdsLogIns, openSecret, secretValues } from '../../../../../activities/trust/secrets.ts';
-import { fileInside } from '../../../../../activities/tools/podman/image-files.ts';
+import { mayHoldSecret } from '../../../../../activities/image/secrets/step-image.ts';
+import { openSecret } from '../../../../../activities/trust/secrets.ts';
+import { holdsLogIns, secretValues } from '../../../../../activities/trust/secret-values.ts';
+import { fileInside } from '../../../../../activities/tools/podman/file-inside.ts';
 import { redact } from '../../../../../activities/tools/process/redact.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
 import { WorkerConfiguration } from '../../../../../model/spec/worker-configuration.ts';
@@ -19,14 +20,11 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 describe('a named secret', () => {
   const configuration = (file: string) =>
     WorkerConfiguration.parse({ secrets: { token: { file, repositories: ['r.example/acme'] } } });
-  const kindOf = (work: () => unknown) => {
-    try {
-      work();
-      return 'allowed';
-    } catch (error) {
-      return (error as FlightlineError).failure.kind;
-    }
-  };
+  const kindOf = (work: Promise<unknown>) =>
+    work.then(
+      () => 'allowed',
+      (error: FlightlineError) => error.failure.kind,
+    );
 
   it.each([
     ['token', ['r.example/acme/edge'], 'allowed'],
@@ -35,8 +33,10 @@ describe('a named secret', () => {
     ['token', ['r.example/acme-labs'], 'secret-not-allowed'],
     ['other', ['r.example/acme/edge'], 'secret-missing'],
     ['constructor', ['r.example/acme/edge'], 'secret-missing'],
-  ])('%s for %j: %s', (name, repositories, kind) => {
-    expect(kindOf(() => allowedSecret(configuration('/f'), name, repositories))).toBe(kind);
+  ])('%s for %j: %s', async (name, repositories, kind) => {
+    const file = join(scratch, 'allowed');
+    await writeFile(file, 'tok-0a7d3e5519\n');
+    expect(await kindOf(openSecret(configuration(file), name, repositories))).toBe(kind);
   });
 
   it('is read, and blotted out from then on', async () => {

@@ -14,7 +14,6 @@ import {
   forgetConfiguration,
   noteEnrolled,
   placeConfiguration,
-  type EnrolledBuild,
 } from '../../../../../activities/image/secrets/enrolled-configuration.ts';
 import { redact } from '../../../../../activities/tools/process/redact.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
@@ -28,7 +27,7 @@ import {
 } from '../../../../support/stand-in-flightctl.ts';
 
 const REPOSITORY = 'r.example/acme/edge';
-const build: EnrolledBuild = {
+const build: Parameters<typeof agentConfiguration>[1] = {
   release: `release/${REPOSITORY}:v1`,
   runId: 'run-1',
   repository: REPOSITORY,

@@ -4,10 +4,9 @@ import {
   decideBuilder,
   pickResult,
   withoutPasswords,
-  type BuilderDecision,
   type OutputEntry,
 } from '../../../../../activities/tools/builder/builder.ts';
-import { endWasNoted } from '../../../../../activities/tools/podman/container.ts';
+import { containerState } from '../../../../../activities/tools/podman/container/container-state.ts';
 
 const command = {
   installation: 'i',
@@ -74,7 +73,7 @@ describe('decideBuilder', () => {
     expect(decideBuilder({ status: 'exited', ended: false }, false)).toBe('replace');
   });
 
-  it.each<[string | null, boolean, BuilderDecision]>([
+  it.each<[string | null, boolean, ReturnType<typeof decideBuilder>]>([
     [null, false, 'start'],
     ['running', true, 'attach'],
     ['paused', true, 'attach'],
@@ -91,15 +90,17 @@ describe('decideBuilder', () => {
   });
 });
 
-describe('endWasNoted', () => {
+describe('the end of a container', () => {
   // As podman 5.4 tells it of a container that ran to its end, and of one that ran when the machine was switched off.
   it.each([
     ['2026-11-23T16:39:22.063592022Z', true],
     ['2026-11-23T17:39:22.063592022+01:00', true],
     ['0001-01-01T00:00:00Z', false],
     ['', false],
-  ])('"%s": %s', (finishedAt, expected) => {
-    expect(endWasNoted(finishedAt)).toBe(expected);
+  ])('of "%s" was noted: %s', (finishedAt, expected) => {
+    const State = { Status: 'exited', ExitCode: 0, FinishedAt: finishedAt };
+    const told = JSON.stringify([{ Id: 'a1', Name: 'builder', Config: { Labels: null }, State }]);
+    expect(containerState(told)).toMatchObject({ name: 'builder', labels: {}, ended: expected, conmonPid: 0 });
   });
 });
 

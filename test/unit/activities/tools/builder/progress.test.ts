@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  advance,
-  type BuilderProgress,
-  countStages,
-  NO_PROGRESS,
-  withTotal,
-} from '../../../../../activities/tools/builder/progress.ts';
+import { advance, countStages, NO_PROGRESS, withTotal } from '../../../../../activities/tools/builder/progress.ts';
 
 const HEX = 'e0a6d506d86692ba6e776ce7354ac81bfc34ee9659a7db6ee6ae09aab8f4cf81';
 
@@ -25,7 +19,7 @@ describe('progress of a builder run', () => {
       '⏱  Duration: 4.57s',
       `org.osbuild.qemu: ${HEX} {}`,
     ];
-    const steps: BuilderProgress[] = [];
+    const steps: (typeof NO_PROGRESS)[] = [];
     for (const line of lines) steps.push(advance(steps.at(-1) ?? NO_PROGRESS, line));
     expect(steps.map(({ step }) => step)).toEqual([
       'Generating manifest manifest-qcow2.json',

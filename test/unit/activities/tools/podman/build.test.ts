@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildCgroup, cgroupPath, cgroupProcesses } from '../../../../../activities/tools/process/cgroup.ts';
+import { buildCgroup } from '../../../../../activities/tools/process/cgroup.ts';
+import { cgroupPath, cgroupProcesses } from '../../../../../activities/tools/process/cgroup-processes.ts';
 import {
   buildArguments,
   builtImageName,

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
 import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
-import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login.ts';
-import { parseChallenges } from '../../../../../activities/tools/registry/challenge.ts';
+import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login/authfile.ts';
+import { parseChallenges } from '../../../../../activities/tools/registry/login/challenge.ts';
 import {
   answersAnonymously,
   exposureOf,

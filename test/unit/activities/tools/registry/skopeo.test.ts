@@ -2,11 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  copyArguments,
-  generateKeyArguments,
-  writeDevicePolicy,
-} from '../../../../../activities/tools/registry/skopeo.ts';
+import { copyArguments, writeDevicePolicy } from '../../../../../activities/tools/registry/skopeo.ts';
 
 const access = {
   authfile: '/a/auth.json',
@@ -80,16 +76,6 @@ describe('copyArguments', () => {
     const copy = { source: 'oci:/x', destination: 'docker://127.0.0.1:5000/a:v1' };
     expect(copyArguments(copy, { ...access, authfile: undefined })).not.toContain('--authfile');
   });
-});
-
-test('a key is made with its passphrase in a file', () => {
-  expect(generateKeyArguments('/k', '/p')).toEqual([
-    'generate-sigstore-key',
-    '--output-prefix',
-    '/k',
-    '--passphrase-file',
-    '/p',
-  ]);
 });
 
 test("the device's policy rejects all but the repository, by the guide's own entry", async () => {

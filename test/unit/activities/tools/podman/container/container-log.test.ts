@@ -2,8 +2,9 @@ import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CappedLog } from '../../../../../activities/tools/process/capped-log.ts';
-import { ContainerLogReader, LineJoiner } from '../../../../../activities/tools/podman/container-log.ts';
+import { CappedLog } from '../../../../../../activities/tools/process/capped-log.ts';
+import { ContainerLogReader } from '../../../../../../activities/tools/podman/container/container-log.ts';
+import { LineJoiner } from '../../../../../../activities/tools/podman/container/line-joiner.ts';
 
 const entry = (stream: string, kind: string, text: string) =>
   `2026-11-23T15:47:41.25+00:00 ${stream} ${kind} ${text}\n`;

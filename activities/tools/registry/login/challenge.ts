@@ -1,8 +1,8 @@
 /** The log-in that a registry asks for: its challenge, and the token or password that answers it. */
 import { z } from 'zod';
-import { registryOf } from '../../../model/oci/reference.ts';
-import { FlightlineError } from '../../../model/failure/failure.ts';
-import type { RegistryAccess } from './access.ts';
+import { registryOf } from '../../../../model/oci/reference.ts';
+import { FlightlineError } from '../../../../model/failure/failure.ts';
+import type { RegistryAccess } from '../access.ts';
 import {
   apiAddress,
   expectSuccess,
@@ -12,9 +12,9 @@ import {
   said,
   allowedBy,
   type Scope,
-} from './api.ts';
-import { send } from './http.ts';
-import type { Login } from './login.ts';
+} from '../api.ts';
+import { send } from '../http.ts';
+import type { Login } from './authfile.ts';
 
 /** A part of a WWW-Authenticate header: scheme in lower case and parameters. */
 interface Challenge {

@@ -6,10 +6,10 @@ import {
   DEVICE_POLICY,
   DEVICE_REGISTRIES,
   deviceKeyPath,
-} from '../../../model/device/signature-policy.ts';
-import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
-import { plainText } from '../registry/failure.ts';
-import { copyArguments } from '../registry/skopeo.ts';
+} from '../../../../model/device/signature-policy.ts';
+import { isLoopbackRegistry, registryOf } from '../../../../model/oci/reference.ts';
+import { plainText } from '../../registry/failure.ts';
+import { copyArguments } from '../../registry/skopeo.ts';
 
 /** Copies of an image's policy.json, registries.d and keys. */
 interface DeviceFiles {

@@ -2,43 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { FlightlineError } from '../../../model/failure/failure.ts';
-import { parseOutput, podman } from './podman.ts';
+import { FlightlineError } from '../../../../model/failure/failure.ts';
+import { parseOutput, podman } from '../podman.ts';
+import { containerState, type ContainerState } from './container-state.ts';
 
-/** A container as podman tells it. */
-export interface ContainerState {
-  id: string;
-  name: string;
-  labels: Record<string, string>;
-  /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
-  status: string;
-  exitCode: number;
-  /**
-   * Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before.
-   */
-  ended: boolean;
-  /** 0 when it does not run. */
-  pid: number;
-  /** The process that holds the container's output and writes down its exit code; 0 when it does not run. */
-  conmonPid: number;
-}
-
-const Inspected = z
-  .array(
-    z.object({
-      Id: z.string(),
-      Name: z.string(),
-      Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
-      State: z.object({
-        Status: z.string(),
-        ExitCode: z.number(),
-        FinishedAt: z.string(),
-        Pid: z.number().default(0),
-        ConmonPid: z.number().default(0),
-      }),
-    }),
-  )
-  .min(1);
 const Listed = z.array(z.object({ Names: z.array(z.string()) })).nullable();
 
 /** The container of a name; null when there is none. */
@@ -52,24 +19,7 @@ export async function inspectContainer(name: string): Promise<ContainerState | n
     if (/^Error: no such container /m.test(stderr) || !(await containerExists(name))) return null;
     throw new FlightlineError('unexpected', `podman container inspect ${name} failed`);
   }
-  const container = parseOutput('podman container inspect', Inspected, stdout)[0]!;
-  return {
-    id: container.Id,
-    name: container.Name,
-    labels: container.Config.Labels ?? {},
-    status: container.State.Status,
-    exitCode: container.State.ExitCode,
-    ended: endWasNoted(container.State.FinishedAt),
-    pid: container.State.Pid,
-    conmonPid: container.State.ConmonPid,
-  };
-}
-
-/**
- * Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure.
- */
-export function endWasNoted(finishedAt: string): boolean {
-  return Date.parse(finishedAt) > 0;
+  return containerState(stdout);
 }
 
 /** The names of all containers, running or not, that have every one of these labels. */

@@ -1,0 +1,60 @@
+/** A container as podman tells it. */
+import { z } from 'zod';
+import { parseOutput } from '../podman.ts';
+
+/** A container from the output of `podman container inspect`. @throws FlightlineError for an output of another form. */
+export function containerState(stdout: string): ContainerState {
+  const container = parseOutput('podman container inspect', Inspected, stdout)[0]!;
+  return {
+    id: container.Id,
+    name: container.Name,
+    labels: container.Config.Labels ?? {},
+    status: container.State.Status,
+    exitCode: container.State.ExitCode,
+    ended: endWasNoted(container.State.FinishedAt),
+    pid: container.State.Pid,
+    conmonPid: container.State.ConmonPid,
+  };
+}
+
+/** A container as podman tells it. */
+export interface ContainerState {
+  id: string;
+  name: string;
+  labels: Record<string, string>;
+  /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
+  status: string;
+  exitCode: number;
+  /**
+   * Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before.
+   */
+  ended: boolean;
+  /** 0 when it does not run. */
+  pid: number;
+  /** The process that holds the container's output and writes down its exit code; 0 when it does not run. */
+  conmonPid: number;
+}
+
+const Inspected = z
+  .array(
+    z.object({
+      Id: z.string(),
+      Name: z.string(),
+      Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+      State: z.object({
+        Status: z.string(),
+        ExitCode: z.number(),
+        FinishedAt: z.string(),
+        Pid: z.number().default(0),
+        ConmonPid: z.number().default(0),
+      }),
+    }),
+  )
+  .min(1);
+
+/**
+ * Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure.
+ */
+function endWasNoted(finishedAt: string): boolean {
+  return Date.parse(finishedAt) > 0;
+}

@@ -1,0 +1,63 @@
+/** Authfiles: where a user's lie, and what is stored in one (containers-auth.json(5)). */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** A name and password, or a token that is exchanged for others. */
+export type Login = { kind: 'password'; username: string; password: string } | { kind: 'token'; token: string };
+
+export const Authfile = z.looseObject({
+  auths: z
+    .record(z.string(), z.looseObject({ auth: z.string().optional(), identitytoken: z.string().optional() }))
+    .default({}),
+  credHelpers: z.record(z.string(), z.string()).default({}),
+  credsStore: z.string().optional(),
+});
+
+export type Authfile = z.infer<typeof Authfile>;
+
+/** Where a user's log-ins lie, first match first. */
+export function userAuthfiles(environment: Record<string, string | undefined>): string[] {
+  if (environment.REGISTRY_AUTH_FILE) return [environment.REGISTRY_AUTH_FILE];
+  const runtime = environment.XDG_RUNTIME_DIR ?? `/run/containers/${process.getuid?.() ?? 0}`;
+  const home = environment.HOME ?? homedir();
+  return [
+    join(runtime, environment.XDG_RUNTIME_DIR ? 'containers/auth.json' : 'auth.json'),
+    join(environment.XDG_CONFIG_HOME ?? join(home, '.config'), 'containers/auth.json'),
+    join(environment.DOCKER_CONFIG ?? join(home, '.docker'), 'config.json'),
+  ];
+}
+
+/** The log-in stored in an authfile for a repository: the longest scope that covers it. Pure. */
+export function storedLogin(authfile: Authfile, repository: string): Login | undefined {
+  const entries = new Map(Object.entries(authfile.auths).map(([scope, entry]) => [normalise(scope), entry]));
+  for (const scope of scopesOf(repository)) {
+    const entry = entries.get(scope);
+    if (!entry) continue;
+    if (entry.identitytoken) return { kind: 'token', token: entry.identitytoken };
+    if (!entry.auth) continue;
+    const text = Buffer.from(entry.auth, 'base64').toString();
+    const colon = text.indexOf(':');
+    if (colon > 0) {
+      // Docker pads old entries with NUL bytes.
+      return {
+        kind: 'password',
+        username: text.slice(0, colon),
+        password: text.slice(colon + 1).replace(/\0+$/, ''),
+      };
+    }
+  }
+  return undefined;
+}
+
+/** `quay.io/acme/edge` → itself, `quay.io/acme`, `quay.io`. */
+function scopesOf(repository: string): string[] {
+  const parts = repository.split('/');
+  return parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
+}
+
+/** Scopes are written by many tools: with a scheme, with `/v1/`, and Docker Hub under its old name. */
+function normalise(scope: string): string {
+  const bare = scope.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$|\/$/, '');
+  return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare;
+}
