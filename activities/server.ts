@@ -1,5 +1,10 @@
 /** What activities ask of the Temporal server. */
-import { WithStartWorkflowOperation, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import {
+  ScheduleNotFoundError,
+  WithStartWorkflowOperation,
+  WorkflowUpdateFailedError,
+  type Client,
+} from '@temporalio/client';
 import {
   ApplicationFailure,
   defaultPayloadConverter,
@@ -8,6 +13,7 @@ import {
 } from '@temporalio/common';
 import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
+import { scheduleId } from '../model/release/nightly.ts';
 import { Failure, FlightlineError } from '../model/failure/failure.ts';
 import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/stage/stage.ts';
 import type { Task } from './tools/process/task.ts';
@@ -17,6 +23,8 @@ export interface Server {
   readonly namespace: string;
   /** The releases of an image repository that the server knows, with what their requests and records tell. */
   releasesOf(repository: string): Promise<OpenRelease[]>;
+  /** What the schedule of an image repository starts its releases with, unparsed; null when it has none. */
+  scheduledFor(repository: string): Promise<unknown>;
   /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
   pollersOf(queue: string): Promise<string[]>;
   /**
@@ -53,7 +61,7 @@ export interface OpenRelease {
   closedAt: number | null;
   /** Its input, unparsed. */
   request: unknown;
-  /** What the `record` query answers, unparsed; null of a closed one. */
+  /** What the `record` query answers, unparsed; null of one that was released, or that nobody can tell any more. */
   record: unknown;
 }
 
@@ -63,11 +71,11 @@ const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.Fl
 
 /** The server as an activity sees it. `updateId` names the activity: all its attempts send the same update. */
 export function serverOf(client: Client, updateId: string, namespace = client.options.namespace): Server {
-  // By run id: what a run was asked never changes, and a prune looks before each removal.
-  const requests = new Map<string, unknown>();
+  const known: KnownRuns = { requests: new Map(), records: new Map() };
   return {
     namespace,
-    releasesOf: (repository) => listReleases(client, repository, requests),
+    releasesOf: (repository) => listReleases(client, repository, known),
+    scheduledFor: (repository) => scheduledFor(client, repository),
     pollersOf: (queue) => pollersOf(client, queue),
     updateWithStart: async ({ workflow, update, input }) => {
       try {
@@ -126,10 +134,16 @@ async function inputOf(client: Client, workflowId: string, runId: string): Promi
   return input ? defaultPayloadConverter.fromPayload(input) : null;
 }
 
+/** By run id: what a run was asked and ended with never changes, and a prune looks before each removal. */
+interface KnownRuns {
+  requests: Map<string, unknown>;
+  records: Map<string, unknown>;
+}
+
 async function listReleases(
   client: Client,
   repository: string,
-  requests: Map<string, unknown>,
+  { requests, records }: KnownRuns,
 ): Promise<OpenRelease[]> {
   // A repository's grammar has no quotation mark.
   const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
@@ -137,14 +151,28 @@ async function listReleases(
   for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
     const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
     if (!requests.has(runId)) requests.set(runId, await inputOf(client, workflowId, runId));
+    const record = () => client.workflow.getHandle(workflowId, runId).query<unknown>(RECORD_QUERY);
+    // What failed or was cancelled left what it had pushed.
+    if (closed && status.name !== 'COMPLETED' && !records.has(runId))
+      records.set(runId, await record().catch(() => null));
     found.push({
       release: workflowId,
       closedAt: closed ? (closeTime?.getTime() ?? Date.now()) : null,
       request: requests.get(runId),
-      record: closed ? null : await client.workflow.getHandle(workflowId, runId).query(RECORD_QUERY),
+      record: closed ? (records.get(runId) ?? null) : await record(),
     });
   }
   return found;
+}
+
+async function scheduledFor(client: Client, repository: string): Promise<unknown> {
+  try {
+    const { action } = await client.schedule.getHandle(scheduleId(repository)).describe();
+    return action.args?.[0] ?? null;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return null;
+    throw error;
+  }
 }
 
 /** What an update failed with; any other error as it is. */

@@ -1,7 +1,7 @@
 /** What a prune decided, as pages of groups. Pure. */
 import { jsonBytes } from '../../model/failure/failure.ts';
 import type { PruneGroup } from '../../model/release/prune.ts';
-import type { PruneDecision } from './decision.ts';
+import type { PruneDecision } from './surveyed.ts';
 
 /** Bytes of the groups in a page, which must fit into a payload of 10 kB. */
 const MAX_PAGE = 8_000;

@@ -1,17 +1,18 @@
 /**
  * Prune removes old releases from the registry. Of each release it removes first the image's tag, so that nobody finds
- * it, then its disks and logs, then the signatures, and last its record with the record's signature. The record is the
- * list of what to remove: after an interruption the next prune finds it and goes on. At every moment each tag points at
- * something signed, and an image's tag at a complete release.
+ * it, then its disks and logs, then the signatures and whatever else speaks of them, and last its record in the same
+ * way. The record is the list of what to remove: after an interruption the next prune finds it and goes on. At every
+ * moment each tag points at something signed, and an image's tag at a complete release.
  */
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { signatureTag } from '../../model/oci/reference.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deleteManifest } from '../tools/registry/deletion.ts';
 import { headManifest } from '../tools/registry/registry.ts';
-import { decidePrune, type KnownRelease, type PruneDecision, type Removal } from './decision.ts';
+import { removeAttached } from './attached.ts';
+import { decidePrune } from './decide.ts';
 import { surveyAgain, surveyRepository, type RecordKey } from './survey.ts';
+import type { KnownRelease, PruneDecision, Removal } from './surveyed.ts';
 
 /**
  * No further release is begun after this time (ms): the sign worker has one slot, and releases wait for their
@@ -86,10 +87,10 @@ async function remove(
   const record = removals.find(({ repository }) => repository === recordRepository);
   const parts = removals.filter((one) => one !== record);
   for (const part of parts) await removeManifest(access, part, byTag);
-  for (const part of parts) await removeSignatures(access, part);
+  for (const part of parts) await removeAttachedTo(access, part);
   if (!record) return;
   await removeManifest(access, record, byTag);
-  await removeSignatures(access, record);
+  await removeAttachedTo(access, record);
 }
 
 async function removeManifest(access: RegistryAccess, removal: Removal, byTag: boolean): Promise<void> {
@@ -102,13 +103,10 @@ async function removeManifest(access: RegistryAccess, removal: Removal, byTag: b
   throw new FlightlineError('registry', `${repository}:${tag} was deleted, and still points at ${digest}`);
 }
 
-async function removeSignatures(
+async function removeAttachedTo(
   access: RegistryAccess,
   { repository, digest, entries, nameOnly }: Removal,
 ): Promise<void> {
   if (nameOnly) return;
-  for (const one of [digest, ...entries]) {
-    const signature = await headManifest(access, repository, signatureTag(one));
-    if (signature !== null) await deleteManifest(access, repository, signature);
-  }
+  for (const one of [digest, ...entries]) await removeAttached(access, repository, one);
 }

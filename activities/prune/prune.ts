@@ -3,12 +3,12 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PruneInput, PrunePageInput } from '../../model/contract/sign.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, Server } from '../server.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
-import type { PruneDecision } from './decision.ts';
+import type { KnownRelease, PruneDecision } from './surveyed.ts';
 import { pageOf } from './page.ts';
 import { planPrune, pruneRepository, type PruneGround } from './prune-repository.ts';
-import { keysFor, knownReleases } from './survey.ts';
+import { keysFor, knownReleases, scheduledRelease } from './survey.ts';
 
 type Worker = { configuration: WorkerConfiguration };
 
@@ -19,7 +19,7 @@ export function prunePage(
   { server }: ActivityContext,
 ): Promise<ActivityAnswer<'planPrune'>> {
   return withGround(configuration, request, async (ground) => {
-    const releases = async () => knownReleases(await server.releasesOf(request.repository));
+    const releases = () => releasesKnownTo(server, request.repository);
     return pageOf(await planPrune({ ...ground, releases }), from);
   });
 }
@@ -31,15 +31,20 @@ export function pruneTurn(
   context: ActivityContext,
 ): Promise<ActivityAnswer<'prune'>> {
   return withGround(configuration, request, async (ground) => {
-    const releases = async () => knownReleases(await context.server.releasesOf(request.repository));
+    const releases = () => releasesKnownTo(context.server, request.repository);
     const removed = ({ kind, tag }: PruneDecision) => {
       const place = kind === 'context' ? request.contextRepository : request.repository;
-      const reference = `${place}:${tag}`;
+      const reference = kind === 'unfinished' ? tag : `${place}:${tag}`;
       context.log('INFO', `pruned ${reference}`, { audit: 'prune', kind, reference, release });
       context.report({ step: `removed ${tag}` });
     };
     return { left: await pruneRepository({ ...ground, releases, removed }) };
   });
+}
+
+async function releasesKnownTo(server: Server, repository: string): Promise<KnownRelease[]> {
+  const [releases, scheduled] = await Promise.all([server.releasesOf(repository), server.scheduledFor(repository)]);
+  return [...knownReleases(releases), ...scheduledRelease(scheduled)];
 }
 
 async function withGround<Result>(

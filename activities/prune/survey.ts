@@ -6,22 +6,23 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
-import { contextTag } from '../../model/oci/reference.ts';
+import { contextTag, signatureTag } from '../../model/oci/reference.ts';
+import { NightlyInput } from '../../model/release/nightly.ts';
 import { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { KeyObject } from 'node:crypto';
 import { readPublicKey } from '../trust/keys.ts';
-import { isOwnName, type KnownRelease, type Survey, type TaggedManifest, type VerifiedRecord } from './decision.ts';
+import { isAttached } from './attached.ts';
+import { isOwnName } from './decide.ts';
+import type { KnownRelease, Stored, Survey, TaggedManifest, VerifiedRecord } from './surveyed.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deletionOf } from '../tools/registry/deletion.ts';
 import { listTags } from '../tools/registry/tag-list.ts';
-import { getManifest } from '../tools/registry/registry.ts';
+import { getManifest, headManifest } from '../tools/registry/registry.ts';
 
 /** Requests at once. */
 const AT_ONCE = 6;
-/** Signatures and other tags that cosign keeps beside a digest. They are removed with it. */
-const ATTACHED = /^sha256-[0-9a-f]{64}\.[a-z]+$/;
 
 /** A key that may sign records, with the repositories that it lists. */
 export interface RecordKey {
@@ -61,6 +62,7 @@ export async function keysFor(
 export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
   return listed.map(({ release, closedAt, request, record }) => {
     const parsed = closedAt === null ? ReleaseRecord.parse(record) : null;
+    const ended = closedAt === null ? undefined : ReleaseRecord.safeParse(record).data;
     const asked = ReleaseRequest.safeParse(request);
     const sent = asked.success && asked.data.context.kind === 'artifact' ? asked.data.context.digest : null;
     return {
@@ -68,8 +70,23 @@ export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
       closedAt,
       digests: parsed ? [parsed.image, ...parsed.disks].flatMap(({ digest }) => digest ?? []) : [],
       context: parsed?.inputs?.context ?? sent,
+      ...(ended && { unfinished: pushedBy(ended) }),
     };
   });
+}
+
+/** The context of a directory that a schedule starts its releases with: it was sent once. */
+export function scheduledRelease(input: unknown): KnownRelease[] {
+  const context = NightlyInput.safeParse(input).data?.template.context;
+  return context?.kind === 'artifact' ? [{ tag: null, closedAt: null, digests: [], context: context.digest }] : [];
+}
+
+function pushedBy({ image, disks }: ReleaseRecord): Stored[] {
+  return [image, ...disks].flatMap(({ reference, digest }) =>
+    reference === null || digest === null
+      ? []
+      : [{ repository: reference.slice(0, reference.lastIndexOf(':')), digest }],
+  );
 }
 
 /** Reads everything. */
@@ -87,8 +104,21 @@ export async function surveyRepository(
     return [tag, await readFirst(access, recordRepository, tag, keys)] as const;
   });
   const records = new Map(found);
-  for (const place of furtherRepositories(records)) if (!tags.has(place)) await look(place);
-  return { ...places, tags, records, releases, deletion: await deletionOf(access, repository) };
+  const unfinished = releases.flatMap((release) => release.unfinished ?? []);
+  const further = [...furtherRepositories(records), ...unfinished.map((one) => one.repository)];
+  const mine = (place: string) => keys.some(({ repositories }) => isAllowed(repositories, place));
+  for (const place of further) if (!tags.has(place) && mine(place)) await look(place);
+  return {
+    ...places,
+    tags,
+    records,
+    releases,
+    unfinished: await present(
+      access,
+      unfinished.filter((one) => tags.has(one.repository)),
+    ),
+    deletion: await deletionOf(access, repository),
+  };
 }
 
 /**
@@ -125,9 +155,21 @@ export async function surveyAgain(
   return { ...before, tags, records: new Map(found), releases };
 }
 
+/** What is there of some manifests, or of their signatures. */
+async function present(access: RegistryAccess, stored: readonly Stored[]): Promise<Survey['unfinished']> {
+  const found = await together(stored, async ({ repository, digest }) => {
+    const manifest = await getManifest(access, repository, digest);
+    if (!manifest && (await headManifest(access, repository, signatureTag(digest))) === null) return [];
+    const entries = (manifest && parseManifest(manifest.bytes)?.manifests) ?? [];
+    return [{ repository, digest, entries: entries.map((entry) => entry.digest) }];
+  });
+  const all = found.flat();
+  return all.filter((one, index) => index === all.findIndex((other) => other.digest === one.digest));
+}
+
 /** What each tag points at. Leaves out tags that are gone. */
 function readTagged(access: RegistryAccess, repository: string, names: readonly string[]): Promise<TaggedManifest[]> {
-  const tags = names.filter((tag) => !ATTACHED.test(tag));
+  const tags = names.filter((tag) => !isAttached(tag));
   return together(tags, async (tag) => {
     const stored = await getManifest(access, repository, tag);
     const entries = (stored && parseManifest(stored.bytes)?.manifests) ?? [];

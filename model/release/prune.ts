@@ -39,6 +39,7 @@ export type PruneRequest = z.infer<typeof PruneRequest>;
 export const PRUNE_REASONS = {
   old: 'older than what is kept',
   leftover: 'its image is gone already: an earlier prune was interrupted, or somebody deleted it',
+  unfinished: 'a release that failed or was cancelled left it',
   unused: 'no kept record and no open release names it',
   last: 'among the newest releases',
   young: 'younger than --keep-within',
@@ -56,8 +57,11 @@ export type PruneReason = keyof typeof PRUNE_REASONS;
 
 /** Tags of one kind about which the same was decided. */
 export const PruneGroup = z.object({
-  /** `release`: tags of the image repository; `context`: of the context repository. */
-  kind: z.enum(['release', 'context']),
+  /**
+   * `release`: tags of the image repository; `context`: of the context repository; `unfinished`: what releases left
+   * that came to no tag, as `repository@digest`.
+   */
+  kind: z.enum(['release', 'context', 'unfinished']),
   verdict: z.enum(['remove', 'keep']),
   reason: z.enum(Object.keys(PRUNE_REASONS) as [PruneReason, ...PruneReason[]]),
   /** Sorted. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
-import type { PruneDecision, KnownRelease } from '../../activities/prune/decision.ts';
+import type { PruneDecision, KnownRelease } from '../../activities/prune/surveyed.ts';
 import { keysFor } from '../../activities/prune/survey.ts';
 import { planPrune, pruneRepository, type PruneGround } from '../../activities/prune/prune-repository.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
@@ -19,11 +19,20 @@ import { signatureTag } from '../../model/oci/reference.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { runFlightline } from '../support/flightline.ts';
+import { makeProject } from '../support/project.ts';
 import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
-import { publishContext, publishRelease, signerWith, tagAs, type Signer } from './published-release.ts';
+import {
+  publishContext,
+  publishRelease,
+  pushUntagged,
+  signerWith,
+  speakOf,
+  tagAs,
+  type Signer,
+} from './published-release.ts';
 
 const DAY = 24 * 60 * 60_000;
 const RELEASES = 140;
@@ -198,7 +207,13 @@ describe('a registry with 200 tags', () => {
     const disk = (await digestOf(`${disks}:${tagOf(0)}`))!;
     const recordDigest = (await digestOf(`${repository}/release:${tagOf(0)}`))!;
     const signatures = [await sigOf(repository, image), await sigOf(`${repository}/release`, recordDigest)];
+    const said = [...(await speakOf(repository, image)), ...(await speakOf(`${repository}/release`, recordDigest))];
     await onGround(repository, pruneRepository, open);
+    for (const digest of said) {
+      expect(await digestOf(`${repository}@${digest}`)).toBeNull();
+      expect(await digestOf(`${repository}/release@${digest}`)).toBeNull();
+    }
+    expect(await tagsOf(repository)).not.toContain(image.replace(':', '-'));
     const order = (await deletions()).slice(before);
     const at = (name: string) => order.indexOf(name);
     const steps = [
@@ -211,6 +226,30 @@ describe('a registry with 200 tags', () => {
     expect(steps).toEqual(steps.toSorted((left, right) => left - right));
     expect(steps[0]).toBeGreaterThanOrEqual(0);
     expect(await digestOf(record.image.reference)).toBeNull();
+  });
+
+  it('removes what a release left that was cancelled long ago, and what is still open stays', async () => {
+    const text = 'of a cancelled release';
+    const digest = await pushUntagged(repository, text);
+    await signerWith(key.privateKey)(repository, digest, ['v9']);
+    const ended = { tag: 'v9', closedAt: now - 2 * DAY, digests: [], context: null };
+    const unfinished = [{ repository, digest }];
+    const running = { ...ended, closedAt: null, digests: [digest] };
+    await onGround(repository, pruneRepository, [...open, { ...ended, unfinished }, running]);
+    expect(await digestOf(`${repository}@${digest}`)).toBe(digest);
+    const removed: string[] = [];
+    await onGround(
+      repository,
+      (ground) => pruneRepository({ ...ground, removed: ({ tag }) => void removed.push(tag) }),
+      [...open, { ...ended, unfinished }],
+    );
+    expect(removed).toEqual([`${repository}@${digest}`]);
+    expect(await digestOf(`${repository}@${digest}`)).toBeNull();
+    expect(await digestOf(`${repository}:${signatureTag(digest)}`)).toBeNull();
+    // Nothing is left to do.
+    expect(removedIn(await onGround(repository, planPrune, [...open, { ...ended, unfinished }]), 'unfinished')).toEqual(
+      [],
+    );
   });
 
   it('looks again before each: what got another name meanwhile stays', async () => {
@@ -284,6 +323,15 @@ it('flightline prune does it on a stack, and regularly', async () => {
     expect(result.exitCode, result.stderr).toBe(0);
     return JSON.parse(result.stdout) as PruneReport;
   };
+  // The context of a schedule was sent once, and its last release may be long ago.
+  const project = await makeProject({
+    registry: stack.registry,
+    name: 'pruned',
+    spec: { schedule: { cron: '0 3 * * *' } },
+  });
+  expect(project.repository).toBe(name);
+  const set = await runFlightline(['schedule', 'set', project.spec], { environment: stack.environment });
+  expect(set.exitCode, set.stderr).toBe(0);
   const policy = ['--keep-last', '1', '--keep-within', '1d'];
   const dry = await run(...policy, '--dry-run');
   expect(await digestOf(`${name}:v1`)).not.toBeNull();
@@ -294,6 +342,10 @@ it('flightline prune does it on a stack, and regularly', async () => {
     ['release', 'old', 1],
   ]);
   expect(real.kept).toContainEqual({ kind: 'release', verdict: 'keep', reason: 'last', tags: ['v2'] });
+  const named = real.kept.find(({ kind, reason }) => kind === 'context' && reason === 'named');
+  expect(named?.tags).toHaveLength(2);
+  await runFlightline(['schedule', 'delete', name], { environment: stack.environment });
+  await project.remove();
   expect((await tagsOf(name)).filter((tag) => !tag.endsWith('.sig'))).toEqual(['v2']);
 
   const scheduled = (await run(...policy, '--cron', '0 4 * * 0')) as unknown as { schedule: string; next: string };

@@ -95,6 +95,37 @@ export function signerWith(privateKey: KeyObject): Signer {
   };
 }
 
+/**
+ * Publishes what others say of a manifest: tags beside it as cosign makes them, and a referrer that names it as its
+ * subject, with the tag of a registry that has no API for it. @returns the digests
+ */
+export async function speakOf(repository: string, subject: string): Promise<string[]> {
+  const empty = Buffer.from('{}');
+  const config = {
+    mediaType: 'application/vnd.oci.empty.v1+json',
+    digest: await putBlob(repository, empty),
+    size: empty.length,
+  };
+  const name = subject.replace(':', '-');
+  const digests: string[] = [];
+  const speak = async (tag: string | null, more: object) => {
+    const mediaType = MEDIA_TYPES.manifest;
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [config], ...more }));
+    const digest = `sha256:${sha256(bytes)}`;
+    digests.push(digest);
+    await put(`${api(repository)}/manifests/${tag ?? digest}`, mediaType, bytes);
+    return { mediaType, digest, size: bytes.length };
+  };
+  await speak(`${name}.att`, { annotations: { of: `att ${subject}` } });
+  await speak(`${name}.sbom`, { annotations: { of: `sbom ${subject}` } });
+  const type = 'application/vnd.example.sbom';
+  const about = { mediaType: MEDIA_TYPES.manifest, digest: subject, size: 1 };
+  const referrer = await speak(null, { artifactType: type, subject: about, annotations: { of: subject } });
+  const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests: [{ ...referrer, artifactType: type }] };
+  await put(`${api(repository)}/manifests/${name}`, MEDIA_TYPES.index, Buffer.from(JSON.stringify(index)));
+  return digests;
+}
+
 export interface PublishedRelease {
   repository: string;
   tag: string;
@@ -115,6 +146,13 @@ export async function publishContext(repository: string, text: string): Promise<
   const blob = { mediaType: 'application/octet-stream', digest: `sha256:${sha256(bytes)}`, size: bytes.length };
   const layout = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
   return putLayout(`${repository}/context`, layout, bytes, contextTag(layout.root.digest));
+}
+
+/** Pushes an image without a tag, as a release does before it is complete. @returns its digest */
+export async function pushUntagged(repository: string, text: string): Promise<string> {
+  const bytes = Buffer.from(text);
+  const layer = { digest: `sha256:${sha256(bytes)}`, size: bytes.length };
+  return putLayout(repository, containerDisk({ architecture: 'amd64', layer }), bytes);
 }
 
 /** Publishes a release. @returns its record */

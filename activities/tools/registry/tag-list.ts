@@ -1,6 +1,7 @@
-/** Lists the tags of a repository (OCI distribution specification v1.1, "Content Discovery"). */
+/** Lists what is in a repository (OCI distribution specification v1.1, "Content Discovery"). */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
+import { parseManifest } from '../../../model/oci/manifest.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
 import { ask, type Answer } from './ask.ts';
@@ -41,4 +42,12 @@ function readTags(answer: Answer, repository: string): string[] {
   } catch {
     throw new FlightlineError('registry', `${registryOf(repository)} answered no list of tags for ${repository}`);
   }
+}
+
+/** Digests of the manifests that name this one as their subject; none of a registry without the referrers API. */
+export async function listReferrers(access: RegistryAccess, repository: string, digest: string): Promise<string[]> {
+  const answer = await ask(access, repository, 'pull', `/referrers/${digest}`, { limit: MAX_PAGE });
+  if ([400, 404, 405, 501].includes(answer.status)) return [];
+  expectSuccess(answer, repository, `the referrers of ${digest}`);
+  return (parseManifest(answer.body)?.manifests ?? []).map((referrer) => referrer.digest);
 }

@@ -1,73 +1,10 @@
 /** Decides which releases and contexts of a repository are pruned, for dry runs and real ones alike. Pure. */
-import type { PruneGroup, PrunePolicy, PruneReason } from '../../model/release/prune.ts';
+import type { PrunePolicy, PruneReason } from '../../model/release/prune.ts';
 import { type ReleaseRecord, recordTime } from '../../model/release/record.ts';
 import { contextTag } from '../../model/oci/reference.ts';
-
-/** A tag and what it points at. */
-export interface TaggedManifest {
-  tag: string;
-  digest: string;
-  /** Digests of the entries of an index; empty for anything else. */
-  entries: readonly string[];
-}
-
-/** A verified record, by its tag. */
-export interface VerifiedRecord {
-  record: ReleaseRecord;
-  /** Repositories listed by the keys that verify it. */
-  allows(repository: string): boolean;
-}
-
-/** What Temporal knows of a release. */
-export interface KnownRelease {
-  tag: string;
-  /** When it closed (ms since 1970); null while it is running or held. */
-  closedAt: number | null;
-  /** What an open release has pushed so far. */
-  digests: readonly string[];
-  /** Digest of its context, when known. */
-  context: string | null;
-}
-
-/** How a registry lets manifests be deleted. */
-type Deletion = 'tag' | 'digest' | 'none';
-
-/** The input of the decision. */
-export interface Survey {
-  repository: string;
-  recordRepository: string;
-  contextRepository: string;
-  /** Tags by repository (image, records, contexts, disks, logs), without signatures. */
-  tags: ReadonlyMap<string, readonly TaggedManifest[]>;
-  /** Records by their tag; null for one that is not verified. */
-  records: ReadonlyMap<string, VerifiedRecord | null>;
-  releases: readonly KnownRelease[];
-  deletion: Deletion;
-}
-
-/** A manifest that is removed with a release or context. */
-export interface Removal {
-  repository: string;
-  tag: string;
-  digest: string;
-  /** Entries of the index that nothing else uses. */
-  entries: readonly string[];
-  /** Only the name is removed, because something else uses the manifest. */
-  nameOnly: boolean;
-}
-
-/** The decision about one tag. */
-export interface PruneDecision {
-  kind: PruneGroup['kind'];
-  tag: string;
-  verdict: PruneGroup['verdict'];
-  reason: PruneReason;
-  /** In the order of removal: image, disks, logs, record. Empty for what is kept. */
-  removals: readonly Removal[];
-}
-
-/** A context that no record names stays this long after its release closed (ms): it may be about to run again. */
-const CONTEXT_GRACE = 24 * 60 * 60_000;
+import { decideContexts, decideUnfinished } from './decide-unused.ts';
+import type { PruneDecision, Removal, Survey, VerifiedRecord } from './surveyed.ts';
+import { usedDigests } from './used-digests.ts';
 
 /**
  * Decides about every tag of the image and context repositories, sorted by kind and tag. A release is removed when it
@@ -117,7 +54,11 @@ export function decidePrune(survey: Survey, policy: PrunePolicy, now: number): P
       : { kind: 'release', tag, verdict: 'keep', reason: kept.get(tag)!, removals: [] };
   });
   const byTag = (left: PruneDecision, right: PruneDecision) => (left.tag < right.tag ? -1 : 1);
-  return [...decideContexts(survey, candidates, now).sort(byTag), ...releases.sort(byTag)];
+  return [
+    ...decideContexts(survey, candidates, now).sort(byTag),
+    ...decideUnfinished(survey, candidates, now).sort(byTag),
+    ...releases.sort(byTag),
+  ];
 }
 
 /** `true` for the name that a release was made for; `false` for further and promoted names. */
@@ -173,59 +114,4 @@ function settle(
       }));
     }
   }
-}
-
-/** Says whether a tag that stays, a kept record or an open release needs a digest of a repository. */
-function usedDigests(
-  survey: Survey,
-  candidates: ReadonlyMap<string, { removals: readonly Removal[] }>,
-): (repository: string, digest: string) => boolean {
-  const goes = new Set(
-    [...candidates.values()].flatMap(({ removals }) => removals.map(({ repository, tag }) => `${repository}:${tag}`)),
-  );
-  const used = new Set<string>();
-  for (const [repository, list] of survey.tags) {
-    for (const { tag, digest, entries } of list) {
-      if (goes.has(`${repository}:${tag}`)) continue;
-      for (const one of [digest, ...entries]) used.add(`${repository}@${one}`);
-    }
-  }
-  // A digest that an open release or a kept record names is needed wherever it lies.
-  const everywhere = new Set(survey.releases.flatMap(({ closedAt, digests }) => (closedAt === null ? digests : [])));
-  for (const [tag, verified] of survey.records) {
-    if (!verified || candidates.has(tag)) continue;
-    const { image, disks, logs = [] } = verified.record;
-    for (const { digest } of [image, ...disks, ...logs]) if (digest) everywhere.add(digest);
-  }
-  return (repository, digest) => everywhere.has(digest) || used.has(`${repository}@${digest}`);
-}
-
-function decideContexts(survey: Survey, candidates: ReadonlyMap<string, unknown>, now: number): PruneDecision[] {
-  const needed = new Set<string>();
-  const dated = new Set<string>();
-  for (const [tag, verified] of survey.records) {
-    const context = verified?.record.inputs?.context;
-    if (context !== undefined) (candidates.has(tag) ? dated : needed).add(context);
-  }
-  for (const { context, closedAt } of survey.releases) {
-    if (context !== null) (closedAt !== null && now - closedAt > CONTEXT_GRACE ? dated : needed).add(context);
-  }
-  const { contextRepository: repository } = survey;
-  const all = survey.tags.get(repository) ?? [];
-  return all.map(({ tag, digest, entries }): PruneDecision => {
-    const keep = (reason: PruneReason): PruneDecision => ({
-      kind: 'context',
-      tag,
-      verdict: 'keep',
-      reason,
-      removals: [],
-    });
-    if (tag !== contextTag(digest)) return keep('foreign');
-    if (needed.has(digest)) return keep('named');
-    if (!dated.has(digest)) return keep('age-unknown');
-    const nameOnly = all.some((other) => other.tag !== tag && other.digest === digest);
-    if (nameOnly && survey.deletion !== 'tag') return keep('in-use');
-    const removals = [{ repository, tag, digest, entries, nameOnly }];
-    return { kind: 'context', tag, verdict: 'remove', reason: 'unused', removals };
-  });
 }

@@ -1,11 +1,7 @@
 /** What a prune removes and keeps, and why: a table of small repositories. */
 import { describe, expect, it } from 'vitest';
-import {
-  decidePrune,
-  type Survey,
-  type TaggedManifest,
-  type VerifiedRecord,
-} from '../../../../activities/prune/decision.ts';
+import { decidePrune } from '../../../../activities/prune/decide.ts';
+import type { Survey, TaggedManifest, VerifiedRecord } from '../../../../activities/prune/surveyed.ts';
 import { recordTime, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { pageOf } from '../../../../activities/prune/page.ts';
 import { jsonBytes } from '../../../../model/failure/failure.ts';
@@ -17,6 +13,8 @@ const CONTEXTS = `${R}/context`;
 const LOGS = `${R}/logs`;
 const DISKS = `${R}/diskimage-qcow2`;
 const DAY = 24 * 60 * 60_000;
+/** What an ended release leaves stays so long. */
+const GRACE = DAY;
 const NOW = Date.parse('2026-11-01T00:00:00Z');
 const digest = (text: string) => `sha256:${sha256(text)}`;
 const POLICY = { keepLast: 1, keepWithin: 10 * DAY };
@@ -76,6 +74,7 @@ function surveyOf(releases: Release[], more: Partial<Survey> = {}): Survey {
     ]),
     records: new Map(releases.map((release) => [release.tag, verified(release)])),
     releases: [],
+    unfinished: [],
     deletion: 'digest',
     ...more,
   };
@@ -269,10 +268,45 @@ describe('what is decided about contexts', () => {
     ['of a removed release goes', 'context v1', survey(['context v1']), 'remove unused'],
     ['that nothing tells of stays', 'sent', survey(['sent']), 'keep age-unknown'],
     ['of an open release stays', 'sent', survey(['sent'], known(null)), 'keep named'],
+    [
+      'that a schedule starts its releases with stays, however old its last one is',
+      'context v1',
+      survey(['context v1'], [{ tag: null, closedAt: null, digests: [], context: digest('context v1') }]),
+      'keep named',
+    ],
     ['of one that just failed stays', 'sent', survey(['sent'], known(NOW - 1000)), 'keep named'],
-    ['of one that failed long ago goes', 'sent', survey(['sent'], known(NOW - 24 * 60 * 60_000 - 1)), 'remove unused'],
+    ['of one that failed long ago goes', 'sent', survey(['sent'], known(NOW - GRACE - 1)), 'remove unused'],
   ])('%s', (_, name, looked, expected) => {
     expect(verdicts(looked)[context(name).tag]).toBe(expected);
+  });
+});
+
+describe('what is decided about what failed releases left', () => {
+  const left = { repository: R, digest: digest('left') };
+  const looked = (closedAt: number, more: Partial<Survey> = {}) =>
+    surveyOf([{ tag: 'v2', age: 20 }], {
+      releases: [{ tag: 'v3', closedAt, digests: [], context: null, unfinished: [left] }],
+      unfinished: [{ ...left, entries: [digest('entry')] }],
+      ...more,
+    });
+  const unfinished = (survey: Survey) =>
+    decidePrune(survey, POLICY, NOW).filter(({ kind, verdict }) => kind === 'unfinished' && verdict === 'remove');
+
+  it('goes with its entries, a day after its release ended', () => {
+    expect(unfinished(looked(NOW - GRACE - 1)).map(({ removals }) => removals)).toEqual([
+      [{ ...left, tag: left.digest, entries: [digest('entry')], nameOnly: false }],
+    ]);
+    expect(unfinished(looked(NOW - 1000))).toEqual([]);
+  });
+
+  it('stays when a tag, a record or an open release has it by now', () => {
+    const gone = NOW - GRACE - 1;
+    expect(unfinished(withTags(looked(gone), R, tagged('by-hand', 'left')))).toEqual([]);
+    const { releases } = looked(gone);
+    const open = { tag: 'v3', closedAt: null, digests: [left.digest], context: null };
+    expect(unfinished(looked(gone, { releases: [...releases, open] }))).toEqual([]);
+    const recorded = surveyOf([{ tag: 'v2', age: 20, image: 'left' }]);
+    expect(unfinished({ ...looked(gone), records: recorded.records })).toEqual([]);
   });
 });
 

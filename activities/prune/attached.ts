@@ -1,0 +1,41 @@
+/** What speaks of a manifest beside it: signatures, attestations, bills of materials. It goes with the manifest. */
+import { parseManifest } from '../../model/oci/manifest.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { deleteManifest } from '../tools/registry/deletion.ts';
+import { getManifest, headManifest } from '../tools/registry/registry.ts';
+import { listReferrers } from '../tools/registry/tag-list.ts';
+
+/** Tags that cosign keeps beside a digest. */
+const SUFFIXES = ['sig', 'att', 'sbom'];
+
+/** `true` for the tag of what speaks of a digest. */
+export function isAttached(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}\.[a-z]+$/.test(tag);
+}
+
+/**
+ * Removes what speaks of a digest, and what speaks of that: a signed attestation has a signature of its own. The tag of
+ * a registry without the referrers API (OCI distribution specification v1.1, "Referrers Tag Schema") goes last.
+ */
+export async function removeAttached(access: RegistryAccess, repository: string, digest: string): Promise<void> {
+  const name = digest.replace(':', '-');
+  for (const suffix of SUFFIXES) {
+    const found = await headManifest(access, repository, `${name}.${suffix}`);
+    if (found !== null) await removeWithAttached(access, repository, found);
+  }
+  for (const referrer of await listReferrers(access, repository, digest)) {
+    await removeWithAttached(access, repository, referrer);
+  }
+  const listed = await getManifest(access, repository, name);
+  // The tag of a context or log is named after its own digest.
+  if (!listed || listed.digest === digest) return;
+  for (const { digest: referrer } of parseManifest(listed.bytes)?.manifests ?? []) {
+    await removeWithAttached(access, repository, referrer);
+  }
+  await deleteManifest(access, repository, listed.digest);
+}
+
+async function removeWithAttached(access: RegistryAccess, repository: string, digest: string): Promise<void> {
+  await deleteManifest(access, repository, digest);
+  await removeAttached(access, repository, digest);
+}
