@@ -16,7 +16,9 @@ export function secretValues(text: string): string[] {
   const passwords = Object.values(LogIns.safeParse(json).data?.auths ?? {}).map(({ auth = '' }) =>
     Buffer.from(auth, 'base64')
       .toString()
-      .replace(/^[^:]*:/, ''),
+      .replace(/^[^:]*:/, '')
+      // Docker pads old entries with NUL bytes.
+      .replace(/\0+$/, ''),
   );
   return [...new Set([...values, ...passwords].map((value) => value.trim()))].filter(
     (value) => value.length >= SHORTEST,

@@ -37,6 +37,17 @@ export function redact(text: string): string {
   );
 }
 
+/**
+ * Cuts a text that is still growing, redacted: what can be given out, and what is to be kept until more has come,
+ * since a known secret may have begun in it.
+ */
+export function cutRedacted(text: string): { piece: string; rest: string } {
+  const clean = redact(text);
+  const keep = Math.max(plain[0]?.length ?? 0, encoded[0]?.length ?? 0);
+  const at = Math.max(0, clean.length - keep);
+  return { piece: clean.slice(0, at), rest: clean.slice(at) };
+}
+
 /** As it is; in JSON, and in JSON in JSON; percent-encoded as in URLs and forms, digits in both cases. */
 function spellings(value: string): string[] {
   const json = JSON.stringify(value).slice(1, -1);

@@ -2,14 +2,12 @@
  * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by
  * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { FlightlineError } from '../../../model/failure/failure.ts';
-import { isLoopbackRegistry, registryOf, repositoryIsWithin } from '../../../model/oci/reference.ts';
+import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { registerSecret } from '../process/redact.ts';
+import { loginsIn } from './login/login.ts';
 
 /** The files and answers that an activity needs for a set of repositories. */
 export interface RegistryAccess {
@@ -26,10 +24,6 @@ export interface RegistryAccess {
    */
   insecure(repository: string): boolean;
 }
-
-const Authfile = z.looseObject({
-  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).default({}),
-});
 
 /**
  * Runs `body` with access to the repositories as the worker configuration grants it; the private files are gone
@@ -91,39 +85,7 @@ async function collectLogins(
   const auths: Record<string, unknown> = {};
   for (const repository of repositories) {
     const registry = registryFor(configuration, repository);
-    if (!registry?.authfile) continue;
-    const login = await readLogins(registry.authfile);
-    for (const [scope, entry] of Object.entries(login)) {
-      if (!repositoryIsWithin(repository, scope)) continue;
-      auths[scope] = entry;
-      if (entry.auth) {
-        registerSecret(entry.auth);
-        registerSecret(
-          Buffer.from(entry.auth, 'base64')
-            .toString()
-            .replace(/^[^:]*:/, ''),
-        );
-      }
-    }
+    if (registry?.authfile) Object.assign(auths, await loginsIn(registry.authfile, repository));
   }
   return auths;
-}
-
-async function readLogins(file: string): Promise<z.infer<typeof Authfile>['auths']> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new FlightlineError('registry-login', `the authfile ${file} cannot be read: ${(error as Error).message}`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    // The parser's message would quote the file, which holds secrets.
-    throw new FlightlineError('registry-login', `the authfile ${file} is not JSON`);
-  }
-  const parsed = Authfile.safeParse(json);
-  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} holds no "auths" object`);
-  return parsed.data.auths;
 }

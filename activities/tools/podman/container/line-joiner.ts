@@ -1,6 +1,7 @@
 /** Joins what conmon writes to lines. Pure. */
+import { cutRedacted } from '../../process/redact.ts';
 
-/** A line longer than this (characters) is given out in pieces. */
+/** A line longer than this (characters) is given out in pieces, redacted: a secret may stand across their border. */
 const MAX_LINE = 64 * 1024;
 
 /** One line of a container, whole. */
@@ -29,10 +30,15 @@ export class LineJoiner {
       if (!match) continue;
       const stream = match[1] as 'stdout' | 'stderr';
       const whole = this.parts[stream] + (match[3] ?? '');
-      const ends = match[2] === 'F' || whole.length > MAX_LINE;
-      this.parts[stream] = ends ? '' : whole;
+      const ends = match[2] === 'F';
+      if (!ends && whole.length <= MAX_LINE) {
+        this.parts[stream] = whole;
+        continue;
+      }
+      const { piece, rest } = ends ? { piece: whole, rest: '' } : cutRedacted(whole);
+      this.parts[stream] = rest;
       // osbuild redraws some lines with carriage returns: the last state counts.
-      if (ends) lines.push({ stream, text: whole.trimEnd().replace(/^.*\r/s, '') });
+      lines.push({ stream, text: piece.trimEnd().replace(/^.*\r/s, '') });
     }
     return lines;
   }

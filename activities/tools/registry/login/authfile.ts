@@ -2,14 +2,15 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { repositoryIsWithin } from '../../../../model/oci/reference.ts';
 
 /** A name and password, or a token that is exchanged for others. */
 export type Login = { kind: 'password'; username: string; password: string } | { kind: 'token'; token: string };
 
+const Entry = z.looseObject({ auth: z.string().optional(), identitytoken: z.string().optional() });
+
 export const Authfile = z.looseObject({
-  auths: z
-    .record(z.string(), z.looseObject({ auth: z.string().optional(), identitytoken: z.string().optional() }))
-    .default({}),
+  auths: z.record(z.string(), Entry).default({}),
   credHelpers: z.record(z.string(), z.string()).default({}),
   credsStore: z.string().optional(),
 });
@@ -48,6 +49,22 @@ export function storedLogin(authfile: Authfile, repository: string): Login | und
     }
   }
   return undefined;
+}
+
+/** Every log-in that covers a repository, by the scope that programs look for. Pure. */
+export function storedLogins(authfile: Authfile, repository: string): { scope: string; login: Login }[] {
+  return Object.entries(authfile.auths).flatMap(([written, entry]) => {
+    const scope = normalise(written);
+    if (!repositoryIsWithin(repository, scope)) return [];
+    const login = storedLogin({ auths: { [scope]: entry }, credHelpers: {} }, scope);
+    return login ? [{ scope, login }] : [];
+  });
+}
+
+/** A log-in as containers-auth.json(5) keeps it. Pure. */
+export function entryOf(login: Login): z.infer<typeof Entry> {
+  if (login.kind === 'token') return { identitytoken: login.token };
+  return { auth: Buffer.from(`${login.username}:${login.password}`).toString('base64') };
 }
 
 /** `quay.io/acme/edge` → itself, `quay.io/acme`, `quay.io`. */

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { registryOf } from '../../../../model/oci/reference.ts';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
-import type { RegistryAccess } from '../access.ts';
 import {
   apiAddress,
   expectSuccess,
@@ -15,6 +14,11 @@ import {
 } from '../api.ts';
 import { send } from '../http.ts';
 import type { Login } from './authfile.ts';
+
+/** Where plain HTTP or an unverified certificate is allowed. */
+interface InsecureRegistries {
+  insecure(repository: string): boolean;
+}
 
 /** A part of a WWW-Authenticate header: scheme in lower case and parameters. */
 interface Challenge {
@@ -50,7 +54,7 @@ interface Wanted {
 
 /** The Authorization header that a challenge asks for; `undefined` when there is nothing to answer with. */
 export async function authorize(
-  access: RegistryAccess,
+  access: InsecureRegistries,
   wanted: Wanted,
   challenges: readonly Challenge[],
   login: Login | undefined,
@@ -66,7 +70,7 @@ function basic(login: Login & { kind: 'password' }): string {
 
 /** A token for a repository and scope (distribution's `docs/spec/auth/token.md`; `oauth.md` for identity tokens). */
 async function fetchToken(
-  access: RegistryAccess,
+  access: InsecureRegistries,
   { repository, scope, alsoPull }: Wanted,
   parameters: Record<string, string>,
   login: Login | undefined,

@@ -5,8 +5,7 @@ import { FlightlineError } from '../../../../model/failure/failure.ts';
 import { registryOf } from '../../../../model/oci/reference.ts';
 import { runCommand } from '../../process/command.ts';
 import { registerSecret } from '../../process/redact.ts';
-import type { RegistryAccess } from '../access.ts';
-import { Authfile, storedLogin, userAuthfiles, type Login } from './authfile.ts';
+import { Authfile, entryOf, storedLogin, storedLogins, userAuthfiles, type Login } from './authfile.ts';
 
 /** Milliseconds that a credential helper may take. */
 const HELPER_TIMEOUT = 20_000;
@@ -15,17 +14,43 @@ const HELPER_TIMEOUT = 20_000;
  * The log-in for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the
  * access, the user's own are looked through. A damaged file is skipped there, since it is not flightline's.
  */
-export async function loginFor(access: RegistryAccess, repository: string): Promise<Login | undefined> {
+export async function loginFor(
+  access: { readonly authfile: string | undefined },
+  repository: string,
+): Promise<Login | undefined> {
   for (const file of access.authfile === undefined ? userAuthfiles(process.env) : [access.authfile]) {
     const authfile = await readAuthfile(file);
     if (!authfile) continue;
     const login = storedLogin(authfile, repository) ?? (await helperLogin(authfile, repository));
     if (login) {
-      registerSecret(login.kind === 'password' ? login.password : login.token);
+      hide(login);
       return login;
     }
   }
   return undefined;
+}
+
+/**
+ * The log-ins for a repository in an authfile as podman or docker wrote it, by the scope that programs look for. A
+ * credential helper is asked here, so that what it answers is redacted.
+ *
+ * @throws FlightlineError `registry-login` when the file cannot be used; its content is not quoted.
+ */
+export async function loginsIn(file: string, repository: string): Promise<Record<string, unknown>> {
+  const authfile = parseAuthfile(await readText(file), file);
+  // Docker's base64 may hold padding, and is then another text than what is made of it.
+  for (const { auth } of Object.values(authfile.auths)) if (auth) registerSecret(auth);
+  const stored = storedLogins(authfile, repository);
+  const asked = stored.length > 0 ? undefined : await helperLogin(authfile, repository);
+  const logins = asked ? [{ scope: registryOf(repository), login: asked }] : stored;
+  for (const { login } of logins) hide(login);
+  return Object.fromEntries(logins.map(({ scope, login }) => [scope, entryOf(login)]));
+}
+
+function hide(login: Login): void {
+  registerSecret(login.kind === 'password' ? login.password : login.token);
+  const { auth } = entryOf(login);
+  if (auth !== undefined) registerSecret(auth);
 }
 
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() });
@@ -52,16 +77,34 @@ async function helperLogin(authfile: Authfile, repository: string): Promise<Logi
 }
 
 async function readAuthfile(file: string): Promise<Authfile | undefined> {
-  let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    return Authfile.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new FlightlineError('registry-login', `the authfile ${file} cannot be read: ${(error as Error).message}`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || code === 'ENOENT') return undefined;
+    throw unreadable(file, error);
   }
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
+}
+
+function unreadable(file: string, error: unknown): FlightlineError {
+  return new FlightlineError('registry-login', `the authfile ${file} cannot be read: ${(error as Error).message}`);
+}
+
+function parseAuthfile(text: string, file: string): Authfile {
+  let json: unknown;
   try {
-    return Authfile.parse(JSON.parse(text));
+    json = JSON.parse(text);
   } catch {
-    return undefined;
+    // The parser's message would quote the file, which holds secrets.
+    throw new FlightlineError('registry-login', `the authfile ${file} is not JSON`);
   }
+  const parsed = Authfile.safeParse(json);
+  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} is no file of log-ins`);
+  return parsed.data;
 }

@@ -2,7 +2,7 @@
  * The registry client against servers that answer as registries do; real ones are asked in test/e2e/signing.test.ts.
  */
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
 import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
+import { redact } from '../../../../../activities/tools/process/redact.ts';
 import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login/authfile.ts';
 import { parseChallenges } from '../../../../../activities/tools/registry/login/challenge.ts';
+import { loginsIn } from '../../../../../activities/tools/registry/login/login.ts';
 import {
   answersAnonymously,
   exposureOf,
@@ -309,6 +311,43 @@ describe('authfiles', () => {
     ['other.example/a', undefined],
   ])('%s', (repository, login) => {
     expect(storedLogin(authfile, repository)).toEqual(login);
+  });
+
+  test('docker writes them for workers too: old names, padding, tokens, and programs that are asked', async () => {
+    const before = process.env['PATH'];
+    try {
+      const helper = join(directory, 'docker-credential-vault');
+      const told = JSON.stringify({ Username: 'robot', Secret: 'secret-of-the-vault' });
+      await writeFile(helper, `#!/bin/sh\nread server; test "$server" = vault.example && echo '${told}'\n`);
+      await chmod(helper, 0o755);
+      process.env['PATH'] = `${directory}:${before}`;
+      const file = join(directory, 'config.json');
+      const padded = Buffer.from('bob:padded-password\0\0').toString('base64');
+      await writeFile(
+        file,
+        JSON.stringify({
+          auths: {
+            'https://index.docker.io/v1/': { auth: padded },
+            'token.example': { identitytoken: 'a-long-token' },
+            'vault.example': {},
+          },
+          credHelpers: { 'vault.example': 'vault' },
+        }),
+      );
+      const base64 = (text: string) => Buffer.from(text).toString('base64');
+      expect(await loginsIn(file, 'docker.io/library/debian')).toEqual({
+        'docker.io': { auth: base64('bob:padded-password') },
+      });
+      expect(await loginsIn(file, 'token.example/a')).toEqual({ 'token.example': { identitytoken: 'a-long-token' } });
+      expect(await loginsIn(file, 'vault.example/a')).toEqual({
+        'vault.example': { auth: base64('robot:secret-of-the-vault') },
+      });
+      expect(await loginsIn(file, 'other.example/a')).toEqual({});
+      const said = `padded-password a-long-token secret-of-the-vault ${base64('robot:secret-of-the-vault')} ${padded}`;
+      expect(redact(said).replaceAll('[secret]', '').trim()).toBe('');
+    } finally {
+      process.env['PATH'] = before;
+    }
   });
 
   test("a user's own are looked for where podman and docker keep them", () => {

@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { registerSecret } from '../../../../../../activities/tools/process/redact.ts';
 import { CappedLog } from '../../../../../../activities/tools/process/capped-log.ts';
 import { ContainerLogReader } from '../../../../../../activities/tools/podman/container/container-log.ts';
 import { LineJoiner } from '../../../../../../activities/tools/podman/container/line-joiner.ts';
@@ -23,6 +24,19 @@ describe('LineJoiner', () => {
       { stream: 'stderr', text: 'other' },
       { stream: 'stdout', text: 'one line' },
     ]);
+  });
+
+  it('leaves nothing of a secret across the pieces of a long line', () => {
+    const secret = 'a-secret-of-the-container';
+    registerSecret(secret);
+    for (const before of [65_530, 65_520, 65_512]) {
+      const joiner = new LineJoiner();
+      const long = `${'x'.repeat(before)}${secret}${'y'.repeat(70_000)}`;
+      const pieces = long.match(/.{1,8192}/g)!.map((piece) => entry('stdout', 'P', piece));
+      const lines = [...pieces.flatMap((piece) => joiner.add(piece)), ...joiner.add(entry('stdout', 'F', ''))];
+      expect(lines.length).toBeGreaterThan(1);
+      expect(lines.map(({ text }) => text).join('')).toBe(`${'x'.repeat(before)}[secret]${'y'.repeat(70_000)}`);
+    }
   });
 
   it('waits for what is cut anywhere', () => {
