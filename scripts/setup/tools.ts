@@ -194,6 +194,13 @@ export const HOST_TOOLS: readonly HostTool[] = [
     when: ({ architecture }) => architecture === 'arm64',
   },
   {
+    name: 'git-lfs',
+    why: 'fetches what git repositories keep in Git LFS in tests',
+    neededFor: 'test',
+    programs: ['git-lfs'],
+    packages: packages(['git-lfs'], ['git-lfs']),
+  },
+  {
     name: 'qemu-img',
     why: 'checks qcow2 and vmdk disks in tests',
     neededFor: 'test',
