@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** Tests that take minutes each end in `.long.test.ts`; only `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts';
 
-/** Files of the real tools that run at a time: most of them wait for one program after the other. */
+/** Files of the real tools that run at a time, on two cores: most of them wait for one program after the other. */
 const REAL_TOOLS = {
-  maxWorkers: 2,
+  maxWorkers: 3,
   setupFiles: ['./test/support/on-failure.ts'],
   testTimeout: 300_000,
   hookTimeout: 300_000,
@@ -14,6 +15,7 @@ const REAL_TOOLS = {
 export default defineConfig({
   test: {
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -47,6 +49,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           exclude: [LONG],
           globalSetup: ['./test/support/clean-storage.ts', './test/e2e/global-setup.ts'],
+          // Tests that are concurrent wait for each other (test/support/together.ts).
+          maxConcurrency: 500,
           ...REAL_TOOLS,
           sequence: { groupOrder: 1 },
         },
