@@ -5,17 +5,12 @@ import {
   WorkflowUpdateFailedError,
   type Client,
 } from '@temporalio/client';
-import {
-  ApplicationFailure,
-  defaultPayloadConverter,
-  defineSearchAttributeKey,
-  WorkflowNotFoundError,
-} from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
 import { scheduleId } from '../model/release/nightly.ts';
 import { Failure, FlightlineError } from '../model/failure/failure.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../model/stage/stage.ts';
+import { searchAttribute, type ReleaseStatus } from '../model/stage/stage.ts';
 import type { Task } from './tools/process/task.ts';
 
 export interface Server {
@@ -67,7 +62,7 @@ export interface OpenRelease {
 
 /** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
 const ACTIVITIES = 2;
-const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
+const STATUS = searchAttribute('FlightlineStatus');
 
 /** The server as an activity sees it. `updateId` names the activity: all its attempts send the same update. */
 export function serverOf(client: Client, updateId: string, namespace = client.options.namespace): Server {

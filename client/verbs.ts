@@ -1,15 +1,13 @@
 /** The command line. Each file of `commands/` is the verb of its name; only the one that is typed is loaded. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { addVerb, GROUPS, type AnyVerb, type Call, type VerbFamily } from './verb.ts';
+import { codeFiles, codeRoot } from '../activities/tools/package-root.ts';
 import { version } from '../activities/tools/version.ts';
 
-const COMMANDS = join(import.meta.dirname, 'commands');
 /** Written by the build, so that `flightline --help` loads no verb at all. */
-const OVERVIEW = join(import.meta.dirname, 'overview.json');
-/** `.ts`, or `.js` in `dist/`. */
-const SUFFIX = extname(import.meta.filename);
+const OVERVIEW = join(codeRoot(), 'client/overview.json');
 
 /** What happens when a verb was typed, and where commander's own words about wrong usage go. */
 interface Handling {
@@ -51,16 +49,14 @@ function isOverview(args: readonly string[]): boolean {
 }
 
 function verbNames(): string[] {
-  return readdirSync(COMMANDS)
-    .filter((file) => extname(file) === SUFFIX)
-    .map((file) => file.slice(0, -SUFFIX.length));
+  return codeFiles('client/commands');
 }
 
 /** Verbs with their names, in the order of their groups. */
 async function loadVerbs(names: readonly string[]): Promise<[string, AnyVerb | VerbFamily][]> {
   const loaded = await Promise.all(
     names.map(async (name): Promise<[string, AnyVerb | VerbFamily]> => {
-      const module = (await import(/* @vite-ignore */ `./commands/${name}${SUFFIX}`)) as {
+      const module = (await import(`./commands/${name}.ts`)) as {
         default: AnyVerb | VerbFamily;
       };
       return [name, module.default];

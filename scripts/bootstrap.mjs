@@ -22,18 +22,20 @@ const INSTALL_STAMP = join(ROOT, 'node_modules', '.flightline-install');
 const BUILD_STAMP = join(ROOT, 'dist', '.build-stamp');
 const BUNDLE_STAMP = join(ROOT, 'dist', '.bundle-stamp');
 
+const TSX = 'node_modules/tsx/dist/cli.mjs';
+
 /** What `npm run …` names; `setup` is the host tools' purpose, when the target needs any. */
 const TARGETS = {
   demo: { built: true, setup: 'demo', module: 'dist/scripts/demo.js' },
   flightline: { built: true, module: 'dist/client/main.js' },
-  setup: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/setup/main.ts'] },
+  setup: { command: [TSX, 'scripts/setup/main.ts'] },
   build: { built: true },
-  test: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/test.ts'] },
+  test: { command: [TSX, 'scripts/test.ts'] },
   vitest: { command: ['node_modules/vitest/vitest.mjs', 'run'] },
   'vitest-built': { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
-  soak: { built: true, setup: 'test', command: ['node_modules/tsx/dist/cli.mjs', 'scripts/soak.ts'] },
-  bench: { built: true, setup: 'test', command: ['node_modules/tsx/dist/cli.mjs', 'bench/main.ts'] },
-  fresh: { command: ['node_modules/tsx/dist/cli.mjs', 'scripts/fresh.ts'] },
+  soak: { built: true, setup: 'test', command: [TSX, 'scripts/soak.ts'] },
+  bench: { built: true, setup: 'test', command: [TSX, 'bench/main.ts'] },
+  fresh: { command: [TSX, 'scripts/fresh.ts'] },
 };
 
 function say(message) {
@@ -165,7 +167,7 @@ function signature(folders, otherFiles) {
 }
 
 function buildSignature() {
-  return signature(SOURCES, ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json']);
+  return signature(SOURCES, ['tsconfig.json', 'package-lock.json']);
 }
 
 function ensureBuilt() {
@@ -177,10 +179,7 @@ function ensureBuilt() {
     const start = Date.now();
     say(`Building dist/ (${before === '' ? 'first build' : 'sources changed'}) …`);
     rmSync(BUILD_STAMP, { force: true });
-    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], 'Compiling');
-    removeLeftovers('dist');
-    run(process.execPath, ['dist/scripts/build-overview.js'], 'Writing the overview of verbs');
-    buildBundle();
+    build();
     const command = join(ROOT, 'dist', 'client', 'main.js');
     if (existsSync(command)) chmodSync(command, 0o755);
     writeFileSync(BUILD_STAMP, wanted);
@@ -188,28 +187,13 @@ function ensureBuilt() {
   });
 }
 
-/** Removes compiled files whose source is gone. */
-function removeLeftovers(folder) {
-  for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) removeLeftovers(path);
-    else if (path.endsWith('.js') && path !== join('dist', 'workflow-bundle.js')) {
-      const source = path.replace(/^dist./, '').replace(/\.js$/, '.ts');
-      if (!existsSync(join(ROOT, source))) rmSync(join(ROOT, path));
-    }
-  }
-}
-
-/** Bundles the workflows, which takes seconds: only when what is in the bundle changed. */
-function buildBundle() {
-  const wanted = signature(BUNDLE_SOURCES, ['scripts/build-workflow-bundle.ts', 'package-lock.json']);
-  const bundle = join(ROOT, 'dist', 'workflow-bundle.js');
-  if (read(BUNDLE_STAMP) === wanted && existsSync(bundle)) return;
-  if (!existsSync(join(ROOT, 'workflows', 'index.ts'))) {
-    say('No workflows/index.ts: no workflow bundle is made.');
-    return;
-  }
-  run(process.execPath, ['dist/scripts/build-workflow-bundle.js'], 'Bundling the workflows');
+/** Bundling the workflows takes seconds: it is done only when what is in that bundle changed. */
+function build() {
+  const wanted = signature(BUNDLE_SOURCES, ['scripts/build/workflows.ts', 'package-lock.json']);
+  const current = read(BUNDLE_STAMP) === wanted && existsSync(join(ROOT, 'dist', 'workflow-bundle.js'));
+  rmSync(BUNDLE_STAMP, { force: true });
+  const command = [TSX, 'scripts/build.ts', ...(current ? [] : ['--workflows'])];
+  run(process.execPath, command, 'Building');
   writeFileSync(BUNDLE_STAMP, wanted);
 }
 

@@ -19,7 +19,7 @@ import { openRelease } from '../client/temporal/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { elapsedInWords } from '../model/base/words.ts';
 import { publishExampleImages } from '../workers/stack/example-images.ts';
-import { packageRoot } from '../workers/stack/plans.ts';
+import { packageRoot } from '../activities/tools/package-root.ts';
 import type { Stack } from '../workers/stack/start.ts';
 import { chooseExample, EXAMPLES, type ExampleName } from './demo/example.ts';
 import { cancelLeftOverDemos } from './demo/leftover-releases.ts';

@@ -1,7 +1,7 @@
 /** What the workflow bundle is made of, whoever makes it: the build, a worker without one, the tests. */
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { BundleOptions } from '@temporalio/worker';
+import { packageRoot } from '../activities/tools/package-root.ts';
 
 /**
  * Absolute paths of the workflows, of what every one of them does with what it sends, and of what all of them share.
@@ -9,8 +9,7 @@ import type { BundleOptions } from '@temporalio/worker';
 export function workflowModules(): Required<
   Pick<BundleOptions, 'workflowsPath' | 'workflowInterceptorModules' | 'preloadModules'>
 > {
-  const here = fileURLToPath(import.meta.url);
-  const module = (name: string) => join(dirname(here), '..', 'workflows', `${name}${extname(here)}`);
+  const module = (name: string) => join(packageRoot(), 'workflows', `${name}.ts`);
   return {
     workflowsPath: module('index'),
     workflowInterceptorModules: [module('interceptors')],

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { WorkflowBundleOption } from '@temporalio/worker';
+import { codeRoot } from '../activities/tools/package-root.ts';
 import { version } from '../activities/tools/version.ts';
 import { workflowModules } from './workflow-modules.ts';
 
@@ -30,9 +30,8 @@ export async function workflowSource(codePath = builtBundle()): Promise<Workflow
 }
 
 function builtBundle(): string | undefined {
-  const here = fileURLToPath(import.meta.url);
-  const codePath = join(dirname(here), '..', 'workflow-bundle.js');
-  return extname(here) === '.js' && existsSync(codePath) ? codePath : undefined;
+  const codePath = join(codeRoot(), 'workflow-bundle.js');
+  return existsSync(codePath) ? codePath : undefined;
 }
 
 function buildIdOf(code: string): string {

@@ -1,13 +1,10 @@
 /** The package's version. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from './package-root.ts';
 
-/** As in package.json, which lies two directories up from the sources and three up from the compiled files. */
+/** As in package.json. */
 export function version(): string {
-  for (const up of ['../..', '../../..']) {
-    const file = new URL(`${up}/package.json`, import.meta.url);
-    if (!existsSync(file)) continue;
-    const { version: found } = JSON.parse(readFileSync(file, 'utf8')) as { version?: string };
-    if (found) return found;
-  }
-  return 'unknown';
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version?: string }).version ?? 'unknown';
 }

@@ -1,5 +1,4 @@
 /** `flightline hosts`: every machine with workers, and what it does. */
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   HostStatus,
   type ListedHost,
@@ -10,6 +9,7 @@ import {
 import { visibilityQuery } from '../../model/release/listing.ts';
 import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
+import { searchAttribute } from '../../model/stage/stage.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { askControl, noControlWorker, pollers } from '../temporal/control.ts';
@@ -25,7 +25,7 @@ const WORKFLOW_WITHIN = 2 * WITHIN + 2_000;
 /** Open releases whose hosts are looked for. */
 const MAX_RELEASES = 1_000;
 
-const HOST = defineSearchAttributeKey('FlightlineHost', 'KEYWORD_LIST');
+const HOST = searchAttribute('FlightlineHost');
 
 /** What became of a question. `unasked`: no control worker passed it on. */
 type Answer = { status: HostStatus } | 'silent' | 'unknown' | 'unasked';

@@ -1,9 +1,8 @@
 /** `flightline list`: what releases there are. */
-import { defineSearchAttributeKey } from '@temporalio/common';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { visibilityQuery, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
 import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
-import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { RELEASE_STATUSES, searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -12,9 +11,9 @@ import { verb } from '../verb.ts';
 import { renderList } from '../view/list.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
 
-const STATUS = defineSearchAttributeKey('FlightlineStatus', 'KEYWORD');
-const STAGE = defineSearchAttributeKey('FlightlineStage', 'KEYWORD');
-const HOST = defineSearchAttributeKey('FlightlineHost', 'KEYWORD_LIST');
+const STATUS = searchAttribute('FlightlineStatus');
+const STAGE = searchAttribute('FlightlineStage');
+const HOST = searchAttribute('FlightlineHost');
 
 /** Releases that are looked at first, at least; and those of a page, the most that servers give. */
 const FIRST = 100;

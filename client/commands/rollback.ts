@@ -77,7 +77,7 @@ async function askToRollBack(
   { repository, tag }: { repository: string; tag: string },
   input: RollbackInput,
 ): Promise<RollbackResult> {
-  const { WithStartWorkflowOperation } = await import('@temporalio/client');
+  const { WithStartWorkflowOperation } = await import('../temporal/sdk.ts');
   try {
     const answer = await temporal.within(ANSWER_TIMEOUT, () =>
       temporal.client.workflow.executeUpdateWithStart(ROLLBACK_UPDATE, {

@@ -1,17 +1,17 @@
 /** Every rule: each file of `rules/` is one, of its own name. */
-import { readdirSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { codeFiles } from '../../activities/tools/package-root.ts';
 import type { Rule } from './rule.ts';
 
-/** `.ts`, or `.js` in `dist/`. */
-const SUFFIX = extname(import.meta.filename);
-const NAMES = readdirSync(join(import.meta.dirname, 'rules')).filter((file) => extname(file) === SUFFIX);
+/** A file of `rules/`. */
+interface RuleFile {
+  default: Rule;
+}
 
-/** Every rule, by name. */
+/** Every rule, by name. The build finds the files by the pattern in `import`. */
 export const RULES: readonly Rule[] = await Promise.all(
-  NAMES.sort().map(async (file) => {
-    const name = file.slice(0, -SUFFIX.length);
-    return ((await import(/* @vite-ignore */ `./rules/${name}${SUFFIX}`)) as { default: Rule }).default;
+  codeFiles('client/lint/rules').map(async (name) => {
+    const file = (await import(`./rules/${name}.ts`)) as RuleFile;
+    return file.default;
   }),
 );
 

@@ -1,8 +1,8 @@
 /** Starts a release's workflow, with everything an operator wants to see of it in the Web UI. */
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { releaseId } from '../../model/oci/reference.ts';
+import { searchAttribute } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { staticDetails, releaseAttributes, releaseSummary } from '../../model/release/summaries.ts';
 import { REQUEST_TIMEOUT, workflowPage, type Temporal } from '../temporal/temporal.ts';
@@ -88,7 +88,7 @@ async function isHeld(temporal: Temporal, release: string): Promise<boolean> {
   const description = await temporal.within(REQUEST_TIMEOUT, () =>
     temporal.client.workflow.getHandle(release).describe(),
   );
-  return description.typedSearchAttributes.get(defineSearchAttributeKey('FlightlineStatus', 'KEYWORD')) === 'held';
+  return description.typedSearchAttributes.get(searchAttribute('FlightlineStatus')) === 'held';
 }
 
 function alreadyRunning(reference: string, held: boolean): UserError {

@@ -2,7 +2,7 @@
  * Reads a release as it stands now: what the server says of its workflow and builder runs, the `record` query, and the
  * progress in the heartbeats of their pending activities.
  */
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { Payload, PayloadConverter } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 import { Progress } from '../../model/stage/progress.ts';
@@ -61,6 +61,7 @@ function unknownRelease(temporal: Temporal, release: string): UserError {
 }
 
 function makeReader(temporal: Temporal, release: string, runId: string): ReleaseReader {
+  const converter = temporal.client.options.loadedDataConverter.payloadConverter;
   let record: Seen<ReleaseRecord> | undefined;
   let final: ReleaseView | undefined;
   const branches = new Map<string, Seen<StageRow[]>>();
@@ -87,7 +88,7 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
           );
       }
     }
-    const activities = pendingActivities(description, 'image');
+    const activities = pendingActivities(description, 'image', converter);
     const stages: StageRow[][] = [];
     for (const child of description.raw.pendingChildren ?? []) {
       const id = child.workflowId ?? '';
@@ -114,7 +115,7 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
         if (!isWorkerAway(error) && !isNotFound(error)) throw error;
       }
     }
-    const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1));
+    const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1), converter);
     return { stages: branches.get(key)?.state ?? [], activities };
   };
 
@@ -220,22 +221,26 @@ function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
  */
 const WITH_A_WORKER = [2, 3];
 
-function pendingActivities(description: WorkflowExecutionDescription, branch: string): PendingActivity[] {
+function pendingActivities(
+  description: WorkflowExecutionDescription,
+  branch: string,
+  converter: PayloadConverter,
+): PendingActivity[] {
   return (description.raw.pendingActivities ?? []).map((activity) => ({
     branch,
     type: activity.activityType?.name ?? '',
     attempt: activity.attempt ?? 1,
     started: WITH_A_WORKER.includes(activity.state ?? 0),
-    progress: progressOf(activity.heartbeatDetails?.payloads?.[0]),
+    progress: progressOf(activity.heartbeatDetails?.payloads?.[0], converter),
     lastFailure: activity.lastFailure?.message || null,
   }));
 }
 
 /** Heartbeat details come from a worker: what is no progress is not shown. */
-function progressOf(payload: Payload | undefined): Progress | null {
+function progressOf(payload: Payload | undefined, converter: PayloadConverter): Progress | null {
   if (!payload) return null;
   try {
-    const parsed = Progress.safeParse(defaultPayloadConverter.fromPayload(payload));
+    const parsed = Progress.safeParse(converter.fromPayload(payload));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

@@ -30,11 +30,8 @@ export interface Temporal {
 /** Connects, or says what is missing (exit code 3; 2 for a profile that cannot be read). */
 async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Temporal> {
   // Loaded now: help, and what is wrong with a spec, do not wait for it.
-  const [sdk, { loadClientConnectConfig: load }] = await Promise.all([
-    import('@temporalio/client'),
-    import('@temporalio/envconfig'),
-  ]);
-  const { connectionOptions, namespace = 'default' } = loadConfiguration(environment, load);
+  const sdk = await import('./sdk.ts');
+  const { connectionOptions, namespace = 'default' } = loadConfiguration(environment, sdk.loadClientConnectConfig);
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
   let connection: Connection;
   try {

@@ -1,6 +1,6 @@
 /** Hints name commands; here they become what this user can type. */
-import { readdirSync } from 'node:fs';
-import { join, parse, relative } from 'node:path';
+import { relative } from 'node:path';
+import { codeFiles } from '../../activities/tools/package-root.ts';
 
 /**
  * A text for people with its commands as this user can type them: by npm when it was called by npm, and with the spec
@@ -24,6 +24,6 @@ function commandName(environment: NodeJS.ProcessEnv, directory: string): string 
  * `flightline` before one of its verbs, which are the files of `commands/`: elsewhere it is the name of the program.
  */
 function commandPattern(): RegExp {
-  const verbs = readdirSync(join(import.meta.dirname, '../commands')).map((file) => parse(file).name);
+  const verbs = codeFiles('client/commands');
   return new RegExp(`(?<![\\w/.-])flightline(?= (?:${verbs.join('|')})(?![\\w-]))`, 'g');
 }

@@ -4,6 +4,7 @@
 import type { Failure } from '../../model/failure/failure.ts';
 import type { FailureKind } from '../../model/failure/failures.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
+import { sourceStack } from '../../activities/tools/source-stack.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What is printed of an error; with `--json` as `{"error": …}`. */
@@ -100,7 +101,7 @@ export function explain(error: unknown): Explained {
       remedy: 'this is a fault of flightline: please report it with the trace above',
     },
     exitCode: EXIT.failed,
-    stack: fault.stack,
+    stack: fault.stack && sourceStack(fault.stack),
   };
 }
 

@@ -1,9 +1,9 @@
 /**
  * What the Temporal Web UI and `list` show of a workflow from its start on. Pure, so that the client can set it too.
  */
-import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import type { SearchAttributePair } from '@temporalio/common';
 import type { ReleaseRequest } from '../spec/request.ts';
-import type { SearchAttributeName } from '../stage/stage.ts';
+import { searchAttribute, type SearchAttributeName } from '../stage/stage.ts';
 
 /** Longest summary (characters): the server refuses more than 400 bytes. */
 const MAX_SUMMARY = 200;
@@ -19,13 +19,16 @@ export function releaseAttributes({
   repository,
   tag,
 }: Pick<ReleaseRequest, 'repository' | 'tag'>): SearchAttributePair[] {
-  const attributes: Partial<Record<SearchAttributeName, string>> = {
-    FlightlineRepository: repository,
-    FlightlineTag: tag,
-    FlightlineStage: 'resolve',
-    FlightlineStatus: 'running',
-  };
-  return Object.entries(attributes).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
+  const keyword = (name: Exclude<SearchAttributeName, 'FlightlineHost'>, value: string): SearchAttributePair => ({
+    key: searchAttribute(name),
+    value,
+  });
+  return [
+    keyword('FlightlineRepository', repository),
+    keyword('FlightlineTag', tag),
+    keyword('FlightlineStage', 'resolve'),
+    keyword('FlightlineStatus', 'running'),
+  ];
 }
 
 /** `disks qcow2+vmdk of quay.io/acme/edge-camera:v1`. */

@@ -36,3 +36,10 @@ export const SEARCH_ATTRIBUTES = {
   FlightlineHost: 'KEYWORD_LIST',
 } as const;
 export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
+
+/** The key of one, in the form of the SDK, which need not be loaded for it. */
+export function searchAttribute<Name extends SearchAttributeName>(
+  name: Name,
+): { name: Name; type: (typeof SEARCH_ATTRIBUTES)[Name] } {
+  return { name, type: SEARCH_ATTRIBUTES[name] };
+}

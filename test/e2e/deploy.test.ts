@@ -42,8 +42,13 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 const analyze = (...args: string[]) => execa('systemd-analyze', [...args, `--root=${root}`], { reject: false });
 
 describe('the package', () => {
-  it('holds the command, its workflows ready-made, and deploy/', () => {
-    for (const path of ['dist/client/main.js', 'dist/workflow-bundle.js', 'deploy/Containerfile', 'deploy/README.md']) {
+  it('holds the command, its workflows ready-made, the licences of what is bundled, and deploy/', () => {
+    for (const path of [
+      'dist/client/main.js',
+      'dist/workflow-bundle.js',
+      'dist/THIRD-PARTY.md',
+      'deploy/Containerfile',
+    ]) {
       expect(existsSync(at(join(PACKAGE, path))), path).toBe(true);
     }
   });

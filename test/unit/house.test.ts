@@ -100,6 +100,16 @@ describe('floors', () => {
     const heavy = [...reached].filter((name) => name.startsWith('workers/') || name.startsWith('@temporalio/'));
     expect(heavy).toEqual([]);
   });
+
+  it('the client runs of the SDK only what its one door to it names, of which the build makes one file', () => {
+    const verbs = [...files.keys()].filter((file) => isBelow('client/commands', file));
+    const needSomeWorker = ['doctor', 'up', 'worker'].map((name) => `client/commands/${name}.ts`);
+    const reached = closure(
+      verbs.filter((file) => !needSomeWorker.includes(file)),
+      ({ target, typeOnly }) => !typeOnly && target !== 'client/temporal/sdk.ts' && !isBelow('client/commands', target),
+    );
+    expect([...reached].filter((name) => name.startsWith('@temporalio/'))).toEqual([]);
+  });
 });
 
 describe('activities and tools', () => {

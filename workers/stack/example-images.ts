@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { CommandError, runCommand, type CommandResult } from '../../activities/tools/process/command.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
-import { packageRoot } from './plans.ts';
+import { packageRoot } from '../../activities/tools/package-root.ts';
 import type { Stack } from './start.ts';
 
 /** The name of an example image in podman's storage (examples/debian/make-images.sh) and in the registry. */

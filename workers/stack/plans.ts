@@ -1,8 +1,8 @@
 /** The processes of an embedded stack: their command lines and environments, and when each is ready. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { packageRoot } from '../../activities/tools/package-root.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import { WORKER_READY } from '../telemetry/log.ts';
@@ -103,7 +103,7 @@ export type WorkerCommand = (role: Role, configurationFile: string) => readonly 
 
 /** `flightline worker --role ROLE` of this installation. */
 export function installedWorkerCommand(role: Role, configurationFile: string): readonly [string, ...string[]] {
-  const main = join(packageRoot(), 'dist', 'client', 'main.js');
+  const main = join(packageRoot(), 'dist/client/main.js');
   if (!existsSync(main)) {
     throw new FlightlineError('host-setup', `${main} is missing`, { remedy: 'run `npm run build` first' });
   }
@@ -132,17 +132,6 @@ export function workerPlan(
 /** `true` when a worker's log says that it polls. */
 export function hasReadyEvent(log: string): boolean {
   return log.split('\n').some((line) => line.startsWith('{') && line.includes(`"event":"${WORKER_READY}"`));
-}
-
-/** The directory of this package: the closest parent with a package.json, for the sources and for dist/. */
-export function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) {
-    const above = dirname(directory);
-    if (above === directory) throw new Error('package.json is missing');
-    directory = above;
-  }
-  return directory;
 }
 
 /** The user's own TEMPORAL_* variables (profile, API key, TLS) must not reach the stack's processes. */

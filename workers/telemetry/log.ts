@@ -3,8 +3,9 @@
  * or an activity name the release and the stage. No secrets.
  */
 import type { Logger as SdkLogger, LogLevel as SdkLevel, LogMetadata } from '@temporalio/common';
-import { pino, stdTimeFunctions, type Logger } from 'pino';
+import { pino, stdSerializers, stdTimeFunctions, type Logger, type SerializedError } from 'pino';
 import { redact } from '../../activities/tools/process/redact.ts';
+import { sourceStack } from '../../activities/tools/source-stack.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseOfWorkflow } from '../../model/oci/reference.ts';
 import { STAGES } from '../../model/stage/stage.ts';
@@ -49,6 +50,7 @@ export function createLogger(
       level,
       messageKey: 'message',
       errorKey: 'error',
+      serializers: { error: stdSerializers.wrapErrorSerializer(withSources) },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       // The SDK's lines have the task token, with which the attempt can be ended.
@@ -56,6 +58,11 @@ export function createLogger(
     },
     { write: (line) => sink.write(redact(line)) },
   );
+}
+
+function withSources(error: SerializedError): SerializedError {
+  error.stack = sourceStack(error.stack);
+  return error;
 }
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;

@@ -1,5 +1,5 @@
 /** Shows a release as it changes: current details, search attributes, metrics, log and webhooks. */
-import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
+import type { SearchAttributeUpdatePair } from '@temporalio/common';
 import {
   log,
   metricMeter,
@@ -10,15 +10,15 @@ import {
 import type { Failure } from '../../model/failure/failure.ts';
 import { counterOf } from '../../model/base/metric.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
-import { SEARCH_ATTRIBUTES, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { Notifications } from '../notification.ts';
 import type { StageBoard } from '../run-stage.ts';
 import { end, releaseStatus, type ReleaseState } from './state.ts';
 import { shownStage, recordOf, releaseDetails } from './record.ts';
 
-const STAGE = defineSearchAttributeKey('FlightlineStage', SEARCH_ATTRIBUTES.FlightlineStage);
-const STATUS = defineSearchAttributeKey('FlightlineStatus', SEARCH_ATTRIBUTES.FlightlineStatus);
-const HOST = defineSearchAttributeKey('FlightlineHost', SEARCH_ATTRIBUTES.FlightlineHost);
+const STAGE = searchAttribute('FlightlineStage');
+const STATUS = searchAttribute('FlightlineStatus');
+const HOST = searchAttribute('FlightlineHost');
 
 /** A release under way: its state, and what of it is shown and runs. */
 export class ShownRelease implements StageBoard {

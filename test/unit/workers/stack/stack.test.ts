@@ -19,7 +19,8 @@ import {
   workerConfigurationText,
 } from '../../../../workers/stack/files.ts';
 import { withWorkerMemory } from '../../../../workers/memory.ts';
-import { hasReadyEvent, packageRoot, temporalPlan, workerPlan } from '../../../../workers/stack/plans.ts';
+import { packageRoot } from '../../../../activities/tools/package-root.ts';
+import { hasReadyEvent, temporalPlan, workerPlan } from '../../../../workers/stack/plans.ts';
 import {
   assertPortFree,
   chooseFreePorts,

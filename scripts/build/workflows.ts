@@ -1,0 +1,17 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { workflowModules } from '../../workers/workflow-modules.ts';
+
+/**
+ * Writes the workflow bundle, which workers load instead of bundling at each start (0.1 s instead of 3 s). It must be
+ * made by exactly the installed version of `@temporalio/worker`.
+ */
+export async function bundleWorkflows(target: string): Promise<void> {
+  const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('WARN') });
+  const unfinished = `${target}.${process.pid}`;
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(unfinished, code);
+  // A worker that starts meanwhile reads the old bundle or the new one, never half of one.
+  await rename(unfinished, target);
+}
