@@ -26,20 +26,22 @@ export default verb({
   json: 'print JSON',
 
   syntax: (command) =>
-    command.argument('<reference>', 'REPOSITORY:TAG').requiredOption('--key <file>', 'the public key'),
+    command
+      .argument('<reference>', 'REPOSITORY:TAG')
+      .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names'),
 
   /** What a device would refuse ends with exit code 1. */
   async run([reference], options, output) {
-    await access(options.key).catch((error: Error) => {
+    const key = options.key ?? process.env['FLIGHTLINE_PUBLIC_KEY'];
+    if (!key) throw noKey();
+    await access(key).catch((error: Error) => {
       throw new UserError(
         'key-missing',
         `the public key cannot be read: ${error.message}`,
         'name the .pub file of `flightline keygen`, or PEM that its owner gave you',
       );
     });
-    const found = await withUserAccess((registry) =>
-      verifyAsDevice({ reference, publicKey: options.key, access: registry }),
-    );
+    const found = await withUserAccess((registry) => verifyAsDevice({ reference, publicKey: key, access: registry }));
     const paint = style(output.colour.result);
     const type = found.artifactType ?? found.mediaType;
     output.result(
@@ -54,3 +56,11 @@ export default verb({
     return EXIT.ok;
   },
 });
+
+function noKey(): UserError {
+  return new UserError(
+    'usage',
+    'no key is given, and FLIGHTLINE_PUBLIC_KEY names none',
+    'name the public key with --key, or read the environment of a stack, which has its own',
+  );
+}

@@ -7,6 +7,7 @@ import type { loadClientConnectConfig } from '@temporalio/envconfig';
 import { webUiPage } from '../../model/base/web-ui.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
+import { absenceRemedy } from './absence.ts';
 
 /** Milliseconds until a server that does not answer is called absent. */
 const CONNECT_TIMEOUT = 5_000;
@@ -33,11 +34,12 @@ async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Te
   const sdk = await import('./sdk.ts');
   const { connectionOptions, namespace = 'default' } = loadConfiguration(environment, sdk.loadClientConnectConfig);
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
+  const named = connectionOptions.address !== undefined;
   let connection: Connection;
   try {
     connection = await sdk.Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
   } catch (error) {
-    throw isRefused(error) ? refused(address, error) : absent(address, error);
+    throw isRefused(error) ? refused(address, error) : absent(address, error, named);
   }
   const client = new sdk.Client({ connection, namespace });
   const within = <T>(timeout: number, request: () => Promise<T>) =>
@@ -55,7 +57,7 @@ async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Te
       );
     }
     // Some servers hide namespaces from ordinary accounts: what really is refused is met later.
-    if (!isRefused(error)) throw absent(address, error);
+    if (!isRefused(error)) throw absent(address, error, named);
     return open();
   }
   return open();
@@ -84,11 +86,11 @@ function loadConfiguration(
   }
 }
 
-function absent(address: string, cause: unknown): UserError {
+function absent(address: string, cause: unknown, named: boolean): UserError {
   return new UserError(
     'no-temporal',
     `no Temporal server answers at ${address} (${grpcDetails(cause)})`,
-    'start one with `flightline up`, or say where it is with TEMPORAL_ADDRESS or TEMPORAL_PROFILE',
+    absenceRemedy(named, process.cwd()),
     EXIT.unavailable,
     cause,
   );

@@ -10,7 +10,7 @@ import type { Purpose } from './tools.ts';
 /** What to set this machine up for, and whether to ask first. */
 export interface SetUpOptions {
   purpose: Purpose;
-  /** Change the system without asking (`--yes`). Without a terminal there is nobody to ask, which counts as yes. */
+  /** Change the system without asking (`--yes`). In a CI system nobody is asked either. */
   assumeYes: boolean;
 }
 
@@ -72,13 +72,26 @@ function describePlan(plan: Plan): string[] {
   return lines;
 }
 
+/** Who says whether the system may be changed. Pure. */
+export function whoAnswers(
+  assumeYes: boolean,
+  ci: string | undefined,
+  terminal: boolean,
+): 'said yes' | 'person' | 'nobody' {
+  if (assumeYes || (ci && ci !== 'false')) return 'said yes';
+  return terminal ? 'person' : 'nobody';
+}
+
 /** Asks before the system is changed. Throws SetupError on anything but yes. */
 async function ask(assumeYes: boolean): Promise<void> {
-  if (assumeYes) return;
-  if (!process.stdin.isTTY) {
-    say('No terminal to ask at: going on.');
-    return;
+  const answerer = whoAnswers(assumeYes, process.env['CI'], process.stdin.isTTY);
+  if (answerer === 'nobody') {
+    throw new SetupError(
+      'Nothing was changed: there is no terminal to ask at. Give --yes (after `--` where npm runs the command), ' +
+        'or do it yourself.',
+    );
   }
+  if (answerer === 'said yes') return;
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   // Ctrl-C and Ctrl-D close the prompt and leave the question without an answer: that is a no.
   const closed = new Promise<string>((resolve) => {

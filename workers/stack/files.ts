@@ -16,6 +16,8 @@ export interface StackPaths {
   containersConf: string;
   temporalProfile: string;
   environment: string;
+  /** A directory for PATH, with `flightline` in it. */
+  programs: string;
   keys: string;
   privateKey: string;
   publicKey: string;
@@ -40,6 +42,7 @@ export function stackPaths(directory: string): StackPaths {
     containersConf: at('containers.conf'),
     temporalProfile: at('temporal.toml'),
     environment: at('environment'),
+    programs: at('bin'),
     keys: at('keys'),
     // skopeo generate-sigstore-key adds these endings to its prefix.
     privateKey: at('keys', `${STACK_KEY}.private`),
@@ -126,8 +129,10 @@ export function temporalProfileText(target: { address: string; namespace: string
   return `# ${GENERATED}\n${toml({ profile: { default: target } })}`;
 }
 
-/** DIR/environment, to be read by a shell: `. DIR/environment`. */
-export function environmentText(variables: Record<string, string>): string {
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`);
-  return `# ${GENERATED}\n# In a shell: . this-file\n${lines.join('\n')}\n`;
+/** DIR/environment, to be read by a shell: `. DIR/environment`. `programs` is put before what PATH has. */
+export function environmentText(variables: Record<string, string>, programs: string): string {
+  const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  const path = `export PATH=${quoted(programs)}":$PATH"`;
+  return `# ${GENERATED}\n# In a shell: . this-file\n${[...lines, path].join('\n')}\n`;
 }

@@ -1,5 +1,6 @@
 /** The processes of an embedded stack: their command lines and environments, and when each is ready. */
 import { existsSync } from 'node:fs';
+import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { packageRoot } from '../../activities/tools/package-root.ts';
@@ -101,9 +102,22 @@ export function registryPlan(program: string, address: string, paths: StackPaths
 /** How a worker process is started; tests pass another one. */
 export type WorkerCommand = (role: Role, configurationFile: string) => readonly [string, ...string[]];
 
+/** The program `flightline` of this installation. */
+function installedCommand(): string {
+  return join(packageRoot(), 'dist/client/main.js');
+}
+
+/** Links it into a directory for PATH: a shell that has read DIR/environment has the version that runs the stack. */
+export async function linkCommand(programs: string): Promise<void> {
+  const link = join(programs, 'flightline');
+  await mkdir(programs, { recursive: true });
+  await rm(link, { force: true });
+  await symlink(installedCommand(), link);
+}
+
 /** `flightline worker --role ROLE` of this installation. */
 export function installedWorkerCommand(role: Role, configurationFile: string): readonly [string, ...string[]] {
-  const main = join(packageRoot(), 'dist/client/main.js');
+  const main = installedCommand();
   if (!existsSync(main)) {
     throw new FlightlineError('host-setup', `${main} is missing`, { remedy: 'run `npm run build` first' });
   }

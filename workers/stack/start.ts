@@ -25,6 +25,7 @@ import {
 import { ensureKey } from './keys.ts';
 import {
   installedWorkerCommand,
+  linkCommand,
   NAMESPACE,
   REGISTRY_PROGRAMS,
   registryPlan,
@@ -225,7 +226,8 @@ async function writeFiles(
     FLIGHTLINE_PUBLIC_KEY: paths.publicKey,
     ...(containersConf ? { CONTAINERS_CONF: containersConf } : {}),
   };
-  await writeFile(paths.environment, environmentText(environment));
+  await linkCommand(paths.programs);
+  await writeFile(paths.environment, environmentText(environment, paths.programs));
   return environment;
 }
 

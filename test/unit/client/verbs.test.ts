@@ -149,7 +149,6 @@ describe('usage errors', () => {
     [['keygen']],
     [['schedule', 'show']],
     [['schedule', 'pause', 'r']],
-    [['verify', R]],
     [['device-config']],
     [['provision', 'cloud-init']],
     [['provision', 'pigeon', '--config', 'c']],

@@ -3,6 +3,7 @@ import { parseDeb822, parseOneLine, trixieFiles } from '../../../scripts/setup/a
 import { familyOf, parseOsRelease } from '../../../scripts/setup/os-release.ts';
 import { candidatesIn, makePlan, SetupError, tooOld } from '../../../scripts/setup/plan.ts';
 import type { Missing } from '../../../scripts/setup/plan.ts';
+import { whoAnswers } from '../../../scripts/setup/set-up.ts';
 import { HOST_TOOLS, toolsFor } from '../../../scripts/setup/tools.ts';
 import { compareVersions, upstreamVersion, versionIn } from '../../../scripts/setup/version.ts';
 
@@ -228,4 +229,14 @@ describe('plan', () => {
       'xorriso is not in the package lists',
     ]);
   });
+});
+
+test.each([
+  [true, undefined, false, 'said yes'],
+  [false, 'true', false, 'said yes'],
+  [false, 'false', false, 'nobody'],
+  [false, undefined, true, 'person'],
+  [false, undefined, false, 'nobody'],
+] as const)('with --yes %s, CI %s and a terminal %s a change is agreed to by: %s', (yes, ci, terminal, answerer) => {
+  expect(whoAnswers(yes, ci, terminal)).toBe(answerer);
 });

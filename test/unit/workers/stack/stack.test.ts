@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,8 +72,10 @@ describe('generated files', () => {
     expect(registryConfigurationText({ storage: '/s', address: 'a:1', auth })).toContain('path: /h');
   });
 
-  it('the environment can be read by a shell', () => {
-    expect(environmentText({ A: 'b', C: "it's" })).toContain("export A='b'\nexport C='it'\\''s'\n");
+  it('the environment can be read by a shell, which then finds the command', () => {
+    const script = `${environmentText({ A: 'b', C: "it's" }, "/it's/bin")}printf '%s\\n' "$A" "$C" "$PATH"`;
+    const shell = spawnSync('sh', ['-c', script], { encoding: 'utf8', env: { PATH: '/usr/bin' } });
+    expect(shell.stdout.split('\n')).toEqual(['b', "it's", "/it's/bin:/usr/bin", '']);
   });
 
   it('the profile names the stack’s server', () => {
