@@ -5,10 +5,8 @@ import type { Point } from './statistics.ts';
 /** How much to measure. */
 export interface Plan {
   quick: boolean;
-  /** Rounds. In each, a case that compares has one pair of runs, flightline's and the script's. */
+  /** Pairs of runs with one disk, flightline's and the script's. Everything else is measured once. */
   repeats: number;
-  /** When everything should have ended (`Date.now()`). What would end later is left out, if possible. */
-  until: number;
   /** The least length of a builder run, by the image's label; equal on both sides. */
   builderSeconds: number;
   /**
@@ -56,8 +54,6 @@ export interface Growth {
 export interface Findings {
   rows: Row[];
   growth?: Growth[];
-  /** Milliseconds that one more round takes. Without it there is only one. */
-  again?: number;
 }
 
 interface AnyCase {
@@ -70,10 +66,7 @@ interface AnyCase {
 /** A case that runs on the {@link Site} that cases share. It must leave nothing running there. */
 export interface CaseOnSite extends AnyCase {
   onSite: true;
-  /** Leaves out what there is no time for. It runs last, but keeps its place in the table. */
-  shortens?: true;
-  /** @param round counted from 0; what is measured once is measured in round 0 */
-  run(plan: Plan, say: (line: string) => void, site: Site, round: number): Promise<Findings>;
+  run(plan: Plan, say: (line: string) => void, site: Site): Promise<Findings>;
 }
 
 /** A case that runs before there is a site, which would take some of the cores. */
@@ -83,25 +76,6 @@ export interface CaseApart extends AnyCase {
 }
 
 export type Case = CaseOnSite | CaseApart;
-
-/** The cases in the order in which they run: those apart, then those on the site, last those that shorten. */
-export function inOrder(cases: readonly Case[]): Case[] {
-  const rank = (one: Case) => (one.onSite ? (one.shortens ? 2 : 1) : 0);
-  return cases.toSorted((left, right) => rank(left) - rank(right));
-}
-
-/** Whether something that takes this many milliseconds ends in time. */
-export function hasTimeFor(plan: Pick<Plan, 'until'>, length: number, now: number): boolean {
-  return now + length <= plan.until;
-}
-
-/** Merges the findings of a further round: joins the values of each row, and keeps the former texts. */
-export function together(before: Findings, after: Findings): Findings {
-  const key = (row: Row) => `${row.case}\n${row.measure}`;
-  const further = new Map(after.rows.map((row) => [key(row), row.values]));
-  const rows = before.rows.map((row) => ({ ...row, values: [...row.values, ...(further.get(key(row)) ?? [])] }));
-  return { ...before, rows, again: after.again };
-}
 
 /** Whether a row's median meets its target; `undefined` without a target. */
 export function holds(row: Row, median: number): boolean | undefined {

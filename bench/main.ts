@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/flightline.ts';
 import { usePrivateContainersConf } from '../test/support/tools.ts';
 import { findTemporalCli } from '../workers/stack/temporal-cli.ts';
-import { hasTimeFor, inOrder, together, type Case, type Findings, type Plan } from './case.ts';
+import type { Case, Findings, Plan } from './case.ts';
 import { CASES } from './cases/all.ts';
 import { machineFacts } from './machine.ts';
 import { openSite, type Site } from './site.ts';
@@ -17,10 +17,10 @@ Runs flightline and the guide's own commands (bench/guide.sh) in turn on the sam
 it into bench/RESULTS.md, and its main figures into docs/benchmarks.md. Needs root, and a machine that does nothing else.
 Takes less than 40 minutes on 2 cores.
 
-  --quick              smaller sizes, one run each, less than 5 minutes; leaves out ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}, and on a slow
-                       machine whatever would take longer; writes nothing
+  --quick              smaller sizes, one run each, less than 5 minutes; leaves out ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}; writes
+                       nothing
   --only NAME,NAME     only these cases: ${CASES.map(({ name }) => name).join(', ')}; writes nothing
-  --repeats N          rounds, with a pair of runs each (default 2, or 1 when time is short; with --quick 1)
+  --repeats N          pairs of runs with one disk (default 2; with --quick 1)
   --builder-seconds N  the least length of a builder run on either side
                        (default 20, and 90 for the case of one disk; with --quick 1)
 
@@ -29,10 +29,8 @@ The exit code is 0 when everything was measured, whatever the figures, and 1 whe
 Example: npm run bench -- --only orchestration --quick
 `;
 
-/** Milliseconds within which a run ends: 40 minutes and 5, less some time for what is not measured. */
-const LONGEST = { whole: 39.5 * 60_000, quick: 4.75 * 60_000 };
 const MEBI = 1024 ** 2;
-const FULL: Omit<Plan, 'until'> = {
+const FULL: Plan = {
   quick: false,
   repeats: 2,
   builderSeconds: 20,
@@ -41,7 +39,7 @@ const FULL: Omit<Plan, 'until'> = {
   diskSize: 2_048 * MEBI,
   scriptDiskSize: 512 * MEBI,
 };
-const QUICK: Omit<Plan, 'until'> = {
+const QUICK: Plan = {
   quick: true,
   repeats: 1,
   builderSeconds: 1,
@@ -96,8 +94,6 @@ const base = values.quick ? QUICK : FULL;
 const begin = Date.now();
 const plan: Plan = {
   ...base,
-  // Who asks for a number of pairs gets it.
-  until: values.repeats === undefined ? begin + LONGEST[values.quick ? 'quick' : 'whole'] : Number.POSITIVE_INFINITY,
   repeats: wholeNumber('repeats', values.repeats, base.repeats),
   builderSeconds: wholeNumber('builder-seconds', values['builder-seconds'], base.builderSeconds),
   oneDiskBuilderSeconds: wholeNumber('builder-seconds', values['builder-seconds'], base.oneDiskBuilderSeconds),
@@ -109,18 +105,13 @@ const restore = await usePrivateContainersConf();
 const found = new Map<Case, Findings>();
 let failed = 0;
 let site: Site | undefined;
-for (let round = 0; round < plan.repeats; round++) {
-  for (const one of inOrder(cases)) {
-    const before = found.get(one);
-    if (round > 0 && (before?.again === undefined || !hasTimeFor(plan, before.again, Date.now()))) continue;
-    say(`case ${one.name}${round > 0 ? `, round ${round + 1}` : ''}`);
-    try {
-      const more = await (one.onSite ? one.run(plan, say, (site ??= await openSite()), round) : one.run(plan, say));
-      found.set(one, before ? together(before, more) : more);
-    } catch (error) {
-      failed += 1;
-      say(`case ${one.name} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    }
+for (const one of cases.toSorted((left, right) => Number(left.onSite) - Number(right.onSite))) {
+  say(`case ${one.name}`);
+  try {
+    found.set(one, await (one.onSite ? one.run(plan, say, (site ??= await openSite())) : one.run(plan, say)));
+  } catch (error) {
+    failed += 1;
+    say(`case ${one.name} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
 }
 await site?.end();
@@ -134,7 +125,7 @@ console.log(['', ...terminalReport(rows, growth), '', `measured in ${minutes} mi
 if (!values.quick && values.only === undefined && failed === 0) {
   const facts = [
     ...(await machineFacts((await findTemporalCli()).path)),
-    `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; up to ${plan.repeats} rounds; a run of the builder takes ${plan.builderSeconds} s, and ${plan.oneDiskBuilderSeconds} s where one disk is made`,
+    `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; ${plan.repeats} pairs of runs with one disk; a run of the builder takes ${plan.builderSeconds} s, and ${plan.oneDiskBuilderSeconds} s where one disk is made`,
   ];
   for (const [name, measured] of [
     ['bench/RESULTS.md', markdownReport(facts, rows, growth)],

@@ -7,11 +7,21 @@ const TICKS = 100;
 
 /** Seconds of one core that a process and the programs it has waited for have used. */
 export async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The second field is the program's name in parentheses, and may hold anything; utime, stime, cutime, cstime are 14
-  // to 17.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = await statFields(String(pid));
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS;
+}
+
+/** The fields of /proc/PID/stat from the third on: utime, stime, cutime and cstime are the 14th to 17th. */
+async function statFields(pid: string): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The second one is the program's name in parentheses, and may hold anything.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** The same of the programs that this process has waited for. */
+export async function cpuSecondsOfChildren(): Promise<number> {
+  const fields = await statFields('self');
+  return fields.slice(13, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS;
 }
 
 /** Bytes of memory that a process has resident. */

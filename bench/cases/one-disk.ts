@@ -1,75 +1,52 @@
 /** One image and one qcow2: with nothing cached, with one file changed, and with nothing changed. */
 import { readFile } from 'node:fs/promises';
-import { alternately, withBoth, type FlightlineSide, type GuideSide } from '../sides.ts';
+import { alternately, settle, withBoth, type FlightlineSide, type GuideSide } from '../sides.ts';
 import { makeInputs, ONE_DISK } from '../inputs.ts';
 import type { Site } from '../site.ts';
 import { bytesBelow } from '../readings.ts';
-import type { CaseOnSite } from '../case.ts';
+import type { CaseOnSite, Plan } from '../case.ts';
+
+/** Seconds of a builder run that hides nothing of what stands around it. */
+const SHORT = 1;
+
+/** What a pair of runs gave. */
+interface Pair {
+  ratio: number;
+  /** Seconds that flightline takes longer. */
+  added: number;
+  /** Seconds of another run with nothing changed, and how often the registry sent a large blob in it. */
+  unchanged: number;
+  read: number;
+  /** {@link bytesSent}; counted once. */
+  sent?: { flightline: number; guide?: number };
+}
 
 export const oneDisk: CaseOnSite = {
   name: 'one-disk',
   onSite: true,
-  run: async (plan, say, site, round) => {
-    const start = Date.now();
-    const measured = await withBoth(site, async (flightline, guide) => {
-      const inputs = await makeInputs(site.stack.registry, plan.oneDiskBuilderSeconds);
-      // A quick look counts what is sent in its second run here, and a whole one in runs of their own.
-      const registry = plan.quick ? site.meter.address : site.stack.registry;
-      const order = (side: string, tag = 'v1') => ({
-        inputs,
-        repository: `${registry}/bench/${side}-${round}`,
-        tag,
-        disks: ONE_DISK,
-        whenChanged: true,
-      });
-      const [ours, theirs] = await alternately(
-        round,
-        () => flightline.release(order('flightline')),
-        () => guide.release(order('guide')),
-      );
-      say(`one disk: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
-      let sent: { flightline: number; guide?: number } | undefined;
-      if (plan.quick) {
-        await inputs.changeLastLayer();
-        const end = await meter(site);
-        await flightline.release(order('flightline', 'v2'));
-        sent = { flightline: await end() };
-      }
-      const before = await blobReads(site);
-      const repeated = await flightline.release(order('flightline', plan.quick ? 'v2' : 'v1'));
-      if (repeated.record.status !== 'unchanged')
-        throw new Error(`nothing changed, and it is ${repeated.record.status}: ${repeated.record.reason}`);
-      const read = (await blobReads(site)) - before;
-      say(`one disk, nothing changed: flightline ${repeated.seconds.toFixed(1)} s`);
-      await inputs.remove();
-      const again = Date.now() - start;
-      if (!plan.quick && round === 0) sent = await bytesSent(site, flightline, guide, say);
-      return {
-        ratio: ours.seconds / theirs.seconds,
-        added: ours.seconds - theirs.seconds,
-        unchanged: repeated.seconds,
-        read,
-        again,
-        sent,
-      };
-    });
+  run: async (plan, say, site) => {
+    const pairs: Pair[] = [];
+    for (let count = 0; count < plan.repeats; count++) pairs.push(await pairOfRuns(plan, say, site, count));
+    // A builder run of minutes hides seconds.
+    const short = plan.oneDiskBuilderSeconds > SHORT ? await shortPair(say, site) : undefined;
+    const sent = pairs[0]!.sent;
     return {
-      again: measured.again,
       rows: [
         {
           case: 'one image, one qcow2, nothing cached',
           measure: "wall time ÷ script's",
           unit: 'ratio',
-          values: [measured.ratio],
+          values: pairs.map(({ ratio }) => ratio),
           target: { most: 1.05 },
           note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
           headline: { what: 'one image and one qcow2, nothing cached', times: "the script's time" },
         },
         {
-          case: 'one image, one qcow2, nothing cached',
+          case: `the same, with a builder of ${SHORT} s`,
           measure: "wall time − script's",
           unit: 's',
-          values: [measured.added],
+          values: short === undefined ? pairs.map(({ added }) => added) : [short],
+          target: { most: 4 },
           note: 'what flightline adds, however long the builder takes: the ratio is 1 + this ÷ the script’s time.',
           headline: { what: 'the same, time that flightline adds' },
         },
@@ -77,17 +54,17 @@ export const oneDisk: CaseOnSite = {
           case: 'again, one changed file in the last layer',
           measure: 'bytes sent ÷ bytes new in the registry',
           unit: 'ratio',
-          values: measured.sent ? [measured.sent.flightline] : [],
+          values: sent ? [sent.flightline] : [],
           target: { most: 1.02 },
-          note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${measured.sent?.guide === undefined ? '' : `; the script sends ${measured.sent.guide.toFixed(3)}`}.`,
+          note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${sent?.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
           headline: { what: 'again, one changed file: bytes sent to the registry', times: 'what is new in it' },
         },
         {
           case: 'again, nothing changed',
           measure: 'start to result',
           unit: 's',
-          values: [measured.unchanged],
-          target: { most: 2 },
+          values: pairs.map(({ unchanged }) => unchanged),
+          target: { most: 1.2 },
           note: 'another `flightline run` of the same spec, which ends as `unchanged`.',
           headline: { what: 'again, nothing changed' },
         },
@@ -95,7 +72,7 @@ export const oneDisk: CaseOnSite = {
           case: 'again, nothing changed',
           measure: 'blobs of layers and disks read from the registry',
           unit: 'count',
-          values: [measured.read],
+          values: pairs.map(({ read }) => read),
           target: { most: 0 },
           note: 'requests of the registry’s access log that answered more than 256 kB of a blob; the record of the last release and its signature, a few kB, are read.',
         },
@@ -103,6 +80,71 @@ export const oneDisk: CaseOnSite = {
     };
   },
 };
+
+/** A release on each side with empty storages, and another of flightline's with nothing changed. */
+function pairOfRuns(plan: Plan, say: (line: string) => void, site: Site, count: number): Promise<Pair> {
+  return withBoth(site, async (flightline, guide) => {
+    const inputs = await makeInputs(site.stack.registry, plan.oneDiskBuilderSeconds);
+    // A quick look counts what is sent in its second run here, and a whole one in runs of their own.
+    const registry = plan.quick ? site.meter.address : site.stack.registry;
+    const order = (side: string, tag = 'v1') => ({
+      inputs,
+      repository: `${registry}/bench/${side}-${count}`,
+      tag,
+      disks: ONE_DISK,
+      whenChanged: true,
+    });
+    const [ours, theirs] = await alternately(
+      count,
+      () => flightline.release(order('flightline')),
+      () => guide.release(order('guide')),
+    );
+    say(`one disk: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`);
+    let sent: Pair['sent'];
+    if (plan.quick) {
+      await inputs.changeLastLayer();
+      const end = await meter(site);
+      await flightline.release(order('flightline', 'v2'));
+      sent = { flightline: await end() };
+    }
+    const before = await blobReads(site);
+    const repeated = await flightline.release(order('flightline', plan.quick ? 'v2' : 'v1'));
+    if (repeated.record.status !== 'unchanged')
+      throw new Error(`nothing changed, and it is ${repeated.record.status}: ${repeated.record.reason}`);
+    const read = (await blobReads(site)) - before;
+    say(`one disk, nothing changed: flightline ${repeated.seconds.toFixed(1)} s`);
+    await inputs.remove();
+    if (!plan.quick && count === 0) sent = await bytesSent(site, flightline, guide, say);
+    return {
+      ratio: ours.seconds / theirs.seconds,
+      added: ours.seconds - theirs.seconds,
+      unchanged: repeated.seconds,
+      read,
+      ...(sent && { sent }),
+    };
+  });
+}
+
+/** Seconds that flightline takes longer than the script with a short builder. */
+function shortPair(say: (line: string) => void, site: Site): Promise<number> {
+  return withBoth(site, async (flightline, guide) => {
+    const inputs = await makeInputs(site.stack.registry, SHORT);
+    const order = (side: string) => ({
+      inputs,
+      repository: `${site.stack.registry}/bench/short-${side}`,
+      tag: 'v1',
+      disks: ONE_DISK,
+    });
+    const ours = await flightline.release(order('flightline'));
+    await settle();
+    const theirs = await guide.release(order('guide'));
+    say(
+      `one disk, a builder of ${SHORT} s: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`,
+    );
+    await inputs.remove();
+    return ours.seconds - theirs.seconds;
+  });
+}
 
 /** How often the registry has sent a blob of more than 256 kB. */
 async function blobReads(site: Site): Promise<number> {

@@ -2,10 +2,7 @@
 import { builderRuns } from '../../model/spec/disk.ts';
 import { alternately, flightlineSide, guideSide, settle, withBoth, type Order } from '../sides.ts';
 import { makeInputs, ONE_DISK, THREE_DISKS, type Wish } from '../inputs.ts';
-import { hasTimeFor, type CaseOnSite } from '../case.ts';
-
-/** Seconds in which a side is opened and closed. */
-const OPENING = 5;
+import type { CaseOnSite } from '../case.ts';
 
 /** How often flightline runs the builder for these disks; the script runs it for each. */
 const runsOf = (disks: readonly Wish[]): number =>
@@ -15,9 +12,8 @@ const named = (disks: readonly Wish[]): string => disks.map(({ type }) => type).
 
 export const threeDisks: CaseOnSite = {
   name: 'three-disks',
-  shortens: true,
   onSite: true,
-  run: async (plan, say, site, round) => {
+  run: async (plan, say, site) => {
     const one: number[] = [];
     const two: number[] = [];
     const restarted: number[] = [];
@@ -49,70 +45,50 @@ export const threeDisks: CaseOnSite = {
       say(`${what}: flightline ${ours.toFixed(1)} s, script ${theirs.toFixed(1)} s`);
       return ours / theirs;
     };
-    /** Whether there is time for what takes so many seconds; what there is none for is said. */
-    const fits = (what: string, estimate: number) => {
-      const made = hasTimeFor(plan, 1_000 * estimate, Date.now());
-      if (!made) say(`${what}: left out, since it would not end in time`);
-      return made;
-    };
     const whatIsKilled = `${named(killed)}, killed at half`;
-    const start = Date.now();
-    let once = 0;
     const [ours, theirs] = await withBoth(site, async (flightlineHost, guide) => {
       const inputs = await makeInputs(site.stack.registry, plan.builderSeconds);
       const both = (tag: string, further: Partial<Order> = {}) => {
         const order = (name: string) => ({
           inputs,
-          repository: `${site.stack.registry}/bench/${name}-three-${round}`,
+          repository: `${site.stack.registry}/bench/${name}-three`,
           tag,
           disks,
           ...further,
         });
         return alternately(
-          round,
+          0,
           () => flightlineHost.release(order('flightline')),
           () => guide.release(order('script')),
         );
       };
       const first = await both('v1');
-      const [{ seconds: ourFirst }, { seconds: theirFirst }] = first;
-      one.push(compare(named(disks), ourFirst, theirFirst));
-      // Once is enough of a run this long. A quick look changes a file with one disk, and kills where base and builder
-      // are.
-      if (round === 0) {
-        const begun = Date.now();
-        await inputs.changeLastLayer();
-        if (!plan.quick) {
-          const [again, scriptAgain] = await both('v2');
-          changed.push(compare(`${named(disks)}, one changed file`, again.seconds, scriptAgain.seconds));
-        } else if (fits(whatIsKilled, 0.7 * (ourFirst + theirFirst))) {
-          const [again, scriptAgain] = await both('v2', { disks: killed, killAfter: plan.builderSeconds / 2 });
-          restarted.push(compare(whatIsKilled, again.seconds, scriptAgain.seconds));
-        }
-        once = Date.now() - begun;
-      }
+      const [ourFirst, theirFirst] = first;
+      one.push(compare(named(disks), ourFirst.seconds, theirFirst.seconds));
+      // A quick look changes a file with one disk, and kills where base and builder are.
+      await inputs.changeLastLayer();
+      const [again, scriptAgain] = await both(
+        'v2',
+        plan.quick ? { disks: killed, killAfter: plan.builderSeconds / 2 } : {},
+      );
+      if (plan.quick) restarted.push(compare(whatIsKilled, again.seconds, scriptAgain.seconds));
+      else changed.push(compare(`${named(disks)}, one changed file`, again.seconds, scriptAgain.seconds));
       await inputs.remove();
       return first;
     });
-    const whatIsAtOnce = `${named(disks)}, two at once`;
-    if (fits(whatIsAtOnce, ours.seconds + OPENING)) {
+    if (!plan.quick) {
       await settle();
-      const atOnce = await flightline(`three-at-once-${round}`, 2, { disks });
-      two.push(compare(whatIsAtOnce, atOnce, theirs.seconds));
-    }
-    const again = Date.now() - start - once;
-    // Once is enough of what takes four minutes, a half of the script's time lost.
-    if (round === 0 && !plan.quick && fits(whatIsKilled, 1.1 * ours.seconds + 1.5 * theirs.seconds + 2 * OPENING)) {
+      const atOnce = await flightline('three-at-once', 2, { disks });
+      two.push(compare(`${named(disks)}, two at once`, atOnce, theirs.seconds));
       // Of the disk builds that nobody killed.
       const [oursKilled, theirsKilled] = await alternately(
-        round,
+        1,
         () => flightline('killed', 1, { disks: killed, killAfter: ours.disks / 2 }),
         () => script('script-killed', { disks: killed, killAfter: theirs.disks / 2 }),
       );
       restarted.push(compare(whatIsKilled, oursKilled, theirsKilled));
     }
     return {
-      again,
       rows: [
         {
           case: `one image, ${named(disks)}, qcow2 as a container disk`,

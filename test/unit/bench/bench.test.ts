@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hasTimeFor, holds, inOrder, together, type Row } from '../../../bench/case.ts';
-import { CASES } from '../../../bench/cases/all.ts';
+import { holds, type Row } from '../../../bench/case.ts';
 import { disksOf } from '../../../bench/orchestration/disks.ts';
 import { writtenBytes } from '../../../bench/readings.ts';
 import { costReport, markdownReport, shown, terminalReport, withMeasured } from '../../../bench/report.ts';
@@ -19,37 +18,6 @@ const row: Row = {
   target: { most: 1.05 },
   note: 'a word on it',
 };
-
-it.each([
-  ['that just fits', 300, true],
-  ['that is a moment too long', 301, false],
-])('makes or leaves out a run %s', (_, length, made) => {
-  expect(hasTimeFor({ until: 1_000 }, length, 700)).toBe(made);
-});
-
-it('puts the values of two rounds into one row, and keeps what only the first one has', () => {
-  const once = { ...row, measure: 'what is measured once', values: [7] };
-  const before = { rows: [row, once], growth: [], again: 5 };
-  const after = {
-    rows: [
-      { ...row, values: [2], note: 'other words' },
-      { ...once, values: [] },
-    ],
-    again: undefined,
-  };
-  expect(together(before, after)).toEqual({
-    rows: [{ ...row, values: [1.2, 0.9, 1.04, 2] }, once],
-    growth: [],
-    again: undefined,
-  });
-});
-
-it('measures apart before there is a site, and last what is left out when time is short', () => {
-  const names = inOrder(CASES).map(({ name }) => name);
-  expect(names.slice(0, 2).toSorted()).toEqual(['command', 'orchestration']);
-  expect(names.at(-1)).toBe('three-disks');
-  expect(names.toSorted()).toEqual(CASES.map(({ name }) => name).toSorted());
-});
 
 describe('figures', () => {
   it.each([
