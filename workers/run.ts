@@ -15,6 +15,7 @@ import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
+import { removeLeftAccess } from '../activities/tools/registry/access.ts';
 import { lockDirectory } from './host/lock.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
@@ -79,6 +80,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   try {
     const listen = options.metrics ?? configuration.metrics?.listen;
     installRuntime(logger, { host: hostName, listen });
+    await removeLeftAccess();
     const host = await openHost(roles, hostName, configuration, undo);
     const signDirectory = roles.includes('sign') ? await openSignDirectory(configuration, logger, undo) : undefined;
     const connection = await connectToTemporal(target);

@@ -112,8 +112,7 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Cl
       isEarlier(request, claim) &&
       isRemembered(request, now) &&
       !isFormerRun(request, claim) &&
-      // A request that does not fit even on the empty host must not block the others.
-      request.space <= host.free,
+      mayFit(request, host, now),
   );
   if (limit - running.length <= earlier.length) {
     return refusal(`${host.name} has promised its next slot to ${earlier[0]!.release}, which asked earlier`);
@@ -150,6 +149,15 @@ function isEarlier(request: LeaseRequest, claim: LeaseRequest): boolean {
   if (order !== 0) return order < 0;
   const key = (one: Branch) => `${one.release}\n${one.branch}`;
   return key(request) < key(claim);
+}
+
+/**
+ * `false` for a request that would not fit even when all that runs has ended: held releases keep their space for days,
+ * and it must not keep the others from a free slot so long.
+ */
+function mayFit(request: LeaseRequest, host: HostState, now: Date): boolean {
+  const keeping = leasesBeside(request, host.leases, now).filter((lease) => !slotCounts(lease, now));
+  return decideSpace(request, keeping, host).granted;
 }
 
 function decideSpace(claim: LeaseRequest, others: readonly Lease[], host: HostState): ClaimDecision {

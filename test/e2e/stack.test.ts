@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { isAlive } from '../../workers/host/process-identity.ts';
+import { isAlive } from '../../activities/tools/process/process-identity.ts';
 import { readState, type ChildState } from '../../workers/stack/state.ts';
 import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
 import type { StackEvent } from '../../workers/stack/supervisor.ts';

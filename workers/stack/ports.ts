@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { programOf } from '../host/process-identity.ts';
+import { programOf } from '../../activities/tools/process/process-identity.ts';
 
 /** The only address that an embedded stack listens on. */
 export const LOOPBACK = '127.0.0.1';

@@ -8,7 +8,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 
 const Port = z.number().int().min(1).max(65_535);
 
-/** A process of the stack, with its start time since pids are reused (workers/host/process-identity.ts). */
+/** A process of the stack, with its start time since pids are reused (activities/tools/process/process-identity.ts). */
 const ChildState = z.object({
   name: z.string(),
   pid: z.number().int().positive(),

@@ -2,11 +2,12 @@
  * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by
  * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
+import { isAlive, isOutOfSight, ownIdentity } from '../process/process-identity.ts';
 import { loginsIn } from './login/login.ts';
 
 /** The files and answers that an activity needs for a set of repositories. */
@@ -64,10 +65,29 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
 /** The content of a registries.d file that keeps sigstore signatures in the registry, beside the image. */
 const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\n';
 
+/** Private directories: the process that made one is in its name. */
+const PREFIX = 'flightline-registry-';
+
+/**
+ * Removes the private directories of processes that were killed: they hold log-ins. One of another container, which
+ * nobody here can see, stays.
+ */
+export async function removeLeftAccess(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid, started] = /^flightline-registry-(\d+)\.([^.]+)\./.exec(name) ?? [];
+    if (pid === undefined || started === undefined) continue;
+    const identity = { pid: Number(pid), started };
+    if (isOutOfSight(identity) || isAlive(identity)) continue;
+    // It may be of another user.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
 async function withDirectory<Result>(
   body: (directory: string, registriesDirectory: string) => Promise<Result>,
 ): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
+  const { pid, started } = ownIdentity();
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${pid}.${started}.`));
   try {
     const registriesDirectory = join(directory, 'registries.d');
     await mkdir(registriesDirectory);

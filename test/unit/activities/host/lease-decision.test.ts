@@ -85,6 +85,27 @@ describe('decideClaim', () => {
     ['an earlier claim that is forgotten', {}, { requests: [{ ...earlier, seenUntil: ago(1) }] }, 'granted'],
     ['an earlier claim for the other slot', {}, { requests: [{ ...earlier, slot: 'build' }] }, 'granted'],
     ['an earlier claim too large for the host', {}, { requests: [{ ...earlier, space: 101 * GiB }] }, 'granted'],
+    [
+      'an earlier claim that does not fit beside what a held release keeps',
+      { space: 5 * GiB },
+      {
+        free: 120 * GiB,
+        requests: [{ ...earlier, space: 60 * GiB }],
+        leases: [lease({ slot: null, space: 80 * GiB })],
+      },
+      'granted',
+    ],
+    [
+      'an earlier claim that fits when the running one has ended',
+      { space: 5 * GiB },
+      {
+        free: 120 * GiB,
+        limits: { build: 2, disk: 2 },
+        requests: [{ ...earlier, space: 60 * GiB }],
+        leases: [lease({ space: 80 * GiB })],
+      },
+      promised,
+    ],
     ['a later claim', {}, { requests: [{ ...earlier, requestedAt: ago(40) }] }, 'granted'],
     ['a claim of the same moment', {}, { requests: [{ ...earlier, requestedAt: ago(50) }] }, promised],
     ['its own claim', {}, { requests: [claim()] }, 'granted'],

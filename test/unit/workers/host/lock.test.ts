@@ -1,10 +1,17 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { lockDirectory, lockFileName, parseLockFileName } from '../../../../workers/host/lock.ts';
-import { identityOf, isAlive, ownIdentity, programOf, startTicks } from '../../../../workers/host/process-identity.ts';
+import {
+  identityOf,
+  isAlive,
+  isOutOfSight,
+  ownIdentity,
+  programOf,
+  startTicks,
+} from '../../../../activities/tools/process/process-identity.ts';
 
 describe('process identity', () => {
   const rest = '1 2 2 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0';
@@ -21,7 +28,7 @@ describe('process identity', () => {
   it('tells this process from another of its pid', () => {
     const own = ownIdentity();
     expect(isAlive(own)).toBe(true);
-    expect(isAlive({ ...own, started: '1-other' })).toBe(false);
+    expect(isAlive({ ...own, started: own.started.replace(/^\d+/, '1') })).toBe(false);
     expect(programOf(own.pid)).toBeTruthy();
   });
 
@@ -81,10 +88,32 @@ describe('the lock on a directory', () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
-    await writeFile(join(directory, lockFileName('lock', { pid: process.pid, started: '1-before' }, 'bb')), '');
+    await writeFile(
+      join(
+        directory,
+        lockFileName('lock', { pid: process.pid, started: ownIdentity().started.replace(/^\d+/, '1') }, 'bb'),
+      ),
+      '',
+    );
     const lock = await lockDirectory(directory);
     expect(await readdir(directory)).toHaveLength(1);
     await lock.release();
+  });
+
+  it('is refused while a holder in another container touches its file, and taken over when it is silent', async () => {
+    const theirs = { pid: 1, started: ownIdentity().started.replace(/\d+$/, '1') };
+    expect(isOutOfSight(theirs)).toBe(true);
+    const file = join(directory, lockFileName('lock', theirs, 'cc'));
+    await writeFile(file, '');
+    let beats = 0;
+    const beat = setInterval(() => void utimes(file, (beats += 1), beats), 20);
+    await expect(lockDirectory(directory, { silence: 2_000 })).rejects.toThrow('another container or machine');
+    clearInterval(beat);
+    expect(await readdir(directory)).toHaveLength(1);
+    const lock = await lockDirectory(directory, { silence: 400 });
+    expect(await readdir(directory)).toHaveLength(1);
+    await lock.release();
+    expect(await readdir(directory)).toEqual([]);
   });
 
   it('leaves other files alone, and other locks in the same directory', async () => {

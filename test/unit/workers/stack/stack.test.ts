@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseYamlFile } from '../../../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
-import { identityOf, isAlive } from '../../../../workers/host/process-identity.ts';
+import { identityOf, isAlive } from '../../../../activities/tools/process/process-identity.ts';
 import { defaultAuthfile } from '../../../../workers/stack/authfile.ts';
 import { endProcess, startChild, waitUntilReady, type ChildPlan } from '../../../../workers/stack/child.ts';
 import { configurationDigest } from '../../../../workers/stack/example-images.ts';

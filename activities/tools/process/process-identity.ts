@@ -1,10 +1,13 @@
 /** The identity of a process. Pids are reused, so a pid is kept together with the start time of its process. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** Distinguishes a process from a later one with the same pid, even across reboots. */
 export interface ProcessIdentity {
   pid: number;
-  /** `<clock ticks since boot>-<boot id>`: field 22 of /proc/PID/stat and /proc/sys/kernel/random/boot_id (proc(5)). */
+  /**
+   * `<clock ticks since boot>-<boot id>-<PID namespace>`: field 22 of /proc/PID/stat, /proc/sys/kernel/random/boot_id
+   * and /proc/self/ns/pid (proc(5)).
+   */
   started: string;
 }
 
@@ -13,7 +16,7 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   const stat = readProc(`/proc/${pid}/stat`);
   const ticks = stat === undefined ? undefined : startTicks(stat);
   if (ticks === undefined) return undefined;
-  return { pid, started: `${ticks}-${bootId()}` };
+  return { pid, started: `${ticks}-${place()}` };
 }
 
 /** This process. */
@@ -48,10 +51,19 @@ export function programOf(pid: number): string | undefined {
   return readProc(`/proc/${pid}/comm`)?.trim();
 }
 
-let boot: string | undefined;
-function bootId(): string {
-  boot ??= (readProc('/proc/sys/kernel/random/boot_id') ?? '').trim().replaceAll('-', '');
-  return boot;
+/** `true` for a process of another container or machine: nobody here can see whether it runs. */
+export function isOutOfSight({ started }: ProcessIdentity): boolean {
+  return started.slice(started.indexOf('-') + 1) !== place();
+}
+
+let known: string | undefined;
+/** The boot and the PID namespace, of which a pid is a number. */
+function place(): string {
+  if (known === undefined) {
+    const boot = (readProc('/proc/sys/kernel/random/boot_id') ?? '').trim().replaceAll('-', '');
+    known = `${boot}-${/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? ''}`;
+  }
+  return known;
 }
 
 function readProc(path: string): string | undefined {
