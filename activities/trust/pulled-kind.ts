@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
-import { RECORD_MEDIA_TYPE } from '../../model/release/record.ts';
+import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
 
 /** What people call it. */
 export type PulledKind = 'image' | 'artifact' | 'container-disk' | 'record' | 'context';

@@ -1,7 +1,8 @@
 /** Reads records of releases from a registry: what no key of ours signed is none. */
 import type { KeyObject } from 'node:crypto';
 import { parseManifest } from '../../model/oci/manifest.ts';
-import { RECORD_MEDIA_TYPE, ReleaseRecord } from '../../model/release/record.ts';
+import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
+import { ReleaseRecord } from '../../model/release/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { getBlob, getManifest } from '../tools/registry/registry.ts';
 import { readPublicKey } from './keys.ts';

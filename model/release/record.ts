@@ -8,11 +8,6 @@ import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
-import { canonicalJson, sha256 } from '../base/digest.ts';
-import { blobArtifact, type Layout } from '../oci/manifest.ts';
-
-/** Artifact type and layer type of a record in a registry. */
-export const RECORD_MEDIA_TYPE = 'application/vnd.flightline.record.v1+json';
 
 /** An image looked up once: the name the user wrote, and the digest used from then on. */
 export const PinnedImage = z.object({ reference: z.string(), digest: Digest });
@@ -167,15 +162,4 @@ export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
     startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
   );
   return Math.max(0, ...ends);
-}
-
-/** The record as an artifact: equal records give equal bytes. Pure. */
-export function recordArtifact(record: ReleaseRecord): { bytes: Uint8Array; blob: string; layout: Layout } {
-  const bytes = new TextEncoder().encode(canonicalJson(record));
-  const blob = `sha256:${sha256(bytes)}`;
-  const layout = blobArtifact({
-    artifactType: RECORD_MEDIA_TYPE,
-    blob: { mediaType: RECORD_MEDIA_TYPE, digest: blob, size: bytes.length, title: 'record.json' },
-  });
-  return { bytes, blob, layout };
 }

@@ -3,7 +3,8 @@
  * signatures, real records.
  */
 import { sign, type KeyObject } from 'node:crypto';
-import { recordArtifact, type ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { recordArtifact } from '../../model/release/record-artifact.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';

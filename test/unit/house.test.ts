@@ -84,6 +84,14 @@ describe('floors', () => {
     expect(wrong.map(shown)).toEqual([]);
   });
 
+  it('nothing that workflows load asks Node for anything: their bundle has none of its modules', () => {
+    const reached = closure(
+      [...files.keys()].filter((file) => isBelow('workflows', file)),
+      ({ typeOnly }) => !typeOnly,
+    );
+    expect([...reached].filter((name) => name.startsWith('node:'))).toEqual([]);
+  });
+
   it('modules of workflows hold no state: all workflows of a worker share them', () => {
     const state = /^(?:export )?(?:(?:let|var)\b.*|const .*=\s*(?:new (?:Weak)?(?:Map|Set)\b|proxy\w+\().*)$/gm;
     const found = house

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allowedKey, openKey, readPublicKey } from '../../../../activities/trust/keys.ts';
-import { recordArtifact, type ReleaseRecord } from '../../../../model/release/record.ts';
+import type { ReleaseRecord } from '../../../../model/release/record.ts';
+import { recordArtifact } from '../../../../model/release/record-artifact.ts';
 import { signedName } from '../../../../activities/trust/signatures.ts';
 import { redact } from '../../../../activities/tools/process/redact.ts';
 
