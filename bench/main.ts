@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/flightline.ts';
 import { usePrivateContainersConf } from '../test/support/tools.ts';
-import { findTemporalCli } from '../workers/stack/temporal-cli.ts';
+import { findTemporalCli } from '../workers/stack/temporal-cli/temporal-cli.ts';
 import type { Case, Findings, Plan } from './case.ts';
 import { CASES } from './cases/all.ts';
 import { machineFacts } from './machine.ts';

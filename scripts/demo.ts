@@ -20,7 +20,7 @@ import { describeStack, startToldStack, untilInterrupted } from '../client/termi
 import { elapsedInWords } from '../model/base/words.ts';
 import { publishExampleImages } from '../workers/stack/example-images.ts';
 import { packageRoot } from '../activities/tools/package-root.ts';
-import type { Stack } from '../workers/stack/start.ts';
+import type { Stack } from '../workers/stack/stack.ts';
 import { chooseExample, EXAMPLES, type ExampleName } from './demo/example.ts';
 import { cancelLeftOverDemos } from './demo/leftover-releases.ts';
 import { demoTag, writeDemoProject } from './demo/project.ts';

@@ -3,31 +3,11 @@
  * starts fails the tokens that it finds, so that the server starts the next attempt at once and not after a heartbeat
  * timeout.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import { z } from 'zod';
-import { failureOf } from '../model/failure/failure.ts';
-
-/** What is kept of a running attempt. Only the token matters; the rest is for the log and for people. */
-const Attempt = z.object({
-  token: z.base64(),
-  activity: z.string(),
-  workflow: z.string(),
-  attempt: z.number(),
-});
-type Attempt = z.infer<typeof Attempt>;
-
-/** Names of attempt files. Other files in the directory are left alone. */
-const SUFFIX = '.attempt.json';
-
-/** A file name for a task token. */
-export function attemptFile(token: Uint8Array): string {
-  return `${createHash('sha256').update(token).digest('hex').slice(0, 32)}${SUFFIX}`;
-}
+import { type Attempt, parseAttempt, workerRestarted, attemptFile, SUFFIX } from './attempt-file.ts';
 
 /** Called when a file could not be written or removed. */
 type AttemptWarning = (message: string) => void;
@@ -72,21 +52,6 @@ interface AbandonedAttempt {
   reason?: string;
 }
 
-/** The failure that the server records for an attempt whose worker was killed; the next attempt starts at once. */
-export function workerRestarted(attempt: Pick<Attempt, 'activity'>): ApplicationFailure {
-  const failure = failureOf(
-    'worker-restarted',
-    `the worker was restarted during ${attempt.activity}; the next attempt looks for what it had started`,
-  );
-  return ApplicationFailure.create({
-    message: failure.message,
-    type: failure.kind,
-    nonRetryable: false,
-    details: [failure],
-    nextRetryDelay: 50,
-  });
-}
-
 /**
  * Fails every attempt left in `directory`, and creates the directory if needed. Call it under the directory's lock,
  * before polling.
@@ -119,14 +84,5 @@ async function tell(client: Pick<Client, 'activity'>, attempt: Attempt): Promise
       return { activity, workflow, outcome: 'gone' };
     // Another server, or one that was set up again: its heartbeat timeout decides, and the token is useless.
     return { activity, workflow, outcome: 'refused', reason: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-/** Reads what {@link recordAttempts} wrote; `undefined` for anything else, such as part of a file. */
-export function parseAttempt(text: string): Attempt | undefined {
-  try {
-    return Attempt.parse(JSON.parse(text));
-  } catch {
-    return undefined;
   }
 }

@@ -14,7 +14,8 @@ import { eventually } from '../../test/support/wait.ts';
 import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../model/release/summaries.ts';
 import { withWorkerMemory } from '../../workers/memory.ts';
-import { startStack, type Stack } from '../../workers/stack/start.ts';
+import { startStack } from '../../workers/stack/start.ts';
+import type { Stack } from '../../workers/stack/stack.ts';
 import { cpuSeconds } from '../readings.ts';
 import { disksOf } from './disks.ts';
 

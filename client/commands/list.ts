@@ -1,8 +1,8 @@
 /** `flightline list`: what releases there are. */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { visibilityQuery, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
+import { visibilityQuery, statusOf, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
 import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
-import { RELEASE_STATUSES, searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { searchAttribute } from '../../model/stage/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -10,6 +10,7 @@ import { referenceOf } from '../temporal/release-name.ts';
 import { verb } from '../verb.ts';
 import { renderList } from '../view/list.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
+import { listFilter } from '../temporal/list-filter.ts';
 
 const STATUS = searchAttribute('FlightlineStatus');
 const STAGE = searchAttribute('FlightlineStage');
@@ -46,49 +47,6 @@ export default verb({
     });
   },
 });
-
-/**
- * The filter that the command line means. Pure.
- *
- * @throws UserError `usage` (exit code 2).
- */
-export function listFilter(
-  { status, repository, since }: { status?: string; repository?: string; since?: string },
-  now: Date,
-): ListFilter {
-  return {
-    ...(status === undefined ? {} : { statuses: statusesOf(status) }),
-    ...(repository === undefined ? {} : { repository: scopeOf(repository) }),
-    ...(since === undefined ? {} : { since: sinceOf(since, now) }),
-  };
-}
-
-function statusesOf(text: string): ReleaseStatus[] {
-  return text.split(',').map((word) => {
-    const known = RELEASE_STATUSES.find((status) => status === word.trim());
-    if (known) return known;
-    throw new UserError('usage', `there is no status "${word}"`, `statuses are ${RELEASE_STATUSES.join(', ')}`);
-  });
-}
-
-function scopeOf(text: string): string {
-  // A registry, or a path in it; other characters are in no repository's name.
-  if (/^[A-Za-z0-9[][A-Za-z0-9._:/[\]-]*$/.test(text)) return text.replace(/\/+$/, '');
-  throw new UserError('usage', `"${text}" is no repository`, 'write it with its registry, without a tag: quay.io/acme');
-}
-
-const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
-
-function sinceOf(text: string, now: Date): string {
-  const ago = /^(\d{1,5})([mhdw])$/.exec(text.trim());
-  const time = ago
-    ? now.getTime() - Number(ago[1]) * UNITS[ago[2]!]!
-    : /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?$/.test(text)
-      ? Date.parse(text)
-      : Number.NaN;
-  if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new UserError('usage', `"${text}" is no time`, 'write 90m, 12h, 2d or 3w, or a date such as 2026-11-23');
-}
 
 /**
  * The newest by their start. Temporal on an SQL database sorts by the end, the open ones first, and cannot be asked
@@ -142,19 +100,4 @@ function listed(info: WorkflowExecutionInfo): ListedRelease {
     startedAt: info.startTime.toISOString(),
     closedAt: info.closeTime?.toISOString() ?? null,
   };
-}
-
-/** The status of a listed run: the server's word when it has ended otherwise than the attribute says. */
-export function statusOf(execution: string, attribute: string | undefined): ReleaseStatus {
-  const known = RELEASE_STATUSES.find((name) => name === attribute);
-  switch (execution) {
-    case 'RUNNING':
-      return known === 'held' ? 'held' : 'running';
-    case 'COMPLETED':
-      return known === 'unchanged' ? 'unchanged' : 'released';
-    case 'CANCELLED':
-      return 'cancelled';
-    default:
-      return 'failed';
-  }
 }

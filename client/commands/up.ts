@@ -1,6 +1,6 @@
 /** `flightline up`: the embedded stack in the foreground. */
 import { resolve } from 'node:path';
-import type { Stack } from '../../workers/stack/start.ts';
+import type { Stack } from '../../workers/stack/stack.ts';
 import { explain } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';

@@ -8,7 +8,7 @@ import { UserError } from '../terminal/errors.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Binding, type Choices, type Target } from './choices.ts';
 
 /** The flags; what is absent was not given. */
-export interface InitFlags {
+interface InitFlags {
   target?: Target | undefined;
   base?: Base | undefined;
   binding?: Binding | undefined;

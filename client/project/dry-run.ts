@@ -10,11 +10,9 @@ import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
-import type { PinnedImage } from '../../model/release/record.ts';
-import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseStages, requestedRuns } from '../../model/release/stage-table.ts';
-import { type Temporal } from '../temporal/temporal.ts';
+import type { Temporal } from '../temporal/temporal.ts';
 import { askControl, awaitControlWorker, pollers } from '../temporal/control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -22,7 +20,7 @@ import type { Output } from '../terminal/output.ts';
 import { checkWithBuilder } from './builder-manifest.ts';
 import type { CheckedSpec } from './checked-spec.ts';
 import { Interrupted, interruptible } from '../terminal/pause.ts';
-import { renderDryRun, type DryRun, type PlanCheck } from '../view/plan.ts';
+import { renderDryRun, unseenOnHosts, type DryRun, type PlanCheck } from './plan.ts';
 
 /** What can be said of a context without sending it; for a git context nothing is known here. */
 interface LocalContext {
@@ -177,25 +175,6 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
     detail: `no build host for ${architecture} is there now: a release would wait for one`,
     remedy: 'start a build worker: `flightline worker --role build`',
   };
-}
-
-/** What a release needs of its build host, and only that host can see. */
-export function unseenOnHosts(
-  { enrollment, secrets = [], pullSecret }: ReleaseRequest,
-  bases: readonly PinnedImage[],
-): PlanCheck[] {
-  const given = enrollment?.binding === 'early' && 'config' in enrollment ? [enrollment.config] : [];
-  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
-  const needs = [
-    ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
-    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
-    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
-  ];
-  if (needs.length === 0) return [];
-  const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;
-  return [
-    { name: 'on the build host', status: 'not-run', detail, remedy: 'run `flightline doctor --role build` there' },
-  ];
 }
 
 /**

@@ -26,7 +26,7 @@ export function cloudConfig(config: string): string {
 }
 
 /** cloud-init's meta-data: another instance id is a new device. */
-export function metadata(name: string): string {
+function metadata(name: string): string {
   return yaml({ 'instance-id': name, 'local-hostname': name });
 }
 

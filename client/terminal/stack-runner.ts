@@ -1,5 +1,6 @@
 /** Starts the embedded stack for `flightline up` and the demo, and says what it does. */
-import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+import { startStack } from '../../workers/stack/start.ts';
+import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import type { Output } from './output.ts';
 import { Interrupted } from './pause.ts';
 

@@ -2,7 +2,7 @@
 import { plain, style } from './style.ts';
 
 /** A finding, as workers/doctor makes it. */
-export interface ShownFinding {
+interface ShownFinding {
   name: string;
   status: 'ok' | 'warning' | 'failed';
   detail: string;

@@ -39,7 +39,7 @@ export function paintStatus(status: StageStatus | ReleaseStatus, paint: Style): 
 }
 
 /** Time spent in a stage: measured when it ended, counted up while it runs, empty before it began. */
-export function elapsed(row: Pick<StageRow, 'startedAt' | 'durationMs' | 'status'>, now: number): string {
+function elapsed(row: Pick<StageRow, 'startedAt' | 'durationMs' | 'status'>, now: number): string {
   if (row.durationMs !== null) return elapsedInWords(row.durationMs);
   if (row.startedAt === null || row.status !== 'running') return '';
   return elapsedInWords(now - Date.parse(row.startedAt));

@@ -64,3 +64,18 @@ export function visibilityQuery(workflowType: string, filter: ListFilter = {}): 
 export function quoted(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
+
+/** The status of a listed run: the server's word when it has ended otherwise than the attribute says. */
+export function statusOf(execution: string, attribute: string | undefined): ReleaseStatus {
+  const known = RELEASE_STATUSES.find((name) => name === attribute);
+  switch (execution) {
+    case 'RUNNING':
+      return known === 'held' ? 'held' : 'running';
+    case 'COMPLETED':
+      return known === 'unchanged' ? 'unchanged' : 'released';
+    case 'CANCELLED':
+      return 'cancelled';
+    default:
+      return 'failed';
+  }
+}

@@ -69,7 +69,7 @@ export type DiskType = keyof typeof DISK_TYPES;
 export const DISK_TYPE_NAMES = Object.keys(DISK_TYPES) as [DiskType, ...DiskType[]];
 
 /** A disk of a release with every default filled in. */
-export interface Disk {
+interface Disk {
   type: DiskType;
   publish: PublishForm;
   compress: Compression;

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { TemporalCliError, findTemporalCli } from '../../workers/stack/temporal-cli.ts';
+import { TemporalCliError, findTemporalCli } from '../../workers/stack/temporal-cli/temporal-cli.ts';
 import { findMissing, inspectMachine, readAptSources, readOsRelease } from './detect.ts';
 import { install, TRIXIE_PREFERENCES, TRIXIE_SOURCES } from './install.ts';
 import { describeMissing, makePlan, SetupError } from './plan.ts';

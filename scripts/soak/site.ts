@@ -7,7 +7,8 @@ import { openReleases, type Releases } from '../../test/support/releases.ts';
 import { startBuildHost, type BuildHost } from '../../test/support/second-host.ts';
 import { factsOf } from '../../test/support/stack.ts';
 import { publishExampleImages } from '../../workers/stack/example-images.ts';
-import { startStack, type Stack } from '../../workers/stack/start.ts';
+import { startStack } from '../../workers/stack/start.ts';
+import type { Stack } from '../../workers/stack/stack.ts';
 
 /** Bytes of a host's own file system for its work: as much as a builder run is expected to need, and more. */
 export const WORK_SIZE = 24 * 1024 ** 3;

@@ -6,7 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../model/stage/stage.ts';
-import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
+import { findTemporalCli } from '../../workers/stack/temporal-cli/temporal-cli.ts';
 import { ROOT } from '../support/flightline.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';

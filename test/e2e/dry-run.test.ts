@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterAll, expect, it } from 'vitest';
-import type { DryRun } from '../../client/view/plan.ts';
+import type { DryRun } from '../../client/project/plan.ts';
 import { runFlightline } from '../support/flightline.ts';
 import { leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';

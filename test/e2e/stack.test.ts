@@ -12,7 +12,8 @@ import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { isAlive } from '../../activities/tools/process/process-identity.ts';
 import { readState, type ChildState } from '../../workers/stack/state.ts';
-import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+import { startStack } from '../../workers/stack/start.ts';
+import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import type { StackEvent } from '../../workers/stack/supervisor.ts';
 import { eventually } from '../support/wait.ts';
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
-import { hasReadyEvent } from '../../workers/stack/plans.ts';
+import { hasReadyEvent } from '../../workers/telemetry/log.ts';
 import { ROOT } from '../support/flightline.ts';
 import { eventually } from '../support/wait.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
-import { hasReadyEvent } from '../../workers/stack/plans.ts';
+import { hasReadyEvent } from '../../workers/telemetry/log.ts';
 import { COMMAND, recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { closedGate } from '../support/gate.ts';
 import { leftOvers } from '../support/host-state.ts';

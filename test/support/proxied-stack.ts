@@ -1,7 +1,7 @@
 /** A stack whose registry can also be reached through a proxy that does harm. */
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 import { startTestStack, type TestStack } from './stack.ts';
-import type { StackOptions } from '../../workers/stack/start.ts';
+import type { StackOptions } from '../../workers/stack/stack.ts';
 
 /** Starts both. Projects made with `registry: proxy.address` speak to the registry through the proxy alone. */
 export async function startProxiedStack(

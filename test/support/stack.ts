@@ -7,7 +7,8 @@ import { Client, Connection } from '@temporalio/client';
 import type { Role } from '../../model/contract/queue.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { publishExampleImages } from '../../workers/stack/example-images.ts';
-import { startStack, type Stack, type StackOptions } from '../../workers/stack/start.ts';
+import { startStack } from '../../workers/stack/start.ts';
+import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 
 /** A registry's storage with the example images in it, so that not every stack has to compress and push them again. */
 const SEED = join(import.meta.dirname, '../../.flightline/test-registry');

@@ -2,7 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { containersConfText, machineFacts, planContainersConf } from '../../workers/host/containers-conf.ts';
+import { containersConfText, planContainersConf } from '../../workers/host/containers-conf.ts';
+import { machineFacts } from '../../workers/host/machine-facts.ts';
 
 /** Lets podman, called by this process, work on this machine. Returns what takes it back. */
 export async function usePrivateContainersConf(): Promise<() => Promise<void>> {

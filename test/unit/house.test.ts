@@ -15,7 +15,7 @@ const ENTRIES = ['workflows/index.ts', 'workflows/interceptors.ts', 'workflows/p
 /** Tables that name what lies below them: being in one is no use of its own. */
 const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts'];
 /** Files called after the program or the thing they are the way to. */
-const PROGRAMS = ['git', 'podman', 'skopeo', 'qemu', 'flightctl', 'registry'];
+const PROGRAMS = ['git', 'podman', 'skopeo', 'qemu', 'flightctl', 'registry', 'proc'];
 const MAX_LINES = 250;
 const MAX_FUNCTION_LINES = 60;
 const MAX_FILES = 12;

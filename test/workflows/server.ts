@@ -5,8 +5,8 @@ import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { devServerSearchAttributes } from '../../workers/temporal/search-attributes.ts';
-import { devServerPace } from '../../workers/stack/plans.ts';
-import { findTemporalCli } from '../../workers/stack/temporal-cli.ts';
+import { devServerPace } from '../../workers/stack/temporal-cli/dev-server.ts';
+import { findTemporalCli } from '../../workers/stack/temporal-cli/temporal-cli.ts';
 import { workflowModules } from '../../workers/workflow-modules.ts';
 
 let installed = false;

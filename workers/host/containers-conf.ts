@@ -2,24 +2,10 @@
  * Checks whether podman's own defaults work on this machine, and gives the lines of containers.conf that fix it. Used
  * by the embedded stack (a private file) and by doctor (a drop-in file).
  */
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parse, stringify, type TomlTable } from 'smol-toml';
-
-/** The facts that decide. They are read without starting anything. */
-export interface MachineFacts {
-  /** How control groups are mounted. `hybrid` is version 1 with version 2 below /sys/fs/cgroup/unified. */
-  cgroups: 'v2' | 'hybrid' | 'v1';
-  /** The capability CAP_SYS_RESOURCE: without it no process can raise its own hard limits. */
-  mayRaiseLimits: boolean;
-  /** Hard limits of open files and of processes. */
-  hardLimits: { nofile: number; nproc: number };
-  /** Container runtimes that are installed. */
-  runtimes: readonly string[];
-  /** The merged settings of the machine's containers.conf files. */
-  configured: TomlTable;
-}
+import { stringify, type TomlTable } from 'smol-toml';
 
 /** Lines to add, and why; empty when podman's defaults work. */
 export interface ContainersConfPlan {
@@ -77,57 +63,6 @@ export function mergeSettings(base: TomlTable, added: TomlTable): TomlTable {
   return merged;
 }
 
-/** Looks at this machine. */
-export function machineFacts(environment: NodeJS.ProcessEnv = process.env): MachineFacts {
-  return {
-    cgroups: cgroupMode(),
-    mayRaiseLimits: hasSysResource(readText('/proc/self/status')),
-    hardLimits: hardLimits(readText('/proc/self/limits')),
-    runtimes: ['crun', 'runc'].filter((name) => isInstalled(name, environment)),
-    configured: configuredSettings(environment),
-  };
-}
-
-/** Names of the capability's bit: linux/capability.h. */
-const CAP_SYS_RESOURCE = 24n;
-
-/** `true` when the text of /proc/self/status has CAP_SYS_RESOURCE among the effective capabilities. */
-export function hasSysResource(status: string): boolean {
-  const mask = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  return mask !== undefined && ((BigInt(`0x${mask}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
-}
-
-/** The hard limits in the text of /proc/self/limits; `Infinity` for unlimited. */
-export function hardLimits(limits: string): { nofile: number; nproc: number } {
-  const hard = (name: string) => {
-    const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1];
-    return value === undefined || value === 'unlimited' ? Infinity : Number(value);
-  };
-  return { nofile: hard('Max open files'), nproc: hard('Max processes') };
-}
-
-/** Magic number of a cgroup2 file system: linux/magic.h. */
-const CGROUP2 = 0x63677270;
-
-function cgroupMode(): MachineFacts['cgroups'] {
-  if (fileSystemType('/sys/fs/cgroup') === CGROUP2) return 'v2';
-  return fileSystemType('/sys/fs/cgroup/unified') === CGROUP2 ? 'hybrid' : 'v1';
-}
-
-function fileSystemType(path: string): number | undefined {
-  try {
-    return statfsSync(path).type;
-  } catch {
-    return undefined;
-  }
-}
-
-function isInstalled(name: string, environment: NodeJS.ProcessEnv): boolean {
-  // podman looks in these directories besides PATH (containers.conf(5), engine.runtimes).
-  const directories = [...(environment['PATH'] ?? '').split(':'), '/usr/bin', '/usr/sbin', '/usr/local/bin', '/sbin'];
-  return directories.some((directory) => directory.startsWith('/') && existsSync(join(directory, name)));
-}
-
 /** The files that podman reads as root, in its order (containers.conf(5)): CONTAINERS_CONF replaces all of them. */
 export function containersConfFiles(environment: NodeJS.ProcessEnv = process.env): string[] {
   const override = environment['CONTAINERS_CONF_OVERRIDE'];
@@ -145,17 +80,6 @@ export function containersConfFiles(environment: NodeJS.ProcessEnv = process.env
   return [...named, ...(override ? [override] : [])];
 }
 
-function configuredSettings(environment: NodeJS.ProcessEnv): TomlTable {
-  return containersConfFiles(environment).reduce<TomlTable>((merged, file) => {
-    try {
-      return mergeSettings(merged, parse(readText(file)));
-    } catch {
-      // podman itself will report what is wrong in it.
-      return merged;
-    }
-  }, {});
-}
-
 function dropIns(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -164,14 +88,6 @@ function dropIns(directory: string): string[] {
       .map((name) => join(directory, name));
   } catch {
     return [];
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
 
@@ -191,4 +107,18 @@ function isTable(value: unknown): value is TomlTable {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The facts that decide. They are read without starting anything. */
+export interface MachineFacts {
+  /** How control groups are mounted. `hybrid` is version 1 with version 2 below /sys/fs/cgroup/unified. */
+  cgroups: 'v2' | 'hybrid' | 'v1';
+  /** The capability CAP_SYS_RESOURCE: without it no process can raise its own hard limits. */
+  mayRaiseLimits: boolean;
+  /** Hard limits of open files and of processes. */
+  hardLimits: { nofile: number; nproc: number };
+  /** Container runtimes that are installed. */
+  runtimes: readonly string[];
+  /** The merged settings of the machine's containers.conf files. */
+  configured: TomlTable;
 }

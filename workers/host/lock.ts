@@ -18,7 +18,9 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import {
   isAlive,
   isOutOfSight,
+  lockFileName,
   ownIdentity,
+  parseLockFileName,
   type ProcessIdentity,
 } from '../../activities/tools/process/process-identity.ts';
 
@@ -102,19 +104,6 @@ async function hasEnded(path: string, silence: number): Promise<boolean> {
     await pause(silence / 20);
   }
   return true;
-}
-
-/** `lock.<pid>.<start>.<random>`: everything is in the name, so no half-written content can be read. */
-export function lockFileName(name: string, identity: ProcessIdentity, random: string): string {
-  return `${name}.${identity.pid}.${identity.started}.${random}`;
-}
-
-/** The contender that a file name identifies; `undefined` for other files. */
-export function parseLockFileName(name: string, file: string): ProcessIdentity | undefined {
-  if (!file.startsWith(`${name}.`)) return undefined;
-  const [pid, started, random, ...rest] = file.slice(name.length + 1).split('.');
-  if (!/^[1-9]\d*$/.test(pid ?? '') || !started || !random || rest.length > 0) return undefined;
-  return { pid: Number(pid), started };
 }
 
 async function otherHolder(

@@ -153,3 +153,11 @@ async function readFrom(file: string, from: number): Promise<string> {
     await handle.close();
   }
 }
+
+/** Pause before the n-th start in a row after a death (n from 0), in ms. */
+export function restartPause(deaths: number): number {
+  return Math.min(BACKOFF.first * 2 ** deaths, BACKOFF.longest);
+}
+
+/** First and longest pause before a dead worker is started again, and after how long it counts as healthy (ms). */
+export const BACKOFF = { first: 1_000, longest: 30_000, healthy: 60_000 } as const;

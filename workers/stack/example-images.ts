@@ -3,12 +3,12 @@
  * images.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { CommandError, runCommand, type CommandResult } from '../../activities/tools/process/command.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { packageRoot } from '../../activities/tools/package-root.ts';
-import type { Stack } from './start.ts';
+import type { Stack } from './stack.ts';
 
 /** The name of an example image in podman's storage (examples/debian/make-images.sh) and in the registry. */
 export const EXAMPLE_IMAGES = {
@@ -68,7 +68,8 @@ export async function publishExampleImages(
       timeout: LOOK_WITHIN,
       // The image is not there yet, or the registry does not answer: the push tells which.
     }).catch(() => undefined);
-    if (present && configurationDigest(present.stdout) === `sha256:${inspected.stdout.trim()}`) continue;
+    if (present && parseManifest(Buffer.from(present.stdout))?.config?.digest === `sha256:${inspected.stdout.trim()}`)
+      continue;
     report(`pushing ${reference}`);
     await run(
       `pushing ${reference}`,
@@ -86,18 +87,4 @@ export async function publishExampleImages(
     );
   }
   return references;
-}
-
-const Manifest = z.object({ config: z.object({ digest: z.string() }) });
-
-/**
- * The configuration digest in an image manifest's text: the image id in podman's storage. `undefined` for an index or
- * other text.
- */
-export function configurationDigest(manifest: string): string | undefined {
-  try {
-    return Manifest.parse(JSON.parse(manifest)).config.digest;
-  } catch {
-    return undefined;
-  }
 }

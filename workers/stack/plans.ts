@@ -6,13 +6,14 @@ import { Connection } from '@temporalio/client';
 import { packageRoot } from '../../activities/tools/package-root.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
-import { WORKER_READY } from '../telemetry/log.ts';
 import { withWorkerMemory } from '../memory.ts';
 import { devServerSearchAttributes } from '../temporal/search-attributes.ts';
 import type { ChildPlan } from './child.ts';
 import type { StackPaths } from './files.ts';
 import { LOOPBACK } from './ports.ts';
 import type { StackPorts } from './state.ts';
+import { hasReadyEvent } from '../telemetry/log.ts';
+import { devServerPace, NO_HTTP_API, DATABASE_MODE } from './temporal-cli/dev-server.ts';
 
 /** The one namespace of the dev server. */
 export const NAMESPACE = 'default';
@@ -24,30 +25,6 @@ const WORKER_READY_WITHIN = 120_000;
 const WORKER_STOP = 40_000;
 const SERVER_STOP = 10_000;
 const PROBE = 2_000;
-
-/**
- * By default the server hands out tasks at most 20 times a second per shard. A cluster has hundreds of shards, the dev
- * server one, so that every activity would wait up to 50 ms twice (bench/RESULTS.md).
- */
-const POLLS_PER_SECOND = 500;
-
-/** Arguments of `temporal server start-dev` that remove these pauses. */
-export function devServerPace(): string[] {
-  return ['--dynamic-config-value', `history.transferProcessorMaxPollRPS=${POLLS_PER_SECOND}`];
-}
-
-/**
- * By default SQLite writes and flushes a rollback journal for each transaction, and an event takes more than one. A
- * write-ahead log (sqlite.org/wal.html) flushes each transaction too, for a third less processor time and half the
- * writes (bench/RESULTS.md).
- */
-const DATABASE_MODE = ['--sqlite-pragma', 'journal_mode=WAL'];
-
-/**
- * The dev server has an HTTP API on a port of its own choice, which takes a POST of any web page that the user has
- * open. No option turns it off. A name that nobody has (RFC 2606) as the only allowed host makes it refuse all.
- */
-const NO_HTTP_API = ['--dynamic-config-value', 'frontend.httpAllowedHosts=["none.invalid"]'];
 
 /** `temporal server start-dev` with a database file and the Web UI. */
 export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths): ChildPlan {
@@ -141,11 +118,6 @@ export function workerPlan(
     readyWithin: WORKER_READY_WITHIN,
     stopWithin: WORKER_STOP,
   };
-}
-
-/** `true` when a worker's log says that it polls. */
-export function hasReadyEvent(log: string): boolean {
-  return log.split('\n').some((line) => line.startsWith('{') && line.includes(`"event":"${WORKER_READY}"`));
 }
 
 /** The user's own TEMPORAL_* variables (profile, API key, TLS) must not reach the stack's processes. */

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { programOf } from '../../activities/tools/process/process-identity.ts';
+import { listeningInodes } from '../../activities/tools/process/proc.ts';
 
 /** The only address that an embedded stack listens on. */
 export const LOOPBACK = '127.0.0.1';
@@ -14,7 +15,7 @@ const HIGHEST = 32_000;
 const TRIES = 200;
 
 /** `true` when a program could listen on the port. */
-export async function isFree(port: number): Promise<boolean> {
+async function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
@@ -55,7 +56,7 @@ export async function assertPortFree(what: string, port: number, stateFile: stri
 }
 
 /** The process that listens on a TCP port of this machine; `undefined` when it cannot be found. */
-export function portHolder(port: number): number | undefined {
+function portHolder(port: number): number | undefined {
   const inodes = new Set(
     ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(readText(file), port)).map(String),
   );
@@ -67,19 +68,6 @@ export function portHolder(port: number): number | undefined {
     }
   }
   return undefined;
-}
-
-/**
- * Inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6 (proc(5); state 0A is LISTEN).
- */
-export function listeningInodes(table: string, port: number): number[] {
-  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  return table
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[1]?.endsWith(`:${wanted}`) && fields[3] === '0A')
-    .map((fields) => Number(fields[9]));
 }
 
 function readText(path: string): string {

@@ -53,7 +53,7 @@ export function readState(directory: string): StackState | undefined {
 }
 
 /** Pure part of {@link readState}. */
-export function parseState(text: string): StackState | undefined {
+function parseState(text: string): StackState | undefined {
   try {
     return StackState.parse(JSON.parse(text));
   } catch {

@@ -1,7 +1,16 @@
 /** Keeps the processes of an embedded stack: notes them in stack.json, starts dead workers again, ends all in order. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isAlive } from '../../activities/tools/process/process-identity.ts';
-import { childError, endProcess, startChild, waitUntilReady, type Child, type ChildPlan } from './child.ts';
+import {
+  childError,
+  BACKOFF,
+  restartPause,
+  endProcess,
+  startChild,
+  waitUntilReady,
+  type Child,
+  type ChildPlan,
+} from './child.ts';
 import { writeState, type ChildState, type StackPorts } from './state.ts';
 
 /** What happens to a stack's processes, for the terminal. */
@@ -11,14 +20,6 @@ export interface StackEvent {
   child: string;
   /** One line for people. */
   message: string;
-}
-
-/** First and longest pause before a dead worker is started again, and after how long it counts as healthy (ms). */
-const BACKOFF = { first: 1_000, longest: 30_000, healthy: 60_000 } as const;
-
-/** Pause before the n-th start in a row after a death (n from 0), in ms. */
-export function restartPause(deaths: number): number {
-  return Math.min(BACKOFF.first * 2 ** deaths, BACKOFF.longest);
 }
 
 /**

@@ -95,3 +95,8 @@ function placeOf({ workflowId, activityType }: LogMetadata): { release?: string;
   const stage = STAGES.find((one) => one === name);
   return { ...(release === undefined ? {} : { release }), ...(stage === undefined ? {} : { stage }) };
 }
+
+/** `true` when a worker's log says that it polls. */
+export function hasReadyEvent(log: string): boolean {
+  return log.split('\n').some((line) => line.startsWith('{') && line.includes(`"event":"${WORKER_READY}"`));
+}

@@ -3,7 +3,7 @@
  * Temporal knows of releases and workers. Stages and releases are counted in activities/frame.ts and
  * workflows/release/show.ts.
  */
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -17,6 +17,7 @@ import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../../model/b
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../../model/contract/queue.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { NIGHTS_LOOKED_AT, remembering, newestWell, type Run } from './newest.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
@@ -36,8 +37,6 @@ const RELEASED = `WorkflowType = 'release' AND ExecutionStatus = 'Completed' AND
 const NIGHTS = `WorkflowType = 'nightly' AND ExecutionStatus = 'Completed'`;
 /** The part of a nightly run's result that is read. */
 const EndedWell = z.object({ outcome: z.enum(['released', 'unchanged'] satisfies ReleaseStatus[]) });
-/** How many nightly runs are searched, the newest first. */
-const NIGHTS_LOOKED_AT = 50;
 
 function setGauge<Name extends GaugeName>(name: Name, value: number, labels: LabelsOf<Name>): void {
   const type = name.endsWith('_seconds') ? 'float' : 'int';
@@ -110,38 +109,6 @@ export function measureReleases(client: Client, logger: Logger): () => void {
       setGauge('flightline_workers', identities.size, { role });
     }
   });
-}
-
-/** A workflow that has ended. */
-export type Run = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'closeTime'>;
-
-/**
- * When the newest of these that ended well has ended; `undefined` when none of the first {@link NIGHTS_LOOKED_AT} did.
- */
-export async function newestWell(
-  runs: AsyncIterable<Run>,
-  endedWell: (run: Run) => Promise<boolean>,
-): Promise<Date | undefined> {
-  let looked = 0;
-  for await (const run of runs) {
-    if (run.closeTime && (await endedWell(run))) return run.closeTime;
-    looked += 1;
-    if (looked === NIGHTS_LOOKED_AT) break;
-  }
-  return undefined;
-}
-
-/** Asks once about each run among the newest: a run that has ended does not change. */
-export function remembering(ask: (run: Run) => Promise<boolean>): (run: Run) => Promise<boolean> {
-  const answers = new Map<string, boolean>();
-  return async (run) => {
-    const known = answers.get(run.runId);
-    if (known !== undefined) return known;
-    const answer = await ask(run);
-    if (answers.size >= 2 * NIGHTS_LOOKED_AT) answers.delete(answers.keys().next().value!);
-    answers.set(run.runId, answer);
-    return answer;
-  };
 }
 
 /**

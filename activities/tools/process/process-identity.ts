@@ -1,5 +1,6 @@
 /** The identity of a process. Pids are reused, so a pid is kept together with the start time of its process. */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { startTicks } from './proc.ts';
 
 /** Distinguishes a process from a later one with the same pid, even across reboots. */
 export interface ProcessIdentity {
@@ -31,21 +32,6 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identityOf(identity.pid)?.started === identity.started;
 }
 
-/**
- * Start time in clock ticks from the text of /proc/PID/stat; `undefined` for a zombie (state Z or X), which holds no
- * resources.
- */
-export function startTicks(stat: string): string | undefined {
-  // The second field is the program's name in parentheses, which may contain spaces and parentheses.
-  const fields = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .trim()
-    .split(' ');
-  const state = fields[0];
-  if (state === undefined || state === 'Z' || state === 'X') return undefined;
-  return fields[19];
-}
-
 /** The name of a program, for messages; `undefined` when it has ended. */
 export function programOf(pid: number): string | undefined {
   return readProc(`/proc/${pid}/comm`)?.trim();
@@ -72,4 +58,17 @@ function readProc(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `lock.<pid>.<start>.<random>`: everything is in the name, so no half-written content can be read. */
+export function lockFileName(name: string, identity: ProcessIdentity, random: string): string {
+  return `${name}.${identity.pid}.${identity.started}.${random}`;
+}
+
+/** The contender that a file name identifies; `undefined` for other files. */
+export function parseLockFileName(name: string, file: string): ProcessIdentity | undefined {
+  if (!file.startsWith(`${name}.`)) return undefined;
+  const [pid, started, random, ...rest] = file.slice(name.length + 1).split('.');
+  if (!/^[1-9]\d*$/.test(pid ?? '') || !started || !random || rest.length > 0) return undefined;
+  return { pid: Number(pid), started };
 }

@@ -8,7 +8,7 @@ import { nextPage } from '../../../activities/tools/registry/api.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
 import { eventsOf, type Notification } from '../../../model/release/notification.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { lookAtWebhook } from '../../../workers/doctor/checks/webhooks.ts';
+import { webhookChecks } from '../../../workers/doctor/checks/webhooks.ts';
 
 it.each([
   ['running', 'held', false, ['held']],
@@ -69,7 +69,7 @@ it('is looked at by doctor', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
   const file = join(directory, 'secret');
   await writeFile(file, 'x', { mode: 0o600 });
-  const { webhooks, secrets } = WorkerConfiguration.parse({
+  const configuration = WorkerConfiguration.parse({
     secrets: { hook: { file, repositories: ['r.example'] }, gone: { file: '/none', repositories: ['r.example'] } },
     webhooks: {
       good: { url: 'https://chat.example/x', hmacSecret: 'hook' },
@@ -79,7 +79,12 @@ it('is looked at by doctor', async () => {
       unknown: { url: 'https://chat.example/x', hmacSecret: 'none' },
     },
   });
-  const looked = await Promise.all(Object.keys(webhooks).map((name) => lookAtWebhook({ webhooks, secrets }, name)));
+  const looked = await Promise.all(
+    Object.entries(configuration.webhooks).map(([name, webhook]) => {
+      const alone = { ...configuration, webhooks: { [name]: webhook } };
+      return webhookChecks[0]!.run({ roles: ['control'], configuration: alone, environment: {} });
+    }),
+  );
   expect(looked.map(({ status }) => status)).toEqual(['ok', 'warning', 'ok', 'failed', 'failed']);
   await rm(directory, { recursive: true });
 });

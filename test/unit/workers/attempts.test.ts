@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import {
-  attemptFile,
-  failAbandonedAttempts,
-  parseAttempt,
-  recordAttempts,
-  workerRestarted,
-} from '../../../workers/attempts.ts';
+import { failAbandonedAttempts, recordAttempts } from '../../../workers/attempts.ts';
+import { attemptFile, parseAttempt, workerRestarted } from '../../../workers/attempt-file.ts';
 
 const token = new Uint8Array([1, 2, 3, 250]);
 const info = {

@@ -6,7 +6,7 @@ import { readContainerfile } from '../../../activities/context/containerfile.ts'
 import { parseYamlFile } from '../../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { temporalTarget } from '../../../workers/temporal/connection.ts';
-import { WORKER_MEMORY } from '../../../workers/memory.ts';
+import { withWorkerMemory } from '../../../workers/memory.ts';
 import { createCommand } from '../../../workers/temporal/search-attributes.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
 
@@ -37,7 +37,7 @@ function filesOf({ keys, registries, secrets, flightctl }: WorkerConfiguration):
 const valuesOf = (unit: string, key: string) =>
   [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value]) => value!);
 
-const MEMORY = Object.entries(WORKER_MEMORY).map(([name, value]) => `${name}=${value}`);
+const MEMORY = Object.entries(withWorkerMemory({})).map(([name, value]) => `${name}=${value}`);
 
 describe('worker configurations', () => {
   it.each(readdirSync(join(DEPLOY, 'configuration')))('%s is one', (name) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claimLease, confirmLease, readLeaseFiles, returnSlot } from '../../../activities/host/leases.ts';
-import { lookForAbandoned } from '../../../workers/janitor.ts';
+import { lookForAbandoned } from '../../../activities/sweep/abandoned.ts';
 import { temporaryHost } from '../../support/host.ts';
 
 const LIFETIME = 120_000;

@@ -6,33 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import { z } from 'zod';
 import { runCommand } from '../../../activities/tools/process/command.ts';
-import { failed, failedBy, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
+import { failedBy, LOOK_WITHIN, ok, warning, type Check } from '../check.ts';
 import { tinyProgram } from './tiny-program.ts';
-
-/** Where root's podman keeps images, and where the podman inside a builder looks for them. */
-const GRAPH_ROOT = '/var/lib/containers/storage';
-
-const Info = z.object({ store: z.object({ graphDriverName: z.string(), graphRoot: z.string() }) });
-
-/** The result for the storage that `podman info --format json` shows. */
-export function storageResult(info: string): CheckResult {
-  const { graphDriverName: driver, graphRoot } = Info.parse(JSON.parse(info)).store;
-  if (graphRoot !== GRAPH_ROOT) {
-    return failed(
-      `podman keeps images in ${graphRoot}`,
-      `set graphroot = "${GRAPH_ROOT}" in storage.conf: the builder's own podman refuses a storage that moved`,
-    );
-  }
-  if (driver !== 'overlay') {
-    return warning(
-      `podman's storage driver is ${driver}`,
-      'use overlay (storage.conf): other drivers copy whole images and need many times the space',
-    );
-  }
-  return ok(`overlay in ${graphRoot}`);
-}
+import { storageResult } from '../results.ts';
 
 const storage: Check = {
   name: 'container storage',

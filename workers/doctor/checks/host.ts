@@ -1,20 +1,13 @@
 /** Checks the kernel and rights of a build host: root, control groups and limits that containers need, loop devices. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, dirname } from 'node:path';
 import { runCommand } from '../../../activities/tools/process/command.ts';
-import {
-  containersConfText,
-  machineFacts,
-  planContainersConf,
-  type ContainersConfPlan,
-  type MachineFacts,
-} from '../../host/containers-conf.ts';
-import { failed, failedBy, LOOK_WITHIN, ok, type Check, type CheckResult } from '../check.ts';
-
-/** flightline's drop-in file, read after the distribution's. */
-const DROP_IN = '/etc/containers/containers.conf.d/50-flightline.conf';
+import { planContainersConf } from '../../host/containers-conf.ts';
+import { machineFacts } from '../../host/machine-facts.ts';
+import { failed, failedBy, LOOK_WITHIN, ok, type Check } from '../check.ts';
+import { containersConfResult, spaceResult } from '../results.ts';
 
 const root: Check = {
   name: 'root',
@@ -26,27 +19,6 @@ const root: Check = {
       : failed(`running as user ${user}`, 'run build workers as root: disk builders need privileged containers');
   },
 };
-
-/** The result for a plan of containers.conf. `replacement` is the file that replaces all others, if there is one. */
-export function containersConfResult(
-  facts: Pick<MachineFacts, 'cgroups'>,
-  plan: ContainersConfPlan,
-  replacement: string | undefined,
-): CheckResult {
-  if (plan.problems.length > 0) {
-    return failed(plan.problems.join('; '), 'install runc, or boot with version 2 control groups');
-  }
-  if (plan.reasons.length === 0) return ok(`control groups ${facts.cgroups}; containers.conf fits this machine`);
-  const content = containersConfText(plan.settings, `flightline: ${plan.reasons.join('; ')}.`);
-  if (replacement) {
-    const lines = content.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    return failed(
-      plan.reasons.join('; '),
-      `CONTAINERS_CONF names ${replacement}, which replaces /etc's: add to it ${lines.join(' ')}`,
-    );
-  }
-  return failed(plan.reasons.join('; '), `\`flightline doctor --fix\` writes ${DROP_IN}`, { file: DROP_IN, content });
-}
 
 const containersConf: Check = {
   name: 'containers.conf',
@@ -82,3 +54,29 @@ const loopDevices: Check = {
 };
 
 export const hostChecks: readonly Check[] = [root, containersConf, loopDevices];
+
+async function freeBytes(path: string): Promise<number> {
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const { bavail, bsize } = await statfs(existing);
+  return bavail * bsize;
+}
+
+export const spaceChecks: readonly Check[] = [
+  {
+    name: 'space for work',
+    roles: ['build'],
+    run: async ({ configuration }) => {
+      const path = configuration.directories.work;
+      return spaceResult('the work directory', path, await freeBytes(path));
+    },
+  },
+  {
+    name: 'space for images',
+    roles: ['build'],
+    run: async () => {
+      const path = '/var/lib/containers/storage';
+      return spaceResult("podman's images", path, await freeBytes(path));
+    },
+  },
+];

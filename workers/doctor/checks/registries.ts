@@ -6,88 +6,11 @@ import { existsSync } from 'node:fs';
 import { access, constants, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import { runCommand } from '../../../activities/tools/process/command.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
-
-const SYSTEM_DIRECTORY = '/etc/containers/registries.d';
-const DROP_IN = `${SYSTEM_DIRECTORY}/50-flightline.yaml`;
-
-const RegistriesFile = z.looseObject({
-  'default-docker': z.looseObject({ 'use-sigstore-attachments': z.boolean().optional() }).nullish(),
-  docker: z
-    .record(z.string(), z.looseObject({ 'use-sigstore-attachments': z.boolean().optional() }).nullish())
-    .nullish(),
-});
-
-/** The merged settings of registries.d files. */
-interface SignatureSettings {
-  byDefault: boolean;
-  /** Scopes with a setting of their own. */
-  scopes: Record<string, boolean>;
-}
-
-/** Reads the texts of registries.d files (containers-registries.d(5)). Skips files that cannot be read. */
-export function signatureSettings(texts: readonly string[]): SignatureSettings {
-  const settings: SignatureSettings = { byDefault: false, scopes: {} };
-  for (const text of texts) {
-    const parsed = RegistriesFile.safeParse(parseOrNothing(text));
-    if (!parsed.success) continue;
-    if (parsed.data['default-docker']?.['use-sigstore-attachments']) settings.byDefault = true;
-    for (const [scope, entry] of Object.entries(parsed.data.docker ?? {})) {
-      settings.scopes[scope] = entry?.['use-sigstore-attachments'] ?? false;
-    }
-  }
-  return settings;
-}
-
-/**
- * The result: which directory counts, whether a private one hides the system's, and for which scopes podman does not
- * read signatures.
- */
-export function registriesDirectoryResult(options: {
-  /** The private directory, when it exists. */
-  masking: string | undefined;
-  settings: SignatureSettings;
-  /** Repositories or registries that this worker's configuration names. */
-  scopes: readonly string[];
-  dropInExists: boolean;
-}): CheckResult {
-  const { masking, settings, scopes, dropInExists } = options;
-  const unread = scopes.filter((scope) => !isRead(settings, scope));
-  if (masking) {
-    return warning(
-      `${masking} is in effect and replaces ${SYSTEM_DIRECTORY}`,
-      `podman run by hand reads only ${masking}: move its files to ${SYSTEM_DIRECTORY} unless that is meant`,
-    );
-  }
-  if (unread.length === 0) {
-    const read = scopes.length === 0 ? 'no registry needs an entry' : `signatures of ${scopes.join(', ')} are read`;
-    return ok(`${SYSTEM_DIRECTORY} is in effect; ${read}`);
-  }
-  const detail = `${SYSTEM_DIRECTORY} is in effect, and podman run by hand does not read signatures of ${unread.join(', ')}`;
-  const entries = Object.fromEntries(unread.map((scope) => [scope, { 'use-sigstore-attachments': true }]));
-  // Only one file may name a scope, so a new file cannot fix an entry of an existing one.
-  const isTaken = unread.some((scope) => settings.scopes[scope] !== undefined);
-  return isTaken || dropInExists
-    ? warning(detail, `set use-sigstore-attachments: true for them in ${SYSTEM_DIRECTORY}`)
-    : warning(detail, `\`flightline doctor --fix\` writes ${DROP_IN}`, {
-        file: DROP_IN,
-        content: `# flightline: the signatures of these registries are beside the images.\n${stringify({ docker: entries })}`,
-      });
-}
-
-/** The setting of the closest scope above, else the default. */
-function isRead(settings: SignatureSettings, scope: string): boolean {
-  for (let at = scope; at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : '') {
-    const own = settings.scopes[at];
-    if (own !== undefined) return own;
-  }
-  return settings.byDefault;
-}
+import { SYSTEM_DIRECTORY, registriesDirectoryResult, signatureSettings, DROP_IN } from './signature-settings.ts';
 
 const registriesDirectory: Check = {
   name: 'registries.d',
@@ -190,14 +113,6 @@ async function readTexts(directory: string): Promise<string[]> {
       .sort()
       .map((name) => readFile(join(directory, name), 'utf8').catch(() => '')),
   );
-}
-
-function parseOrNothing(text: string): unknown {
-  try {
-    return parse(text) ?? {};
-  } catch {
-    return undefined;
-  }
 }
 
 export const registryChecks: readonly Check[] = [registriesDirectory, policy, logins];

@@ -2,40 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { runCommand } from '../../../activities/tools/process/command.ts';
 import type { Role } from '../../../model/contract/queue.ts';
-import { failed, failedBy, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
-
-const OLDEST = { podman: '5.0', skopeo: '1.14', 'container-selinux': '2.241' } as const;
-
-/** `true` when a version is at least another, compared number by number. */
-export function isAtLeast(version: string, oldest: string): boolean {
-  const numbers = (text: string) => text.split(/[.\-+~]/).map((part) => Number.parseInt(part, 10) || 0);
-  const [left, right] = [numbers(version), numbers(oldest)];
-  for (let index = 0; index < right.length; index += 1) {
-    const difference = (left[index] ?? 0) - right[index]!;
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
-}
-
-/** The first version number in a program's output. */
-export function versionIn(text: string): string | undefined {
-  return /\d+(?:\.\d+)+/.exec(text)?.[0];
-}
-
-/** The result for a program of a version. */
-export function versionResult(program: keyof typeof OLDEST, output: string): CheckResult {
-  const version = versionIn(output);
-  const oldest = OLDEST[program];
-  if (version === undefined) {
-    return warning(`${program} does not print its version: ${output.trim()}`, `check that it is ${oldest} or later`);
-  }
-  return isAtLeast(version, oldest)
-    ? ok(`${program} ${version}`)
-    : failed(
-        `${program} ${version} is older than ${oldest}`,
-        `install ${program} ${oldest} or later: Debian 13, Fedora 41, CentOS Stream 9 and later have it`,
-      );
-}
+import { failedBy, LOOK_WITHIN, ok, warning, type Check } from '../check.ts';
+import { versionResult } from '../results.ts';
 
 function programCheck(name: 'podman' | 'skopeo', roles: readonly Role[]): Check {
   return {

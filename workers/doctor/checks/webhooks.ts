@@ -16,7 +16,7 @@ const webhooks: Check = {
 };
 
 /** The result for one webhook. Nothing is sent to it. */
-export async function lookAtWebhook(
+async function lookAtWebhook(
   { webhooks: all, secrets }: Pick<WorkerConfiguration, 'webhooks' | 'secrets'>,
   name: string,
 ): Promise<CheckResult> {

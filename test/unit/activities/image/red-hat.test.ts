@@ -13,7 +13,7 @@ import {
 } from '../../../../activities/image/red-hat.ts';
 import { withRegistryAccess } from '../../../../activities/tools/registry/access.ts';
 import { needsEntitlement } from '../../../../model/oci/red-hat.ts';
-import { redHatResult } from '../../../../workers/doctor/checks/red-hat.ts';
+import { redHatResult } from '../../../../workers/doctor/results.ts';
 
 const run = promisify(execFile);
 const now = new Date('2026-11-23T00:00:00Z');

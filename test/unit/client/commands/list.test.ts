@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listFilter } from '../../../../client/commands/list.ts';
+import { listFilter } from '../../../../client/temporal/list-filter.ts';
 import { HostList } from '../../../../model/contract/host-status.ts';
 import { hostsJsonSchema, listJsonSchema } from '../../../../model/json-schema.ts';
 import { quoted, ReleaseList, visibilityQuery } from '../../../../model/release/listing.ts';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import initVerb from '../../../../client/commands/init.ts';
 import { projectFiles } from '../../../../client/init/project.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Choices } from '../../../../client/init/choices.ts';
-import { complete, type InitFlags } from '../../../../client/init/completion.ts';
+import { complete } from '../../../../client/init/completion.ts';
 import type { Asker } from '../../../../client/terminal/ask.ts';
 import { containerfileText } from '../../../../client/init/containerfile.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
@@ -148,6 +148,7 @@ describe('the images', () => {
   });
 });
 
+type InitFlags = Parameters<typeof complete>[0];
 const FLAGS: InitFlags = { target: 'bare-metal', base: 'rhel9', binding: 'late', repository: REPOSITORY };
 
 describe('without a terminal', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unseenOnHosts } from '../../../../client/project/dry-run.ts';
-import { renderDryRun, type DryRun } from '../../../../client/view/plan.ts';
+import { unseenOnHosts, renderDryRun, type DryRun } from '../../../../client/project/plan.ts';
 import { formatDuration, parseDuration } from '../../../../model/base/duration.ts';
 import { digestOf, requestFor } from '../../../workflows/facts.ts';
 

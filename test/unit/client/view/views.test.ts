@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/failure/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/activities.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
-import { elapsed, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
+import { renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';
 import { isVerified } from '../../../../model/release/record.ts';
 import { renderSummary } from '../../../../client/follow/summary.ts';
-import { chooseLogs, knownLogs } from '../../../../client/commands/logs.ts';
-import { statusOf } from '../../../../client/commands/list.ts';
-import { renderFinding, renderVerdict, type ShownFinding } from '../../../../client/view/findings.ts';
+import { chooseLogs, knownLogs } from '../../../../client/follow/known-logs.ts';
+import { statusOf } from '../../../../model/release/listing.ts';
+import { renderFinding, renderVerdict } from '../../../../client/view/findings.ts';
 import { activity, DIGEST, OTHER_DIGEST, record, row, view } from './record.ts';
 
 const NOW = Date.parse('2026-01-01T00:02:05Z');
@@ -103,7 +103,10 @@ test.each([
   [{ status: 'running', startedAt: START, durationMs: null }, '2:05'],
   [{ status: 'waiting', startedAt: null, durationMs: null }, ''],
   [{ status: 'held', startedAt: START, durationMs: null }, ''],
-] as const)('time of %j', (given, text) => expect(elapsed(given, NOW)).toBe(text));
+] as const)('time of %j', (given, text) => {
+  const [, line] = renderRelease(view([row('build', 'image', given)]), { colour: false, columns: undefined, now: NOW });
+  expect(line!.trim().split(/ {2,}/).slice(3)).toEqual(text === '' ? [] : [text]);
+});
 
 test('the stage table', () => {
   const shown = view(
@@ -334,6 +337,7 @@ describe('which log is meant', () => {
 });
 
 describe('what doctor found', () => {
+  type ShownFinding = Parameters<typeof renderFinding>[0];
   const finding = (more: Partial<ShownFinding>): ShownFinding => ({
     name: 'podman',
     status: 'ok',

@@ -14,42 +14,30 @@ import {
   type DoctorContext,
   type Fix,
 } from '../../../../workers/doctor/check.ts';
-import { storageResult } from '../../../../workers/doctor/checks/containers.ts';
-import { CHECKS, checksFor, doctor, examine } from '../../../../workers/doctor/doctor.ts';
-import { containersConfResult } from '../../../../workers/doctor/checks/host.ts';
-import { registriesDirectoryResult, signatureSettings, worst } from '../../../../workers/doctor/checks/registries.ts';
-import { spaceResult } from '../../../../workers/doctor/checks/space.ts';
+import { storageResult, spaceResult, versionResult, containersConfResult } from '../../../../workers/doctor/results.ts';
+import { doctor } from '../../../../workers/doctor/doctor.ts';
+import { examine } from '../../../../workers/doctor/examine.ts';
+import { checksFor } from '../../../../workers/doctor/all-checks.ts';
+import { ROLES } from '../../../../model/contract/queue.ts';
+import { worst } from '../../../../workers/doctor/checks/registries.ts';
+import { registriesDirectoryResult, signatureSettings } from '../../../../workers/doctor/checks/signature-settings.ts';
 import { tinyProgram } from '../../../../workers/doctor/checks/tiny-program.ts';
 import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../../../support/stand-in-flightctl.ts';
-import { isAtLeast, versionIn, versionResult } from '../../../../workers/doctor/checks/versions.ts';
 
 describe('versions', () => {
   test.each([
-    ['5.0', '5.0', true],
-    ['5.4.2', '5.0', true],
-    ['4.9.4', '5.0', false],
-    ['1.14.0-dev', '1.14', true],
-    ['1.9.3', '1.14', false],
-    ['2.241.0', '2.241', true],
-    ['2.24', '2.241', false],
-    ['10', '5.0', true],
-  ])('%s is at least %s: %s', (version, oldest, answer) => {
-    expect(isAtLeast(version, oldest)).toBe(answer);
-  });
-
-  test.each([
-    ['podman version 5.4.2\n', '5.4.2'],
-    ['skopeo version 1.18.0 commit: abc', '1.18.0'],
-    ['2.241.0', '2.241.0'],
-    ['none', undefined],
-  ])('in %j', (text, version) => {
-    expect(versionIn(text)).toBe(version);
-  });
-
-  it('are judged', () => {
-    expect(versionResult('podman', 'podman version 4.3.1').status).toBe('failed');
-    expect(versionResult('podman', 'podman version 5.4.2')).toEqual(ok('podman 5.4.2'));
-    expect(versionResult('skopeo', 'strange').status).toBe('warning');
+    ['podman', 'podman version 5.4.2\n', ok('podman 5.4.2')],
+    ['podman', '5.0', ok('podman 5.0')],
+    ['podman', '10.1', ok('podman 10.1')],
+    ['skopeo', 'skopeo version 1.18.0 commit: abc', ok('skopeo 1.18.0')],
+    ['skopeo', '1.14.0-dev', ok('skopeo 1.14.0')],
+    ['container-selinux', '2.241.0', ok('container-selinux 2.241.0')],
+    ['podman', 'podman version 4.9.4', { status: 'failed' }],
+    ['skopeo', '1.9.3', { status: 'failed' }],
+    ['container-selinux', '2.24', { status: 'failed' }],
+    ['skopeo', 'strange', { status: 'warning' }],
+  ] as const)('of %s in %j', (program, text, expected) => {
+    expect(versionResult(program, text)).toMatchObject(expected);
   });
 });
 
@@ -160,7 +148,8 @@ describe('checks', () => {
       'Temporal',
       'releases under way',
     ]);
-    expect(new Set(CHECKS.map((check) => check.name)).size).toBe(CHECKS.length);
+    const checks = checksFor(ROLES);
+    expect(new Set(checks.map((check) => check.name)).size).toBe(checks.length);
   });
 
   function repairable(): { check: Check; written: Fix[]; write: (given: Fix) => Promise<void> } {
@@ -218,7 +207,7 @@ it('the tiny program runs and ends well', async () => {
 
 describe('what builds are given by name', () => {
   const find = async (name: string, configuration: object) => {
-    const check = CHECKS.find((one) => one.name === name)!;
+    const check = checksFor(ROLES).find((one) => one.name === name)!;
     const context: DoctorContext = {
       roles: ['build'],
       configuration: WorkerConfiguration.parse(configuration),

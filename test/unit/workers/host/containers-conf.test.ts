@@ -3,13 +3,12 @@ import { describe, expect, it, test } from 'vitest';
 import {
   containersConfFiles,
   containersConfText,
-  hardLimits,
-  hasSysResource,
-  machineFacts,
   mergeSettings,
   planContainersConf,
   type MachineFacts,
 } from '../../../../workers/host/containers-conf.ts';
+import { machineFacts } from '../../../../workers/host/machine-facts.ts';
+import { hardLimits, hasSysResource } from '../../../../activities/tools/process/proc.ts';
 
 const ordinary: MachineFacts = {
   cgroups: 'v2',

@@ -3,15 +3,17 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { lockDirectory, lockFileName, parseLockFileName } from '../../../../workers/host/lock.ts';
+import { lockDirectory } from '../../../../workers/host/lock.ts';
 import {
+  lockFileName,
+  parseLockFileName,
   identityOf,
   isAlive,
   isOutOfSight,
   ownIdentity,
   programOf,
-  startTicks,
 } from '../../../../activities/tools/process/process-identity.ts';
+import { startTicks } from '../../../../activities/tools/process/proc.ts';
 
 describe('process identity', () => {
   const rest = '1 2 2 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0';

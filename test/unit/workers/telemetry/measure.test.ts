@@ -1,6 +1,6 @@
 /** How a control worker finds the last nightly run that ended well, for the metrics. */
 import { describe, expect, it } from 'vitest';
-import { newestWell, remembering, type Run } from '../../../../workers/telemetry/measure.ts';
+import { newestWell, remembering, type Run } from '../../../../workers/telemetry/newest.ts';
 
 const at = (hour: number) => new Date(Date.UTC(2026, 10, 23, hour));
 const run = (name: string, hour: number): Run => ({ workflowId: 'nightly/r', runId: name, closeTime: at(hour) });

@@ -2,8 +2,10 @@
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { Stage } from '../../model/stage/stage.ts';
-import { formatTable } from './table.ts';
-import { plain, style, type Style } from './style.ts';
+import { formatTable } from '../view/table.ts';
+import { plain, style, type Style } from '../view/style.ts';
+import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
 
 /** A look at something that a release would need. */
 export interface PlanCheck {
@@ -88,5 +90,24 @@ function renderCheck(check: PlanCheck, paint: Style): string[] {
     `${marks[check.status]}  ${paint.bold(check.name)}: ${first}`,
     ...more.map((line) => `           ${line}`),
     ...(check.remedy ? [`         ${check.remedy}`] : []),
+  ];
+}
+
+/** What a release needs of its build host, and only that host can see. */
+export function unseenOnHosts(
+  { enrollment, secrets = [], pullSecret }: ReleaseRequest,
+  bases: readonly PinnedImage[],
+): PlanCheck[] {
+  const given = enrollment?.binding === 'early' && 'config' in enrollment ? [enrollment.config] : [];
+  const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
+  const needs = [
+    ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
+    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
+    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
+  ];
+  if (needs.length === 0) return [];
+  const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;
+  return [
+    { name: 'on the build host', status: 'not-run', detail, remedy: 'run `flightline doctor --role build` there' },
   ];
 }

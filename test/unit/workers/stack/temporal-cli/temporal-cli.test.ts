@@ -7,13 +7,12 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findTemporalCli, TemporalCliError } from '../../../../../workers/stack/temporal-cli/temporal-cli.ts';
 import {
-  findTemporalCli,
   parseTemporalVersion,
   TEMPORAL_CLI_VERSION,
-  TemporalCliError,
   temporalCliCachePath,
-} from '../../../../workers/stack/temporal-cli.ts';
+} from '../../../../../workers/stack/temporal-cli/temporal-cli-version.ts';
 
 const PROGRAM = '#!/bin/sh\necho "temporal version 9.9.9 (Server 1.0.0, UI 1.0.0)"\n';
 
