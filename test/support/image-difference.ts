@@ -8,8 +8,14 @@ import { execa } from 'execa';
 const OWN_LABELS =
   /^(?:io\.flightline\.inputs|org\.opencontainers\.image\.(?:revision|source|version|created|base\.(?:name|digest)))$/;
 
+/** A published image, by digest, and the id of one of this machine that it should be like. */
+export interface ImagePair {
+  published: string;
+  own: string;
+}
+
 /**
- * A storage of its own, into which a published image is pulled: what lies in the registry is looked at, and nothing
+ * A storage of its own, into which published images are pulled: what lies in the registry is looked at, and nothing
  * else.
  */
 export async function openStorage(): Promise<{
@@ -19,11 +25,10 @@ export async function openStorage(): Promise<{
   const directory = await mkdtemp(join(tmpdir(), 'flightline-storage-'));
   const place = ['--root', join(directory, 'root'), '--runroot', join(directory, 'run')];
   await mkdir(join(directory, 'run'));
-  const podman = async (...args: string[]) => (await execa('podman', [...place, ...args])).stdout.trim();
   return {
-    podman,
+    podman: (...args) => podman(...place, ...args),
     close: async () => {
-      await podman('image', 'unmount', '--all', '--force');
+      await podman(...place, 'image', 'unmount', '--all', '--force');
       await execa('podman', [...place, 'system', 'reset', '--force'], { reject: false });
       await rm(directory, { recursive: true, force: true });
     },
@@ -31,46 +36,106 @@ export async function openStorage(): Promise<{
 }
 
 /**
- * Everything below a directory that an image decides, by path. Names are bytes as Latin-1. A time counts when it lies
- * before `since` (seconds since 1970): what a step has made meanwhile is as old as the step.
+ * Everything that the images of each pair differ in. Programs are started once for all pairs: that is what takes the
+ * time.
+ *
+ * @param since as of {@link treesOf}
  */
-export async function treeOf(root: string, since: number): Promise<Map<string, string>> {
-  const options = { cwd: root, encoding: 'latin1' } as const;
-  const format = ['%P', '%y', '%m', '%U', '%G', '%s', '%T@', '%i', '%n', '%l'].join('\\0') + '\\0';
-  const { stdout } = await execa('find', ['.', '-mindepth', '1', '-printf', format], options);
+export async function differencesOf(
+  storage: Awaited<ReturnType<typeof openStorage>>,
+  pairs: readonly ImagePair[],
+  since: number,
+): Promise<string[][]> {
+  const published = pairs.map((pair) => pair.published);
+  const own = pairs.map((pair) => pair.own);
+  await storage.podman('pull', '--quiet', '--tls-verify=false', ...published);
+  try {
+    const theirs = await lookedAt(storage.podman, published, since);
+    const ours = await lookedAt(podman, own, since);
+    return theirs.map((side, index) => [
+      ...mapDifference(side.tree, ours[index]!.tree),
+      ...mapDifference(side.facts, ours[index]!.facts),
+    ]);
+  } finally {
+    await podman('image', 'unmount', '--force', ...new Set(own));
+    await storage.podman('image', 'unmount', '--all', '--force');
+  }
+}
+
+async function lookedAt(run: typeof podman, images: readonly string[], since: number) {
+  const roots = await mountsOf(run, images);
+  const trees = await treesOf(roots, since);
+  const inspected = JSON.parse(await run('image', 'inspect', ...images)) as Inspected[];
+  return roots.map((root, index) => ({ tree: trees.get(root)!, facts: configurationOf(inspected[index]!) }));
+}
+
+async function podman(...args: string[]): Promise<string> {
+  return (await execa('podman', args)).stdout.trim();
+}
+
+/** Mounts images; the directories, in their order. */
+async function mountsOf(run: typeof podman, images: readonly string[]): Promise<string[]> {
+  // Its JSON names images by id and in an order of its own.
+  const ids = (await run('image', 'inspect', '--format={{.Id}}', ...images)).split('\n');
+  const listed = JSON.parse(await run('image', 'mount', '--format=json', ...images)) as Record<string, string>[];
+  const places = new Map(listed.map(({ id, mountpoint }) => [id, mountpoint!]));
+  return ids.map((id) => places.get(id)!);
+}
+
+/**
+ * Everything below each directory that an image decides, by path. Names are bytes as Latin-1. A time counts when it
+ * lies before `since` (seconds since 1970): what a step has made meanwhile is as old as the step.
+ */
+async function treesOf(roots: readonly string[], since: number): Promise<Map<string, Map<string, string>>> {
+  const options = { encoding: 'latin1' } as const;
+  const places = [...new Set(roots)];
+  const trees = new Map(places.map((root) => [root, new Map<string, string[]>()]));
+  const rootOf = (path: string) => places.find((root) => path.startsWith(`${root}/`))!;
+  const factsAt = (path: string) => {
+    const root = rootOf(path);
+    return trees.get(root)!.get(path.slice(root.length + 1));
+  };
+  const format = ['%H', '%P', '%y', '%m', '%U', '%G', '%s', '%T@', '%i', '%n', '%l'].join('\\0') + '\\0';
+  const { stdout } = await execa('find', [...places, '-mindepth', '1', '-printf', format], options);
   const fields = stdout.split('\0');
-  const tree = new Map<string, string[]>();
   const links = new Map<string, string[]>();
-  for (let at = 0; at + 9 < fields.length; at += 10) {
-    const [path, type, mode, uid, gid, size, time, inode, count, target] = fields.slice(at, at + 10) as [
+  for (let at = 0; at + 10 < fields.length; at += 11) {
+    const [root, path, type, mode, uid, gid, size, time, inode, count, target] = fields.slice(at, at + 11) as [
       string,
       ...string[],
     ];
     const made = Number(time) < since ? time! : 'meanwhile';
-    tree.set(path, [type!, mode!, `${uid}:${gid}`, type === 'd' ? '' : size!, made, target!]);
-    if (type === 'f' && Number(count) > 1) links.set(inode!, [...(links.get(inode!) ?? []), path]);
+    trees.get(root)!.set(path!, [type!, mode!, `${uid}:${gid}`, type === 'd' ? '' : size!, made, target!]);
+    const file = `${root} ${inode}`;
+    if (type === 'f' && Number(count) > 1) links.set(file, [...(links.get(file) ?? []), `${root}/${path}`]);
   }
-  for (const paths of links.values())
-    for (const path of paths) tree.get(path)!.push(`links ${[...paths].sort().join(' ')}`);
-  const sums = await execa('find', ['.', '-type', 'f', '-exec', 'sha256sum', '--zero', '--', '{}', '+'], options);
-  for (const line of sums.stdout.split('\0')) if (line !== '') tree.get(line.slice(68))!.push(line.slice(0, 64));
-  const attributes = ['--recursive', '--physical', '--no-dereference', '--match=-', '--encoding=hex', '.'];
-  const { stdout: xattrs } = await execa('getfattr', attributes, options);
+  for (const paths of links.values()) {
+    const names = paths.map((path) => path.slice(rootOf(path).length + 1)).sort();
+    for (const path of paths) factsAt(path)!.push(`links ${names.join(' ')}`);
+  }
+  const sums = await execa('find', [...places, '-type', 'f', '-exec', 'sha256sum', '--zero', '--', '{}', '+'], options);
+  for (const line of sums.stdout.split('\0')) if (line !== '') factsAt(line.slice(66))!.push(line.slice(0, 64));
+  const attributes = ['--recursive', '--physical', '--no-dereference', '--absolute-names', '--dump', '--match=-'];
+  const { stdout: xattrs } = await execa('getfattr', [...attributes, '--encoding=hex', ...places], options);
   for (const block of xattrs.split('\n\n')) {
     const [name, ...values] = block.trim().split('\n');
     const path = name
       ?.replace('# file: ', '')
       .replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCodePoint(parseInt(octal, 8)));
-    tree.get(path ?? '')?.push(values.sort().join(' '));
+    if (path && !trees.has(path)) factsAt(path)!.push(values.sort().join(' '));
   }
+  return new Map([...trees].map(([root, tree]) => [root, joined(tree)]));
+}
+
+function joined(tree: ReadonlyMap<string, string[]>): Map<string, string> {
   return new Map([...tree].map(([path, facts]) => [path, facts.join(' ')]));
 }
 
-/** The lines of what two trees differ in; none when they are the same. */
-export function treeDifference(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): string[] {
-  const paths = [...new Set([...one.keys(), ...other.keys()])].sort();
-  return paths.flatMap((path) =>
-    one.get(path) === other.get(path) ? [] : [`${path}: ${one.get(path) ?? 'absent'} ≠ ${other.get(path) ?? 'absent'}`],
+/** The lines of what two maps differ in; none when they are the same. */
+function mapDifference(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): string[] {
+  const names = [...new Set([...one.keys(), ...other.keys()])].sort();
+  return names.flatMap((name) =>
+    one.get(name) === other.get(name) ? [] : [`${name}: ${one.get(name) ?? 'absent'} ≠ ${other.get(name) ?? 'absent'}`],
   );
 }
 
@@ -84,14 +149,14 @@ interface Inspected {
 }
 
 /** The configuration of an image, as `podman image inspect` prints it, without what flightline documents as its own. */
-export function configurationOf(inspected: string): Record<string, unknown> {
-  const [{ Config, Annotations, Architecture, Os, RootFS, History }] = JSON.parse(inspected) as [Inspected];
+function configurationOf({ Config, Annotations, Architecture, Os, RootFS, History }: Inspected): Map<string, string> {
   const labels = Object.entries(Config.Labels ?? {}).filter(([name]) => !OWN_LABELS.test(name));
-  return {
+  const facts = {
     config: { ...Config, Labels: Object.fromEntries(labels) },
     annotations: Annotations,
     platform: [Os, Architecture],
     layers: RootFS.Layers.length,
     history: History.map((step) => step.created_by ?? '').filter((step) => !step.includes('io.flightline.inputs')),
   };
+  return new Map(Object.entries(facts).map(([name, value]) => [name, JSON.stringify(value)]));
 }

@@ -17,15 +17,18 @@ import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from './activity.ts';
 import { CONTEXT } from './containerfiles.ts';
 import { temporaryHost } from './host.ts';
-import { configurationOf, openStorage, treeDifference, treeOf } from './image-difference.ts';
+import { differencesOf, openStorage, type ImagePair } from './image-difference.ts';
 import { startOwnRegistry } from './own-registry.ts';
 import { buildSmallImage } from './small-image.ts';
+import { atMost, together } from './together.ts';
 import { usePrivateContainersConf } from './tools.ts';
 
 const TAG = 'v1';
 const PROGRAMS = ['sh', 'bash', 'cat', 'chmod', 'cp', 'env', 'ln', 'ls', 'mkdir', 'rm', 'touch', 'true'];
 /** Seconds since 1970 that the files of contexts have, a fraction of a second included. */
 const FILE_TIME = 1_700_000_000.5;
+/** Builds that run at the same time. */
+const AT_A_TIME = 3;
 
 /** A project beside the shared context. */
 export interface ComparedProject {
@@ -48,18 +51,17 @@ export interface PodmanComparison {
   since: number;
   /** Pushes a local image, made bootable, under a name; the local one is removed in the end. */
   publish: (name: string, image: string) => Promise<PinnedImage>;
-  /** Writes a project; the caller removes the directory. `@BASE@` and `@OTHER@` are replaced in the Containerfile. */
-  project: (project: ComparedProject | string) => Promise<string>;
-  /** Sends a project's context and grants the lease. */
-  prepare: (directory: string, more?: Partial<BuildInput>, name?: string) => Promise<BuildInput>;
-  /** Builds and pushes it, and cleans up. `published` is a reference by digest. */
-  release: (input: BuildInput) => Promise<{ built: BuildResult; published: string }>;
-  /** The differences between what is released of a project and what podman builds of it with these flags. */
+  /**
+   * The differences between what is released of a project and what podman builds of it with these flags. `@BASE@` and
+   * `@OTHER@` are replaced in the Containerfile. Tests call it side by side: the images are compared all at once.
+   */
   compare: (
     project: ComparedProject | string,
     more?: Partial<BuildInput>,
     flags?: readonly string[],
   ) => Promise<{ differences: string[]; built: BuildResult }>;
+  /** podman's last words about a Containerfile, empty when it builds it, and what a release of it fails with. */
+  refusal: (containerfile: string) => Promise<{ own: string; failure: unknown }>;
   close: () => Promise<void>;
 }
 
@@ -71,6 +73,8 @@ export async function openComparison(): Promise<PodmanComparison> {
   const host = await temporaryHost({ limits: { build: 20 } });
   const storage = await openStorage();
   const since = Math.floor(Date.now() / 1000) - 1;
+  const inTurn = atMost(AT_A_TIME);
+  const difference = together((pairs: readonly ImagePair[]) => differencesOf(storage, pairs, since));
   const images: string[] = [];
   const programs = PROGRAMS.map((name) => `/bin/${name}`);
   const files = { 'etc/passwd': 'root:x:0:0::/:/bin/sh\n', 'etc/group': 'root:x:0:\n', 'tmp/.keep': '' };
@@ -80,7 +84,7 @@ export async function openComparison(): Promise<PodmanComparison> {
   );
   const mark = { files: { 'other-file': 'of the other image\n' } };
   const other = await publish('other', await buildSmallImage(`localhost/flightline-test/other:${process.pid}`, mark));
-  return { base, other, registry: registry.address, since, publish, project, prepare, release, compare, close };
+  return { base, other, registry: registry.address, since, publish, compare, refusal, close };
 
   async function publish(name: string, image: string): Promise<PinnedImage> {
     const directory = await mkdtemp(join(tmpdir(), 'flightline-base-'));
@@ -98,6 +102,7 @@ export async function openComparison(): Promise<PodmanComparison> {
     }
   }
 
+  /** Writes a project; the caller removes the directory. */
   async function project(given: ComparedProject | string): Promise<string> {
     const { containerfile, name = 'Containerfile', files: more = {}, prepare: make } = asProject(given);
     const directory = await mkdtemp(join(tmpdir(), 'flightline-same-'));
@@ -113,6 +118,7 @@ export async function openComparison(): Promise<PodmanComparison> {
     return directory;
   }
 
+  /** Sends a project's context and grants the lease. */
   async function prepare(directory: string, more: Partial<BuildInput> = {}, name = 'Containerfile') {
     const repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
     const scratch = await mkdtemp(join(tmpdir(), 'flightline-layout-'));
@@ -145,6 +151,7 @@ export async function openComparison(): Promise<PodmanComparison> {
     };
   }
 
+  /** Builds and pushes it, and cleans up. `published` is a reference by digest. */
   async function release(input: BuildInput): Promise<{ built: BuildResult; published: string }> {
     const identity = { release: input.release, runId: 'run' };
     try {
@@ -162,39 +169,49 @@ export async function openComparison(): Promise<PodmanComparison> {
     more: Partial<BuildInput> = {},
     flags: readonly string[] = [],
   ): Promise<{ differences: string[]; built: BuildResult }> {
-    const directory = await project(given);
-    try {
-      const { name = 'Containerfile' } = asProject(given);
-      const { built, published } = await release(await prepare(directory, more, name));
-      return { built, differences: await difference(published, await plainBuild(directory, name, flags)) };
-    } finally {
-      await rm(directory, { recursive: true });
-    }
+    const made = inTurn(async () => {
+      const directory = await project(given);
+      try {
+        const { name = 'Containerfile' } = asProject(given);
+        const { built, published } = await release(await prepare(directory, more, name));
+        return { built, published, own: await ownBuild(directory, name, flags) };
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    });
+    const differences = await difference(made);
+    return { built: (await made).built, differences };
+  }
+
+  async function refusal(containerfile: string): Promise<{ own: string; failure: unknown }> {
+    return inTurn(async () => {
+      const directory = await project(containerfile);
+      try {
+        const own = await ownBuild(directory, 'Containerfile', []).then(
+          () => '',
+          (error: unknown) => String((error as { stderr?: string }).stderr),
+        );
+        const words = own.split('\n').findLast((line) => line.startsWith('Error: ')) ?? '';
+        const failure = await release(await prepare(directory)).catch((error: unknown) => error);
+        return { own: words.replaceAll(`${directory}/`, '').replaceAll(directory, '.'), failure };
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    });
   }
 
   /** What podman itself makes of the directory, without anything of an earlier build. */
-  async function plainBuild(directory: string, name: string, flags: readonly string[]): Promise<string> {
+  async function ownBuild(directory: string, name: string, flags: readonly string[]): Promise<string> {
     const args = ['build', '--no-cache', '--force-rm', '--quiet', '--tls-verify=false', `--file=${name}`];
-    const { stdout } = await execa('podman', [...args, ...flags, '.'], { cwd: directory });
-    images.push(stdout.trim());
-    return stdout.trim();
-  }
-
-  /** Everything that a published image and podman's own differ in. */
-  async function difference(published: string, own: string): Promise<string[]> {
-    await storage.podman('pull', '--quiet', '--tls-verify=false', published);
-    const root = await storage.podman('image', 'mount', published);
-    const { stdout: ownRoot } = await execa('podman', ['image', 'mount', own]);
+    // podman keeps heredocs and caches there, by names that builds at the same time have in common.
+    const temporary = await mkdtemp(join(tmpdir(), 'flightline-own-'));
     try {
-      const trees = [await treeOf(root, since), await treeOf(ownRoot, since)] as const;
-      const { stdout: ownFacts } = await execa('podman', ['image', 'inspect', own]);
-      const facts = [await storage.podman('image', 'inspect', published), ownFacts].map(
-        (inspected) =>
-          new Map(Object.entries(configurationOf(inspected)).map(([name, value]) => [name, JSON.stringify(value)])),
-      );
-      return [...treeDifference(...trees), ...treeDifference(facts[0]!, facts[1]!)];
+      const options = { cwd: directory, env: { TMPDIR: temporary } };
+      const id = (await execa('podman', [...args, ...flags, '.'], options)).stdout.trim();
+      images.push(id);
+      return id;
     } finally {
-      await execa('podman', ['image', 'unmount', own]);
+      await rm(temporary, { recursive: true, force: true });
     }
   }
 
