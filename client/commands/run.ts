@@ -9,7 +9,7 @@ import { followRelease } from '../follow/release.ts';
 import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
-import { checkSpec, type CheckedSpec, type PrepareOptions } from '../project/checked-spec.ts';
+import { checkSpec, packAhead, type PrepareOptions } from '../project/checked-spec.ts';
 import { startFromSpec } from '../project/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
@@ -80,17 +80,26 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
     return withTemporal((temporal) => withInterrupt((signal) => dryRun(temporal, checked, options, output, signal)));
   }
   for (const line of checked.warnings) output.note(`warning: ${line}`);
-  return withTemporal((temporal) => withInterrupt((signal) => runRelease(temporal, checked, options, output, signal)));
+  const packing = await packAhead(checked);
+  try {
+    return await withTemporal((temporal) =>
+      withInterrupt(async (signal) => {
+        const started = await startFromSpec(temporal, checked, options, output, signal, packing);
+        return showRelease(temporal, started, options, output, signal);
+      }),
+    );
+  } finally {
+    await packing?.remove();
+  }
 }
 
-async function runRelease(
+async function showRelease(
   temporal: Temporal,
-  checked: CheckedSpec,
+  { release, runId }: { release: string; runId: string },
   options: RunOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  const { release, runId } = await startFromSpec(temporal, checked, options, output, signal);
   const reference = referenceOf(release);
   return detachable(reference, async () => {
     const reader = await openRelease(temporal, release, runId);

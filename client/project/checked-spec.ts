@@ -4,7 +4,7 @@ import { makeRequest, type ContextSource, type ReleaseRequest, type RequestFacts
 import { dateValue } from '../../model/base/template.ts';
 import { DEFAULT_TIMING, type Timing } from '../../model/base/timing.ts';
 import { checkConfigOf } from './builder-config.ts';
-import { sendLocalContext } from './context.ts';
+import { sendLocalContext, startPacking, type Packing } from './context.ts';
 import { UserError } from '../terminal/errors.ts';
 import { gitFacts, remoteCommit, publicSource } from './git.ts';
 import type { Output } from '../terminal/output.ts';
@@ -44,8 +44,13 @@ export async function checkSpec(file: string, options: PrepareOptions): Promise<
   return { loaded, facts, draft: requestOf(loaded, facts), warnings: await checkConfigOf(loaded) };
 }
 
+/** Begins to pack the context of a checked spec; null for a git context, which a control worker packs. */
+export async function packAhead({ loaded }: CheckedSpec): Promise<Packing | null> {
+  return loaded.local && startPacking(loaded.local);
+}
+
 /**
- * Packs and sends the context of a checked spec; a git context is packed by a control worker.
+ * Sends the context of a checked spec, packed unless `packing` has begun it.
  *
  * @throws UserError and FlightlineError of packing and sending.
  */
@@ -53,6 +58,7 @@ export async function sendContextOf(
   checked: CheckedSpec,
   options: Pick<PrepareOptions, 'publicContext'>,
   output: Output,
+  packing: Packing | null = null,
 ): Promise<ReleaseRequest> {
   const { loaded, facts, draft } = checked;
   if (loaded.local === null) return draft;
@@ -61,6 +67,7 @@ export async function sendContextOf(
     draft.contextRepository,
     { publicContext: options.publicContext === true },
     output,
+    packing,
   );
   return requestOf(loaded, { ...facts, context: { kind: 'artifact', digest } });
 }

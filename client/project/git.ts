@@ -24,10 +24,12 @@ const REMOTE_TIMEOUT = 60_000;
  * @param paths absolute; what is changed or untracked below them makes the context dirty.
  */
 export async function gitFacts(directory: string, paths: readonly string[]): Promise<GitFacts> {
-  const head = await git(directory, ['rev-parse', '--verify', 'HEAD^{commit}']);
+  const [head, changes, remote] = await Promise.all([
+    git(directory, ['rev-parse', '--verify', 'HEAD^{commit}']),
+    git(directory, ['status', '--porcelain', '--untracked-files=normal', '--', ...paths]),
+    git(directory, ['remote', 'get-url', 'origin']),
+  ]);
   if (head === undefined) return { commit: undefined, source: null };
-  const changes = await git(directory, ['status', '--porcelain', '--untracked-files=normal', '--', ...paths]);
-  const remote = await git(directory, ['remote', 'get-url', 'origin']);
   return {
     commit: changes === '' ? head.slice(0, COMMIT_DIGITS) : undefined,
     source: remote === undefined ? null : publicSource(remote),

@@ -11,6 +11,7 @@ import { referenceOf } from '../temporal/release-name.ts';
 import { endRunning } from '../follow/release-end.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted } from '../terminal/pause.ts';
+import type { Packing } from './context.ts';
 import { sendContextOf, type CheckedSpec } from './checked-spec.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -32,9 +33,10 @@ export async function startFromSpec(
   options: { publicContext?: boolean; replace?: boolean },
   output: Output,
   signal: AbortSignal,
+  packing: Packing | null = null,
 ): Promise<Started> {
   await awaitControlWorker(temporal, signal);
-  const request = await sendContextOf(checked, options, output);
+  const request = await sendContextOf(checked, options, output, packing);
   // Only now: a context that cannot be sent must not have cost a running release.
   if (options.replace) await endRunning(temporal, releaseId(request.repository, request.tag), output, signal);
   if (signal.aborted) throw new Interrupted('interrupted: no release was started');

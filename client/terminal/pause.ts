@@ -47,12 +47,17 @@ export async function withStop<T>(work: (signal: AbortSignal) => Promise<T>): Pr
  * @throws Interrupted
  */
 export async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const over = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
     const give = () => reject(new Interrupted());
     if (signal.aborted) give();
-    signal.addEventListener('abort', give, { once: true });
+    signal.addEventListener('abort', give, { once: true, signal: over.signal });
   });
-  return Promise.race([work, interrupted]);
+  try {
+    return await Promise.race([work, interrupted]);
+  } finally {
+    over.abort();
+  }
 }
 
 async function withSignals<T>(
