@@ -50,7 +50,10 @@ export const command: CaseApart = {
           unit: 's',
           values,
           target: { most: 1 },
-          ...(role === 'control' ? { note: 'the compiled worker with the workflow bundle built ahead.' } : {}),
+          ...(role === 'control' && {
+            note: 'the compiled worker with the workflow bundle built ahead.',
+            headline: { what: 'start of a control worker, until it polls' },
+          }),
         });
       }
       return { rows };
