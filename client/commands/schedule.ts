@@ -10,6 +10,7 @@ import { Cron, TimeZone } from '../../model/spec/schedule.ts';
 import { advise } from '../project/linting.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
 import { invalidSpec, locate } from '../project/spec-loading.ts';
+import { clockWarnings } from '../temporal/clock-warnings.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
 import {
   askComparison,
@@ -74,8 +75,10 @@ const set = verb({
         }
         const created = await keepSchedule(temporal, input);
         const facts = scheduleFacts(await describeSchedule(temporal, scheduleHandle(temporal, spec.image.repository)));
+        const warnings = await clockWarnings(temporal, facts.repository, timeZone);
+        for (const line of warnings) output.note(`warning: ${line}`);
         output.result([created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts])].join('\n'));
-        output.document({ ...facts, created });
+        output.document({ ...facts, created, warnings });
         return EXIT.ok;
       }),
     );

@@ -168,6 +168,7 @@ export function scheduleFacts(description: ScheduleDescription): ScheduleFacts {
     alsoTag: template.alsoTag,
     rebuild: template.rebuild ? 'when-changed' : 'always',
     running: info.runningActions[0]?.workflow.workflowId ?? null,
+    leftOut: { overlap: info.numActionsSkippedOverlap, late: info.numActionsMissedCatchupWindow },
     lastAt: info.recentActions.at(-1)?.takenAt.toISOString() ?? null,
     nextAt: state.paused ? null : (info.nextActionTimes[0]?.toISOString() ?? null),
   };

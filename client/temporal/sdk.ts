@@ -4,4 +4,5 @@
  * of the time. Workers load the packages themselves: classes and symbols of the two copies must not meet.
  */
 export { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
+export { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 export { loadClientConnectConfig } from '@temporalio/envconfig';

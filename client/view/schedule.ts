@@ -24,6 +24,8 @@ export interface ScheduleFacts {
   rebuild: 'always' | 'when-changed';
   /** Workflow id of the run under way; null when there is none. */
   running: string | null;
+  /** Runs that were left out: the one before was not done yet, or the server was away for too long. */
+  leftOut: { overlap: number; late: number };
   /** ISO 8601; null before the first run. */
   lastAt: string | null;
   /** ISO 8601; null while it is paused. */
@@ -79,6 +81,7 @@ export function renderSchedule(
   const facts = [
     ['runs', `${shown.cron} (${shown.timeZone})`],
     ['next', nextOf(shown)],
+    ...leftOutOf(shown),
     ['tag', `${shown.tag}${also}`],
     ['context', shown.context],
     ['rebuild', shown.rebuild],
@@ -98,6 +101,14 @@ export function renderSchedule(
     ),
     ...(runs.length > 0 ? ['', ...formatTable(runs)] : ['', 'no runs yet']),
   ];
+}
+
+function leftOutOf({ leftOut: { overlap, late } }: ScheduleFacts): [string, string][] {
+  const why = [
+    ...(overlap > 0 ? [`${overlap} while the one before was under way`] : []),
+    ...(late > 0 ? [`${late} while Temporal was away`] : []),
+  ];
+  return why.length > 0 ? [['left out', why.join(', ')]] : [];
 }
 
 function paintOutcome(outcome: NightlyRun['outcome'], paint: Style): string {

@@ -122,6 +122,10 @@ it('may be run by hand in the same way, and makes nothing either', async () => {
 it('is changed, resumed and deleted', async () => {
   const { repository, spec } = project;
   const again = await schedule(stack, 'set', spec, '--cron', '0 2 * * *', '--time-zone', 'Europe/Berlin');
+  // 02:00 is the moment at which the clocks go forward.
+  expect(again).toMatchObject({
+    warnings: [expect.stringMatching(/clocks of Europe\/Berlin .*: no run at 02:00 then$/)],
+  });
   expect(again).toMatchObject({ created: false, cron: '0 2 * * *', timeZone: 'Europe/Berlin', paused: true });
   const resumed = await schedule(stack, 'resume', repository);
   expect(resumed).toMatchObject({ paused: false, nextAt: expect.stringMatching(/T0[01]:00:00/) });

@@ -22,6 +22,7 @@ const facts: ScheduleFacts = {
   alsoTag: ['nightly'],
   rebuild: 'when-changed',
   running: null,
+  leftOut: { overlap: 0, late: 0 },
   lastAt: AT,
   nextAt: AT,
 };
@@ -63,6 +64,12 @@ test('one with its runs, and what would change now', () => {
     'TIME  held      quay.io/acme/edge-camera:n-20261123  held at build (containerfile)',
     'TIME  released  quay.io/acme/edge-camera:n-20261123  commit a1 → b2',
   ]);
+});
+
+test('one that left runs out', () => {
+  const now = { change: 'none', reason: 'nothing has changed' } as const;
+  const lines = renderSchedule({ ...facts, leftOut: { overlap: 2, late: 1 }, runs: [run], now }, false);
+  expect(lines).toContain('  left out  2 while the one before was under way, 1 while Temporal was away');
 });
 
 test('one that has not run', () => {
