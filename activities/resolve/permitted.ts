@@ -5,8 +5,9 @@ import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { requireWebhooks } from '../notify.ts';
-import { withRegistryAccess } from '../tools/registry/access.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
+import { claimedName } from '../trust/record.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
 
 /** What the operator's configuration must allow. */
@@ -15,6 +16,41 @@ export function requirePermitted(configuration: WorkerConfiguration, request: Re
   const { repository, contextRepository, logRepository } = request;
   const named = movedNames(request).map((moved) => moved.repository);
   requireOwnRepositories(configuration, repository, [...named, contextRepository, logRepository ?? repository]);
+}
+
+/**
+ * Tags beside the release's own repository may be another project's, and so may those below it, where another project
+ * may have its images. Whatever `tagPolicy` says, a release takes only what an earlier one of its own name left.
+ *
+ * @throws FlightlineError `tag-exists`
+ */
+export async function requireOwnTags(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<void> {
+  const further = movedNames(request).filter(({ repository }) => repository !== request.repository);
+  const repositories = further.map(({ repository }) => repository);
+  await withRegistryAccess(configuration, repositories, async (access) => {
+    for (const { repository, tags } of further) {
+      for (const tag of tags) {
+        if ((await headManifest(access, repository, tag)) === null) continue;
+        const name = await claimedName(access, repository, tag);
+        const isOwn =
+          name === null ? !(await hasRecord(access, repository, tag)) : name.startsWith(`${request.repository}:`);
+        if (isOwn) continue;
+        const remedy = 'name repositories for disks and records that no other release uses';
+        throw new FlightlineError('tag-exists', `${repository}:${tag} belongs to another release`, { remedy });
+      }
+    }
+  });
+}
+
+/** `true` when a release of its own made the tag: its record lies where records lie without another word. */
+async function hasRecord(access: RegistryAccess, repository: string, tag: string): Promise<boolean> {
+  try {
+    return (await headManifest(access, `${repository}/release`, tag)) !== null;
+  } catch (error) {
+    // Some registries refuse a repository that does not exist.
+    if (error instanceof FlightlineError && /^registry-(?:login|denied)$/.test(error.failure.kind)) return false;
+    throw error;
+  }
 }
 
 /** Tags beside the release's own repository may be another project's. @throws FlightlineError `tag-exists` */

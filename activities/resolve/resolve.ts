@@ -20,7 +20,7 @@ import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { byContext, byRecordedContext } from './current-inputs.ts';
 import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
-import { requireFree, requirePermitted } from './permitted.ts';
+import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
@@ -102,6 +102,7 @@ export async function lookUp(
   context: ContextSummary,
   since: SinceLast | null,
 ): Promise<Resolved> {
+  await requireOwnTags(configuration, request);
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const parts = inputParts(request, context);
   const bases = await foreseenBases(configuration, request, { ...context, parts });

@@ -59,6 +59,19 @@ export async function readVerifiedRecord(
   return record && { digest: stored.digest, record };
 }
 
+/**
+ * The name that a record is of, whoever made it; null when the tag names no record. It is not verified: good for
+ * nothing but refusing to replace it.
+ */
+export async function claimedName(access: RegistryAccess, repository: string, tag: string): Promise<string | null> {
+  const stored = await getManifest(access, repository, tag);
+  const manifest = stored && parseManifest(stored.bytes);
+  const layer = manifest?.layers?.[0];
+  if (manifest?.artifactType !== RECORD_MEDIA_TYPE || !layer || layer.size > MAX_RECORD) return null;
+  const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
+  return (bytes && parseRecord(bytes))?.image.reference ?? null;
+}
+
 function parseRecord(bytes: Uint8Array): ReleaseRecord | null {
   try {
     return ReleaseRecord.parse(JSON.parse(new TextDecoder().decode(bytes)));

@@ -187,6 +187,22 @@ describe('what cannot be used fails at once', () => {
     expect(recordFrom(outcome).failure).toMatchObject({ kind: 'tag-exists' });
     expect(await digestOf(made.release)).toBe(before);
   });
+
+  it.each(['create', 'move'])('an evil spec that would write over what another release made: %s', async (tagPolicy) => {
+    const victim = `${registry}/test/exists`;
+    const read = () => Promise.all([digestOf(`${victim}:v1`), digestOf(`${victim}/release:v1`)]);
+    const before = await read();
+    expect(before).not.toContain(null);
+    for (const record of [victim, `${victim}/release`]) {
+      // Its own repository is one above: what it names lies below it.
+      const image = { repository: `${registry}/test`, tagPolicy };
+      const evil = await newProject({ name: 'evil', image, spec: { repositories: { record } } });
+      const outcome = await run(evil.spec);
+      expect(outcome.exitCode, outcome.stderr).toBe(1);
+      expect(recordFrom(outcome).failure).toMatchObject({ kind: 'tag-exists' });
+      expect(await read()).toEqual(before);
+    }
+  });
 });
 
 describe('a Containerfile that fails', () => {
