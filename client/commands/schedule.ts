@@ -10,10 +10,10 @@ import { Cron, TimeZone } from '../../model/spec/schedule.ts';
 import { advise } from '../project/linting.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
 import { invalidSpec, locate } from '../project/spec-loading.ts';
-import { clockWarnings } from '../temporal/clock-warnings.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
 import {
   askComparison,
+  clockWarnings,
   describeSchedule,
   keepSchedule,
   scheduleFacts,
