@@ -1,15 +1,14 @@
 /** The `notify` activity tells a webhook what became of a release. The server retries it. */
 import type { ActivityAnswer } from '../model/contract/activities.ts';
 import type { ActivityContext } from './server.ts';
-import { createHmac } from 'node:crypto';
 import { FlightlineError } from '../model/failure/failure.ts';
-import { NOTIFICATION_HEADERS, signedText, type Notification } from '../model/release/notification.ts';
 import type { NotifyInput } from '../model/contract/control.ts';
 import type { NotifyEntry } from '../model/spec/notify.ts';
 import { webUiPage } from '../model/base/web-ui.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { openSecret } from './trust/secrets.ts';
 import { HttpError, send } from './tools/registry/http.ts';
+import { deliveryOf, verdictOf } from './delivery.ts';
 
 /** Milliseconds for a webhook to answer. */
 const ANSWER_WITHIN = 15_000;
@@ -48,35 +47,6 @@ async function post(webhook: string, url: URL, headers: Record<string, string>, 
     if (error instanceof HttpError) throw new FlightlineError('webhook', `the webhook "${webhook}": ${error.message}`);
     throw error;
   }
-}
-
-/** The request that tells it: the HMAC-SHA256 is over timestamp and body. Pure. */
-export function deliveryOf(
-  notification: Notification,
-  secret: string | null,
-  timestamp: string,
-): { headers: Record<string, string>; body: string } {
-  const body = JSON.stringify(notification);
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    [NOTIFICATION_HEADERS.event]: notification.event,
-    [NOTIFICATION_HEADERS.delivery]: notification.id,
-    [NOTIFICATION_HEADERS.timestamp]: timestamp,
-  };
-  if (secret !== null) {
-    const digest = createHmac('sha256', secret).update(signedText(timestamp, body)).digest('hex');
-    headers[NOTIFICATION_HEADERS.signature] = `sha256=${digest}`;
-  }
-  return { headers, body };
-}
-
-/**
- * What an answer means: a server's own trouble, a time-out and "too many requests" may pass; whatever else does not.
- * Pure.
- */
-export function verdictOf(status: number): 'taken' | 'again' | 'refused' {
-  if (status >= 200 && status < 300) return 'taken';
-  return status >= 500 || status === 408 || status === 429 ? 'again' : 'refused';
 }
 
 /** The webhook of a name. @throws FlightlineError `webhook-missing` */

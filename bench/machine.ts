@@ -39,11 +39,16 @@ export async function machineFacts(temporalCli: string): Promise<string[]> {
   const cores = cpus();
   const fileSystem = await firstLine('stat', '--file-system', '--format=%T', '/var/tmp');
   return [
-    `${cores.length} cores (${cores[0]?.model.trim() || 'model unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, ${fileSystem}`,
-    `one core counts to a hundred million in ${secondsToCount().toFixed(2)} s (a loop in Node; the middle of five times)`,
+    `${cores.length} cores (${cores[0]?.model.trim() || 'model unknown'}), ` +
+      `${Math.round(totalmem() / 2 ** 30)} GiB of memory, ${fileSystem}`,
+    `one core counts to a hundred million in ${secondsToCount().toFixed(2)} s (a loop in Node; the middle of ` +
+      'five times)',
     `${system}, Linux ${release()}`,
-    `Node ${process.versions.node}, ${await firstLine('podman', '--version')}, ${await firstLine('skopeo', '--version')}`,
-    `${await firstLine(temporalCli, '--version')}, Temporal's TypeScript SDK ${manifest.dependencies['@temporalio/worker']}`,
-    `flightline ${manifest.version}, commit ${(await firstLine('git', '-C', ROOT, 'rev-parse', '--short', 'HEAD')) || 'unknown'}`,
+    `Node ${process.versions.node}, ${await firstLine('podman', '--version')}, ` +
+      `${await firstLine('skopeo', '--version')}`,
+    `${await firstLine(temporalCli, '--version')}, Temporal's TypeScript SDK ` +
+      `${manifest.dependencies['@temporalio/worker']}`,
+    `flightline ${manifest.version}, commit ` +
+      `${(await firstLine('git', '-C', ROOT, 'rev-parse', '--short', 'HEAD')) || 'unknown'}`,
   ];
 }

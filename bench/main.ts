@@ -13,12 +13,12 @@ import { costReport, markdownReport, terminalReport, withMeasured } from './repo
 
 const HELP = `Usage: npm run bench -- [options]
 
-Runs flightline and the guide's own commands (bench/guide.sh) in turn on the same inputs, prints a table of ratios, and writes
-it into bench/RESULTS.md, and its main figures into docs/benchmarks.md. Needs root, and a machine that does nothing else.
-Takes less than 40 minutes on 2 cores.
+Runs flightline and the guide's own commands (bench/guide.sh) in turn on the same inputs, prints a table of ratios, and
+writes it into bench/RESULTS.md, and its main figures into docs/benchmarks.md. Needs root, and a machine that does
+nothing else. Takes less than 40 minutes on 2 cores.
 
-  --quick              smaller sizes, one run each, less than 5 minutes; leaves out ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}; writes
-                       nothing
+  --quick              smaller sizes, one run each, less than 5 minutes; writes nothing, and leaves out
+                       ${CASES.flatMap((one) => (one.notQuick ? one.name : [])).join(', ')}
   --only NAME,NAME     only these cases: ${CASES.map(({ name }) => name).join(', ')}; writes nothing
   --repeats N          pairs of runs with one disk (default 2; with --quick 1)
   --builder-seconds N  the least length of a builder run on either side
@@ -125,7 +125,9 @@ console.log(['', ...terminalReport(rows, growth), '', `measured in ${minutes} mi
 if (!values.quick && values.only === undefined && failed === 0) {
   const facts = [
     ...(await machineFacts((await findTemporalCli()).path)),
-    `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; ${plan.repeats} pairs of runs with one disk; a run of the builder takes ${plan.builderSeconds} s, and ${plan.oneDiskBuilderSeconds} s where one disk is made`,
+    `${new Date().toISOString().slice(0, 10)}, ${minutes} minutes; ${plan.repeats} pairs of runs with one ` +
+      `disk; a run of the builder takes ${plan.builderSeconds} s, and ${plan.oneDiskBuilderSeconds} s where ` +
+      'one disk is made',
   ];
   for (const [name, measured] of [
     ['bench/RESULTS.md', markdownReport(facts, rows, growth)],

@@ -59,7 +59,8 @@ function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor >= NODE_MINIMUM[1])) return;
   fail(
-    `flightline needs Node.js ${NODE_MINIMUM.join('.')} or later, and this is ${process.versions.node} (${process.execPath}).\n` +
+    `flightline needs Node.js ${NODE_MINIMUM.join('.')} or later, and this is ${process.versions.node} ` +
+      `(${process.execPath}).\n` +
       'Install a current release from https://nodejs.org or with your version manager, and run the command again.',
   );
 }

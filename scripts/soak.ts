@@ -5,8 +5,8 @@ import { soak } from './soak/run.ts';
 
 const HELP = `Usage: npm run soak -- [options]
 
-Keeps starting releases on a stack of its own with two build hosts while it injects random faults, then looks whether every
-release came to the end that was asked for, every tag is signed, and nothing is left on the hosts. Needs root.
+Keeps starting releases on a stack of its own with two build hosts while it injects random faults, then looks whether
+every release came to the end that was asked for, every tag is signed, and nothing is left on the hosts. Needs root.
 
   --minutes N          how long faults are injected (default 10); it settles and looks for some minutes more
   --seed N             chooses the faults and releases (default: another one each time)

@@ -69,7 +69,10 @@ function summary(rows: readonly Row[]): string {
   return rows
     .map(({ name, ok, ending, durationMs, counts }) => {
       const tests = counts.passed + counts.failed > 0 ? `  ${closingLine(counts)}` : '';
-      return `${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(26)} ${formatDuration(durationMs).padStart(12)}${tests}${ok ? '' : `  (${ending})`}`;
+      return (
+        `${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(26)} ` +
+        `${formatDuration(durationMs).padStart(12)}${tests}${ok ? '' : `  (${ending})`}`
+      );
     })
     .join('\n');
 }

@@ -9,12 +9,10 @@ import { toTemporalFailure, unexpectedFailure } from './failure.ts';
 
 /**
  * - A fault of this code ends the workflow, or the update, as failed. The SDK's default is to try the workflow task
- *   again for ever:
- *   nobody is told then, and a cancellation is not heard.
+ *   again for ever: nobody is told then, and a cancellation is not heard.
  * - Timings that are the defaults are left out of inputs of activities: twenty inputs of a release would carry the
- *   same half kilobyte.
- *   The activity fills them in again when it parses its input. Inputs of workflows keep them all: a running release must not change
- *   its timings when the defaults do.
+ *   same half kilobyte. The activity fills them in again when it parses its input. Inputs of workflows keep them all:
+ *   a running release must not change its timings when the defaults do.
  */
 export const interceptors = (): WorkflowInterceptors => ({
   inbound: [

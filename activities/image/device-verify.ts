@@ -95,7 +95,11 @@ async function verify(
     }
     context.report({ step: 'a device refuses another key' });
     if ((await ask(otherKey)) === null) {
-      const message = `a device made of this image would take images that another key signed: its ${deviceKeyPath(key)} is not what decides`;
+      const message =
+        'a device made of this image would take images that another key signed: its ' +
+        `${deviceKeyPath(key)} ` +
+        'is ' +
+        'not what decides';
       throw new FlightlineError('device-policy', message);
     }
     return place.tool;

@@ -98,7 +98,9 @@ export async function requireRedHatLogin(
   for (const image of images.filter(isRedHat)) {
     if (await loginFor(access, repositoryOf(image))) continue;
     throw new FlightlineError('registry-login', `${who} has no log-in to ${RED_HAT_REGISTRY}, which ${image} needs`, {
-      remedy: `\`skopeo login --authfile FILE ${RED_HAT_REGISTRY}\`, and name FILE for ${RED_HAT_REGISTRY} under \`registries\` in the worker configuration`,
+      remedy:
+        `\`skopeo login --authfile FILE ${RED_HAT_REGISTRY}\`, and name FILE for ${RED_HAT_REGISTRY} under ` +
+        `\`registries\` in the worker configuration`,
     });
   }
 }

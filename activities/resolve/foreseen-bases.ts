@@ -11,7 +11,7 @@ import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { readRecord } from '../trust/record.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
-import { lastTags } from './comparison.ts';
+import { lastTags } from './change.ts';
 import { pin, referenceFrom } from './pin.ts';
 
 /** Looks them up. Reads only. */

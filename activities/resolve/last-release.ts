@@ -4,7 +4,7 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { changeSince, isTooOld, lastTags, reasonOf, type Change, type Current } from './comparison.ts';
+import { changeSince, isTooOld, lastTags, reasonOf, type Change, type Current } from './change.ts';
 import { readRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';

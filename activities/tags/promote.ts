@@ -162,7 +162,8 @@ async function requireNoRelease(
 
 function unverified({ source, recordRepository }: PromotionRequest): FlightlineError {
   return impossible(
-    `no key of the worker configuration has signed a record ${recordRepository}:${source.tag} for ${source.repository}:${source.tag}`,
+    `no key of the worker configuration has signed a record ${recordRepository}:${source.tag} for ` +
+      `${source.repository}:${source.tag}`,
     'promote a release of flightline; if its records are elsewhere, add --record-repository',
   );
 }

@@ -103,7 +103,9 @@ async function plan(
       `${repository}:${tag} moves only with approval; a rollback asks for none`,
       {
         remedy: {
-          action: `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ${repository}:${tag} --allow-older\``,
+          action:
+            `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ` +
+            `${repository}:${tag} --allow-older\``,
           then: null,
         },
       },
@@ -114,10 +116,13 @@ async function plan(
   if (!found || !image) {
     throw new FlightlineError(
       'invalid-input',
-      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key signed for ${repository}:${tag}`,
+      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key ` +
+        `signed for ${repository}:${tag}`,
       {
         remedy: {
-          action: `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that never had this name`,
+          action:
+            `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that ` +
+            'never had this name',
           then: null,
         },
       },

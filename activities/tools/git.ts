@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowedScheme } from '../../model/spec/worker-configuration.ts';
 import { CommandError, lastLines, runCommand } from './process/command.ts';
+import { anyOf } from './any-of.ts';
 
 /** Milliseconds for one git command against a remote. */
 const REMOTE_TIMEOUT = 10 * 60_000;
@@ -195,8 +196,10 @@ async function git(
     if (!(error instanceof CommandError)) throw error;
     const said = lastLines(error.output, 5);
     if (error.notFound) throw new FlightlineError('host-setup', 'git is not installed on the control worker');
-    const unreachable =
-      /could not resolve host|connection (?:refused|timed out|reset)|operation timed out|http 5\d\d|returned error: 5\d\d/i;
+    const unreachable = anyOf(
+      /could not resolve host|connection (?:refused|timed out|reset)|operation timed out|http 5\d\d/i,
+      /returned error: 5\d\d/i,
+    );
     if (error.timedOut || unreachable.test(said)) throw new FlightlineError('registry', `git: ${said}`);
     throw new FlightlineError('context-invalid', `git: ${said}`, {
       remedy: 'check image.context: the URL, the ref, and that the control worker may read the repository',

@@ -58,7 +58,8 @@ export function allowedKey(
     const known = Object.keys(configuration.keys);
     throw new FlightlineError(
       'key-missing',
-      `the sign worker has no key "${name}"; it has ${known.length > 0 ? known.map((other) => `"${other}"`).join(', ') : 'none'}`,
+      `the sign worker has no key "${name}"; it has ` +
+        `${known.length > 0 ? known.map((other) => `"${other}"`).join(', ') : 'none'}`,
     );
   }
   const refused = repositories.filter((repository) => !isAllowed(key.repositories, repository));

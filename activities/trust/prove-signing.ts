@@ -73,7 +73,8 @@ async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number)
   if (name !== PROOF_NAME) {
     throw new FlightlineError(
       'key-missing',
-      `the public key ${key.publicKeyFile} does not belong to the private key of "${key.name}": devices would refuse what it signs`,
+      `the public key ${key.publicKeyFile} does not belong to the private key of "${key.name}": devices ` +
+        'would refuse what it signs',
       { remedy: "correct publicKey of the key in the sign worker's configuration" },
     );
   }

@@ -141,7 +141,8 @@ export async function signDigest(
       if (round === SIGN_ROUNDS) {
         throw new FlightlineError(
           'registry',
-          `the signatures of ${repository}@${target.digest} for ${missing.join(', ')} were overwritten: something else writes signatures there too`,
+          `the signatures of ${repository}@${target.digest} for ${missing.join(', ')} were overwritten: ` +
+            'something else writes signatures there too',
         );
       }
       for (const tag of missing) {

@@ -59,7 +59,8 @@ export const buildHost: CaseOnSite = {
       const size = image + payload + files;
       const inMega = (bytes: number) => `${Math.round(bytes / MEGA)} MB`;
       say(
-        `peak ${inMega(peak)}, afterwards ${inMega(after)}; image ${inMega(image)}, files ${inMega(files)}; worker ${percent.toFixed(2)} %`,
+        `peak ${inMega(peak)}, afterwards ${inMega(after)}; image ${inMega(image)}, files ${inMega(files)}; ` +
+          `worker ${percent.toFixed(2)} %`,
       );
       return {
         rows: [
@@ -69,7 +70,10 @@ export const buildHost: CaseOnSite = {
             unit: 'ratio',
             values: [peak / size],
             target: { most: 1.5 },
-            note: `a second release, on a host that has base and builder; read every tenth of a second without the builder's scratch volume: ${inMega(peak)} for an image of ${inMega(image + payload)} and files of ${inMega(files)}.`,
+            note:
+              'a second release, on a host that has base and builder; read every tenth of a second without the ' +
+              `builder's scratch volume: ${inMega(peak)} for an image of ${inMega(image + payload)} and ` +
+              `files of ${inMega(files)}.`,
             headline: { what: 'peak disk use of a release of three disks', times: 'the size of image and files' },
           },
           {
@@ -78,7 +82,9 @@ export const buildHost: CaseOnSite = {
             unit: 'ratio',
             values: [after / size],
             target: { most: 0.05 },
-            note: `${inMega(after)}: podman's cache of the layers of this build, and logs. The target is "back to the start's figure", and is read as within 5 %.`,
+            note:
+              `${inMega(after)}: podman's cache of the layers of this build, and logs. The target is "back to ` +
+              `the start's figure", and is read as within 5 %.`,
           },
           {
             case: 'heartbeats and progress',
@@ -86,7 +92,9 @@ export const buildHost: CaseOnSite = {
             unit: 'percent',
             values: [percent],
             target: { most: 3 },
-            note: `user and system time of the worker and of the programs that it has waited for (/proc/PID/stat), while the first builder of a release runs and nothing is published, from ${STARTING} s after its start.`,
+            note:
+              'user and system time of the worker and of the programs that it has waited for (/proc/PID/stat), ' +
+              `while the first builder of a release runs and nothing is published, from ${STARTING} s after its start.`,
           },
         ],
       };

@@ -38,7 +38,10 @@ export const oneDisk: CaseOnSite = {
           unit: 'ratio',
           values: pairs.map(({ ratio }) => ratio),
           target: { most: 1.05 },
-          note: `both sides begin with an empty image storage; signing, verification and record are in flightline’s figure, and only signing in the script’s. A run of the builder takes ${plan.oneDiskBuilderSeconds} s by the image's label.`,
+          note:
+            'both sides begin with an empty image storage; signing, verification and record are in ' +
+            'flightline’s figure, and only signing in the script’s. A run of the builder takes ' +
+            `${plan.oneDiskBuilderSeconds} s by the image's label.`,
           headline: { what: 'one image and one qcow2, nothing cached', times: "the script's time" },
         },
         {
@@ -56,7 +59,9 @@ export const oneDisk: CaseOnSite = {
           unit: 'ratio',
           values: sent ? [sent.flightline] : [],
           target: { most: 1.02 },
-          note: `what goes over the connections to the registry, headers and all, counted by a way to it that does nothing else${sent?.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
+          note:
+            'what goes over the connections to the registry, headers and all, counted by a way to it that does ' +
+            `nothing else${sent?.guide === undefined ? '' : `; the script sends ${sent.guide.toFixed(3)}`}.`,
           headline: { what: 'again, one changed file: bytes sent to the registry', times: 'what is new in it' },
         },
         {
@@ -74,7 +79,9 @@ export const oneDisk: CaseOnSite = {
           unit: 'count',
           values: pairs.map(({ read }) => read),
           target: { most: 0 },
-          note: 'requests of the registry’s access log that answered more than 256 kB of a blob; the record of the last release and its signature, a few kB, are read.',
+          note:
+            'requests of the registry’s access log that answered more than 256 kB of a blob; the record of the ' +
+            'last release and its signature, a few kB, are read.',
         },
       ],
     };
@@ -139,7 +146,8 @@ function shortPair(say: (line: string) => void, site: Site): Promise<number> {
     await settle();
     const theirs = await guide.release(order('guide'));
     say(
-      `one disk, a builder of ${SHORT} s: flightline ${ours.seconds.toFixed(1)} s, script ${theirs.seconds.toFixed(1)} s`,
+      `one disk, a builder of ${SHORT} s: flightline ${ours.seconds.toFixed(1)} s, script ` +
+        `${theirs.seconds.toFixed(1)} s`,
     );
     await inputs.remove();
     return ours.seconds - theirs.seconds;

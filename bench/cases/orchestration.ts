@@ -58,7 +58,10 @@ export const orchestration: CaseApart = {
             unit: 's',
             values: latencies,
             target: { most: 1.5 },
-            note: 'an image and three disks in two builder runs; stages are answered by stand-ins (bench/orchestration), the server is `temporal server start-dev` with its database in a file, the control worker is the compiled one with the bundle built ahead.',
+            note:
+              'an image and three disks in two builder runs; stages are answered by stand-ins ' +
+              '(bench/orchestration), the server is `temporal server start-dev` with its database in a file, ' +
+              'the control worker is the compiled one with the bundle built ahead.',
           },
           {
             case: name,
@@ -66,7 +69,10 @@ export const orchestration: CaseApart = {
             unit: 'per second',
             values: [events / seconds],
             target: { least: 600 },
-            note: `events of all histories ÷ the time from the first start to the last end. All that runs shares the cores, and had ${((100 * used) / cores / seconds).toFixed(0)} % of ${cores} of them: never idle, they would come to ${((cores * events) / used).toFixed(0)} events per second.`,
+            note:
+              'events of all histories ÷ the time from the first start to the last end. All that runs shares ' +
+              `the cores, and had ${((100 * used) / cores / seconds).toFixed(0)} % of ${cores} of them: ` +
+              `never idle, they would come to ${((cores * events) / used).toFixed(0)} events per second.`,
           },
           ...PROCESSES.map((one) => ({
             case: name,

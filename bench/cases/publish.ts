@@ -47,7 +47,8 @@ export const publish: CaseOnSite = {
           const order = { inputs, repository: `${repository}-by-guide`, tag: 'v1', disks: [] };
           const theirs = await guide.publish(form, scriptFile, order);
           say(
-            `${form}: flightline ${ours.written} bytes in ${ours.seconds.toFixed(1)} s, script ${theirs.written} bytes in ${theirs.seconds.toFixed(1)} s`,
+            `${form}: flightline ${ours.written} bytes in ${ours.seconds.toFixed(1)} s, script ` +
+              `${theirs.written} bytes in ${theirs.seconds.toFixed(1)} s`,
           );
           rows.push({
             case: `publishing a disk of ${plan.diskSize / 1024 ** 2} MiB`,
@@ -55,7 +56,11 @@ export const publish: CaseOnSite = {
             unit: 'ratio',
             values: [ours.written / plan.diskSize],
             target: { most },
-            note: `what the publishing process and the programs it waited for wrote (\`write_bytes\` of /proc/PID/io, proc(5)), the registry not among them; the script writes ${(theirs.written / plan.scriptDiskSize).toFixed(2)} (measured with ${plan.scriptDiskSize / 1024 ** 2} MiB).`,
+            note:
+              `what the publishing process and the programs it waited for wrote (\`write_bytes\` of ` +
+              '/proc/PID/io, proc(5)), the registry not among them; the script writes ' +
+              `${(theirs.written / plan.scriptDiskSize).toFixed(2)} (measured with ` +
+              `${plan.scriptDiskSize / 1024 ** 2} MiB).`,
             headline: { what: `bytes written on the build host for a disk ${measure}`, times: 'its size' },
           });
         }

@@ -96,7 +96,10 @@ export const threeDisks: CaseOnSite = {
           unit: 'ratio',
           values: one,
           target: { most: 0.75 },
-          note: `each run of the builder takes at least ${plan.builderSeconds} s by the image's label, of which it mostly waits; no builder makes an iso together with other types: flightline needs ${runsOf(disks)} runs, the script ${disks.length}.`,
+          note:
+            `each run of the builder takes at least ${plan.builderSeconds} s by the image's label, of which it ` +
+            'mostly waits; no builder makes an iso together with other types: flightline needs ' +
+            `${runsOf(disks)} runs, the script ${disks.length}.`,
           headline: { what: `one image, ${named(disks)}`, times: "the script's time" },
         },
         {
@@ -108,12 +111,18 @@ export const threeDisks: CaseOnSite = {
           headline: { what: 'the same, two disk builds at once', times: "the script's time" },
         },
         {
-          case: `${killed === disks ? 'the same' : named(killed)}, killed at half of the disk builds and restarted at once`,
+          case:
+            `${killed === disks ? 'the same' : named(killed)}, killed at half of the disk builds and restarted ` +
+            'at once',
           measure: "wall time ÷ script's",
           unit: 'ratio',
           values: restarted,
           target: { most: 0.55 },
-          note: 'SIGKILL of the build worker, and of the script with the podman it waits for, half way between the first builder’s start and the last one’s end as the pair’s unharmed runs had them; the script begins from its top with the layers that are cached by then. What its orphaned builder costs is not counted.',
+          note:
+            'SIGKILL of the build worker, and of the script with the podman it waits for, half way between the ' +
+            'first builder’s start and the last one’s end as the pair’s unharmed runs had them; the script ' +
+            'begins from its top with the layers that are cached by then. What its orphaned builder costs ' +
+            'is not counted.',
           headline: { what: 'the same, both killed at half of the disk builds', times: "the script's time" },
         },
         {

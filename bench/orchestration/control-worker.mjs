@@ -1,7 +1,7 @@
 /**
- * A control worker as `flightline worker --role control` runs it, from the compiled code and the workflow bundle built ahead, with
- * stand-ins in the place of its own activities: `control-worker.mjs CONFIGURATION`. JavaScript, so that nothing compiles it and its
- * memory is the worker's.
+ * A control worker as `flightline worker --role control` runs it, from the compiled code and the workflow bundle built
+ * ahead, with stand-ins in the place of its own activities: `control-worker.mjs CONFIGURATION`. JavaScript, so that
+ * nothing compiles it and its memory is the worker's.
  */
 import { createHash } from 'node:crypto';
 import { runWorker } from '../../dist/workers/run.js';

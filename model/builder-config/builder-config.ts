@@ -187,7 +187,8 @@ function wrongMountpoints(given: Customizations, { rootfs }: BuilderConfigUse): 
   const message =
     rootfs === 'btrfs'
       ? 'with rootfs btrfs only / and /boot can be file systems of their own'
-      : 'only /, /boot and directories below /var can be file systems of their own; /var itself, /var/home and /var/run cannot';
+      : 'only /, /boot and directories below /var can be file systems of their own; /var itself, /var/home and ' +
+        '/var/run cannot';
   return (given.filesystem ?? []).flatMap(({ mountpoint }, index, all) => {
     const path = ['customizations', 'filesystem', index, 'mountpoint'];
     if (!allowed(mountpoint)) return [{ path, message }];

@@ -29,9 +29,9 @@ export const OCI = {
 export const CONTEXT_ARTIFACT_TYPE = 'application/vnd.flightline.context.v1';
 
 /**
- * Layout of the tar in a context artifact, and of a directory that it is unpacked into: the context directory below `context/`; the
- * Containerfile below `containerfile/`, under its own name, with the ignore file in force beside it under that name and a suffix; the
- * builder configuration.
+ * Layout of the tar in a context artifact, and of a directory that it is unpacked into: the context directory below
+ * `context/`; the Containerfile below `containerfile/`, under its own name, with the ignore file in force beside it
+ * under that name and a suffix; the builder configuration.
  */
 export const CONTEXT_LAYOUT = {
   context: 'context',

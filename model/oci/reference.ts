@@ -33,7 +33,8 @@ export const Repository = z
       : !looksLikeRegistry(match[1]!)
         ? `names no registry: write the registry first, such as quay.io/${text}`
         : match[1] === 'localhost'
-          ? 'is an image of this machine only: push it to a registry first (podman push IMAGE REGISTRY/NAME) and name it there'
+          ? 'is an image of this machine only: push it to a registry first (podman push IMAGE REGISTRY/NAME) ' +
+            'and name it there'
           : undefined;
     if (problem) context.addIssue({ code: 'custom', message: problem });
   });

@@ -54,7 +54,8 @@ export function visibilityQuery(workflowType: string, filter: ListFilter = {}): 
     ...(repository === undefined
       ? []
       : [
-          `(FlightlineRepository = ${quoted(repository)} OR FlightlineRepository STARTS_WITH ${quoted(`${repository}/`)})`,
+          `(FlightlineRepository = ${quoted(repository)} OR FlightlineRepository STARTS_WITH ` +
+            `${quoted(`${repository}/`)})`,
         ]),
     ...(since === undefined ? [] : [`StartTime >= ${quoted(since)}`]),
   ].join(' AND ');

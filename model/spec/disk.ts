@@ -80,7 +80,8 @@ interface Disk {
  * bytes are compressed so (Konflux's and Flight Control's convention).
  */
 export function diskArtifactType(disk: Pick<Disk, 'type' | 'compress'>): string {
-  return `application/vnd.diskimage.${DISK_TYPES[disk.type].suffix}${disk.compress === 'none' ? '' : `.${disk.compress}`}`;
+  const compression = disk.compress === 'none' ? '' : `.${disk.compress}`;
+  return `application/vnd.diskimage.${DISK_TYPES[disk.type].suffix}${compression}`;
 }
 
 /** The disks of one builder run. */

@@ -40,7 +40,8 @@ export const EnrollmentSection = z
     expiration: Days.optional().describe('early: how long the enrollment certificate is valid; default 365d'),
     signer: z.enum(SIGNERS).optional().describe('early: signer of the certificate; default enrollment'),
     config: SecretName.optional().describe(
-      "early: name of a secret of the build host's configuration that holds the agent configuration; none is asked for then",
+      "early: name of a secret of the build host's configuration that holds the agent configuration; none is " +
+        'asked for then',
     ),
   })
   .superRefine((section, context) => {

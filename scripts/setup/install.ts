@@ -90,7 +90,8 @@ async function checkCandidates(plan: Plan, missing: readonly Missing[], release:
   const problems = tooOld(missing, candidatesIn(stdout));
   if (problems.length === 0) return;
   throw new SetupError(
-    `This distribution's packages cannot do: ${problems.join('; ')}. Nothing was installed. Use a newer release of the ` +
+    `This distribution's packages cannot do: ${problems.join('; ')}. Nothing was installed. Use a newer ` +
+      'release of the ' +
       'distribution (Debian 12, Ubuntu 25.04 and later have what is needed), or install these tools from elsewhere.',
   );
 }

@@ -36,7 +36,8 @@ export async function restartCost({ builderSeconds, runs, say }: RestartCostOpti
     }
     const part = median(lost) / undisturbed;
     say(
-      `median of ${runs}: ${inSeconds(median(lost))} lost, ${(100 * part).toFixed(1)} % of a disk build of ${inSeconds(undisturbed)}`,
+      `median of ${runs}: ${inSeconds(median(lost))} lost, ${(100 * part).toFixed(1)} % of a disk build of ` +
+        `${inSeconds(undisturbed)}`,
     );
     return part < MOST;
   } finally {

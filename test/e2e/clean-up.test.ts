@@ -273,51 +273,54 @@ describe('the janitor', () => {
     expect(await left()).toEqual([false, false, true]);
   });
 
-  it('removes what it pulled when no release needs it, but nothing that a person or another installation has', async () => {
-    const other = await temporaryHost();
-    const repositories = ['mine', 'needed', 'shared', 'of-a-person'].map(
-      (name) => `${registry.address}/pulled/${name}`,
-    );
-    const [mine, needed, shared, person] = repositories as [string, string, string, string];
-    const digests = new Map<string, string>();
-    for (const repository of repositories) {
-      const id = await buildSmallImage(`localhost/flightline-test/pulled:${process.pid}`);
-      await podman('push', '--quiet', '--tls-verify=false', id, `docker://${repository}:1`);
-      digests.set(repository, (await digestOf(`${repository}:1`))!);
-      await podman('rmi', '--force', id);
-    }
-    const nameOf = (repository: string) => `${repository}@${digests.get(repository)}`;
-    const [dead, alive] = [anyRelease(), anyRelease()];
-    const pull = (at: Host, release: string, repository: string) =>
-      withRegistryAccess(at.configuration, [repository], (access) =>
-        pullForRelease(at.work, release, access, { repository, digest: digests.get(repository)! }, timingWith()),
+  it(
+    'removes what it pulled when no release needs it, but nothing that a person or another installation ' + 'has',
+    async () => {
+      const other = await temporaryHost();
+      const repositories = ['mine', 'needed', 'shared', 'of-a-person'].map(
+        (name) => `${registry.address}/pulled/${name}`,
       );
-    const exists = async (repository: string) =>
-      (await execa('podman', ['image', 'exists', nameOf(repository)], { reject: false })).exitCode === 0;
-    try {
-      await podman('pull', '--quiet', '--tls-verify=false', nameOf(person));
-      for (const repository of repositories) await pull(host, dead, repository);
-      await pull(host, alive, needed);
-      await pull(other, alive, shared);
-      await lease(alive, 'image');
-      const empty = () => Promise.resolve({ free: 1, total: 100 });
-      const marks = { below: 0.2, until: 0.3 };
-      const removed = await trimStorage(host.work, await leasedKeys(host), marks, empty);
-      expect(removed).toEqual([expect.stringMatching(/^pulled image [0-9a-f]{12}$/)]);
-      expect(await Promise.all([mine, needed, shared, person].map(exists))).toEqual([false, true, true, true]);
-      // What was removed is pulled again, and is again its own.
-      await pull(host, dead, mine);
-      expect(await trimStorage(host.work, await leasedKeys(host), marks, empty)).toHaveLength(1);
-    } finally {
+      const [mine, needed, shared, person] = repositories as [string, string, string, string];
+      const digests = new Map<string, string>();
       for (const repository of repositories) {
-        const { stdout } = await execa('podman', ['image', 'inspect', '--format', '{{.Id}}', nameOf(repository)], {
-          reject: false,
-        });
-        if (stdout) await execa('podman', ['rmi', '--force', stdout], { reject: false });
+        const id = await buildSmallImage(`localhost/flightline-test/pulled:${process.pid}`);
+        await podman('push', '--quiet', '--tls-verify=false', id, `docker://${repository}:1`);
+        digests.set(repository, (await digestOf(`${repository}:1`))!);
+        await podman('rmi', '--force', id);
       }
-      await other.remove();
-    }
-  });
+      const nameOf = (repository: string) => `${repository}@${digests.get(repository)}`;
+      const [dead, alive] = [anyRelease(), anyRelease()];
+      const pull = (at: Host, release: string, repository: string) =>
+        withRegistryAccess(at.configuration, [repository], (access) =>
+          pullForRelease(at.work, release, access, { repository, digest: digests.get(repository)! }, timingWith()),
+        );
+      const exists = async (repository: string) =>
+        (await execa('podman', ['image', 'exists', nameOf(repository)], { reject: false })).exitCode === 0;
+      try {
+        await podman('pull', '--quiet', '--tls-verify=false', nameOf(person));
+        for (const repository of repositories) await pull(host, dead, repository);
+        await pull(host, alive, needed);
+        await pull(other, alive, shared);
+        await lease(alive, 'image');
+        const empty = () => Promise.resolve({ free: 1, total: 100 });
+        const marks = { below: 0.2, until: 0.3 };
+        const removed = await trimStorage(host.work, await leasedKeys(host), marks, empty);
+        expect(removed).toEqual([expect.stringMatching(/^pulled image [0-9a-f]{12}$/)]);
+        expect(await Promise.all([mine, needed, shared, person].map(exists))).toEqual([false, true, true, true]);
+        // What was removed is pulled again, and is again its own.
+        await pull(host, dead, mine);
+        expect(await trimStorage(host.work, await leasedKeys(host), marks, empty)).toHaveLength(1);
+      } finally {
+        for (const repository of repositories) {
+          const { stdout } = await execa('podman', ['image', 'inspect', '--format', '{{.Id}}', nameOf(repository)], {
+            reject: false,
+          });
+          if (stdout) await execa('podman', ['rmi', '--force', stdout], { reject: false });
+        }
+        await other.remove();
+      }
+    },
+  );
 
   it('removes old logs, unfinished and damaged files, and what held log-ins', async () => {
     const directory = join(host.work.logs, '0123456789abcdef');

@@ -35,7 +35,9 @@ const converted = (format: string, ...more: string[]) =>
 
 /** An archive of 100 random bytes, as `xz` writes it: a bare Debian has no such program. */
 const XZ =
-  '/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQBjRCCCPP3m8cJrMPkOx90B5Ih1NKIPCw0Ew27YDnHg/XewdnDrlAvVM1+XParYYZuR/8kR9XzO1Fi7vyzgN1PJvfoP8BadyVdWdAZmds+wtOuJAsRCadoc9rpm0/i21LEAqeoOdQC76PD/dWaJUwABfGSQJtPpH7bzfQEAAAAABFla';
+  '/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQBjRCCCPP3m8cJrMPkOx90B5Ih1NKIPCw0Ew27YDnHg/XewdnDrlAvVM1+XParYYZuR' +
+  '/8kR9XzO1Fi7vyzgN1PJvfoP8BadyVdWdAZmds+wtOuJAsRCadoc9rpm0/i21LEAqeoOdQC76PD/dWaJUwABfGSQJtPpH7bzfQEA' +
+  'AAAABFla';
 
 /** `@` stands for the raw disk, `#` for the archive above, `%` for the file to make. */
 const MAKERS: [what: string, type: DiskType, command: readonly string[]][] = [

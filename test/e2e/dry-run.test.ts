@@ -104,47 +104,50 @@ it('prints the same for people', async () => {
   expect(await tagsOf(`${project.repository}/context`)).toEqual([]);
 });
 
-it('asks the builder itself once an image of the same inputs is here, and says when nothing would be built', async () => {
-  const project = await newProject({
-    name: 'dry-again',
-    // An image that no other test builds.
-    lines: ['RUN echo dry-again > /usr/share/mark'],
-    disks,
-    spec: { builder },
-    files: { 'config.toml': CONFIG, '.containerignore': 'config.toml\nflightline.yaml\n' },
-  });
-  const released = await runFlightline(['run', project.spec, '--json'], { environment });
-  expect(released.exitCode, released.stderr).toBe(0);
-  const same = await look(project);
-  expect(same.exitCode, same.said).toBe(0);
-  expect(same.plan).toMatchObject({ outcome: 'unchanged', stages: [] });
+it(
+  'asks the builder itself once an image of the same inputs is here, and says when nothing would be ' + 'built',
+  async () => {
+    const project = await newProject({
+      name: 'dry-again',
+      // An image that no other test builds.
+      lines: ['RUN echo dry-again > /usr/share/mark'],
+      disks,
+      spec: { builder },
+      files: { 'config.toml': CONFIG, '.containerignore': 'config.toml\nflightline.yaml\n' },
+    });
+    const released = await runFlightline(['run', project.spec, '--json'], { environment });
+    expect(released.exitCode, released.stderr).toBe(0);
+    const same = await look(project);
+    expect(same.exitCode, same.said).toBe(0);
+    expect(same.plan).toMatchObject({ outcome: 'unchanged', stages: [] });
 
-  const before = await everything(project);
-  const again = await look(project, '--tag', 'v2');
-  expect(again.exitCode, again.said).toBe(0);
-  expect(again.plan.checks.at(-1)).toMatchObject({ name: 'builder manifest qcow2+vmdk', status: 'ok' });
-  expect(again.plan.checks.at(-1)!.detail).toMatch(/^\d+ stages$/);
+    const before = await everything(project);
+    const again = await look(project, '--tag', 'v2');
+    expect(again.exitCode, again.said).toBe(0);
+    expect(again.plan.checks.at(-1)).toMatchObject({ name: 'builder manifest qcow2+vmdk', status: 'ok' });
+    expect(again.plan.checks.at(-1)!.detail).toMatch(/^\d+ stages$/);
 
-  // What only the builder knows: it applies no file system but the root's.
-  const FILESYSTEM = '[[customizations.filesystem]]\nmountpoint = "/var/data"\nminsize = "1 GiB"\n';
-  await project.write('config.toml', `${CONFIG}${FILESYSTEM}`);
-  const warned = await look(project, '--tag', 'v2');
-  expect(warned.plan.checks.at(-1)).toMatchObject({ status: 'warning' });
-  expect(warned.plan.checks.at(-1)!.detail).toContain('customizations.filesystem: not supported');
+    // What only the builder knows: it applies no file system but the root's.
+    const FILESYSTEM = '[[customizations.filesystem]]\nmountpoint = "/var/data"\nminsize = "1 GiB"\n';
+    await project.write('config.toml', `${CONFIG}${FILESYSTEM}`);
+    const warned = await look(project, '--tag', 'v2');
+    expect(warned.plan.checks.at(-1)).toMatchObject({ status: 'warning' });
+    expect(warned.plan.checks.at(-1)!.detail).toContain('customizations.filesystem: not supported');
 
-  // And what it refuses.
-  await project.write(
-    'flightline.yaml',
-    (await readFile(project.spec, 'utf8')).replace('rootfs: ext4', 'rootfs: btrfs'),
-  );
-  await project.write('config.toml', CONFIG);
-  const refused = await look(project, '--tag', 'v2');
-  expect(refused.exitCode).toBe(1);
-  expect(refused.plan.checks.at(-1)).toMatchObject({ status: 'failed' });
-  expect(refused.plan.checks.at(-1)!.detail).toContain('unsupported filesystem type name: btrfs');
-  expect(refused.said + warned.said + again.said).not.toContain(PASSWORD);
-  expect(await everything(project)).toEqual(before);
-});
+    // And what it refuses.
+    await project.write(
+      'flightline.yaml',
+      (await readFile(project.spec, 'utf8')).replace('rootfs: ext4', 'rootfs: btrfs'),
+    );
+    await project.write('config.toml', CONFIG);
+    const refused = await look(project, '--tag', 'v2');
+    expect(refused.exitCode).toBe(1);
+    expect(refused.plan.checks.at(-1)).toMatchObject({ status: 'failed' });
+    expect(refused.plan.checks.at(-1)!.detail).toContain('unsupported filesystem type name: btrfs');
+    expect(refused.said + warned.said + again.said).not.toContain(PASSWORD);
+    expect(await everything(project)).toEqual(before);
+  },
+);
 
 it('ends as a release would where something is refused', async () => {
   const missing = await newProject({ name: 'dry-missing', containerfile: `FROM ${registry}/no/such:1\n` });

@@ -265,7 +265,8 @@ describe('secrets', () => {
     const one = await newProject('secrets', {
       // Podman's cache would give out what an earlier run of this test has made.
       lines: [
-        `RUN --mount=type=secret,id=t : ${started}; sha256sum < /run/secrets/t > /usr/share/sum && cat /run/secrets/t && echo .`,
+        `RUN --mount=type=secret,id=t : ${started}; sha256sum < /run/secrets/t > /usr/share/sum && cat ` +
+          '/run/secrets/t && echo .',
       ],
       image: { pullSecret: 'pull' },
       spec: { secrets: [{ id: 't', from: 'token' }] },

@@ -12,28 +12,31 @@ const stack = sharedStack();
 const { environment } = stack;
 
 describe('a boot test that is interrupted', () => {
-  it('begins again with the next worker when its own is killed, and ends with the release that is cancelled', async () => {
-    const project = await makeProject({
-      registry: stack.registry,
-      name: 'interrupted',
-      disks: [{ type: 'qcow2', publish: 'container-disk' }],
-      spec: { bootTest: { disk: 'qcow2', expect: 'never printed', timeout: '10m' } },
-    });
-    const running = startFlightline(['run', project.spec, '--json'], { environment });
-    const machine = async () => (await bootMachines(stack))[0];
-    const first = await eventually('the disk boots', machine);
-    process.kill(await workerPid(), 'SIGKILL');
-    await eventually('another machine boots it', async () => {
-      const now = await bootMachines(stack);
-      return now.length === 1 && now[0] !== first ? now[0] : undefined;
-    });
-    const cancelled = await runFlightline(['cancel', project.release, '--json'], { environment });
-    expect(cancelled.exitCode, cancelled.stderr).toBe(0);
-    expect((await running).exitCode).toBe(5);
-    expect(await leftOvers(stack)).toEqual([]);
-    expect(await bootMachines(stack)).toEqual([]);
-    await project.remove();
-  });
+  it(
+    'begins again with the next worker when its own is killed, and ends with the release that is ' + 'cancelled',
+    async () => {
+      const project = await makeProject({
+        registry: stack.registry,
+        name: 'interrupted',
+        disks: [{ type: 'qcow2', publish: 'container-disk' }],
+        spec: { bootTest: { disk: 'qcow2', expect: 'never printed', timeout: '10m' } },
+      });
+      const running = startFlightline(['run', project.spec, '--json'], { environment });
+      const machine = async () => (await bootMachines(stack))[0];
+      const first = await eventually('the disk boots', machine);
+      process.kill(await workerPid(), 'SIGKILL');
+      await eventually('another machine boots it', async () => {
+        const now = await bootMachines(stack);
+        return now.length === 1 && now[0] !== first ? now[0] : undefined;
+      });
+      const cancelled = await runFlightline(['cancel', project.release, '--json'], { environment });
+      expect(cancelled.exitCode, cancelled.stderr).toBe(0);
+      expect((await running).exitCode).toBe(5);
+      expect(await leftOvers(stack)).toEqual([]);
+      expect(await bootMachines(stack)).toEqual([]);
+      await project.remove();
+    },
+  );
 });
 
 /** The stack's build worker, which the stack starts again by itself. */

@@ -80,36 +80,39 @@ describe('a held branch', () => {
     expect(await leftOvers(stack)).toEqual([]);
   });
 
-  it('finds that the registry has collected what had no tag yet: it is sent again, and nothing is built again', async () => {
-    const since = Date.now();
-    const made = await newProject({
-      name: 'collected',
-      disks: [{ type: 'qcow2' }, { type: 'iso' }],
-      spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
-    });
-    const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
-    process.kill(await runningIso(), 'SIGKILL');
-    const held = recordFrom(outcome(await running, 4));
-    expect(held.failure).toMatchObject({ kind: 'out-of-memory', stage: 'disk-build' });
-    const qcow2 = held.disks.find(({ type }) => type === 'qcow2')!;
-    const image = `${made.repository}@${held.image.digest}`;
-    const disk = `${made.repository}/diskimage-qcow2@${qcow2.digest}`;
-    expect([await digestOf(image), await digestOf(disk)]).toEqual([held.image.digest, qcow2.digest]);
-    await collectGarbage(stack);
-    expect([await digestOf(image), await digestOf(disk)], 'what had no tag').toEqual([null, null]);
-    const retried = await flightline('retry', made.release, '--json');
-    expect(retried.exitCode, retried.stderr).toBe(0);
-    const record = recordFrom(retried);
-    expect(record.image.digest).toBe(held.image.digest);
-    // The disk's builder run looks again, and takes the file that it made: see the containers below.
-    const kept = ['build image'];
-    expect(begins(record, kept)).toEqual(begins(held, kept));
-    expect(await containersCreated(stack, since), 'builders that ran').toBe(3);
-    for (const one of [record.image, ...record.disks]) expect(await digestOf(one.reference!)).toBe(one.digest);
-    const verified = await flightline('verify', made.release, '--key', stack.publicKey);
-    expect(verified.exitCode, verified.stderr).toBe(0);
-    expect(await leftOvers(stack)).toEqual([]);
-  });
+  it(
+    'finds that the registry has collected what had no tag yet: it is sent again, and nothing is built ' + 'again',
+    async () => {
+      const since = Date.now();
+      const made = await newProject({
+        name: 'collected',
+        disks: [{ type: 'qcow2' }, { type: 'iso' }],
+        spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
+      });
+      const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
+      process.kill(await runningIso(), 'SIGKILL');
+      const held = recordFrom(outcome(await running, 4));
+      expect(held.failure).toMatchObject({ kind: 'out-of-memory', stage: 'disk-build' });
+      const qcow2 = held.disks.find(({ type }) => type === 'qcow2')!;
+      const image = `${made.repository}@${held.image.digest}`;
+      const disk = `${made.repository}/diskimage-qcow2@${qcow2.digest}`;
+      expect([await digestOf(image), await digestOf(disk)]).toEqual([held.image.digest, qcow2.digest]);
+      await collectGarbage(stack);
+      expect([await digestOf(image), await digestOf(disk)], 'what had no tag').toEqual([null, null]);
+      const retried = await flightline('retry', made.release, '--json');
+      expect(retried.exitCode, retried.stderr).toBe(0);
+      const record = recordFrom(retried);
+      expect(record.image.digest).toBe(held.image.digest);
+      // The disk's builder run looks again, and takes the file that it made: see the containers below.
+      const kept = ['build image'];
+      expect(begins(record, kept)).toEqual(begins(held, kept));
+      expect(await containersCreated(stack, since), 'builders that ran').toBe(3);
+      for (const one of [record.image, ...record.disks]) expect(await digestOf(one.reference!)).toBe(one.digest);
+      const verified = await flightline('verify', made.release, '--key', stack.publicKey);
+      expect(verified.exitCode, verified.stderr).toBe(0);
+      expect(await leftOvers(stack)).toEqual([]);
+    },
+  );
 
   it('of a wrong builder configuration takes the mended one, and keeps the image', async () => {
     const made = await newProject({

@@ -80,39 +80,47 @@ async function expectSigned({ project, running }: Awaited<ReturnType<typeof begi
   return record;
 }
 
-it('a foreign signature that replaces ours after it was verified: ours is written beside it before the tag moves', async () => {
-  const { stack, proxy } = site;
-  const gate = await closedGate();
-  const release = await begin('replaced', [gate.line]);
-  await eventually('the build waits', async () => (await gate.isReached()) || undefined);
-  // Resolve has asked for the tag before; the next to ask is what moves it.
-  const atTag = proxy.inject({ method: 'HEAD', path: /test\/replaced\/manifests\/v1$/, what: 'stall' });
-  await gate.open();
-  await eventually('all is verified', async () => atTag.hits > 0 || undefined);
-  gate.close();
-  const [signature] = await tagsOf(release.project.repository);
-  expect(signature).toMatch(/^sha256-[0-9a-f]{64}\.sig$/);
-  const digest = signature!.replace('-', ':').replace('.sig', '');
-  const prefix = join(stack.directory, 'foreign');
-  const passphrase = `${prefix}.passphrase`;
-  await writeFile(passphrase, 'foreign', { mode: 0o600 });
-  await execa('skopeo', ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphrase]);
-  const image = `docker://${release.project.repository}@${digest}`;
-  const sign = ['--sign-by-sigstore-private-key', `${prefix}.private`, '--sign-passphrase-file', passphrase];
-  const plain = ['--src-tls-verify=false', '--dest-tls-verify=false', '--sign-identity', `${release.project.release}`];
-  await execa('skopeo', ['--registries.d', await attachments(), 'copy', ...plain, ...sign, image, image]);
-  // What it would have written had it read the tag before ours was there.
-  const path = release.project.repository.slice(proxy.address.length + 1);
-  const url = `http://${stack.registry}/v2/${path}/manifests/${signature}`;
-  const type = 'application/vnd.oci.image.manifest.v1+json';
-  const both = (await (await fetch(url, { headers: { accept: type } })).json()) as { layers: unknown[] };
-  expect(both.layers).toHaveLength(2);
-  const body = JSON.stringify({ ...both, layers: both.layers.slice(1) });
-  expect((await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body })).status).toBe(201);
-  atTag.lift();
-  const record = await expectSigned(release, 2);
-  expect(record.stages.find(({ name, subject }) => name === 'sign' && subject === 'image')!.attempts).toBe(2);
-});
+it(
+  'a foreign signature that replaces ours after it was verified: ours is written beside it before the tag ' + 'moves',
+  async () => {
+    const { stack, proxy } = site;
+    const gate = await closedGate();
+    const release = await begin('replaced', [gate.line]);
+    await eventually('the build waits', async () => (await gate.isReached()) || undefined);
+    // Resolve has asked for the tag before; the next to ask is what moves it.
+    const atTag = proxy.inject({ method: 'HEAD', path: /test\/replaced\/manifests\/v1$/, what: 'stall' });
+    await gate.open();
+    await eventually('all is verified', async () => atTag.hits > 0 || undefined);
+    gate.close();
+    const [signature] = await tagsOf(release.project.repository);
+    expect(signature).toMatch(/^sha256-[0-9a-f]{64}\.sig$/);
+    const digest = signature!.replace('-', ':').replace('.sig', '');
+    const prefix = join(stack.directory, 'foreign');
+    const passphrase = `${prefix}.passphrase`;
+    await writeFile(passphrase, 'foreign', { mode: 0o600 });
+    await execa('skopeo', ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', passphrase]);
+    const image = `docker://${release.project.repository}@${digest}`;
+    const sign = ['--sign-by-sigstore-private-key', `${prefix}.private`, '--sign-passphrase-file', passphrase];
+    const plain = [
+      '--src-tls-verify=false',
+      '--dest-tls-verify=false',
+      '--sign-identity',
+      `${release.project.release}`,
+    ];
+    await execa('skopeo', ['--registries.d', await attachments(), 'copy', ...plain, ...sign, image, image]);
+    // What it would have written had it read the tag before ours was there.
+    const path = release.project.repository.slice(proxy.address.length + 1);
+    const url = `http://${stack.registry}/v2/${path}/manifests/${signature}`;
+    const type = 'application/vnd.oci.image.manifest.v1+json';
+    const both = (await (await fetch(url, { headers: { accept: type } })).json()) as { layers: unknown[] };
+    expect(both.layers).toHaveLength(2);
+    const body = JSON.stringify({ ...both, layers: both.layers.slice(1) });
+    expect((await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body })).status).toBe(201);
+    atTag.lift();
+    const record = await expectSigned(release, 2);
+    expect(record.stages.find(({ name, subject }) => name === 'sign' && subject === 'image')!.attempts).toBe(2);
+  },
+);
 
 /** Signatures beside images: skopeo writes them there only when it is told so. */
 async function attachments(): Promise<string> {

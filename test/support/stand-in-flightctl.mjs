@@ -40,7 +40,8 @@ appendFileSync(join(configuration, 'calls'), `${JSON.stringify(argv)}\n`);
 const { mode } = JSON.parse(readFileSync(join(configuration, 'stand-in.json'), 'utf8'));
 if (!existsSync(join(configuration, 'client.yaml'))) {
   fail(
-    "Error: you must log in to perform this operation. Please use the 'login' command to authenticate before proceeding",
+    "Error: you must log in to perform this operation. Please use the 'login' command to authenticate before " +
+      'proceeding',
   );
 }
 const days = Number(/^(\d+)d$/.exec(flags.expiration ?? '365d')?.[1] ?? NaN);
@@ -73,7 +74,8 @@ switch (mode) {
     fail(`${submitting} success.`, 'Error: getting enrollment config: server returned 403: Forbidden');
   case 'unreachable':
     fail(
-      `${submitting}Error: submitting CSR: Post "${SERVER}/api/v1/certificatesigningrequests": dial tcp 192.0.2.1:3443: connect: connection refused`,
+      `${submitting}Error: submitting CSR: Post "${SERVER}/api/v1/certificatesigningrequests": dial tcp ` +
+        '192.0.2.1:3443: connect: connection refused',
     );
 }
 process.stderr.write(`${submitting} success.\nWaiting for certificate to be approved and issued.... success.\n`);

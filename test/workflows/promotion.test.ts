@@ -48,51 +48,55 @@ async function begin(request: PromotionRequest) {
   return { id, handle, state, held, decide, failure };
 }
 
-test('verifies the source, copies, signs and verifies each part, then moves all tags together, then writes the record', async () => {
-  const { standIns, client } = house();
-  const request = promotionRequest('plain');
-  const { repository } = request.target;
-  // Without its workflow the tag is asked for all the same; with it, it is told of the record.
-  const tag = await client.workflow.start(SHARED_TAG_WORKFLOW, {
-    workflowId: sharedTagId(repository, 'stable'),
-    taskQueue: CONTROL_QUEUE,
-    args: [{ repository, tag: 'stable', entries: [] }],
-  });
-  const { id, handle } = await begin(request);
-  const done = await handle.result();
-  expect(done).toMatchObject({
-    status: 'promoted',
-    key: 'release',
-    record: digestOf('promoted record'),
-    failure: null,
-  });
-  expect(done.items.map(({ reference, verified, mounted }) => [reference, verified, mounted])).toEqual([
-    [`${repository}/diskimage-qcow2:stable`, true, 2],
-    [`${repository}:stable`, true, 2],
-  ]);
-  const part = ['promoteCopy', 'sign', 'verify'];
-  expect(standIns.callsOf(id).map(({ activity }) => activity)).toEqual([
-    'planPromotion',
-    'verify',
-    'verify',
-    ...part,
-    ...part,
-    'moveSharedTag',
-    'promoteRecord',
-  ]);
-  expect(standIns.callsOf(id, 'moveSharedTag')[0]!.input).toMatchObject({
-    kind: 'promotion',
-    by: 'bob@desk',
-    why: expect.stringMatching(/^promoted .*plain:v1: to the field$/),
-    madeBy: `release/${repository}:v1`,
-    moves: [{ repository: `${repository}/diskimage-qcow2` }, { repository, tag: 'stable' }],
-  });
-  const told = (await tag.fetchHistory()).events?.flatMap(
-    ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
-  );
-  expect(told).toEqual([RECORDED_SIGNAL]);
-  await tag.terminate('end of test');
-});
+test(
+  'verifies the source, copies, signs and verifies each part, then moves all tags together, then writes the ' +
+    'record',
+  async () => {
+    const { standIns, client } = house();
+    const request = promotionRequest('plain');
+    const { repository } = request.target;
+    // Without its workflow the tag is asked for all the same; with it, it is told of the record.
+    const tag = await client.workflow.start(SHARED_TAG_WORKFLOW, {
+      workflowId: sharedTagId(repository, 'stable'),
+      taskQueue: CONTROL_QUEUE,
+      args: [{ repository, tag: 'stable', entries: [] }],
+    });
+    const { id, handle } = await begin(request);
+    const done = await handle.result();
+    expect(done).toMatchObject({
+      status: 'promoted',
+      key: 'release',
+      record: digestOf('promoted record'),
+      failure: null,
+    });
+    expect(done.items.map(({ reference, verified, mounted }) => [reference, verified, mounted])).toEqual([
+      [`${repository}/diskimage-qcow2:stable`, true, 2],
+      [`${repository}:stable`, true, 2],
+    ]);
+    const part = ['promoteCopy', 'sign', 'verify'];
+    expect(standIns.callsOf(id).map(({ activity }) => activity)).toEqual([
+      'planPromotion',
+      'verify',
+      'verify',
+      ...part,
+      ...part,
+      'moveSharedTag',
+      'promoteRecord',
+    ]);
+    expect(standIns.callsOf(id, 'moveSharedTag')[0]!.input).toMatchObject({
+      kind: 'promotion',
+      by: 'bob@desk',
+      why: expect.stringMatching(/^promoted .*plain:v1: to the field$/),
+      madeBy: `release/${repository}:v1`,
+      moves: [{ repository: `${repository}/diskimage-qcow2` }, { repository, tag: 'stable' }],
+    });
+    const told = (await tag.fetchHistory()).events?.flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    );
+    expect(told).toEqual([RECORDED_SIGNAL]);
+    await tag.terminate('end of test');
+  },
+);
 
 test('waits for approval before anything is copied or signed', async () => {
   const { standIns } = house();

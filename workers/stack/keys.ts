@@ -18,7 +18,9 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
   if (existsSync(paths.keys)) {
     throw new FlightlineError('host-setup', `the signing key in ${paths.keys} is incomplete`, {
       remedy: {
-        action: `put the missing file back, or move ${paths.keys} away: a new key is made, and what the old one signed is no longer verified`,
+        action:
+          `put the missing file back, or move ${paths.keys} away: a new key is made, and what the old one ` +
+          'signed is no longer verified',
         then: null,
       },
     });

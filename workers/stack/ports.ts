@@ -51,7 +51,9 @@ export async function assertPortFree(what: string, port: number, stateFile: stri
   const name = holder === undefined ? undefined : programOf(holder);
   const who = holder === undefined ? 'another program' : `process ${holder}${name ? ` (${name})` : ''}`;
   throw new FlightlineError('host-setup', `port ${port} of the ${what} is held by ${who}`, {
-    remedy: `end that program; or remove ${stateFile} to choose new ports (names of releases in the stack's own registry contain its port)`,
+    remedy:
+      `end that program; or remove ${stateFile} to choose new ports (names of releases in the stack's own ` +
+      'registry contain its port)',
   });
 }
 

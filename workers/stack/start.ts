@@ -117,6 +117,7 @@ function findRegistryProgram(): string {
   }
   throw new FlightlineError('host-setup', `no registry program is installed (${REGISTRY_PROGRAMS.join(' or ')})`, {
     remedy:
-      'install the package docker-registry (Debian, Ubuntu) or docker-distribution (Fedora), or name one with --registry',
+      'install the package docker-registry (Debian, Ubuntu) or docker-distribution (Fedora), or name one ' +
+      'with --registry',
   });
 }

@@ -33,7 +33,8 @@ const QUEUES: Record<Role, readonly string[]> = {
  * Releases that succeeded, and nightly runs that ended. A nightly run also completes when its release failed, and says
  * so.
  */
-const RELEASED = `WorkflowType = 'release' AND ExecutionStatus = 'Completed' AND FlightlineStatus IN ('released', 'unchanged')`;
+const RELEASED =
+  `WorkflowType = 'release' AND ExecutionStatus = 'Completed' AND FlightlineStatus IN ('released', ` + `'unchanged')`;
 const NIGHTS = `WorkflowType = 'nightly' AND ExecutionStatus = 'Completed'`;
 /** The part of a nightly run's result that is read. */
 const EndedWell = z.object({ outcome: z.enum(['released', 'unchanged'] satisfies ReleaseStatus[]) });

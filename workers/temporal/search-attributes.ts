@@ -62,7 +62,9 @@ export async function ensureSearchAttributes(connection: NativeConnection, names
         `the search attributes ${plan.wrong.join(', ')} of namespace ${namespace} have another type than flightline's`,
         {
           remedy: {
-            action: `remove them (temporal operator search-attribute remove), then: ${createCommand(namespace, plan.wrong)}`,
+            action:
+              'remove them (temporal operator search-attribute remove), then: ' +
+              `${createCommand(namespace, plan.wrong)}`,
             then: null,
           },
         },

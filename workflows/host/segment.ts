@@ -149,7 +149,8 @@ export class HostSegment {
     this.leasesLost += 1;
     if (this.leasesLost < MAX_LEASES_LOST) return;
     this.leasesLost = 0;
-    const message = `${host} granted ${this.request.branch} a lease ${MAX_LEASES_LOST} times, and did not know it afterwards`;
+    const message =
+      `${host} granted ${this.request.branch} a lease ${MAX_LEASES_LOST} times, and did not know it ` + 'afterwards';
     const remedy = 'see that no two build workers have the same host name';
     throw new StageFailed(failureOf('host-setup', message, { stage: this.request.stage, remedy }));
   }

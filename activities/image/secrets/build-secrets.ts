@@ -206,7 +206,8 @@ export async function checkBinding(image: string, input: Pick<BuildInput, 'enrol
   if (binding === 'late' && found !== null) {
     throw new FlightlineError(
       'enrollment-binding',
-      `the image holds ${AGENT_CONFIGURATION_PATH}, and enrollment.binding is late: all its devices would enroll with that one`,
+      `the image holds ${AGENT_CONFIGURATION_PATH}, and enrollment.binding is late: all its devices would ` +
+        'enroll with that one',
     );
   }
   if (binding === 'early' && found?.kind !== 'file') {

@@ -142,7 +142,8 @@ async function requestCertificate(
   if (!client) {
     throw new FlightlineError('enrollment-login', `${host.name} has no log-in to Flight Control`, {
       remedy:
-        "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker configuration and restart its worker",
+        "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker " +
+        'configuration and restart its worker',
     });
   }
   requireAllowed(`the enrollment of ${host.name}`, client.repositories, build.pushTo);
@@ -176,7 +177,8 @@ async function runClient(
     if (error.notFound) {
       throw new FlightlineError('host-setup', `${client.program} is not installed on ${host.name}`, {
         remedy:
-          'install flightctl-cli on the build host, or name the program as flightctl.program in its worker configuration',
+          'install flightctl-cli on the build host, or name the program as flightctl.program in its worker ' +
+          'configuration',
       });
     }
     if (error.timedOut) throw new FlightlineError('enrollment-service', `flightctl did not end in ${timeout} s`);

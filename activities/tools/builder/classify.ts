@@ -3,6 +3,7 @@
  * bib-observed "Errors"). Lines of the nested podman may be mixed in, so nothing is matched as a whole. Pure.
  */
 import type { Verdict } from '../podman/classify.ts';
+import { anyOf } from '../any-of.ts';
 
 interface Rule {
   pattern: RegExp;
@@ -17,18 +18,23 @@ const RULES: readonly Rule[] = [
     verdict: { kind: 'out-of-memory' },
   },
   {
-    pattern:
-      /\/dev\/loop\d*.*(?:inappropriate ioctl|busy|no such|failed|cannot)|losetup|cannot find (?:an )?unused loop|no free loop/i,
+    pattern: anyOf(
+      /\/dev\/loop\d*.*(?:inappropriate ioctl|busy|no such|failed|cannot)|losetup/i,
+      /cannot find (?:an )?unused loop|no free loop/i,
+    ),
     verdict: { kind: 'loop-device' },
   },
   { pattern: /is not a bootc image/, verdict: { kind: 'not-bootc' } },
   {
-    pattern:
-      /could not access container storage|cannot find "\/var\/lib\/containers\/storage\/overlay"|image not known|no longer pulls images/,
+    pattern: anyOf(
+      /could not access container storage|cannot find "\/var\/lib\/containers\/storage\/overlay"/,
+      /image not known|no longer pulls images/,
+    ),
     verdict: {
       kind: 'host-setup',
       remedy:
-        "the builder does not see the host's images: podman's storage must be overlay at /var/lib/containers/storage (`flightline doctor` checks it)",
+        "the builder does not see the host's images: podman's storage must be overlay at " +
+        '/var/lib/containers/storage (`flightline doctor` checks it)',
     },
   },
   {
@@ -52,8 +58,12 @@ const RULES: readonly Rule[] = [
     },
   },
   {
-    pattern:
-      /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk|unknown or unsupported filesystem type|cannot detect build types|no installer payload|error reading disk customizations|invalid partitioning customizations|custom files are not allowed|min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
+    pattern: anyOf(
+      /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk/,
+      /unknown or unsupported filesystem type|cannot detect build types|no installer payload/,
+      /error reading disk customizations|invalid partitioning customizations|custom files are not allowed/,
+      /min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
+    ),
     verdict: { kind: 'builder-configuration' },
   },
   {
@@ -66,8 +76,11 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Faults of the network on the way to package repositories and registries; bib's iso types need them. */
-const NETWORK =
-  /could not resolve host|temporary failure in name resolution|no such host|connection (?:refused|reset|timed out)|i\/o timeout|TLS handshake timeout|Timeout was reached|network is unreachable|unexpected EOF|\b(?:429 Too Many Requests|50[234] [A-Z][a-z]+)/i;
+const NETWORK = anyOf(
+  /could not resolve host|temporary failure in name resolution|no such host/i,
+  /connection (?:refused|reset|timed out)|i\/o timeout|TLS handshake timeout|Timeout was reached/i,
+  /network is unreachable|unexpected EOF|\b(?:429 Too Many Requests|50[234] [A-Z][a-z]+)/i,
+);
 
 /**
  * Exit codes of a process that a signal ended (128 + number), and 2: a Go program that got SIGTERM or SIGINT, or
@@ -94,8 +107,10 @@ export function classifyBuilder(output: string, exitCode: number): Verdict {
  * What every failure prints around its cause: osbuild unmounts and tells times, QEMU says farewell, the nested podman
  * looks at containers that are not its own.
  */
-const NOISE =
-  /Refreshing container [0-9a-f]+|Using cgroups-v1|^(?:mount\/\S* |umount: ).*unmounted|^\s*⏱ +Duration|^qemu-system-\S+: terminating on signal/;
+const NOISE = anyOf(
+  /Refreshing container [0-9a-f]+|Using cgroups-v1|^(?:mount\/\S* |umount: ).*unmounted|^\s*⏱ +Duration/,
+  /^qemu-system-\S+: terminating on signal/,
+);
 
 /** What a person needs to see of a failed run: its last lines without the noise around them. */
 export function builderMessage(lines: readonly string[], count: number): string {

@@ -20,7 +20,7 @@ export const NO_PROGRESS: BuilderProgress = { step: undefined, done: 0, total: u
 const STAGE = /^(org\.osbuild\.[\w.-]+): [0-9a-f]{8,}(?: |$)/;
 /** bib's own lines (verbose, on stderr) that say what comes next. */
 const STEPS =
-  /^(Generating manifest|Manifest generation step|Done generating manifest|Disk image building step|Building|Build complete)\b/;
+  /^((?:Done g|G)enerating manifest|Manifest generation step|Disk image building step|Building|Build complete)\b/;
 
 /** The progress after one more line of either stream. */
 export function advance(progress: BuilderProgress, line: string): BuilderProgress {

@@ -29,7 +29,8 @@ const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
     text: /getting enrollment config: server returned 403/,
     kind: 'enrollment-denied',
     remedy:
-      'the account may request certificates and not read the enrollment configuration, as with the role flightctl-installer: give it flightctl-org-admin, or a role of your own with both',
+      'the account may request certificates and not read the enrollment configuration, as with the role ' +
+      'flightctl-installer: give it flightctl-org-admin, or a role of your own with both',
   },
   { text: /\b403 Forbidden|server returned 403/, kind: 'enrollment-denied' },
   { text: /you must log in|session has expired|\b401 Unauthorized|server returned 401/i, kind: 'enrollment-login' },

@@ -1,5 +1,6 @@
 /** What a failed podman means, read from what it printed. Pure. */
 import { registryVerdict, type RegistryVerdict } from '../registry/failure.ts';
+import { anyOf } from '../any-of.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
 export type Verdict = RegistryVerdict;
@@ -7,8 +8,11 @@ export type Verdict = RegistryVerdict;
 const NO_SPACE = /no space left on device|disk quota exceeded/i;
 
 /** A host on which podman itself cannot work; texts of podman 5.4, netavark 1.14, crun 1.21 and runc 1.1. */
-const HOST_SETUP =
-  /unable to execute nft|could not find "netavark"|cgroups in hybrid mode not supported|setting rlimit|setrlimit|OCI runtime "[^"]*" not found|database .* does not match|database configuration mismatch|must be (?:run as )?root|policy\.json: no such file|kernel does not support overlay/i;
+const HOST_SETUP = anyOf(
+  /unable to execute nft|could not find "netavark"|cgroups in hybrid mode not supported|setting rlimit/i,
+  /setrlimit|OCI runtime "[^"]*" not found|database .* does not match|database configuration mismatch/i,
+  /must be (?:run as )?root|policy\.json: no such file|kernel does not support overlay/i,
+);
 
 /** A Containerfile whose name ends in `.in` is read by `cpp`. */
 const NO_PREPROCESSOR = /cpp: not found|"cpp": executable file not found/;

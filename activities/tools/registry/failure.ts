@@ -6,6 +6,7 @@
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { FailureKind } from '../../../model/failure/failures.ts';
 import { CommandError, lastLines } from '../process/command.ts';
+import { anyOf } from '../any-of.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
 export interface RegistryVerdict {
@@ -39,7 +40,8 @@ const RULES: readonly Rule[] = [
     kind: 'host-setup',
     pattern: /x509:|tls: failed to verify|server gave HTTP response to HTTPS client/i,
     remedy:
-      "install the registry's certificate authority on the machine, or list the registry with `insecure: true` in the worker configuration",
+      "install the registry's certificate authority on the machine, or list the registry with `insecure: " +
+      'true` in the worker configuration',
   },
   {
     kind: 'registry-denied',
@@ -57,8 +59,13 @@ const RULES: readonly Rule[] = [
   { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
   {
     kind: 'registry',
-    pattern:
-      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe|context deadline exceeded|network is unreachable|no route to host|temporary failure|server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status|unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]|blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
+    pattern: anyOf(
+      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe/i,
+      /context deadline exceeded|network is unreachable|no route to host|temporary failure/i,
+      /server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status/i,
+      /unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]/i,
+      /blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
+    ),
   },
 ];
 

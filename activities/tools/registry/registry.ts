@@ -62,7 +62,8 @@ export async function getManifest(
   if (Digest.safeParse(claimed).success && claimed !== digest) {
     throw new FlightlineError(
       'registry',
-      `${repository}: the manifest ${reference} has the digest ${digest}, not ${String(claimed)}: the registry's answer is damaged`,
+      `${repository}: the manifest ${reference} has the digest ${digest}, not ${String(claimed)}: the ` +
+        `registry's answer is damaged`,
     );
   }
   const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]!.trim();

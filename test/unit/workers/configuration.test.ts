@@ -159,7 +159,8 @@ describe('search attributes', () => {
 
   it('are created by the command that an operator is told', () => {
     expect(createCommand('team-a', ['FlightlineTag', 'FlightlineHost'])).toBe(
-      'temporal operator search-attribute create --namespace team-a --name FlightlineTag --type Keyword --name FlightlineHost --type KeywordList',
+      'temporal operator search-attribute create --namespace team-a --name FlightlineTag --type Keyword ' +
+        '--name FlightlineHost --type KeywordList',
     );
     expect(devServerSearchAttributes()).toContain('FlightlineHost=KeywordList');
   });

@@ -78,7 +78,8 @@ export async function findTemporalCli(options: TemporalCliOptions = {}): Promise
   throw new TemporalCliError(
     'The Temporal CLI, which is the embedded Temporal server, is not there.\n' +
       tried.map((line) => `  ${line}\n`).join('') +
-      `Install version ${TEMPORAL_CLI_VERSION} or later from https://docs.temporal.io/cli and put it on PATH or name it ` +
+      `Install version ${TEMPORAL_CLI_VERSION} or later from https://docs.temporal.io/cli and put it on PATH ` +
+      'or name it ' +
       'in TEMPORAL_CLI_PATH; or install Go 1.24 or later (https://go.dev/dl) and run the command again.',
   );
 }

@@ -10,6 +10,7 @@ import {
 import { isLoopbackRegistry, registryOf } from '../../../../model/oci/reference.ts';
 import { plainText } from '../../registry/failure.ts';
 import { copyArguments } from '../../registry/skopeo.ts';
+import { anyOf } from '../../any-of.ts';
 
 /** Copies of an image's policy.json, registries.d and keys. */
 interface DeviceFiles {
@@ -107,8 +108,10 @@ interface DeviceRefusal {
 }
 
 /** Texts of containers/image about files that are missing, damaged, or contradict each other. */
-const FILES =
-  /image rejected: (?:parsing public key|open )|policy\.json|loading (?:trust|signature) policy|signature storage configuration|registries\.d/i;
+const FILES = anyOf(
+  /image rejected: (?:parsing public key|open )|policy\.json|loading (?:trust|signature) policy/i,
+  /signature storage configuration|registries\.d/i,
+);
 const SIGNATURE = /image rejected|signature was required|rejected by policy/i;
 
 /** Reads a refusal from what skopeo printed; null when it failed for another reason. */

@@ -48,11 +48,13 @@ describe('the visibility query', () => {
     [{}, "WorkflowType = 'release'"],
     [
       { statuses: ['held', 'cancelled'] as const },
-      "WorkflowType = 'release' AND ((ExecutionStatus = 'Running' AND FlightlineStatus = 'held') OR (ExecutionStatus = 'Canceled'))",
+      "WorkflowType = 'release' AND ((ExecutionStatus = 'Running' AND FlightlineStatus = 'held') OR " +
+        "(ExecutionStatus = 'Canceled'))",
     ],
     [
       { repository: 'quay.io/acme', since: '2026-11-21T12:00:00.000Z' },
-      "WorkflowType = 'release' AND (FlightlineRepository = 'quay.io/acme' OR FlightlineRepository STARTS_WITH 'quay.io/acme/')" +
+      "WorkflowType = 'release' AND (FlightlineRepository = 'quay.io/acme' OR FlightlineRepository " +
+        "STARTS_WITH 'quay.io/acme/')" +
         " AND StartTime >= '2026-11-21T12:00:00.000Z'",
     ],
   ])('%j', (filter, query) => expect(visibilityQuery('release', filter)).toBe(query));

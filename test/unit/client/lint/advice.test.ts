@@ -25,7 +25,8 @@ const VMDK = { disks: [{ type: 'vmdk' }] };
 const EARLY = { enrollment: { binding: 'early' } };
 const LATE = { enrollment: { binding: 'late' } };
 const CLOUD_INIT =
-  'RUN dnf -y install cloud-init && dnf clean all && ln -s ../cloud-init.target /usr/lib/systemd/system/default.target.wants';
+  'RUN dnf -y install cloud-init && dnf clean all && ln -s ../cloud-init.target ' +
+  '/usr/lib/systemd/system/default.target.wants';
 const VM_TOOLS = 'RUN dnf -y install open-vm-tools && dnf clean all && systemctl enable vmtoolsd.service';
 
 describe('a comment silences', () => {

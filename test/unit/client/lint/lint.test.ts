@@ -16,7 +16,8 @@ const CONTAINER_DISK = { disks: [{ type: 'qcow2', publish: 'container-disk' }] }
 const EARLY = { enrollment: { binding: 'early' } };
 const LATE = { enrollment: { binding: 'late' } };
 const CLOUD_INIT =
-  'RUN dnf -y install cloud-init && dnf clean all && ln -s ../cloud-init.target /usr/lib/systemd/system/default.target.wants';
+  'RUN dnf -y install cloud-init && dnf clean all && ln -s ../cloud-init.target ' +
+  '/usr/lib/systemd/system/default.target.wants';
 const VM_TOOLS = 'RUN dnf -y install open-vm-tools && dnf clean all && systemctl enable vmtoolsd.service';
 
 describe('whole Containerfiles', () => {

@@ -17,11 +17,13 @@ describe('what only a build host can see', () => {
     const secrets = [{ id: 'token', from: 'package-token' }];
     const asked = { secrets, pullSecret: 'acme-pull', enrollment: { binding: 'early', config: 'agent' } as const };
     expect(unseen(asked)).toEqual([
-      'not-run whether the build host has the secrets package-token, acme-pull, agent is seen there, before anything is built',
+      'not-run whether the build host has the secrets package-token, acme-pull, agent is seen there, before ' +
+        'anything is built',
     ]);
     const rhel = { ...BASE, reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5' };
     expect(unseen({ enrollment: { binding: 'early', signer: 'enrollment', days: 30 } }, rhel)).toEqual([
-      'not-run whether the build host has a log-in to Flight Control, a log-in to registry.redhat.io, and a registration ' +
+      'not-run whether the build host has a log-in to Flight Control, a log-in to registry.redhat.io, and a ' +
+        'registration ' +
         'is seen there, before anything is built',
     ]);
   });

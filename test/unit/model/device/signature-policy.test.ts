@@ -228,7 +228,8 @@ describe('asking a device', () => {
     ]);
     expect(args.slice(args.indexOf('--rootfs')).join(' ')).toBe(
       '--rootfs /:O skopeo --policy /etc/containers/policy.json --registries.d /etc/containers/registries.d copy ' +
-        `--all --preserve-digests --authfile /tmp/a/auth.json --remove-signatures docker://${R}@sha256:1 docker://${R}@sha256:1`,
+        `--all --preserve-digests --authfile /tmp/a/auth.json --remove-signatures docker://${R}@sha256:1 ` +
+        `docker://${R}@sha256:1`,
     );
   });
 

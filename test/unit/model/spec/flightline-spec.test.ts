@@ -109,7 +109,8 @@ describe('the spec', () => {
     [
       'a repository like an option',
       SPEC.replace('quay.io/acme/edge-camera', '-x'),
-      'f:3:15: image.repository: is not a repository name: write REGISTRY/NAME in lower case, without a tag, such as quay.io/acme/edge-camera',
+      'f:3:15: image.repository: is not a repository name: write REGISTRY/NAME in lower case, without a tag, ' +
+        'such as quay.io/acme/edge-camera',
     ],
     ['an unknown disk type', SPEC.replace('type: iso', 'type: floppy'), /^f:7:11: disks\[0\]\.type: /],
     ['a missing key', SPEC.replace('signing: {key: release}\n', ''), /^f:1:1: signing is missing$/],

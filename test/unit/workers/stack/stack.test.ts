@@ -134,9 +134,11 @@ describe('command lines', () => {
   it('of the dev server', () => {
     const { command } = temporalPlan('/bin/temporal', ports, paths);
     expect(command.join(' ')).toBe(
-      '/bin/temporal server start-dev --ip 127.0.0.1 --port 20001 --ui-port 20002 --db-filename /data/stack/temporal.db ' +
+      '/bin/temporal server start-dev --ip 127.0.0.1 --port 20001 --ui-port 20002 --db-filename ' +
+        '/data/stack/temporal.db ' +
         '--sqlite-pragma journal_mode=WAL --log-level warn ' +
-        '--search-attribute FlightlineRepository=Keyword --search-attribute FlightlineTag=Keyword --search-attribute FlightlineStage=Keyword ' +
+        '--search-attribute FlightlineRepository=Keyword --search-attribute FlightlineTag=Keyword ' +
+        '--search-attribute FlightlineStage=Keyword ' +
         '--search-attribute FlightlineStatus=Keyword --search-attribute FlightlineHost=KeywordList ' +
         '--dynamic-config-value history.transferProcessorMaxPollRPS=500 ' +
         '--dynamic-config-value frontend.httpAllowedHosts=["none.invalid"]',

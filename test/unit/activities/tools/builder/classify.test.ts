@@ -8,7 +8,8 @@ describe('classifyBuilder', () => {
     [
       'builder-configuration',
       1,
-      'error: cannot build manifest: cannot detect build types [foo]: unsupported image type "foo", valid types are ami',
+      'error: cannot build manifest: cannot detect build types [foo]: unsupported image type "foo", valid ' +
+        'types are ami',
     ],
     ['builder-configuration', 1, 'cannot mix ISO/disk images in request [iso qcow2]'],
     [
@@ -33,7 +34,8 @@ describe('classifyBuilder', () => {
     [
       'builder-configuration',
       1,
-      'cannot generate manifest: error reading disk customizations: invalid partitioning customizations: unknown or invalid filesystem type (fs_type) for mountpoint "/data": zfs',
+      'cannot generate manifest: error reading disk customizations: invalid partitioning customizations: ' +
+        'unknown or invalid filesystem type (fs_type) for mountpoint "/data": zfs',
     ],
     [
       'builder-configuration',

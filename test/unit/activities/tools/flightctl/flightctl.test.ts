@@ -29,14 +29,16 @@ describe('a failed client', () => {
   it.each<[FailureKind, string]>([
     [
       'enrollment-login',
-      "Error: you must log in to perform this operation. Please use the 'login' command to authenticate before proceeding",
+      "Error: you must log in to perform this operation. Please use the 'login' command to authenticate " +
+        'before proceeding',
     ],
     ['enrollment-login', 'Error: config directory "/etc/fc" does not exist'],
     ['enrollment-login', 'Submitting … failed.\nError: submitting CSR failed with status "401 Unauthorized"'],
     ['enrollment-login', 'Error: submitting CSR failed with status "400 Bad Request": failed to get auth token'],
     [
       'enrollment-login',
-      'Error: Your session has expired. Please log in again using: flightctl login https://fc\nError: submitting CSR failed with status "401 Unauthorized"',
+      'Error: Your session has expired. Please log in again using: flightctl login https://fc\nError: ' +
+        'submitting CSR failed with status "401 Unauthorized"',
     ],
     ['enrollment-login', 'Error: creating client: invalid configuration: no server found'],
     ['enrollment-login', `${post}: tls: failed to verify certificate: x509: certificate signed by unknown authority`],

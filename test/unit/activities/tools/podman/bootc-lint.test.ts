@@ -25,7 +25,8 @@ describe('bootc container lint', () => {
       'is not there (runc)',
       127,
       [
-        'Error: runc: exec failed: unable to start container process: exec: "bootc": executable file not found in $PATH',
+        'Error: runc: exec failed: unable to start container process: exec: "bootc": executable file not ' +
+          'found in $PATH',
       ],
       { kind: 'absent' },
     ],

@@ -6,12 +6,14 @@ describe('classifyPodman', () => {
   it.each<[FailureKind, string]>([
     [
       'image-not-found',
-      'Error: initializing source docker://127.0.0.1:5000/a@sha256:00: reading manifest sha256:00 in 127.0.0.1:5000/a: manifest unknown',
+      'Error: initializing source docker://127.0.0.1:5000/a@sha256:00: reading manifest sha256:00 in ' +
+        '127.0.0.1:5000/a: manifest unknown',
     ],
     ['image-not-found', 'Error: reading manifest 1 in quay.io/a/b: name unknown: repository not found'],
     [
       'registry',
-      'Error: initializing source docker://127.0.0.1:1/b:2: pinging container registry 127.0.0.1:1: Get "https://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+      'Error: initializing source docker://127.0.0.1:1/b:2: pinging container registry 127.0.0.1:1: Get ' +
+        '"https://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
     ],
     ['registry', 'Error: copying layer: received unexpected HTTP status: 503 Service Unavailable'],
     ['registry', 'Error: dial tcp: lookup quay.io: no such host'],
@@ -23,7 +25,8 @@ describe('classifyPodman', () => {
     ['registry-denied', 'Error: initiating layer upload: StatusCode: 403 Forbidden'],
     [
       'host-setup',
-      'Error: pinging container registry a.b: tls: failed to verify certificate: x509: certificate signed by unknown authority',
+      'Error: pinging container registry a.b: tls: failed to verify certificate: x509: certificate signed by ' +
+        'unknown authority',
     ],
     ['host-setup', 'Error: Get "https://127.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client'],
     [
@@ -76,7 +79,8 @@ describe('classifyBuild', () => {
       'a COPY of nothing',
       {
         error:
-          'Error: building at STEP "COPY a /a": checking on sources under "/c": copier: stat: "/a": no such file or directory',
+          'Error: building at STEP "COPY a /a": checking on sources under "/c": copier: stat: "/a": no such ' +
+          'file or directory',
       },
     ],
     [

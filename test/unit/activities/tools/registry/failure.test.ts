@@ -47,7 +47,8 @@ const TEXTS: readonly [kind: string | undefined, text: string][] = [
   ['signature-rejected', 'Source image rejected: Running image docker://r/a@sha256:00 is rejected by policy.'],
   [
     'signature-rejected',
-    'Source image rejected: cryptographic signature verification failed: invalid signature when validating ASN.1 encoded signature',
+    'Source image rejected: cryptographic signature verification failed: invalid signature when validating ' +
+      'ASN.1 encoded signature',
   ],
   ['host-setup', 'Cannot write signatures: writing sigstore attachments is disabled by configuration'],
   ['disk-full', 'writing blob: write /tmp/x: no space left on device'],

@@ -27,14 +27,17 @@ describe('documents', () => {
     expect(text(config)).toBe('{}');
     expect(config!.descriptor.digest).toBe('sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
     expect(text(manifest)).toBe(
-      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.diskimage.iso",' +
-        '"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"data":"e30="},' +
-        `"layers":[{"mediaType":"application/x-cd-image","digest":"${DIGEST}","size":100000,"annotations":{"org.opencontainers.image.title":"disk.iso"}}]}`,
+      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",' +
+        '"artifactType":"application/vnd.diskimage.iso","config":{"mediaType":"application/vnd.oci.empty.v1+json",' +
+        '"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"data":"e30="},' +
+        `"layers":[{"mediaType":"application/x-cd-image","digest":"${DIGEST}","size":100000,` +
+        '"annotations":{"org.opencontainers.image.title":"disk.iso"}}]}',
     );
     expect(text(index)).toBe(
-      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",' +
-        `"digest":"sha256:${sha256(manifest!.bytes)}","size":${manifest!.bytes.length},"platform":{"architecture":"amd64","os":"linux"},` +
-        '"artifactType":"application/vnd.diskimage.iso"}]}',
+      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",' +
+        '"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",' +
+        `"digest":"sha256:${sha256(manifest!.bytes)}","size":${manifest!.bytes.length},` +
+        '"platform":{"architecture":"amd64","os":"linux"},"artifactType":"application/vnd.diskimage.iso"}]}',
     );
     expect(layout.root).toEqual({
       mediaType: 'application/vnd.oci.image.index.v1+json',

@@ -143,7 +143,8 @@ test('go install is the last resort', async () => {
   const downloadService = await serve(Buffer.from('nonsense'));
   await placeProgram(
     path.join(directory, 'bin', 'go'),
-    `#!/bin/sh\n[ "$1" = install ] || exit 1\n/bin/cp "${await placeProgram(path.join(directory, 'built'))}" "$GOBIN/temporal"\n`,
+    `#!/bin/sh\n[ "$1" = install ] || exit 1\n/bin/cp "${await placeProgram(path.join(directory, 'built'))}" ` +
+      '"$GOBIN/temporal"\n',
   );
   const found = await findTemporalCli({ environment, downloadService });
   expect(found).toMatchObject({ source: 'go install', path: temporalCliCachePath(environment) });

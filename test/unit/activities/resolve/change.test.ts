@@ -8,7 +8,7 @@ import {
   reasonOf,
   recordedReason,
   type Current,
-} from '../../../../activities/resolve/comparison.ts';
+} from '../../../../activities/resolve/change.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import { makeRequest, type ContextSource, type ReleaseRequest } from '../../../../model/spec/request.ts';

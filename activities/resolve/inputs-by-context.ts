@@ -4,7 +4,7 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { inputParts, withContext, type Current } from './comparison.ts';
+import { inputParts, withContext, type Current } from './change.ts';
 import { builderFrom, pin } from './pin.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
