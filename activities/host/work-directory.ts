@@ -21,6 +21,8 @@ export interface WorkDirectory {
   readonly requests: string;
   /** Logs, by release. */
   readonly logs: string;
+  /** What RUN steps keep for their next builds: a directory for each project, as old as its last use. */
+  readonly caches: string;
   /** Directory of a release's own files (context, disks, layouts). Does not create it. */
   release(release: string): string;
   /** Directory of a release's logs. Does not create it. */
@@ -63,6 +65,7 @@ export async function openWorkDirectory(path: string): Promise<WorkDirectory> {
       leases: below('leases'),
       requests: below('requests'),
       logs: below('logs'),
+      caches: below('caches'),
       release: (release) => join(path, 'releases', releaseKey(release)),
       releaseLogs: (release) => join(path, 'logs', releaseKey(release)),
     };

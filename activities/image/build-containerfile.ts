@@ -194,7 +194,7 @@ function withAnswers(
  */
 function cacheOf({ work }: HostContext, input: BuildInput): string | null {
   if (isPrivate(input) || (input.secrets ?? []).length > 0 || input.fresh !== undefined) return null;
-  return join(work.path, 'caches', sha256(input.repository).slice(0, 16));
+  return join(work.caches, sha256(input.repository).slice(0, 16));
 }
 
 const Inspected = z.tuple([

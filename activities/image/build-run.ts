@@ -3,7 +3,7 @@
  * means.
  */
 import { statfsSync } from 'node:fs';
-import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Task } from '../tools/process/task.ts';
@@ -13,6 +13,7 @@ import { CappedLog } from '../tools/process/capped-log.ts';
 import { buildCgroup } from '../tools/process/cgroup.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
 import { openNamedPipe } from '../tools/process/named-pipe.ts';
+import { unmountBelow } from '../tools/mounts.ts';
 import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
 import { classifyBuild, type FailedBuild } from '../tools/podman/classify.ts';
@@ -92,7 +93,7 @@ export async function podmanBuild(
   } finally {
     context.signal.removeEventListener('abort', end);
     await log.close();
-    await rm(temporary, { recursive: true, force: true });
+    await removeTemporary(temporary);
   }
   if (!output.begun || (output.usesImage && output.used.size === 0)) throw notUnderstood(host.name);
   const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
@@ -117,13 +118,20 @@ function notUnderstood(host: string): FlightlineError {
  */
 async function temporaryDirectory(own: string, cache: string | null): Promise<string> {
   const directory = join(own, 'tmp');
-  await rm(directory, { recursive: true, force: true });
+  await removeTemporary(directory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (cache !== null) {
     await mkdir(cache, { recursive: true, mode: 0o700 });
+    // By its time the janitor knows when it was used last.
+    await utimes(cache, new Date(), new Date());
     await symlink(cache, join(directory, `buildah-cache-${process.getuid!()}`));
   }
   return directory;
+}
+
+async function removeTemporary(directory: string): Promise<void> {
+  await unmountBelow(directory);
+  await rm(directory, { recursive: true, force: true });
 }
 
 function isFull(directory: string): boolean {

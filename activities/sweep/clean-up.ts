@@ -14,6 +14,7 @@ import { removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
 import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
+import { unmountBelow } from '../tools/mounts.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** What clean-up needs of a host. */
@@ -50,6 +51,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
 /** Removes a directory with its content. `false` when there was none. */
 export async function removeDirectory(path: string): Promise<boolean> {
   const there = (await lstat(path).catch(ifMissing(undefined))) !== undefined;
+  await unmountBelow(path);
   // A process that is being ended may still create a file while its directory is emptied.
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   return there;

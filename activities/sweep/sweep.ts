@@ -22,6 +22,8 @@ import { trimStorage } from './trim-storage.ts';
 const DAY = 24 * 60 * 60_000;
 /** How long logs are kept (ms). */
 const LOG_LIFETIME = 7 * DAY;
+/** How long what a project's RUN steps cache stays after its last build (ms). */
+const CACHE_LIFETIME = 30 * DAY;
 /**
  * A private directory lives as long as its stage. One that is older than any stage (ms) was left by a killed worker.
  */
@@ -63,6 +65,7 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   const marks = { below: partOf(below), until: partOf(until) };
   removed.push(...(await trimStorage(work, held, marks, () => spaceOf([graphRoot]))));
   removed.push(...(await removeOldLogs(work.logs, now)));
+  removed.push(...(await removeOldCaches(work.caches, now)));
   removed.push(...(await removeTemporaries(now)));
   return removed;
 }
@@ -90,6 +93,15 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
     }
     // Refused unless it is empty.
     await rmdir(directory).catch(() => undefined);
+  }
+  return removed;
+}
+
+async function removeOldCaches(caches: string, now: Date): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(caches).catch(ifMissing<string[]>([]))) {
+    const path = join(caches, name);
+    if ((await isOlder(path, CACHE_LIFETIME, now)) && (await removeDirectory(path))) removed.push(`cache ${path}`);
   }
   return removed;
 }

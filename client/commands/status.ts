@@ -8,7 +8,7 @@ import { openRelease } from '../temporal/release-view.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
-import { renderFailure, renderNotes, renderRelease } from '../view/release.ts';
+import { renderBases, renderFailure, renderNotes, renderRelease } from '../view/release.ts';
 
 export default verb({
   group: 'release',
@@ -34,7 +34,7 @@ export default verb({
       output.result(
         [
           ...renderRelease(view, { colour, columns: undefined, now: Date.now() }),
-          ...renderNotes(record, colour).map((line) => `  ${line}`),
+          ...[...renderBases(record), ...renderNotes(record, colour)].map((line) => `  ${line}`),
           ...(record.failure ? renderFailure(record.failure, record, colour) : []),
           ...(page ? [page] : []),
         ].join('\n'),

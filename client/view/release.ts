@@ -76,6 +76,11 @@ export function renderRelease(view: ReleaseView, options: ViewOptions): string[]
   return options.columns === undefined ? all : all.map((line) => truncate(line, options.columns!));
 }
 
+/** The images that podman used, by their digests; before it has built, those that it is expected to use. */
+export function renderBases({ inputs }: ReleaseRecord): string[] {
+  return (inputs?.base ?? []).map(({ reference, digest }) => `base: ${plain(reference)} ${digest}`);
+}
+
 /** What else is to be known of a release: until when devices can enroll, and warnings. */
 export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
   const paint = style(colour);

@@ -1,7 +1,7 @@
 /** Building and pushing an image with the real podman and a real registry; no Temporal server is needed. */
 import { offeredOn } from '../../activities/index.ts';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
@@ -188,6 +188,29 @@ describe('build and push', () => {
     const input = await prepare(`FROM ${base.reference}\n`);
     await runActivity(offeredOn('short', host).cleanUp, { release: input.release, runId: 'run', timing });
     await expect(runActivity(offeredOn('build', host).build, input)).rejects.toMatchObject({ type: 'no-slot' });
+  });
+
+  it('leaves nothing mounted when podman is killed, and empties nothing that was', async () => {
+    const seconds = `600.${randomBytes(3).readUIntBE(0, 3)}`;
+    const mounts = '--mount=type=bind,source=Containerfile,target=/m --mount=type=cache,target=/c';
+    const input = await prepare(`FROM ${base.reference}\nRUN ${mounts} ["/bin/sleep", "${seconds}"]\n`);
+    const { cgroupManager } = await podmanInfo();
+    const argument = cgroupArgument(buildCgroup(cgroupManager, host.work.installation, input.release));
+    const ended = startActivity(offeredOn('build', host).build, input).result.catch((error: unknown) => error);
+    await eventually('the RUN runs', async () =>
+      (await processesWithArgument(seconds)).length > 0 ? true : undefined,
+    );
+    const mounted = async () => (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${host.work.path}/`);
+    expect(await mounted()).toBe(true);
+    const [cache] = (await readdir(host.work.caches, { recursive: true, withFileTypes: true })).slice(-1);
+    const kept = join(cache!.parentPath, cache!.name, 'kept');
+    await writeFile(kept, 'of an earlier build');
+    for (const pid of await processesWithArgument(argument)) process.kill(pid, 'SIGKILL');
+    expect(await ended).toMatchObject({ type: 'worker-restarted' });
+    await runActivity(offeredOn('short', host).cleanUp, { release: input.release, runId: 'run', timing });
+    expect(await mounted()).toBe(false);
+    expect(await readFile(kept, 'utf8')).toBe('of an earlier build');
+    expect(await processesWithArgument(seconds)).toEqual([]);
   });
 
   it.each(['requested', 'detach'] as const)('ends whole when it is cancelled (%s)', async (reason) => {

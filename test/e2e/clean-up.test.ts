@@ -322,7 +322,7 @@ describe('the janitor', () => {
     },
   );
 
-  it('removes old logs, unfinished and damaged files, and what held log-ins', async () => {
+  it('removes old logs and caches, unfinished and damaged files, and what held log-ins', async () => {
     const directory = join(host.work.logs, '0123456789abcdef');
     await mkdir(directory);
     const old = new Date(Date.now() - 8 * 24 * 3600_000);
@@ -334,6 +334,13 @@ describe('the janitor', () => {
     const left = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
     const used = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
     await utimes(left, old, old);
+    const unused = new Date(Date.now() - 31 * 24 * 3600_000);
+    for (const name of ['unused', 'used-lately']) {
+      await mkdir(join(host.work.caches, name), { recursive: true });
+      await writeFile(join(host.work.caches, name, 'file'), name);
+    }
+    await utimes(join(host.work.caches, 'unused'), unused, unused);
+    await utimes(join(host.work.caches, 'used-lately'), old, old);
     try {
       const removed = await sweep(host, () => Promise.resolve(true));
       expect(removed).toEqual(
@@ -342,8 +349,10 @@ describe('the janitor', () => {
           'unfinished file half-1.json.0123',
           `log ${join(directory, 'old.log')}`,
           `temporary directory ${left}`,
+          `cache ${join(host.work.caches, 'unused')}`,
         ]),
       );
+      expect(await readdir(host.work.caches)).toEqual(['used-lately']);
       expect(await readdir(host.work.logs)).toEqual(['0123456789abcdef']);
       expect(await readdir(directory)).toEqual(['new.log']);
       expect((await stat(used)).isDirectory()).toBe(true);

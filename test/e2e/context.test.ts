@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
+import { digestOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 
 const { environment, registry } = sharedStack();
@@ -14,19 +15,25 @@ const bytes = (directory: string, name: string) =>
   Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(name, 'latin1')]);
 const TIME = new Date('2026-01-02T03:04:05Z');
 
+const tools = `${registry}/test/context-tools:1`;
+
 let project: Project;
 let fresh: string;
 beforeAll(async () => {
   project = await makeProject({
     registry,
     name: 'context-whole',
-    lines: ['COPY . /usr/share/c/'],
-    image: { tagPolicy: 'move' },
+    image: { tagPolicy: 'move', containerfile: 'Containerfile.in' },
     spec: { rebuild: 'when-changed' },
     files: { 'data/0': 'linked', tool: '', 'drop.pem': 'left out', 'app/conf/wanted': 'w', 'app/conf/other': 'o' },
   });
   const { directory } = project;
-  await project.write('Containerfile.containerignore', 'drop.pem\napp\n!app/conf/wanted\n');
+  // Reached through what the file includes, an argument and --from: nothing but podman knows of it.
+  await pushTools(`${registry}/flightline/debian-base:trixie`);
+  await project.write('Containerfile.in', `ARG TOOLS=${tools}\n#include "parts/base.in"\nCOPY . /usr/share/c/\n`);
+  const base = [`FROM ${registry}/flightline/debian-base:trixie`, 'ARG TOOLS'];
+  await project.write('parts/base.in', [...base, 'COPY --from=${TOOLS} /etc/os-release /usr/share/t', ''].join('\n'));
+  await project.write('Containerfile.in.containerignore', 'drop.pem\napp\n!app/conf/wanted\n');
   await project.write('.containerignore', 'data\n');
   await link(join(directory, 'data/0'), join(directory, 'data/1'));
   execFileSync('setcap', ['cap_net_raw=ep', join(directory, 'tool')]);
@@ -40,10 +47,17 @@ afterAll(async () => {
   if (fresh) await rm(fresh, { recursive: true, force: true });
 });
 
+/** Gives the name of the image with tools to another. */
+async function pushTools(image: string): Promise<void> {
+  const flags = ['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
+  await execa('skopeo', [...flags, `docker://${image}`, `docker://${tools}`]);
+}
+
 it('arrives in the image as podman would have copied it', async () => {
   const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
-  const { image } = recordFrom(outcome);
+  const { image, inputs } = recordFrom(outcome);
+  expect(inputs!.base).toContainEqual({ reference: tools, digest: await digestOf(tools) });
   const name = `${project.repository}@${image!.digest}`;
   await execa('podman', ['pull', '--quiet', '--tls-verify=false', name]);
   try {
@@ -52,12 +66,14 @@ it('arrives in the image as podman would have copied it', async () => {
     expect((await readdir(copied, 'latin1')).sort()).toEqual([
       '.containerignore',
       'Containerfile',
-      'Containerfile.containerignore',
+      'Containerfile.in',
+      'Containerfile.in.containerignore',
       'app',
       'caf\xe9',
       'climbs',
       'data',
       'flightline.yaml',
+      'parts',
       'tool',
     ]);
     expect(await readdir(join(copied, 'app/conf'))).toEqual(['wanted']);
@@ -78,5 +94,18 @@ it('is no change in a fresh clone, whose times are others, and is one with anoth
     recordFrom(await runFlightline(['run', join(fresh, 'flightline.yaml'), '--json'], { environment }));
   expect(await run()).toMatchObject({ status: 'unchanged' });
   await writeFile(join(fresh, 'data/0'), 'other');
-  expect(await run()).toMatchObject({ status: 'released' });
+  const before = await digestOf(tools);
+  await pushTools(`${registry}/flightline/debian-builder:1`);
+  const { status, reason, inputs } = await run();
+  expect({ status, reason }).toEqual({
+    status: 'released',
+    reason: expect.stringMatching(
+      /^context sha256:\S+ → sha256:\S+; base \S+\/test\/context-tools:1 sha256:/,
+    ) as string,
+  });
+  const used = { reference: tools, digest: await digestOf(tools) };
+  expect(used.digest).not.toBe(before);
+  expect(inputs!.base).toContainEqual(used);
+  const { stdout } = await runFlightline(['status', project.release], { environment });
+  expect(stdout).toContain(`base: ${tools} ${used.digest}`);
 });

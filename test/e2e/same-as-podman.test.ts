@@ -2,8 +2,17 @@
  * What is published is what podman builds of the same directory: released by the real activities, and compared file by
  * file.
  */
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { offeredOn } from '../../activities/index.ts';
 import type { BuildInput } from '../../model/contract/build.ts';
+import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
+import { makeRequest } from '../../model/spec/request.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { runActivity } from '../support/activity.ts';
+import { PROJECTS } from '../support/compared-projects.ts';
 import { IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
 import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
 
@@ -74,6 +83,12 @@ describe('the image is the same', SIDE_BY_SIDE, () => {
   });
 });
 
+describe('a project with its files is the same', SIDE_BY_SIDE, () => {
+  it.each(Object.entries(PROJECTS))('%s', async (_, { more, flags, ...project }) => {
+    expect((await podman.compare(project, more, flags)).differences).toEqual([]);
+  });
+});
+
 describe('keys of the spec are what the flags of podman build are', SIDE_BY_SIDE, () => {
   it.each<[string, string, Partial<BuildInput>, string[]]>([
     ['target', 'FROM @BASE@ AS one\nENV A=1\nFROM @BASE@ AS two\nENV A=2', { target: 'one' }, ['--target=one']],
@@ -94,6 +109,39 @@ describe('keys of the spec are what the flags of podman build are', SIDE_BY_SIDE
     expect(differences).toEqual([]);
     expect(built.bases).toContainEqual(podman.other);
   });
+});
+
+it('a base that moves after it was resolved is taken as it was resolved', async () => {
+  const moving = `${podman.registry}/moving:1`;
+  const move = async ({ reference }: PinnedImage) => {
+    const flags = ['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
+    await execa('skopeo', [...flags, `docker://${reference}`, `docker://${moving}`]);
+  };
+  await move(podman.base);
+  const directory = await podman.project(`ARG B=${moving}\nFROM \${B} AS one\nCOPY a.txt /t/\nFROM one\nENV A=b`);
+  try {
+    const input = await podman.prepare(directory);
+    const { repository, context } = input;
+    const spec = { name: 'moving', image: { repository, tagPolicy: 'move' }, signing: { key: 'release' } };
+    const made = makeRequest(FlightlineSpec.parse(spec), {
+      context: { kind: 'artifact', digest: context.digest },
+      commit: undefined,
+      date: '20261129',
+      source: null,
+    });
+    if (!made.ok) throw new Error(JSON.stringify(made.problems));
+    const resolve = { release: input.release, runId: 'run', request: made.request };
+    const { bases } = (await runActivity(offeredOn('control', podman.host).resolve, resolve)).result;
+    const resolved = { reference: moving, digest: podman.base.digest };
+    expect(bases).toEqual([resolved]);
+    await move(podman.other);
+    const { built, published } = await podman.release({ ...input, bases });
+    expect(built.bases).toEqual([resolved]);
+    expect(await podman.files(published, 't')).toEqual(new Map([['a.txt', 'a\n']]));
+    expect([...(await podman.files(published, '.')).keys()]).not.toContain('other-file');
+  } finally {
+    await rm(dirname(directory), { recursive: true });
+  }
 });
 
 describe("podman's refusal is told at once, in its own words", SIDE_BY_SIDE, () => {

@@ -7,7 +7,11 @@ import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** Makes a host; `remove` takes its files away. */
 export async function temporaryHost(
-  configuration: { limits?: Partial<WorkerConfiguration['limits']>; builders?: string[] } = {},
+  configuration: {
+    limits?: Partial<WorkerConfiguration['limits']>;
+    builders?: string[];
+    secrets?: WorkerConfiguration['secrets'];
+  } = {},
 ): Promise<HostContext & { remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'flightline-host-'));
   return {

@@ -1,6 +1,6 @@
 /** Releases Containerfiles by the real activities, and compares what is published with what podman itself builds. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -8,6 +8,7 @@ import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { claimLease } from '../../activities/host/leases.ts';
 import { offeredOn } from '../../activities/index.ts';
+import type { HostContext } from '../../activities/host/work-directory.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
@@ -35,8 +36,8 @@ export interface ComparedProject {
   containerfile: string;
   /** Its path in the context; default `Containerfile`. */
   name?: string;
-  /** More files by path; null takes one of the shared context away. */
-  files?: Readonly<Record<string, string | null>>;
+  /** More files by path. */
+  files?: Readonly<Record<string, string>>;
   /** Makes what no text can. */
   prepare?: (directory: string) => Promise<void>;
 }
@@ -47,13 +48,20 @@ export interface PodmanComparison {
   /** Another, which no request foresees. */
   other: PinnedImage;
   registry: string;
+  host: HostContext;
   /** Seconds since 1970 before anything was built. */
   since: number;
   /** Pushes a local image, made bootable, under a name; the local one is removed in the end. */
   publish: (name: string, image: string) => Promise<PinnedImage>;
+  /** Writes a project; the caller removes the directory above it. `@BASE@` and `@OTHER@` are replaced in its texts. */
+  project: (project: ComparedProject | string) => Promise<string>;
+  /** Sends a project's context and grants the lease. */
+  prepare: (directory: string, more?: Partial<BuildInput>, name?: string) => Promise<BuildInput>;
+  /** Builds and pushes it, and cleans up. `published` is a reference by digest. */
+  release: (input: BuildInput) => Promise<{ built: BuildResult; published: string }>;
   /**
-   * The differences between what is released of a project and what podman builds of it with these flags. `@BASE@` and
-   * `@OTHER@` are replaced in the Containerfile. Tests call it side by side: the images are compared all at once.
+   * The differences between what is released of a project and what podman builds of it with these flags. Tests call it
+   * side by side: the images are compared all at once.
    */
   compare: (
     project: ComparedProject | string,
@@ -62,15 +70,23 @@ export interface PodmanComparison {
   ) => Promise<{ differences: string[]; built: BuildResult }>;
   /** podman's last words about a Containerfile, empty when it builds it, and what a release of it fails with. */
   refusal: (containerfile: string) => Promise<{ own: string; failure: unknown }>;
+  /** The texts of the files in a directory of a published image, by name. */
+  files: (published: string, directory: string) => Promise<Map<string, string>>;
   close: () => Promise<void>;
 }
 
-/** Starts a registry, a host and a storage for the published images, and publishes the base images. */
-export async function openComparison(): Promise<PodmanComparison> {
+/**
+ * Starts a registry, a host and a storage for the published images, and publishes the base images.
+ *
+ * @param configuration of the host, by the registry's address
+ */
+export async function openComparison(
+  configuration: (registry: string) => Parameters<typeof temporaryHost>[0] = () => ({}),
+): Promise<PodmanComparison> {
   const timing = timingWith();
   const restore = await usePrivateContainersConf();
   const registry = await startOwnRegistry();
-  const host = await temporaryHost({ limits: { build: 20 } });
+  const host = await temporaryHost({ limits: { build: 20 }, ...configuration(registry.address) });
   const storage = await openStorage();
   const since = Math.floor(Date.now() / 1000) - 1;
   const inTurn = atMost(AT_A_TIME);
@@ -84,7 +100,21 @@ export async function openComparison(): Promise<PodmanComparison> {
   );
   const mark = { files: { 'other-file': 'of the other image\n' } };
   const other = await publish('other', await buildSmallImage(`localhost/flightline-test/other:${process.pid}`, mark));
-  return { base, other, registry: registry.address, since, publish, compare, refusal, close };
+  return {
+    base,
+    other,
+    registry: registry.address,
+    host,
+    since,
+    publish,
+    project,
+    prepare,
+    release,
+    compare,
+    refusal,
+    files: filesOf,
+    close,
+  };
 
   async function publish(name: string, image: string): Promise<PinnedImage> {
     const directory = await mkdtemp(join(tmpdir(), 'flightline-base-'));
@@ -102,16 +132,13 @@ export async function openComparison(): Promise<PodmanComparison> {
     }
   }
 
-  /** Writes a project; the caller removes the directory. */
   async function project(given: ComparedProject | string): Promise<string> {
     const { containerfile, name = 'Containerfile', files: more = {}, prepare: make } = asProject(given);
-    const directory = await mkdtemp(join(tmpdir(), 'flightline-same-'));
-    const text = containerfile.replaceAll('@BASE@', base.reference).replaceAll('@OTHER@', other.reference);
-    for (const [path, content] of Object.entries({ ...CONTEXT, ...more, [name]: text })) {
-      if (content === null) continue;
+    const directory = join(await mkdtemp(join(tmpdir(), 'flightline-same-')), 'context');
+    for (const [path, text] of Object.entries({ ...CONTEXT, ...more, [name]: containerfile })) {
       const file = join(directory, path);
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, content);
+      await writeFile(file, text.replaceAll('@BASE@', base.reference).replaceAll('@OTHER@', other.reference));
       await utimes(file, FILE_TIME, FILE_TIME);
     }
     await make?.(directory);
@@ -176,7 +203,7 @@ export async function openComparison(): Promise<PodmanComparison> {
         const { built, published } = await release(await prepare(directory, more, name));
         return { built, published, own: await ownBuild(directory, name, flags) };
       } finally {
-        await rm(directory, { recursive: true });
+        await rm(dirname(directory), { recursive: true });
       }
     });
     const differences = await difference(made);
@@ -195,7 +222,7 @@ export async function openComparison(): Promise<PodmanComparison> {
         const failure = await release(await prepare(directory)).catch((error: unknown) => error);
         return { own: words.replaceAll(`${directory}/`, '').replaceAll(directory, '.'), failure };
       } finally {
-        await rm(directory, { recursive: true });
+        await rm(dirname(directory), { recursive: true });
       }
     });
   }
@@ -213,6 +240,14 @@ export async function openComparison(): Promise<PodmanComparison> {
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
+  }
+
+  async function filesOf(published: string, directory: string): Promise<Map<string, string>> {
+    await storage.podman('pull', '--quiet', '--tls-verify=false', published);
+    const place = join(await storage.podman('image', 'mount', published), directory);
+    const found = (await readdir(place, { withFileTypes: true })).filter((entry) => entry.isFile());
+    const texts = found.map(async ({ name }) => [name, await readFile(join(place, name), 'utf8')] as const);
+    return new Map(await Promise.all(texts));
   }
 
   async function close(): Promise<void> {

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { buildCgroup, killCgroup, removeCgroup } from '../process/cgroup.ts';
 import { cgroupArgument } from './build.ts';
 import { parseOutput, podman, podmanInfo, type PodmanInfo } from './podman.ts';
+import { unmountBelow } from '../mounts.ts';
 import { processesWithArgument, signal } from '../process/processes.ts';
 
 /** Milliseconds that podman gets to put its storage in order before SIGKILL, and in which all must be gone. */
@@ -34,6 +35,7 @@ export async function endBuild({ installation, release, directory }: BuildPlace)
   const info = await podmanInfo();
   const cgroup = buildCgroup(info.cgroupManager, installation, release);
   const ended = await endProcesses(cgroup);
+  await unmountBelow(directory);
   const containers = await removeWorkingContainers(cgroup, info, directory);
   await removeCgroup(cgroup);
   return [...(ended ? ['running build'] : []), ...containers.map((name) => `working container ${name}`)];

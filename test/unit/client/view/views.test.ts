@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/failure/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/activities.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
-import { renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
+import { renderBases, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';
 import { isVerified } from '../../../../model/release/record.ts';
 import { renderSummary } from '../../../../client/follow/summary.ts';
@@ -273,6 +273,13 @@ test('what else is to be known of an image stands beside its stages and in the s
   expect(renderNotes(record(), false)).toEqual([]);
   const summary = renderSummary(one, { colour: false, ui: null, page: null });
   expect(summary).toEqual(expect.arrayContaining(notes.map((note) => `  ${note}`)));
+});
+
+test('the images that podman used are told with their digests', () => {
+  const base = [{ reference: 'quay.io/a/base:1', digest: DIGEST }];
+  const inputs = { image: DIGEST, disks: {}, base, builder: null, context: DIGEST };
+  expect(renderBases(record({ inputs }))).toEqual([`base: quay.io/a/base:1 ${DIGEST}`]);
+  expect(renderBases(record())).toEqual([]);
 });
 
 test('a list', () => {

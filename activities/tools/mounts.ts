@@ -1,0 +1,23 @@
+/** What is mounted in a directory. */
+import { readFile } from 'node:fs/promises';
+import { runCommand } from './process/command.ts';
+
+/** The places at or below a directory where something is mounted, the last one first. */
+async function mountsBelow(directory: string): Promise<string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
+  // proc_pid_mountinfo(5): blanks and the like are written as octal numbers.
+  const places = lines.map((line) =>
+    line.split(' ')[4]!.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+  );
+  return places.filter((place) => place === directory || place.startsWith(`${directory}/`)).reverse();
+}
+
+/**
+ * Takes away what is mounted in a directory (absolute, without links). A podman that was killed leaves the sources of
+ * `RUN --mount` mounted there, and whoever removes the directory would empty them.
+ */
+export async function unmountBelow(directory: string): Promise<void> {
+  for (const place of await mountsBelow(directory)) {
+    await runCommand('umount', ['--lazy', '--', place], { okExitCodes: [0, 32], cleanUp: true });
+  }
+}

@@ -1,0 +1,20 @@
+/** Containerfiles from a seed are released as podman builds them: tree and configuration. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
+import { differencesOf } from '../support/random-containerfiles.ts';
+
+const SEED = Number(process.env.FLIGHTLINE_SEED ?? 20_261_129);
+/** Cases in a file. */
+const BATCH = 10;
+
+let podman: PodmanComparison;
+beforeAll(async () => {
+  podman = await openComparison();
+});
+afterAll(async () => {
+  await podman?.close();
+});
+
+it.each([0, 10, 20])(`ten Containerfiles of the seed ${SEED}, from number %d`, async (from) => {
+  expect(await differencesOf(podman, SEED, from, BATCH)).toEqual([]);
+});

@@ -1,0 +1,140 @@
+/** Projects whose files or names matter, for the comparison with podman: each is released and built as a whole. */
+import { execFileSync } from 'node:child_process';
+import { link, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BuildInput } from '../../model/contract/build.ts';
+import type { ComparedProject } from './podman-comparison.ts';
+
+const bytes = (directory: string, name: string) =>
+  Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(name, 'latin1')]);
+const EARLIER = new Date('2026-01-02T03:04:05.678Z');
+const LATER = new Date('2026-02-02T03:04:05Z');
+
+/** All that a file of a context can have. */
+async function oddFiles(directory: string): Promise<void> {
+  const at = (name: string) => join(directory, 'odd', name);
+  await mkdir(at('linked'), { recursive: true });
+  await mkdir(at('empty'));
+  for (const name of ['linked/0', 'in', 'out', 'set', 'tool', 'n'.repeat(200)]) await writeFile(at(name), name);
+  await link(at('linked/0'), at('linked/1'));
+  await link(at('linked/0'), at('elsewhere'));
+  for (const [name, target] of [
+    ['climbs', '../../../../usr/share/zoneinfo/UTC'],
+    ['absolute', '/etc/absolute'],
+    ['dangling', 'nowhere'],
+    ['itself', 'itself'],
+    ['directory', 'linked'],
+  ] as const)
+    await symlink(target, at(name));
+  await link(at('climbs'), at('climbs-too'));
+  await writeFile(bytes(at('.'), 'caf\xe9'), 'latin');
+  await writeFile(bytes(at('.'), 'line\nfeed'), 'two lines');
+  await writeFile(at('\u{1D70B}thon'), 'outside of the basic plane');
+  await symlink(Buffer.from('to/\xff', 'latin1'), bytes(at('.'), 'to-\xfe'));
+  execFileSync('chmod', ['6755', at('set')]);
+  execFileSync('chmod', ['1777', at('empty')]);
+  execFileSync('chmod', ['0', at('out')]);
+  execFileSync('setcap', ['cap_net_raw=ep', at('tool')]);
+  execFileSync('setfattr', ['--name=user.note', '--value=0x00ff', at('in')]);
+  await utimes(at('in'), EARLIER, EARLIER);
+  await utimes(at('out'), LATER, LATER);
+  await utimes(at('linked'), EARLIER, EARLIER);
+}
+
+/** Makes of a context the link to it. */
+async function contextByLink(directory: string): Promise<void> {
+  execFileSync('mv', [directory, `${directory}-real`]);
+  await symlink(`${directory}-real`, directory);
+}
+
+/** Writes a small image into the context, in two forms, as a step of a project may have left it there. */
+async function imageFiles(directory: string): Promise<void> {
+  const name = `localhost/flightline-test/layout-${process.pid}:1`;
+  const podman = (...args: string[]) => execFileSync('podman', args, { cwd: directory, stdio: 'pipe' });
+  await writeFile(
+    join(directory, 'Made'),
+    `FROM scratch\nLABEL containers.bootc=1 made=${directory}\nCOPY a.txt /from\n`,
+  );
+  podman('build', '--quiet', `--tag=${name}`, '--file=Made', '.');
+  podman('push', '--quiet', name, 'oci:layout');
+  podman('push', '--quiet', name, 'docker-archive:archive');
+  podman('rmi', name);
+}
+
+/** A project, and what podman and flightline are told besides. */
+interface ProjectCase extends ComparedProject {
+  more?: Partial<BuildInput>;
+  flags?: string[];
+}
+
+export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
+  'files with links, odd names, attributes and times': {
+    containerfile: [
+      'FROM @BASE@ AS one',
+      'COPY odd/tool /tool',
+      'FROM @BASE@',
+      'COPY odd /t/odd/',
+      'COPY --from=one /tool /t/tool',
+      'RUN if [ /t/odd/out -nt /t/odd/in ]; then echo newer > /t/times; else echo older > /t/times; fi',
+    ].join('\n'),
+    prepare: oddFiles,
+  },
+  'a Containerfile.in that includes and chooses': {
+    name: 'os/Edge.in',
+    containerfile:
+      'FROM @BASE@\n#include "parts/common.in"\n#ifdef EDGE_GPU\nENV GPU=1\n#else\nENV GPU=0\n#endif\nENV AFTER=1',
+    files: {
+      'parts/common.in': '#include "parts/more.in"\nCOPY a.txt /t/\n',
+      'parts/more.in': 'COPY b.conf /t/\n',
+      '.containerignore': '*\n!a.txt\n!b.conf\n',
+    },
+  },
+  'an ignore file beside the Containerfile': {
+    name: 'Edge',
+    containerfile: 'FROM @BASE@\nCOPY . /t/',
+    files: {
+      'Edge.containerignore': 'a.txt\nreadme.md\ndir/*\n!dir/sub/three\nEdge.containerignore\n',
+      '.containerignore': 'b.conf\n',
+      'README.md': 'case matters\n',
+    },
+  },
+  'a Containerfile that is a link, in a context that is one': {
+    containerfile: 'FROM @BASE@\nCOPY . /t/',
+    prepare: async (directory) => {
+      execFileSync('mv', [join(directory, 'Containerfile'), join(directory, 'Real')]);
+      await symlink('Real', join(directory, 'Containerfile'));
+      await contextByLink(directory);
+    },
+  },
+  'images that lie in the context': {
+    containerfile: [
+      'FROM docker-archive:./archive AS one',
+      'FROM oci:./layout',
+      'COPY --from=one /from /t/',
+      'COPY --from=oci:./layout /from /u/',
+    ].join('\n'),
+    prepare: imageFiles,
+  },
+  'build arguments of any value': {
+    containerfile: [
+      'FROM docker://@BASE@ AS staging',
+      'COPY a.txt /s',
+      'FROM @BASE@',
+      'ARG FROM',
+      'ARG DASH=d',
+      'ARG EMPTY=e',
+      'ARG LINES',
+      'COPY --from=${FROM} /s /t/',
+      'ENV V="$DASH|$EMPTY|$LINES"',
+    ].join('\n'),
+    more: { buildArgs: { FROM: 'staging', DASH: '-x=y z', EMPTY: '', LINES: 'one\ntwo "$HOME"' } },
+    flags: ['FROM=staging', 'DASH=-x=y z', 'EMPTY=', 'LINES=one\ntwo "$HOME"'].map((value) => `--build-arg=${value}`),
+  },
+  'a stage that stands further down': {
+    containerfile: 'FROM @BASE@\nCOPY --from=later /made /t/\nFROM @BASE@ AS later\nCOPY a.txt /made',
+  },
+  'triggers of a stage': {
+    containerfile:
+      'FROM @BASE@ AS one\nONBUILD COPY --from=@OTHER@ /other-file /t/\nONBUILD ENV A=1\nFROM one\nENV B=$A',
+  },
+};
