@@ -14,8 +14,8 @@ import { preparePublication, publicationFiles, publicationLayout, type Publicati
 import type { Task } from '../tools/process/task.ts';
 import { stageLog, withLog } from '../host/logs/stage-log.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
+import { missingPart } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
@@ -65,7 +65,7 @@ async function push(
   const { repository } = input.disk;
   await withRegistryAccess(host.configuration, [repository], async (access) => {
     context.report({ step: 'asking the registry' });
-    if ((await headManifest(access, repository, digest)) === digest) {
+    if ((await missingPart(access, repository, digest)) === null) {
       await note(log, `${repository}@${digest} is in the registry already`);
       return;
     }

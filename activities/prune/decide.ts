@@ -1,7 +1,8 @@
 /** Decides which releases and contexts of a repository are pruned, for dry runs and real ones alike. Pure. */
 import type { PrunePolicy, PruneReason } from '../../model/release/prune.ts';
 import { type ReleaseRecord, recordTime } from '../../model/release/record.ts';
-import { contextTag } from '../../model/oci/reference.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
+import { contextTag, entryTag } from '../../model/oci/reference.ts';
 import { decideContexts, decideUnfinished } from './decide-unused.ts';
 import type { PruneDecision, Removal, Survey, VerifiedRecord } from './surveyed.ts';
 import { usedDigests } from './used-digests.ts';
@@ -79,11 +80,14 @@ function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal
     if (!found || (digest !== null && found.digest !== digest)) return [];
     return [{ repository, tag: name, digest: found.digest, entries: found.entries, nameOnly: false }];
   };
+  // Another release may have such a name. One that an interrupted prune left has no index any more.
+  const entry = (repository: string, name: string) => (survey.records.has(name) ? [] : find(repository, null, name));
   return [
     ...find(survey.repository, record.image.digest),
     ...record.disks.flatMap(({ reference, digest }) => {
       const repository = reference?.slice(0, reference.lastIndexOf(':'));
-      return repository === undefined || digest === null ? [] : find(repository, digest);
+      if (repository === undefined || digest === null) return [];
+      return [...find(repository, digest), ...ARCHITECTURES.flatMap((one) => entry(repository, entryTag(tag, one)))];
     }),
     ...(record.logs ?? []).flatMap(({ repository, digest }) => find(repository, digest, contextTag(digest))),
     ...find(survey.recordRepository, null),

@@ -6,7 +6,8 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
-import { contextTag, signatureTag } from '../../model/oci/reference.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
+import { contextTag, entryTag, signatureTag } from '../../model/oci/reference.ts';
 import { NightlyInput } from '../../model/release/nightly.ts';
 import { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -20,9 +21,7 @@ import type { RegistryAccess } from '../tools/registry/access.ts';
 import { deletionOf } from '../tools/registry/deletion.ts';
 import { listTags } from '../tools/registry/tag-list.ts';
 import { getManifest, headManifest } from '../tools/registry/registry.ts';
-
-/** Requests at once. */
-const AT_ONCE = 6;
+import { together } from '../tools/together.ts';
 
 /** A key that may sign records, with the repositories that it lists. */
 export interface RecordKey {
@@ -137,9 +136,12 @@ export async function surveyAgain(
     const known = before.records.get(name)?.record;
     return known !== undefined && isOwnName(before.repository, name, known) && name !== tag;
   };
+  const entriesOfOwn = new Set(
+    [...before.records.keys()].filter(isOwn).flatMap((name) => ARCHITECTURES.map((one) => entryTag(name, one))),
+  );
   for (const [repository, list] of before.tags) {
     const names = await listTags(access, repository);
-    const stood = list.filter((one) => isOwn(one.tag) && names.includes(one.tag));
+    const stood = list.filter((one) => (isOwn(one.tag) || entriesOfOwn.has(one.tag)) && names.includes(one.tag));
     const others = names.filter((name) => !stood.some((one) => one.tag === name));
     // Contexts and logs are named after their digest, and never move.
     const known = list.filter((one) => one.tag === contextTag(one.digest) && others.includes(one.tag));
@@ -201,18 +203,4 @@ function furtherRepositories(records: ReadonlyMap<string, VerifiedRecord | null>
     for (const { repository } of verified?.record.logs ?? []) found.add(repository);
   }
   return found;
-}
-
-/** The results for all items, in order, with a few requests at once. */
-async function together<Item, Result>(
-  items: readonly Item[],
-  body: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const queue = items.entries();
-  const work = async () => {
-    for (const [index, item] of queue) results[index] = await body(item);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return results;
 }

@@ -22,7 +22,7 @@ import { recordByAnyKey } from './shared-tag.ts';
 import { audit } from '../trust/sign.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { mountManifest } from '../tools/registry/mount.ts';
-import { headManifest } from '../tools/registry/registry.ts';
+import { headManifest, missingPart } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 
 type Worker = { configuration: WorkerConfiguration };
@@ -104,9 +104,12 @@ async function plan(
   const planned = promotedItems(record, source, target);
   if (!planned.ok) throw impossible(`${name} cannot become ${target.repository}:${target.tag}: ${planned.problem}`);
   for (const { from, digest } of planned.items) {
-    if ((await headManifest(access, from.repository, digest)) === null) {
-      throw impossible(`${from.repository}@${digest}, which the record of ${name} names, is not in the registry`);
-    }
+    const missing = await missingPart(access, from.repository, digest);
+    if (missing === null) continue;
+    throw impossible(
+      `${from.repository} has lost ${missing}, which belongs to ${name}`,
+      `release ${name} again, which makes what is lost, then promote it`,
+    );
   }
   const recordRepository = targetRecords(request);
   const key = request.key ?? found.key;

@@ -2,18 +2,22 @@
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { TagInput } from '../../model/contract/sign.ts';
+import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { z } from 'zod';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from '../trust/keys.ts';
-import { digestsToSign, unsignedTags } from '../trust/signatures.ts';
+import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
+import { getManifest, headManifest, missingPart, putManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyTag } from '../trust/verify.ts';
 
 type Move = z.infer<typeof TagMove>;
+
+/** The tag of an index's entry, placed before the index's own. */
+type EntryTag = Pick<Move, 'repository' | 'tag' | 'digest'>;
 
 /** The `tag` activity of sign workers. */
 export async function tagRelease(
@@ -30,8 +34,9 @@ export async function tagRelease(
 }
 
 /**
- * Moves tags in order. Everything is checked before the first one moves: that each digest is there, signed for its
- * name, and that no tag was moved by somebody else. A tag that stands already is left as it is.
+ * Moves tags in order, and before an index's those of its entries. Everything is checked before the first one moves:
+ * that each digest is there in full, signed for its name, and that no tag was moved by somebody else. A tag that stands
+ * already is left as it is.
  *
  * @param timeout milliseconds for one command
  * @param onMoved told after each move what stands by now
@@ -48,13 +53,16 @@ export async function moveTags(
 ): Promise<{ moved: string[]; vanished: string[] }> {
   const vanished = await vanishedDigests(access, moves);
   if (vanished.length > 0) return { moved: [], vanished };
+  const entries: EntryTag[][] = [];
   for (const move of moves) {
     await expectUnmoved(access, move);
     await expectSigned(access, key, move);
+    entries.push(await entriesToTag(access, move));
   }
   const moved: string[] = [];
-  for (const move of moves) {
+  for (const [index, move] of moves.entries()) {
     try {
+      for (const entry of entries[index]!) await placeEntry(access, entry);
       await place(access, move, timeout);
       moved.push(`${move.repository}:${move.tag}`);
       onMoved([...moved]);
@@ -64,6 +72,12 @@ export async function moveTags(
     }
   }
   return { moved, vanished: [] };
+}
+
+async function placeEntry(access: RegistryAccess, { repository, tag, digest }: EntryTag): Promise<void> {
+  const stored = await getManifest(access, repository, digest);
+  if (!stored) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);
+  await putManifest(access, repository, tag, stored);
 }
 
 async function place(access: RegistryAccess, move: Move, timeout: number): Promise<void> {
@@ -76,22 +90,35 @@ async function place(access: RegistryAccess, move: Move, timeout: number): Promi
   );
 }
 
-/** Digests that the registry no longer has completely, including the entries of an index. */
+/** Digests that the registry no longer has in full. */
 async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): Promise<string[]> {
   const vanished = new Set<string>();
   const seen = new Set<string>();
   for (const { repository, digest } of moves) {
     if (seen.has(`${repository}@${digest}`)) continue;
     seen.add(`${repository}@${digest}`);
-    const parts = await digestsToSign(access, repository, digest);
-    const present =
-      parts !== null &&
-      (await Promise.all(parts.map((part) => headManifest(access, repository, part.digest)))).every(
-        (found) => found !== null,
-      );
-    if (!present) vanished.add(digest);
+    if ((await missingPart(access, repository, digest)) !== null) vanished.add(digest);
   }
   return [...vanished];
+}
+
+/** The tags of the entries that do not stand yet. @throws FlightlineError `tag-moved` when another release has one. */
+async function entriesToTag(access: RegistryAccess, { repository, tag, digest }: Move): Promise<EntryTag[]> {
+  const index = await getManifest(access, repository, digest);
+  const manifest = index && parseManifest(index.bytes);
+  const wanted: EntryTag[] = [];
+  for (const entry of manifest ? indexEntries(manifest, [tag]) : []) {
+    for (const name of entry.tags) {
+      const now = await getManifest(access, repository, name);
+      if (now?.digest === entry.digest) continue;
+      // An entry's tag never points at an index.
+      if (now && parseManifest(now.bytes)?.manifests) {
+        throw new FlightlineError('tag-moved', `${repository}:${name} is needed for ${tag}, and is another release's`);
+      }
+      wanted.push({ repository, tag: name, digest: entry.digest });
+    }
+  }
+  return wanted;
 }
 
 /** What the tag points at now, if the release expects it. @throws FlightlineError `tag-moved` */

@@ -6,7 +6,7 @@
 import { verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { parseManifest } from '../../model/oci/manifest.ts';
+import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { OpenedKey } from './keys.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
@@ -72,38 +72,46 @@ export async function signedNames(
   return names;
 }
 
+/** What is signed: a digest, and the tags that it is signed for. */
+interface Subject {
+  repository: string;
+  digest: string;
+  tags: readonly string[];
+}
+
+/** A digest that needs signatures, for these tags. */
+interface Signed {
+  digest: string;
+  isIndex: boolean;
+  tags: readonly string[];
+}
+
 /**
- * The digests that need a signature for a device to accept this one. They include the entries of an index, since a pull
- * picks an entry and verifies that. Entries come first. Null when the registry does not have the digest.
+ * The digests that need a signature for a device to accept a subject. They include the entries of an index: a pull by
+ * the index's tag picks an entry and verifies that, and each entry has tags of its own. Entries come first. Null when
+ * the registry does not have the digest.
  */
-export async function digestsToSign(
-  access: RegistryAccess,
-  repository: string,
-  digest: string,
-): Promise<{ digest: string; isIndex: boolean }[] | null> {
+async function digestsToSign(access: RegistryAccess, { repository, digest, tags }: Subject): Promise<Signed[] | null> {
   const stored = await getManifest(access, repository, digest);
   if (!stored) return null;
-  const entries = parseManifest(stored.bytes)?.manifests;
+  const manifest = parseManifest(stored.bytes);
+  const entries = manifest ? indexEntries(manifest, tags) : [];
   return [
-    ...(entries ?? []).map((entry) => ({ digest: entry.digest, isIndex: false })),
-    { digest, isIndex: entries != null },
+    ...entries.map((entry) => ({ digest: entry.digest, isIndex: false, tags: [...tags, ...entry.tags] })),
+    { digest, isIndex: manifest?.manifests != null, tags },
   ];
 }
 
-/** The tags for which a digest or an entry of its index lacks a signature by the key. */
-export async function unsignedTags(
-  access: RegistryAccess,
-  publicKey: KeyObject,
-  subject: { repository: string; digest: string; tags: readonly string[] },
-): Promise<string[]> {
+/** The tags for which a subject, or an entry of its index, lacks a signature by the key. */
+export async function unsignedTags(access: RegistryAccess, publicKey: KeyObject, subject: Subject): Promise<string[]> {
   const { repository, digest } = subject;
-  const targets = (await digestsToSign(access, repository, digest)) ?? [{ digest, isIndex: false }];
+  const targets = (await digestsToSign(access, subject)) ?? [{ digest, isIndex: false, tags: subject.tags }];
   const missing = new Set<string>();
   for (const target of targets) {
     const names = await signedNames(access, repository, target.digest, publicKey);
-    for (const tag of subject.tags) if (!names.includes(`${repository}:${tag}`)) missing.add(tag);
+    for (const tag of target.tags) if (!names.includes(`${repository}:${tag}`)) missing.add(tag);
   }
-  return subject.tags.filter((tag) => missing.has(tag));
+  return [...missing];
 }
 
 /** A signature that was written. */
@@ -124,11 +132,11 @@ export interface SignatureWritten {
 export async function signDigest(
   access: RegistryAccess,
   key: OpenedKey,
-  subject: { repository: string; digest: string; tags: readonly string[] },
+  subject: Subject,
   options: { timeout: number; written?: (signature: SignatureWritten) => void | Promise<void> },
 ): Promise<string[]> {
   const { repository, digest, tags } = subject;
-  const targets = await digestsToSign(access, repository, digest);
+  const targets = await digestsToSign(access, subject);
   if (!targets) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
@@ -136,7 +144,7 @@ export async function signDigest(
   for (const target of targets) {
     for (let round = 0; ; round++) {
       const names = await signedNames(access, repository, target.digest, key.publicKey);
-      const missing = tags.filter((tag) => !names.includes(`${repository}:${tag}`));
+      const missing = target.tags.filter((tag) => !names.includes(`${repository}:${tag}`));
       if (missing.length === 0) break;
       if (round === SIGN_ROUNDS) {
         throw new FlightlineError(

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { sha256 } from '../base/digest.ts';
 import { OCI } from './labels.ts';
+import { entryTag } from './reference.ts';
 import type { Architecture } from '../base/host.ts';
 
 export const MEDIA_TYPES = {
@@ -207,6 +208,20 @@ export function manifestKind(manifest: Manifest): ManifestKind {
   return config === MEDIA_TYPES.config || config === 'application/vnd.docker.container.image.v1+json'
     ? { kind: 'image', artifactType: null }
     : { kind: 'artifact', artifactType: config ?? null };
+}
+
+/**
+ * The entries of an index, with the tags that each has when the index has these; none of anything else. An entry
+ * without a platform, or with that of an earlier one, has none.
+ */
+export function indexEntries(manifest: Manifest, tags: readonly string[]): { digest: string; tags: string[] }[] {
+  const seen = new Set<string>();
+  return (manifest.manifests ?? []).map(({ digest, platform }) => {
+    const architecture = platform?.architecture;
+    const isNamed = architecture !== undefined && /^[a-z0-9]+$/.test(architecture) && !seen.has(architecture);
+    if (architecture !== undefined) seen.add(architecture);
+    return { digest, tags: isNamed ? tags.map((tag) => entryTag(tag, architecture)) : [] };
+  });
 }
 
 // ── helpers ──────────────────────────────────────────────────────────────────────────────────────────────────────────

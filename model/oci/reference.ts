@@ -114,6 +114,18 @@ export function signatureTag(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
+/** Longest tag (distribution specification, "Pulling manifests"). */
+const MAX_TAG = 128;
+
+/**
+ * The tag of an index's entry: `v1-amd64` for the amd64 entry of `v1`. It keeps the entry from registries that delete
+ * manifests without a tag. Of a tag that leaves no room for it, the end is cut off.
+ */
+export function entryTag(tag: string, architecture: string): string {
+  const suffix = `-${architecture}`;
+  return tag.slice(0, MAX_TAG - suffix.length) + suffix;
+}
+
 /** The tag that keeps a context or log artifact from a registry's garbage collector: `sha256-<hex>`. */
 export function contextTag(digest: string): string {
   return digest.replace(':', '-');

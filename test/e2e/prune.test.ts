@@ -43,6 +43,8 @@ const now = Date.now();
 let directory: string;
 let registry: OwnRegistry;
 let repository: string;
+/** Of its disk's entry. */
+const entryOf = (index: number) => `${tagOf(index)}-amd64`;
 const tagOf = (index: number) => `r${String(index).padStart(3, '0')}`;
 
 beforeAll(async () => {
@@ -177,7 +179,7 @@ describe('a registry with 200 tags', () => {
     const byHand = numbers(0, 58).map((index) => `by-hand-${index}`);
     expect(await plain(repository)).toEqual([...kept, ...byHand, 'nightly', 'stable'].toSorted());
     expect(await plain(`${repository}/release`)).toEqual([...kept, 'nightly', 'stable'].toSorted());
-    const withDisk = [...staying].filter((index) => index % 4 === 0).map(tagOf);
+    const withDisk = [...staying].filter((index) => index % 4 === 0).flatMap((index) => [tagOf(index), entryOf(index)]);
     expect(await plain(`${repository}/diskimage-vmdk`)).toEqual(withDisk.toSorted());
     expect(await tagsOf(`${repository}/context`)).toHaveLength(15);
     // Every signature that is left has what it signs.

@@ -8,7 +8,7 @@ import { recordArtifact } from '../../model/release/record-artifact.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { blobArtifact, containerDisk, diskArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
-import { contextTag, signatureTag } from '../../model/oci/reference.ts';
+import { contextTag, entryTag, signatureTag } from '../../model/oci/reference.ts';
 
 /** Signs a digest for names. */
 export type Signer = (repository: string, digest: string, tags: readonly string[]) => Promise<void>;
@@ -171,7 +171,12 @@ export async function publishRelease(release: PublishedRelease): Promise<Release
     const layout = diskArtifact({ artifactType, architecture: 'amd64', blob: blobOf(artifactType) });
     const digest = await putLayout(disk, layout, text, tag);
     // A pull verifies the entry too.
-    for (const { descriptor } of layout.documents.slice(1)) await release.sign(disk, descriptor.digest, [tag]);
+    const names = [tag, entryTag(tag, 'amd64')];
+    for (const { descriptor } of layout.documents.slice(1, 2)) {
+      await release.sign(disk, descriptor.digest, names);
+      await tagAs(disk, descriptor.digest, names[1]!);
+    }
+    await release.sign(disk, digest, [tag]);
     disks.push({ type: 'vmdk', form: 'artifact', reference: `${disk}:${tag}`, digest, verified: true, file: null });
   }
   const context = await publishContext(repository, release.context ?? `context of ${tag}`);

@@ -17,7 +17,14 @@ import { readRecord } from '../../activities/trust/record.ts';
 import { signDigest, signedNames } from '../../activities/trust/signatures.ts';
 import { digestFile, writeLayout } from '../../activities/tools/registry/oci-layout.ts';
 import { withRegistryAccess, withUserAccess, type RegistryAccess } from '../../activities/tools/registry/access.ts';
-import { answersAnonymously, headManifest, provePushRight } from '../../activities/tools/registry/registry.ts';
+import {
+  answersAnonymously,
+  getManifest,
+  headManifest,
+  missingPart,
+  provePushRight,
+  putManifest,
+} from '../../activities/tools/registry/registry.ts';
 import { copyImage, generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
 import type { Failure } from '../../model/failure/failure.ts';
@@ -141,22 +148,25 @@ describe('signing and tagging', () => {
     const { manifests } = (await manifestOf(`${repository}:v1`)) as unknown as { manifests: { digest: string }[] };
     const entry = manifests[0]!.digest;
     expect(await signatureCount(repository, digest)).toBe(3);
-    expect(await signatureCount(repository, entry)).toBe(3);
+    // The entry has tags of its own: v1-amd64 beside v1.
+    expect(await signatureCount(repository, entry)).toBe(6);
     const stored = (await storedManifests(registry.log)).filter((name) => name.startsWith('acme/ordered/'));
     const at = (name: string) => stored.indexOf(`acme/ordered/diskimage-vmdk:${name}`);
     const lastSignature = Math.max(
       ...[digest, entry].map((signed) => stored.lastIndexOf(`acme/ordered/diskimage-vmdk:${signatureTag(signed)}`)),
     );
     expect(lastSignature).toBeGreaterThan(0);
-    expect(at('v1')).toBeGreaterThan(lastSignature);
+    expect(at('v1-amd64')).toBeGreaterThan(lastSignature);
+    expect(at('v1')).toBeGreaterThan(at('v1-amd64'));
     expect(at('latest')).toBeGreaterThan(at('v1'));
     expect(stored.filter((name) => name.endsWith(':v1'))).toHaveLength(1);
 
     const audited = logged.filter(({ meta }) => meta?.audit === 'signature' && meta.repository === repository);
     expect(audited.map(({ meta }) => `${meta?.key} ${meta?.tag} ${meta?.digest} ${meta?.release}`)).toEqual(
-      [`v1 ${entry}`, `latest ${entry}`, `v1 ${digest}`, `latest ${digest}`, `next ${entry}`, `next ${digest}`].map(
-        (signature) => `release ${signature} release/test:v1`,
-      ),
+      [
+        ...['v1', 'latest', 'v1-amd64', 'latest-amd64'].map((tag) => `${tag} ${entry}`),
+        ...[`v1 ${digest}`, `latest ${digest}`, `next ${entry}`, `next-amd64 ${entry}`, `next ${digest}`],
+      ].map((signature) => `release ${signature} release/test:v1`),
     );
   });
 
@@ -224,6 +234,65 @@ describe('signing and tagging', () => {
   });
 });
 
+describe('a registry whose garbage collection deletes manifests without a tag', () => {
+  const verifyTagged = (name: string) => {
+    const publicKey = join(directory, 'release.pub');
+    return withUserAccess((access) => verifyAsDevice({ reference: name, publicKey, access }));
+  };
+
+  test('keeps a tagged disk in full; what it lost is neither called present nor tagged', async () => {
+    const repository = repositoryNamed('collected/diskimage-vmdk');
+    const [digest, untagged] = [await pushDisk(repository, 'kept'), await pushDisk(repository, 'lost')];
+    for (const one of [digest, untagged]) {
+      await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: one, tags: ['v1'] });
+    }
+    const tag = offeredOn('sign', { configuration }).tag;
+    const moves = (to: string, name = 'v1') => ({
+      ...identity,
+      moves: [{ repository, tag: name, digest: to, expected: null }],
+    });
+    await run(tag, moves(digest));
+    // As releases were tagged before their entries were.
+    await withAccess(async (access) => {
+      await putManifest(access, repository, 'bare', (await getManifest(access, repository, untagged))!);
+    });
+    await registry.collectGarbage();
+    for (const name of ['v1', 'v1-amd64']) {
+      expect(await verifyTagged(`${repository}:${name}`)).toMatchObject({ kind: 'artifact' });
+    }
+    await withAccess(async (access) => {
+      expect(await missingPart(access, repository, digest)).toBeNull();
+      expect(await headManifest(access, repository, 'bare')).toBe(untagged);
+      expect(await missingPart(access, repository, untagged)).toMatch(/^the manifest sha256:[0-9a-f]{64}$/);
+    });
+    expect(await run(tag, moves(untagged, 'v2'))).toMatchObject({ moved: [], vanished: [untagged] });
+  });
+
+  test('leaves the tag of another release alone, whatever its name looks like', async () => {
+    const repository = repositoryNamed('alike/diskimage-vmdk');
+    const [one, other] = [await pushDisk(repository, 'one'), await pushDisk(repository, 'other')];
+    const sign = offeredOn('sign', { configuration }).sign;
+    const tag = offeredOn('sign', { configuration }).tag;
+    for (const [digest, name] of [
+      [one, 'v1-amd64'],
+      [other, 'v1'],
+    ] as const) {
+      await run(sign, { ...identity, repository, digest, tags: [name] });
+    }
+    const move = (digest: string, name: string) => ({
+      ...identity,
+      moves: [{ repository, tag: name, digest, expected: null }],
+    });
+    await run(tag, move(one, 'v1-amd64'));
+    expect(await failureOf(run(tag, move(other, 'v1')))).toMatchObject({
+      kind: 'tag-moved',
+      message: `${repository}:v1-amd64 is needed for v1, and is another release's`,
+    });
+    expect(await headManifest(anyAccess(), repository, 'v1-amd64')).toBe(one);
+    expect(await headManifest(anyAccess(), repository, 'v1')).toBeNull();
+  });
+});
+
 describe('keys', () => {
   const prove = (key: string, repositories: string[]) =>
     run(offeredOn('sign', { configuration }).proveSigning, { ...identity, key, repositories });
@@ -287,10 +356,11 @@ describe('verifying as a device', () => {
     expect(await failureOf(run(offeredOn('sign', { configuration }).verify, wrongKey))).toMatchObject({
       kind: 'signature-rejected',
     });
+    const unsigned = ['v2', ...(kind === 'artifact' ? ['v2-amd64'] : [])].map((tag) => `${repository}:${tag}`);
     const otherName = { ...signing, tags: ['v1', 'v2'] };
     expect(await failureOf(run(offeredOn('sign', { configuration }).verify, otherName))).toMatchObject({
       kind: 'signature-rejected',
-      message: `${at} is not signed by the key for ${repository}:v2`,
+      message: `${at} is not signed by the key for ${unsigned.join(', ')}`,
     });
   });
 

@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 
 /** The one log-in that {@link startOwnRegistry} knows when it asks for one. */
 export const LOGIN = {
@@ -20,6 +21,8 @@ export interface OwnRegistry {
   address: string;
   /** Path of the access log. */
   log: string;
+  /** Deletes what has no tag, as those who host a registry do by night. */
+  collectGarbage(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +63,9 @@ export async function startOwnRegistry(
   return {
     address,
     log,
+    collectGarbage: async () => {
+      await execa('docker-registry', ['garbage-collect', '--delete-untagged', join(directory, 'config.json')]);
+    },
     stop: async () => {
       child.kill();
       await ended;

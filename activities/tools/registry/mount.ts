@@ -6,7 +6,7 @@
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import type { RegistryAccess } from './access.ts';
-import { getManifest, headManifest } from './registry.ts';
+import { getManifest, missingPart, putManifest } from './registry.ts';
 import { ask } from './ask.ts';
 import { apiName, expectSuccess } from './api.ts';
 
@@ -25,7 +25,7 @@ export async function mountManifest(
   digest: string,
 ): Promise<{ mounted: number } | null> {
   const { from, to } = names;
-  if ((await headManifest(access, to, digest)) !== null) return NOTHING;
+  if ((await missingPart(access, to, digest)) === null) return NOTHING;
   const stored = await getManifest(access, from, digest);
   const manifest = stored && parseManifest(stored.bytes);
   if (!stored || !manifest)
@@ -42,12 +42,7 @@ export async function mountManifest(
     if (answer === 'not-mounted') return null;
     if (answer === 'mounted') mounted += 1;
   }
-  const answer = await ask(access, to, 'pull,push', `/manifests/${digest}`, {
-    method: 'PUT',
-    headers: { 'content-type': stored.mediaType, 'content-length': String(stored.bytes.length) },
-    body: stored.bytes,
-  });
-  expectSuccess(answer, to, `the manifest ${digest}`);
+  await putManifest(access, to, digest, stored);
   return { mounted };
 }
 

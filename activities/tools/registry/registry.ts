@@ -4,8 +4,10 @@
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { sha256 } from '../../../model/base/digest.ts';
+import { parseManifest } from '../../../model/oci/manifest.ts';
 import { Digest } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from './access.ts';
+import { together } from '../together.ts';
 import { ask } from './ask.ts';
 import { expectSuccess } from './api.ts';
 
@@ -68,6 +70,21 @@ export async function getManifest(
   }
   const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]!.trim();
   return { digest, mediaType, bytes: answer.body };
+}
+
+/** Stores a manifest whose parts are there under a tag or its digest. */
+export async function putManifest(
+  access: RegistryAccess,
+  repository: string,
+  reference: string,
+  { mediaType, bytes }: Pick<StoredManifest, 'mediaType' | 'bytes'>,
+): Promise<void> {
+  const answer = await ask(access, repository, 'pull,push', `/manifests/${reference}`, {
+    method: 'PUT',
+    headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
+    body: bytes,
+  });
+  expectSuccess(answer, repository, `the manifest ${reference}`);
 }
 
 /**
@@ -151,4 +168,27 @@ export async function exposureOf(
     if (error instanceof FlightlineError && error.failure.kind !== 'registry') return 'unknown';
     throw error;
   }
+}
+
+/**
+ * The first part of a digest that the registry does not have, in words: the manifest itself, an entry of an index, a
+ * configuration or a layer. Null when all is there. Blobs are asked for by HEAD.
+ */
+export async function missingPart(access: RegistryAccess, repository: string, digest: string): Promise<string | null> {
+  const stored = await getManifest(access, repository, digest);
+  if (!stored) return `the manifest ${digest}`;
+  const manifest = parseManifest(stored.bytes);
+  for (const entry of manifest?.manifests ?? []) {
+    const missing = await missingPart(access, repository, entry.digest);
+    if (missing !== null) return missing;
+  }
+  const blobs = [manifest?.config, ...(manifest?.layers ?? [])].flatMap((blob) => blob?.digest ?? []);
+  const found = await together([...new Set(blobs)], async (blob) => {
+    const answer = await ask(access, repository, 'pull', `/blobs/${blob}`, { method: 'HEAD' });
+    if (answer.status === 404) return blob;
+    expectSuccess(answer, repository, `the blob ${blob}`);
+    return null;
+  });
+  const missing = found.find((blob) => blob !== null);
+  return missing === undefined ? null : `the blob ${missing}`;
 }

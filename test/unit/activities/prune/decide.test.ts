@@ -238,6 +238,27 @@ describe('what is decided about releases', () => {
     ]);
   });
 
+  it("takes the tag of a disk's entry, also where an interrupted prune left it, and no release of such a name", () => {
+    const old = { tag: 'v1', age: 40, disk: 'disk' };
+    const entry = tagged('v1-amd64', 'entry disk');
+    const ofDisks = (releases: Release[], tags: TaggedManifest[]) => {
+      const whole = surveyOf([{ tag: 'new', age: 1 }, ...releases]);
+      const survey = { ...whole, tags: new Map([...whole.tags, [DISKS, tags]]) };
+      const [v1] = decidePrune(survey, POLICY, NOW).filter(({ tag }) => tag === 'v1');
+      return v1?.removals.filter(({ repository }) => repository === DISKS).map(({ tag, entries }) => [tag, entries]);
+    };
+    const whole = tagged('v1', 'disk', ['entry disk']);
+    expect(ofDisks([old], [whole, entry])).toEqual([
+      ['v1', [digest('entry disk')]],
+      ['v1-amd64', []],
+    ]);
+    expect(ofDisks([old], [entry])).toEqual([['v1-amd64', []]]);
+    const alike = { tag: 'v1-amd64', age: 1, disk: 'other' };
+    expect(ofDisks([old, alike], [whole, tagged('v1-amd64', 'other', ['entry other'])])).toEqual([
+      ['v1', [digest('entry disk')]],
+    ]);
+  });
+
   it('counts time to the end of the last stage', () => {
     const stages = [
       { startedAt: '2026-01-01T00:00:00Z', durationMs: 5_000 },

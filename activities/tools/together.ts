@@ -1,0 +1,16 @@
+/** At once. */
+const AT_ONCE = 6;
+
+/** The results for all items, in order, with a few of them under way at once. */
+export async function together<Item, Result>(
+  items: readonly Item[],
+  body: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const work = async () => {
+    for (const [index, item] of queue) results[index] = await body(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return results;
+}
