@@ -1,21 +1,26 @@
-/** What has changed since a release, in words: the decision of `rebuild: when-changed`. Pure. */
+/** What a release would make otherwise than an earlier one's record says, or beyond it: decides `unchanged`. Pure. */
+import { dirname } from 'node:path';
 import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
+import type { DiskType } from '../../model/spec/disk.ts';
 import { imageSecretInputs } from '../../model/spec/enrollment.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
-import type { ContextSource, ReleaseRequest } from '../../model/spec/request.ts';
+import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
 
 /** A request, its tags filled in or not: they are no inputs. */
 type AnyRequest = ReleaseRequest | NightlyTemplate;
 
-/** What has changed: reasons for which the image is built anew, and for which disks alone are. */
-export interface Change {
-  image: string[];
-  disks: string[];
+/** One thing that is not as the record says, or that the request asks for beyond it. */
+export interface Difference {
+  /** What is made again for it: everything, one disk, or only names, signatures and the record. */
+  subject: 'image' | DiskType | 'release';
+  reason: string;
+  /** Something that stands whole would be replaced, which `tagPolicy: create` does not do. */
+  replaces: boolean;
 }
 
 /** What a release would be made of now. */
@@ -27,6 +32,8 @@ export interface Current {
   context: string;
   bases: readonly PinnedImage[];
   builder: PinnedImage | null;
+  /** The operator wants a person's approval, whatever the request says. */
+  approval: boolean;
 }
 
 /** As model/release/record.ts wants it. */
@@ -46,12 +53,16 @@ export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'f
 /** The same when the context is known to be the recorded one. */
 export function withContext(request: AnyRequest, context: Pick<InputParts, 'files' | 'config'>): InputParts {
   const { buildArgs, architecture, verification, key, disks, builder, bootTest } = request;
+  const { rootfs } = builder;
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
   return {
     files: context.files,
     config: context.config,
     settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
-    disks: shortDigest({ disks, rootfs: builder.rootfs, bootTest }),
+    disks: Object.fromEntries(
+      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs })]),
+    ),
+    bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
     ...gitParts(request.context),
   };
 }
@@ -60,20 +71,6 @@ function gitParts(context: ContextSource): Pick<InputParts, 'place' | 'commit'> 
   if (context.kind !== 'git') return { place: null, commit: null };
   const { url, subdirectory, containerfile, ignoreFile, builderConfig, ref } = context;
   return { place: shortDigest({ url, subdirectory, containerfile, ignoreFile, builderConfig }), commit: ref };
-}
-
-/** What of the image would be made otherwise than the record says, in words; null when nothing. */
-export function imageChange(
-  { inputs }: ReleaseRecord,
-  now: { parts?: InputParts | undefined; bases: readonly PinnedImage[] },
-): string | null {
-  const { parts } = now;
-  if (!inputs?.parts || !parts) return 'its record does not say what it was made of';
-  if (inputs.parts.files !== parts.files) return 'context or Containerfile differ';
-  if (inputs.parts.settings !== parts.settings) return 'build arguments, secrets or other settings of the image differ';
-  const gone = inputs.base.find(({ reference }) => !now.bases.some((base) => base.reference === reference));
-  if (gone) return `base ${gone.reference} is gone`;
-  return pinnedReasons('base', inputs.base, now.bases).join('; ') || null;
 }
 
 /** When the image of a record was built; null when the record does not say. */
@@ -85,25 +82,41 @@ const short = (digest: string | undefined) => (digest === undefined ? 'none' : d
 const shortCommit = (commit: string | null) => commit?.slice(0, 12) ?? 'none';
 
 /**
- * What a release would make otherwise than the record says.
+ * What a release would make otherwise than the record says, or beyond it.
  *
  * @param now against which ages are measured
  */
-export function changeSince(record: ReleaseRecord, current: Current, now: Date): Change {
+export function changeSince(record: ReleaseRecord, current: Current, now: Date): Difference[] {
   const { request, parts } = current;
-  const recorded = record.inputs?.parts;
-  if (!record.inputs || !recorded || record.image.digest === null) {
-    return { image: ['the last record is of an earlier version of flightline'], disks: [] };
+  const { inputs } = record;
+  const recorded = inputs?.parts;
+  if (!inputs || !recorded || record.image.digest === null) {
+    return [{ subject: 'image', reason: 'its record does not say what it was made of', replaces: true }];
   }
-  return {
-    image: [
-      ...contextReasons(record.inputs.context, recorded, current),
-      ...pinnedReasons('base', record.inputs.base, current.bases),
-      ...(recorded.settings === parts.settings ? [] : ['build arguments, verification or secrets differ']),
-      ...ageReasons(record, request.rebuild?.maxAge ?? null, now),
-    ],
-    disks: diskReasons(record, recorded, current),
-  };
+  const image = [
+    ...contextReasons(inputs.context, recorded, current),
+    ...goneReasons(inputs.base, current.bases),
+    ...pinnedReasons('base', inputs.base, current.bases),
+    ...(recorded.settings === parts.settings
+      ? []
+      : ['build arguments, verification, secrets or other settings differ']),
+    ...ageReasons(record, request.rebuild?.maxAge ?? null, now),
+  ];
+  return [
+    ...image.map((reason): Difference => ({ subject: 'image', reason, replaces: true })),
+    ...request.disks.flatMap((disk) => diskDifferences(record, recorded, current, disk)),
+    ...record.disks.flatMap(({ type }): Difference[] =>
+      request.disks.some((disk) => disk.type === type)
+        ? []
+        : [{ subject: 'release', reason: `disk ${type} is asked for no more`, replaces: true }],
+    ),
+    ...approvalDifference(record, current),
+  ];
+}
+
+function approvalDifference({ approval }: ReleaseRecord, current: Current): Difference[] {
+  const isWanted = current.request.approval !== undefined || current.approval;
+  return isWanted && !approval ? [{ subject: 'release', reason: 'nobody has approved it', replaces: false }] : [];
 }
 
 function contextReasons(context: string, recorded: InputParts, current: Current): string[] {
@@ -112,6 +125,11 @@ function contextReasons(context: string, recorded: InputParts, current: Current)
   if (commit !== recorded.commit) return [`commit ${shortCommit(recorded.commit)} → ${shortCommit(commit)}`];
   // The files of a commit are those of the commit.
   return commit !== null || files === recorded.files ? [] : [`context ${short(context)} → ${short(current.context)}`];
+}
+
+function goneReasons(before: readonly PinnedImage[], after: readonly PinnedImage[]): string[] {
+  const gone = before.filter(({ reference }) => !after.some((base) => base.reference === reference));
+  return gone.map(({ reference }) => `base ${reference} is gone`);
 }
 
 /** Each reference that has another digest than before. One that is named no more is a change of the Containerfile. */
@@ -145,17 +163,41 @@ export function isTooOld(record: ReleaseRecord, maxAge: number | null, now: Date
   return maxAge !== null && (built === null || now.getTime() - Date.parse(built) >= maxAge);
 }
 
-function diskReasons(record: ReleaseRecord, recorded: InputParts, current: Current): string[] {
-  const { request, parts, builder } = current;
-  if (request.disks.length === 0 && record.disks.length === 0) return [];
-  const before = record.inputs!.builder;
-  return [
-    ...(before && builder && before.reference !== builder.reference
-      ? [`builder ${before.reference} → ${builder.reference}`]
-      : pinnedReasons('builder', before ? [before] : [], builder ? [builder] : [])),
+function diskDifferences(
+  record: ReleaseRecord,
+  recorded: InputParts,
+  { request, parts, builder }: Current,
+  disk: RequestedDisk,
+): Difference[] {
+  const { type } = disk;
+  const before = record.disks.find((one) => one.type === type);
+  if (!before) return [{ subject: type, reason: `disk ${type} is new`, replaces: false }];
+  const repository = before.reference?.slice(0, before.reference.lastIndexOf(':'));
+  const { bootTest } = request;
+  const kept = request.keepFiles;
+  const path = before.file?.path ?? null;
+  const reasons = [
+    ...builderReasons(record.inputs!.builder, builder),
     ...(parts.config === recorded.config ? [] : ['builder.config differs']),
-    ...(parts.disks === recorded.disks ? [] : ['the disks, or what is asked of them, differ']),
+    ...(parts.disks[type] === recorded.disks[type]
+      ? []
+      : [`form, compression or root file system of disk ${type} differ`]),
+    ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
+      ? []
+      : [`disk ${type} has not passed this boot test`]),
+    ...(kept === null || (path !== null && dirname(path) === kept) ? [] : [`disk ${type} was not kept in ${kept}`]),
   ];
+  const elsewhere = disk.publish !== 'none' && repository !== undefined && repository !== disk.repository;
+  return [
+    ...reasons.map((reason): Difference => ({ subject: type, reason, replaces: true })),
+    ...(elsewhere ? [{ subject: type, reason: `disk ${type} goes to ${disk.repository}`, replaces: false }] : []),
+  ];
+}
+
+function builderReasons(before: PinnedImage | null, now: PinnedImage | null): string[] {
+  return before && now && before.reference !== now.reference
+    ? [`builder ${before.reference} → ${now.reference}`]
+    : pinnedReasons('builder', before ? [before] : [], now ? [now] : []);
 }
 
 /** The tags under which the last record may lie, the likeliest first. */
@@ -170,9 +212,9 @@ const MAX_REASON = 600;
 /** Longest reason in a record (characters): with six disks there is little room left. */
 const MAX_RECORDED_REASON = 200;
 
-/** Reasons as one line. */
-export function reasonOf(reasons: readonly string[]): string {
-  return cut(reasons.join('; '), MAX_REASON);
+/** Reasons as one line, each once. */
+export function reasonOf(differences: readonly Pick<Difference, 'reason'>[]): string {
+  return cut([...new Set(differences.map(({ reason }) => reason))].join('; '), MAX_REASON);
 }
 
 /** A reason as a record holds it. */

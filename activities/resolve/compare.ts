@@ -60,7 +60,7 @@ async function current(
   const known = await byRecordedContext(record, request, configuration);
   if (known) return known;
   const { context } = request;
-  if (context.kind === 'git' || !record.inputs?.parts) return unlike(request);
+  if (context.kind === 'git' || !record.inputs?.parts) return unlike(request, record);
   const artifact = { repository: request.contextRepository, digest: context.digest };
   const facts = await inspectContext(access, artifact, configuration);
   const summary = summariseContext(request, context.digest, facts);
@@ -68,9 +68,16 @@ async function current(
 }
 
 /** For a record that says too little to be compared with: nothing is like it. */
-function unlike(request: ReleaseRequest): Current {
+function unlike(request: ReleaseRequest, { inputs }: ReleaseRecord): Current {
   const unknown = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
-  return { request, parts: inputParts(request, unknown), context: '', bases: [], builder: null };
+  return {
+    request,
+    parts: inputParts(request, unknown),
+    context: '',
+    bases: inputs?.base ?? [],
+    builder: null,
+    approval: false,
+  };
 }
 
 function parsedTag(reference: string): string | null {

@@ -1,5 +1,6 @@
 /** What a release would be made of now, to be compared with the last record. */
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { movedNames, needsApproval } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -22,7 +23,8 @@ export async function byRecordedContext(
   // Another commit is a change by itself; whatever it names is looked up by the release.
   const named = inputs.base.map(({ reference }) => reference);
   const images = await lookUpImages(request, named, configuration);
-  return { request, parts: withContext(request, recorded), context: inputs.context, ...images };
+  const approval = asksApproval(configuration, request);
+  return { request, parts: withContext(request, recorded), context: inputs.context, approval, ...images };
 }
 
 /** By what was read of the context. Its bases are those of the record: another Containerfile is a change by itself. */
@@ -37,7 +39,18 @@ export async function byContext(
     (inputs?.base ?? []).map(({ reference }) => reference),
     configuration,
   );
-  return { request, parts: inputParts(request, context), context: context.digest, ...images };
+  return {
+    request,
+    parts: inputParts(request, context),
+    context: context.digest,
+    approval: asksApproval(configuration, request),
+    ...images,
+  };
+}
+
+/** The operator wants a person's approval for one of the tags. */
+export function asksApproval({ approvals }: WorkerConfiguration, request: ReleaseRequest): boolean {
+  return needsApproval(approvals, movedNames(request));
 }
 
 /** What the bases and the builder point at now. */

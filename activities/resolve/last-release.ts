@@ -1,22 +1,31 @@
-/** The last release of a project as its signed record in the registry tells it, and what has changed since. */
-import { FlightlineError } from '../../model/failure/failure.ts';
+/** An earlier release as its signed record in the registry tells it, and what has changed since or is missing of it. */
+import type { KeyObject } from 'node:crypto';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import { parseReference, type Reference } from '../../model/oci/reference.ts';
+import { parseReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { changeSince, isTooOld, lastTags, reasonOf, type Change, type Current } from './change.ts';
-import { readRecord } from '../trust/record.ts';
+import { changeSince, isTooOld, lastTags, reasonOf, type Current, type Difference } from './change.ts';
+import { missingFrom } from './missing-from.ts';
+import { readPublicKey } from '../trust/keys.ts';
+import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 
-/** What is to be made, compared with the last release. */
+/** What is to be made, compared with an earlier release. */
 export type SinceLast =
-  | { change: 'none' | 'disks'; record: ReleaseRecord; reason: string }
-  | { change: 'image'; record: ReleaseRecord | null; reason: string; fresh: boolean };
+  | { change: 'none' | 'part'; record: ReleaseRecord; differences: readonly Difference[]; reason: string }
+  | {
+      change: 'image';
+      record: ReleaseRecord | null;
+      differences: readonly Difference[];
+      reason: string;
+      /** Nothing of earlier builds is used. */
+      fresh: boolean;
+    };
 
 /**
- * Compares with the last release. The record counts only if it is signed by the request's key for its name, and all
- * that it names is there; whatever it is that does not, is a reason.
+ * Compares with the last release. The record counts only if it is signed by the request's key for its name. What it
+ * names and is not there is a difference like any other.
  *
  * @param look looks up what a release would be made of now; not called when there is nothing to compare with
  */
@@ -27,21 +36,62 @@ export async function sinceLastRelease(
   look: (record: ReleaseRecord) => Promise<Current>,
 ): Promise<SinceLast> {
   const last = await lastRecord(access, request, configuration);
-  if (typeof last === 'string') return { change: 'image', record: null, reason: last, fresh: false };
-  const { record, name } = last;
+  if (typeof last === 'string') return nothingToCompare(last);
+  const moved = await movedName(access, last.record, last.name);
+  return sinceRecord(access, request, last, look, moved);
+}
+
+/**
+ * Compares with the release of the request's own tag. There is something to compare with only when the tag's record is
+ * signed by the request's key.
+ */
+export async function sinceOwnTag(
+  access: RegistryAccess,
+  request: ReleaseRequest,
+  configuration: WorkerConfiguration,
+  look: (record: ReleaseRecord) => Promise<Current>,
+): Promise<SinceLast> {
+  const key = await keyOf(configuration, request.key);
+  const found =
+    key && (await readVerifiedRecord(access, { repository: request.recordRepository, tag: request.tag }, key));
+  if (!found) return nothingToCompare('no verified record of it is in the registry');
+  const { record } = found;
+  const moved = await movedName(access, record, `${request.repository}:${request.tag}`);
+  return sinceRecord(access, request, { record, key }, look, moved);
+}
+
+function nothingToCompare(reason: string): SinceLast {
+  const differences = [{ subject: 'image', reason, replaces: true } as const];
+  return { change: 'image', record: null, differences, reason, fresh: false };
+}
+
+async function sinceRecord(
+  access: RegistryAccess,
+  request: ReleaseRequest,
+  { record, key }: { record: ReleaseRecord; key: KeyObject },
+  look: (record: ReleaseRecord) => Promise<Current>,
+  moved: readonly Difference[],
+): Promise<SinceLast> {
   const now = new Date();
-  const [inputs, missing] = await Promise.all([
+  const [changed, missing] = await Promise.all([
     look(record).then((current) => changeSince(record, current, now)),
-    missingFrom(access, record),
+    missingFrom(access, record, request, key),
   ]);
-  const image = [...inputs.image, ...missing.image, ...(await movedName(access, record, name))];
-  const disks = [...inputs.disks, ...missing.disks];
-  const reason = reasonOf([...image, ...disks]);
-  if (image.length > 0) {
-    return { change: 'image', record, reason, fresh: isTooOld(record, request.rebuild?.maxAge ?? null, now) };
+  const differences = [...changed, ...missing, ...moved];
+  const ofImage = differences.filter(({ subject }) => subject === 'image');
+  if (ofImage.length > 0) {
+    const fresh = isTooOld(record, request.rebuild?.maxAge ?? null, now);
+    const others = differences.filter(({ subject }) => subject !== 'image');
+    return { change: 'image', record, differences, reason: reasonOf([...ofImage, ...others]), fresh };
   }
-  if (disks.length > 0) return { change: 'disks', record, reason };
-  return { change: 'none', record, reason: `nothing has changed since ${record.image.reference}` };
+  if (differences.length > 0) return { change: 'part', record, differences, reason: reasonOf(differences) };
+  return { change: 'none', record, differences, reason: `nothing has changed since ${record.image.reference}` };
+}
+
+/** Null when the worker has no public key of that name. */
+async function keyOf(configuration: WorkerConfiguration, name: string): Promise<KeyObject | null> {
+  const path = configuration.keys[name]?.publicKey;
+  return path === undefined ? null : readPublicKey(path).catch(() => null);
 }
 
 /** The record and the name under which it was found, or why there is none to go by. */
@@ -49,22 +99,23 @@ async function lastRecord(
   access: RegistryAccess,
   request: ReleaseRequest,
   configuration: WorkerConfiguration,
-): Promise<{ record: ReleaseRecord; name: string } | string> {
-  const { repository, recordRepository, key } = request;
+): Promise<{ record: ReleaseRecord; name: string; key: KeyObject } | string> {
+  const { repository, recordRepository } = request;
   const tags = lastTags(request);
   for (const tag of tags) {
     const digest = await headManifest(access, recordRepository, tag);
     if (digest === null) continue;
-    const publicKey = configuration.keys[key]?.publicKey ?? null;
-    if (publicKey === null) return `the control worker has no public key of ${key} to verify records with`;
-    const record = await readRecord(access, recordRepository, tag, publicKey);
-    if (!record) return `record ${recordRepository}:${tag} not signed by key ${key}`;
+    const key = await keyOf(configuration, request.key);
+    if (key === null) return `the control worker has no public key of ${request.key} to verify records with`;
+    const found = await readVerifiedRecord(access, { repository: recordRepository, tag }, key);
+    if (!found) return `record ${recordRepository}:${tag} not signed by key ${request.key}`;
+    const { record } = found;
     const own = tagOf(record.image.reference, repository);
     if (own === undefined) return `record ${recordRepository}:${tag} is of ${record.image.reference}`;
     if (own !== tag && (await headManifest(access, recordRepository, own)) !== digest) {
       return `record ${recordRepository}:${own} is gone or was replaced`;
     }
-    return { record, name: `${repository}:${tag}` };
+    return { record, name: `${repository}:${tag}`, key };
   }
   return `no record of an earlier release in ${recordRepository} (looked for ${tags.join(', ')})`;
 }
@@ -76,30 +127,9 @@ function tagOf(reference: string, repository: string): string | undefined {
 }
 
 /** The name by which the record was found must be the image's. */
-async function movedName(access: RegistryAccess, record: ReleaseRecord, name: string): Promise<string[]> {
+async function movedName(access: RegistryAccess, record: ReleaseRecord, name: string): Promise<Difference[]> {
   if (name === record.image.reference) return [];
-  const { repository, tag } = referenceFrom(name);
-  return (await headManifest(access, repository, tag!)) === record.image.digest ? [] : [`${name} was moved`];
-}
-
-/** What of a record is not in the registry as it says. */
-export async function missingFrom(access: RegistryAccess, record: ReleaseRecord): Promise<Change> {
-  const gone = async (reference: string | null, digest: string | null, what: string): Promise<string[]> => {
-    if (reference === null || digest === null) return [];
-    const { repository, tag } = referenceFrom(reference);
-    const there = await headManifest(access, repository, tag!);
-    if (there === digest) return [];
-    return [there === null ? `${what} ${reference} is gone` : `${what} ${reference} was moved`];
-  };
-  const [image, ...disks] = await Promise.all([
-    gone(record.image.reference, record.image.digest, 'image'),
-    ...record.disks.map((disk) => gone(disk.reference, disk.digest, `disk ${disk.type}`)),
-  ]);
-  return { image, disks: disks.flat() };
-}
-
-function referenceFrom(text: string): Reference {
-  const parsed = parseReference(text);
-  if (!parsed.ok) throw new FlightlineError('unexpected', parsed.problem);
-  return parsed.reference;
+  const colon = name.lastIndexOf(':');
+  const there = await headManifest(access, name.slice(0, colon), name.slice(colon + 1));
+  return there === record.image.digest ? [] : [{ subject: 'image', reason: `${name} was moved`, replaces: true }];
 }

@@ -1,28 +1,25 @@
 /** The stage `resolve`: looks everything mutable up once, and refuses what it can before anything is built. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { movedNames, needsApproval } from '../../model/release/approval.ts';
-import { builderRuns } from '../../model/spec/disk.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { diskInputsDigest, imageInputsDigest } from '../../model/release/inputs.ts';
-import type { PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import { imageInputsDigest } from '../../model/release/inputs.ts';
+import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { builtAt, imageChange, inputParts, recordedReason, withContext } from './change.ts';
+import { builtAt, inputParts, reasonOf, recordedReason, withContext } from './change.ts';
 import { foreseenBases } from './foreseen-bases.ts';
 import { inspectContext } from '../context/context-artifact.ts';
 import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
-import { byContext, byRecordedContext } from './inputs-by-context.ts';
-import { missingFrom, sinceLastRelease, type SinceLast } from './last-release.ts';
+import { asksApproval, byContext, byRecordedContext } from './inputs-by-context.ts';
+import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
-import { readRecord } from '../trust/record.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
@@ -40,7 +37,7 @@ export async function resolveRelease(
   let reading: Promise<ContextSummary> | undefined;
   const context = () => (reading ??= readContext(configuration, request));
   const since = await compareWithLast(configuration, request, context);
-  if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since) };
+  if (since?.change === 'none') return { ...ofRecord(request, since.record), ...whatIsNew(since, request) };
   return lookUp(configuration, request, await context(), since);
 }
 
@@ -118,7 +115,7 @@ export async function lookUp(
       ...buildOptions(request),
       ...secretInputs(request),
     });
-    const resolved: Resolved = {
+    const resolved = {
       unchanged: null,
       context: { repository: request.contextRepository, digest: context.digest },
       imageInputs,
@@ -126,13 +123,13 @@ export async function lookUp(
       builder,
       builderConfig: context.builderConfig,
       existingTag: await headManifest(access, request.repository, request.tag),
-      ...(needsApproval(configuration.approvals, movedNames(request)) && { approval: true }),
+      ...(asksApproval(configuration, request) && { approval: true }),
       parts,
     };
-    if (since) return { ...resolved, ...whatIsNew(since) };
+    if (since) return { ...resolved, ...whatIsNew(since, request) };
     if (request.tagPolicy === 'move') return resolved;
     if (resolved.existingTag !== null) {
-      return { ...resolved, unchanged: await unchangedRecord(access, request, resolved, configuration) };
+      return { ...resolved, ...(await whatIsMissing(access, request, resolved, configuration)) };
     }
     await requireFree(configuration, request);
     return resolved;
@@ -150,8 +147,11 @@ async function pinBuilder(access: RegistryAccess, image: string): Promise<Pinned
   return pin(access, image, 'builder.image');
 }
 
-/** What of the last release is not made again, and why the rest is. */
-function whatIsNew(since: SinceLast): Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'> {
+/** What of an earlier release is not made again, and why the rest is. */
+function whatIsNew(
+  since: SinceLast,
+  request: ReleaseRequest,
+): Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'> {
   const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {
@@ -165,71 +165,45 @@ function whatIsNew(since: SinceLast): Pick<Resolved, 'unchanged' | 'reuse' | 'fr
       digest: digest!,
       builtAt: builtAt(since.record),
       ...(certificateEnds !== undefined && { certificateEnds }),
+      disks: reusedDisks(since, request),
     },
   };
 }
 
+/** A disk names its image as the place of its updates: under another name it is made again. */
+function reusedDisks(
+  { record, differences }: Extract<SinceLast, { change: 'none' | 'part' }>,
+  request: ReleaseRequest,
+): ReusedDisk[] {
+  if (record.image.reference !== `${request.repository}:${request.tag}`) return [];
+  const again = new Set(differences.map(({ subject }) => subject));
+  return record.disks.flatMap(({ type, digest, file }) => {
+    const inputs = record.inputs?.disks[type];
+    const isWanted = request.disks.some((disk) => disk.type === type);
+    return isWanted && !again.has(type) && inputs !== undefined ? [{ type, digest, file, inputs }] : [];
+  });
+}
+
 /**
- * The record of an existing tag, when it has the same inputs and everything it names is there.
+ * What is new of a tag that exists: with `tagPolicy: create` nothing that stands whole is replaced, and what is missing
+ * is made.
  *
- * @throws FlightlineError `tag-exists` otherwise: with `tagPolicy: create` an existing tag is not moved.
+ * @throws FlightlineError `tag-exists` when the request asks for something else under the same name.
  */
-async function unchangedRecord(
+async function whatIsMissing(
   access: RegistryAccess,
   request: ReleaseRequest,
-  resolved: Resolved,
+  resolved: Resolved & { parts: InputParts },
   configuration: WorkerConfiguration,
-): Promise<ReleaseRecord> {
+): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
+  const { parts, context, bases, builder, approval = false } = resolved;
+  const current = { request, parts, context: context.digest, bases, builder, approval };
+  const since = await sinceOwnTag(access, request, configuration, () => Promise.resolve(current));
+  const replaced = since.differences.filter(({ replaces }) => replaces);
+  if (replaced.length === 0) return whatIsNew(since, request);
   const name = `${request.repository}:${request.tag}`;
-  const key = configuration.keys[request.key]?.publicKey ?? null;
-  const record = await readRecord(access, request.recordRepository, request.tag, key);
-  const difference = record
-    ? (differenceFrom(record, request, resolved, new Date()) ?? (await firstMissing(access, record)))
-    : 'no verified record of it is in the registry';
-  if (record && difference === null) return record;
-  throw new FlightlineError('tag-exists', `${name} exists, and it is not what this release would make: ${difference}`);
-}
-
-async function firstMissing(access: RegistryAccess, record: ReleaseRecord): Promise<string | null> {
-  const { image, disks } = await missingFrom(access, record);
-  return [...image, ...disks][0] ?? null;
-}
-
-/** What a release would make otherwise than the record says, in words; null when nothing. Pure. */
-export function differenceFrom(
-  record: ReleaseRecord,
-  request: ReleaseRequest,
-  resolved: Pick<Resolved, 'bases' | 'parts' | 'builder' | 'builderConfig' | 'existingTag'>,
-  now: Date,
-): string | null {
-  if (record.image.digest === null || record.image.digest !== resolved.existingTag) return 'the tag was moved since';
-  const change = imageChange(record, resolved);
-  if (change !== null) return change;
-  const { certificateEnds } = record.image;
-  if (certificateEnds !== undefined && !(new Date(certificateEnds) > now)) {
-    return `the enrollment certificate in the image ended on ${certificateEnds}`;
-  }
-  const published = record.disks.map(({ type, form, reference }) => `${type} ${form} ${reference}`).sort();
-  const asked = request.disks
-    .map(
-      ({ type, publish, repository }) =>
-        `${type} ${publish} ${publish === 'none' ? null : `${repository}:${request.tag}`}`,
-    )
-    .sort();
-  if (published.join() !== asked.join()) return 'the disks differ';
-  for (const run of builderRuns(request.disks)) {
-    const inputs = diskInputsDigest({
-      image: record.image.digest,
-      origin: `${request.repository}:${request.tag}`,
-      builder: resolved.builder!.digest,
-      configuration: resolved.builderConfig?.digest ?? null,
-      rootfs: request.builder.rootfs,
-      types: run.types,
-      architecture: request.architecture,
-    });
-    if (run.types.some((type) => record.inputs?.disks[type] !== inputs)) {
-      return `builder or builder configuration of ${run.types.join(' and ')} differ`;
-    }
-  }
-  return null;
+  throw new FlightlineError(
+    'tag-exists',
+    `${name} exists, and it is not what this release would make: ${reasonOf(replaced)}`,
+  );
 }

@@ -15,6 +15,12 @@ interface SummaryOptions {
 
 const FORMS = { artifact: 'artifact', 'container-disk': 'container disk', none: 'not published' } as const;
 
+/** What was done by this run to say so. */
+const CHECKED: Partial<Record<ReleaseRecord['status'], string>> = {
+  released: 'verified as a device would',
+  unchanged: 'present in full, and signed for its names',
+};
+
 /** The summary's lines. */
 export function renderSummary(record: ReleaseRecord, options: SummaryOptions): string[] {
   const paint = style(options.colour);
@@ -29,7 +35,7 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
   return [
     head,
     ...(complete ? published : []),
-    ...(complete ? [`  verified as a device would: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
+    ...(complete ? [`  ${CHECKED[record.status]}: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
     ...renderNotes(record, options.colour).map((line) => `  ${line}`),
     ...(record.failure && !complete ? renderFailure(record.failure, record, options.colour) : []),
     ...(options.ui ? [`  Temporal Web UI: ${options.ui}`] : []),

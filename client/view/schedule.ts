@@ -66,7 +66,7 @@ function nextOf({ paused, note, nextAt }: ScheduleFacts): string {
 
 const WOULD: Record<NowFacts['change'], string> = {
   image: 'a release',
-  disks: 'disks only, of the image that stands',
+  part: 'what is missing beside the image that stands',
   none: 'nothing',
   unknown: 'not known',
 };

@@ -72,8 +72,8 @@ export const CompareResult = z.object({
   attempts,
   /** The commit that a git context's ref means now, 40 hexadecimal digits or more; null for a directory. */
   commit: z.string().nullable(),
-  /** What a release would make anew: everything, disks of an image that stands, or nothing. */
-  change: z.enum(['image', 'disks', 'none']),
+  /** What a release would make anew: everything, a part beside an image that stands, or nothing. */
+  change: z.enum(['image', 'part', 'none']),
   /** In words; for `none`, what it is the same as. */
   reason: z.string(),
   /** Tag of the release it was compared with; null when there is none to compare with. */

@@ -69,8 +69,10 @@ export const InputParts = z.object({
   files: ShortDigest,
   /** Build arguments, architecture, verification and secrets' names. */
   settings: ShortDigest,
-  /** What is asked of disks: types, forms, compression, root file system, boot test. */
-  disks: ShortDigest,
+  /** What is asked of each disk: form, compression, root file system. */
+  disks: z.record(z.string(), ShortDigest),
+  /** The boot test, without its patience; null when there is none. */
+  bootTest: ShortDigest.nullable(),
   /** The builder configuration; null when there is none. */
   config: ShortDigest.nullable(),
   /** Of a git context its URL and paths, and its whole commit; null for a directory. */
@@ -79,17 +81,33 @@ export const InputParts = z.object({
 });
 export type InputParts = z.infer<typeof InputParts>;
 
+/** A disk of an earlier release that is not made again. */
+export const ReusedDisk = z.object({
+  type: z.enum(DISK_TYPE_NAMES),
+  /** Null for form `none`. */
+  digest: Digest.nullable(),
+  file: DiskFile.nullable(),
+  /** Digest over the disk inputs. */
+  inputs: Digest,
+});
+export type ReusedDisk = z.infer<typeof ReusedDisk>;
+
 /** What resolve adds for the sake of a comparison: with the last release, or by a later one. */
 export const Compared = z.object({
   /** What the digests are made of, for the record. */
   parts: InputParts.optional(),
-  /** With `rebuild: when-changed`, when only disks are to be made: the image that is taken over. */
+  /** When only a part of an earlier release is missing: its image and the disks that are taken over. */
   reuse: z
-    .object({ digest: Digest, builtAt: z.string().nullable(), certificateEnds: z.string().optional() })
+    .object({
+      digest: Digest,
+      builtAt: z.string().nullable(),
+      certificateEnds: z.string().optional(),
+      disks: z.array(ReusedDisk),
+    })
     .optional(),
   /** The image is built without what is left of builds before this time, ISO 8601. */
   fresh: z.string().optional(),
-  /** With `rebuild: when-changed`: what has changed since the last release, in words. */
+  /** What has changed since an earlier release, or is missing of it, in words. */
   reason: z.string().optional(),
 });
 
@@ -121,7 +139,6 @@ export const ReleaseRecord = z.object({
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),
       context: Digest,
-      /** Absent in records of earlier versions. */
       parts: InputParts.optional(),
     })
     .nullable(),
@@ -146,7 +163,7 @@ export const ReleaseRecord = z.object({
   logs: z.array(KeptLogs).optional(),
   /** What a person should know although nothing failed; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
-  /** With `rebuild: when-changed`: what had changed since the last release; absent otherwise. */
+  /** What had changed since an earlier release, or was missing of it; absent when it was not compared with one. */
   reason: z.string().optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

@@ -52,8 +52,16 @@ export function builderRunStages(run: {
   ];
 }
 
-/** All rows of a release, in the order in which they come about. */
-export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>): StageKey[] {
+/**
+ * All rows of a release, in the order in which they come about.
+ *
+ * @param reused types of the disks that are not made but taken over
+ */
+export function releaseStages(
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>,
+  reused: readonly string[] = [],
+): StageKey[] {
+  const made = request.disks.filter(({ type }) => !reused.includes(type));
   return [
     { name: 'resolve', subject: 'release' },
     { name: 'build', subject: 'image' },
@@ -61,7 +69,11 @@ export function releaseStages(request: Pick<ReleaseRequest, 'disks' | 'verificat
     { name: 'sign', subject: 'image' },
     { name: 'verify', subject: 'image' },
     ...(request.verification ? [{ name: 'device-verify', subject: 'image' } as const] : []),
-    ...requestedRuns(request.disks).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    ...reused.flatMap((subject): StageKey[] => [
+      { name: 'sign', subject },
+      { name: 'verify', subject },
+    ]),
+    ...requestedRuns(made).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
     { name: 'tag', subject: 'release' },
     { name: 'record', subject: 'release' },
   ];

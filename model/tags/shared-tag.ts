@@ -134,9 +134,12 @@ export const TagNow = z.object({
 });
 export type TagNow = z.infer<typeof TagNow>;
 
-/** When the release of a record began; null when its stages do not say. */
-export function madeAt(record: Pick<ReleaseRecord, 'stages'>): string | null {
-  return record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
+/**
+ * When what a record is about was made: its release began, or the image was built that it took over. Null when the
+ * record does not say.
+ */
+export function madeAt(record: Pick<ReleaseRecord, 'image' | 'stages'>): string | null {
+  return record.image.builtAt ?? record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
 }
 
 /**

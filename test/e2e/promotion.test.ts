@@ -220,3 +220,36 @@ it('refuses what it cannot promote, with nothing done', async () => {
   expect(promotionOf(key).failure).toMatchObject({ kind: 'key-missing' });
   expect(await digestOf(`${project.repository}:beta`)).toBeNull();
 });
+
+it('says what a registry has lost; run makes that, and what the spec asks for since, and nothing else', async () => {
+  const name = `${project.repository}:v2`;
+  const [disk] = second.disks;
+  const { manifests } = (await manifestOf(`${project.repository}/diskimage-vmdk:v2`)) as Manifest;
+  // What garbage-collect --delete-untagged of this registry did when entries had no tags.
+  const entry = `http://${stack.registry}/v2/test/promoted/diskimage-vmdk/manifests/${manifests![0]!.digest}`;
+  expect((await fetch(entry, { method: 'DELETE' })).status).toBe(202);
+  expect(await digestOf(disk!.reference!)).toBe(disk!.digest);
+  const refused = await flightline('promote', name, '--to', 'broken');
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain(`diskimage-vmdk has lost the manifest ${manifests![0]!.digest}`);
+  expect(refused.stderr).toContain(`release ${name} again`);
+
+  const spec = await readFile(project.spec, 'utf8');
+  await project.write('flightline.yaml', spec.replace(/alsoTag:\n(\s+)- nightly\n/, '$&$1- mended\n'));
+  const run = recordFrom(await flightline('run', project.spec, '--tag', 'v2', '--json'));
+  expect(run).toMatchObject({
+    status: 'released',
+    image: { reference: name, digest: second.image.digest },
+    reason: expect.stringMatching(/^disk vmdk \S+:v2 has lost the manifest sha256:\S+; \S+:v2 was not tagged mended$/),
+  });
+  const stages = run.stages.map(({ name: stage, subject, status }) => `${stage} ${subject} ${status}`);
+  expect(stages).toEqual(expect.arrayContaining(['build image skipped', 'push image skipped', 'publish vmdk done']));
+  expect(await verified(`${project.repository}:mended`)).toBe(second.image.digest);
+  expect(await verified(`${project.repository}/diskimage-vmdk:v2`)).toBe(run.disks[0]!.digest);
+  expect(await verified(`${project.repository}/diskimage-vmdk:v2-amd64`)).toMatch(/^sha256:/);
+  const whole = await flightline('run', project.spec, '--tag', 'v2');
+  expect(whole.exitCode, whole.stderr).toBe(0);
+  expect(whole.stdout + whole.stderr).toContain('present in full, and signed for its names: yes');
+  const promoted = await flightline('promote', name, '--to', 'whole', '--json');
+  expect(promoted.exitCode, promoted.stderr).toBe(0);
+});

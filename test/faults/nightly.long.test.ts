@@ -106,7 +106,7 @@ it('another builder: only disks are made, of the same image', async () => {
   const before = await lastRecord();
   await pushVariant(stack, EXAMPLE_IMAGES.builder.local, builder);
   const shown = await schedule(stack, 'show', project.repository);
-  expect(shown).toMatchObject({ now: { change: 'disks', reason: expect.stringMatching(/^builder /) } });
+  expect(shown).toMatchObject({ now: { change: 'part', reason: expect.stringMatching(/^builder /) } });
   const since = Date.now();
   const run = await night();
   expect(run, run.reason).toMatchObject({ outcome: 'released' });

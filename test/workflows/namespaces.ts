@@ -2,6 +2,7 @@
 export const NAMESPACES = [
   'clean',
   'kept-logs',
+  'missing',
   'device-verify',
   'holds',
   'hosts',

@@ -113,9 +113,9 @@ test('takes over the image of the last release when only disks are to be made', 
   const builtAt = '2026-11-20T02:03:00.000Z';
   const reason = 'builder b sha256:aaa → sha256:ccc';
   const name = behave(template, {
-    resolve: (_, { ordinary }) => ({ ...ordinary(), reuse: { digest: REUSED, builtAt }, reason }),
+    resolve: (_, { ordinary }) => ({ ...ordinary(), reuse: { digest: REUSED, builtAt, disks: [] }, reason }),
   });
-  const compare: Behaviour['compare'] = (_, { ordinary }) => ({ ...ordinary(), change: 'disks', reason });
+  const compare: Behaviour['compare'] = (_, { ordinary }) => ({ ...ordinary(), change: 'part', reason });
   const handle = await start(template, {}, { compare });
   expect(await handle.result()).toMatchObject({ outcome: 'released', release: name, reason });
   const record = await releaseOf(name).result();
@@ -144,7 +144,7 @@ test('takes over the image of the last release when only disks are to be made', 
 test('builds after all when the registry has lost the image that was taken over', async () => {
   const template = templateFor('nightly-lost');
   const name = behave(template, {
-    resolve: (_, { ordinary }) => ({ ...ordinary(), reuse: { digest: REUSED, builtAt: null } }),
+    resolve: (_, { ordinary }) => ({ ...ordinary(), reuse: { digest: REUSED, builtAt: null, disks: [] } }),
     verify: ({ digest }, { ordinary }) => {
       if (digest === REUSED) throw failed('disk-vanished', 'it is gone');
       return ordinary();

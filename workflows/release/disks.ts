@@ -14,9 +14,11 @@ import { builderRunId } from '../../model/oci/reference.ts';
 import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
 import { builderRunSummary } from '../../model/release/summaries.ts';
 import { builderRunFailureFrom, failureFrom, mayGoBack, StageFailed } from '../failure.ts';
+import { signAndVerify } from '../signing.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
 import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
+import { disksToMake, forgetReused } from './reused.ts';
 import { forgetRun, isOutdated, resetRows, unpushImage, type RunState } from './state.ts';
 
 type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
@@ -28,7 +30,8 @@ type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
 export async function makeDisks(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
   const { state } = release;
   const { runs } = state;
-  const wanted = requestedRuns(plan.request.disks).map((run) => {
+  if ((await verifyReused(release, plan)) === 'outdated') return 'outdated';
+  const wanted = requestedRuns(disksToMake(state, plan.request)).map((run) => {
     const input = runInput(release, plan, run);
     return { run, input, key: builderRunKey(input.build, run, plan.request) };
   });
@@ -52,17 +55,44 @@ export async function makeDisks(release: ShownRelease, plan: Plan): Promise<Bran
   return stopped() || isOutdated(state, plan) ? 'outdated' : 'done';
 }
 
+/** Signs and verifies the disks that are taken over. One that the registry lost is made. */
+async function verifyReused(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+  const { state } = release;
+  const { request } = plan;
+  const { key, tag, timing } = request;
+  for (const disk of state.reused.values()) {
+    const { type, digest, verified } = disk;
+    if (digest === null || verified) continue;
+    const { repository } = request.disks.find((one) => one.type === type)!;
+    const input = { ...state.identity, key, repository, digest, tags: [tag], timing };
+    const work = async (): Promise<BranchEnd> => {
+      try {
+        await signAndVerify(release, type, input, disk);
+      } catch (error) {
+        if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
+        forgetReused(state, [type]);
+      }
+      return 'done';
+    };
+    if ((await untilDone(release, type, work, () => isOutdated(state, plan))) === 'outdated') return 'outdated';
+  }
+  return 'done';
+}
+
 /** Ends the runs of an image that is to be built anew, and of disks that nobody wants any more. */
 export async function retireOutdated(release: ShownRelease, { request, resolved }: Plan): Promise<void> {
-  const subjects = requestedRuns(request.disks).map(({ subject }) => subject);
+  const subjects = requestedRuns(disksToMake(release.state, request)).map(({ subject }) => subject);
   await retire(
     release,
     ({ imageInputs, run }) => imageInputs !== resolved.imageInputs || !subjects.includes(run.subject),
   );
 }
 
-/** Makes the builder runs with one of these digests run again; they adopt what still is there. */
+/** Makes the disks with one of these digests again; a builder run adopts what still is there. */
 export function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
+  for (const { type, digest } of state.reused.values()) {
+    if (digest !== null && digests.includes(digest)) forgetReused(state, [type]);
+  }
   for (const [subject, { result }] of state.runs) {
     const lost = result?.disks.some(({ digest }) => digest !== null && digests.includes(digest));
     if (lost) forgetRun(state, subject);

@@ -15,9 +15,10 @@ import { sign, signingAgain } from '../signing.ts';
 import { tellRecorded } from '../tags/shared-tag.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
 import { redoRuns } from './disks.ts';
-import { cleanUp, keepLogs } from './clean-up.ts';
+import { cleanUp, keepLogs } from '../host/clean-up.ts';
 import { approvalSubject, tagMoves, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
+import { disksToMake, presentDisks } from './reused.ts';
 import { addMoved, isOutdated, unpushImage, type ReleaseState } from './state.ts';
 import { publishedRecord } from './record.ts';
 
@@ -50,15 +51,17 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
 }
 
 /** What the registry lost was sent back: it must be made again before anything is tagged. */
-function somethingIsLost({ image, runs, request }: ReleaseState): boolean {
-  return image.push === null || requestedRuns(request.disks).some(({ subject }) => !runs.has(subject));
+function somethingIsLost(state: ReleaseState): boolean {
+  const { image, runs, request } = state;
+  const wanted = requestedRuns(disksToMake(state, request));
+  return image.push === null || wanted.some(({ subject }) => !runs.has(subject));
 }
 
 /** What was approved is approved by its digests: with other ones a person is asked again. */
 function requireApproval(state: ReleaseState, plan: Plan): void {
   const { request, resolved } = plan;
   if (request.approval === undefined && resolved.approval !== true) return;
-  const { subject, digests } = approvalSubject(plan, state.image.push!.digest, disksOf(state));
+  const { subject, digests } = approvalSubject(plan, state.image.push!.digest, presentDisks(state));
   const failure = askApproval(state.gate, subject, digests);
   if (failure) throw new StageFailed(failure);
 }
@@ -68,7 +71,7 @@ async function moveTags(release: ShownRelease, plan: Plan): Promise<boolean> {
   const { state, table } = release;
   if (table.row('tag', 'release').status === 'done') return true;
   const { key, timing } = plan.request;
-  const moves = tagMoves(plan, state.image.push!.digest, disksOf(state));
+  const moves = tagMoves(plan, state.image.push!.digest, presentDisks(state));
   const shared = moves.filter((move) => isShared(plan, move));
   const own = moves.filter((move) => !shared.includes(move));
   const tag = () =>
@@ -101,7 +104,7 @@ async function moveTags(release: ShownRelease, plan: Plan): Promise<boolean> {
  */
 async function moveShared(
   state: ReleaseState,
-  { request }: Plan,
+  { request, resolved }: Plan,
   moves: readonly TagMove[],
   { attempts, moved: own }: TagResult,
 ): Promise<TagResult> {
@@ -114,7 +117,8 @@ async function moveShared(
       ...state.identity,
       kind: 'release',
       madeBy: state.identity.release,
-      made: state.startedAt,
+      // An image that was taken over is no newer for it.
+      made: resolved.reuse?.builtAt ?? state.startedAt,
       by: state.gate.approval?.by ?? null,
       why: `released ${repository}:${tag}`.slice(0, MAX_WORDS),
       allowOlder: false,
@@ -202,8 +206,4 @@ function noteMoved(state: ReleaseState, error: unknown, moves: readonly TagMove[
 
 function isShared({ request }: Plan, { repository, tag }: TagMove): boolean {
   return repository === request.repository && request.alsoTag.includes(tag);
-}
-
-function disksOf({ runs }: ReleaseState) {
-  return [...runs.values()].flatMap(({ result }) => result?.disks ?? []);
 }

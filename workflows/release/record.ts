@@ -3,6 +3,7 @@ import type { Failure } from '../../model/failure/failure.ts';
 import type { RemedyPlace } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
 /** The record as of now. */
@@ -10,7 +11,6 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
   const { identity, request, image, plan, outcome, gate, holds } = state;
   if (outcome?.record) return outcome.record;
   const warnings = warningsOf(state);
-  const results = resultsOf(state);
   return {
     schemaVersion: 1,
     release: identity.release,
@@ -26,7 +26,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
     disks: disksOf(state),
     inputs: plan && {
       image: plan.resolved.imageInputs,
-      disks: Object.fromEntries(results.flatMap((run) => run.disks.map((disk) => [disk.type, run.inputs]))),
+      disks: Object.fromEntries(presentDisks(state).map(({ type, inputs }) => [type, inputs])),
       // Once it is built, what podman used says more than what was foreseen.
       base: image.build?.bases ?? plan.resolved.bases,
       builder: plan.resolved.builder,
@@ -173,10 +173,6 @@ function duration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function resultsOf({ runs }: ReleaseState) {
-  return [...runs.values()].flatMap(({ result }) => result ?? []);
-}
-
 function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, maybeMoved }: ReleaseState): string[] {
   const failed = outcome?.status === 'failed';
   return [
@@ -202,9 +198,10 @@ function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['imag
 
 function disksOf(state: ReleaseState): DiskRecord[] {
   const { tag, keepFiles, disks } = state.request;
-  const results = resultsOf(state).flatMap((run) => run.disks);
+  const present = presentDisks(state);
+  const isKept = (type: string) => keepFiles !== null || state.reused.has(type);
   return disks.map((disk) => {
-    const result = results.find((one) => one.type === disk.type);
+    const result = present.find((one) => one.type === disk.type);
     return {
       type: disk.type,
       form: disk.publish,
@@ -212,7 +209,7 @@ function disksOf(state: ReleaseState): DiskRecord[] {
       digest: result?.digest ?? null,
       verified: result?.verified ?? false,
       // The file in the work directory goes with the clean-up; only one that is kept has a lasting path.
-      file: result ? { ...result.file, path: keepFiles === null ? null : result.file.path } : null,
+      file: result?.file ? { ...result.file, path: isKept(result.type) ? result.file.path : null } : null,
     };
   });
 }

@@ -23,7 +23,7 @@ import { activities } from '../activities.ts';
 import { runStage, settled, type Settled } from '../run-stage.ts';
 import { makeDisks, retireOutdated, stopDisks } from './disks.ts';
 import { finish } from './finish.ts';
-import { cleanUp } from './clean-up.ts';
+import { cleanUp } from '../host/clean-up.ts';
 import { makeImage, proofFailure, proveSigning } from './image.ts';
 import { ShownRelease } from './show.ts';
 import { newState, releaseStatus, takeNextPlan, type ReleaseState } from './state.ts';

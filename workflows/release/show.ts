@@ -9,11 +9,12 @@ import {
 } from '@temporalio/workflow';
 import type { Failure } from '../../model/failure/failure.ts';
 import { counterOf } from '../../model/base/metric.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { Notifications } from '../notification.ts';
 import type { StageBoard } from '../run-stage.ts';
-import { end, releaseStatus, type ReleaseState } from './state.ts';
+import { releaseStatus, type ReleaseState } from './state.ts';
 import { shownStage, recordOf, releaseDetails } from './record.ts';
 
 const STAGE = searchAttribute('FlightlineStage');
@@ -74,12 +75,27 @@ export class ShownRelease implements StageBoard {
   }
 
   /** The release has ended. */
-  end(status: ReleaseStatus, failure: Failure | null, record?: Parameters<typeof end>[3]): void {
+  end(status: ReleaseStatus, failure: Failure | null, record?: ReleaseRecord): void {
     end(this.state, status, failure, record);
     this.changed();
     counterOf(metricMeter, 'flightline_releases_ended_total').add(1, { status });
     log.info(`the release is ${status}`, { event: 'release-ended', status, ...loggable(failure) });
   }
+}
+
+/** Closes the books: nothing changes any more. `record` replaces the release's own, for an unchanged one. */
+function end(
+  state: ReleaseState,
+  status: ReleaseStatus,
+  failure: Failure | null,
+  record: ReleaseRecord | null = null,
+): void {
+  const { table } = state;
+  const at = Date.now();
+  table.updateAll((row) => row.status === 'running' || row.status === 'held', { status: 'cancelled', at });
+  table.updateAll((row) => row.status === 'waiting', { status: 'skipped', at });
+  state.holds.clear();
+  state.outcome = { status, failure, record: record && { ...record, stages: table.rows } };
 }
 
 /** What a line of the log says of a failure besides its message. */

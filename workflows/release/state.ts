@@ -6,12 +6,14 @@ import type { BuildResult, PushResult } from '../../model/contract/build.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
-import type { KeptLogs, ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
 import type { ReleaseStatus, Stage } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
+import type { LogsKept } from '../host/clean-up.ts';
 import { imageTags, type Plan } from './plan.ts';
+import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
 
 /** The stages of the image that a new signature makes due again. */
 const SIGNED_STAGES: readonly Stage[] = ['sign', 'verify', 'device-verify'];
@@ -75,6 +77,8 @@ export interface ReleaseState {
   image: ImageState;
   /** The host that built last: its cache makes the next build shorter. */
   imageHost: string | null;
+  /** Disks of an earlier release that are signed and verified again, and not made, by type. */
+  readonly reused: ReusedDisks;
   /** By subject, like the next. */
   readonly runs: Map<string, RunState>;
   /** Workflow ids of builder runs. */
@@ -95,7 +99,7 @@ export interface ReleaseState {
   maybeMoved: string[];
   /** Why shared tags stay as they are, by tag. */
   readonly refusedTags: Map<string, string>;
-  logs: { kept: KeptLogs[]; warnings: string[] };
+  logs: LogsKept;
   /** The hosts hold nothing any more. */
   cleanedUp: boolean;
   ending: boolean;
@@ -115,6 +119,7 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     proof: { repositories: null, publicKey: null, failure: null },
     image: noImage(),
     imageHost: null,
+    reused: new Map(),
     runs: new Map(),
     children: new Map(),
     hosts: new Set(),
@@ -159,7 +164,7 @@ export function takeNextPlan(state: ReleaseState): void {
   state.gate.asked = null;
   state.table.reshape(releaseStages(next.request));
   if (before) keepWhatStands(state, before, next);
-  takeOverImage(state, next);
+  takeOver(state, next);
 }
 
 function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
@@ -173,25 +178,35 @@ function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
   }
 }
 
-/** The image of an earlier release is this one's: it is not built, and has been tried on a device. */
-function takeOverImage(state: ReleaseState, { resolved: { reuse } }: Plan): void {
-  if (!reuse || state.image.push) return;
-  state.image = { ...noImage(), push: { digest: reuse.digest, host: null }, deviceVerified: true };
-  const isNeeded = ({ name }: { name: Stage }) => !['build', 'push', 'device-verify'].includes(name);
-  const change = { status: 'skipped', at: Date.now() } as const;
-  state.table.updateAll((row) => row.subject === 'image' && !isNeeded(row), change);
+/**
+ * Image and disks of an earlier release are this one's: the image is not built, and has been tried on a device. What
+ * this release has made itself goes before.
+ */
+function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
+  state.reused.clear();
+  if (!reuse) return;
+  if (!state.image.push) {
+    state.image = { ...noImage(), push: { digest: reuse.digest, host: null }, deviceVerified: true };
+    const isNeeded = ({ name }: { name: Stage }) => !['build', 'push', 'device-verify'].includes(name);
+    const change = { status: 'skipped', at: Date.now() } as const;
+    state.table.updateAll((row) => row.subject === 'image' && !isNeeded(row), change);
+  }
+  if (state.image.push?.digest === reuse.digest) takeOverDisks(state, reuse.disks);
 }
 
 /** The registry lost the image: it is to be pushed, signed and verified again. */
 export function unpushImage(state: ReleaseState): void {
   state.image.push = null;
   unsignImage(state);
+  // Another image may come of it, and these disks are not made of that.
+  forgetReused(state, [...state.reused.keys()]);
   state.table.update('push', 'image', { status: 'waiting', at: Date.now() });
 }
 
 /** The image is not what it should be: it is to be built again. */
 export function discardImage(state: ReleaseState): void {
   state.image = noImage();
+  forgetReused(state, [...state.reused.keys()]);
   resetRows(state, 'image');
 }
 
@@ -228,21 +243,6 @@ export function resume(state: ReleaseState): string[] {
 
 export function addMoved(state: ReleaseState, moved: readonly string[]): void {
   state.moved = [...new Set([...state.moved, ...moved])];
-}
-
-/** Closes the books: nothing changes any more. `record` replaces the release's own, for an unchanged one. */
-export function end(
-  state: ReleaseState,
-  status: ReleaseStatus,
-  failure: Failure | null,
-  record: ReleaseRecord | null = null,
-): void {
-  const { table } = state;
-  const at = Date.now();
-  table.updateAll((row) => row.status === 'running' || row.status === 'held', { status: 'cancelled', at });
-  table.updateAll((row) => row.status === 'waiting', { status: 'skipped', at });
-  state.holds.clear();
-  state.outcome = { status, failure, record: record && { ...record, stages: table.rows } };
 }
 
 function noImage(): ImageState {

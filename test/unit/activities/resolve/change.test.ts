@@ -43,7 +43,15 @@ function gitAt(ref: string, url = 'https://git.example.com/edge.git'): ContextSo
 const context = { files: DIGEST, builderConfig: CONFIG };
 
 function current(request = requestOf(), more: Partial<Current> = {}): Current {
-  return { request, parts: inputParts(request, context), context: DIGEST, bases: [BASE], builder: BUILDER, ...more };
+  return {
+    request,
+    parts: inputParts(request, context),
+    context: DIGEST,
+    bases: [BASE],
+    builder: BUILDER,
+    approval: false,
+    ...more,
+  };
 }
 
 /** The record of a release of these inputs, three days ago, under the tag of that day. */
@@ -68,23 +76,32 @@ function recordOf({ request, parts, bases, builder }: Current, image: object = {
 const DAY = 86_400_000;
 const changed = (request: ReleaseRequest, more: Partial<Current> = {}) => current(request, more);
 
-describe('compared with the last release', () => {
-  it.each<[string, Current, Current, { image?: RegExp; disks?: RegExp }]>([
-    ['the same', current(), current(), {}],
-    ['the same commit', current(requestOf({}, gitAt(A))), current(requestOf({}, gitAt(A))), {}],
+/** What is made again, by subject; what would be replaced is marked with an exclamation mark. */
+const found = (before: ReleaseRecord, now: Current) =>
+  changeSince(before, now, NOW).map(({ subject, reason, replaces }) => `${subject}${replaces ? '!' : ''}: ${reason}`);
+const disks = (...types: object[]) => requestOf({ disks: types });
+const qcow2 = { type: 'qcow2' };
+const both = [qcow2, { type: 'vmdk' }];
+const boot = (expected: string, more: object = {}) =>
+  requestOf({ bootTest: { disk: 'qcow2', expect: expected, ...more } });
+
+describe('compared with an earlier release', () => {
+  it.each<[string, Current, Current, RegExp[]]>([
+    ['the same', current(), current(), []],
+    ['the same commit', current(requestOf({}, gitAt(A))), current(requestOf({}, gitAt(A))), []],
     [
       'another commit',
       current(requestOf({}, gitAt(A))),
       current(requestOf({}, gitAt(B))),
-      { image: /^commit a{12} → b{12}$/ },
+      [/^image!: commit a{12} → b{12}$/],
     ],
     [
       'another git repository',
       current(requestOf({}, gitAt(A))),
       current(requestOf({}, gitAt(A, 'https://git.example.com/other.git'))),
-      { image: /^the context comes from another place$/ },
+      [/^image!: the context comes from another place$/],
     ],
-    ['a directory in the place of git', current(requestOf({}, gitAt(A))), current(), { image: /another place/ }],
+    ['a directory in the place of git', current(requestOf({}, gitAt(A))), current(), [/^image!: .* another place/]],
     [
       'another context',
       current(),
@@ -92,65 +109,105 @@ describe('compared with the last release', () => {
         parts: inputParts(requestOf(), { ...context, files: OTHER_DIGEST }),
         context: OTHER_DIGEST,
       }),
-      { image: /^context sha256:a{12} → sha256:b{12}$/ },
+      [/^image!: context sha256:a{12} → sha256:b{12}$/],
     ],
     [
       'another base',
       current(),
       changed(requestOf(), { bases: [{ ...BASE, digest: OTHER_DIGEST }] }),
-      { image: /^base quay.io\/centos-bootc\/centos-bootc:stream9 sha256:a{12} → sha256:b{12}$/ },
+      [/^image!: base quay.io\/centos-bootc\/centos-bootc:stream9 sha256:a{12} → sha256:b{12}$/],
+    ],
+    ['a base that is gone', current(), changed(requestOf(), { bases: [] }), [/^image!: base \S+:stream9 is gone$/]],
+    [
+      'more bases that are foreseen than podman used',
+      current(),
+      changed(requestOf(), { bases: [BASE, { reference: 'r.io/x:1', digest: DIGEST }] }),
+      [],
     ],
     [
       'other build arguments',
       current(),
       current(requestOf({ image: { repository: REPOSITORY, tag: 'n-{{date}}', buildArgs: { A: '1' } } })),
-      { image: /^build arguments/ },
+      [/^image!: build arguments/],
     ],
-    ['verification', current(), current(requestOf({ verification: 'bake' })), { image: /verification/ }],
+    ['verification', current(), current(requestOf({ verification: 'bake' })), [/^image!: .*verification/]],
     [
       'another builder',
       current(),
       changed(requestOf(), { builder: { ...BUILDER, digest: OTHER_DIGEST } }),
-      { disks: /^builder \S+:latest sha256:a{12} → sha256:b{12}$/ },
+      [/^qcow2!: builder \S+:latest sha256:a{12} → sha256:b{12}$/],
     ],
     [
       'a builder of another name',
       current(),
       changed(requestOf(), { builder: { reference: 'quay.io/acme/builder:1', digest: DIGEST } }),
-      { disks: /^builder \S+bootc-image-builder:latest → quay.io\/acme\/builder:1$/ },
+      [/^qcow2!: builder \S+bootc-image-builder:latest → quay.io\/acme\/builder:1$/],
     ],
     [
       'another builder configuration',
       current(),
       current(requestOf(), { parts: inputParts(requestOf(), { ...context, builderConfig: null }) }),
-      { disks: /^builder.config differs$/ },
+      [/^qcow2!: builder.config differs$/],
+    ],
+    ['another disk', current(disks(qcow2)), current(disks(...both)), [/^vmdk: disk vmdk is new$/]],
+    ['a disk less', current(disks(...both)), current(disks(qcow2)), [/^release!: disk vmdk is asked for no more$/]],
+    [
+      'another compression, of one disk',
+      current(disks(...both)),
+      current(disks({ type: 'qcow2', compress: 'zstd' }, { type: 'vmdk' })),
+      [/^qcow2!: form, compression or root file system of disk qcow2 differ$/],
     ],
     [
-      'another disk',
-      current(),
-      current(requestOf({ disks: [{ type: 'qcow2' }, { type: 'raw' }] })),
-      { disks: /^the disks/ },
+      'a container disk',
+      current(disks(qcow2)),
+      current(disks({ ...qcow2, publish: 'container-disk' })),
+      [/^qcow2!: form/],
     ],
+    ['another root file system', current(), current(requestOf({ builder: { rootfs: 'xfs' } })), [/^qcow2!: form/]],
     [
-      'another compression',
+      'another repository of a disk',
       current(),
-      current(requestOf({ disks: [{ type: 'qcow2', compress: 'zstd' }] })),
-      { disks: /^the disks/ },
+      current(requestOf({ repositories: { disk: '{{repository}}/disks/{{type}}' } })),
+      [/^qcow2: disk qcow2 goes to quay.io\/acme\/edge-camera\/disks\/qcow2$/],
     ],
-    ['no disks, before and now', current(requestOf({ disks: [] })), current(requestOf({ disks: [] })), {}],
-    ['too young', current(), current(requestOf({ maxAge: '4d' })), {}],
-    ['too old', current(), current(requestOf({ maxAge: '3d' })), { image: /^the image is 3d old \(maxAge 3d\)$/ }],
-  ])('%s', (_, before, now, { image, disks }) => {
-    const found = changeSince(recordOf(before), now, NOW);
-    expect(found.image.join('; ')).toMatch(image ?? /^$/);
-    expect(found.disks.join('; ')).toMatch(disks ?? /^$/);
+    ['a boot test', current(), current(boot('login:')), [/^qcow2!: disk qcow2 has not passed this boot test$/]],
+    ['another boot test', current(boot('login:')), current(boot('ready')), [/^qcow2!: .* boot test$/]],
+    ['a more patient boot test', current(boot('login:')), current(boot('login:', { timeout: '10m' })), []],
+    ['a boot test less', current(boot('login:')), current(), []],
+    [
+      'kept files',
+      current(),
+      current({ ...requestOf(), keepFiles: '/srv/disks' }),
+      [/^qcow2!: disk qcow2 was not kept in \/srv\/disks$/],
+    ],
+    ['an approval', current(), current(requestOf({ approval: 'required' })), [/^release: nobody has approved it$/]],
+    ["the operator's wish for one", current(), current(requestOf(), { approval: true }), [/^release: nobody/]],
+    ['no disks, before and now', current(requestOf({ disks: [] })), current(requestOf({ disks: [] })), []],
+    ['too young', current(), current(requestOf({ maxAge: '4d' })), []],
+    ['too old', current(), current(requestOf({ maxAge: '3d' })), [/^image!: the image is 3d old \(maxAge 3d\)$/]],
+  ])('%s', (_, before, now, expected) => {
+    expect(found(recordOf(before), now)).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
   });
 
-  it('a certificate in the image that has ended is a reason', () => {
-    const ends = { certificateEnds: '2026-11-22T00:00:00.000Z' };
-    expect(changeSince(recordOf(current(), ends), current(), NOW).image).toEqual([
-      'the enrollment certificate in the image ended on 2026-11-22T00:00:00.000Z',
-    ]);
+  it('files that were kept where they are asked for stand', () => {
+    const earlier = recordOf(current());
+    const file = { size: 1, sha256: 'a'.repeat(64), host: 'host-a', path: '/srv/disks/disk.qcow2' };
+    const kept = { ...earlier, disks: earlier.disks.map((disk) => ({ ...disk, file })) };
+    expect(found(kept, current({ ...requestOf(), keepFiles: '/srv/disks' }))).toEqual([]);
+    expect(found(kept, current({ ...requestOf(), keepFiles: '/srv/other' }))).toHaveLength(1);
+  });
+
+  it('what was approved once needs no other approval', () => {
+    const approval = { by: 'ann', at: '2026-11-20T02:00:00.000Z', comment: '' };
+    const approved = { ...recordOf(current()), approval } as ReleaseRecord;
+    expect(found(approved, current(requestOf({ approval: 'required' })))).toEqual([]);
+  });
+
+  it.each([
+    ['2026-11-22T00:00:00.000Z', ['image!: the enrollment certificate in the image ended on 2026-11-22T00:00:00.000Z']],
+    ['2026-11-24T00:00:00.000Z', []],
+  ])('a certificate in the image that ends on %s', (certificateEnds, differences) => {
+    expect(found(recordOf(current(), { certificateEnds }), current())).toEqual(differences);
   });
 
   it('an image that was taken over is as old as its own build', () => {
@@ -160,13 +217,11 @@ describe('compared with the last release', () => {
     expect(isTooOld(recordOf(current()), null, NOW)).toBe(false);
   });
 
-  it('a record of an earlier version says too little', () => {
+  it('a record without them does not say what it was made of', () => {
     const whole = recordOf(current());
     const { parts, ...inputs } = whole.inputs!;
     expect(parts).toBeDefined();
-    expect(changeSince({ ...whole, inputs }, current(), NOW).image).toEqual([
-      'the last record is of an earlier version of flightline',
-    ]);
+    expect(found({ ...whole, inputs }, current())).toEqual(['image!: its record does not say what it was made of']);
   });
 });
 
@@ -179,7 +234,8 @@ test.each([
 });
 
 test('a long reason is cut', () => {
-  const reason = reasonOf(Array.from({ length: 40 }, (_, index) => `base image-${index} sha256:a → sha256:b`));
+  const reasons = Array.from({ length: 40 }, (_, index) => ({ reason: `base image-${index} sha256:a → sha256:b` }));
+  const reason = reasonOf([...reasons, ...reasons]);
   expect(reason).toHaveLength(600);
   expect(reason.endsWith('…')).toBe(true);
   expect(recordedReason(reason)).toHaveLength(200);

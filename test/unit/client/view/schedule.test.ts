@@ -51,7 +51,7 @@ test('a list', () => {
 
 test('one with its runs, and what would change now', () => {
   const held = { ...run, outcome: 'held', reason: 'held at build\n(containerfile)' } as const;
-  const now = { change: 'disks', reason: 'builder x sha256:a → sha256:b' } as const;
+  const now = { change: 'part', reason: 'builder x sha256:a → sha256:b' } as const;
   expect(timeless(renderSchedule({ ...facts, runs: [held, run], now }, false))).toEqual([
     'quay.io/acme/edge-camera',
     '  runs     0 2 * * * (UTC)',
@@ -59,7 +59,7 @@ test('one with its runs, and what would change now', () => {
     '  tag      n-{{date}}, also nightly',
     '  context  https://git.example.com/edge.git main',
     '  rebuild  when-changed',
-    '  now      disks only, of the image that stands: builder x sha256:a → sha256:b',
+    '  now      what is missing beside the image that stands: builder x sha256:a → sha256:b',
     '',
     'TIME  held      quay.io/acme/edge-camera:n-20261123  held at build (containerfile)',
     'TIME  released  quay.io/acme/edge-camera:n-20261123  commit a1 → b2',

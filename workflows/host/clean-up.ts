@@ -2,12 +2,19 @@
 import { ActivityFailure } from '@temporalio/common';
 import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
+import type { KeptLogs } from '../../model/release/record.ts';
+import type { StageTable } from '../../model/release/stage-table.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { failureFrom } from '../failure.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
-import type { ReleaseState } from './state.ts';
+
+/** The logs that the registry took, and in words which it did not. */
+export interface LogsKept {
+  kept: KeptLogs[];
+  warnings: string[];
+}
 
 /** Longest reason in a warning (characters): the record must fit in a payload. */
 const MAX_REASON = 200;
@@ -16,10 +23,10 @@ const MAX_REASON = 200;
  * Sends the logs that the stage table names. Never rejects for what an activity failed with, a cancellation among it.
  */
 export async function keepLogs(
-  { identity, table }: Pick<ReleaseState, 'identity' | 'table'>,
+  { identity, table }: { identity: ReleaseIdentity; table: Pick<StageTable, 'rows'> },
   { logRepository: repository, timing }: Pick<ReleaseRequest, 'logRepository' | 'timing'>,
-): Promise<ReleaseState['logs']> {
-  const outcome: ReleaseState['logs'] = { kept: [], warnings: [] };
+): Promise<LogsKept> {
+  const outcome: LogsKept = { kept: [], warnings: [] };
   // The spec leaves logs where they are.
   if (repository === undefined) return outcome;
   const logs = table.rows.flatMap((row) => row.log ?? []);

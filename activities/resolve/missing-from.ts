@@ -1,0 +1,109 @@
+/** What of a release's record is not in the registry: names, entries, blobs and signatures. */
+import type { KeyObject } from 'node:crypto';
+import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
+import { parseReference, type Reference } from '../../model/oci/reference.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
+import type { RegistryAccess } from '../tools/registry/access.ts';
+import { getManifest, headManifest, missingPart } from '../tools/registry/registry.ts';
+import { signedNames, unsignedTags } from '../trust/signatures.ts';
+import type { Difference } from './change.ts';
+
+/**
+ * What is not there in full, or not signed by the key for its name. When nothing is missing, all that the record and
+ * the request name was seen now, down to the blobs, and its signatures were verified.
+ */
+export async function missingFrom(
+  access: RegistryAccess,
+  record: ReleaseRecord,
+  request: Pick<ReleaseRequest, 'alsoTag' | 'disks'>,
+  publicKey: KeyObject,
+): Promise<Difference[]> {
+  const { reference, digest } = record.image;
+  if (digest === null) return [];
+  const disks = record.disks.filter(({ type }) => request.disks.some((disk) => disk.type === type));
+  const found = await Promise.all([
+    missingOf(access, 'image', { reference, digest }, publicKey),
+    missingTags(access, { reference, digest }, request.alsoTag, publicKey),
+    ...disks.map((disk) =>
+      disk.reference === null || disk.digest === null
+        ? []
+        : missingOf(access, disk.type, { reference: disk.reference, digest: disk.digest }, publicKey),
+    ),
+  ]);
+  return found.flat();
+}
+
+/** What the record says of an image or disk. */
+interface Recorded {
+  reference: string;
+  digest: string;
+}
+
+async function missingOf(
+  access: RegistryAccess,
+  subject: Exclude<Difference['subject'], 'release'>,
+  { reference, digest }: Recorded,
+  publicKey: KeyObject,
+): Promise<Difference[]> {
+  const what = subject === 'image' ? `image ${reference}` : `disk ${subject} ${reference}`;
+  const { repository, tag } = referenceFrom(reference);
+  const there = await headManifest(access, repository, tag);
+  if (there === null) return [{ subject, reason: `${what} is gone`, replaces: false }];
+  if (there !== digest) return [{ subject, reason: `${what} was moved`, replaces: true }];
+  const lost = await missingPart(access, repository, digest);
+  if (lost !== null) return [{ subject, reason: `${what} has lost ${lost}`, replaces: false }];
+  const unsigned = await unsignedTags(access, publicKey, { repository, digest, tags: [tag] });
+  const untagged = await untaggedEntries(access, { repository, tag, digest });
+  return [
+    ...(unsigned.length > 0 ? [`${what} is not signed for ${unsigned.join(', ')}`] : []),
+    ...untagged.map((name) => `${repository}:${name} is not the entry of ${what}`),
+  ].map((reason) => ({ subject: 'release', reason, replaces: false }));
+}
+
+/** The tags of an index's entries that do not stand. */
+async function untaggedEntries(
+  access: RegistryAccess,
+  { repository, tag, digest }: { repository: string; tag: string; digest: string },
+): Promise<string[]> {
+  const stored = await getManifest(access, repository, digest);
+  const manifest = stored && parseManifest(stored.bytes);
+  const untagged: string[] = [];
+  for (const entry of manifest ? indexEntries(manifest, [tag]) : []) {
+    for (const name of entry.tags) {
+      if ((await headManifest(access, repository, name)) !== entry.digest) untagged.push(name);
+    }
+  }
+  return untagged;
+}
+
+/**
+ * Further tags that the image never had, or that are gone. The image was signed for a tag that it had: where that
+ * points by now is another release's or a person's decision.
+ */
+async function missingTags(
+  access: RegistryAccess,
+  { reference, digest }: Recorded,
+  tags: readonly string[],
+  publicKey: KeyObject,
+): Promise<Difference[]> {
+  if (tags.length === 0) return [];
+  const { repository } = referenceFrom(reference);
+  const names = await signedNames(access, repository, digest, publicKey);
+  const found = await Promise.all(
+    tags.map(async (tag): Promise<string[]> => {
+      if (!names.includes(`${repository}:${tag}`)) return [`${reference} was not tagged ${tag}`];
+      return (await headManifest(access, repository, tag)) === null ? [`${repository}:${tag} is gone`] : [];
+    }),
+  );
+  return found.flat().map((reason) => ({ subject: 'release', reason, replaces: false }));
+}
+
+function referenceFrom(text: string): Required<Pick<Reference, 'repository' | 'tag'>> {
+  const parsed = parseReference(text);
+  if (!parsed.ok) throw new FlightlineError('unexpected', parsed.problem);
+  const { repository, tag } = parsed.reference;
+  if (tag === undefined) throw new FlightlineError('unexpected', `the record names ${text}, which has no tag`);
+  return { repository, tag };
+}
