@@ -3,7 +3,7 @@
  * changed, the machine has no network. Whatever ends the activity ends the machine: the next attempt starts over.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -17,6 +17,7 @@ import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import { CommandError, lastLines, runCommand } from '../tools/process/command.ts';
 import {
   accelerators,
@@ -85,7 +86,7 @@ async function bootTest(
   await endMachine(name);
   const directory = join(host.work.release(input.release), `boot-test-${test.disk}`);
   const note = { inputs, expect: test.expect, size: facts.size, modified: facts.mtimeMs };
-  const noted = await readNote(`${directory}.json`);
+  const noted = await readNote(`${directory}.json`, Passed);
   if (noted && Object.entries(note).every(([key, value]) => noted[key as keyof Passed] === value)) {
     return { accelerator: noted.accelerator, after: noted.after, adopted: true };
   }
@@ -95,8 +96,7 @@ async function bootTest(
     const { architecture } = input;
     const command = { architecture, name, firmware, type: test.disk, disk: file.path };
     const passed = await boot(program, command, { test, directory, log, context });
-    await writeFile(`${directory}.json.new`, JSON.stringify({ ...note, ...passed } satisfies Passed), { mode: 0o600 });
-    await rename(`${directory}.json.new`, `${directory}.json`);
+    await writeNote(`${directory}.json`, Passed, { ...note, ...passed });
     return { ...passed, adopted: false };
   } finally {
     await log.close();
@@ -237,14 +237,5 @@ async function watch(
     }
   } finally {
     console.end();
-  }
-}
-
-async function readNote(path: string): Promise<Passed | undefined> {
-  try {
-    return Passed.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    // Absent or damaged: the disk boots again, which only costs time.
-    return undefined;
   }
 }

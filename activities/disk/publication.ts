@@ -2,7 +2,7 @@
  * What is published of a disk: its file, and the documents around it. It is prepared once. The hashes, which may take
  * long, are kept beside the files, so that a later attempt only checks that the files are the same.
  */
-import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import type { PublishInput } from '../../model/contract/disk.ts';
@@ -11,6 +11,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
 import { compressFile, hashFile, publishedName, writeContainerDiskLayer, type HashedFile } from './file.ts';
 import { ifMissing } from '../host/space.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import type { LayoutBlob } from '../tools/registry/oci-layout.ts';
 
 const Blob = z.object({
@@ -44,7 +45,7 @@ type Wanted = Pick<PublishInput, 'disk' | 'file'>;
 export async function preparePublication(wanted: Wanted, directory: string): Promise<Publication> {
   const source = await sourceOf(wanted);
   const note = join(directory, `publish-${wanted.disk.type}.json`);
-  const known = await readNote(note);
+  const known = await readNote(note, Publication);
   if (known && (await stillHolds(known, wanted, source))) return known;
   const made = await make(wanted, publicationFiles(directory, wanted));
   const publication: Publication = {
@@ -60,8 +61,7 @@ export async function preparePublication(wanted: Wanted, directory: string): Pro
   if (after.mtimeMs !== source.mtimeMs) {
     throw new FlightlineError('unexpected', `${source.path} changed while it was read`);
   }
-  await writeFile(`${note}.partial`, JSON.stringify(publication), { mode: 0o600 });
-  await rename(`${note}.partial`, note);
+  await writeNote(note, Publication, publication);
   return publication;
 }
 
@@ -150,15 +150,4 @@ async function isUntouched(blob: z.infer<typeof Blob>): Promise<boolean> {
 
 async function withTime(file: HashedFile): Promise<z.infer<typeof Blob>> {
   return { ...file, mtimeMs: (await lstat(file.path)).mtimeMs };
-}
-
-/** The note of an earlier attempt; `undefined` when there is none or it cannot be read. */
-async function readNote(path: string): Promise<Publication | undefined> {
-  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
-  if (text === undefined) return undefined;
-  try {
-    return Publication.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

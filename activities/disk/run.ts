@@ -1,10 +1,11 @@
 /** The files of a builder run on its host: output, container log, configuration, and the note of the result. */
-import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { incompleteness } from './complete.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import { countStages } from '../tools/builder/progress.ts';
 import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
 
@@ -66,13 +67,8 @@ export async function removeRun(run: DiskRun): Promise<void> {
 
 /** The files of an earlier attempt at the same inputs; null when there are none, or they have changed since. */
 export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFile[] | null> {
-  let result: z.infer<typeof Result>;
-  try {
-    result = Result.parse(JSON.parse(await readFile(join(run.directory, 'result.json'), 'utf8')));
-  } catch {
-    return null;
-  }
-  if (result.inputs !== inputs) return null;
+  const result = await readNote(noteFile(run), Result);
+  if (result?.inputs !== inputs) return null;
   for (const file of result.files) {
     const facts = await lstat(file.path).catch(() => undefined);
     if (!facts?.isFile() || facts.size !== file.size || facts.mtimeMs !== file.modified) return null;
@@ -109,10 +105,12 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
   for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });
   const noted: z.infer<typeof Result> = { inputs, files: [] };
   for (const file of files) noted.files.push({ ...file, modified: (await lstat(file.path)).mtimeMs });
-  const path = join(run.directory, 'result.json');
-  await writeFile(`${path}.new`, JSON.stringify(noted), { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await writeNote(noteFile(run), Result, noted);
   return files;
+}
+
+function noteFile(run: DiskRun): string {
+  return join(run.directory, 'result.json');
 }
 
 async function flush(path: string): Promise<void> {

@@ -2,10 +2,10 @@
  * Draining a host: while a file lies in its work directory it grants no claims, and so empties. The file survives
  * restarts of the worker. Whoever may write to the work directory may create it.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ifMissing } from './space.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import type { WorkDirectory } from './work-directory.ts';
 
 /** Name of the file in the work directory. */
@@ -21,14 +21,9 @@ export type Draining = z.infer<typeof Draining>;
 
 /** Since when the host is being drained, and why; null when it is not. A file with other content drains too. */
 export async function drainingOf(work: Pick<WorkDirectory, 'path'>): Promise<Draining | null> {
-  const text = await readFile(join(work.path, FILE), 'utf8').catch(ifMissing(undefined));
-  if (text === undefined) return null;
-  try {
-    return Draining.parse(JSON.parse(text));
-  } catch {
-    // `touch draining.json` is enough.
-    return { since: new Date(0).toISOString(), comment: null };
-  }
+  // `touch draining.json` is enough.
+  const touched = { since: new Date(0).toISOString(), comment: null };
+  return (await readNote(join(work.path, FILE), Draining, touched)) ?? null;
 }
 
 /** Begins to drain the host. A host that is being drained already keeps its time. */
@@ -39,9 +34,7 @@ export async function beginDrain(
 ): Promise<Draining> {
   const before = await drainingOf(work);
   const draining = { since: before?.since ?? now.toISOString(), comment: comment ?? before?.comment ?? null };
-  const path = join(work.path, FILE);
-  await writeFile(`${path}.new`, `${JSON.stringify(draining)}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await writeNote(join(work.path, FILE), Draining, draining);
   return draining;
 }
 

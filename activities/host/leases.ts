@@ -2,15 +2,15 @@
  * A host's leases: a 0600 JSON file each in its work directory, so that a restarted worker knows them. One process owns
  * a work directory, and makes one change at a time.
  */
-import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { drainingOf, drainingReason } from './drain.ts';
-import { bytesBelow, ifMissing, type Space } from './space.ts';
+import { bytesBelow, type Space } from './space.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import {
   decideClaim,
   hasLapsed,
@@ -60,7 +60,7 @@ export async function claimLease(
       if (!isRemembered(request, now)) await rm(requestFile(host, request), { force: true });
     }
     if (!decision.granted) {
-      await writeWhole(requestFile(host, claim), claim);
+      await writeNote(requestFile(host, claim), LeaseRequest, claim);
       return decision;
     }
     const staying = leasesBeside(claim, files.leases, now);
@@ -69,7 +69,7 @@ export async function claimLease(
     }
     const { release, runId, branch, slot, requestedAt } = claim;
     const held = files.leases.find((lease) => sameBranch(lease, claim));
-    await writeWhole(leaseFile(host, claim), {
+    await writeNote(leaseFile(host, claim), Lease, {
       release,
       runId,
       branch,
@@ -142,7 +142,7 @@ export async function renewLeases(host: LeaseHost, now = new Date()): Promise<vo
   await exclusively(host, async () => {
     for (const lease of (await readLeaseFiles(host)).leases) {
       if (lease.slot === null || lease.confirmedAt === null) continue;
-      await writeWhole(leaseFile(host, lease), { ...lease, confirmedAt: now.toISOString() });
+      await writeNote(leaseFile(host, lease), Lease, { ...lease, confirmedAt: now.toISOString() });
     }
   });
 }
@@ -226,9 +226,9 @@ async function exclusively<Result>(host: LeaseHost, body: () => Promise<Result>)
 async function change(host: LeaseHost, release: string, branch: string, to: (lease: Lease) => Lease): Promise<boolean> {
   return exclusively(host, async () => {
     const path = leaseFile(host, { release, branch });
-    const lease = await readOne(path, Lease);
-    if (!lease || lease === 'damaged') return false;
-    await writeWhole(path, to(lease));
+    const lease = await readNote(path, Lease);
+    if (!lease) return false;
+    await writeNote(path, Lease, to(lease));
     return true;
   });
 }
@@ -259,31 +259,9 @@ async function readAll<Schema extends z.ZodType>(
   for (const name of (await readdir(directory)).sort()) {
     if (!name.endsWith('.json')) continue;
     const path = join(directory, name);
-    const value = await readOne(path, schema);
+    const value = await readNote(path, schema, 'damaged' as const);
     if (value === 'damaged') damaged.push(path);
     else if (value !== undefined) found.push(value);
   }
   return found;
-}
-
-/** The file's content; `undefined` without a file, `damaged` when it holds something else. */
-async function readOne<Schema extends z.ZodType>(
-  path: string,
-  schema: Schema,
-): Promise<z.infer<Schema> | 'damaged' | undefined> {
-  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
-  if (text === undefined) return undefined;
-  try {
-    const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : 'damaged';
-  } catch {
-    return 'damaged';
-  }
-}
-
-/** Written under another name, then renamed: a crash leaves the old file or the new one, never part of one. */
-async function writeWhole(path: string, value: Lease | LeaseRequest): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, `${JSON.stringify(value)}\n`, { mode: 0o600 });
-  await rename(draft, path);
 }

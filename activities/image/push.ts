@@ -2,7 +2,7 @@
  * The `push` activity: the image from this host's storage to its repository, by digest and without a tag.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PushInput } from '../../model/contract/build.ts';
@@ -10,11 +10,12 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { logName } from '../../model/stage/logs.ts';
 import { Digest } from '../../model/oci/reference.ts';
+import { readNote, writeNote } from '../tools/note.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { getManifest, headManifest } from '../tools/registry/registry.ts';
+import { getManifest, missingPart } from '../tools/registry/registry.ts';
 import { intoRegistry } from '../tools/registry/failure.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
@@ -43,10 +44,10 @@ async function push(
   const directory = host.work.release(input.release);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const noteFile = join(directory, 'pushed.json');
-  const earlier = await readNote(noteFile);
+  const earlier = await readNote(noteFile, Pushed);
   if (earlier?.imageId === imageId && earlier.repository === repository) {
     // Compression is not promised to give the same bytes twice: what is signed already must be found, not made again.
-    if ((await headManifest(access, repository, earlier.digest)) === earlier.digest) return earlier.digest;
+    if ((await missingPart(access, repository, earlier.digest)) === null) return earlier.digest;
   }
   const image = await inspectImage(imageId);
   if (!image) {
@@ -68,7 +69,7 @@ async function push(
   });
   const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());
   if (!digest.success) throw new FlightlineError('unexpected', `podman push to ${repository} told no digest`);
-  await writeNote(noteFile, { imageId, repository, digest: digest.data });
+  await writeNote(noteFile, Pushed, { imageId, repository, digest: digest.data });
   await countPushed(access, repository, digest.data, context);
   return digest.data;
 }
@@ -82,18 +83,4 @@ async function countPushed(access: RegistryAccess, repository: string, digest: s
   const blobs = [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])];
   const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
   context.count('flightline_pushed_bytes_total', bytes, { what: 'image' });
-}
-
-async function readNote(file: string): Promise<z.infer<typeof Pushed> | undefined> {
-  try {
-    return Pushed.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch {
-    // Absent or damaged: the image is pushed again, which costs time only.
-    return undefined;
-  }
-}
-
-async function writeNote(file: string, note: z.infer<typeof Pushed>): Promise<void> {
-  await writeFile(`${file}.new`, JSON.stringify(note), { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }

@@ -3,10 +3,9 @@ import { expect, test } from 'vitest';
 import { DECIDE_UPDATE, shownDigests } from '../../model/release/approval.ts';
 import type { ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { digestOf, requestFor } from './facts.ts';
+import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, type ActivityName, type Behaviour } from './stand-ins.ts';
-import { idOf } from './facts.ts';
 
 const house = useHouse('missing');
 const IMAGE = digestOf('image of an earlier release');

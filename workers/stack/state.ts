@@ -1,9 +1,10 @@
 /**
  * DIR/stack.json: what an embedded stack keeps from one start to the next, so that names stay and leftovers are found.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeNoteSync } from '../../activities/tools/note.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 
 const Port = z.number().int().min(1).max(65_535);
@@ -63,8 +64,5 @@ function parseState(text: string): StackState | undefined {
 
 /** Writes the file whole. Synchronous: a child must be noted before anything can end this process. */
 export function writeState(directory: string, state: StackState): void {
-  const file = stateFile(directory);
-  const draft = `${file}.new`;
-  writeFileSync(draft, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
-  renameSync(draft, file);
+  writeNoteSync(stateFile(directory), StackState, state);
 }

@@ -3,7 +3,7 @@
  * The release's own directory (0700) keeps it until the build is done, for a repeated attempt, and the end of the
  * image's certificate until the release ends.
  */
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BuildInput } from '../../../model/contract/build.ts';
@@ -17,6 +17,7 @@ import { readAgentConfiguration, type AgentConfiguration } from '../../tools/fli
 import { CommandError, runCommand } from '../../tools/process/command.ts';
 import { classifyFlightctl, flightctlMessage } from '../../tools/flightctl/classify.ts';
 import { requestArguments } from '../../tools/flightctl/flightctl.ts';
+import { readNote, writeNote } from '../../tools/note.ts';
 import { registerSecret } from '../../tools/process/redact.ts';
 import type { HostContext } from '../../host/work-directory.ts';
 
@@ -214,16 +215,9 @@ function keptFile(host: EnrollingHost, build: EnrolledBuild): string {
 }
 
 async function readKept(host: EnrollingHost, build: EnrolledBuild, enrollment: EarlyEnrollment): Promise<Kept | null> {
-  const text = await readFile(keptFile(host, build), 'utf8').catch(() => 'null');
-  let json: unknown = null;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    // Whoever reads nothing asks again.
-  }
-  const kept = Kept.safeParse(json);
-  if (!kept.success) return null;
-  return kept.data.runId === build.runId && kept.data.asked === canonicalJson(enrollment) ? kept.data : null;
+  // Whoever reads nothing asks again.
+  const kept = await readNote(keptFile(host, build), Kept);
+  return kept?.runId === build.runId && kept.asked === canonicalJson(enrollment) ? kept : null;
 }
 
 async function writeKept(
@@ -235,6 +229,5 @@ async function writeKept(
   const file = keptFile(host, build);
   const kept: Kept = { runId: build.runId, asked: canonicalJson(enrollment), text, ends: ends.toISOString(), built };
   await mkdir(host.work.release(build.release), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, JSON.stringify(kept), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await writeNote(file, Kept, kept);
 }
