@@ -231,8 +231,8 @@ it('says what a registry has lost; run makes that, and what the spec asks for si
   expect(await digestOf(disk!.reference!)).toBe(disk!.digest);
   const refused = await flightline('promote', name, '--to', 'broken');
   expect(refused.exitCode).toBe(1);
-  expect(refused.stderr).toContain(`diskimage-vmdk has lost the manifest ${manifests![0]!.digest}`);
-  expect(refused.stderr).toContain(`release ${name} again`);
+  expect(refused.stdout + refused.stderr).toContain(`diskimage-vmdk has lost the manifest ${manifests![0]!.digest}`);
+  expect(refused.stdout + refused.stderr).toContain(`release ${name} again`);
 
   const spec = await readFile(project.spec, 'utf8');
   await project.write('flightline.yaml', spec.replace(/alsoTag:\n(\s+)- nightly\n/, '$&$1- mended\n'));
