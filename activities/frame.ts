@@ -12,13 +12,18 @@ import { FAILURES } from '../model/failure/failures.ts';
 import { counterOf, METRICS, type StageOutcome } from '../model/base/metric.ts';
 import { STAGES } from '../model/stage/stage.ts';
 import { knownFailure } from './failure.ts';
-import { inTurn, whileRunning } from './running.ts';
+import { inTurn, isSameFailure, whileRunning } from './running.ts';
 import { serverOf, type ActivityContext, type Server } from './server.ts';
 import { redact } from './tools/process/redact.ts';
 import { runTask, type Task } from './tools/process/task.ts';
 
 /** Activities that an attempt may run a second time in one process: those that start programs of their own. */
 const ONE_AT_A_TIME = (['build', 'disk', 'transfer'] as const).flatMap(activitiesOn);
+/**
+ * Steps that need nobody but their host: what a registry answers there has kinds of its own. An unknown failure that
+ * comes back with the same words will come back again.
+ */
+const LOCAL = (['build', 'disk'] as const).flatMap(activitiesOn);
 /** So many heartbeats fit into the time after which the server gives an attempt up. */
 const BEATS = 10;
 /** Pause between two heartbeats of an activity without a heartbeat timeout (ms): nobody waits for them. */
@@ -55,6 +60,7 @@ export function framed<Input extends z.ZodType, Result extends object>(
       workflow: workflowExecution?.workflowId ?? '',
       since: new Date().toISOString(),
     };
+    const id = `${workflowExecution?.runId ?? ''} ${activity.info.activityId}`;
     const stopHeart = keepHeart(activity, begun.progress);
     try {
       const result = await whileRunning(self, () => {
@@ -70,12 +76,14 @@ export function framed<Input extends z.ZodType, Result extends object>(
         return ONE_AT_A_TIME.includes(activityName) ? inTurn(key, context, run) : run();
       });
       ended('done');
+      isSameFailure(id, null);
       return { ...result, attempts: attempt };
     } catch (error) {
       const reason = context.cancelReason();
       if (reason) ended(reason === 'requested' ? 'cancelled' : 'detached');
       context.throwIfCancelled();
-      const failure = error instanceof TemporalFailure ? error : toApplicationFailure(error, name, begun.told);
+      const again = LOCAL.includes(activityName) && isSameFailure(id, unknownMessage(error, name));
+      const failure = error instanceof TemporalFailure ? error : toApplicationFailure(error, name, begun.told, again);
       ended('failed', failure);
       throw failure;
     } finally {
@@ -179,13 +187,21 @@ function observe(activity: Context, name: string): (outcome: StageOutcome, failu
 
 /**
  * Turns any error into a Temporal failure whose type is the kind; its details are the failure and what else is told.
+ * What happens `again` is not tried a third time: a person looks at it.
  */
-function toApplicationFailure(error: unknown, stage: string, told?: object): ApplicationFailure {
+function toApplicationFailure(error: unknown, stage: string, told?: object, again = false): ApplicationFailure {
   const failure = knownFailure(error, stage);
   return ApplicationFailure.create({
     message: failure.message,
     type: failure.kind,
-    nonRetryable: FAILURES[failure.kind].disposition !== 'retry',
+    nonRetryable: again || FAILURES[failure.kind].disposition !== 'retry',
     details: told === undefined ? [failure] : [failure, told],
   });
+}
+
+/** The words of a failure of no known kind; null of any other. */
+function unknownMessage(error: unknown, stage: string): string | null {
+  if (error instanceof TemporalFailure) return null;
+  const { kind, message } = knownFailure(error, stage);
+  return kind === 'unexpected' ? message : null;
 }

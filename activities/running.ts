@@ -28,6 +28,17 @@ export async function whileRunning<Result>(activity: RunningActivity, body: () =
   }
 }
 
+/** What the last attempt at an activity failed with. */
+const lastFailures = new Map<string, string>();
+
+/** Notes what an attempt failed with; `true` when the one before failed with the same words. Null when it did not. */
+export function isSameFailure(activity: string, message: string | null): boolean {
+  const isSame = message !== null && lastFailures.get(activity) === message;
+  if (message === null || isSame) lastFailures.delete(activity);
+  else lastFailures.set(activity, message);
+  return isSame;
+}
+
 /** The end of what runs, by queue and input. Never rejects. */
 const underWay = new Map<string, Promise<unknown>>();
 

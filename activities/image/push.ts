@@ -11,10 +11,11 @@ import { parseManifest } from '../../model/oci/manifest.ts';
 import { logName } from '../../model/stage/logs.ts';
 import { Digest } from '../../model/oci/reference.ts';
 import { readNote, writeNote } from '../tools/note.ts';
+import type { CommandOptions } from '../tools/process/command.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
-import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { getManifest, missingPart } from '../tools/registry/registry.ts';
 import { intoRegistry } from '../tools/registry/failure.ts';
 import type { HostContext } from '../host/work-directory.ts';
@@ -56,7 +57,8 @@ async function push(
   context.report({ step: 'pushing layers', done: 0, total: image.layers });
   const digestFile = join(access.directory, 'digest');
   const copied = new Set<string>();
-  await podman(`pushing to ${repository}`, pushArguments(access, { id: imageId, repository, digestFile }), {
+  const args = pushArguments(access, { id: imageId, repository, digestFile });
+  const options: CommandOptions = {
     logFile,
     stall: input.timing.stall,
     onLine: (line) => {
@@ -64,7 +66,8 @@ async function push(
       if (blob) context.report({ done: copied.add(blob).size - 1 });
       if (/^Copying config|^Writing manifest/.test(line)) context.report({ done: image.layers });
     },
-  }).catch((error: unknown) => {
+  };
+  await withFreshToken(() => podman(`pushing to ${repository}`, args, options)).catch((error: unknown) => {
     throw intoRegistry(error, 'host');
   });
   const digest = Digest.safeParse((await readFile(digestFile, 'utf8')).trim());

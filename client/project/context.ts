@@ -2,11 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext, type PackedContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { UserError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import type { LoadedSpec } from './spec-loading.ts';
@@ -14,6 +16,8 @@ import { bytesInWords } from '../../model/base/words.ts';
 
 type Sources = NonNullable<LoadedSpec['local']>;
 
+/** Between two tries of a registry (ms). */
+const PAUSES = [1_000, 2_000, 4_000, 8_000];
 /** Most names of key files in a message. */
 const NAMED_KEYS = 5;
 
@@ -51,7 +55,9 @@ export async function sendLocalContext(
 ): Promise<string> {
   return withUserAccess(async (access) => {
     const packed = await (packing?.packed ?? packContext(sources, access.directory));
-    const exposure = options.publicContext ? 'private' : await exposureOf(access, repository);
+    const exposure = options.publicContext
+      ? 'private'
+      : await patiently(repository, output, () => exposureOf(access, repository));
     if (exposure !== 'private' && packed.privateKeys.length > 0) {
       throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
     }
@@ -60,10 +66,24 @@ export async function sendLocalContext(
       output.note(`warning: anybody can pull the context from ${repository}; make that repository private`);
     }
     output.note(`sending the context (${bytesInWords(packed.size)}) to ${repository}`);
-    await sendContext(access, repository, packed);
+    await patiently(repository, output, () => sendContext(access, repository, packed));
     await packing?.remove();
     return packed.digest;
   });
+}
+
+/** Tries again what a registry fails with for a moment, as workers do, but no longer than a person waits. */
+async function patiently<Result>(repository: string, output: Output, work: () => Promise<Result>): Promise<Result> {
+  for (const pause of PAUSES) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof FlightlineError) || error.failure.kind !== 'registry') throw error;
+      output.note(`${registryOf(repository)} fails: ${error.message}; trying again in ${pause / 1_000} s`);
+      await sleep(pause);
+    }
+  }
+  return work();
 }
 
 /** What is wrong with sending private keys to a repository, and the way out. */

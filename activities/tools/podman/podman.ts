@@ -4,7 +4,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from '../process/command.ts';
 import { classifyPodman, type Verdict } from './classify.ts';
-import type { RegistryAccess } from '../registry/access.ts';
+import { withFreshToken, type RegistryAccess } from '../registry/access.ts';
 
 /** Lines of output in a failure's message. */
 const MESSAGE_LINES = 20;
@@ -207,7 +207,8 @@ export async function pullByDigest(
   const name = `${repository}@${digest}`;
   if (await imageExists(name)) return { name, stood: true };
   const { stall } = timing;
-  await podman(`pulling ${name}`, pullArguments(access, repository, digest), { stall, ...(end && { end }) });
+  const args = pullArguments(access, repository, digest);
+  await withFreshToken(() => podman(`pulling ${name}`, args, { stall, ...(end && { end }) }));
   return { name, stood: false };
 }
 

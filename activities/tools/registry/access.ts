@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { isAlive, isOutOfSight, ownIdentity } from '../process/process-identity.ts';
@@ -60,6 +61,28 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
       insecure: (repository) => isLoopbackRegistry(registryOf(repository)),
     }),
   );
+}
+
+/**
+ * Does once more what a registry refused for the log-in. Each program fetches a token of its own: the former one may
+ * have ended during a long upload, or was not valid yet where the clocks differ.
+ *
+ * @throws what the second try threw, which says so
+ */
+export async function withFreshToken<Result>(work: () => Promise<Result>): Promise<Result> {
+  const isRefused = (error: unknown) => error instanceof FlightlineError && error.failure.kind === 'registry-login';
+  try {
+    return await work();
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+  }
+  try {
+    return await work();
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    const { message } = (error as FlightlineError).failure;
+    throw new FlightlineError('registry-login', `${message}; so it was with a fresh token`, { cause: error });
+  }
 }
 
 /** The content of a registries.d file that keeps sigstore signatures in the registry, beside the image. */

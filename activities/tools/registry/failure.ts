@@ -18,9 +18,46 @@ interface Rule extends RegistryVerdict {
   pattern: RegExp;
 }
 
-/** First match wins. */
+/** What happened on the way, or what the registry answered; then what was wrong with what it gave. First match wins. */
 const RULES: readonly Rule[] = [
   { kind: 'disk-full', pattern: /no space left on device|disk quota exceeded/i },
+  {
+    kind: 'host-setup',
+    pattern: /x509:|tls: failed to verify|server gave HTTP response to HTTPS client/i,
+    remedy:
+      "install the registry's certificate authority on the machine, or list the registry with `insecure: " +
+      'true` in the worker configuration',
+  },
+  {
+    kind: 'registry',
+    pattern: anyOf(
+      /connection (?:refused|reset)|closed network connection|i\/o timeout|no such host|TLS handshake|\bEOF\b/i,
+      /broken pipe|context deadline exceeded|request canceled|stream error|network is unreachable/i,
+      /no route to host|temporary failure|server misbehaving|too ?many ?requests/i,
+      /StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]/i,
+    ),
+  },
+  {
+    kind: 'registry-denied',
+    pattern: /insufficient_scope|access to the resource is denied|403 \(?forbidden|StatusCode: 403/i,
+  },
+  {
+    kind: 'registry-login',
+    pattern: /unauthorized|authentication required|invalid username\/password|401 \(?unauthorized|StatusCode: 401/i,
+  },
+  {
+    kind: 'image-not-found',
+    pattern: /manifest unknown|name unknown|name not known to registry|StatusCode: 404|\b404 \(?Not Found/i,
+  },
+  {
+    kind: 'registry',
+    pattern: anyOf(
+      /unexpected HTTP status|unsupported: |: unsupported\b/i,
+      /blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
+    ),
+  },
+  // A file's "permission denied" is no registry's word.
+  { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
   {
     kind: 'key-missing',
     pattern: /reading private key from|initializing private key: (?:invalid pem block|unsupported pem type|no key)/i,
@@ -36,43 +73,23 @@ const RULES: readonly Rule[] = [
     pattern: /writing sigstore attachments is disabled by configuration/i,
     remedy: 'install skopeo 1.14 or later: the one on PATH does not read --registries.d',
   },
-  {
-    kind: 'host-setup',
-    pattern: /x509:|tls: failed to verify|server gave HTTP response to HTTPS client/i,
-    remedy:
-      "install the registry's certificate authority on the machine, or list the registry with `insecure: " +
-      'true` in the worker configuration',
-  },
-  {
-    kind: 'registry-denied',
-    pattern: /insufficient_scope|access to the resource is denied|403 \(?forbidden|StatusCode: 403/i,
-  },
-  {
-    kind: 'registry-login',
-    pattern: /unauthorized|authentication required|invalid username\/password|401 \(?unauthorized|StatusCode: 401/i,
-  },
-  {
-    kind: 'image-not-found',
-    pattern: /manifest unknown|name unknown|name not known to registry|StatusCode: 404|\b404 \(?Not Found/i,
-  },
-  // A file's "permission denied" is no registry's word.
-  { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
-  {
-    kind: 'registry',
-    pattern: anyOf(
-      /connection (?:refused|reset)|i\/o timeout|no such host|TLS handshake|\bEOF\b|broken pipe/i,
-      /context deadline exceeded|network is unreachable|no route to host|temporary failure/i,
-      /server misbehaving|pinging container registry|too ?many ?requests|unexpected HTTP status/i,
-      /unsupported: |: unsupported\b|StatusCode: (?:405|408|429|5\d\d)|\b(?:408|429|5\d\d) \(?[A-Z][a-z]/i,
-      /blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
-    ),
-  },
+  { kind: 'registry', pattern: /pinging container registry/i },
 ];
 
-/** The kind of failure that the text tells of; `undefined` when nothing in it is known. */
+/**
+ * The kind of failure that the text tells of; `undefined` when nothing in it is known. Go writes `what: its cause`, so
+ * that the last part says what happened first: an image is "rejected" also because the registry did not give its
+ * signature. Names are no part of it: a repository may be called `denied`.
+ */
 export function registryVerdict(output: string): RegistryVerdict | undefined {
-  const rule = RULES.find(({ pattern }) => pattern.test(output));
-  return rule && { kind: rule.kind, ...(rule.remedy !== undefined && { remedy: rule.remedy }) };
+  const text = output.replace(/\bdocker:\/\/[^\s"]+/g, '').replace(/\\"[^"\\]*\\"/g, '');
+  const parts = text.trim().split(': ');
+  for (let from = parts.length - 1; from >= 0; from--) {
+    const cause = parts.slice(from).join(': ');
+    const rule = RULES.find(({ pattern }) => pattern.test(cause));
+    if (rule) return { kind: rule.kind, ...(rule.remedy !== undefined && { remedy: rule.remedy }) };
+  }
+  return undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { policyFor } from '../../../model/device/signature-policy.ts';
 import { sha256 } from '../../../model/base/digest.ts';
-import type { RegistryAccess } from './access.ts';
+import { withFreshToken, type RegistryAccess } from './access.ts';
 import { runCommand } from '../process/command.ts';
 import { intoRegistry, registryFailure } from './failure.ts';
 
@@ -92,12 +92,20 @@ function repositoryIn(name: string): string | undefined {
 /**
  * Copies an image, index or artifact, digest for digest.
  *
- * @throws FlightlineError of the kind that `registry-failure.ts` reads from skopeo's message.
+ * @throws FlightlineError of the kind that `failure.ts` reads from skopeo's message.
  */
 export async function copyImage(
   access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
   copy: Copy,
   options: CopyOptions = {},
+): Promise<void> {
+  await withFreshToken(() => copyOnce(access, copy, options));
+}
+
+async function copyOnce(
+  access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
+  copy: Copy,
+  options: CopyOptions,
 ): Promise<void> {
   try {
     await runCommand('skopeo', copyArguments(copy, access), {

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { framed } from '../../../activities/frame.ts';
@@ -44,5 +46,32 @@ describe('two attempts at the same work in one process', () => {
     expect(running.now).toBe(1);
     await first.result;
     expect(running.most).toBe(1);
+  });
+});
+
+describe('a failure of no known kind', () => {
+  const failing = (name: 'build' | 'push', messages: string[]) => {
+    let attempt = 0;
+    const activity = framed(name, Input, () => Promise.reject(new Error(messages[attempt++])));
+    const info = (release: string) => ({ attempt: 1, activityId: release, heartbeatTimeoutMs: 2_000 });
+    const quiet = { logger: new DefaultLogger('ERROR') };
+    const run = (release: string) =>
+      new MockActivityEnvironment(info(release), quiet).run(activity, { release }).then(
+        () => expect.fail('it should have failed'),
+        (error: { nonRetryable?: boolean }) => error.nonRetryable,
+      );
+    return run;
+  };
+
+  it('that comes back with the same words is not tried a third time', async () => {
+    const run = failing('build', ['one', 'two', 'two']);
+    expect([await run('a'), await run('a'), await run('a')]).toEqual([false, false, true]);
+  });
+
+  it('is tried again when another release failed so, and where a registry is asked', async () => {
+    const build = failing('build', ['one', 'one']);
+    expect([await build('b'), await build('c')]).toEqual([false, false]);
+    const push = failing('push', ['one', 'one', 'one']);
+    expect([await push('a'), await push('a'), await push('a')]).toEqual([false, false, false]);
   });
 });

@@ -52,6 +52,10 @@ const TEXTS: readonly [kind: string | undefined, text: string][] = [
   ],
   ['host-setup', 'Cannot write signatures: writing sigstore attachments is disabled by configuration'],
   ['disk-full', 'writing blob: write /tmp/x: no space left on device'],
+  ['registry', 'Source image rejected: fetching blob: received unexpected HTTP status: 503 Service Unavailable'],
+  ['registry-login', 'Source image rejected: reading manifest sha256-00.sig in r/a: authentication required'],
+  ['image-not-found', 'reading manifest v1 in r/acme/unauthorized/denied: manifest unknown'],
+  ['signature-rejected', 'Source image rejected: Signature for identity \\"r/unauthorized:v1\\" is not accepted'],
   [undefined, 'open /tmp/x: permission denied'],
   [undefined, 'unknown flag: --frobnicate'],
 ];
