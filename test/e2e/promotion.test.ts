@@ -64,6 +64,8 @@ beforeAll(async () => {
     name: 'promoted',
     image: { alsoTag: ['nightly'] },
     disks: [{ type: 'vmdk' }],
+    // Else another spec is another context.
+    files: { '.containerignore': 'flightline.yaml\n' },
   });
   const outcome = await flightline('run', project.spec, '--json');
   first = recordFrom(outcome);
