@@ -7,9 +7,7 @@ import {
   type NightlyTemplate,
 } from '../../model/release/nightly.ts';
 import { Cron, TimeZone } from '../../model/spec/schedule.ts';
-import { advise } from '../project/linting.ts';
-import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
-import { invalidSpec, locate } from '../project/spec-loading.ts';
+import type { CheckedSpec } from '../project/checked-spec.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
 import {
   askComparison,
@@ -47,6 +45,9 @@ const set = verb({
       .option('--time-zone <zone>', "the time zone of cron; replaces the spec's schedule.timeZone")
       .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
   async run([file], options, output) {
+    // The other verbs of schedules read no spec, and do not wait for what reads one.
+    const { checkSpec, sendContextOf } = await import('../project/checked-spec.ts');
+    const { advise } = await import('../project/linting.ts');
     const checked = await checkSpec(file, {});
     await advise(checked.loaded, false, output);
     for (const line of checked.warnings) output.note(`warning: ${line}`);
@@ -54,14 +55,14 @@ const set = verb({
     const cron = chosen('--cron', Cron, options.cron ?? spec.schedule?.cron);
     const timeZone = chosen('--time-zone', TimeZone, options.timeZone ?? spec.schedule?.timeZone ?? 'UTC');
     // Before anything is sent: whether the tags will be tags.
-    const draft = templateOf(checked, checked.facts.context);
+    const draft = await templateOf(checked, checked.facts.context);
     return withTemporal((temporal) =>
       withInterrupt(async (signal) => {
         await awaitControlWorker(temporal, signal);
         const { context } = await sendContextOf(checked, options, output);
         const input: NightlyInput = {
           schemaVersion: 1,
-          template: checked.loaded.local === null ? draft : templateOf(checked, context),
+          template: checked.loaded.local === null ? draft : await templateOf(checked, context),
           cron,
           timeZone,
           supersede: spec.schedule?.supersede ?? false,
@@ -233,9 +234,10 @@ function chosen(flag: string, schema: typeof Cron, value: string | undefined): s
   throw new UserError('usage', `${flag}: "${value}" ${parsed.error.issues[0]!.message}`, 'give another value');
 }
 
-function templateOf(checked: CheckedSpec, context: NightlyTemplate['context']): NightlyTemplate {
+async function templateOf(checked: CheckedSpec, context: NightlyTemplate['context']): Promise<NightlyTemplate> {
   const { loaded, facts } = checked;
   const made = makeTemplate(loaded.spec, { ...facts, context });
   if (made.ok) return made.template;
+  const { invalidSpec, locate } = await import('../project/spec-loading.ts');
   throw invalidSpec(loaded.file, locate(loaded.text, made.problems));
 }
