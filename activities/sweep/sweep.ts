@@ -85,6 +85,8 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
   for (const entry of await readdir(logs, { withFileTypes: true }).catch(ifMissing<Dirent[]>([]))) {
     if (!entry.isDirectory()) continue;
     const directory = join(logs, entry.name);
+    // A stage that has just begun makes its directory some time before it writes.
+    const isNew = !(await isOlder(directory, DAY, now));
     for (const name of await readdir(directory)) {
       const path = join(directory, name);
       if (!(await isOlder(path, LOG_LIFETIME, now))) continue;
@@ -92,7 +94,7 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
       removed.push(`log ${path}`);
     }
     // Refused unless it is empty.
-    await rmdir(directory).catch(() => undefined);
+    if (!isNew) await rmdir(directory).catch(() => undefined);
   }
   return removed;
 }

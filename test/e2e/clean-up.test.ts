@@ -329,6 +329,8 @@ describe('the janitor', () => {
     for (const name of ['old.log', 'new.log']) await writeFile(join(directory, name), name);
     await utimes(join(directory, 'old.log'), old, old);
     await mkdir(join(host.work.logs, 'emptied'));
+    await utimes(join(host.work.logs, 'emptied'), old, old);
+    await mkdir(join(host.work.logs, 'begun'));
     await writeFile(join(host.work.leases, 'damaged-1.json'), '{');
     await writeFile(join(host.work.leases, 'half-1.json.0123'), '{');
     const left = await mkdtemp(join(tmpdir(), 'flightline-registry-'));
@@ -353,7 +355,7 @@ describe('the janitor', () => {
         ]),
       );
       expect(await readdir(host.work.caches)).toEqual(['used-lately']);
-      expect(await readdir(host.work.logs)).toEqual(['0123456789abcdef']);
+      expect((await readdir(host.work.logs)).sort()).toEqual(['0123456789abcdef', 'begun']);
       expect(await readdir(directory)).toEqual(['new.log']);
       expect((await stat(used)).isDirectory()).toBe(true);
       await expect(stat(left)).rejects.toThrow();
