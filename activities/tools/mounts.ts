@@ -1,5 +1,6 @@
 /** What is mounted in a directory. */
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { runCommand } from './process/command.ts';
 
 /** The places at or below a directory where something is mounted, the last one first. */
@@ -13,11 +14,13 @@ async function mountsBelow(directory: string): Promise<string[]> {
 }
 
 /**
- * Takes away what is mounted in a directory (absolute, without links). A podman that was killed leaves the sources of
+ * Takes away what is mounted in a directory. A podman that was killed leaves the sources of
  * `RUN --mount` mounted there, and whoever removes the directory would empty them.
  */
 export async function unmountBelow(directory: string): Promise<void> {
-  for (const place of await mountsBelow(directory)) {
+  // The kernel tells places without links. What is a link itself is not followed: nobody removes what it leads to.
+  const above = await realpath(dirname(directory)).catch(() => dirname(directory));
+  for (const place of await mountsBelow(join(above, basename(directory)))) {
     await runCommand('umount', ['--lazy', '--', place], { okExitCodes: [0, 32], cleanUp: true });
   }
 }
