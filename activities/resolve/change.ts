@@ -5,7 +5,7 @@ import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import type { DiskType } from '../../model/spec/disk.ts';
-import { imageSecretInputs } from '../../model/spec/enrollment.ts';
+import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
@@ -100,7 +100,7 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
     ...(recorded.settings === parts.settings
       ? []
       : ['build arguments, verification, secrets or other settings differ']),
-    ...ageReasons(record, request.rebuild?.maxAge ?? null, now),
+    ...ageReasons(record, request, now),
   ];
   return [
     ...image.map((reason): Difference => ({ subject: 'image', reason, replaces: true })),
@@ -140,13 +140,20 @@ function pinnedReasons(what: string, before: readonly PinnedImage[], after: read
   });
 }
 
-function ageReasons(record: ReleaseRecord, maxAge: number | null, now: Date): string[] {
+function ageReasons(
+  record: ReleaseRecord,
+  { rebuild, enrollment }: Pick<ReleaseRequest, 'rebuild' | 'enrollment'>,
+  now: Date,
+): string[] {
+  const maxAge = rebuild?.maxAge ?? null;
   const { certificateEnds } = record.image;
   const built = builtAt(record);
   const age = built === null ? null : now.getTime() - Date.parse(built);
+  // A tag that is made once must not be refused for a certificate that still lasts.
+  const isOver = (ends: string) => (rebuild ? endsSoon(ends, enrollment, now) : !(new Date(ends) > now));
   return [
-    ...(certificateEnds !== undefined && !(new Date(certificateEnds) > now)
-      ? [`the enrollment certificate in the image ended on ${certificateEnds}`]
+    ...(certificateEnds !== undefined && isOver(certificateEnds)
+      ? [`the enrollment certificate in the image ends on ${certificateEnds}`]
       : []),
     ...(maxAge !== null && (age === null || age >= maxAge) ? [tooOld(age, maxAge)] : []),
   ];

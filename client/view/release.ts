@@ -5,6 +5,7 @@ import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { ReleaseStatus, StageStatus } from '../../model/stage/stage.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
+import { endsSoon } from '../../model/spec/enrollment.ts';
 import { formatTable } from './table.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './activities.ts';
 import { plain, style, truncate, type Style } from './style.ts';
@@ -82,7 +83,7 @@ export function renderBases({ inputs }: ReleaseRecord): string[] {
 }
 
 /** What else is to be known of a release: until when devices can enroll, and warnings. */
-export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
+export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Date()): string[] {
   const paint = style(colour);
   const { certificateEnds } = record.image;
   return [
@@ -90,6 +91,9 @@ export function renderNotes(record: ReleaseRecord, colour: boolean): string[] {
     ...(certificateEnds === undefined
       ? []
       : [`enrollment certificate in the image: until ${certificateEnds.slice(0, 10)}`]),
+    ...(certificateEnds !== undefined && endsSoon(certificateEnds, undefined, now)
+      ? [`${paint.yellow('warning:')} devices cannot enroll by this image after ${certificateEnds.slice(0, 10)}`]
+      : []),
     ...(record.warnings ?? []).map((warning) => `${paint.yellow('warning:')} ${plain(warning)}`),
   ];
 }

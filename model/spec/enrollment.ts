@@ -91,6 +91,20 @@ export function requestedEnrollment(section: z.infer<typeof EnrollmentSection>):
   return { binding, signer: section.signer ?? SIGNERS[0], days };
 }
 
+/** How long before its end a certificate is to be replaced (ms): devices must enroll by it until the next release. */
+const RENEW_BEFORE = 30 * 24 * 60 * 60_000;
+
+/**
+ * `true` when devices will soon not be able to enroll by an image's certificate. One that was asked for a short time is
+ * replaced when half of it has passed. Pure.
+ *
+ * @param ends ISO 8601
+ */
+export function endsSoon(ends: string, enrollment: RequestedEnrollment | undefined, now: Date): boolean {
+  const asked = enrollment && 'days' in enrollment ? enrollment.days * 24 * 60 * 60_000 : Infinity;
+  return Date.parse(ends) - now.getTime() <= Math.min(RENEW_BEFORE, asked / 2);
+}
+
 /** What a request says of secrets and enrollment; absent where the spec says nothing. */
 export const SecretInputs = z.object({
   enrollment: RequestedEnrollment.optional(),

@@ -9,6 +9,9 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 
 const SERVER = 'https://agent-api.flightctl.example:7443';
+const NOT_LOGGED_IN =
+  "Error: you must log in to perform this operation. Please use the 'login' command to authenticate " +
+  'before proceeding';
 const argv = process.argv.slice(2);
 
 /** The client says everything but its result on standard error, and always ends with 1. */
@@ -24,6 +27,7 @@ if (argv[0] === 'version') {
   process.stdout.write('Client Version: v1.2.0\n');
   process.exit(0);
 }
+if (argv[0] === 'enrollmentconfig') answerEnrollmentConfig();
 if (argv[0] !== 'certificate' || argv[1] !== 'request') fail(`Error: unknown command "${argv[0]}" for "flightctl"`);
 
 const KNOWN = ['signer', 'expiration', 'output', 'config-dir', 'output-dir', 'request-timeout'];
@@ -101,6 +105,23 @@ process.stdout.write(
     '',
   ].join('\n'),
 );
+
+/** It issues nothing, and is no call in `calls`. */
+function answerEnrollmentConfig() {
+  const logIn = /^--config-dir=(.*)$/.exec(argv[1] ?? '')?.[1] ?? '';
+  if (!existsSync(join(logIn, 'client.yaml'))) {
+    fail(NOT_LOGGED_IN);
+  }
+  const { mode: how } = JSON.parse(readFileSync(join(logIn, 'stand-in.json'), 'utf8'));
+  const failures = {
+    expired: 'server returned 401: failed to validate token',
+    installer: 'server returned 403: Forbidden',
+    unreachable: `Get "${SERVER}/api/v1/enrollmentconfig": dial tcp 192.0.2.1:3443: connect: connection refused`,
+  };
+  if (failures[how]) fail(`Error: getting enrollment config: ${failures[how]}`);
+  process.stdout.write(`enrollment-service:\n  service:\n    server: ${SERVER}\n`);
+  process.exit(0);
+}
 
 function makeKey() {
   return openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout']);

@@ -5,7 +5,9 @@ import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../../../activities/tools/process/command.ts';
-import type { NamedSecret } from '../../../model/spec/worker-configuration.ts';
+import { classifyFlightctl, flightctlMessage } from '../../../activities/tools/flightctl/classify.ts';
+import { FAILURES } from '../../../model/failure/failures.ts';
+import type { FlightctlConfiguration, NamedSecret } from '../../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
 import { worst } from './registries.ts';
 
@@ -54,7 +56,10 @@ const flightctl: Check = {
         environment: { HOME: home },
       });
       const [version = ''] = stdout.split('\n');
-      return ok(`${version}, logged in with ${client.configDirectory}, for ${client.repositories.join(', ')}`);
+      const refused = await askedWith(client, home, logIn);
+      return (
+        refused ?? ok(`${version}, logged in with ${client.configDirectory}, for ${client.repositories.join(', ')}`)
+      );
     } catch (error) {
       const remedy = 'install flightctl-cli, or name the program as flightctl.program';
       if (!(error instanceof CommandError)) throw error;
@@ -64,5 +69,20 @@ const flightctl: Check = {
     }
   },
 };
+
+/** Asks for what every request needs, which issues nothing: a log-in may have expired. Null when it is granted. */
+async function askedWith(client: FlightctlConfiguration, home: string, logIn: string): Promise<CheckResult | null> {
+  try {
+    const args = ['enrollmentconfig', `--config-dir=${client.configDirectory}`];
+    await runCommand(client.program, args, { timeout: LOOK_WITHIN, environment: { HOME: home } });
+    return null;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const said = error.timedOut ? 'it did not answer in time' : flightctlMessage(error.stderr);
+    const { kind, remedy } = error.timedOut ? { kind: 'enrollment-service' as const } : classifyFlightctl(error.stderr);
+    const usual = kind === 'enrollment-login' ? logIn : FAILURES[kind].action;
+    return failed(`flightctl with ${client.configDirectory}: ${said}`, remedy ?? usual);
+  }
+}
 
 export const secretChecks: readonly Check[] = [secrets, flightctl];

@@ -204,10 +204,24 @@ describe('compared with an earlier release', () => {
   });
 
   it.each([
-    ['2026-11-22T00:00:00.000Z', ['image!: the enrollment certificate in the image ended on 2026-11-22T00:00:00.000Z']],
-    ['2026-11-24T00:00:00.000Z', []],
+    ['2026-11-22T00:00:00.000Z', ['image!: the enrollment certificate in the image ends on 2026-11-22T00:00:00.000Z']],
+    ['2027-11-24T00:00:00.000Z', []],
   ])('a certificate in the image that ends on %s', (certificateEnds, differences) => {
     expect(found(recordOf(current(), { certificateEnds }), current())).toEqual(differences);
+  });
+
+  it('a certificate that ends soon is a reason where what has changed is made anew', () => {
+    const reasons = (left: number, days: number, rebuild?: object) => {
+      const certificateEnds = new Date(NOW.getTime() + left * DAY).toISOString();
+      const enrollment = { binding: 'early', signer: 'enrollment', days } as const;
+      const made = current({ ...requestOf(rebuild), enrollment });
+      return found(recordOf(made, { certificateEnds }), made);
+    };
+    expect(reasons(30, 365)).toHaveLength(1);
+    expect(reasons(31, 365)).toEqual([]);
+    expect(reasons(5, 8)).toEqual([]);
+    expect(reasons(4, 8)).toHaveLength(1);
+    expect(reasons(1, 365, { rebuild: 'always' })).toEqual([]);
   });
 
   it('an image that was taken over is as old as its own build', () => {

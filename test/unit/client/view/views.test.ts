@@ -269,7 +269,11 @@ test('what else is to be known of an image stands beside its stages and in the s
     'enrollment certificate in the image: until 2027-11-23',
     'warning: anybody can pull it',
   ];
-  expect(renderNotes(one, false)).toEqual(notes);
+  const now = new Date('2026-11-23T18:00:00.000Z');
+  expect(renderNotes(one, false, now)).toEqual(notes);
+  expect(renderNotes(one, false, new Date('2027-10-30T00:00:00.000Z'))).toContain(
+    'warning: devices cannot enroll by this image after 2027-11-23',
+  );
   expect(renderNotes(record(), false)).toEqual([]);
   const summary = renderSummary(one, { colour: false, ui: null, page: null });
   expect(summary).toEqual(expect.arrayContaining(notes.map((note) => `  ${note}`)));

@@ -245,7 +245,21 @@ describe('what builds are given by name', () => {
         status: 'failed',
         remedy: expect.stringMatching(/flightctl login/) as string,
       });
-      await logInFlightctl(directory);
+      const logIn = await logInFlightctl(directory);
+      for (const [mode, detail, remedy] of [
+        ['expired', /server returned 401/, /flightctl login --config-dir/],
+        ['installer', /server returned 403/, /flightctl-org-admin/],
+        ['unreachable', /connection refused/, /Flight Control answers/],
+      ] as const) {
+        await logIn.set(mode);
+        expect(await find('flightctl', { flightctl })).toMatchObject({
+          status: 'failed',
+          detail: expect.stringMatching(detail) as string,
+          remedy: expect.stringMatching(remedy) as string,
+        });
+      }
+      await logIn.set('ok');
+      expect(await logIn.calls()).toEqual([]);
       const well = await find('flightctl', { flightctl });
       expect(well).toMatchObject({
         status: 'ok',
