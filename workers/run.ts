@@ -20,10 +20,9 @@ import { lockDirectory } from './host/lock.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
-import { requireReplay } from './temporal/replay.ts';
-import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { installRuntime } from './telemetry/runtime.ts';
-import { workflowSource, type WorkflowSource } from './workflow-source.ts';
+import type { WorkflowSource } from './workflow-source.ts';
+import { prepareControl } from './temporal/prepare-control.ts';
 
 interface RunWorkerOptions {
   /** One or more, each at most once. */
@@ -86,21 +85,10 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     const connection = await connectToTemporal(target);
     undo.push(() => connection.close());
     const client = new Client({ connection, namespace: target.namespace });
-    if (roles.includes('control')) {
-      const created = await ensureSearchAttributes(connection, target.namespace);
-      if (created.length > 0) logger.info({ created }, 'search attributes created');
-    }
-    const source = roles.includes('control') ? await workflowSource() : undefined;
-    if (source) {
-      const replayed = await requireReplay(client, source);
-      if (replayed > 0) logger.info({ replayed }, 'what another version began goes on with this one');
-    }
-    for (const directory of [host?.work.attempts, signDirectory]) {
-      if (directory === undefined) continue;
-      for (const attempt of await failAbandonedAttempts(client, directory)) {
-        logger.info({ event: 'attempt-left-behind', ...attempt }, 'found an attempt of an earlier worker');
-      }
-    }
+    const source = roles.includes('control')
+      ? await prepareControl(connection, target.namespace, client, logger)
+      : undefined;
+    await failLeftAttempts(client, [host?.work.attempts, signDirectory], logger);
     const draining = host && (await drainingOf(host.work));
     if (draining)
       logger.warn(`${drainingReason(hostName, draining)}: it takes no claims until \`flightline drain --undo\``);
@@ -108,15 +96,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     const workers: Worker[] = [];
     for (const plan of plans) {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
-      workers.push(
-        await Worker.create({
-          ...baseOptions(connection, target.namespace, plan, hostName, options, source),
-          activities: options.activities?.[plan.activities] ?? activitiesOf(plan.activities, configuration, host),
-          ...(directory === undefined
-            ? {}
-            : { interceptors: { activity: [recordAttempts(directory, (message) => logger.warn(message))] } }),
-        }),
-      );
+      const activities = options.activities?.[plan.activities] ?? activitiesOf(plan.activities, configuration, host);
+      const base = baseOptions(connection, target.namespace, plan, hostName, options, source);
+      workers.push(await Worker.create({ ...base, activities, ...(directory && recorded(directory, logger)) }));
     }
     await poll(workers, options.signal, () => {
       if (host) undo.push(startJanitor(host, client, logger));
@@ -135,13 +117,34 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     });
     notices.info({ event: WORKER_STOPPED }, 'the worker has stopped');
   } finally {
-    for (const step of undo.reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        // The reason for the end is thrown; this must not hide it.
-        logger.debug({ error }, 'cleaning up after the worker failed');
-      }
+    await undoAll(undo, logger);
+  }
+}
+
+async function failLeftAttempts(
+  client: Client,
+  directories: readonly (string | undefined)[],
+  logger: Logger,
+): Promise<void> {
+  for (const directory of directories) {
+    if (directory === undefined) continue;
+    for (const attempt of await failAbandonedAttempts(client, directory)) {
+      logger.info({ event: 'attempt-left-behind', ...attempt }, 'found an attempt of an earlier worker');
+    }
+  }
+}
+
+function recorded(directory: string, logger: Logger): Pick<WorkerOptions, 'interceptors'> {
+  return { interceptors: { activity: [recordAttempts(directory, (message) => logger.warn(message))] } };
+}
+
+async function undoAll(undo: (() => unknown)[], logger: Logger): Promise<void> {
+  for (const step of undo.reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      // The reason for the end is thrown; this must not hide it.
+      logger.debug({ error }, 'cleaning up after the worker failed');
     }
   }
 }

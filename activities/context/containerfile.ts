@@ -48,7 +48,7 @@ export function readContainerfile(
   for (const instruction of dockerfile.getInstructions()) {
     switch (instruction.getKeyword()) {
       case 'ARG':
-        declare(instruction as Arg);
+        declare(instruction as Arg, buildArgs, values);
         break;
       case 'FROM':
         stages.push(stageFrom(instruction as From));
@@ -56,7 +56,11 @@ export function readContainerfile(
       case 'COPY':
       case 'ADD':
       case 'RUN':
-        for (const { source, place } of sourcesOf(instruction)) useImage(source, place);
+        // `--from` names a stage, by name or number, or an image.
+        for (const { source, place } of sourcesOf(instruction)) {
+          const image = expand(unquoted(source), values);
+          if (image !== undefined) baseNamed(image, place);
+        }
         break;
       case 'LABEL':
         for (const property of (instruction as Label).getProperties()) {
@@ -68,20 +72,10 @@ export function readContainerfile(
   const last = stages.at(-1);
   return {
     images: [...new Set(uses.map(({ image }) => image))],
-    base: last ? baseOf(last) : null,
+    base: last ? baseOf(last, stages) : null,
     uses,
-    label: (name) => last && labelOf(last, name),
+    label: (name) => last && labelOf(last, name, stages),
   };
-
-  function declare(argument: Arg): void {
-    for (const property of argument.getProperties()) {
-      const name = property.getName();
-      const given = buildArgs[name];
-      const written = property.getValue();
-      const value = given ?? (written === null ? values.get(name) : expand(unquoted(written), values));
-      if (value !== undefined) values.set(name, value);
-    }
-  }
 
   function stageFrom(from: From): BuildStage {
     const image = expand(unquoted(from.getImage() ?? ''), values);
@@ -99,23 +93,28 @@ export function readContainerfile(
     uses.push({ image, start: document.offsetAt(place.start) });
     return { image };
   }
+}
 
-  /** `--from` names a stage, by name or number, or an image. */
-  function useImage(source: string, place: Place): void {
-    const image = expand(unquoted(source), values);
-    if (image !== undefined) baseNamed(image, place);
+/** Notes the values of build arguments; one that is given counts more than the default that is written. */
+function declare(argument: Arg, buildArgs: Readonly<Record<string, string | null>>, values: Map<string, string>): void {
+  for (const property of argument.getProperties()) {
+    const name = property.getName();
+    const given = buildArgs[name];
+    const written = property.getValue();
+    const value = given ?? (written === null ? values.get(name) : expand(unquoted(written), values));
+    if (value !== undefined) values.set(name, value);
   }
+}
 
-  function baseOf(stage: BuildStage): string | null {
-    if (typeof stage.base === 'string') return null;
-    return 'image' in stage.base ? stage.base.image : baseOf(stages[stage.base.stage]!);
-  }
+function baseOf(stage: BuildStage, stages: readonly BuildStage[]): string | null {
+  if (typeof stage.base === 'string') return null;
+  return 'image' in stage.base ? stage.base.image : baseOf(stages[stage.base.stage]!, stages);
+}
 
-  function labelOf(stage: BuildStage, name: string): string | undefined {
-    const own = stage.labels.get(name);
-    if (own !== undefined || typeof stage.base === 'string' || 'image' in stage.base) return own;
-    return labelOf(stages[stage.base.stage]!, name);
-  }
+function labelOf(stage: BuildStage, name: string, stages: readonly BuildStage[]): string | undefined {
+  const own = stage.labels.get(name);
+  if (own !== undefined || typeof stage.base === 'string' || 'image' in stage.base) return own;
+  return labelOf(stages[stage.base.stage]!, name, stages);
 }
 
 function unquoted(text: string): string {

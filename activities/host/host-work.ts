@@ -3,7 +3,7 @@ import { MAX_LISTED, type HostStatus } from '../../model/contract/host-status.ts
 import type { RunningActivity } from '../running.ts';
 import { hostQueue } from '../../model/contract/queue.ts';
 import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
-import type { LeaseFiles } from './leases.ts';
+import type { LeaseFiles } from './lease-files.ts';
 import type { HostContext } from './work-directory.ts';
 
 /** Slots, leases, waiting claims and running stages, from files and from this process. Pure. */

@@ -3,7 +3,8 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { FAILURES } from '../../model/failure/failures.ts';
 import { knownFailure } from '../failure.ts';
 import type { Timing } from '../../model/base/timing.ts';
-import { confirmLease, keepLease, returnSlot, type LeaseHost } from './leases.ts';
+import { confirmLease, keepLease, returnSlot } from './leases.ts';
+import type { LeaseHost } from './lease-files.ts';
 import type { Task } from '../tools/process/task.ts';
 
 /**

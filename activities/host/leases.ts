@@ -4,9 +4,7 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
 import { releaseKey } from '../../model/release/inputs.ts';
-import { sha256 } from '../../model/base/digest.ts';
 import type { Timing } from '../../model/base/timing.ts';
 import { drainingOf, drainingReason } from './drain.ts';
 import { bytesBelow, type Space } from './space.ts';
@@ -22,17 +20,7 @@ import {
   sameBranch,
   type ClaimDecision,
 } from './lease-decision.ts';
-import type { HostContext } from './work-directory.ts';
-
-/** What leases need of a host. */
-export type LeaseHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
-
-/** The content of the files. `damaged` are paths of files that hold neither a lease nor a request; they are ignored. */
-export interface LeaseFiles {
-  readonly leases: readonly Lease[];
-  readonly requests: readonly LeaseRequest[];
-  readonly damaged: readonly string[];
-}
+import { type LeaseHost, requestFile, leaseFile, keyOf, readLeaseFiles } from './lease-files.ts';
 
 /**
  * Grants or refuses a claim, and writes it down: a granted one as a lease, a refused one as a request, which comes
@@ -203,16 +191,6 @@ export async function lapsedLeases(host: LeaseHost, now = new Date()): Promise<L
   return (await readLeaseFiles(host)).leases.filter((lease) => hasLapsed(lease, now));
 }
 
-/** Reads all leases and requests. */
-export async function readLeaseFiles(host: LeaseHost): Promise<LeaseFiles> {
-  const damaged: string[] = [];
-  return {
-    leases: await readAll(host.work.leases, Lease, damaged),
-    requests: await readAll(host.work.requests, LeaseRequest, damaged),
-    damaged,
-  };
-}
-
 const queues = new Map<string, Promise<unknown>>();
 
 /** Runs one body at a time per work directory. */
@@ -231,37 +209,4 @@ async function change(host: LeaseHost, release: string, branch: string, to: (lea
     await writeNote(path, Lease, to(lease));
     return true;
   });
-}
-
-function fileName(branch: Pick<Lease, 'release' | 'branch'>): string {
-  return `${releaseKey(branch.release)}-${sha256(branch.branch).slice(0, 16)}.json`;
-}
-
-/** The release's key in file names. */
-function keyOf(name: string): string {
-  return name.slice(0, name.indexOf('-'));
-}
-
-function leaseFile(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): string {
-  return join(host.work.leases, fileName(branch));
-}
-
-function requestFile(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): string {
-  return join(host.work.requests, fileName(branch));
-}
-
-async function readAll<Schema extends z.ZodType>(
-  directory: string,
-  schema: Schema,
-  damaged: string[],
-): Promise<z.infer<Schema>[]> {
-  const found: z.infer<Schema>[] = [];
-  for (const name of (await readdir(directory)).sort()) {
-    if (!name.endsWith('.json')) continue;
-    const path = join(directory, name);
-    const value = await readNote(path, schema, 'damaged' as const);
-    if (value === 'damaged') damaged.push(path);
-    else if (value !== undefined) found.push(value);
-  }
-  return found;
 }

@@ -7,7 +7,7 @@ import { hostSpace } from './claim.ts';
 import { drainingOf } from './drain.ts';
 import { spaceOf } from './space.ts';
 import { workOf } from './host-work.ts';
-import { readLeaseFiles } from './leases.ts';
+import { readLeaseFiles } from './lease-files.ts';
 import { containersWithLabels } from '../tools/podman/container/container.ts';
 import { version } from '../tools/version.ts';
 import type { HostContext } from './work-directory.ts';

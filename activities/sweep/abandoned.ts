@@ -1,5 +1,6 @@
 /** Finds the leases that releases left behind. */
-import { lapsedLeases, sweepLeases, type LeaseHost } from '../host/leases.ts';
+import { lapsedLeases, sweepLeases } from '../host/leases.ts';
+import type { LeaseHost } from '../host/lease-files.ts';
 
 /**
  * Looks at the leases, and removes unused void ones and forgotten claims at once. `true` when a release has ended whose

@@ -1,6 +1,7 @@
 /** From a spec to a release's request: git facts, the context packed and sent, defaults and templates filled in. */
 import { z } from 'zod';
-import { makeRequest, type ContextSource, type ReleaseRequest, type RequestFacts } from '../../model/spec/request.ts';
+import type { ContextSource, ReleaseRequest } from '../../model/spec/request.ts';
+import { makeRequest, type RequestFacts } from '../../model/spec/make-request.ts';
 import { dateValue } from '../../model/base/template.ts';
 import { DEFAULT_TIMING, type Timing } from '../../model/base/timing.ts';
 import { checkConfigOf } from './builder-config.ts';

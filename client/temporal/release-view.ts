@@ -81,18 +81,15 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
       } catch (error) {
         if (!isWorkerAway(error)) throw error;
         // Temporal has just answered, so it is the worker that does not.
-        if (!record)
-          throw noControlWorker(
-            temporal,
-            `${release} waits for one and then goes on by itself (${grpcDetails(error)})`,
-          );
+        const waits = `${release} waits for one and then goes on by itself (${grpcDetails(error)})`;
+        if (!record) throw noControlWorker(temporal, waits);
       }
     }
     const activities = pendingActivities(description, 'image', converter);
     const stages: StageRow[][] = [];
     for (const child of description.raw.pendingChildren ?? []) {
       const id = child.workflowId ?? '';
-      const seen = await readBranch(id);
+      const seen = await readBranch(temporal, id, branches);
       if (!seen) continue;
       stages.push(seen.stages);
       activities.push(...seen.activities);
@@ -100,36 +97,39 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
     return { record: { ...record.state, stages: mergeStages(record.state.stages, stages) }, activities };
   };
 
-  const readBranch = async (id: string) => {
-    const description = await describe(temporal, id, undefined);
-    if (!description || description.status.name !== 'RUNNING') return undefined;
-    // A branch that goes on after a hold is a new run under the same id.
-    const key = `${id} ${description.runId}`;
-    const seen = branches.get(key);
-    if (seen?.historyLength !== description.historyLength) {
-      try {
-        const { stages } = await query(temporal, id, undefined, BranchState);
-        branches.set(key, { historyLength: description.historyLength, state: stages });
-      } catch (error) {
-        // A builder run that has just ended answers nothing; its release knows its stages then.
-        if (!isWorkerAway(error) && !isNotFound(error)) throw error;
-      }
+  return { release, runId, read, ended: () => endOf(temporal, release, runId) };
+}
+
+/** Resolves at the release's end: a request that waits at the server, beside which the looks go on. */
+async function endOf(temporal: Temporal, release: string, runId: string): Promise<void> {
+  await temporal.client.workflow
+    .getHandle(release, runId, { followRuns: false })
+    .result()
+    .catch(() => undefined);
+}
+
+/** The stages and activities of a builder run; undefined when it has ended. `branches` keeps what was seen last. */
+async function readBranch(temporal: Temporal, id: string, branches: Map<string, Seen<StageRow[]>>) {
+  const description = await describe(temporal, id, undefined);
+  if (!description || description.status.name !== 'RUNNING') return undefined;
+  // A branch that goes on after a hold is a new run under the same id.
+  const key = `${id} ${description.runId}`;
+  const seen = branches.get(key);
+  if (seen?.historyLength !== description.historyLength) {
+    try {
+      const { stages } = await query(temporal, id, undefined, BranchState);
+      branches.set(key, { historyLength: description.historyLength, state: stages });
+    } catch (error) {
+      // A builder run that has just ended answers nothing; its release knows its stages then.
+      if (!isWorkerAway(error) && !isNotFound(error)) throw error;
     }
-    const activities = pendingActivities(description, id.slice(id.lastIndexOf('/') + 1), converter);
-    return { stages: branches.get(key)?.state ?? [], activities };
-  };
-
-  // A request that waits at the server; the looks go on beside it.
-  const ended = (): Promise<void> =>
-    temporal.client.workflow
-      .getHandle(release, runId, { followRuns: false })
-      .result()
-      .then(
-        () => undefined,
-        () => undefined,
-      );
-
-  return { release, runId, read, ended };
+  }
+  const activities = pendingActivities(
+    description,
+    id.slice(id.lastIndexOf('/') + 1),
+    temporal.client.options.loadedDataConverter.payloadConverter,
+  );
+  return { stages: branches.get(key)?.state ?? [], activities };
 }
 
 /** `undefined` when there is no such workflow. */

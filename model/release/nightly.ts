@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { failureOf, Failure } from '../failure/failure.ts';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import { releaseId, Repository, Tag } from '../oci/reference.ts';
-import { makeRequest, ReleaseRequest, type RequestFacts } from '../spec/request.ts';
+import { ReleaseRequest } from '../spec/request.ts';
+import { makeRequest, type RequestFacts } from '../spec/make-request.ts';
 import { Cron, TimeZone } from '../spec/schedule.ts';
 import { dateValue, expandTemplate } from '../base/template.ts';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginDrain, endDrain, type Draining } from '../../activities/host/drain.ts';
 import { isVoid, type Lease } from '../../activities/host/lease-decision.ts';
-import { readLeaseFiles } from '../../activities/host/leases.ts';
+import { readLeaseFiles } from '../../activities/host/lease-files.ts';
 import { openWorkDirectory } from '../../activities/host/work-directory.ts';
 import { chooseHostName, loadWorkerConfiguration } from '../configuration.ts';
 

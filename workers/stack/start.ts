@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { ROLES } from '../../model/contract/queue.ts';
+import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { lockDirectory } from '../host/lock.ts';
 import { defaultAuthfile } from './authfile.ts';
 import { stackPaths } from './files.ts';
@@ -19,10 +19,14 @@ import {
   workerPlan,
 } from './plans.ts';
 import { LOOPBACK } from './ports.ts';
+import type { StackPorts } from './state.ts';
 import { Supervisor } from './supervisor.ts';
 import { findTemporalCli } from './temporal-cli/temporal-cli.ts';
 import type { StackOptions, Stack } from './stack.ts';
 import { preparePorts, writeConfiguration, writeFiles } from './prepare.ts';
+
+const IN_USE =
+  'use the stack that runs there (its addresses are in the file `environment`), end it, or choose another --data';
 
 /**
  * Starts a stack, and returns when all of it is ready.
@@ -34,27 +38,22 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const paths = stackPaths(resolve(options.directory));
   const onEvent = options.onEvent ?? (() => undefined);
   const roles = ROLES.filter((role) => (options.roles ?? ROLES).includes(role));
-  const lock = await lockDirectory(paths.directory, {
-    name: 'stack.lock',
-    remedy:
-      'use the stack that runs there (its addresses are in the file `environment`), end it, or choose another --data',
-  });
+  const lock = await lockDirectory(paths.directory, { name: 'stack.lock', remedy: IN_USE });
   try {
     await mkdir(paths.logs, { recursive: true, mode: 0o700 });
     const ports = await preparePorts(paths, options, onEvent);
     const cli = await findTemporalCli(options.report ? { report: options.report } : {});
     const registry = options.registry ?? `${LOOPBACK}:${ports.registry}`;
-    const login = options.registry ? (options.authfile ?? defaultAuthfile()) : options.registryAuth?.authfile;
-    const authfile = login === undefined ? undefined : resolve(login);
+    const authfile = authfileOf(options);
     const environment = await writeFiles(paths, ports, registry, options);
     const configuration = await writeConfiguration(paths, registry, authfile, options);
+    const servers = [
+      temporalPlan(cli.path, ports, paths),
+      ...(options.registry ? [] : [registryPlan(findRegistryProgram(), `${LOOPBACK}:${ports.registry}`, paths)]),
+    ];
     const workerCommand = options.workerCommand ?? installedWorkerCommand;
-    const workers = roles.map((role) =>
-      workerPlan(role, workerCommand(role, paths.workerConfiguration), environment, paths),
-    );
-    const registryProcess = options.registry
-      ? undefined
-      : registryPlan(findRegistryProgram(), `${LOOPBACK}:${ports.registry}`, paths);
+    const planOf = (role: Role) => workerPlan(role, workerCommand(role, paths.workerConfiguration), environment, paths);
+    const workers = roles.map(planOf);
 
     let fatal: Error | undefined;
     let fail: (error: Error) => void = () => undefined;
@@ -72,10 +71,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     let stopped: Promise<void> | undefined;
     const stop = () => (stopped ??= supervisor.stop([roles, ['registry'], ['temporal']]).finally(() => lock.release()));
     try {
-      await together([
-        supervisor.start(temporalPlan(cli.path, ports, paths), 'needed', options.signal),
-        ...(registryProcess ? [supervisor.start(registryProcess, 'needed', options.signal)] : []),
-      ]);
+      await together(servers.map((plan) => supervisor.start(plan, 'needed', options.signal)));
       await together(workers.map((plan) => supervisor.start(plan, 'always', options.signal)));
     } catch (error) {
       await stop();
@@ -85,11 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return {
       directory: paths.directory,
       paths,
-      temporal: {
-        address: `${LOOPBACK}:${ports.temporal}`,
-        namespace: NAMESPACE,
-        webUi: `http://${LOOPBACK}:${ports.ui}`,
-      },
+      temporal: addressesOf(ports),
       registry,
       configuration,
       authfile,
@@ -102,6 +94,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await lock.release();
     throw error;
   }
+}
+
+function authfileOf({ registry, authfile, registryAuth }: StackOptions): string | undefined {
+  const login = registry ? (authfile ?? defaultAuthfile()) : registryAuth?.authfile;
+  return login === undefined ? undefined : resolve(login);
+}
+
+function addressesOf(ports: StackPorts): Stack['temporal'] {
+  return {
+    address: `${LOOPBACK}:${ports.temporal}`,
+    namespace: NAMESPACE,
+    webUi: `http://${LOOPBACK}:${ports.ui}`,
+  };
 }
 
 /** Waits for all, so that nothing is still starting when the first error is thrown. */

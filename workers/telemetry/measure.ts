@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { isRemembered, SLOTS, slotCounts } from '../../activities/host/lease-decision.ts';
 import { spaceOf } from '../../activities/host/space.ts';
-import { readLeaseFiles } from '../../activities/host/leases.ts';
+import { readLeaseFiles } from '../../activities/host/lease-files.ts';
 import { pollersOf } from '../../activities/server.ts';
 import { podmanInfo } from '../../activities/tools/podman/podman.ts';
 import type { HostContext } from '../../activities/host/work-directory.ts';

@@ -152,19 +152,7 @@ export async function runCommand(
   log?.on('error', () => undefined);
   const keepOutput = options.keepOutput ?? true;
   const tails = { stdout: '', stderr: '' };
-  const subprocess = execa(program, [...args], {
-    cwd: options.cwd ?? '/',
-    env: cleanEnvironment(options.environment),
-    extendEnv: false,
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    reject: false,
-    buffer: { stdout: keepOutput, stderr: false },
-    maxBuffer: MAX_OUTPUT,
-    stripFinalNewline: false,
-    forceKillAfterDelay: KILL_DELAY,
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    ...(stage ? { cancelSignal: stage.signal } : {}),
-  });
+  const subprocess = start(program, args, options, stage?.signal);
   const follow = async (stream: 'stdout' | 'stderr') => {
     for await (const raw of subprocess.iterable({ from: stream })) {
       const line = redact(String(raw));
@@ -206,6 +194,22 @@ export async function runCommand(
     });
   }
   return { exitCode, stdout: keepOutput ? String(result.stdout) : tails.stdout, stderr: tails.stderr };
+}
+
+function start(program: string, args: readonly string[], options: CommandOptions, cancelSignal?: AbortSignal) {
+  return execa(program, [...args], {
+    cwd: options.cwd ?? '/',
+    env: cleanEnvironment(options.environment),
+    extendEnv: false,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    reject: false,
+    buffer: { stdout: options.keepOutput ?? true, stderr: false },
+    maxBuffer: MAX_OUTPUT,
+    stripFinalNewline: false,
+    forceKillAfterDelay: KILL_DELAY,
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(cancelSignal && { cancelSignal }),
+  });
 }
 
 async function closeLog(log: WriteStream | undefined): Promise<void> {

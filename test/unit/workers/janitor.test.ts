@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimLease, confirmLease, readLeaseFiles, returnSlot } from '../../../activities/host/leases.ts';
+import { claimLease, confirmLease, returnSlot } from '../../../activities/host/leases.ts';
+import { readLeaseFiles } from '../../../activities/host/lease-files.ts';
 import { lookForAbandoned } from '../../../activities/sweep/abandoned.ts';
 import { temporaryHost } from '../../support/host.ts';
 

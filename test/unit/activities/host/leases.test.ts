@@ -8,11 +8,11 @@ import {
   confirmLease,
   forgetRequest,
   keepLease,
-  readLeaseFiles,
   releaseLeases,
   renewLeases,
   returnSlot,
 } from '../../../../activities/host/leases.ts';
+import { readLeaseFiles } from '../../../../activities/host/lease-files.ts';
 import { temporaryHost } from '../../../support/host.ts';
 
 const space = () => Promise.resolve({ free: 1e12, total: 1e12 });

@@ -11,7 +11,8 @@ import {
 } from '../../../../activities/resolve/change.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
-import { makeRequest, type ContextSource, type ReleaseRequest } from '../../../../model/spec/request.ts';
+import type { ContextSource, ReleaseRequest } from '../../../../model/spec/request.ts';
+import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { DIGEST, OTHER_DIGEST, record, row } from '../../client/view/record.ts';
 
 const REPOSITORY = 'quay.io/acme/edge-camera';

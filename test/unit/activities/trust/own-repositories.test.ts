@@ -4,7 +4,7 @@ import { requirePermitted } from '../../../../activities/resolve/permitted.ts';
 import { planRollback } from '../../../../activities/tags/shared-tag.ts';
 import { movedNames, needsApproval } from '../../../../model/release/approval.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
-import { makeRequest } from '../../../../model/spec/request.ts';
+import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';
 import { DEFAULT_TIMING } from '../../../../model/base/timing.ts';
 import { DIGEST } from '../../client/view/record.ts';

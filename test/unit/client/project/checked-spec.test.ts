@@ -10,7 +10,7 @@ import { releaseIdOf } from '../../../../client/temporal/release-name.ts';
 import { staticDetails } from '../../../../model/release/summaries.ts';
 import { loadSpec, locate } from '../../../../client/project/spec-loading.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
-import { makeRequest } from '../../../../model/spec/request.ts';
+import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { workflowPage } from '../../../../client/temporal/temporal.ts';
 
 let directory: string;

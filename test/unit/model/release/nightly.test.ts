@@ -8,7 +8,7 @@ import {
   repositoryOfSchedule,
   scheduleId,
 } from '../../../../model/release/nightly.ts';
-import type { RequestFacts } from '../../../../model/spec/request.ts';
+import type { RequestFacts } from '../../../../model/spec/make-request.ts';
 import { parseDuration } from '../../../../model/base/duration.ts';
 import { Cron, formatAge, MaxAge, TimeZone } from '../../../../model/spec/schedule.ts';
 import { DIGEST } from '../../client/view/record.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BuildOptions, buildFlags, contextImages } from '../../../../model/spec/build-options.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
-import { makeRequest } from '../../../../model/spec/request.ts';
+import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { DIGEST } from '../../client/view/record.ts';
 
 const OPTIONS = {

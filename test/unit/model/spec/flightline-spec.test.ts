@@ -10,7 +10,7 @@ import {
   releaseIdFrom,
   repositoryIsWithin,
 } from '../../../../model/oci/reference.ts';
-import { makeRequest } from '../../../../model/spec/request.ts';
+import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { formatProblems, parseYamlFile } from '../../../../model/spec/spec-file.ts';
 import { dateValue, expandTemplate } from '../../../../model/base/template.ts';
 import { isAllowed, registryFor, WorkerConfiguration } from '../../../../model/spec/worker-configuration.ts';

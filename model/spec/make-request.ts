@@ -1,0 +1,175 @@
+/** Makes a request of a spec: fills in defaults and templates, and looks whether the whole can be used. Pure. */
+import { z } from 'zod';
+import { buildOptions } from './build-options.ts';
+import { DISK_TYPES } from './disk.ts';
+import { requestedEnrollment, secretInputs } from './enrollment.ts';
+import { parseDuration } from '../base/duration.ts';
+import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
+import { ARCHITECTURES } from '../base/host.ts';
+import { Repository, Tag } from '../oci/reference.ts';
+import { expandTemplate } from '../base/template.ts';
+import { timingWith, type Timing } from '../base/timing.ts';
+import { ContextSource, ReleaseRequest } from './request.ts';
+
+/** Longest request (bytes as JSON), which must fit into a payload of 10 kB. */
+const MAX_REQUEST_BYTES = 9_000;
+
+/** What the client knows beside the spec. */
+export interface RequestFacts {
+  context: ContextSource;
+  /** Replaces `image.tag`. */
+  tag?: string;
+  /** 12 hexadecimal digits; `undefined` when the context has no commit or is dirty. */
+  commit: string | undefined;
+  /** `{{date}}`: UTC day as YYYYMMDD. */
+  date: string;
+  /** For build arguments without a value. */
+  environment?: Readonly<Record<string, string | undefined>>;
+  source: string | null;
+  onFailure?: 'hold' | 'fail';
+  keepFiles?: string;
+  timing?: Partial<Timing>;
+}
+
+/** The answer of {@link makeRequest}: the request, or every problem, each with the path in the spec it concerns. */
+type RequestResult =
+  { ok: true; request: ReleaseRequest } | { ok: false; problems: { path: string; message: string }[] };
+
+/** Build arguments with their values; one without a value that the environment lacks, too, is not given. */
+function givenArguments(
+  buildArgs: Readonly<Record<string, string | null>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const given = Object.entries(buildArgs).map(([name, value]) => [name, value ?? environment[name]] as const);
+  return Object.fromEntries(
+    given.filter((argument): argument is readonly [string, string] => argument[1] !== undefined),
+  );
+}
+
+/** What is wrong at a path of the spec. */
+interface Problem {
+  path: string;
+  message: string;
+}
+
+/** Fills in defaults and templates. Pure. */
+export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestResult {
+  const problems: Problem[] = [];
+  const expand = expander(problems);
+  const tagValues = { date: facts.date, commit: facts.commit };
+  const { image } = spec;
+  const writtenTag = facts.tag ?? image.tag;
+  const tag = expand(facts.tag === undefined ? 'image.tag' : '--tag', writtenTag, tagValues, Tag);
+  const alsoTag = image.alsoTag.map((text, index) => expand(`image.alsoTag[${index}]`, text, tagValues, Tag));
+  const named = { repository: image.repository };
+  const disks = spec.disks.map((disk, index) => ({
+    type: disk.type,
+    publish: disk.publish,
+    compress: disk.compress ?? (disk.publish === 'container-disk' ? 'none' : DISK_TYPES[disk.type].compress),
+    repository: expand(`disks[${index}]`, spec.repositories.disk, { ...named, type: disk.type }, Repository),
+  }));
+  const [, architecture] = image.platforms[0]!.split('/');
+  const known = ARCHITECTURES.find((name) => name === architecture);
+  if (!known)
+    problems.push({
+      path: 'image.platforms',
+      message: `${architecture} is not supported: use ${ARCHITECTURES.join(' or ')}`,
+    });
+  const tagPolicy = image.tagPolicy ?? (writtenTag.includes('{{') ? 'move' : 'create');
+  const request: ReleaseRequest = {
+    schemaVersion: 1,
+    name: spec.name,
+    repository: image.repository,
+    tag,
+    alsoTag: [...new Set(alsoTag)].filter((other) => other !== tag),
+    tagPolicy,
+    context: facts.context,
+    contextRepository: expand('repositories.context', spec.repositories.context, named, Repository),
+    recordRepository: expand('repositories.record', spec.repositories.record, named, Repository),
+    ...(spec.repositories.logs === NO_LOGS
+      ? {}
+      : { logRepository: expand('repositories.logs', spec.repositories.logs, named, Repository) }),
+    commit: facts.commit ?? null,
+    source: facts.source,
+    buildArgs: givenArguments(image.buildArgs, facts.environment ?? {}),
+    ...buildOptions(image),
+    architecture: known ?? 'amd64',
+    key: spec.signing.key,
+    ...(spec.verification === undefined ? {} : { verification: spec.verification }),
+    disks,
+    builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
+    onFailure: facts.onFailure ?? spec.onFailure,
+    keepFiles: facts.keepFiles ?? null,
+    timing: timingWith(facts.timing),
+    ...optionalParts(spec, tagPolicy),
+  };
+  problems.push(...problemsOfWhole(request, problems.length === 0));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, request };
+}
+
+/** Fills in a template, and notes why the result cannot be used. */
+function expander(problems: Problem[]) {
+  return (
+    path: string,
+    text: string,
+    values: Record<string, string | undefined>,
+    schema: z.ZodType<string>,
+  ): string => {
+    const expanded = expandTemplate(text, values);
+    if (!expanded.ok) {
+      const hint =
+        'commit' in values && values.commit === undefined && text.includes('commit')
+          ? ': {{commit}} needs a context in a git work tree without uncommitted changes'
+          : `: ${expanded.problem}`;
+      problems.push({ path, message: `"${text}" cannot be used${hint}` });
+      return '';
+    }
+    const parsed = schema.safeParse(expanded.text);
+    if (!parsed.success) problems.push({ path, message: `"${expanded.text}" ${parsed.error.issues[0]!.message}` });
+    return expanded.text;
+  };
+}
+
+/** What a request has only where the spec says so. */
+function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolicy']): Partial<ReleaseRequest> {
+  return {
+    ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
+    ...(spec.approval && { approval: spec.approval }),
+    ...(spec.notify.length > 0 && { notify: spec.notify }),
+    ...secretInputs({
+      enrollment: spec.enrollment && requestedEnrollment(spec.enrollment),
+      secrets: spec.secrets.length > 0 ? spec.secrets : undefined,
+      pullSecret: spec.image.pullSecret,
+    }),
+    ...(spec.rebuild === 'when-changed' &&
+      tagPolicy === 'move' && {
+        rebuild: { maxAge: spec.maxAge === undefined ? null : parseDuration(spec.maxAge)!, last: null },
+      }),
+  };
+}
+
+/** What is wrong with the request as a whole. */
+function problemsOfWhole(request: ReleaseRequest, expanded: boolean): Problem[] {
+  const problems: Problem[] = [];
+  const taken = [
+    request.repository,
+    request.contextRepository,
+    request.recordRepository,
+    ...(request.logRepository === undefined ? [] : [request.logRepository]),
+    ...request.disks.filter((disk) => disk.publish !== 'none').map((disk) => disk.repository),
+  ];
+  if (expanded && new Set(taken).size !== taken.length) {
+    problems.push({
+      path: 'repositories',
+      message: 'the image, each disk, the record, the context and the logs need repositories of their own',
+    });
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(request));
+  if (bytes > MAX_REQUEST_BYTES) {
+    problems.push({
+      path: '',
+      message: `the spec is too large (${bytes} of ${MAX_REQUEST_BYTES} bytes): shorten buildArgs or tags`,
+    });
+  }
+  return problems;
+}
