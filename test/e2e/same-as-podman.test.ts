@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { offeredOn } from '../../activities/index.ts';
 import type { BuildInput } from '../../model/contract/build.ts';
 import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
-import { makeRequest } from '../../model/spec/request.ts';
+import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';

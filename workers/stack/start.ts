@@ -54,7 +54,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const workerCommand = options.workerCommand ?? installedWorkerCommand;
     const planOf = (role: Role) => workerPlan(role, workerCommand(role, paths.workerConfiguration), environment, paths);
     const workers = roles.map(planOf);
-
     let fatal: Error | undefined;
     let fail: (error: Error) => void = () => undefined;
     const failed = new Promise<Error>((settle) => (fail = settle));
