@@ -1,5 +1,5 @@
 /** Makes a request of a spec: fills in defaults and templates, and looks whether the whole can be used. Pure. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { buildOptions } from './build-options.ts';
 import { DISK_TYPES } from './disk.ts';
 import { requestedEnrollment, secretInputs } from './enrollment.ts';
@@ -9,7 +9,7 @@ import { ARCHITECTURES } from '../base/host.ts';
 import { Repository, Tag } from '../oci/reference.ts';
 import { expandTemplate } from '../base/template.ts';
 import { timingWith, type Timing } from '../base/timing.ts';
-import { ContextSource, ReleaseRequest } from './request.ts';
+import type { ContextSource, ReleaseRequest } from './request.ts';
 
 /** Longest request (bytes as JSON), which must fit into a payload of 10 kB. */
 const MAX_REQUEST_BYTES = 9_000;

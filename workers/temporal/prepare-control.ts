@@ -1,5 +1,5 @@
 /** What a control worker does before it polls. */
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { requireReplay } from './replay.ts';
