@@ -4,8 +4,8 @@ import { openComparison, type PodmanComparison } from '../support/podman-compari
 import { differencesOf } from '../support/random-containerfiles.ts';
 
 const SEED = Number(process.env.FLIGHTLINE_SEED ?? 20_261_129);
-/** Cases in a file. */
-const BATCH = 10;
+/** Cases, which are one file. */
+const CASES = 10;
 
 let podman: PodmanComparison;
 beforeAll(async () => {
@@ -15,6 +15,6 @@ afterAll(async () => {
   await podman?.close();
 });
 
-it.each([0, 10, 20])(`ten Containerfiles of the seed ${SEED}, from number %d`, async (from) => {
-  expect(await differencesOf(podman, SEED, from, BATCH)).toEqual([]);
+it(`ten Containerfiles of the seed ${SEED}`, async () => {
+  expect(await differencesOf(podman, SEED, 0, CASES)).toEqual([]);
 });
