@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { isAlive, isOutOfSight, ownIdentity } from '../process/process-identity.ts';
+import { identityOf, isAlive, isOutOfSight } from '../process/process-identity.ts';
 import { loginsIn } from './login/login.ts';
 
 /** The files and answers that an activity needs for a set of repositories. */
@@ -96,7 +96,7 @@ const PREFIX = 'flightline-registry-';
  * nobody here can see, stays.
  */
 export async function removeLeftAccess(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+  for (const name of await readdir(tmpdir()).catch(() => [])) {
     const [, pid, started] = /^flightline-registry-(\d+)\.([^.]+)\./.exec(name) ?? [];
     if (pid === undefined || started === undefined) continue;
     const identity = { pid: Number(pid), started };
@@ -109,8 +109,9 @@ export async function removeLeftAccess(): Promise<void> {
 async function withDirectory<Result>(
   body: (directory: string, registriesDirectory: string) => Promise<Result>,
 ): Promise<Result> {
-  const { pid, started } = ownIdentity();
-  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${pid}.${started}.`));
+  // Only Linux tells it, and a person's machine may be another.
+  const own = identityOf(process.pid);
+  const directory = await mkdtemp(join(tmpdir(), own ? `${PREFIX}${own.pid}.${own.started}.` : PREFIX));
   try {
     const registriesDirectory = join(directory, 'registries.d');
     await mkdir(registriesDirectory);
