@@ -43,7 +43,7 @@ import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
-import { imagesWithLabel, inspectImage, type LocalImage } from '../tools/podman/podman.ts';
+import { inspectImage, type LocalImage, listImages } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
 import type { HostContext } from '../host/work-directory.ts';
@@ -221,9 +221,9 @@ async function addLayer(
 
 /** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
 async function findBuilt({ host, input }: Attempt, name: string): Promise<Pick<Built, 'image' | 'bases'> | null> {
-  const found = (await imagesWithLabel(INPUTS_LABEL, input.imageInputs)).find(
-    ({ names, labels, created }) =>
-      names.includes(name) &&
+  const found = (await listImages({ label: `${INPUTS_LABEL}=${input.imageInputs}` })).find(
+    ({ names, formerNames, labels, created }) =>
+      (names.includes(name) || formerNames.includes(name)) &&
       (input.fresh === undefined || created * 1000 >= Date.parse(input.fresh)) &&
       labels[OCI.version] === input.tag &&
       // The same files may come from another commit by now, and the image would name the former.

@@ -13,10 +13,10 @@ import { ifMissing, spaceOf } from '../host/space.ts';
 import { isVoid } from '../host/lease-decision.ts';
 import { leasedKeys, sweepLeases } from '../host/leases.ts';
 import { readLeaseFiles } from '../host/lease-files.ts';
-import { listImages, orphanedNames, unname } from '../image/bases/local-images.ts';
+import { orphanedNames, unname } from '../image/bases/local-images.ts';
 import { removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { containersWithLabels, inspectContainer } from '../tools/podman/container/container.ts';
-import { podmanInfo } from '../tools/podman/podman.ts';
+import { podmanInfo, listImages } from '../tools/podman/podman.ts';
 import { endMachine, forgottenMachines } from '../tools/qemu.ts';
 import { trimStorage } from './trim-storage.ts';
 
@@ -41,7 +41,7 @@ export async function sweep(host: CleanUpHost, isOpen: (release: string) => Prom
   // List before reading the leases: whatever is listed then has its lease already, if it ever gets one.
   const containers = await releasesOfContainers(work.installation);
   const directories = await readdir(join(work.path, 'releases')).catch(ifMissing<string[]>([]));
-  const images = await listImages();
+  const images = await listImages({ cleanUp: true });
   removed.push(...(await sweepLeases(host)));
   const now = new Date();
   const { leases } = await readLeaseFiles(host);

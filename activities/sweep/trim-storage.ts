@@ -1,6 +1,7 @@
 /** Makes room in the storage of podman. */
 import type { Space } from '../host/space.ts';
-import { listImages, cachedImages, removeImage } from '../image/bases/local-images.ts';
+import { cachedImages, removeImage } from '../image/bases/local-images.ts';
+import { listImages } from '../tools/podman/podman.ts';
 import { removablePulled, removePulled, usesOfPulled } from '../image/bases/pulled-images.ts';
 import type { WorkDirectory } from '../host/work-directory.ts';
 
@@ -26,7 +27,7 @@ export async function trimStorage(
     return free < total * mark;
   };
   if (!(await isBelow(below))) return removed;
-  const images = await listImages();
+  const images = await listImages({ cleanUp: true });
   const built = cachedImages(images, work.installation, held).map(({ id, created }) => ({
     usedAt: created * 1000,
     words: `cached image ${id.slice(0, 12)}`,

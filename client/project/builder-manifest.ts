@@ -15,7 +15,7 @@ import { countStages } from '../../activities/tools/builder/progress.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
 import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
 import { removeContainer } from '../../activities/tools/podman/container/container.ts';
-import { imageExists, imagesWithLabel, podman, podmanInfo, tagImage } from '../../activities/tools/podman/podman.ts';
+import { imageExists, podman, podmanInfo, tagImage, listImages } from '../../activities/tools/podman/podman.ts';
 import { redact } from '../../activities/tools/process/redact.ts';
 
 /** Longest time (ms): the real builder inspects the image in containers of its own. */
@@ -44,7 +44,7 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
   const notRun = (reason: string): BuilderCheck => ({ kind: 'not-run', reason });
   if (process.getuid?.() !== 0) return notRun('the builder runs as root only');
   try {
-    const [image] = await imagesWithLabel(INPUTS_LABEL, input.imageInputs);
+    const [image] = await listImages({ label: `${INPUTS_LABEL}=${input.imageInputs}` });
     if (!image) return notRun('this machine has no image of these inputs: it is not built yet, or is on another host');
     if (!(await imageExists(input.builder)))
       return notRun(`this machine does not have the builder: podman pull ${input.builder}`);

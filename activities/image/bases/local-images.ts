@@ -1,16 +1,6 @@
 /** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache. */
-import { z } from 'zod';
 import { isPrivateImage, releaseImages, builtImages } from '../../tools/podman/build.ts';
-import { parseOutput, podman } from '../../tools/podman/podman.ts';
-
-/** An image in the storage with the names that it has, and had. */
-export interface NamedImage {
-  id: string;
-  names: readonly string[];
-  formerNames: readonly string[];
-  /** Seconds since 1970. */
-  created: number;
-}
+import { podman, type ListedImage } from '../../tools/podman/podman.ts';
 
 /** What is to be done with an image. */
 interface Unnaming {
@@ -24,30 +14,11 @@ interface Unnaming {
 /** Below it lie the images that any installation on this machine has built. */
 const BUILT = 'localhost/flightline/';
 
-const Names = z.array(z.string()).nullish();
-const Listed = z.array(z.object({ Id: z.string(), Names, History: Names, Created: z.number() })).nullable();
-
-/** All images of the storage. */
-export async function listImages(): Promise<NamedImage[]> {
-  const { stdout } = await podman('podman images', ['images', '--format', 'json'], { cleanUp: true });
-  // podman lists an image once for each of its names.
-  const images = new Map<string, NamedImage>();
-  for (const image of parseOutput('podman images', Listed, stdout) ?? []) {
-    images.set(image.Id, {
-      id: image.Id,
-      names: image.Names ?? [],
-      formerNames: image.History ?? [],
-      created: image.Created,
-    });
-  }
-  return [...images.values()];
-}
-
 /**
  * Which names a release leaves on a host: those of what it built, the name under which the builder was given the image,
  * and the digest that was pulled for it. Pure.
  */
-export function namesOfRelease(images: readonly NamedImage[], installation: string, release: string): Unnaming[] {
+export function namesOfRelease(images: readonly ListedImage[], installation: string, release: string): Unnaming[] {
   const published = release.replace(/^release\//, '');
   const repository = published.slice(0, published.lastIndexOf(':'));
   const own = `${releaseImages(installation, release)}:`;
@@ -65,7 +36,7 @@ export function namesOfRelease(images: readonly NamedImage[], installation: stri
 }
 
 /** It was built here, or by another installation, and holds no secret. */
-function isCache(image: NamedImage): boolean {
+function isCache(image: ListedImage): boolean {
   return [...image.names, ...image.formerNames].some((name) => name.startsWith(BUILT));
 }
 
@@ -94,7 +65,7 @@ export async function removeImage(id: string, flags: readonly '--no-prune'[] = [
 
 /** The names of built images whose release has no lease here; for images that hold a secret, the image itself. Pure. */
 export function orphanedNames(
-  images: readonly NamedImage[],
+  images: readonly ListedImage[],
   installation: string,
   held: ReadonlySet<string>,
 ): Unnaming[] {
@@ -114,12 +85,12 @@ export function orphanedNames(
  * have adopted an image that it built before. Pure.
  */
 export function cachedImages(
-  images: readonly NamedImage[],
+  images: readonly ListedImage[],
   installation: string,
   held: ReadonlySet<string>,
-): NamedImage[] {
+): ListedImage[] {
   const prefix = `${builtImages(installation)}/`;
-  const keys = (image: NamedImage) =>
+  const keys = (image: ListedImage) =>
     image.formerNames.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split(':')[0]!);
   return images
     .filter((image) => image.names.length === 0 && keys(image).length > 0 && !keys(image).some((key) => held.has(key)))

@@ -10,8 +10,7 @@ import { releaseKey } from '../../../model/release/inputs.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { ifMissing } from '../../host/space.ts';
-import { listImages, type NamedImage } from './local-images.ts';
-import { podman, pullByDigest, tagImage } from '../../tools/podman/podman.ts';
+import { podman, pullByDigest, tagImage, listImages, type ListedImage } from '../../tools/podman/podman.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
 import type { WorkDirectory } from '../../host/work-directory.ts';
 
@@ -44,7 +43,7 @@ export async function pullForRelease(
   // Noted first: the janitor must not take it between the pull and the note.
   await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
   await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
-  const standing = (await listImages()).find(({ names }) => names.includes(name));
+  const standing = (await listImages({ cleanUp: true })).find(({ names }) => names.includes(name));
   if (standing) {
     const marks = standing.names.filter((one) => one.startsWith(MARKS));
     if (marks.length > 0 && !marks.includes(mark)) await tagImage(name, mark);
@@ -86,7 +85,7 @@ interface PulledImage {
  * them. Pure.
  */
 export function removablePulled(
-  images: readonly NamedImage[],
+  images: readonly ListedImage[],
   installation: string,
   uses: ReadonlyMap<string, Use>,
   held: ReadonlySet<string>,

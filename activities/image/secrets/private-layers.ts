@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { releaseKey } from '../../../model/release/inputs.ts';
-import { parseOutput, podman } from '../../tools/podman/podman.ts';
+import { parseOutput, podman, listImages } from '../../tools/podman/podman.ts';
 import { ALL, mayHoldSecret, type StepImage, SECRETS } from './step-image.ts';
 
 /** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
@@ -40,7 +40,6 @@ export async function privateLayerFlags(
  */
 export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
 
-const Listed = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() })).nullable();
 const Inspected = z.array(
   z.object({ Id: z.string(), History: z.array(z.object({ created_by: z.string().optional() })).nullish() }),
 );
@@ -62,13 +61,11 @@ export async function removePrivateLayers(installation: string, concerns: (key: 
 }
 
 async function stepImages(installation: string, concerns: (key: string) => boolean): Promise<StepImage[]> {
-  const list = ['images', '--all', '--filter', `label=${LABEL}`, '--format', 'json'];
-  const { stdout } = await podman('podman images', list, { cleanUp: true });
   const labels = new Map<string, string>();
-  for (const image of parseOutput('podman images', Listed, stdout) ?? []) {
-    const label = image.Labels?.[LABEL] ?? '';
+  for (const image of await listImages({ label: LABEL, betweenSteps: true, cleanUp: true })) {
+    const label = image.labels[LABEL] ?? '';
     const [owner, key = ''] = label.split('/');
-    if (owner === installation && concerns(key)) labels.set(withoutAlgorithm(image.Id), label);
+    if (owner === installation && concerns(key)) labels.set(image.id, label);
   }
   const images = await inspectImages([...labels.keys()]);
   return images.map(({ id, history }) => ({ id, history, label: labels.get(id) ?? '' }));
@@ -80,11 +77,7 @@ async function inspectImages(names: readonly string[]): Promise<{ id: string; hi
   const options = { cleanUp: true, okExitCodes: [0, 125] };
   const { stdout } = await podman('podman image inspect', ['image', 'inspect', ...names], options);
   return parseOutput('podman image inspect', Inspected, stdout).map((image) => ({
-    id: withoutAlgorithm(image.Id),
+    id: image.Id.replace('sha256:', ''),
     history: (image.History ?? []).map((step) => step.created_by ?? ''),
   }));
-}
-
-function withoutAlgorithm(id: string): string {
-  return id.replace('sha256:', '');
 }

@@ -99,10 +99,6 @@ const Labels = z.record(z.string(), z.string()).nullish();
 const InspectedImage = z.array(
   z.object({ Id: z.string(), Size: z.number(), Labels, RootFS: z.object({ Layers: Names }).nullish() }),
 );
-const ListedImages = z
-  .array(z.object({ Id: z.string(), Labels, Names, History: Names, Created: z.number() }))
-  .nullable();
-
 /** An image in the host's storage. */
 export interface LocalImage {
   /** Configuration digest, 64 hexadecimal digits. */
@@ -139,28 +135,57 @@ export async function imageExists(name: string): Promise<boolean> {
   return exitCode === 0;
 }
 
+const ListedImages = z
+  .array(
+    z.object({
+      Id: z.string(),
+      Labels,
+      Names,
+      History: Names,
+      Created: z.number(),
+    }),
+  )
+  .nullable();
+
 /** An image as a list of images tells it. */
-interface ListedImage {
+export interface ListedImage {
+  /** Configuration digest, 64 hexadecimal digits. */
   id: string;
-  labels: Record<string, string>;
-  /** The names it has and those it had, `localhost/…` with tag. */
-  names: string[];
+  labels: Readonly<Record<string, string>>;
+  /** `localhost/…` with tag. */
+  names: readonly string[];
+  /** Names that it had. */
+  formerNames: readonly string[];
   /** Seconds since 1970. */
   created: number;
 }
 
-/** The images with a label of this value, the newest first. */
-export async function imagesWithLabel(label: string, value: string): Promise<ListedImage[]> {
-  const filter = `label=${label}=${value}`;
-  const { stdout } = await podman('podman images', ['images', '--filter', filter, '--format', 'json']);
-  return (parseOutput('podman images', ListedImages, stdout) ?? [])
-    .map((image) => ({
-      id: image.Id.replace('sha256:', ''),
+/**
+ * The images of the storage, each once, the newest first.
+ *
+ * @param options.label `NAME` or `NAME=VALUE`, which they must have
+ * @param options.betweenSteps also those that podman keeps between the steps of a build
+ * @param options.cleanUp asks although the stage is cancelled
+ */
+export async function listImages(
+  options: { label?: string; betweenSteps?: boolean; cleanUp?: boolean } = {},
+): Promise<ListedImage[]> {
+  const { label, betweenSteps = false, cleanUp = false } = options;
+  const filters = [...(betweenSteps ? ['--all'] : []), ...(label === undefined ? [] : ['--filter', `label=${label}`])];
+  const { stdout } = await podman('podman images', ['images', ...filters, '--format', 'json'], { cleanUp });
+  // podman lists an image once for each of its names, each time with all of them.
+  const images = new Map<string, ListedImage>();
+  for (const image of parseOutput('podman images', ListedImages, stdout) ?? []) {
+    const id = image.Id.replace('sha256:', '');
+    images.set(id, {
+      id,
       labels: image.Labels ?? {},
-      names: [...(image.Names ?? []), ...(image.History ?? [])],
+      names: image.Names ?? [],
+      formerNames: image.History ?? [],
       created: image.Created,
-    }))
-    .sort((left, right) => right.created - left.created);
+    });
+  }
+  return [...images.values()].sort((left, right) => right.created - left.created);
 }
 
 /** Flags by which podman reaches a repository: the activity's own log-ins, and TLS or not. */

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  cachedImages,
-  orphanedNames,
-  namesOfRelease,
-  type NamedImage,
-} from '../../../../../activities/image/bases/local-images.ts';
+import { cachedImages, orphanedNames, namesOfRelease } from '../../../../../activities/image/bases/local-images.ts';
+import type { ListedImage } from '../../../../../activities/tools/podman/podman.ts';
 import { isPrivateImage, privateImageName } from '../../../../../activities/tools/podman/build.ts';
 import { releaseKey } from '../../../../../model/release/inputs.ts';
 
@@ -16,16 +12,17 @@ const secret = `${built}-0123456789abcdef`;
 const digest = 'r.example:5000/os@sha256:dddd';
 const published = 'r.example:5000/os:v1';
 
-const image = (names: string[], formerNames: string[] = [], more: Partial<NamedImage> = {}): NamedImage => ({
+const image = (names: string[], formerNames: string[] = [], more: Partial<ListedImage> = {}): ListedImage => ({
   id: 'id',
   names,
   formerNames,
+  labels: {},
   created: 1,
   ...more,
 });
 
 describe('namesOfRelease', () => {
-  it.each<[string, NamedImage, string[], boolean]>([
+  it.each<[string, ListedImage, string[], boolean]>([
     ['built, pulled and given to the builder', image([built, digest, published]), [built, published, digest], false],
     ['built only', image([built]), [built], false],
     ['pulled only', image([digest, published]), [published, digest], true],
@@ -79,7 +76,7 @@ describe('an image with a secret', () => {
 });
 
 describe('the janitor and images', () => {
-  it.each<[string, NamedImage, string[]]>([
+  it.each<[string, ListedImage, string[]]>([
     ['of a release with a lease', image([built]), []],
     [
       'of a release without one',
