@@ -96,6 +96,25 @@ const SCENARIOS: Record<string, Scenario> = {
       return [];
     },
   },
+  /** What an earlier release made is taken over: its image, one of its two disks, and a tag that is new. */
+  'part-missing': {
+    request: requestFor('part-missing', { alsoTag: ['latest'], disks: { qcow2: 'artifact', vmdk: 'artifact' } }),
+    play: async ({ start, standIns }, request) => {
+      const image = digestOf('earlier image');
+      const digest = digestOf('earlier vmdk');
+      const file = { size: 1_000_000, sha256: digest.slice(7), host: 'host-a', path: null };
+      const disks = [{ type: 'vmdk' as const, digest, file, inputs: digestOf('inputs of vmdk') }];
+      standIns.behave(idOf(request), {
+        resolve: (_, { ordinary }) => ({
+          ...ordinary(),
+          existingTag: image,
+          reuse: { digest: image, builtAt: '2026-01-01T00:00:00.000Z', disks },
+        }),
+      });
+      await ended(await start(request));
+      return [['qcow2']];
+    },
+  },
   cancelled: {
     request: requestFor('cancelled', { disks: { iso: 'artifact' } }),
     play: async ({ start, standIns, until }, request) => {
