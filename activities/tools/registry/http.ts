@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage,
 import { request as httpsRequest } from 'node:https';
 import { connect as tlsConnect } from 'node:tls';
 import { currentTask } from '../process/task.ts';
+import { proxyFor } from './proxy.ts';
 
 export interface HttpRequest {
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -95,30 +96,6 @@ async function collect(url: URL, incoming: IncomingMessage, limit: number): Prom
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) };
 }
 
-/**
- * The proxy for an address by the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, also in lower case), read
- * as Go's `http.ProxyFromEnvironment` reads them, since skopeo and podman do; `undefined` for none. Loopback is never
- * proxied.
- */
-export function proxyFor(url: URL, environment: Record<string, string | undefined>): URL | undefined {
-  const value = (name: string) => environment[name] || environment[name.toLowerCase()] || undefined;
-  const text = value(url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
-  const host = url.hostname.toLowerCase();
-  if (!text || host === 'localhost' || host === '[::1]' || /^127(?:\.\d+){3}$/.test(host)) return undefined;
-  const excluded = (value('NO_PROXY') ?? '').split(',').map((entry) => entry.trim().toLowerCase());
-  for (const entry of excluded) {
-    if (entry === '*') return undefined;
-    const [name, port] = entry.replace(/^\*?\./, '').split(':');
-    if (!name || (port && port !== (url.port || (url.protocol === 'https:' ? '443' : '80')))) continue;
-    if (host === name || host.endsWith(`.${name}`)) return undefined;
-  }
-  try {
-    return new URL(text.includes('://') ? text : `http://${text}`);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Options that lead a request through a proxy: by CONNECT for https, by the absolute address for http. */
 async function throughProxy(
   url: URL,
@@ -126,9 +103,10 @@ async function throughProxy(
   request: HttpRequest,
   signal: AbortSignal,
 ): Promise<Partial<RequestOptions>> {
+  const [name, password] = [proxy.username, proxy.password].map(decodeURIComponent);
   const login = proxy.username
     ? {
-        'proxy-authorization': `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')}`,
+        'proxy-authorization': `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`,
       }
     : {};
   const address = { hostname: proxy.hostname.replace(/^\[|\]$/g, ''), port: proxy.port || 80 };

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { proxyFor } from '../../../../../activities/tools/registry/http.ts';
+import { proxyFor } from '../../../../../activities/tools/registry/proxy.ts';
 import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
 import { redact } from '../../../../../activities/tools/process/redact.ts';
 import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login/authfile.ts';
