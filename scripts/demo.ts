@@ -98,7 +98,7 @@ async function releaseExample(
   }
   const values = { registry: stack.registry, tag: demoTag(new Date()) };
   const spec = await writeDemoProject(example, join(stack.directory, 'project'), values);
-  // Nobody is there to mend what is held once the stack has stopped.
+  // Nobody is there to fix what is held once the stack has stopped.
   const onFailure = options.keep ? 'hold' : 'fail';
   const { release, runId } = await startFromSpec(temporal, await checkSpec(spec, { onFailure }), {}, output, signal);
   try {

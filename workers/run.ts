@@ -73,7 +73,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const logger = createLogger({ host: hostName, roles }, options.log, chooseLogLevel(configuration));
   // Programs wait for these lines, whatever the level is.
   const notices = logger.child({}, { level: 'info' });
-  if (file === null) logger.info('no worker configuration: the defaults hold, without keys and registry log-ins');
+  if (file === null) logger.info('no worker configuration: the defaults hold, without keys and registry logins');
   const target = temporalTarget();
   const undo: (() => unknown)[] = [];
   try {

@@ -23,7 +23,7 @@ interface Limits {
 }
 
 /**
- * A host's activity cannot mend these by another try on that host: after a heartbeat time-out the workflow asks the
+ * A host's activity cannot fix these by another try on that host: after a heartbeat time-out the workflow asks the
  * host whether it lives, without a lease it claims a host again.
  */
 const LEFT_TO_THE_WORKFLOW: string[] = ['TemporalTimeout:Heartbeat', 'no-slot' satisfies FailureKind];

@@ -110,7 +110,7 @@ async function verify(
 
 /**
  * Whose program asks. The image's own, where it has skopeo (as podman does, it reads the image's files by
- * containers/image) and the registry answers without a log-in: a log-in of this host is not given to programs of an
+ * containers/image) and the registry answers without a login: a login of this host is not given to programs of an
  * image. Else the host's.
  */
 async function placeOf(

@@ -1,5 +1,5 @@
 /**
- * What building on RHEL takes (guide, "RHEL-based"): a log-in to Red Hat's registry, and a host that is registered,
+ * What building on RHEL takes (guide, "RHEL-based"): a login to Red Hat's registry, and a host that is registered,
  * whose entitlements reach the steps that install packages.
  */
 import { X509Certificate } from 'node:crypto';
@@ -89,7 +89,7 @@ export async function requireRegistration(host: string): Promise<void> {
   }
 }
 
-/** @throws FlightlineError `registry-login` when one of the images is Red Hat's and there is no log-in for it. */
+/** @throws FlightlineError `registry-login` when one of the images is Red Hat's and there is no login for it. */
 export async function requireRedHatLogin(
   access: RegistryAccess,
   images: readonly string[],
@@ -97,7 +97,7 @@ export async function requireRedHatLogin(
 ): Promise<void> {
   for (const image of images.filter(isRedHat)) {
     if (await loginFor(access, repositoryOf(image))) continue;
-    throw new FlightlineError('registry-login', `${who} has no log-in to ${RED_HAT_REGISTRY}, which ${image} needs`, {
+    throw new FlightlineError('registry-login', `${who} has no login to ${RED_HAT_REGISTRY}, which ${image} needs`, {
       remedy:
         `\`skopeo login --authfile FILE ${RED_HAT_REGISTRY}\`, and name FILE for ${RED_HAT_REGISTRY} under ` +
         `\`registries\` in the worker configuration`,

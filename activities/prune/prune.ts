@@ -53,7 +53,7 @@ async function withGround<Result>(
   body: (ground: Pick<PruneGround, 'access' | 'request' | 'keys'>) => Promise<Result>,
 ): Promise<Result> {
   const keys = await keysFor(configuration, request);
-  // Disks may lie in any repository that the keys list, so their log-ins are needed too.
+  // Disks may lie in any repository that the keys list, so their logins are needed too.
   const scopes = keys.flatMap(({ repositories }) => repositories);
   const places = [request.repository, request.recordRepository, request.contextRepository, ...scopes];
   return withRegistryAccess(configuration, places, (access) => body({ access, request, keys }));

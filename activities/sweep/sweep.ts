@@ -110,7 +110,7 @@ async function removeOldCaches(caches: string, now: Date): Promise<string[]> {
 }
 
 /**
- * Removes left-over private directories, which hold log-ins or somebody's files. Only this user's: the system's
+ * Removes leftover private directories, which hold logins or somebody's files. Only this user's: the system's
  * temporary directory may be shared.
  */
 async function removeTemporaries(now: Date): Promise<string[]> {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 const SHORTEST = 8;
 
 /**
- * What must be redacted of a secret's file: in JSON its strings, and the passwords of registry log-ins in plain text;
+ * What must be redacted of a secret's file: in JSON its strings, and the passwords of registry logins in plain text;
  * otherwise its lines. Not the names of members, nor short parts, which may be ordinary words. Pure.
  */
 export function secretValues(text: string): string[] {
@@ -28,7 +28,7 @@ export function secretValues(text: string): string[] {
 /** The parts of containers-auth.json(5) that matter here. */
 const LogIns = z.looseObject({ auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })) });
 
-/** `true` for a file of registry log-ins (containers-auth.json(5)). Pure. */
+/** `true` for a file of registry logins (containers-auth.json(5)). Pure. */
 export function holdsLogIns(text: string): boolean {
   return LogIns.safeParse(parseJson(text)).success;
 }

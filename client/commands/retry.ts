@@ -1,4 +1,4 @@
-/** `flightline retry`: lets every held branch of a release go on, with a mended spec if one is given. */
+/** `flightline retry`: lets every held branch of a release go on, with a fixed spec if one is given. */
 import { isTemplate } from '../../model/base/template.ts';
 import { RETRY_UPDATE, RetryResult } from '../../model/contract/workflows.ts';
 import { releaseId } from '../../model/oci/reference.ts';

@@ -47,7 +47,7 @@ export default verb({
       .addOption(
         new Option(
           '--on-failure <what>',
-          'what a failure that a person can mend does; default is what the spec says',
+          'what a failure that a person can fix does; default is what the spec says',
         ).choices(['hold', 'fail']),
       )
       .option('--strict', 'do not start when `flightline lint` finds something')

@@ -23,7 +23,7 @@ const HINTS: Record<Target | Base | Binding, string> = {
   'openshift-virtualization': 'a qcow2 as a container disk',
   vsphere: 'a vmdk',
   'centos-stream9': 'needs quay.io and rpm.flightctl.io',
-  rhel9: 'needs a registered build host and a log-in to registry.redhat.io',
+  rhel9: 'needs a registered build host and a login to registry.redhat.io',
   'debian-example': 'needs `flightline up` alone; has no agent, and is for trying flightline',
   early: 'the image holds the enrollment certificate, the same for all devices',
   late: 'provisioning brings each device its own',

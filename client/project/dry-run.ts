@@ -134,7 +134,7 @@ function contextCheck(
 function imagesCheck(notFound: readonly string[]): PlanCheck {
   if (notFound.length === 0) return passed('images', 'every image that is named is in its registry');
   const detail = `the control worker does not find ${notFound.join(', ')}`;
-  return { name: 'images', status: 'failed', detail, remedy: "correct the name, or see to the worker's log-in" };
+  return { name: 'images', status: 'failed', detail, remedy: "correct the name, or see to the worker's login" };
 }
 
 /** Longest time (ms) for the workflow: two tries of its slower activity. */
@@ -209,7 +209,7 @@ async function builderChecks(
         checks.push({ name, status: 'not-run', detail: check.reason, remedy: null });
         break;
       case 'failed':
-        checks.push({ name, status: 'failed', detail: check.said, remedy: 'mend builder.config or the disk types' });
+        checks.push({ name, status: 'failed', detail: check.said, remedy: 'fix builder.config or the disk types' });
         break;
       case 'passed':
         checks.push(

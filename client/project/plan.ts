@@ -102,8 +102,8 @@ export function unseenOnHosts(
   const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret]), ...given];
   const needs = [
     ...(names.length > 0 ? [`the secrets ${[...new Set(names)].join(', ')}`] : []),
-    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a log-in to Flight Control'] : []),
-    ...(needsEntitlement(bases) ? [`a log-in to ${RED_HAT_REGISTRY}, and a registration`] : []),
+    ...(enrollment?.binding === 'early' && given.length === 0 ? ['a login to Flight Control'] : []),
+    ...(needsEntitlement(bases) ? [`a login to ${RED_HAT_REGISTRY}, and a registration`] : []),
   ];
   if (needs.length === 0) return [];
   const detail = `whether the build host has ${needs.join(', ')} is seen there, before anything is built`;

@@ -63,7 +63,7 @@ export async function readPage(
 }
 
 /**
- * The text of a log from its artifact, with this user's own log-in. Manifest and layer are checked by the digest that
+ * The text of a log from its artifact, with this user's own login. Manifest and layer are checked by the digest that
  * the record names.
  *
  * @throws UserError `registry-login`, `registry-denied`, `registry`, or `no-log` when it is not in there.

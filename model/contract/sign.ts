@@ -104,7 +104,7 @@ const PruneStep = z.object({
 
 export const SIGN_ACTIVITIES = {
   /**
-   * Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the log-in may
+   * Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the login may
    * push.
    */
   proveSigning: on('sign', ProveSigningInput, ProveSigningResult),

@@ -70,7 +70,7 @@ const ROWS = {
   },
   'boot-test': failing(
     'the disk did not print the expected line on its serial console; the message has the last lines',
-    'read the console (`flightline logs RELEASE boot-test`), and mend the image or bootTest',
+    'read the console (`flightline logs RELEASE boot-test`), and fix the image or bootTest',
   ),
   rejected: failing(
     'a person rejected the release that waited for approval; the message says who and why',
@@ -83,7 +83,7 @@ const ROWS = {
     ),
     then: null,
   },
-  // What a person can mend while the release waits.
+  // What a person can fix while the release waits.
   'approval-needed': {
     ...holding(
       'everything is verified, no tag has moved, and a person must approve',
@@ -94,23 +94,23 @@ const ROWS = {
   },
   containerfile: holdingForSpec(
     'a step of the Containerfile failed; the message has its last lines',
-    'mend the Containerfile',
+    'fix the Containerfile',
   ),
   'image-lint': holdingForSpec(
     '`bootc container lint`, run in the built image, found an error',
-    'mend in the Containerfile what `bootc container lint` names',
+    'fix in the Containerfile what `bootc container lint` names',
   ),
   'builder-configuration': holdingForSpec(
     'the builder refused its configuration, a disk type or the root file system',
-    'mend builder.config or the disk types',
+    'fix builder.config or the disk types',
   ),
   builder: holding(
     'the builder failed, or did not leave exactly one complete file for each type',
-    "read the builder's log (`flightline logs RELEASE disk-build`) and mend the cause",
+    "read the builder's log (`flightline logs RELEASE disk-build`) and fix the cause",
   ),
   'registry-login': holding(
-    'the worker has no log-in for the registry, or it has expired',
-    "renew the registry log-in in the worker's authfile",
+    'the worker has no login for the registry, or it has expired',
+    "renew the registry login in the worker's authfile",
     { client: 'log in here with `skopeo login REGISTRY`' },
   ),
   'registry-denied': holding(
@@ -138,7 +138,7 @@ const ROWS = {
   ),
   'device-policy': holdingForSpec(
     "with `verification: bake`, the image's own policy rejects the repository or the image, or accepts another key",
-    'mend /etc/containers/policy.json in the image (Containerfile or base)',
+    'fix /etc/containers/policy.json in the image (Containerfile or base)',
   ),
   'tag-moved': holding(
     'someone else pushed the tag while the release ran',
@@ -159,7 +159,7 @@ const ROWS = {
   ),
   enrollment: holding(
     'the agent configuration is unusable (expired, for another key, not YAML), or flightctl failed otherwise',
-    'mend what the message names',
+    'fix what the message names',
   ),
   'enrollment-binding': holdingForSpec(
     'the image has `/etc/flightctl/config.yaml` with late binding, or lacks it with early binding',
@@ -167,8 +167,8 @@ const ROWS = {
   ),
   'host-setup': holding(
     'the host lacks a program, a right or a setting, or `--keep-files` found another file of the same name',
-    'run `flightline doctor` on the host and mend what it finds',
-    { client: 'install or mend here what the message names' },
+    'run `flightline doctor` on the host and fix what it finds',
+    { client: 'install or fix here what the message names' },
   ),
   stalled: holding(
     'a step did nothing for 20 minutes: it printed nothing, and a builder did not compute, read or write either',
@@ -208,8 +208,8 @@ const ROWS = {
     "put the secret where the build host's worker configuration says, or add it there and restart the worker",
   ),
   'enrollment-login': elsewhere(
-    'the build host is not logged in to Flight Control, its log-in has expired, or it does not trust the server',
-    "renew the host's log-in (`flightctl login --config-dir DIR …`, as flightctl.configDirectory names it)",
+    'the build host is not logged in to Flight Control, its login has expired, or it does not trust the server',
+    "renew the host's login (`flightctl login --config-dir DIR …`, as flightctl.configDirectory names it)",
   ),
   'not-registered': elsewhere(
     'a base is from registry.redhat.io, and the host is not registered or its entitlements have expired',

@@ -15,7 +15,7 @@ export interface Remedy {
  * Where a failure is shown. It decides how the next step is said: only a held branch can be retried.
  *
  * - `request`: the workers did it for a command, such as `prune`, `rollback` or a dry run.
- * - `client`: the command did it itself, with its user's own log-ins.
+ * - `client`: the command did it itself, with its user's own logins.
  */
 export const PLACES = ['held branch', 'ended release', 'promotion', 'request', 'client'] as const;
 export type RemedyPlace = (typeof PLACES)[number];

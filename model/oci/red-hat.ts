@@ -1,4 +1,4 @@
-/** Red Hat's registry. Pulling its images needs a log-in, and building on them a registered host. Pure. */
+/** Red Hat's registry. Pulling its images needs a login, and building on them a registered host. Pure. */
 import { registryOf } from './reference.ts';
 
 /** The registry of RHEL's bootable base images. (`registry.access.redhat.com` has images for everybody.) */

@@ -66,7 +66,7 @@ const ImageSection = z.strictObject({
     .min(1)
     .default(['linux/amd64']),
   pullSecret: SecretName.optional().describe(
-    "name of a secret of the build host's configuration: log-ins that become the image's /etc/ostree/auth.json",
+    "name of a secret of the build host's configuration: logins that become the image's /etc/ostree/auth.json",
   ),
 });
 

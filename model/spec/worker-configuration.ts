@@ -63,7 +63,7 @@ export type NamedSecret = z.infer<typeof Secret>;
 const Program = z.string().regex(/^(?:\/[^\0]*|[A-Za-z0-9][A-Za-z0-9._-]*)$/, 'is neither a name nor an absolute path');
 
 const FlightctlSection = z.strictObject({
-  configDirectory: AbsolutePath.describe("the client's log-in: what `flightctl login --config-dir DIR` wrote"),
+  configDirectory: AbsolutePath.describe("the client's login: what `flightctl login --config-dir DIR` wrote"),
   repositories: z.array(Scope).min(1).describe('the repositories whose images may enroll devices, and what is below'),
   program: Program.default('flightctl'),
   requestTimeout: z

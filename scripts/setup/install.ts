@@ -42,9 +42,7 @@ async function run(program: string, args: readonly string[], environment: Record
     child.on('exit', (code, signal) => resolve(signal ?? String(code)));
   });
   if (status !== '0') {
-    throw new SetupError(
-      `"${line}" ended with ${status}; its messages are above. Mend that and run the command again.`,
-    );
+    throw new SetupError(`"${line}" ended with ${status}; its messages are above. Fix that and run the command again.`);
   }
 }
 

@@ -24,7 +24,7 @@ const LOOK = 1_000;
 /** Starts a release and does what a person would, until it has ended or is held as asked. */
 export async function drive(site: Site, name: string, wish: Wish, tally: Tally): Promise<Driven> {
   const { environment, releases, stack } = site;
-  const broken = wish.kind === 'mended' || wish.kind === 'held';
+  const broken = wish.kind === 'fixed' || wish.kind === 'held';
   const label = `LABEL io.flightline.example.builder-seconds=${wish.seconds}`;
   const base = `FROM ${stack.registry}/flightline/debian-base:trixie`;
   const sound = [base, label, `RUN echo ${name} > /etc/soak`, ''].join('\n');

@@ -2,8 +2,8 @@
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Chance } from './random.ts';
 
-/** `mended`: its Containerfile is broken at first. `held`: it is broken for good, and must be held at the end. */
-export type WishKind = 'released' | 'cancelled' | 'mended' | 'held';
+/** `fixed`: its Containerfile is broken at first. `held`: it is broken for good, and must be held at the end. */
+export type WishKind = 'released' | 'cancelled' | 'fixed' | 'held';
 
 export interface Wish {
   kind: WishKind;
@@ -20,7 +20,7 @@ export function nextWish(chance: Chance): Wish {
     kind: chance.pick([
       [12, 'released'],
       [4, 'cancelled'],
-      [3, 'mended'],
+      [3, 'fixed'],
       [1, 'held'],
     ]),
     disks: chance.pick<string[]>([
@@ -38,7 +38,7 @@ export function nextWish(chance: Chance): Wish {
 export function unlike(wish: WishKind, status: ReleaseRecord['status']): string | undefined {
   const good: Record<WishKind, readonly ReleaseRecord['status'][]> = {
     released: ['released'],
-    mended: ['released'],
+    fixed: ['released'],
     held: ['held'],
     // It may have been done before it was cancelled.
     cancelled: ['cancelled', 'released'],

@@ -206,7 +206,7 @@ describe('what cannot be used fails at once', () => {
 });
 
 describe('a Containerfile that fails', () => {
-  it('is held with its last lines, within seconds and not retried; mended, it is released', async () => {
+  it('is held with its last lines, within seconds and not retried; fixed, it is released', async () => {
     const made = await newProject({
       name: 'held',
       lines: ['RUN echo about to fail && echo the very cause >&2 && false'],
@@ -222,7 +222,7 @@ describe('a Containerfile that fails', () => {
 
     await made.write(
       'Containerfile',
-      `FROM ${registry}/flightline/debian-base:trixie\nRUN echo mended > /usr/share/mended\n`,
+      `FROM ${registry}/flightline/debian-base:trixie\nRUN echo fixed > /usr/share/fixed\n`,
     );
     const retried = await runFlightline(['retry', made.release, '--spec', made.spec, '--json'], { environment });
     expect(retried.exitCode, retried.stderr).toBe(0);

@@ -323,7 +323,7 @@ describe('the janitor', () => {
     },
   );
 
-  it('removes old logs and caches, unfinished and damaged files, and what held log-ins', async () => {
+  it('removes old logs and caches, unfinished and damaged files, and what held logins', async () => {
     const directory = join(host.work.logs, '0123456789abcdef');
     await mkdir(directory);
     const old = new Date(Date.now() - 8 * 24 * 3600_000);

@@ -128,7 +128,7 @@ describe('an image with the files of its release', () => {
     expect(await verify(open, asMade, has ? [skopeo] : [])).toMatchObject({ tool, host: host.name });
   });
 
-  it('gets no log-in: where the registry asks for one, the host’s program is used', async () => {
+  it('gets no login: where the registry asks for one, the host’s program is used', async () => {
     expect(await verify(closed, asMade, [skopeo])).toMatchObject({ tool: 'host' });
   });
 });

@@ -236,7 +236,7 @@ describe('verification: bake', () => {
     expect(recordFrom(await run(project))).toMatchObject({ status: 'unchanged', image: record.image });
   });
 
-  it('holds a release whose image rejects it, with no tag moved, until the image is mended', async () => {
+  it('holds a release whose image rejects it, with no tag moved, until the image is fixed', async () => {
     const project = await newProject({
       name: 'device-rejecting',
       files: {

@@ -123,7 +123,7 @@ describe('early binding', () => {
   let callsBefore = 0;
   const callsOfEarly = async () => (await client.calls()).slice(callsBefore);
 
-  it('holds a release whose log-in has expired, and goes on once it is renewed', async () => {
+  it('holds a release whose login has expired, and goes on once it is renewed', async () => {
     early = await newProject('early', {
       containerfile: [
         ...OTHER_STAGE(base()),

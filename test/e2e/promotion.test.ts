@@ -237,16 +237,16 @@ it('says what a registry has lost; run makes that, and what the spec asks for si
   expect(refused.stdout + refused.stderr).toContain(`release ${name} again`);
 
   const spec = await readFile(project.spec, 'utf8');
-  await project.write('flightline.yaml', spec.replace(/alsoTag:\n(\s+)- nightly\n/, '$&$1- mended\n'));
+  await project.write('flightline.yaml', spec.replace(/alsoTag:\n(\s+)- nightly\n/, '$&$1- fixed\n'));
   const run = recordFrom(await flightline('run', project.spec, '--tag', 'v2', '--json'));
   expect(run).toMatchObject({
     status: 'released',
     image: { reference: name, digest: second.image.digest },
-    reason: expect.stringMatching(/^\S+:v2 was not tagged mended; disk vmdk \S+:v2 has lost the manifest sha256:/),
+    reason: expect.stringMatching(/^\S+:v2 was not tagged fixed; disk vmdk \S+:v2 has lost the manifest sha256:/),
   });
   const stages = run.stages.map(({ name: stage, subject, status }) => `${stage} ${subject} ${status}`);
   expect(stages).toEqual(expect.arrayContaining(['build image skipped', 'push image skipped', 'publish vmdk done']));
-  expect(await verified(`${project.repository}:mended`)).toBe(second.image.digest);
+  expect(await verified(`${project.repository}:fixed`)).toBe(second.image.digest);
   expect(await verified(`${project.repository}/diskimage-vmdk:v2`)).toBe(run.disks[0]!.digest);
   expect(await verified(`${project.repository}/diskimage-vmdk:v2-amd64`)).toMatch(/^sha256:/);
   const whole = await flightline('run', project.spec, '--tag', 'v2');

@@ -1,4 +1,4 @@
-/** A registry that asks for a log-in: refused, held, mended; and the password is nowhere to be read. */
+/** A registry that asks for a login: refused, held, fixed; and the password is nowhere to be read. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   await writeFile(htpasswd, `${USER}:${HASH}\n`);
   await writeFile(authfile, '{"auths":{}}');
   stack = await startTestStack({ registryAuth: { htpasswd, authfile } }, ({ registry }) => logIn(registry, PASSWORD));
-  // The person's own log-in, for sending the context.
+  // The person's own login, for sending the context.
   environment = { ...stack.environment, REGISTRY_AUTH_FILE: join(scratch, 'person.json') };
   await writeFile(environment['REGISTRY_AUTH_FILE']!, auths(stack.registry, PASSWORD), { mode: 0o600 });
   project = await makeProject({
@@ -53,7 +53,7 @@ async function logIn(registry: string, password: string): Promise<void> {
   await writeFile(authfile, auths(registry, password), { mode: 0o600 });
 }
 
-it('holds a release whose log-in is refused, and goes on once it is renewed', async () => {
+it('holds a release whose login is refused, and goes on once it is renewed', async () => {
   await logIn(stack.registry, 'expired-password');
   const refused = await runFlightline(['run', project.spec, '--json'], { environment });
   // What resolve cannot read fails: there is nothing yet that a hold could keep.

@@ -420,8 +420,8 @@ describe('the record', () => {
   });
 });
 
-describe('log-ins', () => {
-  test('proves the right to push with the configured log-in, and tells a refused one', async () => {
+describe('logins', () => {
+  test('proves the right to push with the configured login, and tells a refused one', async () => {
     const closed = await startOwnRegistry({ login: true });
     try {
       const repository = `${closed.address}/acme/closed`;

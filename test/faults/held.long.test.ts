@@ -1,5 +1,5 @@
 /**
- * Mistakes that a person mends while the release waits: only the branch concerned is held, and what is done is kept.
+ * Mistakes that a person fixes while the release waits: only the branch concerned is held, and what is done is kept.
  */
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -114,7 +114,7 @@ describe('a held branch', () => {
     },
   );
 
-  it('of a wrong builder configuration takes the mended one, and keeps the image', async () => {
+  it('of a wrong builder configuration takes the fixed one, and keeps the image', async () => {
     const made = await newProject({
       name: 'wrong-config',
       disks: [{ type: 'raw', publish: 'none' }],
@@ -132,7 +132,7 @@ describe('a held branch', () => {
     const held = recordFrom(run);
     expect(held.failure).toMatchObject({ kind: 'builder-configuration', stage: 'disk-build' });
     expect(held.failure!.remedy.then).toBe('retry with the spec');
-    await made.write('config.toml', '[customizations]\nhostname = "mended"\n');
+    await made.write('config.toml', '[customizations]\nhostname = "fixed"\n');
     const retried = await flightline('retry', made.release, '--spec', made.spec, '--json');
     expect(retried.exitCode, retried.stderr).toBe(0);
     const record = recordFrom(retried);
@@ -142,7 +142,7 @@ describe('a held branch', () => {
     expect(await leftOvers(stack)).toEqual([]);
   });
 
-  it('of a broken Containerfile takes the mended one', async () => {
+  it('of a broken Containerfile takes the fixed one', async () => {
     const made = await newProject({ name: 'broken', lines: ['RUN false'] });
     const held = await flightline('run', made.spec, '--json');
     expect(held.exitCode, held.stderr).toBe(4);

@@ -1,4 +1,4 @@
-/** Rights that end in the middle of a release: a log-in expires, a key file is taken away. */
+/** Rights that end in the middle of a release: a login expires, a key file is taken away. */
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 it('holds the release with the remedy, twice, and goes on each time from where it was', async () => {
-  // The person's own log-in does not expire.
+  // The person's own login does not expire.
   const environment = { ...stack.environment, REGISTRY_AUTH_FILE: join(scratch, 'person.json') };
   await writeFile(environment.REGISTRY_AUTH_FILE, auths(stack.registry, LOGIN.password), { mode: 0o600 });
   project = await makeProject({
@@ -54,7 +54,7 @@ it('holds the release with the remedy, twice, and goes on each time from where i
   expect(first.exitCode, String(first.stderr)).toBe(4);
   const held = recordFrom({ exitCode: 4, stdout: String(first.stdout), stderr: '' });
   expect(held.failure).toMatchObject({ kind: 'registry-login', stage: 'push' });
-  expect(held.failure!.remedy.action).toContain('renew the registry log-in');
+  expect(held.failure!.remedy.action).toContain('renew the registry login');
 
   await logIn(stack.registry, LOGIN.password);
   const second = await runFlightline(['retry', project.release, '--json'], { environment });

@@ -37,25 +37,25 @@ const SCENARIOS: Record<string, Scenario> = {
       return [['qcow2', 'vmdk'], ['iso']];
     },
   },
-  'held-and-mended': {
+  'held-and-fixed': {
     request: requestFor('held', { disks: { qcow2: 'artifact' } }),
     play: async ({ start, standIns, until, retry }, request) => {
-      let mended = false;
+      let fixed = false;
       standIns.behave(idOf(request), {
         build: ({ context }, { ordinary }) => {
           if (context.digest === digestOf('context')) throw failed('containerfile', 'exit status 1');
           return ordinary();
         },
         publish: (_, { ordinary }) => {
-          if (!mended) throw failed('registry-denied', 'denied');
+          if (!fixed) throw failed('registry-denied', 'denied');
           return ordinary();
         },
       });
       const handle = await start(request);
       await until(handle, 'held', ({ failure }) => failure?.kind === 'containerfile');
-      await retry(handle, { ...request, context: { kind: 'artifact', digest: digestOf('mended') } });
+      await retry(handle, { ...request, context: { kind: 'artifact', digest: digestOf('fixed') } });
       await until(handle, 'held', ({ failure }) => failure?.kind === 'registry-denied');
-      mended = true;
+      fixed = true;
       await retry(handle);
       await ended(handle);
       return [['qcow2']];

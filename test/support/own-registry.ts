@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-/** The one log-in that {@link startOwnRegistry} knows when it asks for one. */
+/** The one login that {@link startOwnRegistry} knows when it asks for one. */
 export const LOGIN = {
   username: 'author',
   password: 'correct-horse',

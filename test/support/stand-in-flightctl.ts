@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** How the stand-in fares: what goes wrong is named after it. */
 export type FlightctlMode =
   | 'ok'
-  /** The log-in has expired. */
+  /** The login has expired. */
   | 'expired'
   /** The role may not request certificates, or may not read the enrollment configuration. */
   | 'forbidden'
@@ -23,7 +23,7 @@ export type FlightctlMode =
 /** Absolute path of the executable. */
 export const STAND_IN_FLIGHTCTL = join(import.meta.dirname, 'stand-in-flightctl.mjs');
 
-/** A log-in of the stand-in. */
+/** A login of the stand-in. */
 export interface FlightctlLogIn {
   /** What `--config-dir` names. */
   directory: string;

@@ -25,9 +25,9 @@ async function causeOf(promise: Promise<unknown>): Promise<ApplicationFailure> {
 }
 
 describe.concurrent('a held release', () => {
-  test('of a broken Containerfile goes on with a mended one', async () => {
+  test('of a broken Containerfile goes on with a fixed one', async () => {
     const { standIns, start, until, retry } = house();
-    const request = requestFor('mended', { disks: { qcow2: 'artifact' } });
+    const request = requestFor('fixed', { disks: { qcow2: 'artifact' } });
     const release = idOf(request);
     standIns.behave(release, {
       build: ({ context }, { ordinary }) => {
@@ -42,20 +42,20 @@ describe.concurrent('a held release', () => {
     expect(rowOf(held, 'build', 'image')).toMatchObject({ status: 'held', host: 'host-a', attempts: 1 });
     const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('### Held: image (build)');
-    expect(currentDetails).toContain(`What to do: mend the Containerfile, then \`flightline retry ${release}`);
+    expect(currentDetails).toContain(`What to do: fix the Containerfile, then \`flightline retry ${release}`);
     const attributes = Object.fromEntries(
       (await handle.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
     );
     expect(attributes).toMatchObject({ FlightlineStatus: 'held', FlightlineStage: 'build' });
 
-    const mended = { ...request, context: { kind: 'artifact' as const, digest: digestOf('mended context') } };
-    expect(await retry(handle, mended)).toEqual({ resumed: ['image'] });
+    const fixed = { ...request, context: { kind: 'artifact' as const, digest: digestOf('fixed context') } };
+    expect(await retry(handle, fixed)).toEqual({ resumed: ['image'] });
     const record = await handle.result();
     expect(record.status).toBe('released');
     expect(rowOf(record, 'build', 'image')).toMatchObject({ status: 'done', attempts: 2 });
-    expect(record.inputs?.context).toBe(digestOf('mended context'));
+    expect(record.inputs?.context).toBe(digestOf('fixed context'));
     const builds = standIns.callsOf(release, 'build').map((call) => (call.input as BuildInput).context.digest);
-    expect(builds).toEqual([digestOf('context'), digestOf('mended context')]);
+    expect(builds).toEqual([digestOf('context'), digestOf('fixed context')]);
     expect(
       standIns.callsOf(release, 'claim').filter(({ input }) => (input as { branch: string }).branch === 'image'),
     ).toHaveLength(2);
@@ -66,10 +66,10 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('one-branch');
     const release = idOf(request);
-    let mended = false;
+    let fixed = false;
     standIns.behave(release, {
       publish: ({ disk }, { ordinary }) => {
-        if (disk.type === 'vmdk' && !mended) throw failed('registry-denied', 'denied: vmdk');
+        if (disk.type === 'vmdk' && !fixed) throw failed('registry-denied', 'denied: vmdk');
         return ordinary();
       },
     });
@@ -82,7 +82,7 @@ describe.concurrent('a held release', () => {
     expect(held.disks.find(({ type }) => type === 'iso')?.verified).toBe(true);
     expect(standIns.callsOf(release, 'tag')).toEqual([]);
 
-    mended = true;
+    fixed = true;
     expect(await retry(handle)).toEqual({ resumed: ['qcow2+vmdk'] });
     const record = await handle.result();
     expect(record.status).toBe('released');
@@ -101,10 +101,10 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor(name, { disks: {}, rebuild });
     const release = idOf(request);
-    let mended = false;
+    let fixed = false;
     standIns.behave(release, {
       proveSigning: (_, { ordinary }) => {
-        if (!mended) throw failed('key-passphrase', 'the passphrase does not open the key');
+        if (!fixed) throw failed('key-passphrase', 'the passphrase does not open the key');
         return ordinary();
       },
     });
@@ -113,7 +113,7 @@ describe.concurrent('a held release', () => {
     expect(held.failure).toMatchObject({ kind: 'key-passphrase', stage: 'sign' });
     expect(rowOf(held, 'sign', 'image')?.status).toBe('held');
     expect(standIns.callsOf(release, 'claim')).toEqual([]);
-    mended = true;
+    fixed = true;
     await retry(handle);
     expect((await handle.result()).status).toBe('released');
     expect(standIns.callsOf(release, 'resolve')).toHaveLength(1);
@@ -123,16 +123,16 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('bound-late', { disks: {} });
     const release = idOf(request);
-    let mended = false;
+    let fixed = false;
     standIns.behave(release, {
       sign: (_, { ordinary }) => {
-        if (!mended) throw failed('key-missing', 'no such key');
+        if (!fixed) throw failed('key-missing', 'no such key');
         return ordinary();
       },
     });
     const handle = await start(request);
     await until(handle, 'held', isHeld);
-    mended = true;
+    fixed = true;
     await retry(handle, { ...request, enrollment: { binding: 'late' } });
     expect((await handle.result()).status).toBe('released');
     const builds = standIns.callsOf(release, 'build').map(({ input }) => (input as BuildInput).enrollment);
@@ -143,10 +143,10 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('refused', { disks: {} });
     const release = idOf(request);
-    let mended = false;
+    let fixed = false;
     standIns.behave(release, {
       sign: (_, { ordinary }) => {
-        if (!mended) throw failed('key-missing', 'no such key');
+        if (!fixed) throw failed('key-missing', 'no such key');
         return ordinary();
       },
       resolve: ({ request: asked }, { ordinary }) => {
@@ -162,7 +162,7 @@ describe.concurrent('a held release', () => {
     const unknownBase = await causeOf(retry(handle, { ...request, buildArgs: { BASE: 'gone' } }));
     expect(unknownBase).toMatchObject({ type: 'image-not-found' });
     expect((await until(handle, 'still held', isHeld)).failure?.kind).toBe('key-missing');
-    mended = true;
+    fixed = true;
     expect(await retry(handle)).toEqual({ resumed: ['image'] });
     await handle.result();
     // One resolve to start with, one for the retry that got as far as asking.
@@ -203,11 +203,11 @@ describe.concurrent('a held release', () => {
     expect(waiting.status).toBe('running');
     expect(rowOf(waiting, 'disk-build', 'iso')?.status).toBe('held');
 
-    const mended = { ...request, buildArgs: { VERSION: '2' } };
-    expect(await retry(handle, mended)).toEqual({ resumed: ['iso'] });
+    const fixed = { ...request, buildArgs: { VERSION: '2' } };
+    expect(await retry(handle, fixed)).toEqual({ resumed: ['iso'] });
     const record = await handle.result();
     expect(record.status).toBe('released');
-    expect(record.image.digest).toBe(digestOf(digestOf(`image of ${inputs(mended)}`).slice(7)));
+    expect(record.image.digest).toBe(digestOf(digestOf(`image of ${inputs(fixed)}`).slice(7)));
     const names = standIns.callsOf(release, 'build', 'diskBuild').map((call) => call.activity);
     expect(names).toEqual(['build', 'diskBuild', 'diskBuild', 'build', 'diskBuild', 'diskBuild']);
     expect(runningAtBuild).toEqual([false, false]);
@@ -242,7 +242,7 @@ describe.concurrent('a held release', () => {
     expect(standIns.callsOf(release, 'diskBuild')).toHaveLength(2);
   });
 
-  test('fails when nobody mends it in time', async () => {
+  test('fails when nobody fixes it in time', async () => {
     const { standIns, start } = house();
     const request = requestFor('expired', { disks: { iso: 'artifact' }, timing: { holdFor: 1_000 } });
     standIns.behave(idOf(request), {
@@ -314,16 +314,16 @@ describe.concurrent('a held release', () => {
   test('keeps where files are left, which is not in the spec', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('keep-files', { disks: { qcow2: 'artifact' }, keepFiles: '/srv/disks' });
-    let mended = false;
+    let fixed = false;
     standIns.behave(idOf(request), {
       build: (_, { ordinary }) => {
-        if (!mended) throw failed('containerfile', 'no');
+        if (!fixed) throw failed('containerfile', 'no');
         return ordinary();
       },
     });
     const handle = await start(request);
     await until(handle, 'held', isHeld);
-    mended = true;
+    fixed = true;
     await retry(handle, { ...request, keepFiles: null });
     expect((await handle.result()).disks[0]?.file?.path).toBe('/srv/disks/disk.qcow2');
   });
@@ -348,16 +348,16 @@ describe.concurrent('a held release', () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('vanishing', { disks: { qcow2: 'artifact' } });
     const release = idOf(request);
-    let mended = false;
+    let fixed = false;
     standIns.behave(release, {
       tag: ({ moves }, { ordinary }) =>
-        mended ? ordinary() : { attempts: 1, moved: [], vanished: moves.map(({ digest }) => digest) },
+        fixed ? ordinary() : { attempts: 1, moved: [], vanished: moves.map(({ digest }) => digest) },
     });
     const handle = await start(request);
     const held = await until(handle, 'held', isHeld);
     expect(held.failure).toMatchObject({ kind: 'disk-vanished', stage: 'tag' });
     const pushes = standIns.callsOf(release, 'push').length;
-    mended = true;
+    fixed = true;
     await retry(handle);
     expect((await handle.result()).status).toBe('released');
     expect(standIns.callsOf(release, 'push')).toHaveLength(pushes + 1);
@@ -367,10 +367,10 @@ describe.concurrent('a held release', () => {
   test('is held when what should pass by itself does not', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('exhausted', { disks: {}, timing: { retryFor: 2_500 } });
-    let mended = false;
+    let fixed = false;
     standIns.behave(idOf(request), {
       push: (_, { ordinary }) => {
-        if (!mended) throw failed('registry', 'registry.example answered 503');
+        if (!fixed) throw failed('registry', 'registry.example answered 503');
         return ordinary();
       },
     });
@@ -378,7 +378,7 @@ describe.concurrent('a held release', () => {
     const held = await until(handle, 'held', isHeld);
     expect(held.failure).toMatchObject({ kind: 'retries-exhausted', stage: 'push' });
     expect(held.failure?.message).toContain('registry.example answered 503');
-    mended = true;
+    fixed = true;
     await retry(handle);
     expect((await handle.result()).status).toBe('released');
     expect(standIns.callsOf(idOf(request), 'build')).toHaveLength(1);

@@ -149,17 +149,17 @@ describe.concurrent('a host segment', () => {
       const { standIns, start, until, retry } = house();
       const request = requestFor(kind, { disks: {} });
       const release = idOf(request);
-      let mended = false;
+      let fixed = false;
       standIns.behave(release, {
         build: (_, { host, ordinary }) => {
-          if (host === 'host-b' && mended) return ordinary();
+          if (host === 'host-b' && fixed) return ordinary();
           throw failed(kind, `${host} lacks it`);
         },
       });
       const handle = await start(request);
       await until(handle, 'held', ({ status }) => status === 'held');
       expect(standIns.callsOf(release, 'build').map(({ host }) => host)).toEqual(['host-a', 'host-b']);
-      mended = true;
+      fixed = true;
       await retry(handle);
       const record = await handle.result();
       expect(rowOf(record, 'build', 'image')).toMatchObject({ host: 'host-b', status: 'done' });

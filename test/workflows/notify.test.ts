@@ -62,7 +62,7 @@ beforeAll(async () => {
   const hook = (name: string) => [name, { url: `${address}/${name}`, hmacSecret: 'hook' }];
   configuration = WorkerConfiguration.parse({
     secrets: { hook: { file: join(directory, 'secret'), repositories: ['registry.example/acme'] } },
-    webhooks: Object.fromEntries(['mended', 'refuses', 'moved', 'hangs', 'fails'].map(hook)),
+    webhooks: Object.fromEntries(['fixed', 'refuses', 'moved', 'hangs', 'fails'].map(hook)),
     webUi: 'https://temporal.example/',
   });
 });
@@ -84,46 +84,46 @@ function request(name: string, changes: RequestChanges = {}) {
 describe.concurrent('a webhook', () => {
   test('is told of a hold, though it is away at first, and of the recovery, signed', async () => {
     const { standIns, start, until, retry } = house();
-    const asked = request('mended');
+    const asked = request('fixed');
     const release = idOf(asked);
-    answers.set('/mended', [503, 200]);
-    let mended = false;
+    answers.set('/fixed', [503, 200]);
+    let fixed = false;
     standIns.behave(release, {
       notify: tell,
       build: (_, { ordinary }) => {
-        if (!mended) throw failed('containerfile', 'STEP 2: RUN false');
+        if (!fixed) throw failed('containerfile', 'STEP 2: RUN false');
         return ordinary();
       },
     });
     const handle = await start(asked);
     await until(handle, 'held', isHeld);
-    await eventually('it is told', async () => (deliveriesTo('mended').length >= 2 ? true : undefined), {
+    await eventually('it is told', async () => (deliveriesTo('fixed').length >= 2 ? true : undefined), {
       timeout: 20_000,
     });
-    const [first, second] = deliveriesTo('mended');
+    const [first, second] = deliveriesTo('fixed');
     // The same delivery, signed anew.
     expect(second!.document).toEqual(first!.document);
     expect(second!.document).toMatchObject({
       schemaVersion: 1,
       event: 'held',
       status: 'held',
-      name: 'mended',
+      name: 'fixed',
       release,
-      reference: 'registry.example/acme/mended:v1',
+      reference: 'registry.example/acme/fixed:v1',
       stage: 'build',
       digest: null,
       failure: { kind: 'containerfile', message: 'STEP 2: RUN false' },
     });
-    expect(second!.document.failure?.remedy).toContain('flightline retry registry.example/acme/mended:v1 --spec');
+    expect(second!.document.failure?.remedy).toContain('flightline retry registry.example/acme/fixed:v1 --spec');
     const page = 'https://temporal.example/namespaces/notify/workflows/release%2Fregistry.example%2Facme%2Fmended%3Av1';
     expect(second!.document.link?.replace(/[0-9a-f-]{36}/, 'RUN')).toBe(`${page}/RUN/history`);
-    mended = true;
+    fixed = true;
     await retry(handle);
     expect((await handle.result()).status).toBe('released');
-    await eventually('it is told the end', async () => (deliveriesTo('mended').length >= 4 ? true : undefined), {
+    await eventually('it is told the end', async () => (deliveriesTo('fixed').length >= 4 ? true : undefined), {
       timeout: 20_000,
     });
-    const all = deliveriesTo('mended');
+    const all = deliveriesTo('fixed');
     expect(all.map(({ document }) => document.event).toSorted()).toEqual(['held', 'held', 'recovered', 'released']);
     expect(all.at(-1)!.document).toMatchObject({ status: 'released', failure: null, digest: expect.any(String) });
     for (const { headers, body, document } of all) {

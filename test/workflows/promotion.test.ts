@@ -188,11 +188,11 @@ test('a release waits once all is verified, whatever onFailure says, and a perso
 test('a release that the operator wants approved ends when it is rejected, and has moved no tag', async () => {
   const { standIns, start, until } = house();
   const request = requestFor('release-rejected', { disks: {} });
-  let mended = false;
+  let fixed = false;
   standIns.behave(idOf(request), {
     resolve: (_, { ordinary }) => ({ ...ordinary(), approval: true }),
     verify: (_, { ordinary }) => {
-      if (!mended) throw failed('signature-rejected', 'not signed');
+      if (!fixed) throw failed('signature-rejected', 'not signed');
       return ordinary();
     },
   });
@@ -204,7 +204,7 @@ test('a release that the operator wants approved ends when it is rejected, and h
     return handle.executeUpdate(DECIDE_UPDATE, { args: [{ decision: 'reject', ...ann, digests }] });
   };
   await expect(reject()).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
-  mended = true;
+  fixed = true;
   await house().retry(handle);
   await until(handle, 'waiting', ({ failure }) => failure?.kind === 'approval-needed');
   await reject();

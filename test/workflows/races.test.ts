@@ -119,17 +119,17 @@ describe.concurrent('a word of a person', () => {
   test('is asked for again when only a repository of what was approved changes', async () => {
     const { standIns, start, until, retry } = house();
     const request = requestFor('record-elsewhere', { disks: {}, approval: 'required' });
-    let mended = false;
+    let fixed = false;
     standIns.behave(idOf(request), {
       tag: (_, { ordinary }) => {
-        if (!mended) throw failed('registry-denied', 'no');
+        if (!fixed) throw failed('registry-denied', 'no');
         return ordinary();
       },
     });
     const handle = await start(request);
     await approve(handle, await until(handle, 'waiting', waitsForApproval));
     await until(handle, 'held', ({ failure }) => failure?.kind === 'registry-denied');
-    mended = true;
+    fixed = true;
     await retry(handle, { ...request, recordRepository: `${request.repository}/elsewhere` });
     await approve(handle, await until(handle, 'waiting again', waitsForApproval));
     expect((await handle.result()).status).toBe('released');

@@ -24,7 +24,7 @@ describe('a recorded history', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'released.json',
-        'held-and-mended.json',
+        'held-and-fixed.json',
         'host-lost.json',
         'boot-tested.json',
         'logs-kept.json',

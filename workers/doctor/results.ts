@@ -84,12 +84,12 @@ export function redHatResult(login: boolean, registration: Registration, now: Da
   // This host is not meant for RHEL.
   if (!login && !registered) return ok(`not prepared for ${RED_HAT_REGISTRY}, which only RHEL bases need`);
   const missing = [
-    ...(login ? [] : [`there is no log-in to ${RED_HAT_REGISTRY}`]),
+    ...(login ? [] : [`there is no login to ${RED_HAT_REGISTRY}`]),
     ...(problem === null ? [] : [problem]),
   ];
   if (missing.length === 0) {
     const until = Math.max(...registration.entitlements.map(({ ends }) => ends.getTime()));
-    return ok(`a log-in, and entitlements until ${new Date(until).toISOString().slice(0, 10)}`);
+    return ok(`a login, and entitlements until ${new Date(until).toISOString().slice(0, 10)}`);
   }
   const remedies = [
     ...(login

@@ -1,9 +1,9 @@
-/** Finds a person's registry log-ins of podman and skopeo, for a stack that uses an existing registry. */
+/** Finds a person's registry logins of podman and skopeo, for a stack that uses an existing registry. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The first log-in file that exists, in the order of containers-auth.json(5); `undefined` without one. */
+/** The first login file that exists, in the order of containers-auth.json(5); `undefined` without one. */
 export function defaultAuthfile(
   environment: NodeJS.ProcessEnv = process.env,
   exists: (file: string) => boolean = existsSync,

@@ -54,11 +54,11 @@ export function stackPaths(directory: string): StackPaths {
 
 const GENERATED = 'The embedded stack writes this file at each start: changes are lost.';
 
-/** A log-in that the stack's registry requires. */
+/** A login that the stack's registry requires. */
 export interface RegistryAuth {
   /** File of user names and bcrypt hashes. */
   htpasswd: string;
-  /** containers-auth.json(5) with the log-in for workers and for the example images. */
+  /** containers-auth.json(5) with the login for workers and for the example images. */
   authfile: string;
 }
 

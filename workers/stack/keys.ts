@@ -36,7 +36,7 @@ export async function ensureKey(paths: StackPaths): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new FlightlineError('host-setup', `cannot create the signing key: ${error.message}`, {
-      remedy: error.notFound ? 'install skopeo 1.14 or later' : "mend what skopeo's message names",
+      remedy: error.notFound ? 'install skopeo 1.14 or later' : "fix what skopeo's message names",
     });
   }
   await rename(draft, paths.keys);

@@ -125,7 +125,7 @@ function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
-/** `true` when an HTTP server answers, even if only with a request for a log-in. */
+/** `true` when an HTTP server answers, even if only with a request for a login. */
 async function answers(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(PROBE) });

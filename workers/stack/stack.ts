@@ -11,9 +11,9 @@ export interface StackOptions {
   directory: string;
   /** An existing registry, `quay.io/acme` or `127.0.0.1:5000`, instead of the stack's own. */
   registry?: string;
-  /** containers-auth.json(5) with the log-in for that registry; default is where `podman login` leaves it. */
+  /** containers-auth.json(5) with the login for that registry; default is where `podman login` leaves it. */
   authfile?: string;
-  /** Makes the stack's own registry require a log-in. */
+  /** Makes the stack's own registry require a login. */
   registryAuth?: RegistryAuth;
   /** Workers to run; default all. */
   roles?: readonly Role[];
@@ -45,7 +45,7 @@ export interface Stack {
   /** Address of the registry; with a path when an existing one was given with it. */
   readonly registry: string;
   readonly configuration: WorkerConfiguration;
-  /** The log-in for the registry, if it needs one. */
+  /** The login for the registry, if it needs one. */
   readonly authfile: string | undefined;
   /** What DIR/environment exports. */
   readonly environment: Record<string, string>;

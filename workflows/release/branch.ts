@@ -10,7 +10,7 @@ import type { ShownRelease } from './show.ts';
 export type BranchEnd = 'done' | 'outdated';
 
 /**
- * Does the work of a branch until it succeeds; a failure that a person can mend holds it meanwhile.
+ * Does the work of a branch until it succeeds; a failure that a person can fix holds it meanwhile.
  *
  * @param isOutdated tells that another plan is to be followed: asked before a hold, and after it
  * @throws ReleaseFailed when the release must end.

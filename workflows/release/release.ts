@@ -100,7 +100,7 @@ async function resolveFirst(shown: ShownRelease): Promise<void> {
   if (!resolved.ok) {
     throw resolved.error instanceof StageFailed ? new ReleaseFailed(resolved.error.failure) : resolved.error;
   }
-  // The image branch is held for it: a person can mend it. One that was cancelled is asked again.
+  // The image branch is held for it: a person can fix it. One that was cancelled is asked again.
   if (proven && !proven.ok && !isCancellation(proven.error)) state.proof.failure = proofFailure(proven.error);
   state.next = { request, resolved: resolved.value };
   if (request.tellParent) tellParentOfHold(state);

@@ -34,7 +34,7 @@ import type { RegistryAccess } from '../../tools/registry/access.ts';
 import { answersAnonymously } from '../../tools/registry/registry.ts';
 import type { HostContext } from '../../host/work-directory.ts';
 
-/** Where bootc looks for log-ins on a device (guide, "Building the OS Image"). */
+/** Where bootc looks for logins on a device (guide, "Building the OS Image"). */
 const PULL_SECRET_PATH = '/etc/ostree/auth.json';
 
 /** What is known, before anything is built, of what a build needs of its host. */
@@ -66,7 +66,7 @@ export async function openHostParts(host: HostContext, input: BuildInput, access
 async function openPullSecret(host: HostContext, input: BuildInput, name: string): Promise<HostParts['pullSecret']> {
   const { file, text } = await openSecret(host.configuration, name, input.pushTo);
   if (!holdsLogIns(text)) {
-    throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry log-ins`, {
+    throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry logins`, {
       remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}`,
     });
   }

@@ -141,7 +141,7 @@ async function requestCertificate(
 ): Promise<AgentConfiguration> {
   const client = host.configuration.flightctl;
   if (!client) {
-    throw new FlightlineError('enrollment-login', `${host.name} has no log-in to Flight Control`, {
+    throw new FlightlineError('enrollment-login', `${host.name} has no login to Flight Control`, {
       remedy:
         "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker " +
         'configuration and restart its worker',
@@ -191,10 +191,10 @@ async function runClient(
   }
 }
 
-/** Calls that run or wait, by log-in. */
+/** Calls that run or wait, by login. */
 const calls = new Map<string, Promise<unknown>>();
 
-/** One call after another: the client renews its log-in by writing the file anew, and two at once would lose it. */
+/** One call after another: the client renews its login by writing the file anew, and two at once would lose it. */
 async function inTurn<Result>(configDirectory: string, call: () => Promise<Result>): Promise<Result> {
   const before = calls.get(configDirectory) ?? Promise.resolve();
   const own = before.then(call);

@@ -23,7 +23,7 @@ const AWAY = [
 
 /** The first row whose text is there counts. */
 const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
-  // The client then sends the token that it has, and is refused: the log-in itself is in order.
+  // The client then sends the token that it has, and is refused: the login itself is in order.
   { text: new RegExp(`(?:renew|refresh)(?:ing)? token: .*(?:${AWAY})`), kind: 'enrollment-service' },
   {
     text: /getting enrollment config: server returned 403/,

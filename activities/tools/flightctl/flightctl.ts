@@ -8,7 +8,7 @@ interface CertificateRequest {
   signer: string;
   /** Validity. */
   days: number;
-  /** Directory of the client's log-in. */
+  /** Directory of the client's login. */
   configDirectory: string;
   /** Directory for the key and certificate files that the client writes besides: private, and made for this call. */
   outputDirectory: string;

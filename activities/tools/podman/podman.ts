@@ -188,7 +188,7 @@ export async function listImages(
   return [...images.values()].sort((left, right) => right.created - left.created);
 }
 
-/** Flags by which podman reaches a repository: the activity's own log-ins, and TLS or not. */
+/** Flags by which podman reaches a repository: the activity's own logins, and TLS or not. */
 function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
   return [
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),

@@ -1,5 +1,5 @@
 /**
- * How tools reach registries: which log-in, plain HTTP or TLS, and where signatures are kept. Everything is passed by
+ * How tools reach registries: which login, plain HTTP or TLS, and where signatures are kept. Everything is passed by
  * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { loginsIn } from './login/login.ts';
 export interface RegistryAccess {
   /** Private directory (0700), removed afterwards. */
   readonly directory: string;
-  /** One 0600 file with the log-ins of these repositories; `undefined` uses the caller's own default (client only). */
+  /** One 0600 file with the logins of these repositories; `undefined` uses the caller's own default (client only). */
   readonly authfile: string | undefined;
   /**
    * A registries.d directory under which sigstore signatures are read and written as attachments, for every registry.
@@ -50,7 +50,7 @@ export async function withRegistryAccess<Result>(
   });
 }
 
-/** The same for a person at the command line: their own log-ins, and plain HTTP on loopback addresses only. */
+/** The same for a person at the command line: their own logins, and plain HTTP on loopback addresses only. */
 export async function withUserAccess<Result>(body: (access: RegistryAccess) => Promise<Result>): Promise<Result> {
   return withDirectory((directory, registriesDirectory) =>
     body({
@@ -64,7 +64,7 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
 }
 
 /**
- * Does once more what a registry refused for the log-in. Each program fetches a token of its own: the former one may
+ * Does once more what a registry refused for the login. Each program fetches a token of its own: the former one may
  * have ended during a long upload, or was not valid yet where the clocks differ.
  *
  * @throws what the second try threw, which says so
@@ -92,7 +92,7 @@ const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\
 const PREFIX = 'flightline-registry-';
 
 /**
- * Removes the private directories of processes that were killed: they hold log-ins. One of another container, which
+ * Removes the private directories of processes that were killed: they hold logins. One of another container, which
  * nobody here can see, stays.
  */
 export async function removeLeftAccess(): Promise<void> {

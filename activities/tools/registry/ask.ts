@@ -23,7 +23,7 @@ const LEAST_WAIT = 500;
  * request.
  */
 type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
-/** An answer with the address it came from, and whether the registry asked for a log-in on the way. */
+/** An answer with the address it came from, and whether the registry asked for a login on the way. */
 export type Answer = HttpResponse & { url: URL; challenged: boolean };
 
 /** Authorization headers that worked, by repository and scope; they live as long as the activity's access does. */
@@ -57,7 +57,7 @@ export async function ask(
   let second = await reach(access, repository, path, options, authorization);
   const isToken = authorization?.startsWith('Bearer ') === true;
   if (second.status === 401 && login && isToken) {
-    // The log-in was accepted, and the token was not: it may have come too late, or from a server whose clock is off.
+    // The login was accepted, and the token was not: it may have come too late, or from a server whose clock is off.
     authorization = await authorize(access, wanted, challenges, login);
     second = await reach(access, repository, path, options, authorization);
   }
@@ -67,7 +67,7 @@ export async function ask(
     if (login && isToken) throw denied(asked, scope);
     throw new FlightlineError(
       'registry-login',
-      `${asked}: ${login ? 'the log-in is not accepted' : 'no log-in is configured'}`,
+      `${asked}: ${login ? 'the login is not accepted' : 'no login is configured'}`,
     );
   }
   if (authorization) known.set(key, authorization);

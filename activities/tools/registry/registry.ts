@@ -1,6 +1,6 @@
 /**
  * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest
- * exist, what does a manifest say, may this log-in push. Failures are {@link FlightlineError}s and hold no secret.
+ * exist, what does a manifest say, may this login push. Failures are {@link FlightlineError}s and hold no secret.
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { sha256 } from '../../../model/base/digest.ts';
@@ -108,7 +108,7 @@ export async function getBlob(
 }
 
 /**
- * Proves that the log-in may push to a repository, by opening an upload and dropping it. Nothing stays behind.
+ * Proves that the login may push to a repository, by opening an upload and dropping it. Nothing stays behind.
  *
  * @throws FlightlineError `registry-login`, `registry-denied` or `registry`.
  */
@@ -137,7 +137,7 @@ export async function provePushRight(access: RegistryAccess, repository: string)
   });
 }
 
-/** `true` when whatever is pushed to the repository can be pulled without a log-in. */
+/** `true` when whatever is pushed to the repository can be pulled without a login. */
 export async function answersAnonymously(access: RegistryAccess, repository: string): Promise<boolean> {
   const anonymous: RegistryAccess = { ...access, authfile: '/dev/null' };
   try {
@@ -151,7 +151,7 @@ export async function answersAnonymously(access: RegistryAccess, repository: str
 }
 
 /**
- * Who can pull from a repository, for the owner of a log-in. Of one that does not exist yet it is unknown: a push may
+ * Who can pull from a repository, for the owner of a login. Of one that does not exist yet it is unknown: a push may
  * make it public.
  *
  * @throws FlightlineError `registry` when it does not answer.

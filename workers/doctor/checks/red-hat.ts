@@ -1,5 +1,5 @@
 /**
- * Checks whether images can be built on RHEL here: a log-in to Red Hat's registry, and a registered host with valid
+ * Checks whether images can be built on RHEL here: a login to Red Hat's registry, and a registered host with valid
  * entitlements.
  */
 import { readRegistration } from '../../../activities/image/red-hat.ts';

@@ -1,6 +1,6 @@
 /**
  * Checks of registries: which signature settings are in effect, whether images may be read at all, and whether the
- * log-ins work.
+ * logins work.
  */
 import { existsSync } from 'node:fs';
 import { access, constants, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -48,7 +48,7 @@ const policy: Check = {
 };
 
 const logins: Check = {
-  name: 'registry log-in',
+  name: 'registry login',
   roles: ['build', 'sign'],
   async run({ configuration }) {
     if (configuration.registries.length === 0) return ok('the worker configuration has no registries');
@@ -68,23 +68,23 @@ export function worst(results: readonly CheckResult[]): CheckResult {
 
 async function tryLogin(registry: RegistryConfiguration): Promise<CheckResult> {
   const { location, authfile } = registry;
-  if (!authfile) return ok(`${location}: no log-in is configured`);
+  if (!authfile) return ok(`${location}: no login is configured`);
   const problem = await authfileProblem(authfile);
   if (problem) return problem;
   const insecure = registry.insecure || isLoopbackRegistry(registryOf(`${location}/`));
   const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
   try {
-    // skopeo tries the log-in that it finds, and writes the file: use a copy, so that the operator's file does not
+    // skopeo tries the login that it finds, and writes the file: use a copy, so that the operator's file does not
     // change.
     const copy = join(directory, 'auth.json');
     await copyFile(authfile, copy);
     const args = ['login', '--authfile', copy, ...(insecure ? ['--tls-verify=false'] : []), location];
     await runCommand('skopeo', args, { timeout: LOOK_WITHIN, input: '' });
-    return ok(`${location}: the log-in works`);
+    return ok(`${location}: the login works`);
   } catch (error) {
     const text = (error instanceof Error ? error.message : String(error)).split('\n').at(-1)!;
     return failed(
-      `${location}: the log-in does not work: ${text}`,
+      `${location}: the login does not work: ${text}`,
       `renew it: skopeo login --authfile ${authfile} ${location}`,
     );
   } finally {
@@ -101,7 +101,7 @@ async function authfileProblem(authfile: string): Promise<CheckResult | undefine
     }
     return undefined;
   } catch (error) {
-    return failed((error as Error).message, `put the log-in there: skopeo login --authfile ${authfile} REGISTRY`);
+    return failed((error as Error).message, `put the login there: skopeo login --authfile ${authfile} REGISTRY`);
   }
 }
 

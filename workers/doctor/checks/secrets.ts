@@ -1,5 +1,5 @@
 /**
- * Checks what builds use by name: the secrets of the worker configuration, and the log-in for enrollment certificates.
+ * Checks what builds use by name: the secrets of the worker configuration, and the login for enrollment certificates.
  */
 import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ const flightctl: Check = {
   async run({ configuration }) {
     const client = configuration.flightctl;
     if (!client)
-      return ok('the worker configuration has no log-in to Flight Control: no enrollment certificates are requested');
+      return ok('the worker configuration has no login to Flight Control: no enrollment certificates are requested');
     const logIn = `log in: flightctl login --config-dir ${client.configDirectory} https://api.…`;
     const problem = await fileProblem('flightctl', join(client.configDirectory, 'client.yaml'), logIn);
     if (problem) return problem;
@@ -70,7 +70,7 @@ const flightctl: Check = {
   },
 };
 
-/** Asks for what every request needs, which issues nothing: a log-in may have expired. Null when it is granted. */
+/** Asks for what every request needs, which issues nothing: a login may have expired. Null when it is granted. */
 async function askedWith(client: FlightctlConfiguration, home: string, logIn: string): Promise<CheckResult | null> {
   try {
     const args = ['enrollmentconfig', `--config-dir=${client.configDirectory}`];

@@ -34,11 +34,11 @@ export interface DeviceContainer {
   otherKey: string | null;
   /** Whose skopeo. */
   tool: 'image' | 'host';
-  /** The host's log-in, for its own program only. */
+  /** The host's login, for its own program only. */
   access: { authfile: string | undefined; directory: string } | null;
   /**
    * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has,
-   * for the host's program. It gets no registries.conf of the image, which could lead the host's log-in elsewhere.
+   * for the host's program. It gets no registries.conf of the image, which could lead the host's login elsewhere.
    */
   files: { pulled: string } | DeviceFiles;
 }

@@ -17,7 +17,7 @@ export const Authfile = z.looseObject({
 
 export type Authfile = z.infer<typeof Authfile>;
 
-/** Where a user's log-ins lie, first match first. */
+/** Where a user's logins lie, first match first. */
 export function userAuthfiles(environment: Record<string, string | undefined>): string[] {
   if (environment.REGISTRY_AUTH_FILE) return [environment.REGISTRY_AUTH_FILE];
   const runtime = environment.XDG_RUNTIME_DIR ?? `/run/containers/${process.getuid?.() ?? 0}`;
@@ -29,7 +29,7 @@ export function userAuthfiles(environment: Record<string, string | undefined>): 
   ];
 }
 
-/** The log-in stored in an authfile for a repository: the longest scope that covers it. Pure. */
+/** The login stored in an authfile for a repository: the longest scope that covers it. Pure. */
 export function storedLogin(authfile: Authfile, repository: string): Login | undefined {
   const entries = new Map(Object.entries(authfile.auths).map(([scope, entry]) => [normalise(scope), entry]));
   for (const scope of scopesOf(repository)) {
@@ -51,7 +51,7 @@ export function storedLogin(authfile: Authfile, repository: string): Login | und
   return undefined;
 }
 
-/** Every log-in that covers a repository, by the scope that programs look for. Pure. */
+/** Every login that covers a repository, by the scope that programs look for. Pure. */
 export function storedLogins(authfile: Authfile, repository: string): { scope: string; login: Login }[] {
   return Object.entries(authfile.auths).flatMap(([written, entry]) => {
     const scope = normalise(written);
@@ -61,7 +61,7 @@ export function storedLogins(authfile: Authfile, repository: string): { scope: s
   });
 }
 
-/** A log-in as containers-auth.json(5) keeps it. Pure. */
+/** A login as containers-auth.json(5) keeps it. Pure. */
 export function entryOf(login: Login): z.infer<typeof Entry> {
   if (login.kind === 'token') return { identitytoken: login.token };
   return { auth: Buffer.from(`${login.username}:${login.password}`).toString('base64') };

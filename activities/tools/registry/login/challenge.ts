@@ -1,4 +1,4 @@
-/** The log-in that a registry asks for: its challenge, and the token or password that answers it. */
+/** The login that a registry asks for: its challenge, and the token or password that answers it. */
 import { z } from 'zod';
 import { registryOf } from '../../../../model/oci/reference.ts';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
@@ -81,7 +81,7 @@ async function fetchToken(
   if (!realm || (realm.protocol !== 'https:' && !(insecure && realm.protocol === 'http:'))) {
     throw new FlightlineError(
       'registry-login',
-      `${registry} names a log-in address that is not HTTPS; no password is sent there`,
+      `${registry} names a login address that is not HTTPS; no password is sent there`,
     );
   }
   const query = new URLSearchParams({
@@ -103,7 +103,7 @@ async function fetchToken(
     return send(realm, { ...common, headers: login ? { authorization: basic(login) } : {} });
   });
   if (answer.status === 401 || answer.status === 400) {
-    const why = login ? 'does not accept the log-in' : 'asks for a log-in and none is configured';
+    const why = login ? 'does not accept the login' : 'asks for a login and none is configured';
     throw new FlightlineError('registry-login', `${registry} ${why} for ${repository}`);
   }
   if (answer.status === 403) {
@@ -112,7 +112,7 @@ async function fetchToken(
       `${registry} does not allow to ${allowedBy(scope)} ${repository}${said(answer)}`,
     );
   }
-  expectSuccess(answer, repository, 'a log-in token');
+  expectSuccess(answer, repository, 'a login token');
   let token: string | undefined;
   try {
     const parsed = TokenAnswer.parse(JSON.parse(answer.body.toString('utf8')));
@@ -120,6 +120,6 @@ async function fetchToken(
   } catch {
     // Told below, without quoting an answer that may hold a token.
   }
-  if (!token) throw new FlightlineError('registry', `${registry} answered a log-in without a token`);
+  if (!token) throw new FlightlineError('registry', `${registry} answered a login without a token`);
   return token;
 }

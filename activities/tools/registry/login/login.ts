@@ -1,4 +1,4 @@
-/** Finds the log-in for a repository in an authfile, in the order containers/image uses (containers-auth.json(5)). */
+/** Finds the login for a repository in an authfile, in the order containers/image uses (containers-auth.json(5)). */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
@@ -11,7 +11,7 @@ import { Authfile, entryOf, storedLogin, storedLogins, userAuthfiles, type Login
 const HELPER_TIMEOUT = 20_000;
 
 /**
- * The log-in for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the
+ * The login for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the
  * access, the user's own are looked through. A damaged file is skipped there, since it is not flightline's.
  */
 export async function loginFor(
@@ -31,7 +31,7 @@ export async function loginFor(
 }
 
 /**
- * The log-ins for a repository in an authfile as podman or docker wrote it, by the scope that programs look for. A
+ * The logins for a repository in an authfile as podman or docker wrote it, by the scope that programs look for. A
  * credential helper is asked here, so that what it answers is redacted.
  *
  * @throws FlightlineError `registry-login` when the file cannot be used; its content is not quoted.
@@ -71,7 +71,7 @@ async function helperLogin(authfile: Authfile, repository: string): Promise<Logi
       ? { kind: 'token', token: answer.Secret }
       : { kind: 'password', username: answer.Username, password: answer.Secret };
   } catch {
-    // "credentials not found" is an exit code like any other: the registry is then asked without a log-in.
+    // "credentials not found" is an exit code like any other: the registry is then asked without a login.
     return undefined;
   }
 }
@@ -105,6 +105,6 @@ function parseAuthfile(text: string, file: string): Authfile {
     throw new FlightlineError('registry-login', `the authfile ${file} is not JSON`);
   }
   const parsed = Authfile.safeParse(json);
-  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} is no file of log-ins`);
+  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} is no file of logins`);
   return parsed.data;
 }

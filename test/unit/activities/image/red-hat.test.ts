@@ -49,15 +49,15 @@ describe('a registration', () => {
   it.each<[boolean, Registration, string, RegExp]>([
     [false, { identity: 'unknown', entitlements: [] }, 'ok', /not prepared/],
     [true, { identity: 'registered', entitlements: [valid] }, 'ok', /until 2027-01-01/],
-    [false, { identity: 'registered', entitlements: [valid] }, 'warning', /no log-in to registry\.redhat\.io$/],
+    [false, { identity: 'registered', entitlements: [valid] }, 'warning', /no login to registry\.redhat\.io$/],
     [
       true,
       { identity: 'unregistered', entitlements: [] },
       'warning',
       /cannot build on RHEL bases: the host is not registered/,
     ],
-    [false, { identity: 'registered', entitlements: [ended] }, 'warning', /no log-in.*; .*ended on/],
-  ])('log-in %s, %j: doctor says %s', (login, registration, status, detail) => {
+    [false, { identity: 'registered', entitlements: [ended] }, 'warning', /no login.*; .*ended on/],
+  ])('login %s, %j: doctor says %s', (login, registration, status, detail) => {
     expect(redHatResult(login, registration, now)).toMatchObject({
       status,
       detail: expect.stringMatching(detail) as string,
@@ -116,7 +116,7 @@ describe('this host', () => {
     await expect(ask([image])).rejects.toMatchObject({
       failure: {
         kind: 'registry-login',
-        message: expect.stringContaining('host-a has no log-in') as string,
+        message: expect.stringContaining('host-a has no login') as string,
         remedy: { action: expect.stringContaining('skopeo login --authfile') as string },
       },
     });

@@ -139,7 +139,7 @@ describe('secrets', () => {
     ['several files', 'COPY a.txt id_ed25519 /usr/share/x/', {}, ['secret-in-image 3']],
     ['a pull secret', 'ADD auth.json /etc/ostree/auth.json', {}, ['secret-in-image 3']],
     ['a file that gets a secret’s name', 'COPY login /etc/ostree/auth.json', {}, ['secret-in-image 3']],
-    ['Docker’s log-ins', 'COPY .docker/config.json /root/.docker/', {}, ['secret-in-image 3']],
+    ['Docker’s logins', 'COPY .docker/config.json /root/.docker/', {}, ['secret-in-image 3']],
     ['another config.json', 'COPY config.json /usr/share/app/config.json', {}, []],
     ['public keys and certificates', 'COPY ca.pem release.pub id_rsa.pub /usr/share/keys/', {}, []],
     ['an example', 'COPY .env.example /usr/share/app/', {}, []],

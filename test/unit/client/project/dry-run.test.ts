@@ -22,7 +22,7 @@ describe('what only a build host can see', () => {
     ]);
     const rhel = { ...BASE, reference: 'registry.redhat.io/rhel9/rhel-bootc:9.5' };
     expect(unseen({ enrollment: { binding: 'early', signer: 'enrollment', days: 30 } }, rhel)).toEqual([
-      'not-run whether the build host has a log-in to Flight Control, a log-in to registry.redhat.io, and a ' +
+      'not-run whether the build host has a login to Flight Control, a login to registry.redhat.io, and a ' +
         'registration ' +
         'is seen there, before anything is built',
     ]);

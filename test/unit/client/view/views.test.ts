@@ -159,7 +159,7 @@ describe('a held release', () => {
       'held at build (containerfile):',
       '  line 1',
       '  line 2',
-      '  what to do: mend the Containerfile, then `flightline retry quay.io/acme/edge-camera:v1 ' +
+      '  what to do: fix the Containerfile, then `flightline retry quay.io/acme/edge-camera:v1 ' +
         '--spec flightline.yaml`',
       '  the whole log: flightline logs quay.io/acme/edge-camera:v1 build',
     ]);
@@ -367,7 +367,7 @@ describe('what doctor found', () => {
 
   test.each([
     [finding({}), ['ok       podman: 5.4.2']],
-    [finding({ fixed: true }), ['ok       podman: 5.4.2 (mended just now)']],
+    [finding({ fixed: true }), ['ok       podman: 5.4.2 (fixed just now)']],
     [
       failed,
       ['failed   podman: is 4.3', '           more', '         install 5.0', '         `--fix` writes /etc/x.conf'],
@@ -380,7 +380,7 @@ describe('what doctor found', () => {
     [
       [finding({}), failed, finding({ status: 'warning' }), finding({ status: 'warning' })],
       false,
-      '1 of 4 checks failed, 2 warnings; `flightline doctor --fix` mends what a file of its own can',
+      '1 of 4 checks failed, 2 warnings; `flightline doctor --fix` fixes what a file of its own can',
     ],
     [[failed], true, '1 of 1 checks failed'],
   ])('the verdict %#', (findings, fixed, text) => expect(renderVerdict(findings, fixed)).toBe(text));

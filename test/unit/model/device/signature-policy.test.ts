@@ -200,7 +200,7 @@ describe('asking a device', () => {
     files: { pulled: '/srv/pulled' },
   };
 
-  it('by the program of the image, which gets no log-in', () => {
+  it('by the program of the image, which gets no login', () => {
     const args = deviceArguments(container);
     expect(args.join(' ')).toBe(
       'run --rm --name=flightline-device-0 --pull=never --systemd=false --security-opt=label=disable ' +

@@ -52,10 +52,10 @@ it.each(FAILURE_KINDS.filter((kind) => FAILURES[kind].disposition !== 'fail' && 
 );
 
 test.each([
-  ['held branch', 'mend the Containerfile, then `flightline retry quay.io/acme/edge:v1 --spec flightline.yaml`'],
-  ['ended release', 'mend the Containerfile, then start the release again'],
-  ['promotion', 'mend the Containerfile, then start the promotion again'],
-  ['request', 'mend the Containerfile, then run the command again'],
+  ['held branch', 'fix the Containerfile, then `flightline retry quay.io/acme/edge:v1 --spec flightline.yaml`'],
+  ['ended release', 'fix the Containerfile, then start the release again'],
+  ['promotion', 'fix the Containerfile, then start the promotion again'],
+  ['request', 'fix the Containerfile, then run the command again'],
 ] as const)('the next step is said for the place "%s"', (place, text) =>
   expect(remedyText(failureOf('containerfile', 'x'), place, NAME)).toBe(text),
 );

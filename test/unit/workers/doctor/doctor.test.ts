@@ -61,7 +61,7 @@ describe('what is seen', () => {
   });
 
   const plan = { settings: { engine: { runtime: 'runc' } }, reasons: ['hybrid'], problems: [] };
-  it('containers.conf is mended by a file of our own, unless CONTAINERS_CONF replaces it', () => {
+  it('containers.conf is fixed by a file of our own, unless CONTAINERS_CONF replaces it', () => {
     const found = containersConfResult({ cgroups: 'hybrid' }, plan, undefined);
     expect(found.status).toBe('failed');
     expect(found.fix).toMatchObject({ file: '/etc/containers/containers.conf.d/50-flightline.conf' });
@@ -123,13 +123,13 @@ describe('registries.d', () => {
     if (masking) expect(found.detail).toContain('replaces /etc/containers/registries.d');
   });
 
-  it('of several log-ins the worst counts', () => {
+  it('of several logins the worst counts', () => {
     expect(worst([ok('a'), ok('b')])).toEqual(ok('a; b'));
-    expect(worst([ok('a'), warning('b', 'mend b')]).status).toBe('warning');
-    expect(worst([failed('a', 'mend'), warning('b', 'mend')])).toMatchObject({
+    expect(worst([ok('a'), warning('b', 'fix b')]).status).toBe('warning');
+    expect(worst([failed('a', 'fix'), warning('b', 'fix')])).toMatchObject({
       status: 'failed',
       detail: 'a; b',
-      remedy: 'mend',
+      remedy: 'fix',
     });
   });
 });
@@ -158,22 +158,22 @@ describe('checks', () => {
       check: {
         name: 'x',
         roles: ['build'],
-        run: async () => (written.length > 0 ? ok('mended') : failed('broken', 'mend', fix)),
+        run: async () => (written.length > 0 ? ok('fixed') : failed('broken', 'fix', fix)),
       },
       written,
       write: async (given) => void written.push(given),
     };
   }
 
-  it('mend only when asked', async () => {
+  it('fix only when asked', async () => {
     const { check, written, write } = repairable();
     expect(await examine(check, context, false, write)).toMatchObject({ status: 'failed', fixed: false, fix });
     expect(written).toEqual([]);
-    expect(await examine(check, context, true, write)).toMatchObject({ status: 'ok', fixed: true, detail: 'mended' });
+    expect(await examine(check, context, true, write)).toMatchObject({ status: 'ok', fixed: true, detail: 'fixed' });
     expect(written).toEqual([fix]);
   });
 
-  it('tell when they may not mend', async () => {
+  it('tell when they may not fix', async () => {
     const { check } = repairable();
     const finding = await examine(check, context, true, () => Promise.reject(new Error('EACCES')));
     expect(finding).toMatchObject({ status: 'failed', detail: 'EACCES', fixed: false });

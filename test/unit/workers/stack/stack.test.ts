@@ -51,7 +51,7 @@ describe('generated files', () => {
     expect(configuration.keys['release']?.repositories).toEqual(['127.0.0.1:20003']);
   });
 
-  it('worker.yaml names the log-in of a registry that needs one', () => {
+  it('worker.yaml names the login of a registry that needs one', () => {
     const { registries } = stackWorkerConfiguration({
       paths,
       host: 'h',
@@ -179,7 +179,7 @@ describe('command lines', () => {
   });
 });
 
-describe('the log-in for an existing registry', () => {
+describe('the login for an existing registry', () => {
   test.each([
     [{ REGISTRY_AUTH_FILE: '/a.json', HOME: '/h' }, '/a.json'],
     [{ XDG_RUNTIME_DIR: '/run/user/0', HOME: '/h' }, '/run/user/0/containers/auth.json'],

@@ -59,7 +59,7 @@ describe('a named secret', () => {
       ['long-enough', '0123456789'],
     ],
     [
-      'log-ins, with the password as it is typed',
+      'logins, with the password as it is typed',
       JSON.stringify({ auths: { 'r.example': { auth: Buffer.from('me:pass-word-1').toString('base64') } } }),
       [Buffer.from('me:pass-word-1').toString('base64'), 'pass-word-1'],
     ],
@@ -71,8 +71,8 @@ describe('a named secret', () => {
     ['{"auths":{"r.example":{"auth":"bWU6cHc="}}}', true],
     ['{"auths":{}}', true],
     ['{}', false],
-    ['log-ins', false],
-  ])('%s holds log-ins: %s', (text, answer) => expect(holdsLogIns(text)).toBe(answer));
+    ['logins', false],
+  ])('%s holds logins: %s', (text, answer) => expect(holdsLogIns(text)).toBe(answer));
 });
 
 it('a secret becomes a file by a RUN that starts no shell and leaves nothing in /run/secrets', () => {

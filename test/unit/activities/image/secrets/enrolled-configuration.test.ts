@@ -41,7 +41,7 @@ let client: FlightctlLogIn;
 let host: Awaited<ReturnType<typeof temporaryHost>>;
 beforeEach(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'flightline-enrollment-'));
-  client = await logInFlightctl(join(scratch, 'log-in'));
+  client = await logInFlightctl(join(scratch, 'login'));
   host = await temporaryHost();
   configure({});
 });
@@ -136,7 +136,7 @@ describe('asking', () => {
 
   it.each([
     ['a client that is not installed', { program: '/nowhere/flightctl' }, 'host-setup'],
-    ['a log-in that is not there', { configDirectory: '/nowhere' }, 'enrollment-login'],
+    ['a login that is not there', { configDirectory: '/nowhere' }, 'enrollment-login'],
     ['a repository that is not listed', { repositories: ['r.example/acme/edge/other'] }, 'secret-not-allowed'],
     [
       'a disk repository that is not listed',
@@ -148,7 +148,7 @@ describe('asking', () => {
     expect(await failure(agentConfiguration(host, build, asked))).toMatchObject({ kind });
   });
 
-  it('a host without a log-in', async () => {
+  it('a host without a login', async () => {
     Object.assign(host, { configuration: WorkerConfiguration.parse({}) });
     expect(await failure(agentConfiguration(host, build, asked))).toMatchObject({ kind: 'enrollment-login' });
   });

@@ -17,7 +17,7 @@ await withRegistryAccess({ registries: [] }, [], () => {
 });
 `;
 
-it('removes the log-ins of a killed process, and leaves those of a living one', async () => {
+it('removes the logins of a killed process, and leaves those of a living one', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-access-'));
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = directory;

@@ -52,7 +52,7 @@ describe.skipIf(!hasOpenssl)('over TLS', () => {
     expect(answer.body.toString()).toBe('secure /v2/');
   });
 
-  test('goes through a proxy with its log-in, and says what the proxy refused', async () => {
+  test('goes through a proxy with its login, and says what the proxy refused', async () => {
     const asked: (string | undefined)[][] = [];
     let allowed = true;
     const proxy = createHttp((_, response) => response.writeHead(500).end());

@@ -116,13 +116,13 @@ describe('who can pull', () => {
     expect(await exposureOf(await access(PASSWORD), `${registry}/acme/${name}`)).toBe(exposure);
   });
 
-  test('is unknown where the own log-in may not look', async () => {
+  test('is unknown where the own login may not look', async () => {
     answer = tokenRegistry(false);
     expect(await exposureOf(await access(PASSWORD), `${registry}/acme/edge`)).toBe('unknown');
   });
 });
 
-describe('log-in', () => {
+describe('login', () => {
   test('fetches a token once for each scope and keeps it', async () => {
     answer = tokenRegistry(true);
     const own = await access(PASSWORD);

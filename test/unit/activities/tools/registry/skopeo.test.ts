@@ -72,7 +72,7 @@ describe('copyArguments', () => {
     expect(copyArguments(copy, access)).toEqual([...expected, copy.source, copy.destination]);
   });
 
-  test("uses the caller's own log-ins when there is no authfile", () => {
+  test("uses the caller's own logins when there is no authfile", () => {
     const copy = { source: 'oci:/x', destination: 'docker://127.0.0.1:5000/a:v1' };
     expect(copyArguments(copy, { ...access, authfile: undefined })).not.toContain('--authfile');
   });
