@@ -115,7 +115,7 @@ describe.concurrent('a webhook', () => {
       failure: { kind: 'containerfile', message: 'STEP 2: RUN false' },
     });
     expect(second!.document.failure?.remedy).toContain('flightline retry registry.example/acme/fixed:v1 --spec');
-    const page = 'https://temporal.example/namespaces/notify/workflows/release%2Fregistry.example%2Facme%2Fmended%3Av1';
+    const page = 'https://temporal.example/namespaces/notify/workflows/release%2Fregistry.example%2Facme%2Ffixed%3Av1';
     expect(second!.document.link?.replace(/[0-9a-f-]{36}/, 'RUN')).toBe(`${page}/RUN/history`);
     fixed = true;
     await retry(handle);
