@@ -28,7 +28,7 @@ import {
 } from '../tools/podman/container/device-container.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
 import { pullByDigest, tagImage } from '../tools/podman/podman.ts';
-import { intoRegistry, registryFailure } from '../tools/registry/failure.ts';
+import { intoRegistry, registryFailure } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { answersAnonymously, headManifest } from '../tools/registry/registry.ts';
 import type { HostContext } from '../host/work-directory.ts';

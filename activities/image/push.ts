@@ -17,7 +17,7 @@ import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
 import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { getManifest, missingPart } from '../tools/registry/registry.ts';
-import { intoRegistry } from '../tools/registry/failure.ts';
+import { intoRegistry } from '../tools/registry/classify.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** What was pushed, as it is noted in the release's directory. */

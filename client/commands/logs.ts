@@ -39,7 +39,7 @@ export default verb({
   syntax: (command) =>
     command
       .argument(...RELEASE_ARGUMENT)
-      .argument('[stage]', 'build, push, device-verify, disk-build, boot-test or publish')
+      .argument('[stage]', `one of ${LOGGED_STAGES.join(', ')}`)
       .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
       .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
       .option('--key <file>', 'the public key: take the record from the registry, verified, and ask no Temporal')

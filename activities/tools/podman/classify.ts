@@ -1,5 +1,5 @@
 /** What a failed podman means, read from what it printed. Pure. */
-import { registryVerdict, type RegistryVerdict } from '../registry/failure.ts';
+import { classifyRegistry, type RegistryVerdict } from '../registry/classify.ts';
 import { anyOf } from '../any-of.ts';
 
 /** A kind, and a remedy where the kind's own says too little. */
@@ -26,7 +26,7 @@ const AT_CONTAINERFILE = /resolving step |creating build container: |no stage or
  */
 export function classifyPodman(output: string): Verdict {
   if (HOST_SETUP.test(output)) return { kind: 'host-setup' };
-  const verdict = registryVerdict(output);
+  const verdict = classifyRegistry(output);
   // No key of the worker's is in play: what podman checks images by is the machine's own policy.json.
   if (verdict?.kind === 'signature-rejected' || verdict?.kind === 'key-missing') {
     return {

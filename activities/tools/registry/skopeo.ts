@@ -7,7 +7,7 @@ import { policyFor } from '../../../model/device/signature-policy.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import { withFreshToken, type RegistryAccess } from './access.ts';
 import { runCommand } from '../process/command.ts';
-import { intoRegistry, registryFailure } from './failure.ts';
+import { intoRegistry, registryFailure } from './classify.ts';
 
 /** Milliseconds for a copy when the caller names none. */
 const COPY_TIMEOUT = 4 * 60_000;

@@ -8,7 +8,7 @@ import {
   deviceKeyPath,
 } from '../../../../model/device/signature-policy.ts';
 import { isLoopbackRegistry, registryOf } from '../../../../model/oci/reference.ts';
-import { plainText } from '../../registry/failure.ts';
+import { plainText } from '../../registry/classify.ts';
 import { copyArguments } from '../../registry/skopeo.ts';
 import { anyOf } from '../../any-of.ts';
 

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { classifyPodman } from '../../../../../activities/tools/podman/classify.ts';
 import { CommandError } from '../../../../../activities/tools/process/command.ts';
-import { registryFailure } from '../../../../../activities/tools/registry/failure.ts';
+import { registryFailure } from '../../../../../activities/tools/registry/classify.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
 
 const Recorded = z.object({

@@ -81,7 +81,7 @@ const RULES: readonly Rule[] = [
  * that the last part says what happened first: an image is "rejected" also because the registry did not give its
  * signature. Names are no part of it: a repository may be called `denied`.
  */
-export function registryVerdict(output: string): RegistryVerdict | undefined {
+export function classifyRegistry(output: string): RegistryVerdict | undefined {
   const text = output.replace(/\bdocker:\/\/[^\s"]+/g, '').replace(/\\"[^"\\]*\\"/g, '');
   const parts = text.trim().split(': ');
   for (let from = parts.length - 1; from >= 0; from--) {
@@ -103,7 +103,7 @@ export function registryFailure(error: unknown, what: string): unknown {
   }
   const verdict: RegistryVerdict = error.timedOut
     ? { kind: 'registry' }
-    : (registryVerdict(error.output) ?? { kind: 'unexpected' });
+    : (classifyRegistry(error.output) ?? { kind: 'unexpected' });
   const cause = error.timedOut ? `${error.program} did not end in time` : plainText(error.stderr || error.message);
   return new FlightlineError(verdict.kind, `${what} failed: ${cause}`, {
     ...(verdict.remedy !== undefined && { remedy: verdict.remedy }),

@@ -4,8 +4,8 @@ import {
   intoRegistry,
   plainText,
   registryFailure,
-  registryVerdict,
-} from '../../../../../activities/tools/registry/failure.ts';
+  classifyRegistry,
+} from '../../../../../activities/tools/registry/classify.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
 
 /** What skopeo 1.18 printed, each provoked on a real or refusing registry. */
@@ -60,9 +60,9 @@ const TEXTS: readonly [kind: string | undefined, text: string][] = [
   [undefined, 'unknown flag: --frobnicate'],
 ];
 
-describe('registryVerdict', () => {
+describe('classifyRegistry', () => {
   test.each(TEXTS)('%s: %s', (kind, text) => {
-    expect(registryVerdict(`time="2026-01-01T00:00:00Z" level=fatal msg="${text}"\n`)?.kind).toBe(kind);
+    expect(classifyRegistry(`time="2026-01-01T00:00:00Z" level=fatal msg="${text}"\n`)?.kind).toBe(kind);
   });
 });
 
