@@ -94,7 +94,8 @@ async function verify(registry: OwnRegistry, filesOf: (repository: string) => Fi
   images.push(image);
   const digest = await withRegistryAccess(host.configuration, [repository], async (access) => {
     const file = join(directory, 'digest');
-    const push = ['push', '--quiet', '--tls-verify=false', `--digestfile=${file}`, image];
+    const login = `--authfile=${join(directory, 'auth.json')}`;
+    const push = ['push', '--quiet', login, '--tls-verify=false', `--digestfile=${file}`, image];
     await execa('podman', [...push, `docker://${repository}@@unknown-digest@@`]);
     const pushed = await readFile(file, 'utf8');
     const publicKeyFile = join(directory, `${KEY}.pub`);

@@ -22,7 +22,7 @@ import { differencesOf, openStorage, type ImagePair } from './image-difference.t
 import { startOwnRegistry } from './own-registry.ts';
 import { buildSmallImage } from './small-image.ts';
 import { atMost, together } from './together.ts';
-import { usePrivateContainersConf } from './tools.ts';
+import { usePrivateContainersConf, usePrivateStorage } from './tools.ts';
 
 const TAG = 'v1';
 const PROGRAMS = ['sh', 'bash', 'cat', 'chmod', 'cp', 'env', 'ln', 'ls', 'mkdir', 'rm', 'touch', 'true'];
@@ -51,7 +51,7 @@ export interface PodmanComparison {
   host: HostContext;
   /** Seconds since 1970 before anything was built. */
   since: number;
-  /** Pushes a local image, made bootable, under a name; the local one is removed in the end. */
+  /** Pushes a local image, made bootable, under a name. */
   publish: (name: string, image: string) => Promise<PinnedImage>;
   /** Writes a project; the caller removes the directory above it. `@BASE@` and `@OTHER@` are replaced in its texts. */
   project: (project: ComparedProject | string) => Promise<string>;
@@ -85,13 +85,13 @@ export async function openComparison(
 ): Promise<PodmanComparison> {
   const timing = timingWith();
   const restore = await usePrivateContainersConf();
+  const removeStorage = await usePrivateStorage();
   const registry = await startOwnRegistry();
   const host = await temporaryHost({ limits: { build: 20 }, ...configuration(registry.address) });
   const storage = await openStorage();
   const since = Math.floor(Date.now() / 1000) - 1;
   const inTurn = atMost(AT_A_TIME);
   const difference = together((pairs: readonly ImagePair[]) => differencesOf(storage, pairs, since));
-  const images: string[] = [];
   const programs = PROGRAMS.map((name) => `/bin/${name}`);
   const files = { 'etc/passwd': 'root:x:0:0::/:/bin/sh\n', 'etc/group': 'root:x:0:\n', 'tmp/.keep': '' };
   const base = await publish(
@@ -125,7 +125,6 @@ export async function openComparison(
       const digestFile = join(directory, 'digest');
       const push = ['push', '--quiet', '--tls-verify=false', `--digestfile=${digestFile}`, id];
       await execa('podman', [...push, `docker://${reference}`]);
-      images.push(id, image);
       return { reference, digest: await readFile(digestFile, 'utf8') };
     } finally {
       await rm(directory, { recursive: true });
@@ -234,9 +233,7 @@ export async function openComparison(
     const temporary = await mkdtemp(join(tmpdir(), 'flightline-own-'));
     try {
       const options = { cwd: directory, env: { TMPDIR: temporary } };
-      const id = (await execa('podman', [...args, ...flags, '.'], options)).stdout.trim();
-      images.push(id);
-      return id;
+      return (await execa('podman', [...args, ...flags, '.'], options)).stdout.trim();
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
@@ -252,9 +249,9 @@ export async function openComparison(
 
   async function close(): Promise<void> {
     await storage.close();
-    await execa('podman', ['rmi', '--force', ...images], { reject: false });
     await registry.stop();
     await host.remove();
+    await removeStorage();
     await restore();
   }
 }
