@@ -64,10 +64,11 @@ export async function buildContainerfile(
     if (answer) known.push(answer);
   }
   let labels = await expectedLabels(input, unpacked.containerfile, known);
+  let cached = input.fresh === undefined;
   for (let corrected = false; ;) {
     const flags = [
       ...(await privateFlags(known.map(({ id }) => id))),
-      ...(input.fresh === undefined ? [] : ['--no-cache']),
+      ...(cached ? [] : ['--no-cache']),
       ...buildFlags(input, (image) => storedName(known, image)),
     ];
     const run = {
@@ -90,7 +91,11 @@ export async function buildContainerfile(
       continue;
     }
     if ('missing' in end) throw end.failure;
-    const { base, isOwn } = await factsOf(end.image, known);
+    const { base, isOwn, hasOthers } = await factsOf(end.image, known, input.annotations ?? {});
+    if (hasOthers && cached) {
+      cached = false;
+      continue;
+    }
     const right = labelsToSet(releaseLabels({ ...input, base }), isOwn);
     if (corrected || areRight(labels, right, end.image.labels)) {
       const taken = end.used.flatMap((image) => baseFor(known, image.asked) ?? []);
@@ -204,18 +209,27 @@ const Inspected = z.tuple([
   }),
 ]);
 
-/** What an image tells of its last base, and which labels its own steps set. */
+/**
+ * What an image tells of its last base, and which labels its own steps set. `hasOthers`: it has annotations that are
+ * neither asked for nor its base's, but of another build, one of whose steps podman took from its cache.
+ */
 async function factsOf(
   image: LocalImage,
   bases: readonly LocalBase[],
-): Promise<{ base: LocalBase | null; isOwn: (label: string) => boolean }> {
+  asked: Readonly<Record<string, string>>,
+): Promise<{ base: LocalBase | null; isOwn: (label: string) => boolean; hasOthers: boolean }> {
   const inspected = await inspect(image.id);
   const name = inspected.annotations[OCI.baseName];
   const base = (name !== undefined && baseFor(bases, name)) || null;
-  const inherited = base ? (await inspect(base.id)).history.length : 0;
+  const ofBase = base && (await inspect(base.id));
+  const inherited = ofBase?.history.length ?? 0;
+  const expected = { ...ofBase?.annotations, ...asked };
+  const hasOthers = Object.entries(inspected.annotations).some(
+    ([key, value]) => key !== OCI.baseName && key !== OCI.baseDigest && expected[key] !== value,
+  );
   // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
   const steps = inspected.history.slice(inherited).filter((step) => /#\(nop\) +LABEL /i.test(step));
-  return { base, isOwn: (label) => steps.some((step) => step.includes(label)) };
+  return { base, isOwn: (label) => steps.some((step) => step.includes(label)), hasOthers };
 }
 
 async function inspect(id: string): Promise<{ annotations: Record<string, string>; history: string[] }> {
