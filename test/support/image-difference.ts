@@ -1,8 +1,6 @@
 /** What two images differ in, as files and as configuration, read without the code under test. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { execa } from 'execa';
+import { podman, type Storage } from './storage.ts';
 
 /** Labels that docs/spec.md lists as flightline's. */
 const OWN_LABELS =
@@ -15,37 +13,13 @@ export interface ImagePair {
 }
 
 /**
- * A storage of its own, into which published images are pulled: what lies in the registry is looked at, and nothing
- * else.
- */
-export async function openStorage(): Promise<{
-  podman: (...args: string[]) => Promise<string>;
-  close: () => Promise<void>;
-}> {
-  const directory = await mkdtemp(join(tmpdir(), 'flightline-storage-'));
-  const place = ['--root', join(directory, 'root'), '--runroot', join(directory, 'run')];
-  await mkdir(join(directory, 'run'));
-  return {
-    podman: (...args) => podman(...place, ...args),
-    close: async () => {
-      await podman(...place, 'image', 'unmount', '--all', '--force');
-      await execa('podman', [...place, 'system', 'reset', '--force'], { reject: false });
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-/**
  * Everything that the images of each pair differ in. Programs are started once for all pairs: that is what takes the
  * time.
  *
+ * @param storage where the published images are pulled: what lies in the registry is looked at, and nothing else
  * @param since as of {@link treesOf}
  */
-export async function differencesOf(
-  storage: Awaited<ReturnType<typeof openStorage>>,
-  pairs: readonly ImagePair[],
-  since: number,
-): Promise<string[][]> {
+export async function differencesOf(storage: Storage, pairs: readonly ImagePair[], since: number): Promise<string[][]> {
   const published = pairs.map((pair) => pair.published);
   const own = pairs.map((pair) => pair.own);
   await storage.podman('pull', '--quiet', '--tls-verify=false', ...published);
@@ -67,10 +41,6 @@ async function lookedAt(run: typeof podman, images: readonly string[], since: nu
   const trees = await treesOf(roots, since);
   const inspected = JSON.parse(await run('image', 'inspect', ...images)) as Inspected[];
   return roots.map((root, index) => ({ tree: trees.get(root)!, facts: configurationOf(inspected[index]!) }));
-}
-
-async function podman(...args: string[]): Promise<string> {
-  return (await execa('podman', args)).stdout.trim();
 }
 
 /** Mounts images; the directories, in their order. */

@@ -18,11 +18,12 @@ import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from './activity.ts';
 import { CONTEXT } from './containerfiles.ts';
 import { temporaryHost } from './host.ts';
-import { differencesOf, openStorage, type ImagePair } from './image-difference.ts';
+import { differencesOf, type ImagePair } from './image-difference.ts';
 import { startOwnRegistry } from './own-registry.ts';
 import { buildSmallImage } from './small-image.ts';
+import { openStorage, usePrivateStorage } from './storage.ts';
 import { atMost, together } from './together.ts';
-import { usePrivateContainersConf, usePrivateStorage } from './tools.ts';
+import { usePrivateContainersConf } from './tools.ts';
 
 const TAG = 'v1';
 const PROGRAMS = ['sh', 'bash', 'cat', 'chmod', 'cp', 'env', 'ln', 'ls', 'mkdir', 'rm', 'touch', 'true'];

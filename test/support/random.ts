@@ -1,4 +1,5 @@
 /** Numbers from a seed, for generated cases that can be made again. */
+import { chance } from '../../scripts/soak/random.ts';
 
 /** What generators choose by. */
 export interface Random {
@@ -13,13 +14,8 @@ export interface Random {
 
 /** The same choices for the same seed. */
 export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const numbers = chance(seed);
+  const next = () => numbers.next();
   const below = (limit: number) => Math.floor(next() * limit);
   return { next, below, pick: (items) => items[below(items.length)]!, chance: (part) => next() < part };
 }
