@@ -1,6 +1,6 @@
 /** What two images differ in, as files and as configuration, read without the code under test. */
 import { execa } from 'execa';
-import { podman, type Storage } from './storage.ts';
+import type { Storage } from './storage.ts';
 
 /** Labels that docs/spec.md lists as flightline's. */
 const OWN_LABELS =
@@ -16,27 +16,26 @@ export interface ImagePair {
  * Everything that the images of each pair differ in. Programs are started once for all pairs: that is what takes the
  * time.
  *
- * @param storage where the published images are pulled: what lies in the registry is looked at, and nothing else
+ * @param storage holds `own`; the published images are pulled there, so that what lies in the registry is looked at
  * @param since as of {@link treesOf}
  */
 export async function differencesOf(storage: Storage, pairs: readonly ImagePair[], since: number): Promise<string[][]> {
   const published = pairs.map((pair) => pair.published);
-  const own = pairs.map((pair) => pair.own);
   await storage.podman('pull', '--quiet', '--tls-verify=false', ...published);
+  const images = [...published, ...pairs.map((pair) => pair.own)];
   try {
-    const theirs = await lookedAt(storage.podman, published, since);
-    const ours = await lookedAt(podman, own, since);
-    return theirs.map((side, index) => [
-      ...mapDifference(side.tree, ours[index]!.tree),
-      ...mapDifference(side.facts, ours[index]!.facts),
-    ]);
+    const sides = await lookedAt(storage.podman, images, since);
+    return pairs.map((_, index) => {
+      const [theirs, ours] = [sides[index]!, sides[pairs.length + index]!];
+      return [...mapDifference(theirs.tree, ours.tree), ...mapDifference(theirs.facts, ours.facts)];
+    });
   } finally {
-    await podman('image', 'unmount', '--force', ...new Set(own));
-    await storage.podman('image', 'unmount', '--all', '--force');
+    // Not all: a build beside may have mounted others.
+    await storage.podman('image', 'unmount', '--force', ...images);
   }
 }
 
-async function lookedAt(run: typeof podman, images: readonly string[], since: number) {
+async function lookedAt(run: Storage['podman'], images: readonly string[], since: number) {
   const roots = await mountsOf(run, images);
   const trees = await treesOf(roots, since);
   const inspected = JSON.parse(await run('image', 'inspect', ...images)) as Inspected[];
@@ -44,7 +43,7 @@ async function lookedAt(run: typeof podman, images: readonly string[], since: nu
 }
 
 /** Mounts images; the directories, in their order. */
-async function mountsOf(run: typeof podman, images: readonly string[]): Promise<string[]> {
+async function mountsOf(run: Storage['podman'], images: readonly string[]): Promise<string[]> {
   // Its JSON names images by id and in an order of its own.
   const ids = (await run('image', 'inspect', '--format={{.Id}}', ...images)).split('\n');
   const listed = JSON.parse(await run('image', 'mount', '--format=json', ...images)) as Record<string, string>[];

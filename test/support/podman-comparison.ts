@@ -227,14 +227,17 @@ export async function openComparison(
     });
   }
 
-  /** What podman itself makes of the directory, without anything of an earlier build. */
+  /**
+   * What podman itself makes of the directory, without anything of an earlier build. It works beside the published
+   * images: a release gives and takes names of images in its host's storage, which podman may be about to use.
+   */
   async function ownBuild(directory: string, name: string, flags: readonly string[]): Promise<string> {
     const args = ['build', '--no-cache', '--force-rm', '--quiet', '--tls-verify=false', `--file=${name}`];
     // podman keeps heredocs and caches there, by names that builds at the same time have in common.
     const temporary = await mkdtemp(join(tmpdir(), 'flightline-own-'));
     try {
       const options = { cwd: directory, env: { TMPDIR: temporary } };
-      return (await execa('podman', [...args, ...flags, '.'], options)).stdout.trim();
+      return (await execa('podman', [...storage.flags, ...args, ...flags, '.'], options)).stdout.trim();
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }

@@ -3,32 +3,36 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { unmountBelow } from '../../activities/tools/mounts.ts';
 
 /** An empty storage. `podman` works in it; `close` removes it with what it holds. */
 export interface Storage {
   root: string;
   runroot: string;
+  /** Let a podman work in it. */
+  flags: readonly string[];
   podman: typeof podman;
   close: () => Promise<void>;
 }
 
 /** Runs podman; its output without white space around it. */
-export async function podman(...args: string[]): Promise<string> {
+async function podman(...args: string[]): Promise<string> {
   return (await execa('podman', args)).stdout.trim();
 }
 
 export async function openStorage(): Promise<Storage> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-storage-'));
   const [root, runroot] = [join(directory, 'root'), join(directory, 'run')];
-  const place = ['--root', root, '--runroot', runroot];
+  const flags = ['--root', root, '--runroot', runroot];
   await mkdir(runroot);
   return {
     root,
     runroot,
-    podman: (...args) => podman(...place, ...args),
+    flags,
+    podman: (...args) => podman(...flags, ...args),
     close: async () => {
-      await podman(...place, 'image', 'unmount', '--all', '--force');
-      await execa('podman', [...place, 'system', 'reset', '--force'], { reject: false });
+      // `podman system reset` also removes what every podman of the machine keeps in /run, and the machine's networks.
+      await unmountBelow(directory);
       await rm(directory, { recursive: true, force: true });
     },
   };
