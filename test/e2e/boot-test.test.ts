@@ -71,7 +71,10 @@ describe('a disk whose line never appears', () => {
     // The firmware speaks first, then the kernel.
     expect(message).toMatch(/BdsDxe|Linux version|systemd|\[ {2,}\d+\.\d+\]/);
     expect(log!.path).toMatch(/boot-test-qcow2\.log$/);
-    expect((await readFile(log!.path, 'utf8')).length).toBeGreaterThan(message.length - 500);
+    const console = await readFile(log!.path, 'utf8');
+    expect(console.length).toBeGreaterThan(message.length - 500);
+    // Where KVM does not work, the worker has learned it from the disk above.
+    expect(console).not.toContain('another try');
     expect((await tagsOf(project.repository)).filter((tag) => !tag.endsWith('.sig'))).toEqual([]);
     expect(await tagsOf(`${project.repository}/diskimage-qcow2`)).toEqual([]);
     expect(record.stages.find(({ name }) => name === 'publish')).toMatchObject({ status: 'skipped' });
