@@ -23,6 +23,8 @@ import { planQueues, type QueuePlan } from './queues.ts';
 import { installRuntime } from './telemetry/runtime.ts';
 import type { WorkflowSource } from './workflow-source.ts';
 import { prepareControl } from './temporal/prepare-control.ts';
+import { startTakeOver } from './temporal/take-over.ts';
+import { versioningOptions } from './temporal/versions.ts';
 
 interface RunWorkerOptions {
   /** One or more, each at most once. */
@@ -86,7 +88,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     undo.push(() => connection.close());
     const client = new Client({ connection, namespace: target.namespace });
     const source = roles.includes('control')
-      ? await prepareControl(connection, target.namespace, client, logger)
+      ? await prepareControl(connection, target.namespace, client, logger, configuration.workerVersioning)
       : undefined;
     await failLeftAttempts(client, [host?.work.attempts, signDirectory], logger);
     const draining = host && (await drainingOf(host.work));
@@ -97,10 +99,12 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     for (const plan of plans) {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
       const activities = options.activities?.[plan.activities] ?? activitiesOf(plan.activities, configuration, host);
-      const base = baseOptions(connection, target.namespace, plan, hostName, options, source);
-      workers.push(await Worker.create({ ...base, activities, ...(directory && recorded(directory, logger)) }));
+      const base = baseOptions(connection, target.namespace, plan, hostName, options);
+      const own = plan.workflows && source && workflowOptions(source, configuration.workerVersioning);
+      workers.push(await Worker.create({ ...base, ...own, activities, ...(directory && recorded(directory, logger)) }));
     }
     await poll(workers, options.signal, () => {
+      if (source && configuration.workerVersioning) undo.push(startTakeOver(client, source, logger));
       if (host) undo.push(startJanitor(host, client, logger));
       if (listen !== undefined && host) undo.push(measureHost(host, logger));
       if (listen !== undefined && roles.includes('control')) undo.push(measureReleases(client, logger));
@@ -216,7 +220,6 @@ function baseOptions(
   plan: QueuePlan,
   hostName: string,
   options: RunWorkerOptions,
-  source: WorkflowSource | undefined,
 ): WorkerOptions {
   return {
     connection,
@@ -228,13 +231,14 @@ function baseOptions(
     maxHeartbeatThrottleInterval: options.heartbeatThrottle ?? HEARTBEAT_THROTTLE,
     shutdownGraceTime: plan.grace,
     shutdownForceTime: SHUTDOWN_FORCE,
-    ...(plan.workflows && source
-      ? {
-          workflowBundle: source.bundle,
-          buildId: source.buildId,
-          maxCachedWorkflows: CACHED_WORKFLOWS,
-          stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-        }
-      : {}),
+  };
+}
+
+function workflowOptions(source: WorkflowSource, versioned: boolean): Partial<WorkerOptions> {
+  return {
+    workflowBundle: source.bundle,
+    ...versioningOptions(source, versioned),
+    maxCachedWorkflows: CACHED_WORKFLOWS,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
   };
 }

@@ -1,12 +1,23 @@
 /** The workflow types that control workers offer; names as in model/contract/workflows.ts. */
+import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
+import { nightly } from './nightly/nightly.ts';
+import { sharedTag } from './tags/shared-tag.ts';
+
 export { builderRun } from './release/builder-run.ts';
 export { hostStatus } from './host/status.ts';
 export { log } from './host/log.ts';
 export { compareNow } from './nightly/compare-now.ts';
-export { nightly } from './nightly/nightly.ts';
 export { promotion } from './tags/promotion.ts';
 export { notification } from './notification.ts';
 export { plan } from './plan.ts';
 export { prune } from './prune.ts';
 export { release } from './release/release.ts';
-export { sharedTag, tagNow } from './tags/shared-tag.ts';
+export { tagNow } from './tags/shared-tag.ts';
+export { nightly, sharedTag };
+
+// All others stay with the version that they began with. A tag lives for ever, and a night follows its schedule. The
+// server takes no behaviour from a worker without versions.
+const followsVersions = () =>
+  workflowInfo().currentDeploymentVersion?.deploymentName ? { versioningBehavior: 'AUTO_UPGRADE' as const } : {};
+setWorkflowOptions(followsVersions, sharedTag);
+setWorkflowOptions(followsVersions, nightly);

@@ -126,6 +126,10 @@ export const WorkerConfiguration = z.strictObject({
     .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9464') })
     .optional()
     .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
+  workerVersioning: z
+    .boolean()
+    .default(false)
+    .describe('whether releases stay with the version of the control worker that they began with'),
   logLevel: LogLevel.optional().describe('the least that is logged; default is info'),
   furtherRepositories: z
     .record(Scope, z.array(Scope))

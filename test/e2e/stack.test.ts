@@ -1,13 +1,18 @@
 /**
- * The embedded stack itself: its state, its leftovers, its end. Workers are stand-ins; server and registry are real.
+ * The embedded stack itself: its state, its leftovers, its end. Workers are stand-ins, except where a version follows
+ * another; server and registry are real.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { packageRoot } from '../../activities/tools/package-root.ts';
+import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { isAlive } from '../../activities/tools/process/process-identity.ts';
@@ -16,6 +21,7 @@ import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import type { StackEvent } from '../../workers/stack/supervisor.ts';
 import { eventually } from '../support/wait.ts';
+import { idOf, requestFor } from '../workflows/facts.ts';
 
 const SUPPORT = join(import.meta.dirname, '../support');
 let directory: string;
@@ -187,4 +193,56 @@ it('gives up with the last words of a worker that does not start, and leaves not
     'the sign worker ended while starting (exit code 2):\nerror: no such key',
   );
   expect(readState(directory)!.children).toEqual([]);
+});
+
+/** A copy of this installation whose workflow `release` begins with `code`; the command of its workers. */
+async function versionWith(name: string, code: string): Promise<NonNullable<StackOptions['workerCommand']>> {
+  const copy = join(directory, name);
+  await cp(join(packageRoot(), 'dist'), join(copy, 'dist'), { recursive: true });
+  await cp(join(packageRoot(), 'package.json'), join(copy, 'package.json'));
+  await symlink(join(packageRoot(), 'node_modules'), join(copy, 'node_modules'));
+  const bundle = join(copy, 'dist/workflow-bundle.js');
+  const before = await readFile(bundle, 'utf8');
+  const after = before.replace(/async function release\(\w+\) \{/, `$& ${code}`);
+  expect(after).not.toBe(before);
+  await writeFile(bundle, after);
+  const main = join(copy, 'dist/client/main.js');
+  return (role, file) => [process.execPath, main, 'worker', '--role', role, '--config', file];
+}
+
+it('goes on after an upgrade with what is under way, and names what would not go on', async () => {
+  const request = requestFor('upgraded', { disks: {}, timing: { retryFor: 600_000 } });
+  const release = idOf(request);
+  const withClient = async <Result>(stack: Stack, use: (client: Client) => Promise<Result>) => {
+    const connection = await Connection.connect({ address: stack.temporal.address });
+    return use(new Client({ connection })).finally(() => connection.close());
+  };
+  const status = (client: Client) => client.workflow.getHandle(release).query<{ status: string }>(RECORD_QUERY);
+
+  const first = await start({ roles: ['control'], workerCommand: await versionWith('first', '') });
+  await withClient(first, async (client) => {
+    // No registry is there to resolve from, which is tried again for minutes.
+    const options = { workflowId: release, taskQueue: CONTROL_QUEUE, args: [request] };
+    await client.workflow.start(RELEASE_WORKFLOW, options);
+    expect(await status(client)).toMatchObject({ status: 'running' });
+  }).finally(() => first.stop());
+
+  const changed = await versionWith('changed', 'void new Promise((go) => setTimeout(go, 1));');
+  await expect(start({ roles: ['control'], workerCommand: changed })).rejects.toThrow(
+    new RegExp(`1 of 1 workflows under way would not go on with this version \\(.*\\): ${release}`),
+  );
+
+  const last = await start({
+    roles: ['control'],
+    workerCommand: await versionWith('last', '/* the same in other words */'),
+    configure: (configuration) => ({ ...configuration, workerVersioning: true }),
+  });
+  await withClient(last, async (client) => {
+    await eventually('the release goes on with the new version', async () => {
+      const { searchAttributes } = await client.workflow.getHandle(release).describe();
+      return searchAttributes['TemporalWorkflowVersioningBehavior']?.[0] === 'Pinned' ? true : undefined;
+    });
+    expect(await status(client)).toMatchObject({ status: 'running' });
+    await client.workflow.getHandle(release).cancel();
+  }).finally(() => last.stop());
 });

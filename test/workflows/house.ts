@@ -6,6 +6,7 @@ import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from 
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseSummary } from '../../model/release/summaries.ts';
+import { versioningOptions } from '../../workers/temporal/versions.ts';
 import { eventually } from '../support/wait.ts';
 import { idOf } from './facts.ts';
 import { StandIns, type ActivityName } from './stand-ins.ts';
@@ -49,12 +50,15 @@ export async function openHouse(options: {
   namespace: string;
   bundle: string;
   buildId?: string;
+  /** The control worker has a version, as with `workerVersioning`. */
+  versioned?: boolean;
+  /** Those of another house that is open too: it has the same queues. */
+  standIns?: StandIns;
 }): Promise<House> {
-  const { address, namespace, bundle, buildId } = options;
+  const { address, namespace, bundle, buildId, versioned = false, standIns = new StandIns() } = options;
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, identity: 'test client' });
-  const standIns = new StandIns();
   const worker = (taskQueue: string, host: string | null, names: ActivityName[], more: Partial<WorkerOptions> = {}) =>
     Worker.create({
       connection: native,
@@ -70,7 +74,7 @@ export async function openHouse(options: {
   const workers = await Promise.all([
     worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, {
       workflowBundle: { codePath: bundle },
-      ...(buildId === undefined ? {} : { buildId }),
+      ...(buildId === undefined ? {} : versioningOptions({ buildId }, versioned)),
     }),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record', 'promoteCopy', 'promoteRecord'], {
       maxConcurrentActivityTaskExecutions: 1,

@@ -13,6 +13,7 @@ export const NAMESPACES = [
   'nightly',
   'notify',
   'upgrade',
+  'versions',
   'races',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

@@ -116,6 +116,7 @@ export function stackWorkerConfiguration(options: {
     context: { unpackedSize: '20 GiB' },
     approvals: [],
     webhooks: {},
+    workerVersioning: false,
   };
 }
 

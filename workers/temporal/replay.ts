@@ -7,42 +7,53 @@ import { WorkflowNotFoundError, type Client, type HistoryAndWorkflowId } from '@
 import { Worker } from '@temporalio/worker';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import { bindingOf, type Binding } from './versions.ts';
 import type { WorkflowSource } from '../workflow-source.ts';
 
-/** A workflow that does not go on. */
-interface Stuck {
+/** A workflow that was replayed. */
+interface Found {
   workflowId: string;
   runId: string;
-  /** What the replay met, in its first line. */
-  reason: string;
+  /** Build id of the version that it is bound to; null without one. */
+  version: string | null;
 }
 
-/** What a replay of everything under way found. */
+/** What a replay found. Workflows that this build alone has run are left out. */
 interface Replayed {
-  /** How many workflows were replayed: those that this build has run already are left out. */
-  count: number;
-  stuck: Stuck[];
+  goesOn: Found[];
+  stuck: Found[];
 }
 
 /** Workflows that an error names. */
 const NAMED = 5;
 
-/** Replays every open workflow that another build has had a part in. */
-async function replayOpenWorkflows(client: Client, { bundle, buildId }: WorkflowSource): Promise<Replayed> {
-  const stuck: Stuck[] = [];
-  let count = 0;
-  const histories = historiesOfOthers(client, buildId);
+/** Replays the open workflows that another build has had a part in, and that are bound to a version as wished. */
+async function replayOpenWorkflows(
+  client: Client,
+  { bundle, buildId }: WorkflowSource,
+  wished: (binding: Binding) => boolean,
+): Promise<Replayed> {
+  const found: Replayed = { goesOn: [], stuck: [] };
+  const bindings = new Map<string, Binding>();
+  const histories = historiesOfOthers(client, buildId, (runId, binding) => {
+    bindings.set(runId, binding);
+    return wished(binding);
+  });
   for await (const { workflowId, runId, error } of Worker.runReplayHistories({ workflowBundle: bundle }, histories)) {
-    count += 1;
-    if (error) stuck.push({ workflowId, runId, reason: error.message.split('\n')[0]! });
+    const one = { workflowId, runId, version: bindings.get(runId)?.buildId ?? null };
+    (error ? found.stuck : found.goesOn).push(one);
   }
-  return { count, stuck };
+  return found;
 }
 
-async function* historiesOfOthers(client: Client, buildId: string): AsyncIterable<HistoryAndWorkflowId> {
+async function* historiesOfOthers(
+  client: Client,
+  buildId: string,
+  wished: (runId: string, binding: Binding) => boolean,
+): AsyncIterable<HistoryAndWorkflowId> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${CONTROL_QUEUE}'`;
   for await (const { workflowId, runId, searchAttributes } of client.workflow.list({ query })) {
-    if (isOwn(searchAttributes.BuildIds, buildId)) continue;
+    if (isOwn(searchAttributes.BuildIds, buildId) || !wished(runId, bindingOf(searchAttributes))) continue;
     try {
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
       yield { workflowId, history };
@@ -55,34 +66,43 @@ async function* historiesOfOthers(client: Client, buildId: string): AsyncIterabl
 
 /**
  * Whether this build alone has run a workflow. The server notes `unversioned:<build id>` of each worker that
- * completed a task; one that went to another build and came back has both.
+ * completed a task, or `<behaviour>:<deployment>:<build id>` of one with versions; one that went to another build and
+ * came back has both.
  */
 function isOwn(noted: unknown, buildId: string): boolean {
-  const builds = (Array.isArray(noted) ? noted : [])
-    .map(String)
-    .filter((one) => one.startsWith('unversioned:'))
-    .map((one) => one.slice('unversioned:'.length));
-  return builds.length > 0 && builds.every((one) => one === buildId);
+  const builds = (Array.isArray(noted) ? noted : []).map(String).filter((one) => one.includes(':'));
+  return builds.length > 0 && builds.every((one) => one.endsWith(`:${buildId}`));
 }
 
 /**
- * Sees that everything under way goes on with this version.
+ * Sees that everything under way that would come to this version goes on with it. What is pinned to another version
+ * does not come.
  *
  * @throws FlightlineError `host-setup` that names what would not go on, and changes nothing.
  */
 export async function requireReplay(client: Client, source: WorkflowSource): Promise<number> {
-  const { count, stuck } = await replayOpenWorkflows(client, source);
+  const { goesOn, stuck } = await replayOpenWorkflows(client, source, ({ pinned }) => !pinned);
+  const count = goesOn.length + stuck.length;
   if (stuck.length === 0) return count;
-  const names = stuck.slice(0, NAMED).map(({ workflowId }) => workflowId);
-  if (stuck.length > NAMED) names.push(`and ${stuck.length - NAMED} more`);
   throw new FlightlineError(
     'host-setup',
     `${stuck.length} of ${count} workflows under way would not go on with this version (${source.buildId}): ` +
-      names.join(', '),
+      namesOf(stuck),
     {
       remedy:
         'run the control worker of the version before until they have ended, or end them there ' +
         '(`flightline cancel RELEASE`); nothing is lost meanwhile',
     },
   );
+}
+
+/** Replays what is pinned to a version of which no worker runs. */
+export async function replayLeftBehind(client: Client, source: WorkflowSource, atWork: Set<string>): Promise<Replayed> {
+  return replayOpenWorkflows(client, source, ({ pinned, buildId }) => pinned && !atWork.has(buildId ?? ''));
+}
+
+/** A few of the workflows by name. */
+export function namesOf(found: readonly Found[]): string {
+  const names = found.slice(0, NAMED).map(({ workflowId }) => workflowId);
+  return [...names, ...(found.length > NAMED ? [`and ${found.length - NAMED} more`] : [])].join(', ');
 }

@@ -1,7 +1,8 @@
 /** Whether the Temporal server that the environment names answers, and knows what a control worker needs. */
 import { Client, Connection } from '@temporalio/client';
 import { connectFailure, temporalTarget } from '../../temporal/connection.ts';
-import { requireReplay } from '../../temporal/replay.ts';
+import { namesOf, replayLeftBehind, requireReplay } from '../../temporal/replay.ts';
+import { RUNS_WITHIN, versionsAtWork } from '../../temporal/versions.ts';
 import { workflowSource } from '../../workflow-source.ts';
 import { createCommand, planSearchAttributes } from '../../temporal/search-attributes.ts';
 import { failed, ok, warning, type Check } from '../check.ts';
@@ -54,7 +55,16 @@ const underWay: Check = {
     );
     if (!connection) return warning('not looked at: no server answers', 'see the check before');
     try {
-      const replayed = await requireReplay(new Client({ connection, namespace }), await workflowSource());
+      const client = new Client({ connection, namespace });
+      const source = await workflowSource();
+      const replayed = await requireReplay(client, source);
+      const { stuck } = await replayLeftBehind(client, source, await versionsAtWork(client, RUNS_WITHIN));
+      if (stuck.length > 0) {
+        return failed(
+          `no worker of their version runs, and with this one would not go on: ${namesOf(stuck)}`,
+          `start a control worker of ${[...new Set(stuck.map(({ version }) => version))].join(', ')}`,
+        );
+      }
       return ok(
         replayed === 0 ? 'none that another version began' : `all ${replayed} of other versions go on with this one`,
       );
