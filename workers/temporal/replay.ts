@@ -7,7 +7,7 @@ import { WorkflowNotFoundError, type Client, type HistoryAndWorkflowId } from '@
 import { Worker } from '@temporalio/worker';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { bindingOf, type Binding } from './versions.ts';
+import { bindingOf, type VersionBinding } from './versions.ts';
 import type { WorkflowSource } from '../workflow-source.ts';
 
 /** A workflow that was replayed. */
@@ -31,10 +31,10 @@ const NAMED = 5;
 async function replayOpenWorkflows(
   client: Client,
   { bundle, buildId }: WorkflowSource,
-  wished: (binding: Binding) => boolean,
+  wished: (binding: VersionBinding) => boolean,
 ): Promise<Replayed> {
   const found: Replayed = { goesOn: [], stuck: [] };
-  const bindings = new Map<string, Binding>();
+  const bindings = new Map<string, VersionBinding>();
   const histories = historiesOfOthers(client, buildId, (runId, binding) => {
     bindings.set(runId, binding);
     return wished(binding);
@@ -49,7 +49,7 @@ async function replayOpenWorkflows(
 async function* historiesOfOthers(
   client: Client,
   buildId: string,
-  wished: (runId: string, binding: Binding) => boolean,
+  wished: (runId: string, binding: VersionBinding) => boolean,
 ): AsyncIterable<HistoryAndWorkflowId> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${CONTROL_QUEUE}'`;
   for await (const { workflowId, runId, searchAttributes } of client.workflow.list({ query })) {

@@ -41,14 +41,14 @@ export function versioningOptions(
 }
 
 /** How an open workflow is bound to a version, by what the server notes with it. */
-export interface Binding {
+export interface VersionBinding {
   /** Build id of the version; null for what workers without versioning run. */
   buildId: string | null;
   pinned: boolean;
 }
 
 /** How a workflow is bound, by its search attributes. */
-export function bindingOf(attributes: Record<string, readonly unknown[] | undefined>): Binding {
+export function bindingOf(attributes: Record<string, readonly unknown[] | undefined>): VersionBinding {
   const [version] = attributes['TemporalWorkerDeploymentVersion'] ?? [];
   const text = typeof version === 'string' ? version : '';
   return {
