@@ -44,6 +44,7 @@ export async function withGitContext<Result>(
         containerfile: await insideTree(tree, directory, source.containerfile),
         ignoreFile: source.ignoreFile === undefined ? null : await insideTree(tree, directory, source.ignoreFile),
         builderConfig: source.builderConfig && (await insideTree(tree, directory, source.builderConfig)),
+        buildContexts: await directoriesInside(tree, directory, source.buildContexts),
         root: tree,
         time,
       },
@@ -51,6 +52,11 @@ export async function withGitContext<Result>(
     );
     return body(packed);
   });
+}
+
+async function directoriesInside(tree: string, from: string, paths: Readonly<Record<string, string>> = {}) {
+  const found = Object.entries(paths).map(async ([name, path]) => [name, await insideTree(tree, from, path)] as const);
+  return Object.fromEntries(await Promise.all(found));
 }
 
 /** A path of a git tree, absolute. Neither `..` nor a link of the repository leads out of the tree. */

@@ -10,7 +10,7 @@ import { isPackedAttribute } from '../tools/tar.ts';
 import { showPath } from './files/path-bytes.ts';
 import { TarError, tarEntries, type TarEntry } from './tar-entries.ts';
 
-const { context, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
+const { context, contexts, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
 
 /** Largest Containerfile, ignore file or builder configuration (bytes). */
 export const LARGEST_TEXT = 1024 * 1024;
@@ -47,7 +47,8 @@ export async function inspectContextTar(file: string, limit = Infinity): Promise
     check.add(entry);
     const [top, name] = entry.name.split('/');
     if (top === context && name) names.add(Buffer.from(name, 'latin1').toString());
-    if (top !== context && entry.kind === 'file') texts.set(entry.name, await readText(entry.content));
+    if (top !== context && top !== contexts && entry.kind === 'file')
+      texts.set(entry.name, await readText(entry.content));
     if (isBuilderConfig(top!)) return;
     await addToDigest(files, entry, texts.get(entry.name));
   });
@@ -128,7 +129,7 @@ class EntryCheck {
     if (kind === 'symlink' && (target === '' || target?.includes('\0'))) throw unsafe(`"${shown}" leads nowhere`);
     if (kind === 'hard link') {
       const linked = this.#kinds.get(target!);
-      if (!target!.startsWith(`${context}/`) || linked === undefined || linked === 'directory') {
+      if (!/^contexts?\//.test(target!) || linked === undefined || linked === 'directory') {
         throw unsafe(`"${shown}" is a hard link to what is not in it`);
       }
     }
@@ -138,9 +139,10 @@ class EntryCheck {
   }
 }
 
-/** The context's own directory is one, and what stands beside it are plain files. */
+/** Contexts are directories, and what stands beside them are plain files. */
 function hasPlace(top: string, depth: number, kind: TarEntry['kind']): boolean {
   if (top === context) return depth > 1 || kind === 'directory';
+  if (top === contexts) return depth > 2 || kind === 'directory';
   if (top === containerfile) return depth === 1 ? kind === 'directory' : depth === 2 && kind === 'file';
   return isBuilderConfig(top) && depth === 1 && kind === 'file';
 }

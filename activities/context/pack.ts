@@ -1,21 +1,21 @@
 /**
- * Packs a context: the directory, the Containerfile with the ignore file in force, and the builder configuration
- * (`CONTEXT_LAYOUT`).
+ * Packs a context: the directory, further build contexts, the Containerfile with the ignore file in force, and the
+ * builder configuration (`CONTEXT_LAYOUT`).
  */
 import { mkdir, readFile, realpath, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
+import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT, contextPlace } from '../../model/oci/labels.ts';
 import { blobArtifact, MEDIA_TYPES } from '../../model/oci/manifest.ts';
 import { digestFile, writeLayout } from '../tools/registry/oci-layout.ts';
 import { createTar } from '../tools/tar.ts';
 import { readIgnoreRules } from './files/ignore-rules.ts';
 import { includedFiles } from './files/included-files.ts';
 import { inspectContextTar, LARGEST_TEXT, type ContextFacts } from './inspect.ts';
-import { listContext } from './files/listing.ts';
+import { listContext, type ContextEntry } from './files/listing.ts';
 import { findPrivateKeys } from './files/private-keys.ts';
 
-const { context, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
+const { context, contexts, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
 
 /** What goes into an artifact. Paths are absolute. */
 interface ContextSources {
@@ -25,6 +25,8 @@ interface ContextSources {
   ignoreFile?: string | null;
   /** null when the spec names none. */
   builderConfig: string | null;
+  /** Further build contexts, by name. */
+  buildContexts?: Readonly<Record<string, string>>;
   /** A directory in which the ignore file must lie too: who wrote the context is not who packs it. */
   root?: string;
   /** Seconds since 1970 that every file gets as its time; its own by default. */
@@ -41,8 +43,16 @@ export interface PackedContext {
   size: number;
   /** What the receiver will read in it. */
   facts: ContextFacts;
-  /** Files of the context that look like private keys, relative to it. */
+  /** Files that look like private keys, relative to the context; below its name for a further build context. */
   privateKeys: string[];
+}
+
+/** A directory that is packed. */
+interface Tree {
+  /** Where, in the archive. */
+  place: string;
+  directory: string;
+  entries: readonly ContextEntry[];
 }
 
 /**
@@ -54,13 +64,19 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   const rules = await readIgnoreRules(sources);
   const text = await readText(sources.containerfile);
   const needed = await includedFiles(sources.containerfile, text, sources.directory);
-  const entries = await listContext(sources.directory, rules, needed);
+  const { directory } = sources;
+  const named = Object.entries(sources.buildContexts ?? {});
+  const trees: Tree[] = [{ place: context, directory, entries: await listContext(directory, rules, needed) }];
+  for (const [name, path] of named) trees.push(await buildContext(name, path));
   const parts = join(scratch, 'parts');
-  const names = await writeParts(sources, text, rules.content, parts);
+  const names = [...(await writeParts(sources, text, rules.content, parts)), ...(await linkTrees(trees, parts))];
   const list = join(scratch, 'list');
-  const paths = [...names, `${context}/.`].map((name) => Buffer.from(name));
-  const inContext = entries.map(({ path }) => Buffer.concat([Buffer.from(`${context}/./`), path]));
-  await writeFile(list, Buffer.concat([...paths, ...inContext].flatMap((name) => [name, Buffer.alloc(1)])));
+  const paths = trees.flatMap(({ place, entries }) => [
+    Buffer.from(`${place}/.`),
+    ...entries.map(({ path }) => Buffer.concat([Buffer.from(`${place}/./`), path])),
+  ]);
+  const all = [...names.map((name) => Buffer.from(name)), ...paths];
+  await writeFile(list, Buffer.concat(all.flatMap((name) => [name, Buffer.alloc(1)])));
   const tar = join(scratch, 'context.tar.gz');
   await createTar(parts, list, tar, { time: sources.time });
   const facts = await inspectContextTar(tar);
@@ -69,11 +85,32 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   const artifact = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
   const layout = join(scratch, 'layout');
   await writeLayout(layout, artifact, [{ digest, path: tar }]);
-  const privateKeys = await findPrivateKeys(sources.directory, entries);
-  return { layout, digest: artifact.root.digest, size, facts, privateKeys };
+  const keys = trees.map(async (tree, index) => {
+    const found = await findPrivateKeys(tree.directory, tree.entries);
+    return index === 0 ? found : found.map((path) => `${named[index - 1]![0]}/${path}`);
+  });
+  return { layout, digest: artifact.root.digest, size, facts, privateKeys: (await Promise.all(keys)).flat() };
 }
 
-/** Writes what stands beside the context, and a link to the context itself. Returns the names for the archive. */
+/** Lists a further build context. Its ignore file is in it wherever podman finds it, even one that ignores itself. */
+async function buildContext(name: string, directory: string): Promise<Tree> {
+  const rules = await readIgnoreRules({ directory });
+  const { file } = rules;
+  const real = async (path: string) => relative(await realpath(directory), await realpath(path));
+  const needed = new Set(file === null ? [] : [relative(directory, file), await real(file)]);
+  return { place: contextPlace(name), directory, entries: await listContext(directory, rules, needed) };
+}
+
+/** Links trees to where they are packed from. Returns the names of directories above them for the archive. */
+async function linkTrees(trees: readonly Tree[], directory: string): Promise<string[]> {
+  const above = trees.length > 1 ? [contexts] : [];
+  for (const name of above) await mkdir(join(directory, name), { mode: 0o755 });
+  for (const tree of trees) await symlink(await realpath(tree.directory), join(directory, tree.place));
+  for (const name of above) await utimes(join(directory, name), 0, 0);
+  return above;
+}
+
+/** Writes what stands beside the contexts. Returns the names for the archive. */
 async function writeParts(
   sources: ContextSources,
   text: Buffer,
@@ -93,7 +130,6 @@ async function writeParts(
     await utimes(join(directory, part.name), 0, 0);
   }
   await utimes(join(directory, containerfile), 0, 0);
-  await symlink(await realpath(sources.directory), join(directory, context));
   return [containerfile, ...texts.map((part) => part.name)];
 }
 

@@ -1,6 +1,6 @@
 /** Unpacks a context that was fetched. */
 import { join } from 'node:path';
-import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
+import { CONTEXT_LAYOUT, contextPlace } from '../../model/oci/labels.ts';
 import { extractTar } from '../tools/tar.ts';
 import { inspectContextTar } from './inspect.ts';
 
@@ -11,6 +11,8 @@ export interface UnpackedContext {
   /** Under its own name; the ignore file in force lies beside it, where podman looks for it first. */
   containerfile: string;
   builderConfig: string | null;
+  /** The directory that is the build context of a name. */
+  contextNamed: (name: string) => string;
 }
 
 /**
@@ -28,5 +30,6 @@ export async function unpackContextTar(file: string, directory: string, limit: n
     context: join(directory, CONTEXT_LAYOUT.context),
     containerfile: join(directory, CONTEXT_LAYOUT.containerfile, containerfileName),
     builderConfig: builderConfig && join(directory, CONTEXT_LAYOUT.builderConfigs[builderConfig.format]),
+    contextNamed: (name) => join(directory, contextPlace(name)),
   };
 }

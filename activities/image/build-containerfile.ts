@@ -69,7 +69,7 @@ export async function buildContainerfile(
     const flags = [
       ...(await privateFlags(known.map(({ id }) => id))),
       ...(cached ? [] : ['--no-cache']),
-      ...buildFlags(input, (image) => storedName(known, image)),
+      ...buildFlags(input, (image) => storedName(known, image), unpacked.contextNamed),
     ];
     const run = {
       ...unpacked,

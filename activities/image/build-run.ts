@@ -152,6 +152,7 @@ function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRu
       .replaceAll(`${context}/`, '')
       .replaceAll(`${dirname(containerfile)}/`, '')
       .replaceAll(context, '.')
+      .replaceAll(`${dirname(context)}/`, '')
   );
 }
 

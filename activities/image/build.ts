@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import type { DeviceTrust } from '../../model/device/signature-policy.ts';
-import { buildFlags } from '../../model/spec/build-options.ts';
+import { annotationFlags } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import {
@@ -213,7 +213,7 @@ async function addLayer(
     cache: null,
     secrets: more.secrets,
     // Annotations are no part of what an image inherits.
-    flags: [...more.flags, ...buildFlags({ annotations: input.annotations }, (image) => image), ...annotations],
+    flags: [...more.flags, ...annotationFlags(input), ...annotations],
   });
   if ('missing' in end) throw end.failure;
   return end.image;

@@ -69,8 +69,8 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
 
 function gitParts(context: ContextSource): Pick<InputParts, 'place' | 'commit'> {
   if (context.kind !== 'git') return { place: null, commit: null };
-  const { url, subdirectory, containerfile, ignoreFile, builderConfig, ref } = context;
-  return { place: shortDigest({ url, subdirectory, containerfile, ignoreFile, builderConfig }), commit: ref };
+  const { kind: _kind, ref, ...place } = context;
+  return { place: shortDigest(place), commit: ref };
 }
 
 /** When the image of a record was built; null when the record does not say. */

@@ -1,5 +1,6 @@
 /** From a spec to a release's request: git facts, the context packed and sent, defaults and templates filled in. */
 import { z } from 'zod';
+import { contextDirectories } from '../../model/spec/build-options.ts';
 import type { ContextSource, ReleaseRequest } from '../../model/spec/request.ts';
 import { makeRequest, type RequestFacts } from '../../model/spec/make-request.ts';
 import { dateValue } from '../../model/base/template.ts';
@@ -97,6 +98,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
       local.containerfile,
       ...(local.ignoreFile === undefined ? [] : [local.ignoreFile]),
       ...(local.builderConfig === null ? [] : [local.builderConfig]),
+      ...Object.values(local.buildContexts),
     ];
     const { commit, source } = await gitFacts(local.directory, paths);
     return { ...common, context: { kind: 'artifact', digest: NOT_YET_SENT }, commit, source };
@@ -104,6 +106,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
   const { context } = spec.image;
   if (typeof context === 'string') throw new Error('a context that is a path has local files');
   const commit = await remoteCommit(context.git, context.ref);
+  const buildContexts = contextDirectories(spec.image);
   const from: ContextSource = {
     kind: 'git',
     url: context.git,
@@ -112,6 +115,7 @@ async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<Req
     containerfile: spec.image.containerfile,
     ...(spec.image.ignoreFile !== undefined && { ignoreFile: spec.image.ignoreFile }),
     builderConfig: spec.builder.config ?? null,
+    ...(Object.keys(buildContexts).length > 0 && { buildContexts }),
   };
   return { ...common, context: from, commit: commit.slice(0, 12), source: publicSource(context.git) };
 }

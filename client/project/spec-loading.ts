@@ -1,6 +1,7 @@
 /** Reads the user's `flightline.yaml`; every problem is told at its line and column. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { contextDirectories } from '../../model/spec/build-options.ts';
 import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import { formatProblems, parseYamlFile } from '../../model/spec/spec-file.ts';
 import { readYaml, type Problem } from '../../model/spec/yaml-text.ts';
@@ -16,7 +17,14 @@ export interface LoadedSpec {
   text: string;
   spec: FlightlineSpec;
   /** Absolute paths; null for a git context, whose files a control worker looks for. */
-  local: { directory: string; containerfile: string; ignoreFile?: string; builderConfig: string | null } | null;
+  local: {
+    directory: string;
+    containerfile: string;
+    ignoreFile?: string;
+    builderConfig: string | null;
+    /** By name. */
+    buildContexts: Readonly<Record<string, string>>;
+  } | null;
 }
 
 /**
@@ -34,12 +42,19 @@ export async function loadSpec(named: string): Promise<LoadedSpec> {
     containerfile: resolve(base, spec.image.containerfile),
     ...(spec.image.ignoreFile !== undefined && { ignoreFile: resolve(base, spec.image.ignoreFile) }),
     builderConfig: spec.builder.config === undefined ? null : resolve(base, spec.builder.config),
+    buildContexts: Object.fromEntries(
+      Object.entries(contextDirectories(spec.image)).map(([name, path]) => [name, resolve(base, path)]),
+    ),
   };
+  const contexts = Object.entries(local.buildContexts).map(([name, directory]) =>
+    problemWith(directory, 'directory', `image.buildContexts.${name}`),
+  );
   const missing = [
     ...(await problemWith(local.directory, 'directory', 'image.context')),
     ...(await problemWith(local.containerfile, 'file', 'image.containerfile')),
     ...(local.ignoreFile === undefined ? [] : await problemWith(local.ignoreFile, 'file', 'image.ignoreFile')),
     ...(local.builderConfig === null ? [] : await problemWith(local.builderConfig, 'file', 'builder.config')),
+    ...(await Promise.all(contexts)).flat(),
   ];
   if (missing.length > 0) throw invalidSpec(file, locate(text, missing));
   return { file, text, spec, local };

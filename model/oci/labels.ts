@@ -30,12 +30,19 @@ export const CONTEXT_ARTIFACT_TYPE = 'application/vnd.flightline.context.v1';
 
 /**
  * Layout of the tar in a context artifact, and of a directory that it is unpacked into: the context directory below
- * `context/`; the Containerfile below `containerfile/`, under its own name, with the ignore file in force beside it
- * under that name and a suffix; the builder configuration.
+ * `context/`; further build contexts below `contexts/`, see {@link contextPlace}; the Containerfile below
+ * `containerfile/`, under its own name, with the ignore file in force beside it under that name and a suffix; the
+ * builder configuration.
  */
 export const CONTEXT_LAYOUT = {
   context: 'context',
+  contexts: 'contexts',
   containerfile: 'containerfile',
   ignoreSuffix: '.containerignore',
   builderConfigs: { toml: 'builder-config.toml', json: 'builder-config.json' },
 } as const;
+
+/** Where the directory of a named build context is in that layout: its name may hold `/` and `:`. */
+export function contextPlace(name: string): string {
+  return `${CONTEXT_LAYOUT.contexts}/${encodeURIComponent(name)}`;
+}

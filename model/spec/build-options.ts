@@ -22,6 +22,12 @@ const OWN = [
 /** Before the name of an image that is a build context, as podman writes it. */
 const IMAGE = 'docker-image://';
 
+/** A path of a project: of the spec's directory, or of a git context's. */
+export const ProjectPath = z
+  .string()
+  .min(1)
+  .refine((path) => !path.startsWith('-') && !path.includes('\0'), { message: 'must not begin with "-"' });
+
 const Texts = z
   .record(
     z
@@ -32,13 +38,19 @@ const Texts = z
   )
   .optional();
 
-/** The image that a build context is. */
-const ImageContext = z.string().superRefine((text, context) => {
-  const parsed = parseReference(text.slice(IMAGE.length));
-  if (!text.startsWith(IMAGE))
-    context.addIssue({ code: 'custom', message: `is an image: write ${IMAGE}REGISTRY/NAME:TAG` });
-  else if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
-});
+/** The image, or the directory, that a build context is. */
+const BuildContext = z.union([
+  z
+    .string()
+    .startsWith(IMAGE)
+    .superRefine((text, context) => {
+      const parsed = parseReference(text.slice(IMAGE.length));
+      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
+    }),
+  ProjectPath.refine((path) => !/^[a-z-]+:/.test(path), {
+    message: `is neither a directory nor an image: write its path, or ${IMAGE}REGISTRY/NAME:TAG`,
+  }),
+]);
 
 /** Part of `image` of flightline.yaml, and of a request; absent where the spec says nothing. */
 export const BuildOptions = z.object({
@@ -48,9 +60,12 @@ export const BuildOptions = z.object({
     .optional()
     .describe('the stage of the Containerfile that becomes the image; by default the last one'),
   buildContexts: z
-    .record(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_./:@-]*$/, 'is not the name of a build context'), ImageContext)
+    .record(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_./:@-]*$/, 'is not the name of a build context'), BuildContext)
     .optional()
-    .describe('images by the names that the Containerfile has for them: {name: docker-image://REGISTRY/NAME:TAG}'),
+    .describe(
+      'directories and images by the names that the Containerfile has for them: ' +
+        '{name: ../path, other: docker-image://REGISTRY/NAME:TAG}',
+    ),
   labels: Texts.describe('labels of the image'),
   annotations: Texts.describe("annotations of the image's manifest"),
 });
@@ -68,22 +83,42 @@ export function buildOptions({ target, buildContexts, labels, annotations }: Bui
 
 /** The images that are build contexts, as references. Pure. */
 export function contextImages({ buildContexts = {} }: BuildOptions): string[] {
-  return Object.values(buildContexts).map((image) => image.slice(IMAGE.length));
+  return Object.values(buildContexts).flatMap((written) => imageOf(written) ?? []);
+}
+
+/** The directories that are build contexts, by name, as the spec has them. Pure. */
+export function contextDirectories({ buildContexts = {} }: BuildOptions): Record<string, string> {
+  return Object.fromEntries(Object.entries(buildContexts).filter(([, written]) => imageOf(written) === null));
+}
+
+function imageOf(written: string): string | null {
+  return written.startsWith(IMAGE) ? written.slice(IMAGE.length) : null;
 }
 
 /**
  * The flags of `podman build`. Pure.
  *
  * @param pinned the name by digest of an image that is a build context
+ * @param directory where the directory is that is the build context of a name
  */
-export function buildFlags(options: BuildOptions, pinned: (image: string) => string): string[] {
-  const { target, buildContexts = {}, labels = {}, annotations = {} } = options;
+export function buildFlags(
+  options: BuildOptions,
+  pinned: (image: string) => string,
+  directory: (name: string) => string,
+): string[] {
+  const { target, buildContexts = {}, labels = {} } = options;
   return [
     ...(target === undefined ? [] : [`--target=${target}`]),
-    ...Object.entries(buildContexts).map(
-      ([name, image]) => `--build-context=${name}=${IMAGE}${pinned(image.slice(IMAGE.length))}`,
-    ),
+    ...Object.entries(buildContexts).map(([name, written]) => {
+      const image = imageOf(written);
+      return `--build-context=${name}=${image === null ? directory(name) : `${IMAGE}${pinned(image)}`}`;
+    }),
     ...Object.entries(labels).map(([name, value]) => `--label=${name}=${value}`),
-    ...Object.entries(annotations).map(([name, value]) => `--annotation=${name}=${value}`),
+    ...annotationFlags(options),
   ];
+}
+
+/** Those of them that speak of annotations. Pure. */
+export function annotationFlags({ annotations = {} }: BuildOptions): string[] {
+  return Object.entries(annotations).map(([name, value]) => `--annotation=${name}=${value}`);
 }

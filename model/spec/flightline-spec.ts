@@ -1,6 +1,6 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
-import { VERIFICATIONS, BuildOptions } from './build-options.ts';
+import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from '../base/duration.ts';
@@ -16,12 +16,6 @@ const TagTemplate = z
     message: 'is not a tag: use letters, digits, "_", "." and "-", at most 128; {{date}} and {{commit}} are replaced',
   })
   .describe("{{date}} is the UTC day as YYYYMMDD, {{commit}} the first 12 digits of the context's git commit");
-
-/** A path inside the project: relative, and not leaving it. */
-const ProjectPath = z
-  .string()
-  .min(1)
-  .refine((path) => !path.startsWith('-') && !path.includes('\0'), { message: 'must not begin with "-"' });
 
 const GitContext = z.strictObject({
   git: z

@@ -25,6 +25,8 @@ export const ContextSource = z.discriminatedUnion('kind', [
     containerfile: z.string(),
     ignoreFile: z.string().optional(),
     builderConfig: z.string().nullable(),
+    /** Directories that are build contexts, by name. */
+    buildContexts: z.record(z.string(), z.string()).optional(),
   }),
 ]);
 export type ContextSource = z.infer<typeof ContextSource>;

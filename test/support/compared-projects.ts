@@ -133,6 +133,35 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
   'a stage that stands further down': {
     containerfile: 'FROM @BASE@\nCOPY --from=later /made /t/\nFROM @BASE@ AS later\nCOPY a.txt /made',
   },
+  'directories as build contexts': {
+    containerfile: [
+      'FROM @BASE@ AS one',
+      'COPY --from=files . /t/',
+      'RUN --mount=type=bind,from=files,target=/m cp /m/keeper /t/mounted',
+      'FROM @BASE@',
+      'COPY --from=one /t /t/',
+      'COPY --from=registry.example/a/b:1 sub/odd /u/',
+      'COPY --from=files keep* /v/',
+    ].join('\n'),
+    name: 'os/Edge',
+    files: {
+      '.containerignore': 'more\n',
+      'os/Edge.containerignore': 'a.txt\n',
+      'more/.containerignore': '*\n!keep*\n!in/keep\n',
+      'more/.dockerignore': 'keeper\n',
+      'more/keeper': 'kept\n',
+      'more/a.txt': 'dropped\n',
+      'more/in/keep': 'taken back\n',
+      'more/in/drop': 'dropped\n',
+    },
+    prepare: async (directory) => {
+      await mkdir(join(directory, 'second', 'sub'), { recursive: true });
+      await oddFiles(join(directory, 'second', 'sub'));
+      await symlink('second', join(directory, 'link'));
+    },
+    more: { buildContexts: { files: 'more', 'registry.example/a/b:1': 'link' } },
+    flags: ['--build-context=files=more', '--build-context=registry.example/a/b:1=link'],
+  },
   'triggers of a stage': {
     containerfile:
       'FROM @BASE@ AS one\nONBUILD COPY --from=@OTHER@ /other-file /t/\nONBUILD ENV A=1\nFROM one\nENV B=$A',

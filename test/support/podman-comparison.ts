@@ -14,6 +14,7 @@ import { timingWith } from '../../model/base/timing.ts';
 import type { BuildInput, BuildResult } from '../../model/contract/build.ts';
 import { releaseId } from '../../model/oci/reference.ts';
 import { imageInputsDigest } from '../../model/release/inputs.ts';
+import { contextDirectories } from '../../model/spec/build-options.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from './activity.ts';
 import { CONTEXT } from './containerfiles.ts';
@@ -149,7 +150,11 @@ export async function openComparison(
   async function prepare(directory: string, more: Partial<BuildInput> = {}, name = 'Containerfile') {
     const repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
     const scratch = await mkdtemp(join(tmpdir(), 'flightline-layout-'));
-    const sources = { directory, containerfile: join(directory, name), builderConfig: null };
+    const contexts = Object.entries(contextDirectories(more)).map(
+      ([key, path]) => [key, join(directory, path)] as const,
+    );
+    const buildContexts = Object.fromEntries(contexts);
+    const sources = { directory, containerfile: join(directory, name), builderConfig: null, buildContexts };
     const packed = await packContext(sources, scratch);
     await withUserAccess((access) => sendContext(access, `${repository}/context`, packed));
     await rm(scratch, { recursive: true });

@@ -7,7 +7,8 @@ import { textOfBytes } from './path-bytes.ts';
 
 /** The rules in force. Paths are relative to the context, with `/`. */
 export interface IgnoreRules {
-  /** The ignore file's content; null when there is none. */
+  /** The ignore file (absolute) and its content; null when there is none. */
+  file: string | null;
   content: Buffer | null;
   /** `true` when podman leaves the path out. What lies below an ignored directory may be taken back all the same. */
   ignores(path: string): boolean;
@@ -26,28 +27,28 @@ const IN_CONTEXT = ['.containerignore', '.dockerignore'];
 /**
  * Reads the rules for a context.
  *
- * @param place absolute paths; `ignoreFile` is the one that the spec names, if any; `root` holds it, when that must be
- *   so
+ * @param place absolute paths; `containerfile` is absent for a further build context, in which podman looks at nothing
+ *   else; `ignoreFile` is the one that the spec names, if any; `root` holds it, when that must be so
  * @throws FlightlineError `context-invalid` for an ignore file that cannot be read, and for a rule that podman refuses.
  */
 export async function readIgnoreRules(place: {
   directory: string;
-  containerfile: string;
+  containerfile?: string;
   ignoreFile?: string | null;
   root?: string;
 }): Promise<IgnoreRules> {
   const file = place.ignoreFile ?? (await findIgnoreFile(place.directory, place.containerfile));
-  if (file === null) return rulesOf(null, []);
+  if (file === null) return rulesOf(null, null, []);
   if (place.root !== undefined) await requireInside(place.root, file);
   const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'EISDIR' ? 'it is a directory' : error.message;
     throw invalid(`the ignore file ${file} cannot be read: ${reason}`, 'make it a readable file, or remove it');
   });
-  return rulesOf(content, readPatterns(content, file));
+  return rulesOf(file, content, readPatterns(content, file));
 }
 
-async function findIgnoreFile(directory: string, containerfile: string): Promise<string | null> {
-  for (const suffix of BESIDE) {
+async function findIgnoreFile(directory: string, containerfile: string | undefined): Promise<string | null> {
+  for (const suffix of containerfile === undefined ? [] : BESIDE) {
     const file = `${containerfile}${suffix}`;
     if (await exists(file)) return file;
   }
@@ -94,9 +95,10 @@ function readPatterns(content: Buffer, file: string): IgnorePattern[] {
 }
 
 /** Rules from patterns. Pure. */
-function rulesOf(content: Buffer | null, patterns: readonly IgnorePattern[]): IgnoreRules {
+function rulesOf(file: string | null, content: Buffer | null, patterns: readonly IgnorePattern[]): IgnoreRules {
   const takingBack = patterns.filter(({ takesBack }) => takesBack);
   return {
+    file,
     content,
     ignores: (path) => patterns.findLast((pattern) => pattern.matches(path))?.takesBack === false,
     reachesBelow: (directory) => takingBack.some((pattern) => pattern.reachesBelow(directory)),

@@ -80,6 +80,29 @@ describe('a context comes back as it was', () => {
     });
   });
 
+  it('with further build contexts, each by the rules of its own ignore file', async () => {
+    await put({
+      Containerfile: 'FROM x',
+      '.containerignore': 'one',
+      one: '',
+      'tools/rules': '*\n!one\n',
+      'tools/one': '1',
+    });
+    await put({ 'tools/drop': '', 'tools/large': 'x'.repeat(2 ** 21), 'more/.dockerignore': '', 'more/two': '2' });
+    await symlink('rules', join(project, 'tools/.containerignore'));
+    await symlink('more', join(project, 'link'));
+    const buildContexts = { tools: join(project, 'tools'), 'quay.io/a/b:1': join(project, 'link') };
+    const packed = await pack({ buildContexts });
+    const { context, contextNamed } = await unpack(packed);
+    expect(await readdir(context)).not.toContain('one');
+    expect((await readdir(contextNamed('tools'))).sort()).toEqual(['.containerignore', 'one', 'rules']);
+    expect((await readdir(contextNamed('quay.io/a/b:1'))).sort()).toEqual(['.dockerignore', 'two']);
+    await writeFile(join(project, 'more/two'), '-----BEGIN PRIVATE KEY-----');
+    const changed = await pack({ buildContexts });
+    expect(changed.facts.files).not.toBe(packed.facts.files);
+    expect(changed.privateKeys).toEqual(['more/two', 'quay.io/a/b:1/two']);
+  });
+
   it('with names and link targets that are not UTF-8', async () => {
     await put({ Containerfile: 'FROM x' });
     const bytes = (...parts: (string | number)[]) =>

@@ -59,6 +59,16 @@ async function contextOf(ref: string, source: object = {}, schemes: string[] = [
   });
 }
 
+it('a directory of the repository may be a further build context, and none outside of it', async () => {
+  const ref = await commit('project', { 'os/Containerfile': 'FROM x', 'tools/a': '1' });
+  const context = await contextOf(ref, { subdirectory: 'os', buildContexts: { tools: '../tools' } });
+  expect(await readdir(join(dirname(context), 'contexts/tools'))).toEqual(['a']);
+  const outside = contextOf(ref, { subdirectory: 'os', buildContexts: { tools: '../..' } });
+  await expect(outside).rejects.toThrow('leaves the git repository');
+  const absent = contextOf(ref, { subdirectory: 'os', buildContexts: { tools: 'none' } });
+  await expect(absent).rejects.toThrow('has no "none"');
+});
+
 it('all files get the time of the commit, and what git keeps for itself is left out', async () => {
   const first = await commit('project', { Containerfile: 'FROM x', 'd/a': '1' });
   await commit('project', { 'd/a': '2' });

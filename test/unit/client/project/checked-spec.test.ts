@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommand } from '../../../../activities/tools/process/command.ts';
 import { commitOf } from '../../../../activities/tools/git.ts';
@@ -64,12 +64,18 @@ describe('loading a spec', () => {
 
   test('finds its files relative to itself', async () => {
     const file = join(directory, 'good.yaml');
-    await writeFile(file, SPEC.replace(/builder:[^]*/, ''));
+    const spec = (path: string) =>
+      SPEC.replace(/builder:[^]*/, '').replace('image:\n', `image:\n  buildContexts: { this: ., other: ${path} }\n`);
     await writeFile(join(directory, 'Containerfile'), 'FROM x\n');
+    await writeFile(file, spec('../gone'));
+    const gone = /good.yaml:3:\d+: image\.buildContexts\.other: there is no directory .*\/gone/;
+    await expect(loadSpec(file)).rejects.toThrow(gone);
+    await writeFile(file, spec('..'));
     expect((await loadSpec(file)).local).toEqual({
       directory,
       containerfile: join(directory, 'Containerfile'),
       builderConfig: null,
+      buildContexts: { this: directory, other: dirname(directory) },
     });
     await rm(join(directory, 'Containerfile'));
   });

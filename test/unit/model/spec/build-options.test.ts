@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { BuildOptions, buildFlags, contextImages } from '../../../../model/spec/build-options.ts';
+import { BuildOptions, buildFlags, contextDirectories, contextImages } from '../../../../model/spec/build-options.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { DIGEST } from '../../client/view/record.ts';
 
 const OPTIONS = {
   target: 'edge',
-  buildContexts: { tools: 'docker-image://quay.io/acme/tools:1' },
+  buildContexts: { tools: 'docker-image://quay.io/acme/tools:1', 'a/b:1': '../files' },
   labels: { 'a.b': 'x y', n: 1 },
   annotations: { c: '-d' },
 };
@@ -15,19 +15,27 @@ describe('what podman build is told of an image', () => {
   it('is a flag for each', () => {
     const options = BuildOptions.parse(OPTIONS);
     expect(contextImages(options)).toEqual(['quay.io/acme/tools:1']);
-    expect(buildFlags(options, () => `quay.io/acme/tools@${DIGEST}`)).toEqual([
+    expect(contextDirectories(options)).toEqual({ 'a/b:1': '../files' });
+    const flags = buildFlags(
+      options,
+      () => `quay.io/acme/tools@${DIGEST}`,
+      (name) => `/of/${name}`,
+    );
+    expect(flags).toEqual([
       '--target=edge',
       `--build-context=tools=docker-image://quay.io/acme/tools@${DIGEST}`,
+      '--build-context=a/b:1=/of/a/b:1',
       '--label=a.b=x y',
       '--label=n=1',
       '--annotation=c=-d',
     ]);
-    expect(buildFlags({}, (image) => image)).toEqual([]);
   });
 
   it.each([
     ['a stage like a flag', { target: '-x' }],
-    ['a directory as a context', { buildContexts: { tools: './tools' } }],
+    ['a context of the web', { buildContexts: { tools: 'https://example.org/tools.git' } }],
+    ['a context like a flag', { buildContexts: { tools: '-x' } }],
+    ['an image by another name', { buildContexts: { tools: 'container-image://quay.io/acme/tools:1' } }],
     ['a local image', { buildContexts: { tools: 'docker-image://localhost/tools:1' } }],
     ['a label of flightline', { labels: { 'io.flightline.inputs': 'x' } }],
     ['a base that is not true', { annotations: { 'org.opencontainers.image.base.name': 'x' } }],
