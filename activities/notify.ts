@@ -16,7 +16,7 @@ const ANSWER_WITHIN = 15_000;
 const MAX_ANSWER = 256 * 1024;
 
 /** The `notify` activity of control workers. */
-export async function notify(
+export default async function notify(
   { configuration }: { configuration: WorkerConfiguration },
   { webhook, repository, notification, release, runId }: NotifyInput,
   context: ActivityContext,

@@ -56,7 +56,7 @@ const Passed = z.object({
 });
 type Passed = z.infer<typeof Passed>;
 
-export async function testBoot(
+export default async function testBoot(
   host: HostContext,
   input: BootTestInput,
   context: Task,

@@ -46,7 +46,7 @@ interface Attempt {
   readonly run: DiskRun;
 }
 
-export async function buildDisks(
+export default async function buildDisks(
   host: HostContext,
   input: DiskBuildInput,
   context: Task,

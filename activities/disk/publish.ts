@@ -19,7 +19,7 @@ import { missingPart } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-export async function publishDisk(
+export default async function publishDisk(
   host: HostContext,
   input: PublishInput,
   context: Task,

@@ -14,7 +14,7 @@ import type { HostContext } from './work-directory.ts';
 const REMEMBERED_PAUSES = 10;
 
 /** `space` tells the host's room; by default of its work directory and podman's storage. */
-export async function claimHost(
+export default async function claimHost(
   host: HostContext,
   input: ClaimInput,
   space: () => Promise<Space> = hostSpace(host),

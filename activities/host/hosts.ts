@@ -5,7 +5,7 @@ import type { HostsInput } from '../../model/contract/control.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 
 /** The `hosts` activity of control workers. */
-export async function listHosts(
+export default async function listHosts(
   _worker: object,
   { architecture }: HostsInput,
   context: ActivityContext,

@@ -2,6 +2,6 @@
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { HostContext } from './work-directory.ts';
 
-export function probe(host: HostContext): Promise<ActivityAnswer<'probe'>> {
+export default function probe(host: HostContext): Promise<ActivityAnswer<'probe'>> {
   return Promise.resolve({ host: host.name, since: host.startedAt });
 }

@@ -15,7 +15,7 @@ import type { HostContext } from './work-directory.ts';
 /** The share of the given time that podman may take: the answer must still travel back. */
 const PATIENCE = 0.5;
 
-export async function describeStatus(
+export default async function describeStatus(
   host: HostContext,
   { within }: HostStatusInput,
 ): Promise<ActivityAnswer<'hostStatus'>> {

@@ -61,7 +61,7 @@ interface Attempt extends ContainerfileBuild {
   readonly pullBuilder: () => void;
 }
 
-export async function buildImage(
+export default async function buildImage(
   host: HostContext,
   input: BuildInput,
   context: Task,

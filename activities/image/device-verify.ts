@@ -38,7 +38,7 @@ const BRANCH = 'image';
 /** Milliseconds to find out whether the image has a program. */
 const PROBE = 2 * 60_000;
 
-export async function verifyOnDevice(
+export default async function verifyOnDevice(
   host: HostContext,
   input: DeviceVerifyInput,
   context: Task,

@@ -23,7 +23,11 @@ import type { HostContext } from '../host/work-directory.ts';
 /** What was pushed, as it is noted in the release's directory. */
 const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
 
-export async function pushImage(host: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
+export default async function pushImage(
+  host: HostContext,
+  input: PushInput,
+  context: Task,
+): Promise<ActivityAnswer<'push'>> {
   const log = await stageLog(host, input.release, logName('push', 'image'));
   context.report({ host: host.name });
   const digest = await withLog(log, () =>

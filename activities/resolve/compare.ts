@@ -19,7 +19,7 @@ import { newestCommit } from '../tools/git.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 
 /** Rejects with what resolve would reject. */
-export async function compareNightly(
+export default async function compareNightly(
   { configuration }: { configuration: WorkerConfiguration },
   { template, at }: CompareInput,
 ): Promise<ActivityAnswer<'compare'>> {

@@ -9,7 +9,7 @@ import { summariseContext } from '../context/summary.ts';
 import { requirePermitted } from './permitted.ts';
 import { compareWithLast, lookUp } from './resolve.ts';
 
-export async function planRelease(
+export default async function planRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request, context }: PlanInput,
 ): Promise<ActivityAnswer<'plan'>> {

@@ -27,7 +27,7 @@ import { headManifest } from '../tools/registry/registry.ts';
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
 /** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
-export async function resolveRelease(
+export default async function resolveRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request }: ResolveInput,
 ): Promise<ActivityAnswer<'resolve'>> {

@@ -4,7 +4,7 @@ import type { ActivityContext } from '../server.ts';
 import type { SupersedeInput } from '../../model/contract/control.ts';
 
 /** One that goes on by now is left alone. */
-export async function supersede(
+export default async function supersede(
   _worker: object,
   { release }: SupersedeInput,
   context: ActivityContext,

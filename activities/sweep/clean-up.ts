@@ -21,7 +21,7 @@ import type { HostContext } from '../host/work-directory.ts';
 /** What clean-up needs of a host. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
-export async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
+export default async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
   return {
     removed: await cleanUpRelease(host, input.release, input.timing.stopGrace),
   };

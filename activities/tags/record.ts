@@ -18,7 +18,7 @@ import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyDigest } from '../trust/verify.ts';
 
 /** The `record` activity of sign workers. */
-export async function recordRelease(
+export default async function recordRelease(
   worker: { configuration: WorkerConfiguration },
   input: RecordInput,
   context: Task,

@@ -20,7 +20,7 @@ type Move = z.infer<typeof TagMove>;
 type EntryTag = Pick<Move, 'repository' | 'tag' | 'digest'>;
 
 /** The `tag` activity of sign workers. */
-export async function tagRelease(
+export default async function tagRelease(
   worker: { configuration: WorkerConfiguration },
   { key: keyName, moves, timing }: TagInput,
   context: Task,

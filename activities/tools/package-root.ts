@@ -21,6 +21,11 @@ export function codeRoot(): string {
   return SUFFIX === '.js' ? join(packageRoot(), 'dist') : packageRoot();
 }
 
+/** The path of a file of code, such as `activities/image/build`, given without its suffix. */
+export function codeFile(file: string): string {
+  return join(codeRoot(), file + SUFFIX);
+}
+
 /** The files of code in a folder such as `client/commands`, without their suffix. */
 export function codeFiles(folder: string): string[] {
   return readdirSync(join(codeRoot(), folder))

@@ -16,7 +16,7 @@ import { provePushRight } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 
 /** The `proveSigning` activity of sign workers. */
-export async function proveRightToSign(
+export default async function proveRightToSign(
   worker: { configuration: WorkerConfiguration },
   { key: keyName, repositories, timing }: ProveSigningInput,
 ): Promise<ActivityAnswer<'proveSigning'>> {

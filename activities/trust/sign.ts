@@ -8,7 +8,7 @@ import type { Task } from '../tools/process/task.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 
 /** The `sign` activity of sign workers. */
-export async function signSubject(
+export default async function signSubject(
   worker: { configuration: WorkerConfiguration },
   input: SignInput,
   context: Task,

@@ -18,7 +18,7 @@ import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
 const PULL_TIMEOUT = 6 * 60 * 60_000;
 
 /** The `verify` activity of sign workers. */
-export async function verifySubject(
+export default async function verifySubject(
   worker: { configuration: WorkerConfiguration },
   input: VerifyInput,
 ): Promise<ActivityAnswer<'verify'>> {

@@ -15,11 +15,15 @@ export const hostStage = { attempts, host: HostName, log: LogLocation.nullable()
  */
 export type ActivityQueue = 'control' | 'sign' | 'claim' | HostWork;
 
-/** A row: the queue that the activity is offered on (or several), what it is given, and what it answers. */
+/**
+ * A row: the queue that the activity is offered on (or several), the file of `activities/` whose default export does
+ * it, what it is given, and what it answers.
+ */
 export function on<const Queue extends ActivityQueue, Input extends z.ZodType, Result extends z.ZodType>(
   queue: Queue | readonly Queue[],
+  file: string,
   input: Input,
   result: Result,
-): { queues: readonly Queue[]; input: Input; result: Result } {
-  return { queues: typeof queue === 'string' ? [queue] : queue, input, result };
+): { queues: readonly Queue[]; file: string; input: Input; result: Result } {
+  return { queues: typeof queue === 'string' ? [queue] : queue, file, input, result };
 }

@@ -78,10 +78,10 @@ export const DeviceVerifyResult = z.object({
 export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
 
 export const IMAGE_ACTIVITIES = {
-  build: on('build', BuildInput, BuildResult),
-  push: on('transfer', PushInput, PushResult),
+  build: on('build', 'image/build', BuildInput, BuildResult),
+  push: on('transfer', 'image/push', PushInput, PushResult),
   /**
    * Proves, with the files in the image, that a device made of it accepts the image, and none that another key signed.
    */
-  deviceVerify: on('build', DeviceVerifyInput, DeviceVerifyResult),
+  deviceVerify: on('build', 'image/device-verify', DeviceVerifyInput, DeviceVerifyResult),
 };

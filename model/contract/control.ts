@@ -101,13 +101,13 @@ export const CONTROL_ACTIVITIES = {
    * Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but
    * for packing a git context.
    */
-  resolve: on('control', ResolveInput, ResolveResult),
+  resolve: on('control', 'resolve/resolve', ResolveInput, ResolveResult),
   /** The build hosts of an architecture that asked the server for work within its last minutes. */
-  hosts: on('control', HostsInput, HostsResult),
+  hosts: on('control', 'host/hosts', HostsInput, HostsResult),
   /** Posts the document. Fails with `webhook` for what may pass, `webhook-refused` and others for what does not. */
-  notify: on('control', NotifyInput, NotifyResult),
+  notify: on('control', 'notify', NotifyInput, NotifyResult),
   /** What a nightly release would make anew. Reads only. */
-  compare: on('control', CompareInput, CompareResult),
+  compare: on('control', 'resolve/compare', CompareInput, CompareResult),
   /** Cancels a release if it is held. */
-  supersede: on('control', SupersedeInput, SupersedeResult),
+  supersede: on('control', 'resolve/supersede', SupersedeInput, SupersedeResult),
 };

@@ -85,8 +85,8 @@ export const PublishResult = z.object({
 export type PublishResult = z.infer<typeof PublishResult>;
 
 export const DISK_ACTIVITIES = {
-  diskBuild: on('disk', DiskBuildInput, DiskBuildResult),
+  diskBuild: on('disk', 'disk/build', DiskBuildInput, DiskBuildResult),
   /** Boots a disk until its line appears on the console; `boot-test` when it does not. The file is not changed. */
-  bootTest: on('disk', BootTestInput, BootTestResult),
-  publish: on('transfer', PublishInput, PublishResult),
+  bootTest: on('disk', 'disk/boot-test', BootTestInput, BootTestResult),
+  publish: on('transfer', 'disk/publish', PublishInput, PublishResult),
 };

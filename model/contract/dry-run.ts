@@ -51,5 +51,5 @@ export type PlanWorkflowResult = z.infer<typeof PlanWorkflowResult>;
 
 export const DRY_RUN_ACTIVITIES = {
   /** What resolve would answer. Reads only, and sends nothing. */
-  plan: on('control', PlanInput, PlanResult),
+  plan: on('control', 'resolve/plan', PlanInput, PlanResult),
 };

@@ -85,5 +85,5 @@ export function machinesOf(workers: readonly KnownWorker[], needed: readonly str
 
 export const HOST_STATUS_ACTIVITIES = {
   /** What this host has and does now. */
-  hostStatus: on('short', HostStatusInput, HostStatus),
+  hostStatus: on('short', 'host/status', HostStatusInput, HostStatus),
 };

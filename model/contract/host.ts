@@ -87,19 +87,19 @@ export const HOST_ACTIVITIES = {
    * Grants a lease, or fails with `no-slot` (retryable, the reason in words) or `disk-full`. Idempotent per release and
    * branch.
    */
-  claim: on(['claim', 'short'], ClaimInput, ClaimResult),
+  claim: on(['claim', 'short'], 'host/claim', ClaimInput, ClaimResult),
   /** Answers at once: the host lives. */
-  probe: on('short', z.undefined(), ProbeResult),
+  probe: on('short', 'host/probe', z.undefined(), ProbeResult),
   /**
    * Stops and removes all that the release made on this host: containers, processes, images' names, work directory,
    * leases.
    */
-  cleanUp: on('short', CleanUpInput, CleanUpResult),
+  cleanUp: on('short', 'sweep/clean-up', CleanUpInput, CleanUpResult),
   /**
    * Sends the logs of a release from this host to the registry, compressed and redacted; what is there already is
    * adopted.
    */
-  keepLogs: on('short', KeepLogsInput, KeepLogsResult),
+  keepLogs: on('short', 'host/logs/keep-logs', KeepLogsInput, KeepLogsResult),
   /** A page of a log. Refuses a path outside the log directory. */
-  logPage: on('short', LogPageInput, LogPageResult),
+  logPage: on('short', 'host/logs/log-page', LogPageInput, LogPageResult),
 };

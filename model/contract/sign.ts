@@ -107,13 +107,13 @@ export const SIGN_ACTIVITIES = {
    * Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the login may
    * push.
    */
-  proveSigning: on('sign', ProveSigningInput, ProveSigningResult),
-  sign: on('sign', SignInput, SignResult),
-  verify: on('sign', VerifyInput, z.object({ attempts })),
-  tag: on('sign', TagInput, TagResult),
-  record: on('sign', RecordInput, RecordResult),
+  proveSigning: on('sign', 'trust/prove-signing', ProveSigningInput, ProveSigningResult),
+  sign: on('sign', 'trust/sign', SignInput, SignResult),
+  verify: on('sign', 'trust/verify', VerifyInput, z.object({ attempts })),
+  tag: on('sign', 'tags/tag', TagInput, TagResult),
+  record: on('sign', 'tags/record', RecordInput, RecordResult),
   /** A page of what would be removed and kept. Reads only. */
-  planPrune: on('sign', PrunePageInput, PrunePage),
+  planPrune: on('sign', 'prune/plan', PrunePageInput, PrunePage),
   /** Removes what is decided, and reads again before each of them. */
-  prune: on('sign', PruneInput, PruneStep),
+  prune: on('sign', 'prune/prune', PruneInput, PruneStep),
 };

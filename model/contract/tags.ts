@@ -53,15 +53,20 @@ export const TAG_ACTIVITIES = {
    * Asks the tag's workflow to move it, and starts that workflow if there is none. Returns when the tag has moved, or
    * the move was refused.
    */
-  moveSharedTag: on('control', MoveInput, MoveResult.extend({ attempts })),
+  moveSharedTag: on('control', 'tags/move-shared-tag', MoveInput, MoveResult.extend({ attempts })),
   /** What a tag points at, with its record when a key of the configuration signed that for this name. */
-  lookAtTag: on('control', LookAtTagInput, TagNow.extend({ attempts })),
+  lookAtTag: on('control', 'tags/look-at-tag', LookAtTagInput, TagNow.extend({ attempts })),
   /** What a rollback to a record would move. Changes nothing. */
-  planRollback: on('control', PlanRollbackInput, RollbackPlan.extend({ attempts })),
+  planRollback: on('control', 'tags/plan-rollback', PlanRollbackInput, RollbackPlan.extend({ attempts })),
   /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
-  planPromotion: on('control', PlanPromotionInput, PromotionPlan.extend({ attempts })),
+  planPromotion: on('control', 'tags/plan-promotion', PlanPromotionInput, PromotionPlan.extend({ attempts })),
   /** Copies a digest into the target's repository, without a tag. `mounted` is null when its blobs were transferred. */
-  promoteCopy: on('sign', PromoteCopyInput, z.object({ attempts, mounted: z.number().nullable() })),
+  promoteCopy: on(
+    'sign',
+    'tags/promote-copy',
+    PromoteCopyInput,
+    z.object({ attempts, mounted: z.number().nullable() }),
+  ),
   /** Publishes and signs the record for the new name, and tags it unless the target has moved on meanwhile. */
-  promoteRecord: on('sign', PromoteRecordInput, z.object({ attempts, digest: Digest })),
+  promoteRecord: on('sign', 'tags/promote-record', PromoteRecordInput, z.object({ attempts, digest: Digest })),
 };

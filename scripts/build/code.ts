@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { ACTIVITIES } from '../../model/contract/activities.ts';
 
 /** What is started or imported by its name in dist/. All else goes into chunks, which these share. */
 const ENTRIES = [
@@ -8,6 +9,7 @@ const ENTRIES = [
   'client/commands/*.ts',
   'client/lint/rules/*.ts',
   'workers/run.ts',
+  ...Object.values(ACTIVITIES).map(({ file }) => `activities/${file}.ts`),
   'scripts/demo.ts',
   'scripts/setup/set-up.ts',
 ];

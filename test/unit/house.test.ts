@@ -5,12 +5,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ACTIVITIES } from '../../model/contract/activities.ts';
 import { readSources, type Import, type Source } from '../support/source.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const FLOORS = ['model', 'activities', 'workflows', 'workers', 'client'];
 /** Read by name rather than imported: the server's worker bundles them, a person starts them. */
 const ENTRIES = ['workflows/index.ts', 'workflows/interceptors.ts', 'workflows/preload.ts', 'client/main.ts'];
+/** Loaded by the row that names them. */
+const BODIES = Object.values(ACTIVITIES).map(({ file }) => `activities/${file}.ts`);
 /** Tables that name what lies below them: being in one is no use of its own. */
 const TABLES = ['activities/index.ts', 'workflows/index.ts', 'client/verbs.ts'];
 /** Files called after the program or the thing they are the way to. */
@@ -167,6 +170,16 @@ describe('activities and tools', () => {
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
+  it('the file that a row names is the body of that activity, of no other, and every body has a row', () => {
+    const wrong = Object.entries(ACTIVITIES).filter(([name, { file }]) => {
+      const text = files.get(`activities/${file}.ts`)?.text ?? '';
+      return !/^export default /m.test(text) || !text.includes(`Promise<ActivityAnswer<'${name}'>>`);
+    });
+    expect(wrong.map(([name]) => name)).toEqual([]);
+    const bodies = house.filter(({ file, text }) => isBelow('activities', file) && /^export default /m.test(text));
+    expect(bodies.map(({ file }) => file).sort()).toEqual(BODIES.toSorted());
+  });
+
   it('names of activities are written in the table of them only', () => {
     const names = [
       'cleanUp',
@@ -237,8 +250,8 @@ describe('names', () => {
   it('a file is called after what it exports', () => {
     const stem = (word: string) => word.replace(/(?:ies|ing|ion|ed|es|s|y|e)$/, '');
     const strange = house.filter(({ file, exports }) => {
-      if (exports.length === 0 || basename(file) === 'index.ts' || PROGRAMS.includes(basename(file, '.ts')))
-        return false;
+      if (exports.length === 0 || basename(file) === 'index.ts' || BODIES.includes(file)) return false;
+      if (PROGRAMS.includes(basename(file, '.ts'))) return false;
       const told = exports.join(' ').toLowerCase();
       return !basename(file, '.ts')
         .split('-')
@@ -250,7 +263,7 @@ describe('names', () => {
   it('a file with one importer lies beside it, and is part of it when it is small', () => {
     const wrong = house.flatMap(({ file, lines }) => {
       // A tool is a room of its own, and a verb is one file: what it is made of lies in the room of its kind.
-      if (ENTRIES.includes(file) || isBelow('activities/tools', file)) return [];
+      if (ENTRIES.includes(file) || BODIES.includes(file) || isBelow('activities/tools', file)) return [];
       const importers = [
         ...new Set(
           [...imports, ...beside.flatMap((source) => source.imports)]

@@ -14,7 +14,7 @@ import { copyImage } from '../../tools/registry/skopeo.ts';
 import type { HostContext } from '../work-directory.ts';
 import { type PackedLogs, packLogs } from './packed-logs.ts';
 
-export async function keepHostLogs(
+export default async function keepHostLogs(
   host: Pick<HostContext, 'name' | 'work' | 'configuration'>,
   input: KeepLogsInput,
   context: Task,

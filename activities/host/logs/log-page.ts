@@ -9,7 +9,7 @@ import { MissingLog, readLogPage } from './log-file.ts';
 /** Milliseconds between two looks at a log that is being followed. */
 const LOOK = 250;
 
-export async function logPage(
+export default async function logPage(
   host: Pick<HostContext, 'name' | 'work'>,
   { path, offset, wait }: LogPageInput,
   context: Task,

@@ -1,7 +1,7 @@
 import { offeredOn } from '../../../../activities/index.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { framed } from '../../../../activities/frame.ts';
-import { claimHost } from '../../../../activities/host/claim.ts';
+import claimHost from '../../../../activities/host/claim.ts';
 import { confirmLease } from '../../../../activities/host/leases.ts';
 import { readLeaseFiles } from '../../../../activities/host/lease-files.ts';
 import { ClaimInput } from '../../../../model/contract/host.ts';

@@ -1,7 +1,7 @@
 /** Where a release may write: below its own repository, and where the operator says. */
 import { expect, it, test } from 'vitest';
 import { requirePermitted } from '../../../../activities/resolve/permitted.ts';
-import { planRollback } from '../../../../activities/tags/shared-tag.ts';
+import planRollback from '../../../../activities/tags/plan-rollback.ts';
 import { movedNames, needsApproval } from '../../../../model/release/approval.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../../../model/spec/make-request.ts';

@@ -1,0 +1,30 @@
+/** The `lookAtTag` activity of control workers: what a shared tag points at, with its record. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import { madeAt, type LookAtTagInput, type TagNow } from '../../model/tags/shared-tag.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest } from '../tools/registry/registry.ts';
+import { recordByAnyKey } from './record-by-any-key.ts';
+
+export default function lookAtTag(
+  { configuration }: { configuration: WorkerConfiguration },
+  input: LookAtTagInput,
+): Promise<ActivityAnswer<'lookAtTag'>> {
+  return withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+    look(access, configuration, input),
+  );
+}
+
+async function look(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { repository, tag, recordRepository }: LookAtTagInput,
+): Promise<TagNow> {
+  const digest = await headManifest(access, repository, tag);
+  if (digest === null) return { digest, record: null };
+  const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag });
+  // A record about another image does not describe what is there now.
+  if (!found || found.record.image.digest !== digest) return { digest, record: null };
+  const { record } = found;
+  return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };
+}

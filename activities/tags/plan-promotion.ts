@@ -1,0 +1,103 @@
+/** The `planPromotion` activity of control workers: plans a promotion from the source's verified record. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { PlanPromotionInput } from '../../model/contract/tags.ts';
+import { needsApproval } from '../../model/release/approval.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { counterpart, promotedItems, type PromotionPlan, type PromotionRequest } from '../../model/tags/promotion.ts';
+import { madeAt } from '../../model/tags/shared-tag.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { allowedKey } from '../trust/keys.ts';
+import { requireOwnRepositories } from '../trust/own-repositories.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { headManifest, missingPart } from '../tools/registry/registry.ts';
+import { notPromotable, recordNotSigned } from './not-promotable.ts';
+import { recordByAnyKey } from './record-by-any-key.ts';
+
+export default function planPromotion(
+  { configuration }: { configuration: WorkerConfiguration },
+  { request }: PlanPromotionInput,
+): Promise<ActivityAnswer<'planPromotion'>> {
+  const { source, target } = request;
+  const names = [source.repository, request.recordRepository, target.repository, targetRecords(request)];
+  return withRegistryAccess(configuration, names, (access) => plan(access, configuration, request));
+}
+
+function targetRecords({ recordRepository, source, target }: PromotionRequest): string {
+  return counterpart(recordRepository, source.repository, target.repository);
+}
+
+async function plan(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  request: PromotionRequest,
+): Promise<PromotionPlan> {
+  const { source, target } = request;
+  const name = `${source.repository}:${source.tag}`;
+  const found = await recordByAnyKey(access, configuration, { repository: request.recordRepository, tag: source.tag });
+  if (!found) throw recordNotSigned(request);
+  const { record } = found;
+  const now = await headManifest(access, source.repository, source.tag);
+  if (now === null || now !== record.image.digest) {
+    throw notPromotable(`${name} points at ${now ?? 'nothing'}, and its record is of ${record.image.digest}`);
+  }
+  const planned = promotedItems(record, source, target);
+  if (!planned.ok) throw notPromotable(`${name} cannot become ${target.repository}:${target.tag}: ${planned.problem}`);
+  for (const { from, digest } of planned.items) {
+    const missing = await missingPart(access, from.repository, digest);
+    if (missing === null) continue;
+    throw notPromotable(
+      `${from.repository} has lost ${missing}, which belongs to ${name}`,
+      `release ${name} again, which makes what is lost, then promote it`,
+    );
+  }
+  const recordRepository = targetRecords(request);
+  const key = request.key ?? found.key;
+  const repositories = [...planned.items.map(({ to }) => to.repository), recordRepository];
+  requireOwnRepositories(configuration, target.repository, repositories);
+  if (request.key === null) requireKeyFor(configuration, found.key, repositories);
+  await requireNoRelease(access, configuration, request, recordRepository);
+  return {
+    sourceKey: found.key,
+    key,
+    record: found.digest,
+    recordRepository,
+    madeBy: record.release,
+    made: madeAt(record),
+    approval: needsApproval(
+      configuration.approvals,
+      repositories.map((repository) => ({ repository, tags: [target.tag] })),
+    ),
+    items: planned.items,
+  };
+}
+
+/** The source's key is the default. Where it may not sign, a person names another. */
+function requireKeyFor(configuration: WorkerConfiguration, key: string, repositories: readonly string[]): void {
+  try {
+    allowedKey(configuration, key, repositories);
+  } catch (error) {
+    if (!(error instanceof FlightlineError)) throw error;
+    throw new FlightlineError(error.failure.kind, error.message, {
+      remedy: `say which key signs there: --key NAME; known are ${Object.keys(configuration.keys).join(', ')}`,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A version that was released under its own name is not replaced by another one. @throws FlightlineError `tag-exists`
+ */
+async function requireNoRelease(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { source, target }: PromotionRequest,
+  recordRepository: string,
+): Promise<void> {
+  const name = `${target.repository}:${target.tag}`;
+  if (name === `${source.repository}:${source.tag}`) throw notPromotable(`${name} cannot be promoted to itself`);
+  const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
+  if (!there || there.record.promotion || there.record.image.reference !== name) return;
+  throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
+    remedy: { action: 'promote to another tag', then: null },
+  });
+}

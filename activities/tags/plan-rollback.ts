@@ -1,0 +1,64 @@
+/** The `planRollback` activity of control workers: what a rollback of a shared tag would move. */
+import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.ts';
+import { needsApproval } from '../../model/release/approval.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { Digest } from '../../model/oci/reference.ts';
+import { diskMoves, madeAt } from '../../model/tags/shared-tag.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { recordByAnyKey } from './record-by-any-key.ts';
+
+export default function planRollback(
+  { configuration }: { configuration: WorkerConfiguration },
+  input: PlanRollbackInput,
+): Promise<ActivityAnswer<'planRollback'>> {
+  return withRegistryAccess(configuration, [input.repository, input.recordRepository], (access) =>
+    plan(access, configuration, input),
+  );
+}
+
+async function plan(
+  access: RegistryAccess,
+  configuration: WorkerConfiguration,
+  { repository, tag, recordRepository, record: at }: PlanRollbackInput,
+): Promise<RollbackPlan> {
+  if (needsApproval(configuration.approvals, [{ repository, tags: [tag] }])) {
+    throw new FlightlineError(
+      'approval-needed',
+      `${repository}:${tag} moves only with approval; a rollback asks for none`,
+      {
+        remedy: {
+          action:
+            `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ` +
+            `${repository}:${tag} --allow-older\``,
+          then: null,
+        },
+      },
+    );
+  }
+  const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag, at });
+  const image = found?.record.image.digest;
+  if (!found || !image) {
+    throw new FlightlineError(
+      'invalid-input',
+      `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key ` +
+        `signed for ${repository}:${tag}`,
+      {
+        remedy: {
+          action:
+            `\`flightline history ${repository}:${tag}\` shows what it pointed at; promote a release that ` +
+            'never had this name',
+          then: null,
+        },
+      },
+    );
+  }
+  const { record } = found;
+  const moves = [
+    ...diskMoves(record, repository, tag),
+    { repository, tag, digest: image, expected: 'any' as const },
+    { repository: recordRepository, tag, digest: found.digest, expected: 'any' as const },
+  ];
+  return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
+}
