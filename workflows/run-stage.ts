@@ -3,7 +3,8 @@ import { isCancellation } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
 import type { LogLocation } from '../model/failure/failure.ts';
 import { failureFrom, HostLost, StageFailed } from './failure.ts';
-import type { StageKey, StageTable } from '../model/release/stage-table.ts';
+import type { StageTable } from '../model/release/stage-table.ts';
+import type { StageKey } from '../model/stage/stage.ts';
 
 /** Where a workflow keeps its rows; `changed` shows them after a change. */
 export interface StageBoard {

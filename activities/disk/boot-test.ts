@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { BootTestInput, BootTestResult } from '../../model/contract/disk.ts';
 import { formatDuration } from '../../model/base/duration.ts';
 import { FlightlineError, lastBytes } from '../../model/failure/failure.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { BootConsole } from './boot-console.ts';
 import { ifMissing } from '../host/space.ts';
 import { withLease } from '../host/leased.ts';

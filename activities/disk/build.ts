@@ -7,7 +7,7 @@ import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { watchBuilder, type BuilderEnd } from './watch.ts';
 import { fetchBuilderConfig } from './fetch-builder-config.ts';

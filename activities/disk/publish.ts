@@ -7,7 +7,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PublishInput, PublishResult } from '../../model/contract/disk.ts';
 import type { LogLocation } from '../../model/failure/failure.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { keepFile } from './keep-file.ts';
 import { keepLease } from '../host/leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';

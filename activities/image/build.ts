@@ -15,7 +15,7 @@ import {
   OCI,
   RELEASE_LABEL,
 } from '../../model/oci/labels.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { buildContainerfile, type ContainerfileBuild } from './build-containerfile.ts';

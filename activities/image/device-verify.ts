@@ -14,7 +14,7 @@ import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '..
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { PushInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
-import { logName } from '../../model/stage/logs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { Digest } from '../../model/oci/reference.ts';
 import { readNote, writeNote } from '../tools/note.ts';
 import type { CommandOptions } from '../tools/process/command.ts';

@@ -3,30 +3,29 @@
  * `stand-in-workers.ts ADDRESS`. Prints `ready`, and ends with SIGTERM.
  */
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { claimQueue, hostQueue, SIGN_QUEUE } from '../../model/contract/queue.ts';
+import { activitiesOn } from '../../model/contract/activities.ts';
+import type { ActivityQueue } from '../../model/contract/activity.ts';
+import { claimQueue, HOST_WORK, hostQueue, SIGN_QUEUE } from '../../model/contract/queue.ts';
 import { StandIns, type ActivityName } from '../../test/workflows/stand-ins.ts';
 import { installQuietRuntime } from '../../test/workflows/server.ts';
 
 const HOST = 'host-a';
-const QUEUES: Record<string, ActivityName[]> = {
-  [SIGN_QUEUE]: ['proveSigning', 'sign', 'verify', 'tag', 'record'],
-  [claimQueue('amd64')]: ['claim'],
-  [hostQueue(HOST, 'build')]: ['build', 'deviceVerify'],
-  [hostQueue(HOST, 'disk')]: ['diskBuild', 'bootTest'],
-  [hostQueue(HOST, 'transfer')]: ['push', 'publish'],
-  [hostQueue(HOST, 'short')]: ['claim', 'probe', 'cleanUp', 'logPage'],
+const QUEUES: Record<string, ActivityQueue> = {
+  [SIGN_QUEUE]: 'sign',
+  [claimQueue('amd64')]: 'claim',
+  ...Object.fromEntries(HOST_WORK.map((work) => [hostQueue(HOST, work), work])),
 };
 
 installQuietRuntime();
 const connection = await NativeConnection.connect({ address: process.argv[2]! });
 const standIns = new StandIns();
 const workers = await Promise.all(
-  Object.entries(QUEUES).map(([taskQueue, names]) =>
+  Object.entries(QUEUES).map(([taskQueue, queue]) =>
     Worker.create({
       connection,
       taskQueue,
       identity: `stand-in ${taskQueue}`,
-      activities: standIns.activities(HOST, names),
+      activities: standIns.activities(HOST, activitiesOn(queue) as ActivityName[]),
     }),
   ),
 );

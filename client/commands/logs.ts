@@ -2,10 +2,9 @@
 import { access } from 'node:fs/promises';
 import { readRecord } from '../../activities/trust/record.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { isLogged, LOGGED_STAGES } from '../../model/stage/logs.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
-import { isFinal, STAGES } from '../../model/stage/stage.ts';
+import { isFinal, isLogged, LOGGED_STAGES, STAGES } from '../../model/stage/stage.ts';
 import { withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { awaitControlWorker } from '../temporal/control.ts';
 import { detachable } from '../follow/ending.ts';

@@ -1,6 +1,6 @@
 /** What is known of a release at one moment: its record, and what its pending activities say of themselves. Pure. */
 import { z } from 'zod';
-import { isCleanUp, stageOf } from '../../model/contract/activities.ts';
+import { isCleanUp, roleOf, stageOf } from '../../model/contract/activities.ts';
 import type { Progress } from '../../model/stage/progress.ts';
 import { StageRow, type ReleaseRecord } from '../../model/release/record.ts';
 import { STAGES, type Stage } from '../../model/stage/stage.ts';
@@ -44,10 +44,9 @@ export function mergeStages(release: readonly StageRow[], branches: readonly (re
   return last < 0 ? [...merged, ...added] : [...merged.slice(0, last), ...added, ...merged.slice(last)];
 }
 
-/** The stage that an activity works for; undefined for clean-up, probes and pages of logs. */
-function stageOfActivity(activity: Pick<PendingActivity, 'type' | 'branch'>): Stage | undefined {
-  if (activity.type === 'claim') return activity.branch === 'image' ? 'build' : 'disk-build';
-  return stageOf(activity.type);
+/** `true` for the stage that an activity works for; a claim is for any that runs on a host. */
+function worksFor({ type }: PendingActivity, stage: Stage): boolean {
+  return type === 'claim' ? roleOf(stage) === 'build' : stageOf(type) === stage;
 }
 
 /** `true` when a row belongs to a branch: its subject is the branch, or one of the disk types of the builder run. */
@@ -63,11 +62,8 @@ function isOfBranch(row: StageRow, branch: string): boolean {
 export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivity> {
   const taken = new Map<StageRow, PendingActivity>();
   for (const activity of view.activities) {
-    const stage = stageOfActivity(activity);
-    // The image's branch claims a host a second time when it asks what a device would do.
-    const later = activity.type === 'claim' && stage === 'build' ? 'device-verify' : stage;
     const rows = view.record.stages.filter(
-      (row) => (row.name === stage || row.name === later) && isOfBranch(row, activity.branch) && !taken.has(row),
+      (row) => worksFor(activity, row.name) && isOfBranch(row, activity.branch) && !taken.has(row),
     );
     const row =
       rows.find(({ status }) => status === 'running') ??

@@ -1,8 +1,7 @@
 /** Which logs of a release are meant, where they are, and when nothing more comes. Pure. */
 import { releaseKey } from './inputs.ts';
-import { isLogged, logName } from '../stage/logs.ts';
 import type { ReleaseRecord, StageRow } from './record.ts';
-import { isFinal, type Stage } from '../stage/stage.ts';
+import { isFinal, isLogged, logName, type Stage } from '../stage/stage.ts';
 
 /** Which rows of a record are meant; everything that is absent lets all through. */
 export interface LogFilter {

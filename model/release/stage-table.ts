@@ -5,13 +5,7 @@ import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts
 import type { LogLocation } from '../failure/failure.ts';
 import type { StageRow } from './record.ts';
 import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
-import type { Stage, StageStatus } from '../stage/stage.ts';
-
-/** What names a row: the stage and what it is about. */
-export interface StageKey {
-  name: Stage;
-  subject: string;
-}
+import { signingStages, stagesOf, type Stage, type StageKey, type StageStatus } from '../stage/stage.ts';
 
 /** What happened to a row. */
 interface StageChange {
@@ -31,24 +25,15 @@ function isFinished(row: Pick<StageRow, 'status'>): boolean {
   return row.status === 'done' || row.status === 'skipped';
 }
 
-/**
- * The rows of one builder run: its own, the boot test of one of its disks, then for each disk publication, signature
- * and verification.
- */
+/** The rows of one builder run: those of the run itself, then those of each of its disks. */
 export function builderRunStages(run: {
   types: readonly string[];
   disks: readonly { type: string }[];
   bootTest?: BootTest | undefined;
 }): StageKey[] {
-  const { bootTest } = run;
   return [
-    { name: 'disk-build', subject: run.types.join('+') },
-    ...(bootTest && run.types.includes(bootTest.disk) ? [{ name: 'boot-test', subject: bootTest.disk } as const] : []),
-    ...run.disks.flatMap((disk): StageKey[] => [
-      { name: 'publish', subject: disk.type },
-      { name: 'sign', subject: disk.type },
-      { name: 'verify', subject: disk.type },
-    ]),
+    ...stagesOf('run', run.types.join('+'), run),
+    ...run.disks.flatMap(({ type }) => stagesOf('disk', type, run)),
   ];
 }
 
@@ -63,19 +48,11 @@ export function releaseStages(
 ): StageKey[] {
   const made = request.disks.filter(({ type }) => !reused.includes(type));
   return [
-    { name: 'resolve', subject: 'release' },
-    { name: 'build', subject: 'image' },
-    { name: 'push', subject: 'image' },
-    { name: 'sign', subject: 'image' },
-    { name: 'verify', subject: 'image' },
-    ...(request.verification ? [{ name: 'device-verify', subject: 'image' } as const] : []),
-    ...reused.flatMap((subject): StageKey[] => [
-      { name: 'sign', subject },
-      { name: 'verify', subject },
-    ]),
+    ...stagesOf('start', 'release'),
+    ...stagesOf('image', 'image', request),
+    ...reused.flatMap(signingStages),
     ...requestedRuns(made).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
-    { name: 'tag', subject: 'release' },
-    { name: 'record', subject: 'release' },
+    ...stagesOf('end', 'release'),
   ];
 }
 
@@ -120,6 +97,11 @@ export class StageTable {
     const row = this.list.find((one) => one.name === name && one.subject === subject);
     if (!row) throw new Error(`there is no stage ${name} for ${subject}`);
     return row;
+  }
+
+  /** `true` when the row is done, or skipped because another release did it. */
+  isFinished(name: Stage, subject: string): boolean {
+    return isFinished(this.row(name, subject));
   }
 
   update(name: Stage, subject: string, change: StageChange): void {

@@ -1,20 +1,98 @@
-/** The stages of a release, and the statuses of stages and releases. */
+/** The stages of a release, a row each, and the statuses of stages and releases. */
 
-/** Stages in the order in which they run. */
-export const STAGES = [
-  'resolve',
-  'build',
-  'push',
-  'sign',
-  'verify',
-  'device-verify',
-  'disk-build',
-  'boot-test',
-  'publish',
-  'tag',
-  'record',
-] as const;
-export type Stage = (typeof STAGES)[number];
+/** What a request asks for, as far as it decides which stages there are. */
+interface AskedFor {
+  readonly verification?: unknown;
+  readonly bootTest?: { readonly disk: string } | undefined;
+}
+
+interface StageDeclaration {
+  /** It writes a log on its host. */
+  log?: true;
+  /**
+   * For a stage that is not always there: the subject of its row; `undefined` leaves it out. `subject` is that of its
+   * part.
+   */
+  about?: (subject: string, asked: AskedFor) => string | undefined;
+}
+
+/** The parts of a release. Each image, builder run and disk has the stages of its part. */
+type Part = 'start' | 'image' | 'run' | 'disk' | 'end';
+
+const SIGNING = { sign: {}, verify: {} };
+
+/**
+ * The one table of stages, in the order in which they run. Names, rows of a release and logs derive from it; what does
+ * a stage is the activity of its name (model/contract/), and a workflow calls it.
+ */
+const STAGE_TABLE = {
+  start: { resolve: {} },
+  image: {
+    build: { log: true },
+    push: { log: true },
+    ...SIGNING,
+    'device-verify': { log: true, about: (subject, { verification }) => (verification ? subject : undefined) },
+  },
+  run: {
+    'disk-build': { log: true },
+    'boot-test': {
+      log: true,
+      about: (subject, { bootTest }) => subject.split('+').find((type) => type === bootTest?.disk),
+    },
+  },
+  disk: { publish: { log: true }, ...SIGNING },
+  end: { tag: {}, record: {} },
+} satisfies Record<Part, Record<string, StageDeclaration>>;
+
+export type Stage = { [Name in Part]: keyof (typeof STAGE_TABLE)[Name] }[Part];
+
+const PARTS = Object.keys(STAGE_TABLE) as Part[];
+/** Stages in the order in which they run. Disks are signed and verified as the image is. */
+export const STAGES: readonly Stage[] = [...new Set(PARTS.flatMap(declarations).map(([name]) => name))];
+
+/** What names a row of a release: the stage, and what it is about: `image`, `release`, or the disks. */
+export interface StageKey {
+  name: Stage;
+  subject: string;
+}
+
+/** The rows of a part for a subject, as far as they are asked for. */
+export function stagesOf(part: Part, subject: string, asked: AskedFor = {}): StageKey[] {
+  return declarations(part).flatMap(([name, { about }]) => {
+    const of = about ? about(subject, asked) : subject;
+    return of === undefined ? [] : [{ name, subject: of }];
+  });
+}
+
+/** The rows of a disk that is not made but taken over. */
+export function signingStages(subject: string): StageKey[] {
+  return (Object.keys(SIGNING) as Stage[]).map((name) => ({ name, subject }));
+}
+
+/** `true` for the stages of the image that run after it was pushed: each new signature makes them due again. */
+export function followsPush(stage: Stage): boolean {
+  const image = declarations('image').map(([name]) => name);
+  return image.indexOf(stage) > image.indexOf('push');
+}
+
+/** The stages that write a log on their host. */
+export const LOGGED_STAGES: readonly Stage[] = PARTS.flatMap(declarations).flatMap(([name, { log }]) =>
+  log ? [name] : [],
+);
+
+export function isLogged(stage: Stage): boolean {
+  return LOGGED_STAGES.includes(stage);
+}
+
+/** The name of a stage's log, without `.log`. `subject` is that of the stage's row. */
+export function logName(stage: Stage, subject: string): string {
+  const isOfImage = declarations('image').some(([name]) => name === stage);
+  return isOfImage ? stage : `${stage}-${subject.split('+').sort().join('+')}`;
+}
+
+function declarations(part: Part): [Stage, StageDeclaration][] {
+  return Object.entries(STAGE_TABLE[part]) as [Stage, StageDeclaration][];
+}
 
 export const STAGE_STATUSES = ['waiting', 'running', 'done', 'held', 'failed', 'skipped', 'cancelled'] as const;
 export type StageStatus = (typeof STAGE_STATUSES)[number];

@@ -6,9 +6,9 @@ import type { Logger as SdkLogger, LogLevel as SdkLevel, LogMetadata } from '@te
 import { pino, stdSerializers, stdTimeFunctions, type Logger, type SerializedError } from 'pino';
 import { redact } from '../../activities/tools/process/redact.ts';
 import { sourceStack } from '../../activities/tools/source-stack.ts';
+import { stageOf } from '../../model/contract/activities.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseOfWorkflow } from '../../model/oci/reference.ts';
-import { STAGES } from '../../model/stage/stage.ts';
 import { LOG_LEVELS, LogLevel, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** Names of events that programs wait for, in the member `event`. */
@@ -90,9 +90,7 @@ export function sdkLogger(logger: Logger): SdkLogger {
 /** The release and the stage of an SDK line, from its workflow id and activity type. */
 function placeOf({ workflowId, activityType }: LogMetadata): { release?: string; stage?: string } {
   const release = typeof workflowId === 'string' ? releaseOfWorkflow(workflowId) : undefined;
-  // Activities have their stage's name in camel case.
-  const name = typeof activityType === 'string' ? activityType.replace(/[A-Z]/g, (at) => `-${at.toLowerCase()}`) : '';
-  const stage = STAGES.find((one) => one === name);
+  const stage = typeof activityType === 'string' ? stageOf(activityType) : undefined;
   return { ...(release === undefined ? {} : { release }), ...(stage === undefined ? {} : { stage }) };
 }
 

@@ -95,7 +95,7 @@ async function signImage(release: ShownRelease, request: ReleaseRequest): Promis
 /** On a build host, since it takes containers; by the registry's copy of the image, so that any of them will do. */
 async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { state } = release;
-  if (state.image.deviceVerified) return;
+  if (release.table.isFinished('device-verify', 'image')) return;
   const { repository, tag, key, timing } = request;
   const image = { repository, tag, digest: state.image.push!.digest };
   const body = async (host: ClaimedHost) => {
@@ -119,8 +119,6 @@ async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Pro
     if (error instanceof StageFailed) state.proof.repositories = null;
     throw error;
   }
-  state.image.deviceVerified = true;
-  release.changed();
 }
 
 async function buildAndPush(release: ShownRelease, plan: Plan): Promise<void> {

@@ -8,15 +8,12 @@ import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
-import type { ReleaseStatus, Stage } from '../../model/stage/stage.ts';
+import { followsPush, signingStages, type ReleaseStatus } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
 import { imageTags, type Plan } from './plan.ts';
 import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
-
-/** The stages of the image that a new signature makes due again. */
-const SIGNED_STAGES: readonly Stage[] = ['sign', 'verify', 'device-verify'];
 
 /** What there is of the image. */
 interface ImageState {
@@ -27,8 +24,6 @@ interface ImageState {
   push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
   signed: boolean;
   verified: boolean;
-  /** A device made of it was seen to accept it; stays false without `verification: bake`. */
-  deviceVerified: boolean;
 }
 
 /** One builder run with its disks. */
@@ -186,10 +181,10 @@ function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
   state.reused.clear();
   if (!reuse) return;
   if (!state.image.push) {
-    state.image = { ...noImage(), push: { digest: reuse.digest, host: null }, deviceVerified: true };
-    const isNeeded = ({ name }: { name: Stage }) => !['build', 'push', 'device-verify'].includes(name);
+    state.image = { ...noImage(), push: { digest: reuse.digest, host: null } };
+    const due = signingStages('image').map(({ name }) => name);
     const change = { status: 'skipped', at: Date.now() } as const;
-    state.table.updateAll((row) => row.subject === 'image' && !isNeeded(row), change);
+    state.table.updateAll((row) => row.subject === 'image' && !due.includes(row.name), change);
   }
   if (state.image.push?.digest === reuse.digest) takeOverDisks(state, reuse.disks);
 }
@@ -211,9 +206,9 @@ export function discardImage(state: ReleaseState): void {
 }
 
 function unsignImage(state: ReleaseState): void {
-  Object.assign(state.image, { signed: false, verified: false, deviceVerified: false } satisfies Partial<ImageState>);
+  Object.assign(state.image, { signed: false, verified: false } satisfies Partial<ImageState>);
   const change = { status: 'waiting', at: Date.now() } as const;
-  state.table.updateAll((row) => row.subject === 'image' && SIGNED_STAGES.includes(row.name), change);
+  state.table.updateAll((row) => row.subject === 'image' && followsPush(row.name), change);
 }
 
 /** The builder run is made again from the start, if it is still wanted. */
@@ -246,5 +241,5 @@ export function addMoved(state: ReleaseState, moved: readonly string[]): void {
 }
 
 function noImage(): ImageState {
-  return { build: null, builtWith: null, push: null, signed: false, verified: false, deviceVerified: false };
+  return { build: null, builtWith: null, push: null, signed: false, verified: false };
 }
