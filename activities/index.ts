@@ -14,7 +14,7 @@ type Place<Queue extends ActivityQueue> = Queue extends 'control' | 'sign'
   ? { configuration: WorkerConfiguration }
   : HostContext;
 
-/** The default export of an activity's file. Each says by its types which activity it is of. */
+/** The default export of an activity's file, which names the activity by its type. */
 type Body = (place: object, input: unknown, context: ActivityContext) => Promise<object>;
 
 /** All are loaded at the start: an update of the package must not reach a worker that runs. */

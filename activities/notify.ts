@@ -1,6 +1,6 @@
 /** The `notify` activity tells a webhook what became of a release. The server retries it. */
 import type { ActivityAnswer } from '../model/contract/activities.ts';
-import type { ActivityContext } from './server.ts';
+import type { ActivityContext, WorkerBody } from './server.ts';
 import { FlightlineError } from '../model/failure/failure.ts';
 import type { NotifyInput } from '../model/contract/control.ts';
 import type { NotifyEntry } from '../model/spec/notify.ts';
@@ -16,7 +16,7 @@ const ANSWER_WITHIN = 15_000;
 const MAX_ANSWER = 256 * 1024;
 
 /** The `notify` activity of control workers. */
-export default async function notify(
+async function notify(
   { configuration }: { configuration: WorkerConfiguration },
   { webhook, repository, notification, release, runId }: NotifyInput,
   context: ActivityContext,
@@ -70,3 +70,5 @@ export function requireWebhooks(
 ): void {
   for (const { webhook } of entries) webhookNamed(configuration, webhook);
 }
+
+export default notify satisfies WorkerBody<'notify'>;

@@ -6,6 +6,8 @@ import {
   type Client,
 } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
+import type { ActivityAnswer, ActivityInput, ActivityName } from '../model/contract/activities.ts';
+import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { RECORD_QUERY, RELEASE_WORKFLOW } from '../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../model/contract/queue.ts';
 import { scheduleId } from '../model/release/nightly.ts';
@@ -40,6 +42,13 @@ export interface Server {
 export interface ActivityContext extends Task {
   readonly server: Server;
 }
+
+/** The body of an activity of control or sign workers. */
+export type WorkerBody<Name extends ActivityName> = (
+  worker: { configuration: WorkerConfiguration },
+  input: ActivityInput<Name>,
+  context: ActivityContext,
+) => Promise<ActivityAnswer<Name>>;
 
 /** An update, and the workflow that is to have it. */
 interface WorkflowMessage {

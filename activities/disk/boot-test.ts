@@ -28,7 +28,7 @@ import {
   type Accelerator,
   type QemuCommand,
 } from '../tools/qemu.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** Milliseconds between two reads of the console. */
 const LOOK = 500;
@@ -56,11 +56,7 @@ const Passed = z.object({
 });
 type Passed = z.infer<typeof Passed>;
 
-export default async function testBoot(
-  host: HostContext,
-  input: BootTestInput,
-  context: Task,
-): Promise<ActivityAnswer<'bootTest'>> {
+async function testBoot(host: HostContext, input: BootTestInput, context: Task): Promise<ActivityAnswer<'bootTest'>> {
   return withLease(host, input, context, async () => {
     const log = await stageLog(host, input.release, logName('boot-test', input.test.disk));
     context.report({ host: host.name });
@@ -244,3 +240,5 @@ async function watch(
     console.end();
   }
 }
+
+export default testBoot satisfies HostBody<'bootTest'>;

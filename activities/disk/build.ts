@@ -30,7 +30,7 @@ import type { ContainerState } from '../tools/podman/container/container-state.t
 import { repositoryOf } from '../tools/podman/build.ts';
 import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** How many of the builder's last lines a failure has. */
 const MESSAGE_LINES = 25;
@@ -46,7 +46,7 @@ interface Attempt {
   readonly run: DiskRun;
 }
 
-export default async function buildDisks(
+async function buildDisks(
   host: HostContext,
   input: DiskBuildInput,
   context: Task,
@@ -246,3 +246,5 @@ async function abandon({ name, run }: Attempt, grace: number): Promise<void> {
   await removeContainer(name, grace);
   await removeRun(run);
 }
+
+export default buildDisks satisfies HostBody<'diskBuild'>;

@@ -17,13 +17,9 @@ import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { missingPart } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
-export default async function publishDisk(
-  host: HostContext,
-  input: PublishInput,
-  context: Task,
-): Promise<ActivityAnswer<'publish'>> {
+async function publishDisk(host: HostContext, input: PublishInput, context: Task): Promise<ActivityAnswer<'publish'>> {
   const log = await stageLog(host, input.release, logName('publish', input.disk.type));
   context.report({ host: host.name });
   // The build returned the slot; the lease still says that the space is in use.
@@ -87,3 +83,5 @@ async function push(
 async function note(log: LogLocation, line: string): Promise<void> {
   await appendFile(log.path, `${line}\n`, { mode: 0o600 });
 }
+
+export default publishDisk satisfies HostBody<'publish'>;

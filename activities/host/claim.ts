@@ -5,7 +5,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { spaceOf, type Space } from './space.ts';
 import { claimLease, forgetRequest } from './leases.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
-import type { HostContext } from './work-directory.ts';
+import type { HostBody, HostContext } from './work-directory.ts';
 
 /**
  * A waiting claim is remembered for this many of its pauses: several hosts share the queue, so each sees only some of
@@ -14,9 +14,10 @@ import type { HostContext } from './work-directory.ts';
 const REMEMBERED_PAUSES = 10;
 
 /** `space` tells the host's room; by default of its work directory and podman's storage. */
-export default async function claimHost(
+async function claimHost(
   host: HostContext,
   input: ClaimInput,
+  _context: unknown,
   space: () => Promise<Space> = hostSpace(host),
 ): Promise<ActivityAnswer<'claim'>> {
   if (input.exclude.includes(host.name)) {
@@ -52,3 +53,5 @@ export function hostSpace(host: Pick<HostContext, 'work'>): () => Promise<Space>
     return spaceOf(graphRoot ? [host.work.path, graphRoot] : [host.work.path]);
   };
 }
+
+export default claimHost satisfies HostBody<'claim'>;

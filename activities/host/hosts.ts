@@ -1,11 +1,11 @@
 /** The build hosts that the Temporal server knows: those that ask it for work. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, WorkerBody } from '../server.ts';
 import type { HostsInput } from '../../model/contract/control.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 
 /** The `hosts` activity of control workers. */
-export default async function listHosts(
+async function listHosts(
   _worker: object,
   { architecture }: HostsInput,
   context: ActivityContext,
@@ -14,3 +14,5 @@ export default async function listHosts(
   const hosts = pollers.map(hostOfIdentity).filter((host) => host !== undefined);
   return { hosts: [...new Set(hosts)].sort() };
 }
+
+export default listHosts satisfies WorkerBody<'hosts'>;

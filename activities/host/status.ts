@@ -10,15 +10,12 @@ import { workOf } from './host-work.ts';
 import { readLeaseFiles } from './lease-files.ts';
 import { containersWithLabels } from '../tools/podman/container/container.ts';
 import { version } from '../tools/version.ts';
-import type { HostContext } from './work-directory.ts';
+import type { HostBody, HostContext } from './work-directory.ts';
 
 /** The share of the given time that podman may take: the answer must still travel back. */
 const PATIENCE = 0.5;
 
-export default async function describeStatus(
-  host: HostContext,
-  { within }: HostStatusInput,
-): Promise<ActivityAnswer<'hostStatus'>> {
+async function describeStatus(host: HostContext, { within }: HostStatusInput): Promise<ActivityAnswer<'hostStatus'>> {
   const patience = within * PATIENCE;
   const labels = { [INSTALLATION_LABEL]: host.work.installation };
   const [files, containers, disk] = await Promise.all([
@@ -50,3 +47,5 @@ async function soon<Value>(milliseconds: number, work: Promise<Value>): Promise<
     clearTimeout(timer);
   }
 }
+
+export default describeStatus satisfies HostBody<'hostStatus'>;

@@ -7,6 +7,8 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import type { ActivityAnswer, ActivityInput, ActivityName } from '../../model/contract/activities.ts';
+import type { ActivityContext } from '../server.ts';
 
 /** An opened work directory. All paths are absolute. */
 export interface WorkDirectory {
@@ -39,6 +41,13 @@ export interface HostContext {
   /** When the worker process started, ISO 8601. */
   readonly startedAt: string;
 }
+
+/** The body of an activity of build hosts. */
+export type HostBody<Name extends ActivityName> = (
+  host: HostContext,
+  input: ActivityInput<Name>,
+  context: ActivityContext,
+) => Promise<ActivityAnswer<Name>>;
 
 /**
  * Opens a work directory, and creates it (0700) if needed.

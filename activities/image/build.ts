@@ -46,7 +46,7 @@ import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import { inspectImage, type LocalImage, listImages } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** The branch of a release whose lease an image build uses. */
 const BRANCH = 'image';
@@ -61,11 +61,7 @@ interface Attempt extends ContainerfileBuild {
   readonly pullBuilder: () => void;
 }
 
-export default async function buildImage(
-  host: HostContext,
-  input: BuildInput,
-  context: Task,
-): Promise<ActivityAnswer<'build'>> {
+async function buildImage(host: HostContext, input: BuildInput, context: Task): Promise<ActivityAnswer<'build'>> {
   return withLease(host, { ...input, branch: BRANCH }, context, async () => {
     const log = await stageLog(host, input.release, logName('build', 'image'));
     context.report({ host: host.name });
@@ -248,3 +244,5 @@ async function checked(
   await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
   return { ...built, advice: await lookAtImage(image, input.bases, secretFiles(input)) };
 }
+
+export default buildImage satisfies HostBody<'build'>;

@@ -31,14 +31,14 @@ import { pullByDigest, tagImage } from '../tools/podman/podman.ts';
 import { intoRegistry, registryFailure } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { answersAnonymously, headManifest } from '../tools/registry/registry.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** The branch of a release whose lease it uses. */
 const BRANCH = 'image';
 /** Milliseconds to find out whether the image has a program. */
 const PROBE = 2 * 60_000;
 
-export default async function verifyOnDevice(
+async function verifyOnDevice(
   host: HostContext,
   input: DeviceVerifyInput,
   context: Task,
@@ -164,3 +164,5 @@ async function refusalOf(container: DeviceContainer, logFile: string, stall: num
     return refusal.text;
   }
 }
+
+export default verifyOnDevice satisfies HostBody<'deviceVerify'>;

@@ -18,16 +18,12 @@ import { inspectImage, podman, pushArguments } from '../tools/podman/podman.ts';
 import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { getManifest, missingPart } from '../tools/registry/registry.ts';
 import { intoRegistry } from '../tools/registry/classify.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** What was pushed, as it is noted in the release's directory. */
 const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
 
-export default async function pushImage(
-  host: HostContext,
-  input: PushInput,
-  context: Task,
-): Promise<ActivityAnswer<'push'>> {
+async function pushImage(host: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
   const log = await stageLog(host, input.release, logName('push', 'image'));
   context.report({ host: host.name });
   const digest = await withLog(log, () =>
@@ -91,3 +87,5 @@ async function countPushed(access: RegistryAccess, repository: string, digest: s
   const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
   context.count('flightline_pushed_bytes_total', bytes, { what: 'image' });
 }
+
+export default pushImage satisfies HostBody<'push'>;

@@ -2,12 +2,12 @@
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PrunePageInput } from '../../model/contract/sign.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, WorkerBody } from '../server.ts';
 import { releasesKnownTo, withGround } from './ground.ts';
 import { pageOf } from './page.ts';
 import { planPrune } from './prune-repository.ts';
 
-export default function prunePage(
+function prunePage(
   { configuration }: { configuration: WorkerConfiguration },
   { request, from }: PrunePageInput,
   { server }: ActivityContext,
@@ -17,3 +17,5 @@ export default function prunePage(
     return pageOf(await planPrune({ ...ground, releases }), from);
   });
 }
+
+export default prunePage satisfies WorkerBody<'planPrune'>;

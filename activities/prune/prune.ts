@@ -2,12 +2,12 @@
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PruneInput } from '../../model/contract/sign.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, WorkerBody } from '../server.ts';
 import { releasesKnownTo, withGround } from './ground.ts';
 import { pruneRepository } from './prune-repository.ts';
 import type { PruneDecision } from './surveyed.ts';
 
-export default function pruneTurn(
+function pruneTurn(
   { configuration }: { configuration: WorkerConfiguration },
   { request, release }: PruneInput,
   context: ActivityContext,
@@ -23,3 +23,5 @@ export default function pruneTurn(
     return { left: await pruneRepository({ ...ground, releases, removed }) };
   });
 }
+
+export default pruneTurn satisfies WorkerBody<'prune'>;

@@ -17,9 +17,10 @@ import { summariseContext } from '../context/summary.ts';
 import { ownRepositories } from './resolve.ts';
 import { newestCommit } from '../tools/git.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import type { WorkerBody } from '../server.ts';
 
 /** Rejects with what resolve would reject. */
-export default async function compareNightly(
+async function compareNightly(
   { configuration }: { configuration: WorkerConfiguration },
   { template, at }: CompareInput,
 ): Promise<ActivityAnswer<'compare'>> {
@@ -84,3 +85,5 @@ function parsedTag(reference: string): string | null {
   const parsed = parseReference(reference);
   return parsed.ok ? (parsed.reference.tag ?? null) : null;
 }
+
+export default compareNightly satisfies WorkerBody<'compare'>;

@@ -8,8 +8,9 @@ import { withGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { requirePermitted } from './permitted.ts';
 import { compareWithLast, lookUp } from './resolve.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default async function planRelease(
+async function planRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request, context }: PlanInput,
 ): Promise<ActivityAnswer<'plan'>> {
@@ -29,3 +30,5 @@ function gitContext(request: ReleaseRequest, configuration: WorkerConfiguration)
     Promise.resolve(summariseContext(request, digest, facts)),
   );
 }
+
+export default planRelease satisfies WorkerBody<'plan'>;

@@ -23,11 +23,12 @@ import { builderFrom, pin } from './pin.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
+import type { WorkerBody } from '../server.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
 /** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
-export default async function resolveRelease(
+async function resolveRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request }: ResolveInput,
 ): Promise<ActivityAnswer<'resolve'>> {
@@ -207,3 +208,5 @@ async function whatIsMissing(
     `${name} exists, and it is not what this release would make: ${reasonOf(replaced)}`,
   );
 }
+
+export default resolveRelease satisfies WorkerBody<'resolve'>;

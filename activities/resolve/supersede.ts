@@ -1,10 +1,10 @@
 /** The `supersede` activity of a nightly run: a release that an earlier night left held makes room. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, WorkerBody } from '../server.ts';
 import type { SupersedeInput } from '../../model/contract/control.ts';
 
 /** One that goes on by now is left alone. */
-export default async function supersede(
+async function supersede(
   _worker: object,
   { release }: SupersedeInput,
   context: ActivityContext,
@@ -13,3 +13,5 @@ export default async function supersede(
   if (cancelled) context.log('INFO', 'a held release makes room for the next night', { release });
   return { cancelled };
 }
+
+export default supersede satisfies WorkerBody<'supersede'>;

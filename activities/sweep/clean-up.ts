@@ -16,12 +16,12 @@ import { endBuild } from '../tools/podman/build-process.ts';
 import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** What clean-up needs of a host. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
-export default async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
+async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
   return {
     removed: await cleanUpRelease(host, input.release, input.timing.stopGrace),
   };
@@ -57,3 +57,5 @@ export async function removeDirectory(path: string): Promise<boolean> {
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   return there;
 }
+
+export default cleanUpHost satisfies HostBody<'cleanUp'>;

@@ -5,8 +5,9 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 import { recordByAnyKey } from './record-by-any-key.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default function lookAtTag(
+function lookAtTag(
   { configuration }: { configuration: WorkerConfiguration },
   input: LookAtTagInput,
 ): Promise<ActivityAnswer<'lookAtTag'>> {
@@ -28,3 +29,5 @@ async function look(
   const { record } = found;
   return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };
 }
+
+export default lookAtTag satisfies WorkerBody<'lookAtTag'>;

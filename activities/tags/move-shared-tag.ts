@@ -8,9 +8,9 @@ import {
   sharedTagId,
   type SharedTagInput,
 } from '../../model/tags/shared-tag.ts';
-import type { ActivityContext } from '../server.ts';
+import type { ActivityContext, WorkerBody } from '../server.ts';
 
-export default async function moveSharedTag(
+async function moveSharedTag(
   _worker: object,
   input: MoveInput,
   { server }: ActivityContext,
@@ -22,3 +22,5 @@ export default async function moveSharedTag(
   const message = { workflow: { ...workflow, summary }, update: MOVE_UPDATE, input };
   return MoveResult.parse(await server.updateWithStart(message));
 }
+
+export default moveSharedTag satisfies WorkerBody<'moveSharedTag'>;

@@ -12,8 +12,9 @@ import { withRegistryAccess, type RegistryAccess } from '../tools/registry/acces
 import { headManifest, missingPart } from '../tools/registry/registry.ts';
 import { notPromotable, recordNotSigned } from './not-promotable.ts';
 import { recordByAnyKey } from './record-by-any-key.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default function planPromotion(
+function planPromotion(
   { configuration }: { configuration: WorkerConfiguration },
   { request }: PlanPromotionInput,
 ): Promise<ActivityAnswer<'planPromotion'>> {
@@ -101,3 +102,5 @@ async function requireNoRelease(
     remedy: { action: 'promote to another tag', then: null },
   });
 }
+
+export default planPromotion satisfies WorkerBody<'planPromotion'>;

@@ -8,8 +8,9 @@ import { diskMoves, madeAt } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { recordByAnyKey } from './record-by-any-key.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default function planRollback(
+function planRollback(
   { configuration }: { configuration: WorkerConfiguration },
   input: PlanRollbackInput,
 ): Promise<ActivityAnswer<'planRollback'>> {
@@ -62,3 +63,5 @@ async function plan(
   ];
   return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
 }
+
+export default planRollback satisfies WorkerBody<'planRollback'>;

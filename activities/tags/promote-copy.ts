@@ -7,8 +7,9 @@ import { allowedKey } from '../trust/keys.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { mountManifest } from '../tools/registry/mount.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default async function promoteCopy(
+async function promoteCopy(
   { configuration }: { configuration: WorkerConfiguration },
   { item, key, timing }: PromoteCopyInput,
 ): Promise<ActivityAnswer<'promoteCopy'>> {
@@ -28,3 +29,5 @@ export default async function promoteCopy(
     return { mounted: null };
   });
 }
+
+export default promoteCopy satisfies WorkerBody<'promoteCopy'>;

@@ -10,8 +10,9 @@ import { findRecord } from '../trust/record.ts';
 import { audit } from '../trust/sign.ts';
 import { recordNotSigned } from './not-promotable.ts';
 import { writeRecord } from './record.ts';
+import type { WorkerBody } from '../server.ts';
 
-export default async function promoteRecord(
+async function promoteRecord(
   { configuration }: { configuration: WorkerConfiguration },
   input: PromoteRecordInput,
   context: Task,
@@ -33,3 +34,5 @@ export default async function promoteRecord(
     return { digest: await writeRecord(access, key, named, audit(context, input.plan.key, input.release)) };
   });
 }
+
+export default promoteRecord satisfies WorkerBody<'promoteRecord'>;

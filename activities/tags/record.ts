@@ -16,9 +16,10 @@ import { withRegistryAccess, type RegistryAccess } from '../tools/registry/acces
 import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyDigest } from '../trust/verify.ts';
+import type { WorkerBody } from '../server.ts';
 
 /** The `record` activity of sign workers. */
-export default async function recordRelease(
+async function recordRelease(
   worker: { configuration: WorkerConfiguration },
   input: RecordInput,
   context: Task,
@@ -84,3 +85,5 @@ async function pushRecord(
   await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` }, { timeout });
   return digest;
 }
+
+export default recordRelease satisfies WorkerBody<'record'>;

@@ -13,6 +13,7 @@ import { withRegistryAccess, type RegistryAccess } from '../tools/registry/acces
 import { getManifest, headManifest, missingPart, putManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyTag } from '../trust/verify.ts';
+import type { WorkerBody } from '../server.ts';
 
 type Move = z.infer<typeof TagMove>;
 
@@ -20,7 +21,7 @@ type Move = z.infer<typeof TagMove>;
 type EntryTag = Pick<Move, 'repository' | 'tag' | 'digest'>;
 
 /** The `tag` activity of sign workers. */
-export default async function tagRelease(
+async function tagRelease(
   worker: { configuration: WorkerConfiguration },
   { key: keyName, moves, timing }: TagInput,
   context: Task,
@@ -149,3 +150,5 @@ function withMoved(error: unknown, moved: readonly string[]): unknown {
   const { kind, message, remedy } = error.failure;
   return new FlightlineError(kind, `${message} (moved already: ${moved.join(', ')})`, { remedy, cause: error });
 }
+
+export default tagRelease satisfies WorkerBody<'tag'>;

@@ -14,9 +14,10 @@ import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
+import type { WorkerBody } from '../server.ts';
 
 /** The `proveSigning` activity of sign workers. */
-export default async function proveRightToSign(
+async function proveRightToSign(
   worker: { configuration: WorkerConfiguration },
   { key: keyName, repositories, timing }: ProveSigningInput,
 ): Promise<ActivityAnswer<'proveSigning'>> {
@@ -79,3 +80,5 @@ async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number)
     );
   }
 }
+
+export default proveRightToSign satisfies WorkerBody<'proveSigning'>;

@@ -6,9 +6,10 @@ import { openKey } from './keys.ts';
 import { signDigest, type SignatureWritten } from './signatures.ts';
 import type { Task } from '../tools/process/task.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
+import type { WorkerBody } from '../server.ts';
 
 /** The `sign` activity of sign workers. */
-export default async function signSubject(
+async function signSubject(
   worker: { configuration: WorkerConfiguration },
   input: SignInput,
   context: Task,
@@ -34,3 +35,5 @@ export function audit(context: Task, key: string, release: string): (signature: 
       release,
     });
 }
+
+export default signSubject satisfies WorkerBody<'sign'>;

@@ -13,12 +13,13 @@ import { signedNames, unsignedTags } from './signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { headManifest } from '../tools/registry/registry.ts';
 import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
+import type { WorkerBody } from '../server.ts';
 
 /** Milliseconds for a pull of any size over any connection. */
 const PULL_TIMEOUT = 6 * 60 * 60_000;
 
 /** The `verify` activity of sign workers. */
-export default async function verifySubject(
+async function verifySubject(
   worker: { configuration: WorkerConfiguration },
   input: VerifyInput,
 ): Promise<ActivityAnswer<'verify'>> {
@@ -143,3 +144,5 @@ function referenceToVerify(text: string): Reference {
   }
   return parsed.reference;
 }
+
+export default verifySubject satisfies WorkerBody<'verify'>;

@@ -29,7 +29,7 @@ export const ACTIVITIES = {
 
 /** An activity's name on the wire. */
 export type ActivityName = keyof typeof ACTIVITIES;
-type ActivityInput<Name extends ActivityName> = z.infer<(typeof ACTIVITIES)[Name]['input']>;
+export type ActivityInput<Name extends ActivityName> = z.infer<(typeof ACTIVITIES)[Name]['input']>;
 /** What the body of an activity returns; {@link ActivityResult} without the attempts, which the frame adds. */
 export type ActivityAnswer<Name extends ActivityName> = Omit<z.infer<(typeof ACTIVITIES)[Name]['result']>, 'attempts'>;
 type ActivityResult<Name extends ActivityName> = z.infer<(typeof ACTIVITIES)[Name]['result']> & {

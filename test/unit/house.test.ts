@@ -171,9 +171,10 @@ describe('activities and tools', () => {
   });
 
   it('the file that a row names is the body of that activity, of no other, and every body has a row', () => {
-    const wrong = Object.entries(ACTIVITIES).filter(([name, { file }]) => {
-      const text = files.get(`activities/${file}.ts`)?.text ?? '';
-      return !/^export default /m.test(text) || !text.includes(`Promise<ActivityAnswer<'${name}'>>`);
+    const wrong = Object.entries(ACTIVITIES).filter(([name, { file, queues }]) => {
+      const type = /^(?:control|sign)$/.test(queues[0]!) ? 'WorkerBody' : 'HostBody';
+      const { text } = files.get(`activities/${file}.ts`) ?? { text: '' };
+      return !new RegExp(`^export default \\w+ satisfies ${type}<'${name}'>;$`, 'm').test(text);
     });
     expect(wrong.map(([name]) => name)).toEqual([]);
     const bodies = house.filter(({ file, text }) => isBelow('activities', file) && /^export default /m.test(text));

@@ -11,10 +11,10 @@ import { writeLayout } from '../../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../../tools/registry/access.ts';
 import { headManifest } from '../../tools/registry/registry.ts';
 import { copyImage } from '../../tools/registry/skopeo.ts';
-import type { HostContext } from '../work-directory.ts';
+import type { HostBody, HostContext } from '../work-directory.ts';
 import { type PackedLogs, packLogs } from './packed-logs.ts';
 
-export default async function keepHostLogs(
+async function keepHostLogs(
   host: Pick<HostContext, 'name' | 'work' | 'configuration'>,
   input: KeepLogsInput,
   context: Task,
@@ -42,3 +42,5 @@ async function sendLogs(
   await writeLayout(directory, packed.layout, packed.blobs);
   await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}:${tag}` }, { timeout });
 }
+
+export default keepHostLogs satisfies HostBody<'keepLogs'>;

@@ -3,13 +3,13 @@ import type { ActivityAnswer } from '../../../model/contract/activities.ts';
 import type { Task } from '../../tools/process/task.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogPageInput, LogPageResult } from '../../../model/contract/host.ts';
-import type { HostContext } from '../work-directory.ts';
+import type { HostBody, HostContext } from '../work-directory.ts';
 import { MissingLog, readLogPage } from './log-file.ts';
 
 /** Milliseconds between two looks at a log that is being followed. */
 const LOOK = 250;
 
-export default async function logPage(
+async function logPage(
   host: Pick<HostContext, 'name' | 'work'>,
   { path, offset, wait }: LogPageInput,
   context: Task,
@@ -29,3 +29,5 @@ function whenMissing(offset: number): (error: unknown) => LogPageResult {
     return { text: '', nextOffset: offset, end: true };
   };
 }
+
+export default logPage satisfies HostBody<'logPage'>;

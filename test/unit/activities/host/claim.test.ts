@@ -31,7 +31,7 @@ const claim = (more: Partial<ClaimInput> = {}): Promise<string> => {
     ...more,
   };
   return runActivity(
-    framed('claim', ClaimInput, (given) => claimHost(host, given, space)),
+    framed('claim', ClaimInput, (given) => claimHost(host, given, undefined, space)),
     input,
   ).then(({ result }) => result.host);
 };
