@@ -113,7 +113,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
           event: WORKER_READY,
           queues: plans.map((plan) => plan.taskQueue),
           temporal: target.address,
-          ...(listen === undefined ? {} : { metrics: `http://${listen}/metrics` }),
+          metrics: listen && `http://${listen}/metrics`,
           pid: process.pid,
         },
         'the worker is polling its task queues',

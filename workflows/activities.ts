@@ -75,7 +75,7 @@ const PRESETS = {
   claim: (t: Timing, at: { queue: string; bound: number | null }): Limits => ({
     queue: at.queue,
     startToClose: 3 * t.probeStartToClose,
-    ...(at.bound !== null && { scheduleToClose: at.bound }),
+    scheduleToClose: at.bound ?? undefined,
     retry: { initialInterval: t.claimRetry, maximumInterval: t.claimRetry, backoffCoefficient: 1 },
   }),
   /** Whether a host lives: one try. */
@@ -172,9 +172,9 @@ function optionsOf(limits: Limits, timing: Timing, summary: string): ActivityOpt
     summary,
     taskQueue: queue,
     startToCloseTimeout: startToClose,
-    ...(scheduleToStart !== undefined && { scheduleToStartTimeout: scheduleToStart }),
-    ...(scheduleToClose !== undefined && { scheduleToCloseTimeout: scheduleToClose }),
-    ...(heartbeat !== null && { heartbeatTimeout: heartbeat }),
+    scheduleToStartTimeout: scheduleToStart,
+    scheduleToCloseTimeout: scheduleToClose,
+    heartbeatTimeout: heartbeat ?? undefined,
     retry: {
       initialInterval: timing.retryInitial,
       maximumInterval: timing.retryMaximum,

@@ -176,7 +176,7 @@ async function checkGzip(_disk: Disk, path: string): Promise<void> {
     for await (const _chunk of source) currentTask()?.report({ step: 'reading the archive' });
   };
   try {
-    await pipeline(createReadStream(path), createGunzip(), drain, signal ? { signal } : {});
+    await pipeline(createReadStream(path), createGunzip(), drain, { signal });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code.startsWith('Z_')) throw new Cut(`is truncated or damaged: ${(error as Error).message}`);

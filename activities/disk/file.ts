@@ -123,7 +123,7 @@ async function run(
   ...streams: (NodeJS.ReadableStream | NodeJS.WritableStream | AsyncIterable<unknown>)[]
 ): Promise<void> {
   const signal = currentTask()?.signal;
-  await pipeline(streams as NodeJS.ReadWriteStream[], signal ? { signal } : {});
+  await pipeline(streams as NodeJS.ReadWriteStream[], { signal });
 }
 
 /** Passes bytes on, hashing and counting them. */

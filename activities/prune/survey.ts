@@ -69,7 +69,7 @@ export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
       closedAt,
       digests: parsed ? [parsed.image, ...parsed.disks].flatMap(({ digest }) => digest ?? []) : [],
       context: parsed?.inputs?.context ?? sent,
-      ...(ended && { unfinished: pushedBy(ended) }),
+      unfinished: ended && pushedBy(ended),
     };
   });
 }

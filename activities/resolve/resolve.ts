@@ -165,7 +165,7 @@ function whatIsNew(
     reuse: {
       digest: digest!,
       builtAt: builtAt(since.record),
-      ...(certificateEnds !== undefined && { certificateEnds }),
+      certificateEnds,
       disks: reusedDisks(since, request),
     },
   };

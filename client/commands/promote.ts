@@ -95,7 +95,7 @@ function requestOf(given: string, options: PromoteOptions): Request {
     recordRepository: options.recordRepository ?? `${source.repository}/release`,
     target: targetOf(options.to, source.repository),
     key: options.key ?? null,
-    ...(options.approval && { approval: options.approval }),
+    approval: options.approval,
     allowOlder: options.allowOlder === true,
     by: thisPerson(),
     comment: options.comment ?? '',

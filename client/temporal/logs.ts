@@ -48,7 +48,7 @@ export async function readPage(
   wait?: number,
 ): Promise<LogPageResult> {
   try {
-    const input = { host: log.host, path: log.path, offset, timing: DEFAULT_TIMING, ...(wait && { wait }) };
+    const input = { host: log.host, path: log.path, offset, timing: DEFAULT_TIMING, wait };
     const summary = `log ${log.path} on ${log.host}`;
     return await askControl(temporal, { workflow: LOG_WORKFLOW, input, summary }, LogPageResult, PAGE_TIMEOUT);
   } catch (error) {

@@ -18,7 +18,7 @@ export class Interrupted extends UserError {
  */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   try {
-    await sleep(milliseconds, undefined, signal ? { signal } : {});
+    await sleep(milliseconds, undefined, { signal });
   } catch (error) {
     if (signal?.aborted) throw new Interrupted();
     throw error;

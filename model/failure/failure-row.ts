@@ -24,7 +24,7 @@ type Row = (meaning: string, action: string, at?: FailureRow['at']) => FailureRo
 
 const row =
   (disposition: Disposition, then: Remedy['then']): Row =>
-  (meaning, action, at) => ({ disposition, meaning, action, then, ...(at && { at }) });
+  (meaning, action, at) => ({ disposition, meaning, action, then, at });
 
 export const failing = row('fail', 'start again');
 export const holding = row('hold', 'retry');

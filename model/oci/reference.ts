@@ -77,7 +77,7 @@ export function parseReference(text: string): ReferenceResult {
   ];
   const failed = checks.find((check) => !check.success);
   if (failed?.error) return { ok: false, problem: `"${text}" ${failed.error.issues[0]!.message}` };
-  return { ok: true, reference: { repository, ...(tag && { tag }), ...(digest && { digest }) } };
+  return { ok: true, reference: { repository, tag, digest } };
 }
 
 /** An image reference as text, checked by {@link parseReference}. */

@@ -74,10 +74,10 @@ export type BuildOptions = z.infer<typeof BuildOptions>;
 /** The part of something larger that {@link BuildOptions} describes, without what is absent. Pure. */
 export function buildOptions({ target, buildContexts, labels, annotations }: BuildOptions): BuildOptions {
   return {
-    ...(target === undefined ? {} : { target }),
-    ...(buildContexts === undefined ? {} : { buildContexts }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(annotations === undefined ? {} : { annotations }),
+    target,
+    buildContexts,
+    labels,
+    annotations,
   };
 }
 

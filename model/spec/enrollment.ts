@@ -117,9 +117,9 @@ export type SecretInputs = z.infer<typeof SecretInputs>;
 /** The part of something larger that {@link SecretInputs} describes, without what is absent. Pure. */
 export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
   return {
-    ...(enrollment === undefined ? {} : { enrollment }),
-    ...(secrets === undefined ? {} : { secrets }),
-    ...(pullSecret === undefined ? {} : { pullSecret }),
+    enrollment,
+    secrets,
+    pullSecret,
   };
 }
 

@@ -95,7 +95,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     ...buildOptions(image),
     architecture: known ?? 'amd64',
     key: spec.signing.key,
-    ...(spec.verification === undefined ? {} : { verification: spec.verification }),
+    verification: spec.verification,
     disks,
     builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null },
     onFailure: facts.onFailure ?? spec.onFailure,
@@ -134,7 +134,7 @@ function expander(problems: Problem[]) {
 function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolicy']): Partial<ReleaseRequest> {
   return {
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
-    ...(spec.approval && { approval: spec.approval }),
+    approval: spec.approval,
     ...(spec.notify.length > 0 && { notify: spec.notify }),
     ...secretInputs({
       enrollment: spec.enrollment && requestedEnrollment(spec.enrollment),

@@ -52,11 +52,11 @@ export function ok(detail: string): CheckResult {
 }
 
 export function warning(detail: string, remedy: string, fix?: Fix): CheckResult {
-  return { status: 'warning', detail, remedy, ...(fix ? { fix } : {}) };
+  return { status: 'warning', detail, remedy, fix };
 }
 
 export function failed(detail: string, remedy: string, fix?: Fix): CheckResult {
-  return { status: 'failed', detail, remedy, ...(fix ? { fix } : {}) };
+  return { status: 'failed', detail, remedy, fix };
 }
 
 /** A failed result from an error; for a program, with its last lines. */

@@ -38,7 +38,7 @@ export async function publishExampleImages(
   const { CONTAINERS_CONF } = stack.environment;
   const environment = CONTAINERS_CONF ? { CONTAINERS_CONF } : undefined;
   const run = (what: string, program: string, args: readonly string[], timeout: number): Promise<CommandResult> =>
-    runCommand(program, args, { logFile, timeout, ...(environment ? { environment } : {}) }).catch((error: unknown) => {
+    runCommand(program, args, { logFile, timeout, environment }).catch((error: unknown) => {
       if (!(error instanceof CommandError)) throw error;
       throw new FlightlineError('host-setup', `${what} failed: ${error.message}`, {
         remedy: { action: `the whole log is ${logFile}`, then: null },

@@ -42,7 +42,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     await mkdir(paths.logs, { recursive: true, mode: 0o700 });
     const ports = await preparePorts(paths, options, onEvent);
-    const cli = await findTemporalCli(options.report ? { report: options.report } : {});
+    const cli = await findTemporalCli({ report: options.report });
     const registry = options.registry ?? `${LOOPBACK}:${ports.registry}`;
     const authfile = authfileOf(options);
     const environment = await writeFiles(paths, ports, registry, options);

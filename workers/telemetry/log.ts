@@ -91,7 +91,7 @@ export function sdkLogger(logger: Logger): SdkLogger {
 function placeOf({ workflowId, activityType }: LogMetadata): { release?: string; stage?: string } {
   const release = typeof workflowId === 'string' ? releaseOfWorkflow(workflowId) : undefined;
   const stage = typeof activityType === 'string' ? stageOf(activityType) : undefined;
-  return { ...(release === undefined ? {} : { release }), ...(stage === undefined ? {} : { stage }) };
+  return { release, stage };
 }
 
 /** `true` when a worker's log says that it polls. */

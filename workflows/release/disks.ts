@@ -135,7 +135,7 @@ function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): Build
     ...identity,
     build: diskBuildInput(identity, plan, run, { digest: image.push.digest, bases: image.build?.bases }),
     disks: run.disks,
-    ...(bootTest && { bootTest }),
+    bootTest,
     key: request.key,
     preferredHost: image.build?.host ?? image.push.host,
     exclude: [],

@@ -184,7 +184,7 @@ async function record(release: ShownRelease, plan: Plan): Promise<void> {
       timing,
       repository: recordRepository,
       tags: [tag, ...further],
-      ...(shared && { shared }),
+      shared,
       record: publishedRecord(state),
     }),
   );

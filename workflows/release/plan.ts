@@ -112,7 +112,7 @@ export function buildInput(
     timing,
     pushTo: [repository, ...diskRepositories(request)],
     ...(builder && { builder }),
-    ...(fresh === undefined ? {} : { fresh }),
+    fresh,
     ...(request.verification && {
       trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },
     }),

@@ -20,7 +20,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       reference: `${request.repository}:${request.tag}`,
       digest: image.push?.digest ?? null,
       verified: image.verified,
-      ...(image.build?.certificateEnds === undefined ? {} : { certificateEnds: image.build.certificateEnds }),
+      certificateEnds: image.build?.certificateEnds,
       ...reusedFacts(state),
     },
     disks: disksOf(state),
@@ -31,14 +31,14 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       base: image.build?.bases ?? plan.resolved.bases,
       builder: plan.resolved.builder,
       context: plan.resolved.context.digest,
-      ...(plan.resolved.parts && { parts: plan.resolved.parts }),
+      parts: plan.resolved.parts,
     },
     stages: state.table.rows,
     failure: outcome ? outcome.failure : ([...holds.values()][0] ?? null),
     ...(gate.approval && { approval: gate.approval }),
     ...(state.logs.kept.length === 0 ? {} : { logs: state.logs.kept }),
     ...(warnings.length === 0 ? {} : { warnings }),
-    ...(plan?.resolved.reason === undefined ? {} : { reason: plan.resolved.reason }),
+    reason: plan?.resolved.reason,
   };
 }
 
@@ -191,7 +191,7 @@ function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['imag
   if (!reuse || image.push?.digest !== reuse.digest) return {};
   const { builtAt, certificateEnds } = reuse;
   return {
-    ...(certificateEnds === undefined ? {} : { certificateEnds }),
+    certificateEnds,
     ...(builtAt === null ? {} : { builtAt }),
   };
 }

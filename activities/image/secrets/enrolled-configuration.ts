@@ -185,7 +185,7 @@ async function runClient(
     if (error.timedOut) throw new FlightlineError('enrollment-service', `flightctl did not end in ${timeout} s`);
     const { kind, remedy } = classifyFlightctl(error.stderr);
     const said = flightctlMessage(error.stderr) || `it ended with exit code ${error.exitCode}`;
-    throw new FlightlineError(kind, `flightctl gave no enrollment certificate: ${said}`, remedy ? { remedy } : {});
+    throw new FlightlineError(kind, `flightctl gave no enrollment certificate: ${said}`, { remedy });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -233,7 +233,7 @@ export async function pullByDigest(
   if (await imageExists(name)) return { name, stood: true };
   const { stall } = timing;
   const args = pullArguments(access, repository, digest);
-  await withFreshToken(() => podman(`pulling ${name}`, args, { stall, ...(end && { end }) }));
+  await withFreshToken(() => podman(`pulling ${name}`, args, { stall, end }));
   return { name, stood: false };
 }
 

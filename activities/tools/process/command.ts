@@ -207,8 +207,8 @@ function start(program: string, args: readonly string[], options: CommandOptions
     maxBuffer: MAX_OUTPUT,
     stripFinalNewline: false,
     forceKillAfterDelay: KILL_DELAY,
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    ...(cancelSignal && { cancelSignal }),
+    timeout: options.timeout,
+    cancelSignal,
   });
 }
 

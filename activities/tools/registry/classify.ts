@@ -87,7 +87,7 @@ export function classifyRegistry(output: string): RegistryVerdict | undefined {
   for (let from = parts.length - 1; from >= 0; from--) {
     const cause = parts.slice(from).join(': ');
     const rule = RULES.find(({ pattern }) => pattern.test(cause));
-    if (rule) return { kind: rule.kind, ...(rule.remedy !== undefined && { remedy: rule.remedy }) };
+    if (rule) return { kind: rule.kind, remedy: rule.remedy };
   }
   return undefined;
 }
@@ -106,7 +106,7 @@ export function registryFailure(error: unknown, what: string): unknown {
     : (classifyRegistry(error.output) ?? { kind: 'unexpected' });
   const cause = error.timedOut ? `${error.program} did not end in time` : plainText(error.stderr || error.message);
   return new FlightlineError(verdict.kind, `${what} failed: ${cause}`, {
-    ...(verdict.remedy !== undefined && { remedy: verdict.remedy }),
+    remedy: verdict.remedy,
     cause: error,
   });
 }

@@ -39,7 +39,7 @@ export async function digestFile(path: string): Promise<{ digest: string; size: 
   try {
     for await (const chunk of createReadStream(path, {
       highWaterMark: 1024 * 1024,
-      ...(stage && { signal: stage.signal }),
+      signal: stage?.signal,
     })) {
       hash.update(chunk as Buffer);
     }

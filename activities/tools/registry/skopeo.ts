@@ -111,9 +111,9 @@ async function copyOnce(
     await runCommand('skopeo', copyArguments(copy, access), {
       timeout: options.timeout ?? COPY_TIMEOUT,
       keepOutput: false,
-      ...(options.stall !== undefined && { stall: options.stall }),
-      ...(options.logFile !== undefined && { logFile: options.logFile }),
-      ...(options.onLine && { onLine: options.onLine }),
+      stall: options.stall,
+      logFile: options.logFile,
+      onLine: options.onLine,
     });
   } catch (error) {
     const failure = registryFailure(error, describe(copy));
