@@ -28,7 +28,8 @@ import {
 } from '../tools/podman/container/container.ts';
 import type { ContainerState } from '../tools/podman/container/container-state.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
-import { podman, podmanInfo, pullByDigest, tagImage } from '../tools/podman/podman.ts';
+import { ensurePulled, tagImage } from '../tools/podman/images.ts';
+import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -207,18 +208,13 @@ async function prepare(
   await tagImage(await pullImage(attempt, access), image);
   context.report({ step: `pulling ${input.builder.reference}` });
   const { reference, digest } = input.builder;
-  const builder = await pullForRelease(
-    host.work,
-    input.release,
-    access,
-    { repository: repositoryOf(reference), digest },
-    input.timing,
-  );
+  const repositoryOfBuilder = repositoryOf(reference);
+  await pullForRelease(host.work, input.release, access, { repository: repositoryOfBuilder, digest }, input.timing);
   const { types, rootfs } = input;
   const { graphRoot } = await podmanInfo();
   return {
     name,
-    builder,
+    builder: `${repositoryOfBuilder}@${digest}`,
     image,
     types,
     rootfs,
@@ -233,7 +229,7 @@ async function prepare(
 async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<string> {
   const { repository, digest } = input.image;
   try {
-    return (await pullByDigest(access, repository, digest, input.timing)).name;
+    return await ensurePulled(access, repository, digest, input.timing);
   } catch (error) {
     if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
     // The release pushed it, so this is not a mistyped name.

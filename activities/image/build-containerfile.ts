@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { BuildInput } from '../../model/contract/build.ts';
 import { OCI } from '../../model/oci/labels.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -19,7 +18,7 @@ import type { HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
-import { inspectImage, parseOutput, podman, type LocalImage } from '../tools/podman/podman.ts';
+import type { LocalImage } from '../tools/podman/images.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
 import { answerFor, baseFor, isOfContext, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
@@ -91,7 +90,7 @@ export async function buildContainerfile(
       continue;
     }
     if ('missing' in end) throw end.failure;
-    const { base, isOwn, hasOthers } = await factsOf(end.image, known, input.annotations ?? {});
+    const { base, isOwn, hasOthers } = factsOf(end.image, known, input.annotations ?? {});
     if (hasOthers && cached) {
       cached = false;
       continue;
@@ -127,7 +126,7 @@ async function expectedLabels(
   const text = await readFile(containerfile, 'utf8');
   const hint = readContainerfile(text, input.buildArgs, input.architecture).base;
   const base = (hint !== null && baseFor(bases, hint)) || null;
-  const inherited = base ? ((await inspectImage(base.id))?.labels ?? {}) : {};
+  const inherited = base?.labels ?? {};
   const labels = releaseLabels({ ...input, base: base && plain(base) });
   return labelsToSet(labels, (label) => !Object.hasOwn(inherited, label) || text.includes(label));
 }
@@ -202,38 +201,22 @@ function cacheOf({ work }: HostContext, input: BuildInput): string | null {
   return join(work.caches, sha256(input.repository).slice(0, 16));
 }
 
-const Inspected = z.tuple([
-  z.object({
-    Annotations: z.record(z.string(), z.string()).nullish(),
-    History: z.array(z.object({ created_by: z.string().optional() })).nullish(),
-  }),
-]);
-
 /**
  * What an image tells of its last base, and which labels its own steps set. `hasOthers`: it has annotations that are
  * neither asked for nor its base's, but of another build, one of whose steps podman took from its cache.
  */
-async function factsOf(
+function factsOf(
   image: LocalImage,
   bases: readonly LocalBase[],
   asked: Readonly<Record<string, string>>,
-): Promise<{ base: LocalBase | null; isOwn: (label: string) => boolean; hasOthers: boolean }> {
-  const inspected = await inspect(image.id);
-  const name = inspected.annotations[OCI.baseName];
+): { base: LocalBase | null; isOwn: (label: string) => boolean; hasOthers: boolean } {
+  const name = image.annotations[OCI.baseName];
   const base = (name !== undefined && baseFor(bases, name)) || null;
-  const ofBase = base && (await inspect(base.id));
-  const inherited = ofBase?.history.length ?? 0;
-  const expected = { ...ofBase?.annotations, ...asked };
-  const hasOthers = Object.entries(inspected.annotations).some(
+  const expected = { ...base?.annotations, ...asked };
+  const hasOthers = Object.entries(image.annotations).some(
     ([key, value]) => key !== OCI.baseName && key !== OCI.baseDigest && expected[key] !== value,
   );
   // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
-  const steps = inspected.history.slice(inherited).filter((step) => /#\(nop\) +LABEL /i.test(step));
+  const steps = image.steps.slice(base?.steps.length ?? 0).filter((step) => /#\(nop\) +LABEL /i.test(step));
   return { base, isOwn: (label) => steps.some((step) => step.includes(label)), hasOthers };
-}
-
-async function inspect(id: string): Promise<{ annotations: Record<string, string>; history: string[] }> {
-  const { stdout } = await podman(`inspecting ${id.slice(0, 12)}`, ['image', 'inspect', id]);
-  const [{ Annotations, History }] = parseOutput('podman image inspect', Inspected, stdout);
-  return { annotations: Annotations ?? {}, history: (History ?? []).map((step) => step.created_by ?? '') };
 }

@@ -7,7 +7,7 @@ import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Task } from '../tools/process/task.ts';
-import { endProcesses, noteWorkingContainers } from '../tools/podman/build-process.ts';
+import { endProcesses, forgetWorkingContainers, noteWorkingContainers } from '../tools/podman/build-process.ts';
 import { BuildOutput, missingImage, type UsedImage } from '../tools/podman/build-output.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { buildCgroup } from '../tools/process/cgroup.ts';
@@ -17,7 +17,8 @@ import { unmountBelow } from '../tools/mounts.ts';
 import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
 import { classifyBuild, type FailedBuild } from '../tools/podman/classify.ts';
-import { inspectImage, podmanInfo, type LocalImage } from '../tools/podman/podman.ts';
+import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
+import { podmanInfo } from '../tools/podman/podman.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** Last lines of a build in its failure. */
@@ -81,6 +82,7 @@ export async function podmanBuild(
   try {
     const environment = { TMPDIR: temporary };
     await runCommand('podman', args, { keepOutput: false, environment, cwd: run.context }).finally(endPipe);
+    await forgetWorkingContainers(own);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const said = lastWords(error, run);

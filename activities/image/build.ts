@@ -7,20 +7,13 @@ import type { DeviceTrust } from '../../model/device/signature-policy.ts';
 import { annotationFlags } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import {
-  BOOTC_LABEL,
-  CONTEXT_LAYOUT,
-  INPUTS_LABEL,
-  INSTALLATION_LABEL,
-  OCI,
-  RELEASE_LABEL,
-} from '../../model/oci/labels.ts';
+import { BOOTC_LABEL, CONTEXT_LAYOUT, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/stage/stage.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { buildContainerfile, type ContainerfileBuild } from './build-containerfile.ts';
 import { podmanBuild, type BuildRun } from './build-run.ts';
-import { noteBuilt, readBuilt } from './built-note.ts';
+import { noteBuilt } from './built-note.ts';
 import {
   checkBinding,
   enrolledImage,
@@ -33,6 +26,7 @@ import {
   type EnrolledFacts,
 } from './secrets/build-secrets.ts';
 import { fetchContext } from '../context/context-artifact.ts';
+import { findBuilt } from './find-built.ts';
 import { lintImage, lookAtImage } from './image-lint.ts';
 import { NOT_BETWEEN_STEPS } from './secrets/private-layers.ts';
 import { withLease } from '../host/leased.ts';
@@ -43,7 +37,7 @@ import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
-import { inspectImage, type LocalImage, listImages } from '../tools/podman/podman.ts';
+import type { LocalImage } from '../tools/podman/images.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { provePushRight } from '../tools/registry/registry.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
@@ -137,7 +131,7 @@ function nameOf({ host, input }: Attempt, inputs: string): string {
 /** What an earlier attempt made under this name, and what it holds. */
 async function adopt(attempt: Attempt, name: string): Promise<Built | null> {
   const { host, input } = attempt;
-  const found = await findBuilt(attempt, name);
+  const found = await findBuilt(host.work.release(input.release), input, name);
   const enrolled = found && (await enrolledImage(host, input));
   if (!found || !enrolled) return null;
   attempt.pullBuilder();
@@ -215,22 +209,6 @@ async function addLayer(
   return end.image;
 }
 
-/** The image that an earlier attempt made: its labels say of what, and its name here that this installation made it. */
-async function findBuilt({ host, input }: Attempt, name: string): Promise<Pick<Built, 'image' | 'bases'> | null> {
-  const found = (await listImages({ label: `${INPUTS_LABEL}=${input.imageInputs}` })).find(
-    ({ names, formerNames, labels, created }) =>
-      (names.includes(name) || formerNames.includes(name)) &&
-      (input.fresh === undefined || created * 1000 >= Date.parse(input.fresh)) &&
-      labels[OCI.version] === input.tag &&
-      // The same files may come from another commit by now, and the image would name the former.
-      (input.commit === null || labels[OCI.revision] === input.commit) &&
-      (input.source === null || labels[OCI.source] === input.source),
-  );
-  const bases = found && (await readBuilt(host.work.release(input.release), found.id));
-  const image = bases && (await inspectImage(found.id));
-  return image ? { image, bases } : null;
-}
-
 /** What was built, once a device could boot it, it is bound as the spec says, and its own bootc accepts it. */
 async function checked(
   { host, input, context, logFile }: Attempt,
@@ -241,8 +219,13 @@ async function checked(
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
   await checkBinding(image.id, input);
-  await lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context);
-  return { ...built, advice: await lookAtImage(image, input.bases, secretFiles(input)) };
+  const [lint, look] = await Promise.allSettled([
+    lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context),
+    lookAtImage(image, input.bases, secretFiles(input)),
+  ]);
+  if (lint.status === 'rejected') throw lint.reason;
+  if (look.status === 'rejected') throw look.reason;
+  return { ...built, advice: look.value };
 }
 
 export default buildImage satisfies HostBody<'build'>;

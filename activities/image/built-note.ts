@@ -13,9 +13,9 @@ export async function noteBuilt(directory: string, id: string, bases: readonly P
   await writeNote(file, Note, { ...(await readNote(file, Note)), [id]: [...bases] });
 }
 
-/** The bases of an image that this release has built here; null when it did not, or it is not known any more. */
-export async function readBuilt(directory: string, id: string): Promise<PinnedImage[] | null> {
-  return (await readNote(fileIn(directory), Note))?.[id] ?? null;
+/** The images that this release has built here and the bases of each, the newest first. */
+export async function readBuilt(directory: string): Promise<[id: string, bases: PinnedImage[]][]> {
+  return Object.entries((await readNote(fileIn(directory), Note)) ?? {}).toReversed();
 }
 
 function fileIn(directory: string): string {

@@ -27,7 +27,7 @@ import {
   type DeviceContainer,
 } from '../tools/podman/container/device-container.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
-import { pullByDigest, tagImage } from '../tools/podman/podman.ts';
+import { ensurePulled, tagImage } from '../tools/podman/images.ts';
 import { intoRegistry, registryFailure } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { answersAnonymously, headManifest } from '../tools/registry/registry.ts';
@@ -68,7 +68,7 @@ async function verify(
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   context.report({ step: 'fetching the image' });
-  const { name: image } = await pullByDigest(access, repository, digest, timing).catch((error: unknown) => {
+  const image = await ensurePulled(access, repository, digest, timing).catch((error: unknown) => {
     throw intoRegistry(error, 'registry');
   });
   // By this name the clean-up knows what was pulled for the release.

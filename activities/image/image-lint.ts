@@ -11,7 +11,8 @@ import { lintArguments, lintContainerName, readLint, type LintCommand } from '..
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { removeContainer } from '../tools/podman/container/container.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
-import { podman, type LocalImage } from '../tools/podman/podman.ts';
+import { type LocalImage } from '../tools/podman/images.ts';
+import { podman } from '../tools/podman/podman.ts';
 import { imageAdvice } from './advice/image-advice.ts';
 
 /** Longest time (ms): it reads the file tree once. */
@@ -31,17 +32,20 @@ const ENDINGS = [...Array.from({ length: 125 }, (_, code) => code), 127];
  */
 export async function lintImage(command: LintCommand, logFile: string, context: Task): Promise<void> {
   const name = lintContainerName(command);
-  // One that a killed worker left.
-  await removeContainer(name);
   context.report({ step: 'bootc container lint', done: undefined, total: undefined });
   const lines: string[] = [];
   const log = new CappedLog(logFile, 'a');
   try {
-    const { exitCode } = await podman('linting the image', lintArguments(command), {
-      timeout: WITHIN,
-      okExitCodes: ENDINGS,
-      keepOutput: false,
-      onLine: (line) => void lines.push(line),
+    const run = () => {
+      lines.length = 0;
+      const onLine = (line: string) => void lines.push(line);
+      const options = { timeout: WITHIN, okExitCodes: ENDINGS, keepOutput: false, onLine };
+      return podman('linting the image', lintArguments(command), options);
+    };
+    const { exitCode } = await run().catch(async (error: unknown) => {
+      // One that a killed worker left has the name.
+      if (context.cancelReason() === undefined && (await removeContainer(name))) return run();
+      throw error;
     });
     const verdict = readLint(exitCode, lines);
     if (verdict.kind === 'absent') {

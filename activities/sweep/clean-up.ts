@@ -10,8 +10,8 @@ import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { ifMissing } from '../host/space.ts';
 import { releaseLeases } from '../host/leases.ts';
 import { namesOfRelease, unname } from '../image/bases/local-images.ts';
-import { listImages } from '../tools/podman/podman.ts';
-import { removePrivateLayers } from '../image/secrets/private-layers.ts';
+import { listImages } from '../tools/podman/images.ts';
+import { mayHavePrivateLayers, removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
 import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
@@ -43,7 +43,9 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
   if (await endMachine(machineName(installation, release))) removed.push('running boot test');
   removed.push(...(await unname(namesOfRelease(await listImages({ cleanUp: true }), installation, release))));
-  removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
+  if (await mayHavePrivateLayers(host.work.release(release))) {
+    removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
+  }
   if (await removeDirectory(host.work.release(release))) removed.push('work directory');
   removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));
   return removed;

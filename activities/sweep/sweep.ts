@@ -16,7 +16,8 @@ import { readLeaseFiles } from '../host/lease-files.ts';
 import { orphanedNames, unname } from '../image/bases/local-images.ts';
 import { removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { containersWithLabels, inspectContainer } from '../tools/podman/container/container.ts';
-import { podmanInfo, listImages } from '../tools/podman/podman.ts';
+import { listImages } from '../tools/podman/images.ts';
+import { podmanInfo } from '../tools/podman/podman.ts';
 import { endMachine, forgottenMachines } from '../tools/qemu.ts';
 import { trimStorage } from './trim-storage.ts';
 

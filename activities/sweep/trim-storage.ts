@@ -1,7 +1,7 @@
 /** Makes room in the storage of podman. */
 import type { Space } from '../host/space.ts';
 import { cachedImages, removeImage } from '../image/bases/local-images.ts';
-import { listImages } from '../tools/podman/podman.ts';
+import { listImages } from '../tools/podman/images.ts';
 import { removablePulled, removePulled, usesOfPulled } from '../image/bases/pulled-images.ts';
 import type { WorkDirectory } from '../host/work-directory.ts';
 

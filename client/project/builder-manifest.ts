@@ -15,7 +15,8 @@ import { countStages } from '../../activities/tools/builder/progress.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
 import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
 import { removeContainer } from '../../activities/tools/podman/container/container.ts';
-import { imageExists, podman, podmanInfo, tagImage, listImages } from '../../activities/tools/podman/podman.ts';
+import { imageExists, tagImage, listImages } from '../../activities/tools/podman/images.ts';
+import { podman, podmanInfo } from '../../activities/tools/podman/podman.ts';
 import { redact } from '../../activities/tools/process/redact.ts';
 
 /** Longest time (ms): the real builder inspects the image in containers of its own. */

@@ -6,13 +6,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinnedImage } from '../../../model/release/record.ts';
 import { parseReference } from '../../../model/oci/reference.ts';
-import { inspectImage, podman, tagImage } from '../../tools/podman/podman.ts';
+import { inspectImage, tagImage, type LocalImage } from '../../tools/podman/images.ts';
+import { podman } from '../../tools/podman/podman.ts';
+
+/** What podman knows of a base in this host's storage. */
+type BaseFacts = Pick<LocalImage, 'id' | 'labels' | 'annotations' | 'steps'>;
 
 /** A base in this host's storage. */
-export interface LocalBase extends PinnedImage {
-  /** 64 hexadecimal digits. */
-  id: string;
-}
+export interface LocalBase extends PinnedImage, BaseFacts {}
 
 interface HeldName {
   id: string;
@@ -32,7 +33,7 @@ const PAUSE = 200;
 
 /** Gives each base the name that it is asked for by, while `body` runs. */
 export async function withBaseNames<Result>(
-  bases: readonly LocalBase[],
+  bases: readonly Pick<LocalBase, 'reference' | 'id'>[],
   signal: AbortSignal,
   body: () => Promise<Result>,
 ): Promise<Result> {

@@ -9,7 +9,6 @@ import type { HostContext } from '../../host/work-directory.ts';
 import type { Task } from '../../tools/process/task.ts';
 import type { UsedImage } from '../../tools/podman/build-output.ts';
 import { repositoryOf } from '../../tools/podman/build.ts';
-import { inspectImage } from '../../tools/podman/podman.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
 import { headManifest } from '../../tools/registry/registry.ts';
 import type { LocalBase } from './base-names.ts';
@@ -40,10 +39,10 @@ async function pullBase(host: HostContext, { release, timing }: Pulling, base: P
   const repository = repositoryOf(base.reference);
   return withRegistryAccess(host.configuration, [repository], async (access) => {
     await requireRedHatLogin(access, [base.reference], host.name);
-    const stored = await pullForRelease(host.work, release, access, { repository, digest: base.digest }, timing);
-    const image = await inspectImage(stored);
-    if (!image) throw new FlightlineError('container-lost', `${stored} was removed from ${host.name} meanwhile`);
-    return { ...base, id: image.id };
+    const { digest } = base;
+    const image = await pullForRelease(host.work, release, access, { repository, digest }, timing);
+    const { id, labels, annotations, steps } = image;
+    return { ...base, id, labels, annotations, steps };
   });
 }
 
@@ -84,7 +83,7 @@ export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked:
 
 /** What podman took that nobody has looked up: by name, or because another image had the name meanwhile. Pure. */
 export function unanswered(
-  bases: readonly LocalBase[],
+  bases: readonly (PinnedImage & Pick<LocalBase, 'id'>)[],
   used: readonly UsedImage[],
 ): { unknown: UsedImage[]; exchanged: UsedImage[] } {
   const unknown = used.filter(({ asked }) => !isOfContext(asked) && baseFor(bases, asked) === undefined);

@@ -1,6 +1,7 @@
 /** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache. */
 import { isPrivateImage, releaseImages, builtImages } from '../../tools/podman/build.ts';
-import { podman, type ListedImage } from '../../tools/podman/podman.ts';
+import { type ListedImage } from '../../tools/podman/images.ts';
+import { podman } from '../../tools/podman/podman.ts';
 
 /** What is to be done with an image. */
 interface Unnaming {

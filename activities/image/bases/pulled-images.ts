@@ -6,11 +6,13 @@
 import type { Dirent } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import { releaseKey } from '../../../model/release/inputs.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { ifMissing } from '../../host/space.ts';
-import { podman, pullByDigest, tagImage, listImages, type ListedImage } from '../../tools/podman/podman.ts';
+import { inspectImage, pullByDigest, tagImage, type ListedImage, type LocalImage } from '../../tools/podman/images.ts';
+import { podman } from '../../tools/podman/podman.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
 import type { WorkDirectory } from '../../host/work-directory.ts';
 
@@ -24,8 +26,8 @@ function pulledMark(installation: string, name: string): string {
 const directoryOf = (work: Pick<WorkDirectory, 'path'>) => join(work.path, 'pulled');
 
 /**
- * As `pullByDigest`, and notes that the release uses the image here. Returns its name in the storage. `end` ends the
- * pull.
+ * Makes sure that the storage has an image, and notes that the release uses it here. What is there is not asked for
+ * again. `end` ends the pull.
  *
  * @throws FlightlineError also when it was ended
  */
@@ -36,23 +38,24 @@ export async function pullForRelease(
   image: { repository: string; digest: string },
   timing: Pick<Timing, 'stall'>,
   end?: AbortSignal,
-): Promise<string> {
+): Promise<LocalImage> {
   const { repository, digest } = image;
   const name = `${repository}@${digest}`;
   const mark = pulledMark(work.installation, name);
   // Noted first: the janitor must not take it between the pull and the note.
   await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
   await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
-  const standing = (await listImages({ cleanUp: true })).find(({ names }) => names.includes(name));
+  const standing = await inspectImage(name);
   if (standing) {
-    const marks = standing.names.filter((one) => one.startsWith(MARKS));
+    const marks = standing.tags.filter((one) => one.startsWith(MARKS));
     if (marks.length > 0 && !marks.includes(mark)) await tagImage(name, mark);
-    return name;
+    return standing;
   }
-  // A list may call by another digest what stands: the image of an index, which is named by both.
-  const { stood } = await pullByDigest(access, repository, digest, timing, end);
-  if (!stood) await tagImage(name, mark);
-  return name;
+  await pullByDigest(access, repository, digest, timing, end);
+  await tagImage(name, mark);
+  const pulled = await inspectImage(name);
+  if (!pulled) throw new FlightlineError('container-lost', `${name} was removed from this host meanwhile`);
+  return pulled;
 }
 
 /** When an image was used last (ms since 1970), and by which releases (their keys). */

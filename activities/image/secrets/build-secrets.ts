@@ -23,7 +23,7 @@ import {
 import type { UnpackedContext } from '../../context/unpack.ts';
 import { secretFileLayer } from '../../context/own-layers.ts';
 import { ifMissing } from '../../host/space.ts';
-import { privateLayerFlags, removePrivateLayers } from './private-layers.ts';
+import { notePrivateLayers, privateLayerFlags, removePrivateLayers } from './private-layers.ts';
 import { entitlementVolumes, requireRegistration } from '../red-hat.ts';
 import { openSecret } from '../../trust/secrets.ts';
 import { holdsLogIns } from '../../trust/secret-values.ts';
@@ -151,6 +151,7 @@ export async function withPrivateParts<Result>(
 ): Promise<{ built: Result } & EnrolledFacts> {
   const usesSecrets = (input.secrets ?? []).length > 0;
   if (!isPrivate(input) && !usesSecrets) return { built: await build(() => Promise.resolve([])) };
+  await notePrivateLayers(host.work.release(input.release));
   const { installation } = host.work;
   const isEarly = input.enrollment?.binding === 'early';
   const mark = input.pullSecret === undefined ? null : pullSecretId(input);

@@ -3,9 +3,12 @@
  * hold the secret must go, whatever became of the build. They are told by a label that podman gives to them alone:
  * neither the image that is built in the end has it, nor does it keep a later build from using what stays.
  */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { releaseKey } from '../../../model/release/inputs.ts';
-import { parseOutput, podman, listImages } from '../../tools/podman/podman.ts';
+import { inspectImages, listImages } from '../../tools/podman/images.ts';
+import { podman } from '../../tools/podman/podman.ts';
+import { readNote, writeNote } from '../../tools/note.ts';
 import { ALL, mayHoldSecret, type StepImage, SECRETS } from './step-image.ts';
 
 /** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
@@ -29,7 +32,7 @@ export async function privateLayerFlags(
   release: string,
   { context, secrets, mark, bases }: PrivateBuild,
 ): Promise<string[]> {
-  const lengths = (await inspectImages(bases)).map(({ history }) => history.length);
+  const lengths = (await inspectImages(bases)).map(({ steps }) => steps.length);
   const trusted = !context ? (secrets ? SECRETS : ALL) : lengths.length === 0 ? 0 : Math.min(...lengths);
   return [`--layer-label=${LABEL}=${installation}/${releaseKey(release)}/${trusted}/${mark ?? ''}`];
 }
@@ -40,9 +43,18 @@ export async function privateLayerFlags(
  */
 export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
 
-const Inspected = z.array(
-  z.object({ Id: z.string(), History: z.array(z.object({ created_by: z.string().optional() })).nullish() }),
-);
+/** In a release's directory: a build began here whose steps may hold a secret. */
+const NOTE = 'private-layers.json';
+
+/** Notes, before a build whose steps may hold a secret, that there is something to remove. */
+export async function notePrivateLayers(directory: string): Promise<void> {
+  await writeNote(join(directory, NOTE), z.object({}), {});
+}
+
+/** `false` when no build of the release began here whose steps may hold a secret. */
+export async function mayHavePrivateLayers(directory: string): Promise<boolean> {
+  return (await readNote(join(directory, NOTE), z.unknown(), 'damaged')) !== undefined;
+}
 
 /**
  * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` says of a
@@ -68,16 +80,5 @@ async function stepImages(installation: string, concerns: (key: string) => boole
     if (owner === installation && concerns(key)) labels.set(image.id, label);
   }
   const images = await inspectImages([...labels.keys()]);
-  return images.map(({ id, history }) => ({ id, history, label: labels.get(id) ?? '' }));
-}
-
-async function inspectImages(names: readonly string[]): Promise<{ id: string; history: string[] }[]> {
-  if (names.length === 0) return [];
-  // 125: one of them is gone meanwhile; the others are printed all the same.
-  const options = { cleanUp: true, okExitCodes: [0, 125] };
-  const { stdout } = await podman('podman image inspect', ['image', 'inspect', ...names], options);
-  return parseOutput('podman image inspect', Inspected, stdout).map((image) => ({
-    id: image.Id.replace('sha256:', ''),
-    history: (image.History ?? []).map((step) => step.created_by ?? ''),
-  }));
+  return images.map(({ id, steps }) => ({ id, history: steps, label: labels.get(id) ?? '' }));
 }

@@ -2,7 +2,7 @@
  * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker:
  * its RUN steps go on in their cgroup, and working containers without a label stay in the storage.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import { buildCgroup, killCgroup, removeCgroup } from '../process/cgroup.ts';
 import { cgroupArgument } from './build.ts';
 import { parseOutput, podman, podmanInfo, type PodmanInfo } from './podman.ts';
 import { unmountBelow } from '../mounts.ts';
+import { readNote } from '../note.ts';
 import { processesWithArgument, signal } from '../process/processes.ts';
 
 /** Milliseconds that podman gets to put its storage in order before SIGKILL, and in which all must be gone. */
@@ -36,7 +37,8 @@ export async function endBuild({ installation, release, directory }: BuildPlace)
   const cgroup = buildCgroup(info.cgroupManager, installation, release);
   const ended = await endProcesses(cgroup);
   await unmountBelow(directory);
-  const containers = await removeWorkingContainers(cgroup, info, directory);
+  const before = await readBefore(directory);
+  const containers = before === 'no build' ? [] : await removeWorkingContainers(cgroup, info, before);
   await removeCgroup(cgroup);
   return [...(ended ? ['running build'] : []), ...containers.map((name) => `working container ${name}`)];
 }
@@ -48,6 +50,11 @@ export async function endBuild({ installation, release, directory }: BuildPlace)
 export async function noteWorkingContainers(directory: string): Promise<void> {
   const ids = (await listWorkingContainers()).map(({ id }) => id);
   await writeFile(join(directory, BEFORE), JSON.stringify(ids), { mode: 0o600 });
+}
+
+/** Podman has built, and has removed its working containers: there is none to look for. */
+export async function forgetWorkingContainers(directory: string): Promise<void> {
+  await rm(join(directory, BEFORE), { force: true });
 }
 
 /** Ends podman and the RUN steps of a build. `true` when there was a process. */
@@ -93,14 +100,18 @@ async function listWorkingContainers(): Promise<Working[]> {
  * that the full storage stops midway has deleted that note already: such a one is known by what was there before the
  * build.
  */
-async function removeWorkingContainers(cgroup: string, info: PodmanInfo, directory: string): Promise<string[]> {
+async function removeWorkingContainers(
+  cgroup: string,
+  info: PodmanInfo,
+  before: readonly string[] | 'unknown',
+): Promise<string[]> {
   const listed = await listWorkingContainers();
   const cgroups = new Map<string, string | null>();
   for (const { id } of listed) cgroups.set(id, await cgroupOf(info, id));
   const own = listed.filter(({ id }) => cgroups.get(id) === cgroup);
-  const before = await readBefore(directory);
   const suspects = listed.filter(
-    ({ id, name }) => cgroups.get(id) === null && WORKING_NAME.test(name) && before?.includes(id) === false,
+    ({ id, name }) =>
+      cgroups.get(id) === null && WORKING_NAME.test(name) && before !== 'unknown' && !before.includes(id),
   );
   if (suspects.length > 0) {
     await sleep(HALF_REMOVED);
@@ -118,13 +129,9 @@ async function removeWorkingContainers(cgroup: string, info: PodmanInfo, directo
   return own.map(({ name }) => name);
 }
 
-async function readBefore(directory: string): Promise<string[] | undefined> {
-  try {
-    return z.array(z.string()).parse(JSON.parse(await readFile(join(directory, BEFORE), 'utf8')));
-  } catch {
-    // No build began here, or its disk was full: then nothing can be told apart.
-    return undefined;
-  }
+/** The working containers that there were before the last build; `unknown` when its note is damaged. */
+async function readBefore(directory: string): Promise<string[] | 'no build' | 'unknown'> {
+  return (await readNote(join(directory, BEFORE), z.array(z.string()), 'unknown')) ?? 'no build';
 }
 
 /** The cgroup that a working container's note names; null without a note, `''` when it is not ours to read. */

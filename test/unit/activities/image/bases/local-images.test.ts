@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cachedImages, orphanedNames, namesOfRelease } from '../../../../../activities/image/bases/local-images.ts';
-import type { ListedImage } from '../../../../../activities/tools/podman/podman.ts';
+import type { ListedImage } from '../../../../../activities/tools/podman/images.ts';
 import { isPrivateImage, privateImageName } from '../../../../../activities/tools/podman/build.ts';
 import { releaseKey } from '../../../../../model/release/inputs.ts';
 

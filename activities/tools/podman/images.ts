@@ -1,0 +1,197 @@
+/** Images in podman's storage: what it knows of one, all of them, pulls, names. */
+import { z } from 'zod';
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import type { Timing } from '../../../model/base/timing.ts';
+import { withFreshToken, type RegistryAccess } from '../registry/access.ts';
+import { parseOutput, podman } from './podman.ts';
+
+const Names = z.array(z.string()).nullish();
+const Labels = z.record(z.string(), z.string()).nullish();
+
+const InspectedImage = z.object({
+  Id: z.string(),
+  Size: z.number(),
+  Created: z.coerce.date(),
+  Labels,
+  Annotations: Labels,
+  RootFS: z.object({ Layers: Names }).nullish(),
+  History: z.array(z.object({ created_by: z.string().optional() })).nullish(),
+  RepoTags: Names,
+  NamesHistory: Names,
+});
+
+/** An image in the host's storage. */
+export interface LocalImage {
+  /** Configuration digest, 64 hexadecimal digits. */
+  id: string;
+  /** Bytes, uncompressed. */
+  size: number;
+  created: Date;
+  labels: Readonly<Record<string, string>>;
+  annotations: Readonly<Record<string, string>>;
+  /** Number of layers. */
+  layers: number;
+  /** The instruction of each step that made it, those of its base first. */
+  steps: readonly string[];
+  /** `repository:tag`. */
+  tags: readonly string[];
+  /** Names that it had. */
+  formerNames: readonly string[];
+}
+
+/** The image of a name or id; null when the storage has none. It takes a tenth of what a list of many images takes. */
+export async function inspectImage(name: string): Promise<LocalImage | null> {
+  const { stdout, stderr, exitCode } = await podman(`inspecting ${name}`, ['image', 'inspect', name], {
+    okExitCodes: [0, 125],
+  });
+  if (exitCode !== 0) {
+    // Its words spare a question; other words are no answer.
+    if (/^Error: .*: image not known$/m.test(stderr) || !(await imageExists(name))) return null;
+    throw new FlightlineError('unexpected', `podman image inspect ${name} failed`);
+  }
+  return readImages(stdout)[0] ?? null;
+}
+
+/** Several at once; those that the storage does not have are left out. Asks although the stage is cancelled. */
+export async function inspectImages(names: readonly string[]): Promise<LocalImage[]> {
+  if (names.length === 0) return [];
+  const options = { cleanUp: true, okExitCodes: [0, 125] };
+  const { stdout } = await podman('podman image inspect', ['image', 'inspect', ...names], options);
+  return readImages(stdout);
+}
+
+function readImages(text: string): LocalImage[] {
+  return parseOutput('podman image inspect', z.array(InspectedImage), text).map((image) => ({
+    id: image.Id.replace('sha256:', ''),
+    size: image.Size,
+    created: image.Created,
+    labels: image.Labels ?? {},
+    annotations: image.Annotations ?? {},
+    layers: image.RootFS?.Layers?.length ?? 0,
+    steps: (image.History ?? []).map((step) => step.created_by ?? ''),
+    tags: image.RepoTags ?? [],
+    formerNames: image.NamesHistory ?? [],
+  }));
+}
+
+/** `true` when the storage has an image of this name or id. */
+export async function imageExists(name: string): Promise<boolean> {
+  const { exitCode } = await podman(`looking for ${name}`, ['image', 'exists', name], { okExitCodes: [0, 1] });
+  return exitCode === 0;
+}
+
+const ListedImages = z
+  .array(
+    z.object({
+      Id: z.string(),
+      Labels,
+      Names,
+      History: Names,
+      Created: z.number(),
+    }),
+  )
+  .nullable();
+
+/** An image as a list of images tells it. */
+export interface ListedImage {
+  /** Configuration digest, 64 hexadecimal digits. */
+  id: string;
+  labels: Readonly<Record<string, string>>;
+  /** `localhost/…` with tag. */
+  names: readonly string[];
+  /** Names that it had. */
+  formerNames: readonly string[];
+  /** Seconds since 1970. */
+  created: number;
+}
+
+/**
+ * The images of the storage, each once, the newest first.
+ *
+ * @param options.label `NAME` or `NAME=VALUE`, which they must have
+ * @param options.betweenSteps also those that podman keeps between the steps of a build
+ * @param options.cleanUp asks although the stage is cancelled
+ */
+export async function listImages(
+  options: { label?: string; betweenSteps?: boolean; cleanUp?: boolean } = {},
+): Promise<ListedImage[]> {
+  const { label, betweenSteps = false, cleanUp = false } = options;
+  const filters = [...(betweenSteps ? ['--all'] : []), ...(label === undefined ? [] : ['--filter', `label=${label}`])];
+  const { stdout } = await podman('podman images', ['images', ...filters, '--format', 'json'], { cleanUp });
+  // podman lists an image once for each of its names, each time with all of them.
+  const images = new Map<string, ListedImage>();
+  for (const image of parseOutput('podman images', ListedImages, stdout) ?? []) {
+    const id = image.Id.replace('sha256:', '');
+    images.set(id, {
+      id,
+      labels: image.Labels ?? {},
+      names: image.Names ?? [],
+      formerNames: image.History ?? [],
+      created: image.Created,
+    });
+  }
+  return [...images.values()].sort((left, right) => right.created - left.created);
+}
+
+/** Flags by which podman reaches a repository: the activity's own logins, and TLS or not. */
+function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
+  return [
+    ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
+    `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`,
+  ];
+}
+
+/** Arguments that pull an image by digest. */
+function pullArguments(
+  access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
+  repository: string,
+  digest: string,
+): string[] {
+  return ['pull', '--quiet', ...accessFlags(access, repository), `${repository}@${digest}`];
+}
+
+/**
+ * Arguments that push an image by its digest, which is written to a file. No tag is made: one must never point at what
+ * is unsigned.
+ */
+export function pushArguments(
+  access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
+  image: { id: string; repository: string; digestFile: string },
+): string[] {
+  const { id, repository, digestFile } = image;
+  const destination = `docker://${repository}@@unknown-digest@@`;
+  return ['push', ...accessFlags(access, repository), `--digestfile=${digestFile}`, id, destination];
+}
+
+/**
+ * Pulls an image by digest, and answers its name in the storage. A pull that hangs for `timing.stall` (ms) is ended;
+ * `end` ends it too.
+ */
+export async function pullByDigest(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  timing: Pick<Timing, 'stall'>,
+  end?: AbortSignal,
+): Promise<string> {
+  const name = `${repository}@${digest}`;
+  const args = pullArguments(access, repository, digest);
+  await withFreshToken(() => podman(`pulling ${name}`, args, { stall: timing.stall, end }));
+  return name;
+}
+
+/** The same, unless the storage has the image: what is there is not asked for again. */
+export async function ensurePulled(
+  access: RegistryAccess,
+  repository: string,
+  digest: string,
+  timing: Pick<Timing, 'stall'>,
+): Promise<string> {
+  const name = `${repository}@${digest}`;
+  return (await imageExists(name)) ? name : pullByDigest(access, repository, digest, timing);
+}
+
+/** Gives an image another name in the storage; who had the name before loses it. */
+export async function tagImage(image: string, name: string): Promise<void> {
+  await podman(`naming ${image} ${name}`, ['tag', image, name]);
+}
