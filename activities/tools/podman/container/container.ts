@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
+import type { CommandResult } from '../../process/command.ts';
 import { parseOutput, podman } from '../podman.ts';
 import { containerState, type ContainerState } from './container-state.ts';
 
@@ -72,8 +73,8 @@ export async function removeContainer(name: string, grace = 0): Promise<boolean>
   }
   // With its conmon dead the first removal fails, and the second succeeds (toolchain notes).
   for (let attempt = 1; attempt <= 3; attempt++) {
-    await tolerant(['rm', '--force', '--time', '0', '--volumes', name]);
-    if (!(await containerExists(name))) return true;
+    const { exitCode } = await tolerant(['rm', '--force', '--time', '0', '--volumes', name]);
+    if (exitCode === 0 || !(await containerExists(name))) return true;
   }
   throw new FlightlineError('host-setup', `the container ${name} cannot be removed`, {
     remedy: `remove it by hand (podman rm --force ${name})`,
@@ -92,6 +93,6 @@ async function killInit(container: ContainerState): Promise<void> {
   }
 }
 
-async function tolerant(args: readonly string[]): Promise<void> {
-  await podman(`podman ${args[0]}`, args, { okExitCodes: [0, 1, 2, 125, 126, 127], cleanUp: true });
+async function tolerant(args: readonly string[]): Promise<CommandResult> {
+  return podman(`podman ${args[0]}`, args, { okExitCodes: [0, 1, 2, 125, 126, 127], cleanUp: true });
 }
