@@ -11,7 +11,6 @@ import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { getManifest, headManifest, missingPart, putManifest } from '../tools/registry/registry.ts';
-import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyTag } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -63,8 +62,9 @@ export async function moveTags(
   const moved: string[] = [];
   for (const [index, move] of moves.entries()) {
     try {
-      for (const entry of entries[index]!) await placeEntry(access, entry);
-      await place(access, move, timeout);
+      for (const entry of entries[index]!) await place(access, entry);
+      // Look again: minutes may have passed since the first look.
+      if ((await expectUnmoved(access, move)) !== move.digest) await place(access, move);
       moved.push(`${move.repository}:${move.tag}`);
       onMoved([...moved]);
       await verifyTag(access, key, move, timeout);
@@ -75,20 +75,10 @@ export async function moveTags(
   return { moved, vanished: [] };
 }
 
-async function placeEntry(access: RegistryAccess, { repository, tag, digest }: EntryTag): Promise<void> {
+async function place(access: RegistryAccess, { repository, tag, digest }: EntryTag): Promise<void> {
   const stored = await getManifest(access, repository, digest);
   if (!stored) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);
   await putManifest(access, repository, tag, stored);
-}
-
-async function place(access: RegistryAccess, move: Move, timeout: number): Promise<void> {
-  // Look again: minutes may have passed since the first look.
-  if ((await expectUnmoved(access, move)) === move.digest) return;
-  await copyImage(
-    access,
-    { source: `docker://${move.repository}@${move.digest}`, destination: `docker://${move.repository}:${move.tag}` },
-    { timeout },
-  );
 }
 
 /** Digests that the registry no longer has in full. */

@@ -1,6 +1,6 @@
 /** Proves that signing works, before an hour is spent on something to sign. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ProveSigningInput } from '../../model/contract/sign.ts';
@@ -23,10 +23,23 @@ async function proveRightToSign(
 ): Promise<ActivityAnswer<'proveSigning'>> {
   const key = await openKey(worker.configuration, keyName, repositories);
   await withRegistryAccess(worker.configuration, repositories, async (access) => {
-    await proveKey(access, key, timing.command);
+    const files = await stampOf(key);
+    if (!proven.has(files)) await proveKey(access, key, timing.command);
+    proven.add(files);
     for (const repository of new Set(repositories)) await provePushRight(access, repository);
   });
   return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
+
+/** The files by which this process has proved a key: one that is written to, or replaced, is to be proved again. */
+const proven = new Set<string>();
+
+async function stampOf({ privateKey, passphraseFile, publicKeyFile }: OpenedKey): Promise<string> {
+  const stamps = [privateKey, passphraseFile, publicKeyFile].map(async (file) => {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  });
+  return (await Promise.all(stamps)).join('\n');
 }
 
 /** The name that the proof signs for. It exists nowhere, and the signature is thrown away. */

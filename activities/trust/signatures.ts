@@ -12,6 +12,7 @@ import type { OpenedKey } from './keys.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { getBlob, getManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
+import { together } from '../tools/together.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
@@ -102,16 +103,58 @@ async function digestsToSign(access: RegistryAccess, { repository, digest, tags 
   ];
 }
 
+/** A signature by the key that there is not. */
+interface Missing {
+  digest: string;
+  tag: string;
+}
+
+async function missingSignatures(
+  access: RegistryAccess,
+  repository: string,
+  publicKey: KeyObject,
+  targets: readonly Pick<Signed, 'digest' | 'tags'>[],
+): Promise<Missing[]> {
+  const missing = await together(targets, async ({ digest, tags }) => {
+    const names = await signedNames(access, repository, digest, publicKey);
+    return tags.filter((tag) => !names.includes(`${repository}:${tag}`)).map((tag) => ({ digest, tag }));
+  });
+  return missing.flat();
+}
+
 /** The tags for which a subject, or an entry of its index, lacks a signature by the key. */
 export async function unsignedTags(access: RegistryAccess, publicKey: KeyObject, subject: Subject): Promise<string[]> {
-  const { repository, digest } = subject;
-  const targets = (await digestsToSign(access, subject)) ?? [{ digest, isIndex: false, tags: subject.tags }];
-  const missing = new Set<string>();
-  for (const target of targets) {
-    const names = await signedNames(access, repository, target.digest, publicKey);
-    for (const tag of target.tags) if (!names.includes(`${repository}:${tag}`)) missing.add(tag);
-  }
-  return [...missing];
+  const { repository, digest, tags } = subject;
+  const targets = (await digestsToSign(access, subject)) ?? [{ digest, tags }];
+  const missing = await missingSignatures(access, repository, publicKey, targets);
+  return [...new Set(missing.map(({ tag }) => tag))];
+}
+
+/** One run of skopeo, and the digests that it signs for the tag. */
+interface SigningRun {
+  digest: string;
+  tag: string;
+  multiArch: 'all' | 'index-only';
+  signs: readonly string[];
+}
+
+/**
+ * The runs that write missing signatures: a tag that an index and all of its entries lack takes one, since to unlock
+ * the key is most of the work. What has its signature is not signed again. Pure.
+ */
+function signingRuns(targets: readonly Signed[], missing: readonly Missing[]): SigningRun[] {
+  const index = targets.find(({ isIndex }) => isIndex);
+  const lacks = (digest: string, tag: string) => missing.some((one) => one.digest === digest && one.tag === tag);
+  const whole = index?.tags.filter((tag) => targets.every(({ digest }) => lacks(digest, tag))) ?? [];
+  const signs = targets.map(({ digest }) => digest);
+  return [
+    ...whole.map((tag): SigningRun => ({ digest: index!.digest, tag, multiArch: 'all', signs })),
+    ...missing
+      .filter(({ tag }) => !whole.includes(tag))
+      .map(({ digest, tag }): SigningRun => {
+        return { digest, tag, multiArch: digest === index?.digest ? 'index-only' : 'all', signs: [digest] };
+      }),
+  ];
 }
 
 /** A signature that was written. */
@@ -141,38 +184,23 @@ export async function signDigest(
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   const signed = new Set<string>();
-  for (const target of targets) {
-    for (let round = 0; ; round++) {
-      const names = await signedNames(access, repository, target.digest, key.publicKey);
-      const missing = target.tags.filter((tag) => !names.includes(`${repository}:${tag}`));
-      if (missing.length === 0) break;
-      if (round === SIGN_ROUNDS) {
-        throw new FlightlineError(
-          'registry',
-          `the signatures of ${repository}@${target.digest} for ${missing.join(', ')} were overwritten: ` +
-            'something else writes signatures there too',
-        );
-      }
-      for (const tag of missing) {
-        const name = `docker://${repository}@${target.digest}`;
-        await copyImage(
-          access,
-          {
-            source: name,
-            destination: name,
-            multiArch: target.isIndex ? 'index-only' : 'all',
-            sign: {
-              privateKey: key.privateKey,
-              passphraseFile: key.passphraseFile,
-              identity: `${repository}:${tag}`,
-            },
-          },
-          { timeout: options.timeout },
-        );
-        await options.written?.({ repository, digest: target.digest, tag });
-        signed.add(tag);
-      }
+  for (let round = 0; ; round++) {
+    const missing = await missingSignatures(access, repository, key.publicKey, targets);
+    if (missing.length === 0) return tags.filter((tag) => signed.has(tag));
+    if (round === SIGN_ROUNDS) {
+      const names = missing.map((one) => `${repository}:${one.tag}@${one.digest}`).join(', ');
+      throw new FlightlineError(
+        'registry',
+        `the signatures for ${names} were overwritten: something else writes signatures there too`,
+      );
+    }
+    for (const { digest: of, tag, multiArch, signs } of signingRuns(targets, missing)) {
+      const name = `docker://${repository}@${of}`;
+      const { privateKey, passphraseFile } = key;
+      const sign = { privateKey, passphraseFile, identity: `${repository}:${tag}` };
+      await copyImage(access, { source: name, destination: name, multiArch, sign }, { timeout: options.timeout });
+      for (const one of signs) await options.written?.({ repository, digest: one, tag });
+      signed.add(tag);
     }
   }
-  return tags.filter((tag) => signed.has(tag));
 }

@@ -164,11 +164,11 @@ describe('signing and tagging', () => {
     const audited = logged.filter(({ meta }) => meta?.audit === 'signature' && meta.repository === repository);
     expect(audited.map(({ meta }) => `${meta?.key} ${meta?.tag} ${meta?.digest} ${meta?.release}`)).toEqual(
       [
-        ...['v1', 'latest', 'v1-amd64', 'latest-amd64'].map((tag) => `${tag} ${entry}`),
-        `v1 ${digest}`,
-        `latest ${digest}`,
-        ...['next', 'next-amd64'].map((tag) => `${tag} ${entry}`),
+        ...['v1', 'latest'].flatMap((tag) => [`${tag} ${entry}`, `${tag} ${digest}`]),
+        ...['v1-amd64', 'latest-amd64'].map((tag) => `${tag} ${entry}`),
+        `next ${entry}`,
         `next ${digest}`,
+        `next-amd64 ${entry}`,
       ].map((signature) => `release ${signature} release/test:v1`),
     );
   });
