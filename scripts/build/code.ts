@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ACTIVITIES } from '../../model/contract/activities.ts';
 
@@ -43,7 +43,7 @@ export async function bundleCode(root: string, dist: string): Promise<string[]> 
     sourcesContent: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [temporalOutside(join(root, CLIENT_SDK))],
+    plugins: [temporalOutside(join(root, CLIENT_SDK)), zodInEnglish],
   });
   await removeLeftovers(dist, new Set(Object.keys(metafile.outputs).map((file) => relative(dist, join(root, file)))));
   return Object.keys(metafile.inputs);
@@ -63,6 +63,17 @@ function temporalOutside(sdk: string): Plugin {
     },
   };
 }
+
+/** zod's messages in English alone: all its languages are half of what zod has to load. */
+const zodInEnglish: Plugin = {
+  name: 'zod-in-english',
+  setup(builder) {
+    builder.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
+      contents: "export { default as en } from './en.js';",
+      resolveDir: dirname(path),
+    }));
+  },
+};
 
 /** Removes what an earlier build wrote and this one did not. */
 async function removeLeftovers(dist: string, written: ReadonlySet<string>): Promise<void> {

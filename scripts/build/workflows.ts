@@ -11,7 +11,18 @@ export async function bundleWorkflows(target: string): Promise<void> {
   const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('WARN') });
   const unfinished = `${target}.${process.pid}`;
   await mkdir(dirname(target), { recursive: true });
-  await writeFile(unfinished, code);
+  await writeFile(unfinished, withoutSources(code));
   // A worker that starts meanwhile reads the old bundle or the new one, never half of one.
   await rename(unfinished, target);
+}
+
+const MAP = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
+
+/** Without the sources in the bundle's map: positions need none, and each thread of a worker reads all of it. */
+function withoutSources(code: string): string {
+  const at = code.lastIndexOf(MAP);
+  if (at < 0) throw new Error('the workflow bundle has no source map');
+  const map = JSON.parse(Buffer.from(code.slice(at + MAP.length), 'base64').toString()) as Record<string, unknown>;
+  delete map['sourcesContent'];
+  return code.slice(0, at) + MAP + Buffer.from(JSON.stringify(map)).toString('base64');
 }

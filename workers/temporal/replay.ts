@@ -35,10 +35,14 @@ async function replayOpenWorkflows(
 ): Promise<Replayed> {
   const found: Replayed = { goesOn: [], stuck: [] };
   const bindings = new Map<string, VersionBinding>();
-  const histories = historiesOfOthers(client, buildId, (runId, binding) => {
+  const others = historiesOfOthers(client, buildId, (runId, binding) => {
     bindings.set(runId, binding);
     return wished(binding);
   });
+  const first = await others.next();
+  // Mostly there is none, and a quarter of a second of processor time is spared.
+  if (first.done) return found;
+  const histories = withFirst(first.value, others);
   for await (const { workflowId, runId, error } of Worker.runReplayHistories({ workflowBundle: bundle }, histories)) {
     const one = { workflowId, runId, version: bindings.get(runId)?.buildId ?? null };
     (error ? found.stuck : found.goesOn).push(one);
@@ -46,11 +50,16 @@ async function replayOpenWorkflows(
   return found;
 }
 
+async function* withFirst<Item>(first: Item, others: AsyncIterable<Item>): AsyncIterable<Item> {
+  yield first;
+  yield* others;
+}
+
 async function* historiesOfOthers(
   client: Client,
   buildId: string,
   wished: (runId: string, binding: VersionBinding) => boolean,
-): AsyncIterable<HistoryAndWorkflowId> {
+): AsyncGenerator<HistoryAndWorkflowId, void> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${CONTROL_QUEUE}'`;
   for await (const { workflowId, runId, searchAttributes } of client.workflow.list({ query })) {
     if (isOwn(searchAttributes.BuildIds, buildId) || !wished(runId, bindingOf(searchAttributes))) continue;
