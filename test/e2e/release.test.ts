@@ -315,7 +315,7 @@ describe('the disks', () => {
   it('boots live from the published iso', async () => {
     const boot = await execa(
       join(ROOT, 'examples/debian/boot.sh'),
-      [await artifactFile('iso'), '--iso', '--timeout', '180'],
+      [await artifactFile('iso'), '--iso', '--timeout', '280'],
       {
         reject: false,
         all: true,

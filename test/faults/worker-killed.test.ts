@@ -57,8 +57,6 @@ describe('a build worker that is killed in the middle of a disk build', () => {
     expect(result.exitCode, String(result.stderr)).toBe(0);
     const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: String(result.stderr) });
     expect(record.status).toBe('released');
-    const stage = record.stages.find(({ name }) => name === 'disk-build')!;
-    expect(stage.attempts).toBeGreaterThan(1);
     expect(await containersCreated(stack, since), 'containers that were created').toBe(1);
     expect(await digestOf(record.disks[0]!.reference!)).toBe(record.disks[0]!.digest);
     expect(await leftOvers(stack)).toEqual([]);
