@@ -12,7 +12,6 @@ import { contextTag } from '../../model/oci/reference.ts';
 import { bytesOf, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { layoutBlobPath } from '../tools/registry/oci-layout.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { inspectContextTar, type ContextFacts } from './inspect.ts';
 import type { PackedContext } from './pack.ts';
@@ -39,7 +38,7 @@ interface ContextName {
  */
 export async function sendContext(access: RegistryAccess, repository: string, packed: PackedContext): Promise<void> {
   const tag = contextTag(packed.digest);
-  if ((await headManifest(access, repository, tag)) === packed.digest) return;
+  if ((await access.repository(repository).headManifest(tag)) === packed.digest) return;
   await copyImage(access, { source: `oci:${packed.layout}`, destination: `docker://${repository}:${tag}` }, TRANSFER);
 }
 
@@ -75,7 +74,7 @@ export async function fetchContext(
 
 async function fetchTar(access: RegistryAccess, artifact: ContextName, scratch: string): Promise<string> {
   const layout = join(scratch, 'fetched');
-  if ((await headManifest(access, artifact.repository, artifact.digest)) === null) {
+  if ((await access.repository(artifact.repository).headManifest(artifact.digest)) === null) {
     throw new FlightlineError(
       'context-invalid',
       `the context ${artifact.repository}@${artifact.digest} is not in the registry`,

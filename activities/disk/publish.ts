@@ -15,7 +15,6 @@ import type { Task } from '../tools/process/task.ts';
 import { stageLog, withLog } from '../host/logs/stage-log.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
-import { missingPart } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -61,7 +60,7 @@ async function push(
   const { repository } = input.disk;
   await withRegistryAccess(host.configuration, [repository], async (access) => {
     context.report({ step: 'asking the registry' });
-    if ((await missingPart(access, repository, digest)) === null) {
+    if ((await access.repository(repository).missingPart(digest)) === null) {
       await note(log, `${repository}@${digest} is in the registry already`);
       return;
     }

@@ -39,7 +39,6 @@ import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import type { LocalImage } from '../tools/podman/images.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { provePushRight } from '../tools/registry/registry.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** The branch of a release whose lease an image build uses. */
@@ -93,7 +92,7 @@ async function build(
   const repositories = [input.context.repository, ...input.pushTo];
   return withRegistryAccess(host.configuration, repositories, async (access) => {
     context.report({ step: 'proving push rights' });
-    for (const repository of new Set(input.pushTo)) await provePushRight(access, repository);
+    for (const repository of new Set(input.pushTo)) await access.repository(repository).provePushRight();
     // An earlier attempt, whose worker is gone, may still be at it.
     await endBuild(placeOf(host, input));
     const parts = await openHostParts(host, input, access);

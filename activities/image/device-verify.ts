@@ -30,7 +30,6 @@ import { copyFromImage } from '../tools/podman/image-files.ts';
 import { ensurePulled, tagImage } from '../tools/podman/images.ts';
 import { intoRegistry, registryFailure } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { answersAnonymously, headManifest } from '../tools/registry/registry.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** The branch of a release whose lease it uses. */
@@ -64,7 +63,7 @@ async function verify(
 ): Promise<DeviceVerifyResult['tool']> {
   const { key, release, timing } = input;
   const { repository, tag, digest } = input.image;
-  if ((await headManifest(access, repository, digest)) === null) {
+  if ((await access.repository(repository).headManifest(digest)) === null) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   context.report({ step: 'fetching the image' });
@@ -120,7 +119,7 @@ async function placeOf(
   context: Task,
 ): Promise<Pick<DeviceContainer, 'tool' | 'access' | 'files'>> {
   context.report({ step: 'looking for skopeo in the image' });
-  if ((await answersAnonymously(access, container.repository)) && (await hasSkopeo(container))) {
+  if ((await access.repository(container.repository).answersAnonymously()) && (await hasSkopeo(container))) {
     const pulled = join(directory, 'pulled');
     await mkdir(pulled, { mode: 0o700 });
     return { tool: 'image', access: null, files: { pulled } };

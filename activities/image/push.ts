@@ -17,7 +17,6 @@ import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { inspectImage, pushArguments } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { getManifest, missingPart } from '../tools/registry/registry.ts';
 import { intoRegistry } from '../tools/registry/classify.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -49,7 +48,7 @@ async function push(
   const earlier = await readNote(noteFile, Pushed);
   if (earlier?.imageId === imageId && earlier.repository === repository) {
     // Compression is not promised to give the same bytes twice: what is signed already must be found, not made again.
-    if ((await missingPart(access, repository, earlier.digest)) === null) return earlier.digest;
+    if ((await access.repository(repository).missingPart(earlier.digest)) === null) return earlier.digest;
   }
   const image = await inspectImage(imageId);
   if (!image) {
@@ -81,7 +80,10 @@ async function push(
 /** Podman does not say how much it sent: the manifest says how much the image is in the registry. */
 async function countPushed(access: RegistryAccess, repository: string, digest: string, context: Task): Promise<void> {
   // A number for a graph must not fail what was pushed.
-  const stored = await getManifest(access, repository, digest).catch(() => null);
+  const stored = await access
+    .repository(repository)
+    .getManifest(digest)
+    .catch(() => null);
   const manifest = stored && parseManifest(stored.bytes);
   if (!manifest) return;
   const blobs = [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])];

@@ -1,9 +1,6 @@
 /** What speaks of a manifest beside it: signatures, attestations, bills of materials. It goes with the manifest. */
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { deleteManifest } from '../tools/registry/deletion.ts';
-import { getManifest, headManifest } from '../tools/registry/registry.ts';
-import { listReferrers } from '../tools/registry/tag-list.ts';
 
 /** Tags that cosign keeps beside a digest. */
 const SUFFIXES = ['sig', 'att', 'sbom'];
@@ -20,22 +17,22 @@ export function isAttached(tag: string): boolean {
 export async function removeAttached(access: RegistryAccess, repository: string, digest: string): Promise<void> {
   const name = digest.replace(':', '-');
   for (const suffix of SUFFIXES) {
-    const found = await headManifest(access, repository, `${name}.${suffix}`);
+    const found = await access.repository(repository).headManifest(`${name}.${suffix}`);
     if (found !== null) await removeWithAttached(access, repository, found);
   }
-  for (const referrer of await listReferrers(access, repository, digest)) {
+  for (const referrer of await access.repository(repository).listReferrers(digest)) {
     await removeWithAttached(access, repository, referrer);
   }
-  const listed = await getManifest(access, repository, name);
+  const listed = await access.repository(repository).getManifest(name);
   // The tag of a context or log is named after its own digest.
   if (!listed || listed.digest === digest) return;
   for (const { digest: referrer } of parseManifest(listed.bytes)?.manifests ?? []) {
     await removeWithAttached(access, repository, referrer);
   }
-  await deleteManifest(access, repository, listed.digest);
+  await access.repository(repository).deleteManifest(listed.digest);
 }
 
 async function removeWithAttached(access: RegistryAccess, repository: string, digest: string): Promise<void> {
-  await deleteManifest(access, repository, digest);
+  await access.repository(repository).deleteManifest(digest);
   await removeAttached(access, repository, digest);
 }

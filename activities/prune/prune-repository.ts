@@ -7,8 +7,6 @@
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { deleteManifest } from '../tools/registry/deletion.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { removeAttached } from './attached.ts';
 import { decidePrune } from './decide.ts';
 import { surveyAgain, surveyRepository, type RecordKey } from './survey.ts';
@@ -96,10 +94,10 @@ async function remove(
 async function removeManifest(access: RegistryAccess, removal: Removal, byTag: boolean): Promise<void> {
   const { repository, tag, digest, entries, nameOnly } = removal;
   // When only the digest is deleted, some registries keep the name, and others refuse while there is one.
-  if (byTag) await deleteManifest(access, repository, tag);
+  if (byTag) await access.repository(repository).deleteManifest(tag);
   if (nameOnly) return;
-  for (const one of [digest, ...entries]) await deleteManifest(access, repository, one);
-  if ((await headManifest(access, repository, tag)) !== digest) return;
+  for (const one of [digest, ...entries]) await access.repository(repository).deleteManifest(one);
+  if ((await access.repository(repository).headManifest(tag)) !== digest) return;
   throw new FlightlineError('registry', `${repository}:${tag} was deleted, and still points at ${digest}`);
 }
 

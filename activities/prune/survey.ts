@@ -18,9 +18,6 @@ import { isOwnName } from './decide.ts';
 import type { KnownRelease, Stored, Survey, TaggedManifest, VerifiedRecord } from './surveyed.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { deletionOf } from '../tools/registry/deletion.ts';
-import { listTags } from '../tools/registry/tag-list.ts';
-import { getManifest, headManifest } from '../tools/registry/registry.ts';
 import { together } from '../tools/together.ts';
 
 /** A key that may sign records, with the repositories that it lists. */
@@ -97,7 +94,8 @@ export async function surveyRepository(
 ): Promise<Survey> {
   const { repository, recordRepository, contextRepository } = places;
   const tags = new Map<string, TaggedManifest[]>();
-  const look = async (place: string) => tags.set(place, await readTagged(access, place, await listTags(access, place)));
+  const look = async (place: string) =>
+    tags.set(place, await readTagged(access, place, await access.repository(place).listTags()));
   for (const place of [repository, recordRepository, contextRepository]) await look(place);
   const found = await together(tags.get(recordRepository)!, async ({ tag }) => {
     return [tag, await readFirst(access, recordRepository, tag, keys)] as const;
@@ -116,7 +114,7 @@ export async function surveyRepository(
       access,
       unfinished.filter((one) => tags.has(one.repository)),
     ),
-    deletion: await deletionOf(access, repository),
+    deletion: await access.repository(repository).deletion(),
   };
 }
 
@@ -140,7 +138,7 @@ export async function surveyAgain(
     [...before.records.keys()].filter(isOwn).flatMap((name) => ARCHITECTURES.map((one) => entryTag(name, one))),
   );
   for (const [repository, list] of before.tags) {
-    const names = await listTags(access, repository);
+    const names = await access.repository(repository).listTags();
     const stood = list.filter((one) => (isOwn(one.tag) || entriesOfOwn.has(one.tag)) && names.includes(one.tag));
     const others = names.filter((name) => !stood.some((one) => one.tag === name));
     // Contexts and logs are named after their digest, and never move.
@@ -160,8 +158,8 @@ export async function surveyAgain(
 /** What is there of some manifests, or of their signatures. */
 async function present(access: RegistryAccess, stored: readonly Stored[]): Promise<Survey['unfinished']> {
   const found = await together(stored, async ({ repository, digest }) => {
-    const manifest = await getManifest(access, repository, digest);
-    if (!manifest && (await headManifest(access, repository, signatureTag(digest))) === null) return [];
+    const manifest = await access.repository(repository).getManifest(digest);
+    if (!manifest && (await access.repository(repository).headManifest(signatureTag(digest))) === null) return [];
     const entries = (manifest && parseManifest(manifest.bytes)?.manifests) ?? [];
     return [{ repository, digest, entries: entries.map((entry) => entry.digest) }];
   });
@@ -173,7 +171,7 @@ async function present(access: RegistryAccess, stored: readonly Stored[]): Promi
 function readTagged(access: RegistryAccess, repository: string, names: readonly string[]): Promise<TaggedManifest[]> {
   const tags = names.filter((tag) => !isAttached(tag));
   return together(tags, async (tag) => {
-    const stored = await getManifest(access, repository, tag);
+    const stored = await access.repository(repository).getManifest(tag);
     const entries = (stored && parseManifest(stored.bytes)?.manifests) ?? [];
     return stored && { tag, digest: stored.digest, entries: entries.map(({ digest }) => digest) };
   }).then((found) => found.filter((one) => one !== null));

@@ -9,7 +9,6 @@ import { missingFrom } from './missing-from.ts';
 import { readPublicKey } from '../trust/keys.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 
 /** What is to be made, compared with an earlier release. */
 export type SinceLast =
@@ -103,7 +102,7 @@ async function lastRecord(
   const { repository, recordRepository } = request;
   const tags = lastTags(request);
   for (const tag of tags) {
-    const digest = await headManifest(access, recordRepository, tag);
+    const digest = await access.repository(recordRepository).headManifest(tag);
     if (digest === null) continue;
     const key = await keyOf(configuration, request.key);
     if (key === null) return `the control worker has no public key of ${request.key} to verify records with`;
@@ -112,7 +111,7 @@ async function lastRecord(
     const { record } = found;
     const own = tagOf(record.image.reference, repository);
     if (own === undefined) return `record ${recordRepository}:${tag} is of ${record.image.reference}`;
-    if (own !== tag && (await headManifest(access, recordRepository, own)) !== digest) {
+    if (own !== tag && (await access.repository(recordRepository).headManifest(own)) !== digest) {
       return `record ${recordRepository}:${own} is gone or was replaced`;
     }
     return { record, name: `${repository}:${tag}`, key };
@@ -130,6 +129,6 @@ function tagOf(reference: string, repository: string): string | undefined {
 async function movedName(access: RegistryAccess, record: ReleaseRecord, name: string): Promise<Difference[]> {
   if (name === record.image.reference) return [];
   const colon = name.lastIndexOf(':');
-  const there = await headManifest(access, name.slice(0, colon), name.slice(colon + 1));
+  const there = await access.repository(name.slice(0, colon)).headManifest(name.slice(colon + 1));
   return there === record.image.digest ? [] : [{ subject: 'image', reason: `${name} was moved`, replaces: true }];
 }

@@ -1,12 +1,11 @@
 /** What of a release's record is not in the registry: names, entries, blobs and signatures. */
 import type { KeyObject } from 'node:crypto';
-import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
+import { indexEntries } from '../../model/oci/manifest.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { getManifest, headManifest, missingPart } from '../tools/registry/registry.ts';
 import { signedNames, unsignedTags } from '../trust/signatures.ts';
 import type { Difference } from './change.ts';
 
@@ -49,13 +48,13 @@ async function missingOf(
 ): Promise<Difference[]> {
   const what = subject === 'image' ? `image ${reference}` : `disk ${subject} ${reference}`;
   const { repository, tag } = referenceFrom(reference);
-  const there = await headManifest(access, repository, tag);
+  const there = await access.repository(repository).headManifest(tag);
   if (there === null) return [{ subject, reason: `${what} is gone`, replaces: false }];
   if (there !== digest) return [{ subject, reason: `${what} was moved`, replaces: true }];
-  const lost = await missingPart(access, repository, digest);
+  const { manifest, missing: lost } = await access.repository(repository).inspect(digest);
   if (lost !== null) return [{ subject, reason: `${what} has lost ${lost}`, replaces: false }];
   const unsigned = await unsignedTags(access, publicKey, { repository, digest, tags: [tag] });
-  const untagged = await untaggedEntries(access, { repository, tag, digest });
+  const untagged = manifest ? await untaggedEntries(access, repository, indexEntries(manifest, [tag])) : [];
   return [
     ...(unsigned.length > 0 ? [`${what} is not signed for ${unsigned.join(', ')}`] : []),
     ...untagged.map((name) => `${repository}:${name} is not the entry of ${what}`),
@@ -65,14 +64,13 @@ async function missingOf(
 /** The tags of an index's entries that do not stand. */
 async function untaggedEntries(
   access: RegistryAccess,
-  { repository, tag, digest }: { repository: string; tag: string; digest: string },
+  repository: string,
+  entries: ReturnType<typeof indexEntries>,
 ): Promise<string[]> {
-  const stored = await getManifest(access, repository, digest);
-  const manifest = stored && parseManifest(stored.bytes);
   const untagged: string[] = [];
-  for (const entry of manifest ? indexEntries(manifest, [tag]) : []) {
-    for (const name of entry.tags) {
-      if ((await headManifest(access, repository, name)) !== entry.digest) untagged.push(name);
+  for (const { digest, tags } of entries) {
+    for (const name of tags) {
+      if ((await access.repository(repository).headManifest(name)) !== digest) untagged.push(name);
     }
   }
   return untagged;
@@ -94,7 +92,7 @@ async function missingTags(
   const found = await Promise.all(
     tags.map(async (tag): Promise<string[]> => {
       if (!names.includes(`${repository}:${tag}`)) return [`${reference} was not tagged ${tag}`];
-      return (await headManifest(access, repository, tag)) === null ? [`${repository}:${tag} is gone`] : [];
+      return (await access.repository(repository).headManifest(tag)) === null ? [`${repository}:${tag} is gone`] : [];
     }),
   );
   return found.flat().map((reason) => ({ subject: 'release', reason, replaces: false }));

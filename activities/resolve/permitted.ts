@@ -6,7 +6,6 @@ import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { requireWebhooks } from '../notify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { claimedName } from '../trust/record.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
 
@@ -30,7 +29,7 @@ export async function requireOwnTags(configuration: WorkerConfiguration, request
   await withRegistryAccess(configuration, repositories, async (access) => {
     for (const { repository, tags } of further) {
       for (const tag of tags) {
-        if ((await headManifest(access, repository, tag)) === null) continue;
+        if ((await access.repository(repository).headManifest(tag)) === null) continue;
         const name = await claimedName(access, repository, tag);
         const isOwn =
           name === null ? !(await hasRecord(access, repository, tag)) : name.startsWith(`${request.repository}:`);
@@ -45,7 +44,7 @@ export async function requireOwnTags(configuration: WorkerConfiguration, request
 /** `true` when a release of its own made the tag: its record lies where records lie without another word. */
 async function hasRecord(access: RegistryAccess, repository: string, tag: string): Promise<boolean> {
   try {
-    return (await headManifest(access, `${repository}/release`, tag)) !== null;
+    return (await access.repository(`${repository}/release`).headManifest(tag)) !== null;
   } catch (error) {
     // Some registries refuse a repository that does not exist.
     if (error instanceof FlightlineError && /^registry-(?:login|denied)$/.test(error.failure.kind)) return false;
@@ -60,7 +59,7 @@ export async function requireFree(configuration: WorkerConfiguration, request: R
   await withRegistryAccess(configuration, repositories, async (access) => {
     for (const { repository, tags } of beside) {
       for (const tag of tags) {
-        if ((await headManifest(access, repository, tag)) === null) continue;
+        if ((await access.repository(repository).headManifest(tag)) === null) continue;
         const name = `${request.repository}:${request.tag}`;
         throw new FlightlineError('tag-exists', `${repository}:${tag} exists, and ${name} does not`);
       }

@@ -5,7 +5,6 @@ import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 
 /** Parses a name. @throws FlightlineError `invalid-input` */
 export function referenceFrom(image: string): Reference {
@@ -30,7 +29,7 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
 export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   const reference = referenceFrom(image);
   const wanted = reference.digest ?? reference.tag ?? 'latest';
-  const digest = await headManifest(access, reference.repository, wanted);
+  const digest = await access.repository(reference.repository).headManifest(wanted);
   if (digest === null) {
     throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);
   }

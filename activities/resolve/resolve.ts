@@ -22,7 +22,6 @@ import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import type { WorkerBody } from '../server.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
@@ -123,7 +122,7 @@ export async function lookUp(
       bases,
       builder,
       builderConfig: context.builderConfig,
-      existingTag: await headManifest(access, request.repository, request.tag),
+      existingTag: await access.repository(request.repository).headManifest(request.tag),
       ...(asksApproval(configuration, request) && { approval: true }),
       parts,
     };

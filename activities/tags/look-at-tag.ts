@@ -3,7 +3,6 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { madeAt, type LookAtTagInput, type TagNow } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { recordByAnyKey } from './record-by-any-key.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -21,7 +20,7 @@ async function look(
   configuration: WorkerConfiguration,
   { repository, tag, recordRepository }: LookAtTagInput,
 ): Promise<TagNow> {
-  const digest = await headManifest(access, repository, tag);
+  const digest = await access.repository(repository).headManifest(tag);
   if (digest === null) return { digest, record: null };
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag });
   // A record about another image does not describe what is there now.

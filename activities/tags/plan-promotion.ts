@@ -9,7 +9,6 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { allowedKey } from '../trust/keys.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest, missingPart } from '../tools/registry/registry.ts';
 import { notPromotable, recordNotSigned } from './not-promotable.ts';
 import { recordByAnyKey } from './record-by-any-key.ts';
 import type { WorkerBody } from '../server.ts';
@@ -37,14 +36,14 @@ async function plan(
   const found = await recordByAnyKey(access, configuration, { repository: request.recordRepository, tag: source.tag });
   if (!found) throw recordNotSigned(request);
   const { record } = found;
-  const now = await headManifest(access, source.repository, source.tag);
+  const now = await access.repository(source.repository).headManifest(source.tag);
   if (now === null || now !== record.image.digest) {
     throw notPromotable(`${name} points at ${now ?? 'nothing'}, and its record is of ${record.image.digest}`);
   }
   const planned = promotedItems(record, source, target);
   if (!planned.ok) throw notPromotable(`${name} cannot become ${target.repository}:${target.tag}: ${planned.problem}`);
   for (const { from, digest } of planned.items) {
-    const missing = await missingPart(access, from.repository, digest);
+    const missing = await access.repository(from.repository).missingPart(digest);
     if (missing === null) continue;
     throw notPromotable(
       `${from.repository} has lost ${missing}, which belongs to ${name}`,

@@ -18,7 +18,9 @@ async function promoteCopy(
   if (from.repository === to.repository) return { mounted: 0 };
   return withRegistryAccess(configuration, [from.repository, to.repository], async (access) => {
     const names = { from: from.repository, to: to.repository };
-    const mounted = registryOf(names.from) === registryOf(names.to) ? await mountManifest(access, names, digest) : null;
+    const isMountable = registryOf(names.from) === registryOf(names.to);
+    const [source, target] = [access.repository(names.from), access.repository(names.to)];
+    const mounted = isMountable ? await mountManifest(source, target, digest) : null;
     if (mounted) return mounted;
     const name = (repository: string) => `docker://${repository}@${digest}`;
     await copyImage(

@@ -13,7 +13,6 @@ import { signDigest, type SignatureWritten } from '../trust/signatures.ts';
 import { moveTags } from './tag.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { verifyDigest } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
@@ -64,7 +63,8 @@ async function tagsToMove(
   if (!shared) return tags;
   const kept: string[] = [];
   for (const tag of tags) {
-    const isLost = shared.tags.includes(tag) && (await headManifest(access, shared.repository, tag)) !== shared.digest;
+    const isLost =
+      shared.tags.includes(tag) && (await access.repository(shared.repository).headManifest(tag)) !== shared.digest;
     if (!isLost) kept.push(tag);
   }
   return kept;
@@ -79,7 +79,7 @@ async function pushRecord(
 ): Promise<string> {
   const { bytes, blob, layout } = recordArtifact(record);
   const { digest } = layout.root;
-  if ((await headManifest(access, repository, digest)) !== null) return digest;
+  if ((await access.repository(repository).headManifest(digest)) !== null) return digest;
   const directory = join(access.directory, 'record');
   await writeLayout(directory, layout, [{ digest: blob, bytes }]);
   await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` }, { timeout });

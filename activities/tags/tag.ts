@@ -10,7 +10,6 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { getManifest, headManifest, missingPart, putManifest } from '../tools/registry/registry.ts';
 import { verifyTag } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -76,9 +75,9 @@ export async function moveTags(
 }
 
 async function place(access: RegistryAccess, { repository, tag, digest }: EntryTag): Promise<void> {
-  const stored = await getManifest(access, repository, digest);
+  const stored = await access.repository(repository).getManifest(digest);
   if (!stored) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);
-  await putManifest(access, repository, tag, stored);
+  await access.repository(repository).putManifest(tag, stored);
 }
 
 /** Digests that the registry no longer has in full. */
@@ -88,19 +87,19 @@ async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): 
   for (const { repository, digest } of moves) {
     if (seen.has(`${repository}@${digest}`)) continue;
     seen.add(`${repository}@${digest}`);
-    if ((await missingPart(access, repository, digest)) !== null) vanished.add(digest);
+    if ((await access.repository(repository).missingPart(digest)) !== null) vanished.add(digest);
   }
   return [...vanished];
 }
 
 /** The tags of the entries that do not stand yet. @throws FlightlineError `tag-moved` when another release has one. */
 async function entriesToTag(access: RegistryAccess, { repository, tag, digest }: Move): Promise<EntryTag[]> {
-  const index = await getManifest(access, repository, digest);
+  const index = await access.repository(repository).getManifest(digest);
   const manifest = index && parseManifest(index.bytes);
   const wanted: EntryTag[] = [];
   for (const entry of manifest ? indexEntries(manifest, [tag]) : []) {
     for (const name of entry.tags) {
-      const now = await getManifest(access, repository, name);
+      const now = await access.repository(repository).getManifest(name);
       if (now?.digest === entry.digest) continue;
       // An entry's tag never points at an index.
       if (now && parseManifest(now.bytes)?.manifests) {
@@ -114,7 +113,7 @@ async function entriesToTag(access: RegistryAccess, { repository, tag, digest }:
 
 /** What the tag points at now, if the release expects it. @throws FlightlineError `tag-moved` */
 async function expectUnmoved(access: RegistryAccess, move: Move): Promise<string | null> {
-  const now = await headManifest(access, move.repository, move.tag);
+  const now = await access.repository(move.repository).headManifest(move.tag);
   // A deleted tag is free: `tag-moved` tells people to delete it.
   if (now === null || move.expected === 'any' || now === move.digest || now === move.expected) return now;
   const before = move.expected === null ? 'did not exist' : `pointed at ${move.expected}`;

@@ -12,7 +12,6 @@ import { openKey, type OpenedKey } from './keys.ts';
 import { signedName } from './signatures.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { provePushRight } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -26,7 +25,7 @@ async function proveRightToSign(
     const files = await stampOf(key);
     if (!proven.has(files)) await proveKey(access, key, timing.command);
     proven.add(files);
-    for (const repository of new Set(repositories)) await provePushRight(access, repository);
+    for (const repository of new Set(repositories)) await access.repository(repository).provePushRight();
   });
   return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 }

@@ -4,7 +4,6 @@ import { parseManifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { getBlob, getManifest } from '../tools/registry/registry.ts';
 import { readPublicKey } from './keys.ts';
 import { signedNames } from './signatures.ts';
 
@@ -48,13 +47,13 @@ export async function readVerifiedRecord(
   { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
   key: KeyObject,
 ): Promise<{ digest: string; record: ReleaseRecord } | null> {
-  const stored = await getManifest(access, repository, at);
+  const stored = await access.repository(repository).getManifest(at);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (!stored || manifest?.artifactType !== RECORD_MEDIA_TYPE || manifest.layers?.length !== 1 || !layer) return null;
   const names = await signedNames(access, repository, stored.digest, key);
   if (!names.includes(`${repository}:${tag}`) || layer.size > MAX_RECORD) return null;
-  const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
+  const bytes = await access.repository(repository).getBlob(layer.digest, MAX_RECORD);
   const record = bytes && parseRecord(bytes);
   return record && { digest: stored.digest, record };
 }
@@ -64,11 +63,11 @@ export async function readVerifiedRecord(
  * nothing but refusing to replace it.
  */
 export async function claimedName(access: RegistryAccess, repository: string, tag: string): Promise<string | null> {
-  const stored = await getManifest(access, repository, tag);
+  const stored = await access.repository(repository).getManifest(tag);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (manifest?.artifactType !== RECORD_MEDIA_TYPE || !layer || layer.size > MAX_RECORD) return null;
-  const bytes = await getBlob(access, repository, layer.digest, MAX_RECORD);
+  const bytes = await access.repository(repository).getBlob(layer.digest, MAX_RECORD);
   return (bytes && parseRecord(bytes))?.image.reference ?? null;
 }
 

@@ -10,7 +10,6 @@ import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { OpenedKey } from './keys.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { getBlob, getManifest } from '../tools/registry/registry.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { together } from '../tools/together.ts';
 
@@ -60,13 +59,13 @@ export async function signedNames(
   digest: string,
   publicKey: KeyObject,
 ): Promise<string[]> {
-  const stored = await getManifest(access, repository, signatureTag(digest));
+  const stored = await access.repository(repository).getManifest(signatureTag(digest));
   const layers = (stored && parseManifest(stored.bytes)?.layers) ?? [];
   const names: string[] = [];
   for (const layer of layers) {
     const signature = layer.annotations?.[SIGNATURE_ANNOTATION];
     if (layer.mediaType !== PAYLOAD_TYPE || signature === undefined || layer.size > MAX_PAYLOAD) continue;
-    const payload = await getBlob(access, repository, layer.digest, MAX_PAYLOAD);
+    const payload = await access.repository(repository).getBlob(layer.digest, MAX_PAYLOAD);
     const name = payload && signedName(payload, signature, publicKey, digest);
     if (name) names.push(name);
   }
@@ -93,7 +92,7 @@ interface Signed {
  * the registry does not have the digest.
  */
 async function digestsToSign(access: RegistryAccess, { repository, digest, tags }: Subject): Promise<Signed[] | null> {
-  const stored = await getManifest(access, repository, digest);
+  const stored = await access.repository(repository).getManifest(digest);
   if (!stored) return null;
   const manifest = parseManifest(stored.bytes);
   const entries = manifest ? indexEntries(manifest, tags) : [];

@@ -11,7 +11,6 @@ import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { pulledKind, type PulledKind } from './pulled-kind.ts';
 import { signedNames, unsignedTags } from './signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { headManifest } from '../tools/registry/registry.ts';
 import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -45,7 +44,7 @@ export async function verifyDigest(
   timeout: number,
 ): Promise<void> {
   const { repository, digest } = subject;
-  if ((await headManifest(access, repository, digest)) === null) {
+  if ((await access.repository(repository).headManifest(digest)) === null) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   const name = `docker://${repository}@${digest}`;
@@ -70,7 +69,7 @@ export async function verifyTag(
   timeout: number,
 ): Promise<void> {
   const { repository, tag, digest } = subject;
-  const now = await headManifest(access, repository, tag);
+  const now = await access.repository(repository).headManifest(tag);
   if (now !== digest) {
     throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${now ?? 'nothing'}, not at ${digest}`);
   }
@@ -117,7 +116,7 @@ export async function verifyAsDevice(options: {
   const name = formatReference(reference);
   const directory = await mkdtemp(join(access.directory, 'pulled-'));
   try {
-    if ((await headManifest(access, repository, tag ?? expected!)) === null) {
+    if ((await access.repository(repository).headManifest(tag ?? expected!)) === null) {
       throw new FlightlineError('image-not-found', `${name} is not in the registry`);
     }
     const policy = await writeDevicePolicy(access, repository, publicKeyFile);

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext, type PackedContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
@@ -57,7 +56,7 @@ export async function sendLocalContext(
     const packed = await (packing?.packed ?? packContext(sources, access.directory));
     const exposure = options.publicContext
       ? 'private'
-      : await patiently(repository, output, () => exposureOf(access, repository));
+      : await patiently(repository, output, () => access.repository(repository).exposure());
     if (exposure !== 'private' && packed.privateKeys.length > 0) {
       throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
     }

@@ -3,7 +3,6 @@ import { packContext } from '../../activities/context/pack.ts';
 import { summariseContext } from '../../activities/context/summary.ts';
 import { repositoryOf } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { exposureOf } from '../../activities/tools/registry/registry.ts';
 import { exposedKeys } from './context.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
@@ -21,6 +20,7 @@ import { checkWithBuilder } from './builder-manifest.ts';
 import type { CheckedSpec } from './checked-spec.ts';
 import { Interrupted, interruptible } from '../terminal/pause.ts';
 import { renderDryRun, unseenOnHosts, type DryRun, type PlanCheck } from './plan.ts';
+import type { RepositoryClient } from '../../activities/tools/registry/repository.ts';
 
 /** What can be said of a context without sending it; for a git context nothing is known here. */
 interface LocalContext {
@@ -98,10 +98,13 @@ async function lookAtContext({ loaded: { local }, draft }: CheckedSpec, isOpen: 
     const packed = await packContext(local, access.directory);
     const summary = summariseContext(draft, packed.digest, packed.facts);
     const repository = draft.contextRepository;
-    const exposure = await exposureOf(access, repository).catch((error: unknown) => {
-      if (error instanceof FlightlineError) return error.failure;
-      throw error;
-    });
+    const exposure = await access
+      .repository(repository)
+      .exposure()
+      .catch((error: unknown) => {
+        if (error instanceof FlightlineError) return error.failure;
+        throw error;
+      });
     return { summary, checks: [contextCheck(repository, packed, exposure, isOpen)] };
   });
 }
@@ -109,7 +112,7 @@ async function lookAtContext({ loaded: { local }, draft }: CheckedSpec, isOpen: 
 function contextCheck(
   repository: string,
   { size, privateKeys }: { size: number; privateKeys: readonly string[] },
-  exposure: Awaited<ReturnType<typeof exposureOf>> | Failure,
+  exposure: Awaited<ReturnType<RepositoryClient['exposure']>> | Failure,
   allowed: boolean,
 ): PlanCheck {
   const name = 'context';

@@ -2,7 +2,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { getBlob, getManifest } from '../../activities/tools/registry/registry.ts';
 import { LogPageResult } from '../../model/contract/host.ts';
 import { FlightlineError, type LogLocation } from '../../model/failure/failure.ts';
 import { LOGS_ARTIFACT_TYPE, logTitle } from '../../model/stage/logs.ts';
@@ -74,13 +73,13 @@ export async function readKeptLog(kept: KeptLogs, path: string): Promise<string>
     new UserError('no-log', `${repository}@${digest} ${what}`, 'it may have been pruned', EXIT.failed);
   try {
     return await withUserAccess(async (access) => {
-      const stored = await getManifest(access, repository, digest);
+      const stored = await access.repository(repository).getManifest(digest);
       if (!stored) throw missing('is not in the registry');
       const manifest = parseManifest(stored.bytes);
       if (manifest?.artifactType !== LOGS_ARTIFACT_TYPE) throw missing('holds no logs');
       const layer = manifest.layers?.find(({ annotations }) => annotations?.[OCI.title] === logTitle(path));
       if (!layer) throw missing(`holds no ${logTitle(path)}`);
-      const bytes = await getBlob(access, repository, layer.digest, MAX_KEPT);
+      const bytes = await access.repository(repository).getBlob(layer.digest, MAX_KEPT);
       if (!bytes) throw missing(`has lost ${logTitle(path)}`);
       return (await decompress(bytes, { maxOutputLength: MAX_KEPT })).toString('utf8');
     });

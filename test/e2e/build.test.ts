@@ -16,7 +16,6 @@ import { buildCgroup } from '../../activities/tools/process/cgroup.ts';
 import { cgroupArgument } from '../../activities/tools/podman/build.ts';
 import { podmanInfo } from '../../activities/tools/podman/podman.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { headManifest } from '../../activities/tools/registry/registry.ts';
 import type { BuildInput } from '../../model/contract/build.ts';
 import { imageInputsDigest } from '../../model/release/inputs.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
@@ -155,7 +154,9 @@ describe('build and push', () => {
     const push = { release: input.release, runId: 'run', repository, imageId: first.result.imageId, timing };
     const { digest } = (await runActivity(offeredOn('transfer', host).push, push)).result;
     expect((await runActivity(offeredOn('transfer', host).push, push)).result.digest).toBe(digest);
-    await withUserAccess(async (access) => expect(await headManifest(access, repository, digest)).toBe(digest));
+    await withUserAccess(async (access) =>
+      expect(await access.repository(repository).headManifest(digest)).toBe(digest),
+    );
     const path = `http://${registry.address}/v2/${repository.slice(registry.address.length + 1)}`;
     // A repository without any tag is none in this registry's list.
     expect((await fetch(`${path}/tags/list`)).status).toBe(404);

@@ -16,15 +16,7 @@ import { openKey } from '../../activities/trust/keys.ts';
 import { readRecord } from '../../activities/trust/record.ts';
 import { signDigest, signedNames } from '../../activities/trust/signatures.ts';
 import { digestFile, writeLayout } from '../../activities/tools/registry/oci-layout.ts';
-import { withRegistryAccess, withUserAccess, type RegistryAccess } from '../../activities/tools/registry/access.ts';
-import {
-  answersAnonymously,
-  getManifest,
-  headManifest,
-  missingPart,
-  provePushRight,
-  putManifest,
-} from '../../activities/tools/registry/registry.ts';
+import { withRegistryAccess, withUserAccess, RegistryAccess } from '../../activities/tools/registry/access.ts';
 import { copyImage, generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
 import type { Failure } from '../../model/failure/failure.ts';
@@ -221,7 +213,7 @@ describe('signing and tagging', () => {
     expect(await failureOf(run(tag, { ...identity, moves: [move, unsigned] }))).toMatchObject({
       kind: 'signature-rejected',
     });
-    expect(await headManifest(anyAccess(), repository, 'v1')).toBeNull();
+    expect(await anyAccess().repository(repository).headManifest('v1')).toBeNull();
 
     await withAccess((access) =>
       copyImage(access, { source: `docker://${repository}@${second}`, destination: `docker://${repository}:v1` }),
@@ -233,7 +225,7 @@ describe('signing and tagging', () => {
     expect(await run(tag, { ...identity, moves: [{ ...move, expected: second }] })).toMatchObject({
       moved: [`${repository}:v1`],
     });
-    expect(await headManifest(anyAccess(), repository, 'v1')).toBe(first);
+    expect(await anyAccess().repository(repository).headManifest('v1')).toBe(first);
   });
 });
 
@@ -257,16 +249,18 @@ describe('a registry whose garbage collection deletes manifests without a tag', 
     await run(tag, moves(digest));
     // As releases were tagged before their entries were.
     await withAccess(async (access) => {
-      await putManifest(access, repository, 'bare', (await getManifest(access, repository, untagged))!);
+      await access
+        .repository(repository)
+        .putManifest('bare', (await access.repository(repository).getManifest(untagged))!);
     });
     await registry.collectGarbage();
     for (const name of ['v1', 'v1-amd64']) {
       expect(await verifyTagged(`${repository}:${name}`)).toMatchObject({ kind: 'artifact' });
     }
     await withAccess(async (access) => {
-      expect(await missingPart(access, repository, digest)).toBeNull();
-      expect(await headManifest(access, repository, 'bare')).toBe(untagged);
-      expect(await missingPart(access, repository, untagged)).toMatch(/^the manifest sha256:[0-9a-f]{64}$/);
+      expect(await access.repository(repository).missingPart(digest)).toBeNull();
+      expect(await access.repository(repository).headManifest('bare')).toBe(untagged);
+      expect(await access.repository(repository).missingPart(untagged)).toMatch(/^the manifest sha256:[0-9a-f]{64}$/);
     });
     expect(await run(tag, moves(untagged, 'v2'))).toMatchObject({ moved: [], vanished: [untagged] });
   });
@@ -291,8 +285,8 @@ describe('a registry whose garbage collection deletes manifests without a tag', 
       kind: 'tag-moved',
       message: `${repository}:v1-amd64 is needed for v1, and is another release's`,
     });
-    expect(await headManifest(anyAccess(), repository, 'v1-amd64')).toBe(one);
-    expect(await headManifest(anyAccess(), repository, 'v1')).toBeNull();
+    expect(await anyAccess().repository(repository).headManifest('v1-amd64')).toBe(one);
+    expect(await anyAccess().repository(repository).headManifest('v1')).toBeNull();
   });
 });
 
@@ -435,9 +429,9 @@ describe('logins', () => {
           body,
         );
       };
-      const prove = (access: RegistryAccess) => provePushRight(access, repository);
+      const prove = (access: RegistryAccess) => access.repository(repository).provePushRight();
       await attempt(LOGIN.password, prove);
-      expect(await attempt(LOGIN.password, (access) => answersAnonymously(access, repository))).toBe(false);
+      expect(await attempt(LOGIN.password, (access) => access.repository(repository).answersAnonymously())).toBe(false);
       for (const wrong of [null, 'wrong-password']) {
         const failure = await failureOf(attempt(wrong, prove));
         expect(failure.kind).toBe('registry-login');
@@ -453,7 +447,7 @@ describe('logins', () => {
       await closed.stop();
     }
     const open = anyAccess();
-    expect(await answersAnonymously(open, repositoryNamed('not-there-yet'))).toBe(true);
+    expect(await open.repository(repositoryNamed('not-there-yet')).answersAnonymously()).toBe(true);
   });
 });
 
@@ -474,7 +468,7 @@ describe('the layout', () => {
     }
     const blob = { mediaType: type, ...(await digestFile(file)), title: 'disk.vmdk' };
     const layout = diskArtifact({ artifactType: type, architecture: 'amd64', blob });
-    expect(await headManifest(anyAccess(), theirs, 'v1')).toBe(layout.root.digest);
+    expect(await anyAccess().repository(theirs).headManifest('v1')).toBe(layout.root.digest);
 
     const ours = repositoryNamed('ours/diskimage-vmdk');
     await push(ours, layout, await readFile(file));
@@ -487,13 +481,13 @@ describe('the layout', () => {
     const blob = { mediaType: 'text/plain', digest: `sha256:${sha256(bytes)}`, size: bytes.length };
     const layout = blobArtifact({ artifactType: 'application/vnd.flightline.context.v1', blob });
     const digest = await push(repository, layout, bytes);
-    expect(await headManifest(anyAccess(), repository, digest)).toBe(digest);
+    expect(await anyAccess().repository(repository).headManifest(digest)).toBe(digest);
   });
 });
 
 /** Access that needs no files, for reading by HTTP only. */
 function anyAccess(): RegistryAccess {
-  return { directory, authfile: '/dev/null', registriesDirectory: directory, insecure: () => true };
+  return new RegistryAccess({ directory, authfile: '/dev/null', registriesDirectory: directory }, () => true);
 }
 
 async function podman(...args: string[]): Promise<void> {

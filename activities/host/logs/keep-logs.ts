@@ -9,7 +9,6 @@ import type { KeepLogsInput } from '../../../model/contract/host.ts';
 import { contextTag } from '../../../model/oci/reference.ts';
 import { writeLayout } from '../../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../../tools/registry/access.ts';
-import { headManifest } from '../../tools/registry/registry.ts';
 import { copyImage } from '../../tools/registry/skopeo.ts';
 import type { HostBody, HostContext } from '../work-directory.ts';
 import { type PackedLogs, packLogs } from './packed-logs.ts';
@@ -37,7 +36,7 @@ async function sendLogs(
 ): Promise<void> {
   const { digest } = packed.layout.root;
   const tag = contextTag(digest);
-  if ((await headManifest(access, repository, tag)) === digest) return;
+  if ((await access.repository(repository).headManifest(tag)) === digest) return;
   const directory = join(access.directory, 'logs');
   await writeLayout(directory, packed.layout, packed.blobs);
   await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}:${tag}` }, { timeout });

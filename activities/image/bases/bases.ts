@@ -10,7 +10,6 @@ import type { Task } from '../../tools/process/task.ts';
 import type { UsedImage } from '../../tools/podman/build-output.ts';
 import { repositoryOf } from '../../tools/podman/build.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
-import { headManifest } from '../../tools/registry/registry.ts';
 import type { LocalBase } from './base-names.ts';
 import { pullForRelease } from './pulled-images.ts';
 import { requireRedHatLogin } from '../red-hat.ts';
@@ -64,7 +63,7 @@ export async function answerFor(
   const { repository, tag = 'latest', digest: written } = parsed.reference;
   context.report({ step: `looking up ${reference}` });
   const digest = await withRegistryAccess(host.configuration, [repository], (access) =>
-    headManifest(access, repository, written ?? tag),
+    access.repository(repository).headManifest(written ?? tag),
   );
   if (digest === null) {
     throw new FlightlineError('image-not-found', `${reference}, named by the Containerfile, is not in its registry`);

@@ -31,7 +31,6 @@ import type { Task } from '../../tools/process/task.ts';
 import { imageFile } from '../../tools/podman/image-files.ts';
 import type { BuildSecretFile } from '../../tools/podman/build.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
-import { answersAnonymously } from '../../tools/registry/registry.ts';
 import type { HostContext } from '../../host/work-directory.ts';
 
 /** Where bootc looks for logins on a device (guide, "Building the OS Image"). */
@@ -104,7 +103,7 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
   if (what === '') return [];
   const open: string[] = [];
   for (const repository of new Set(input.pushTo)) {
-    if (await answersAnonymously(access, repository)) open.push(repository);
+    if (await access.repository(repository).answersAnonymously()) open.push(repository);
   }
   return open.map((repository) => `anybody can pull ${what} in the image from ${repository}: make it private`);
 }

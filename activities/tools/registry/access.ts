@@ -10,9 +10,11 @@ import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts'
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { identityOf, isAlive, isOutOfSight } from '../process/process-identity.ts';
 import { loginsIn } from './login/login.ts';
+import { RepositoryClient } from './repository.ts';
+import type { Reach } from './repository-api.ts';
 
-/** The files and answers that an activity needs for a set of repositories. */
-export interface RegistryAccess {
+/** The files that an activity needs for a set of repositories, and the repositories. */
+export class RegistryAccess implements Reach {
   /** Private directory (0700), removed afterwards. */
   readonly directory: string;
   /** One 0600 file with the logins of these repositories; `undefined` uses the caller's own default (client only). */
@@ -21,10 +23,30 @@ export interface RegistryAccess {
    * A registries.d directory under which sigstore signatures are read and written as attachments, for every registry.
    */
   readonly registriesDirectory: string;
-  /**
-   * `true` where plain HTTP or an unverified certificate is allowed: loopback addresses and entries marked insecure.
-   */
-  insecure(repository: string): boolean;
+  private readonly isInsecure: (repository: string) => boolean;
+  private readonly clients = new Map<string, RepositoryClient>();
+
+  /** @param isInsecure besides loopback addresses, where plain HTTP or an unverified certificate is always allowed */
+  constructor(
+    files: Pick<RegistryAccess, 'directory' | 'authfile' | 'registriesDirectory'>,
+    isInsecure: (repository: string) => boolean = () => false,
+  ) {
+    this.directory = files.directory;
+    this.authfile = files.authfile;
+    this.registriesDirectory = files.registriesDirectory;
+    this.isInsecure = isInsecure;
+  }
+
+  insecure(repository: string): boolean {
+    return isLoopbackRegistry(registryOf(repository)) || this.isInsecure(repository);
+  }
+
+  /** A repository's client: the same one each time, since it keeps its tokens. */
+  repository(name: string): RepositoryClient {
+    const client = this.clients.get(name) ?? new RepositoryClient(name, this);
+    this.clients.set(name, client);
+    return client;
+  }
 }
 
 /**
@@ -40,26 +62,17 @@ export async function withRegistryAccess<Result>(
     const authfile = join(directory, 'auth.json');
     const auths = await collectLogins(configuration, repositories);
     await writeFile(authfile, JSON.stringify({ auths }), { mode: 0o600 });
-    return body({
-      directory,
-      authfile,
-      registriesDirectory,
-      insecure: (repository) =>
-        isLoopbackRegistry(registryOf(repository)) || (registryFor(configuration, repository)?.insecure ?? false),
-    });
+    const isInsecure = (repository: string) => registryFor(configuration, repository)?.insecure ?? false;
+    return body(new RegistryAccess({ directory, authfile, registriesDirectory }, isInsecure));
   });
 }
 
 /** The same for a person at the command line: their own logins, and plain HTTP on loopback addresses only. */
 export async function withUserAccess<Result>(body: (access: RegistryAccess) => Promise<Result>): Promise<Result> {
+  // containers-auth.json(5): a person who names a file means that one, also for the programs that are started here.
+  const authfile = process.env['REGISTRY_AUTH_FILE'];
   return withDirectory((directory, registriesDirectory) =>
-    body({
-      directory,
-      // containers-auth.json(5): a person who names a file means that one, also for the programs that are started here.
-      authfile: process.env['REGISTRY_AUTH_FILE'],
-      registriesDirectory,
-      insecure: (repository) => isLoopbackRegistry(registryOf(repository)),
-    }),
+    body(new RegistryAccess({ directory, authfile, registriesDirectory })),
   );
 }
 

@@ -82,3 +82,14 @@ export function nextPage(header: string | string[] | undefined, base: URL): URL 
   }
   return undefined;
 }
+
+const TagList = z.looseObject({ tags: z.array(z.string()).nullish() });
+
+/** The tags in an answer. @throws FlightlineError `registry` when it is no list of tags. */
+export function readTags(answer: HttpResponse, repository: string): string[] {
+  try {
+    return TagList.parse(JSON.parse(answer.body.toString('utf8'))).tags ?? [];
+  } catch {
+    throw new FlightlineError('registry', `${registryOf(repository)} answered no list of tags for ${repository}`);
+  }
+}

@@ -5,9 +5,7 @@
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
-import type { RegistryAccess } from './access.ts';
-import { getManifest, missingPart, putManifest } from './registry.ts';
-import { ask } from './ask.ts';
+import type { RepositoryClient } from './repository.ts';
 import { apiName, expectSuccess } from './api.ts';
 
 /** It was there already. */
@@ -20,54 +18,47 @@ const NOTHING = { mounted: 0 };
  * @throws FlightlineError `disk-vanished` when the source is not there in full; a registry's failure.
  */
 export async function mountManifest(
-  access: RegistryAccess,
-  names: { from: string; to: string },
+  from: RepositoryClient,
+  to: RepositoryClient,
   digest: string,
 ): Promise<{ mounted: number } | null> {
-  const { from, to } = names;
-  if ((await missingPart(access, to, digest)) === null) return NOTHING;
-  const stored = await getManifest(access, from, digest);
+  if ((await to.missingPart(digest)) === null) return NOTHING;
+  const stored = await from.getManifest(digest);
   const manifest = stored && parseManifest(stored.bytes);
   if (!stored || !manifest)
-    throw new FlightlineError('disk-vanished', `${from}@${digest} is no longer in the registry`);
+    throw new FlightlineError('disk-vanished', `${from.repository}@${digest} is no longer in the registry`);
   let mounted = 0;
   for (const entry of manifest.manifests ?? []) {
-    const inner = await mountManifest(access, names, entry.digest);
+    const inner = await mountManifest(from, to, entry.digest);
     if (inner === null) return null;
     mounted += inner.mounted;
   }
   const blobs = new Set([manifest.config, ...(manifest.layers ?? [])].flatMap((blob) => (blob ? [blob.digest] : [])));
   for (const blob of blobs) {
-    const answer = await mountBlob(access, names, blob);
+    const answer = await mountBlob(from, to, blob);
     if (answer === 'not-mounted') return null;
     if (answer === 'mounted') mounted += 1;
   }
-  await putManifest(access, to, digest, stored);
+  await to.putManifest(digest, stored);
   return { mounted };
 }
 
 async function mountBlob(
-  access: RegistryAccess,
-  { from, to }: { from: string; to: string },
+  from: RepositoryClient,
+  to: RepositoryClient,
   digest: string,
 ): Promise<'there' | 'mounted' | 'not-mounted'> {
-  const there = await ask(access, to, 'pull', `/blobs/${digest}`, { method: 'HEAD' });
+  const there = await to.ask('pull', `/blobs/${digest}`, { method: 'HEAD' });
   if (there.status === 200) return 'there';
-  const query = new URLSearchParams({ mount: digest, from: apiName(from) });
-  const answer = await ask(access, to, 'pull,push', `/blobs/uploads/?${query.toString()}`, {
+  const query = new URLSearchParams({ mount: digest, from: apiName(from.repository) });
+  const answer = await to.ask('pull,push', `/blobs/uploads/?${query.toString()}`, {
     method: 'POST',
     headers: { 'content-length': '0' },
-    alsoPull: from,
+    alsoPull: from.repository,
   });
-  expectSuccess(answer, to, 'a mount');
+  expectSuccess(answer, to.repository, 'a mount');
   if (answer.status === 201) return 'mounted';
-  // 202: it began an upload instead, which is dropped where the registry can; else it expires.
-  const upload = answer.headers.location ? new URL(answer.headers.location, answer.url) : undefined;
-  if (upload?.host === answer.url.host) {
-    upload.protocol = answer.url.protocol;
-    await ask(access, to, 'pull,push', upload, { method: 'DELETE' }).catch((error: unknown) => {
-      if (!(error instanceof FlightlineError)) throw error;
-    });
-  }
+  // 202: it began an upload instead.
+  await to.dropUpload(answer);
   return 'not-mounted';
 }

@@ -9,19 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { proxyFor } from '../../../../../activities/tools/registry/proxy.ts';
-import type { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
+import { RegistryAccess } from '../../../../../activities/tools/registry/access.ts';
+import { RepositoryClient } from '../../../../../activities/tools/registry/repository.ts';
 import { redact } from '../../../../../activities/tools/process/redact.ts';
 import { storedLogin, userAuthfiles } from '../../../../../activities/tools/registry/login/authfile.ts';
 import { parseChallenges } from '../../../../../activities/tools/registry/login/challenge.ts';
 import { loginsIn } from '../../../../../activities/tools/registry/login/login.ts';
-import {
-  answersAnonymously,
-  exposureOf,
-  getBlob,
-  getManifest,
-  headManifest,
-  provePushRight,
-} from '../../../../../activities/tools/registry/registry.ts';
 import { sha256 } from '../../../../../model/base/digest.ts';
 
 const PASSWORD = 'a-password-for-tests';
@@ -56,7 +49,7 @@ async function access(login?: string): Promise<RegistryAccess> {
   const authfile = join(directory, 'auth.json');
   const auth = Buffer.from(`author:${login}`).toString('base64');
   await writeFile(authfile, JSON.stringify({ auths: login === undefined ? {} : { [registry]: { auth } } }));
-  return { directory, authfile, registriesDirectory: directory, insecure: () => true };
+  return new RegistryAccess({ directory, authfile, registriesDirectory: directory }, () => true);
 }
 
 function error(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
@@ -113,12 +106,12 @@ describe('who can pull', () => {
     ['not-yet-there', 403, 'unknown'],
   ] as const)('%s, hidden by %i, is %s', async (name, hidden, exposure) => {
     answer = sharedRegistry({ open: 'public', closed: 'private' }, hidden);
-    expect(await exposureOf(await access(PASSWORD), `${registry}/acme/${name}`)).toBe(exposure);
+    expect(await (await access(PASSWORD)).repository(`${registry}/acme/${name}`).exposure()).toBe(exposure);
   });
 
   test('is unknown where the own login may not look', async () => {
     answer = tokenRegistry(false);
-    expect(await exposureOf(await access(PASSWORD), `${registry}/acme/edge`)).toBe('unknown');
+    expect(await (await access(PASSWORD)).repository(`${registry}/acme/edge`).exposure()).toBe('unknown');
   });
 });
 
@@ -126,13 +119,13 @@ describe('login', () => {
   test('fetches a token once for each scope and keeps it', async () => {
     answer = tokenRegistry(true);
     const own = await access(PASSWORD);
-    expect(await headManifest(own, `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
-    expect(await getManifest(own, `${registry}/acme/edge`, 'v1')).toEqual({
+    expect(await own.repository(`${registry}/acme/edge`).headManifest('v1')).toBe(DIGEST);
+    expect(await own.repository(`${registry}/acme/edge`).getManifest('v1')).toEqual({
       digest: DIGEST,
       mediaType: 'application/x',
       bytes: Buffer.from(MANIFEST),
     });
-    await provePushRight(own, `${registry}/acme/edge`);
+    await own.repository(`${registry}/acme/edge`).provePushRight();
     expect(seen).toEqual([
       'HEAD /v2/acme/edge/manifests/v1',
       'GET /token?service=test&scope=repository%3Aacme%2Fedge%3Apull +auth',
@@ -143,7 +136,7 @@ describe('login', () => {
       'POST /v2/acme/edge/blobs/uploads/ +auth',
       'DELETE /v2/acme/edge/blobs/uploads/1?state=x +auth',
     ]);
-    expect(await answersAnonymously(own, `${registry}/acme/edge`)).toBe(false);
+    expect(await own.repository(`${registry}/acme/edge`).answersAnonymously()).toBe(false);
   });
 
   test.each([
@@ -152,7 +145,7 @@ describe('login', () => {
     ['registry-denied', false, PASSWORD],
   ])('fails as %s', async (kind, allowed, login) => {
     answer = tokenRegistry(allowed);
-    const failing = provePushRight(await access(login), `${registry}/acme/edge`);
+    const failing = (await access(login)).repository(`${registry}/acme/edge`).provePushRight();
     const failure = await failing.then(
       () => undefined,
       (thrown: { failure: unknown }) => thrown.failure,
@@ -170,14 +163,15 @@ describe('login', () => {
       }
       registryAnswers(request, response);
     };
-    expect(await headManifest(await access(PASSWORD), `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
+    expect(await (await access(PASSWORD)).repository(`${registry}/acme/edge`).headManifest('v1')).toBe(DIGEST);
     expect(seen.filter((request) => request.startsWith('GET /token'))).toHaveLength(2);
   });
 
   test('a registry that is not marked insecure is never asked in the clear', async () => {
     answer = tokenRegistry(true);
-    const own = { ...(await access(PASSWORD)), insecure: () => false };
-    await expect(headManifest(own, `${registry}/acme/edge`, 'v1')).rejects.toMatchObject({
+    const { authfile } = await access(PASSWORD);
+    const own = new RepositoryClient(`${registry}/acme/edge`, { authfile, insecure: () => false });
+    await expect(own.headManifest('v1')).rejects.toMatchObject({
       failure: { kind: 'registry' },
     });
     expect(seen).toEqual([]);
@@ -197,13 +191,13 @@ describe('answers', () => {
       waited = performance.now() - asked;
       response.writeHead(200, { 'docker-content-digest': DIGEST }).end();
     };
-    expect(await headManifest(await access(), `${registry}/acme/edge`, 'v1')).toBe(DIGEST);
+    expect(await (await access()).repository(`${registry}/acme/edge`).headManifest('v1')).toBe(DIGEST);
     expect(waited).toBeGreaterThan(900);
   });
 
   test('are not waited for when a registry asks for more patience than a stage has', async () => {
     answer = (_request, response) => error(response, 429, 'TOOMANYREQUESTS', { 'retry-after': '3600' });
-    await expect(headManifest(await access(), `${registry}/acme/edge`, 'v1')).rejects.toMatchObject({
+    await expect((await access()).repository(`${registry}/acme/edge`).headManifest('v1')).rejects.toMatchObject({
       failure: { kind: 'registry' },
     });
     expect(seen).toHaveLength(1);
@@ -216,17 +210,19 @@ describe('answers', () => {
     [503, 'registry'],
   ])('%i is %s', async (status, kind) => {
     answer = (_, response) => error(response, status, 'WHATEVER');
-    await expect(getManifest(await access(), `${registry}/a/b`, 'v1')).rejects.toMatchObject({ failure: { kind } });
+    await expect((await access()).repository(`${registry}/a/b`).getManifest('v1')).rejects.toMatchObject({
+      failure: { kind },
+    });
   });
 
   test('404 is null, and no right to push where no repository is made', async () => {
     answer = (_, response) => error(response, 404, 'NAME_UNKNOWN');
     const own = await access();
-    expect(await headManifest(own, `${registry}/a/b`, 'v1')).toBeNull();
-    expect(await getManifest(own, `${registry}/a/b`, 'v1')).toBeNull();
-    expect(await getBlob(own, `${registry}/a/b`, DIGEST, 100)).toBeNull();
-    expect(await answersAnonymously(own, `${registry}/a/b`)).toBe(true);
-    await expect(provePushRight(own, `${registry}/a/b`)).rejects.toMatchObject({
+    expect(await own.repository(`${registry}/a/b`).headManifest('v1')).toBeNull();
+    expect(await own.repository(`${registry}/a/b`).getManifest('v1')).toBeNull();
+    expect(await own.repository(`${registry}/a/b`).getBlob(DIGEST, 100)).toBeNull();
+    expect(await own.repository(`${registry}/a/b`).answersAnonymously()).toBe(true);
+    await expect(own.repository(`${registry}/a/b`).provePushRight()).rejects.toMatchObject({
       failure: { kind: 'registry-denied' },
     });
   });
@@ -234,12 +230,16 @@ describe('answers', () => {
   test('a digest is computed where the registry names none, and a wrong one is refused', async () => {
     answer = (_, response) => response.end(MANIFEST);
     const own = await access();
-    expect(await headManifest(own, `${registry}/a/b`, 'v1')).toBe(DIGEST);
+    expect(await own.repository(`${registry}/a/b`).headManifest('v1')).toBe(DIGEST);
     const other = `sha256:${'0'.repeat(64)}`;
-    await expect(getManifest(own, `${registry}/a/b`, other)).rejects.toThrow(`has the digest ${DIGEST}, not ${other}`);
-    await expect(getBlob(own, `${registry}/a/b`, other, 100)).rejects.toThrow('arrived damaged');
-    expect(await getBlob(own, `${registry}/a/b`, DIGEST, 100)).toEqual(Buffer.from(MANIFEST));
-    await expect(getBlob(own, `${registry}/a/b`, DIGEST, 3)).rejects.toMatchObject({ failure: { kind: 'registry' } });
+    await expect(own.repository(`${registry}/a/b`).getManifest(other)).rejects.toThrow(
+      `has the digest ${DIGEST}, not ${other}`,
+    );
+    await expect(own.repository(`${registry}/a/b`).getBlob(other, 100)).rejects.toThrow('arrived damaged');
+    expect(await own.repository(`${registry}/a/b`).getBlob(DIGEST, 100)).toEqual(Buffer.from(MANIFEST));
+    await expect(own.repository(`${registry}/a/b`).getBlob(DIGEST, 3)).rejects.toMatchObject({
+      failure: { kind: 'registry' },
+    });
   });
 
   test('a redirect is followed without the token', async () => {
@@ -254,7 +254,7 @@ describe('answers', () => {
       else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
     };
     try {
-      const blob = await getBlob(await access(PASSWORD), `${registry}/a/b`, DIGEST, 100);
+      const blob = await (await access(PASSWORD)).repository(`${registry}/a/b`).getBlob(DIGEST, 100);
       expect(blob?.toString()).toBe(MANIFEST);
     } finally {
       elsewhere.close();
@@ -264,7 +264,7 @@ describe('answers', () => {
   test('a registry that is not there is a passing failure', async () => {
     const own = await access();
     server.close();
-    await expect(headManifest(own, `${registry}/a/b`, 'v1')).rejects.toMatchObject({
+    await expect(own.repository(`${registry}/a/b`).headManifest('v1')).rejects.toMatchObject({
       failure: { kind: 'registry', message: expect.stringContaining('ECONNREFUSED') as string },
     });
   });
