@@ -48,6 +48,21 @@ function flightline(...args: string[]): Promise<CommandOutcome> {
   return runFlightline(args, { environment: stack.environment });
 }
 
+/** A release of two disks, held because the builder of its iso was killed while that of its qcow2 ran. */
+async function heldIso(name: string): Promise<{ made: Project; held: ReleaseRecord; since: number }> {
+  const since = Date.now();
+  const made = await newProject({
+    name,
+    disks: [{ type: 'qcow2' }, { type: 'iso' }],
+    spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
+  });
+  const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
+  process.kill(await runningIso(), 'SIGKILL');
+  const held = recordFrom(outcome(await running, 4));
+  expect(held.failure).toMatchObject({ kind: 'out-of-memory', stage: 'disk-build' });
+  return { made, held, since };
+}
+
 /** Times at which the stages were done, to see later that they were not done again. */
 function begins(record: ReleaseRecord, names: readonly string[]): Record<string, string | null> {
   const rows = record.stages.filter(({ name, subject }) => names.includes(`${name} ${subject}`));
@@ -56,16 +71,7 @@ function begins(record: ReleaseRecord, names: readonly string[]): Record<string,
 
 describe('a held branch', () => {
   it('lets the other disk finish; `retry` builds the lost one alone', async () => {
-    const since = Date.now();
-    const made = await newProject({
-      name: 'two-branches',
-      disks: [{ type: 'qcow2' }, { type: 'iso' }],
-      spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
-    });
-    const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
-    process.kill(await runningIso(), 'SIGKILL');
-    const held = recordFrom(outcome(await running, 4));
-    expect(held.failure).toMatchObject({ kind: 'out-of-memory', stage: 'disk-build' });
+    const { made, held, since } = await heldIso('two-branches');
     const kept = ['build image', 'push image', 'sign image', 'disk-build qcow2', 'publish qcow2', 'verify qcow2'];
     for (const row of held.stages.filter(({ name, subject }) => kept.includes(`${name} ${subject}`))) {
       expect(row).toMatchObject({ status: 'done' });
@@ -80,39 +86,27 @@ describe('a held branch', () => {
     expect(await leftOvers(stack)).toEqual([]);
   });
 
-  it(
-    'finds that the registry has collected what had no tag yet: it is sent again, and nothing is built ' + 'again',
-    async () => {
-      const since = Date.now();
-      const made = await newProject({
-        name: 'collected',
-        disks: [{ type: 'qcow2' }, { type: 'iso' }],
-        spec: { builder: { image: site.references['slow'], rootfs: 'ext4' } },
-      });
-      const running = startFlightline(['run', made.spec, '--json'], { environment: stack.environment });
-      process.kill(await runningIso(), 'SIGKILL');
-      const held = recordFrom(outcome(await running, 4));
-      expect(held.failure).toMatchObject({ kind: 'out-of-memory', stage: 'disk-build' });
-      const qcow2 = held.disks.find(({ type }) => type === 'qcow2')!;
-      const image = `${made.repository}@${held.image.digest}`;
-      const disk = `${made.repository}/diskimage-qcow2@${qcow2.digest}`;
-      expect([await digestOf(image), await digestOf(disk)]).toEqual([held.image.digest, qcow2.digest]);
-      await collectGarbage(stack);
-      expect([await digestOf(image), await digestOf(disk)], 'what had no tag').toEqual([null, null]);
-      const retried = await flightline('retry', made.release, '--json');
-      expect(retried.exitCode, retried.stderr).toBe(0);
-      const record = recordFrom(retried);
-      expect(record.image.digest).toBe(held.image.digest);
-      // The disk's builder run looks again, and takes the file that it made: see the containers below.
-      const kept = ['build image'];
-      expect(begins(record, kept)).toEqual(begins(held, kept));
-      expect(await containersCreated(stack, since), 'builders that ran').toBe(3);
-      for (const one of [record.image, ...record.disks]) expect(await digestOf(one.reference!)).toBe(one.digest);
-      const verified = await flightline('verify', made.release, '--key', stack.publicKey);
-      expect(verified.exitCode, verified.stderr).toBe(0);
-      expect(await leftOvers(stack)).toEqual([]);
-    },
-  );
+  it('finds that the registry has collected what had no tag yet: it is sent again, not built again', async () => {
+    const { made, held, since } = await heldIso('collected');
+    const qcow2 = held.disks.find(({ type }) => type === 'qcow2')!;
+    const image = `${made.repository}@${held.image.digest}`;
+    const disk = `${made.repository}/diskimage-qcow2@${qcow2.digest}`;
+    expect([await digestOf(image), await digestOf(disk)]).toEqual([held.image.digest, qcow2.digest]);
+    await collectGarbage(stack);
+    expect([await digestOf(image), await digestOf(disk)], 'what had no tag').toEqual([null, null]);
+    const retried = await flightline('retry', made.release, '--json');
+    expect(retried.exitCode, retried.stderr).toBe(0);
+    const record = recordFrom(retried);
+    expect(record.image.digest).toBe(held.image.digest);
+    // The disk's builder run looks again, and takes the file that it made: see the containers below.
+    const kept = ['build image'];
+    expect(begins(record, kept)).toEqual(begins(held, kept));
+    expect(await containersCreated(stack, since), 'builders that ran').toBe(3);
+    for (const one of [record.image, ...record.disks]) expect(await digestOf(one.reference!)).toBe(one.digest);
+    const verified = await flightline('verify', made.release, '--key', stack.publicKey);
+    expect(verified.exitCode, verified.stderr).toBe(0);
+    expect(await leftOvers(stack)).toEqual([]);
+  });
 
   it('of a wrong builder configuration takes the fixed one, and keeps the image', async () => {
     const made = await newProject({
