@@ -32,6 +32,11 @@ interface Verb<Args extends unknown[], Options extends OptionValues> extends Hel
   run(args: Args, options: Options, output: Output): Promise<number>;
 }
 
+/** The options that a verb's `syntax` adds. */
+export type OptionsOf<Syntax extends (command: Command) => { opts(): unknown }> = ReturnType<
+  ReturnType<Syntax>['opts']
+>;
+
 /** A verb whose arguments and options are its own affair. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyVerb = Verb<any[], any>;

@@ -1,4 +1,5 @@
 /** `flightline device-config`: the files by which a device only takes images that the release's key signed. */
+import type { Command } from '@commander-js/extra-typings';
 import { readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeDeviceTree } from '../../activities/trust/device-tree.ts';
@@ -19,8 +20,18 @@ import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../model/s
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import { readSpec } from '../project/spec-loading.ts';
+
+const syntax = (command: Command) =>
+  command
+    .argument('[spec]', 'the spec', 'flightline.yaml')
+    .requiredOption('--output <dir>', "the directory that stands for the device's root: DIR/etc/…")
+    .option('--merge <file>', 'add to this policy.json; nothing that it refuses is accepted afterwards')
+    .option('--public-key <file>', 'the public key; without it the worker configuration tells where it is')
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml');
+
+type DeviceConfigOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'trust',
@@ -34,26 +45,10 @@ export default verb({
   ],
   json: 'print JSON',
 
-  syntax: (command) =>
-    command
-      .argument('[spec]', 'the spec', 'flightline.yaml')
-      .requiredOption('--output <dir>', "the directory that stands for the device's root: DIR/etc/…")
-      .option('--merge <file>', 'add to this policy.json; nothing that it refuses is accepted afterwards')
-      .option('--public-key <file>', 'the public key; without it the worker configuration tells where it is')
-      .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml'),
+  syntax,
 
   run: (args, options, output) => deviceConfig(args, options, output),
 });
-
-interface DeviceConfigOptions {
-  /** Directory that stands for the device's root. */
-  output: string;
-  /** A policy.json to which the entries are added. */
-  merge?: string | undefined;
-  /** PEM file; without it the worker configuration is asked for the spec's key. */
-  publicKey?: string | undefined;
-  config?: string | undefined;
-}
 
 /** Writes the files below `options.output`. */
 async function deviceConfig([file]: [string], options: DeviceConfigOptions, output: Output): Promise<number> {

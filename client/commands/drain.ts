@@ -1,10 +1,20 @@
 /** `flightline drain`: this machine's build host makes no new promises, and empties. */
+import type { Command } from '@commander-js/extra-typings';
 import { openBuildHost, type HostLease } from '../../workers/host/build-host.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { pause } from '../terminal/pause.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
+
+const syntax = (command: Command) =>
+  command
+    .option('--undo', 'take claims again')
+    .option('--wait', 'wait until no release needs this host any more')
+    .option('--comment <text>', 'why; whoever waits for this host reads it')
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml');
+
+type DrainOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'machine',
@@ -15,26 +25,10 @@ export default verb({
   examples: ['flightline drain --comment "new kernel" --wait', 'flightline drain --undo'],
   json: 'print JSON',
 
-  syntax: (command) =>
-    command
-      .option('--undo', 'take claims again')
-      .option('--wait', 'wait until no release needs this host any more')
-      .option('--comment <text>', 'why; whoever waits for this host reads it')
-      .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml'),
+  syntax,
 
   run: (args, options, output) => drain(args, options, output),
 });
-
-interface DrainOptions {
-  /** Takes claims again. */
-  undo?: boolean | undefined;
-  /** Returns only when no release needs the host any more. */
-  wait?: boolean | undefined;
-  /** Why, for whoever waits for the host. */
-  comment?: string | undefined;
-  /** The worker configuration's file. */
-  config?: string | undefined;
-}
 
 /** Milliseconds between two looks at the leases. */
 const POLL = 1_000;

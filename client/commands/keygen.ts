@@ -1,4 +1,5 @@
 /** `flightline keygen`: a sigstore key pair, made by skopeo, with a passphrase that is on no command line. */
+import type { Command } from '@commander-js/extra-typings';
 import { randomBytes } from 'node:crypto';
 import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,8 +10,18 @@ import { generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
+
+const syntax = (command: Command) =>
+  command
+    .requiredOption('--output-prefix <p>', 'path and beginning of the file names')
+    .option(
+      '--passphrase-file <f>',
+      'file with the passphrase; without it one is asked for, or made and written to P.passphrase',
+    );
+
+type KeygenOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'trust',
@@ -20,22 +31,10 @@ export default verb({
   examples: ['flightline keygen --output-prefix ./release'],
   json: 'print the paths as JSON',
 
-  syntax: (command) =>
-    command
-      .requiredOption('--output-prefix <p>', 'path and beginning of the file names')
-      .option(
-        '--passphrase-file <f>',
-        'file with the passphrase; without it one is asked for, or made and written to P.passphrase',
-      ),
+  syntax,
 
   run: (args, options, output) => keygen(args, options, output),
 });
-
-interface KeygenOptions {
-  /** Path and beginning of the files' names. */
-  outputPrefix: string;
-  passphraseFile?: string | undefined;
-}
 
 /** Bytes of chance in a passphrase that is made here. */
 const PASSPHRASE_BYTES = 32;

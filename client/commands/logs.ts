@@ -1,4 +1,5 @@
 /** `flightline logs`: a stage's whole log, from the registry or from the host that has it. */
+import type { Command } from '@commander-js/extra-typings';
 import { access } from 'node:fs/promises';
 import { readRecord } from '../../activities/trust/record.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
@@ -15,11 +16,22 @@ import { followLogs } from '../follow/logs.ts';
 import { pages, readKeptLog } from '../temporal/logs.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
 import { type KnownLog, chooseLogs, knownLogs } from '../follow/known-logs.ts';
+
+const syntax = (command: Command) =>
+  command
+    .argument(...RELEASE_ARGUMENT)
+    .argument('[stage]', `one of ${LOGGED_STAGES.join(', ')}`)
+    .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
+    .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
+    .option('--key <file>', 'the public key: take the record from the registry, verified, and ask no Temporal')
+    .option('--record-repository <repository>', 'where the record is, with --key; default is REPOSITORY/release');
+
+type LogsOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'release',
@@ -35,25 +47,10 @@ export default verb({
   ],
   json: 'print JSON',
 
-  syntax: (command) =>
-    command
-      .argument(...RELEASE_ARGUMENT)
-      .argument('[stage]', `one of ${LOGGED_STAGES.join(', ')}`)
-      .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
-      .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
-      .option('--key <file>', 'the public key: take the record from the registry, verified, and ask no Temporal')
-      .option('--record-repository <repository>', 'where the record is, with --key; default is REPOSITORY/release'),
+  syntax,
 
   run: (args, options, output) => logs(args, options, output),
 });
-
-interface LogsOptions {
-  subject?: string;
-  follow?: boolean | undefined;
-  /** Path of a public key: the record is taken from the registry, verified. */
-  key?: string | undefined;
-  recordRepository?: string | undefined;
-}
 
 async function logs(
   [name, stage]: [string, string | undefined],

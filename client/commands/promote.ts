@@ -1,4 +1,5 @@
 /** `flightline promote`: gives a release another name, without building. */
+import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import {
   promotionId,
@@ -19,8 +20,23 @@ import { thisPerson } from '../terminal/person.ts';
 import { timingFromEnvironment } from '../project/checked-spec.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';
 import { readPromotion } from '../temporal/promotion.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import { repositoryAndTag } from '../temporal/release-name.ts';
+
+const syntax = (command: Command) =>
+  command
+    .argument('<source>', 'REPOSITORY:TAG, released by flightline')
+    .requiredOption('--to <target>', 'TAG in the same repository, or REPOSITORY:TAG')
+    .addOption(
+      new Option('--approval <what>', 'wait for `flightline approve` before anything is signed').choices(['required']),
+    )
+    .option('--key <name>', 'sign with this key of the worker configuration; default is the one that signed the source')
+    .option('--comment <text>', 'why; kept in the record and history')
+    .option('--allow-older', 'move the tag although it points at what was made later')
+    .option('--record-repository <repository>', "where the source's record is; default is REPOSITORY/release")
+    .option('--detach', 'end once the promotion is started');
+
+type PromoteOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'tags',
@@ -35,38 +51,10 @@ export default verb({
   ],
   json: 'print the promotion as JSON; progress goes to standard error',
 
-  syntax: (command) =>
-    command
-      .argument('<source>', 'REPOSITORY:TAG, released by flightline')
-      .requiredOption('--to <target>', 'TAG in the same repository, or REPOSITORY:TAG')
-      .addOption(
-        new Option('--approval <what>', 'wait for `flightline approve` before anything is signed').choices([
-          'required',
-        ]),
-      )
-      .option(
-        '--key <name>',
-        'sign with this key of the worker configuration; default is the one that signed the source',
-      )
-      .option('--comment <text>', 'why; kept in the record and history')
-      .option('--allow-older', 'move the tag although it points at what was made later')
-      .option('--record-repository <repository>', "where the source's record is; default is REPOSITORY/release")
-      .option('--detach', 'end once the promotion is started'),
+  syntax,
 
   run: (args, options, output) => promote(args, options, output),
 });
-
-interface PromoteOptions {
-  /** TAG of the source's repository, or REPOSITORY:TAG. */
-  to: string;
-  approval?: 'required' | undefined;
-  /** Name of a key of the worker configuration. */
-  key?: string | undefined;
-  comment?: string | undefined;
-  recordRepository?: string | undefined;
-  allowOlder?: boolean | undefined;
-  detach?: boolean | undefined;
-}
 
 async function promote([source]: [string], options: PromoteOptions, output: Output): Promise<number> {
   const request = requestOf(source, options);

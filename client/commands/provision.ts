@@ -2,6 +2,7 @@
  * `flightline provision`: late binding, by putting an agent configuration into a device as it is provisioned (the
  * guide).
  */
+import type { Command } from '@commander-js/extra-typings';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readAgentConfiguration } from '../../activities/tools/flightctl/agent-configuration.ts';
@@ -12,7 +13,7 @@ import { fewLines } from '../../model/spec/spec-file.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import {
   cloudConfig,
   ignitionConfig,
@@ -20,6 +21,26 @@ import {
   openShiftManifests,
   vsphereGuestInfo,
 } from '../provision/configs.ts';
+
+const syntax = (command: Command) =>
+  command
+    .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
+    .requiredOption(
+      '--config <file>',
+      'the agent configuration: enrollment goes here, the agent ignores it in drop-ins',
+    )
+    .addOption(
+      new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([
+        'openshift-virtualization',
+        'vsphere',
+      ]),
+    )
+    .option('--name <name>', "the virtual machine's name, for a target")
+    .option('--image <reference>', 'the container disk, for openshift-virtualization')
+    .option('--record <file>', "a release's record (`flightline status RELEASE --json`): its container disk, by digest")
+    .option('--output <file>', 'write it to this file (0600), and not to standard output');
+
+type ProvisionOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'trust',
@@ -36,45 +57,12 @@ export default verb({
     'flightline provision kickstart --config config.yaml',
   ],
 
-  syntax: (command) =>
-    command
-      .addArgument(new Argument('<mechanism>', 'what injects it').choices(['cloud-init', 'ignition', 'kickstart']))
-      .requiredOption(
-        '--config <file>',
-        'the agent configuration: enrollment goes here, the agent ignores it in drop-ins',
-      )
-      .addOption(
-        new Option('--target <target>', 'with cloud-init: wrap the user-data for this platform').choices([
-          'openshift-virtualization',
-          'vsphere',
-        ]),
-      )
-      .option('--name <name>', "the virtual machine's name, for a target")
-      .option('--image <reference>', 'the container disk, for openshift-virtualization')
-      .option(
-        '--record <file>',
-        "a release's record (`flightline status RELEASE --json`): its container disk, by digest",
-      )
-      .option('--output <file>', 'write it to this file (0600), and not to standard output'),
+  syntax,
 
   run: (args, options, output) => provision(args, options, output),
 });
 
 type Mechanism = 'cloud-init' | 'ignition' | 'kickstart';
-
-interface ProvisionOptions {
-  /** The agent configuration. */
-  config: string;
-  target?: string | undefined;
-  /** The virtual machine's name. */
-  name?: string | undefined;
-  /** Reference of the container disk. */
-  image?: string | undefined;
-  /** File with a release's record, which names the container disk. */
-  record?: string | undefined;
-  /** File to write to; without it standard output is written to. */
-  output?: string | undefined;
-}
 
 /** A configuration is 3 kB. Larger is another file; Ignition and guestinfo would not take it. */
 const MAX_CONFIG = 64 * 1024;

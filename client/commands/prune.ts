@@ -1,4 +1,5 @@
 /** `flightline prune REPOSITORY`: once, as a dry run, or regularly by a Temporal Schedule. */
+import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import { parseDuration } from '../../model/base/duration.ts';
 import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest } from '../../model/release/prune.ts';
@@ -11,9 +12,25 @@ import { grpcDetails, isInvalidArgument, isUnknownSchedule, requestFailed, UserE
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { failureOfError } from '../temporal/failure.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
 import { renderPrune } from '../view/prune.ts';
+
+const syntax = (command: Command) =>
+  command
+    .argument('<repository>', 'the repository of the OS images, without a tag')
+    .option('--keep-last <n>', 'keep so many of the newest releases', positiveInteger, 7)
+    .option('--keep-within <time>', 'keep releases younger than this: 12h, 30d', '30d')
+    .option('--dry-run', 'only say what would be removed')
+    .option('--record-repository <repository>', 'repositories.record of the spec; default is REPOSITORY/release')
+    .option('--context-repository <repository>', 'repositories.context of the spec; default is REPOSITORY/context')
+    .addOption(
+      new Option('--cron <expression>', 'do it regularly, by a Temporal Schedule').conflicts(['dryRun', 'unschedule']),
+    )
+    .option('--time-zone <zone>', 'in which --cron is meant', 'UTC')
+    .addOption(new Option('--unschedule', 'end doing it regularly').conflicts('dryRun'));
+
+type PruneOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'regular',
@@ -28,22 +45,7 @@ export default verb({
   ],
   json: 'print what was removed and kept as JSON',
 
-  syntax: (command) =>
-    command
-      .argument('<repository>', 'the repository of the OS images, without a tag')
-      .option('--keep-last <n>', 'keep so many of the newest releases', positiveInteger, 7)
-      .option('--keep-within <time>', 'keep releases younger than this: 12h, 30d', '30d')
-      .option('--dry-run', 'only say what would be removed')
-      .option('--record-repository <repository>', 'repositories.record of the spec; default is REPOSITORY/release')
-      .option('--context-repository <repository>', 'repositories.context of the spec; default is REPOSITORY/context')
-      .addOption(
-        new Option('--cron <expression>', 'do it regularly, by a Temporal Schedule').conflicts([
-          'dryRun',
-          'unschedule',
-        ]),
-      )
-      .option('--time-zone <zone>', 'in which --cron is meant', 'UTC')
-      .addOption(new Option('--unschedule', 'end doing it regularly').conflicts('dryRun')),
+  syntax,
 
   async run([repository], options, output) {
     const request = requestOf(repository, options);
@@ -54,15 +56,6 @@ export default verb({
     });
   },
 });
-
-interface PruneOptions {
-  keepLast: number;
-  /** As a person writes it: `30d`. */
-  keepWithin: string;
-  dryRun?: true | undefined;
-  recordRepository?: string | undefined;
-  contextRepository?: string | undefined;
-}
 
 /** The request that options mean. @throws UserError `usage` */
 function requestOf(repository: string, options: PruneOptions): PruneRequest {

@@ -1,4 +1,5 @@
 /** `flightline retry`: lets every held branch of a release go on, with a fixed spec if one is given. */
+import type { Command } from '@commander-js/extra-typings';
 import { isTemplate } from '../../model/base/template.ts';
 import { RETRY_UPDATE, RetryResult } from '../../model/contract/workflows.ts';
 import { releaseId } from '../../model/oci/reference.ts';
@@ -17,7 +18,16 @@ import { isUnavailable, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/pause.ts';
-import { verb } from '../verb.ts';
+import { verb, type OptionsOf } from '../verb.ts';
+
+const syntax = (command: Command) =>
+  command
+    .argument(...RELEASE_ARGUMENT)
+    .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
+    .option('--detach', 'do not show the progress')
+    .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository');
+
+type RetryOptions = OptionsOf<typeof syntax>;
 
 export default verb({
   group: 'release',
@@ -29,23 +39,10 @@ export default verb({
   ],
   json: 'print the record as JSON; progress goes to standard error',
 
-  syntax: (command) =>
-    command
-      .argument(...RELEASE_ARGUMENT)
-      .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
-      .option('--detach', 'do not show the progress')
-      .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository'),
+  syntax,
 
   run: (args, options, output) => retry(args, options, output),
 });
-
-interface RetryOptions {
-  /** Packs and sends this spec's context anew; stages whose inputs changed run again. */
-  spec?: string | undefined;
-  /** Ends once the release goes on. */
-  detach?: boolean | undefined;
-  publicContext?: boolean | undefined;
-}
 
 async function retry([name]: [string], options: RetryOptions, output: Output): Promise<number> {
   const id = releaseIdOf(name);
