@@ -12,7 +12,7 @@ import { FAILURES } from '../model/failure/failures.ts';
 import { counterOf, METRICS, type StageOutcome } from '../model/base/metric.ts';
 import { STAGES } from '../model/stage/stage.ts';
 import { knownFailure } from './failure.ts';
-import { inTurn, isSameFailure, whileRunning } from './running.ts';
+import { inTurn, isRepeated, whileRunning } from './running.ts';
 import { serverOf, type ActivityContext, type Server } from './server.ts';
 import { redact } from './tools/process/redact.ts';
 import { runTask, type Task } from './tools/process/task.ts';
@@ -76,13 +76,13 @@ export function framed<Input extends z.ZodType, Result extends object>(
         return ONE_AT_A_TIME.includes(activityName) ? inTurn(key, context, run) : run();
       });
       ended('done');
-      isSameFailure(id, null);
+      isRepeated(id, null);
       return { ...result, attempts: attempt };
     } catch (error) {
       const reason = context.cancelReason();
       if (reason) ended(reason === 'requested' ? 'cancelled' : 'detached');
       context.throwIfCancelled();
-      const again = LOCAL.includes(activityName) && isSameFailure(id, unknownMessage(error, name));
+      const again = LOCAL.includes(activityName) && isRepeated(id, unknownMessage(error, name));
       const failure = error instanceof TemporalFailure ? error : toApplicationFailure(error, name, begun.told, again);
       ended('failed', failure);
       throw failure;

@@ -32,7 +32,7 @@ export async function whileRunning<Result>(activity: RunningActivity, body: () =
 const lastFailures = new Map<string, string>();
 
 /** Notes what an attempt failed with; `true` when the one before failed with the same words. Null when it did not. */
-export function isSameFailure(activity: string, message: string | null): boolean {
+export function isRepeated(activity: string, message: string | null): boolean {
   const isSame = message !== null && lastFailures.get(activity) === message;
   if (message === null || isSame) lastFailures.delete(activity);
   else lastFailures.set(activity, message);

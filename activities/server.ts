@@ -95,7 +95,7 @@ export function serverOf(client: Client, updateId: string, namespace = client.op
           }),
         });
       } catch (error) {
-        throw failureOfUpdate(error);
+        throw updateError(error);
       }
     },
     cancelHeld: async (workflowId) => {
@@ -180,7 +180,7 @@ async function scheduledFor(client: Client, repository: string): Promise<unknown
 }
 
 /** What an update failed with; any other error as it is. */
-function failureOfUpdate(error: unknown): unknown {
+function updateError(error: unknown): unknown {
   if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) return error;
   const parsed = Failure.safeParse(error.cause.details?.[0]);
   if (!parsed.success) return error;

@@ -134,7 +134,7 @@ async function boot(
     kvmStops ||= accelerator !== first;
     return { accelerator, after: end.after };
   }
-  if (end.kind === 'ended' && end.said !== '') throw qemuFailure(end.said);
+  if (end.kind === 'ended' && end.said !== '') throw qemuError(end.said);
   const { disk, expect, timeout } = test.test;
   const why = end.kind === 'late' ? `within ${formatDuration(timeout)}` : `before ${describe(end)}`;
   const lines = test.log.tail(200).filter((line) => line.trim() !== '');
@@ -167,7 +167,7 @@ function describe(end: End): string {
 }
 
 /** QEMU itself failed, not the image. */
-function qemuFailure(said: string): FlightlineError {
+function qemuError(said: string): FlightlineError {
   const kind = /cannot allocate memory/i.test(said) ? 'out-of-memory' : 'host-setup';
   return new FlightlineError(kind, `QEMU could not run the disk: ${said}`);
 }

@@ -88,7 +88,7 @@ export async function podmanBuild(
     const said = lastWords(error, run);
     if (said !== '') log.write(said);
     const { begun, startFailure } = output;
-    const failure = buildFailure(error, log, { error: said, begun, startFailure, diskFull });
+    const failure = buildError(error, log, { error: said, begun, startFailure, diskFull });
     const missing = error.exitCode === null ? null : missingImage(said);
     if (missing === null) throw failure;
     return { missing, failure };
@@ -158,7 +158,7 @@ function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRu
   );
 }
 
-function buildFailure(error: CommandError, log: CappedLog, failed: FailedBuild): FlightlineError {
+function buildError(error: CommandError, log: CappedLog, failed: FailedBuild): FlightlineError {
   if (error.notFound) return new FlightlineError('host-setup', 'podman is not installed', { cause: error });
   // A signal that no cancellation sent: the kernel ran out of memory, or a person ended it.
   if (error.signal !== null) {

@@ -28,7 +28,7 @@ import {
 } from '../tools/podman/container/device-container.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
 import { ensurePulled, tagImage } from '../tools/podman/images.ts';
-import { intoRegistry, registryFailure } from '../tools/registry/classify.ts';
+import { intoRegistry, registryError } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -143,7 +143,7 @@ async function hasSkopeo(container: Pick<DeviceContainer, 'name' | 'labels' | 'i
     await runCommand('podman', probeArguments(container), { timeout: PROBE });
     return true;
   } catch (error) {
-    if (!(error instanceof CommandError) || error.notFound) throw registryFailure(error, 'looking into the image');
+    if (!(error instanceof CommandError) || error.notFound) throw registryError(error, 'looking into the image');
     return false;
   }
 }
@@ -155,7 +155,7 @@ async function refusalOf(container: DeviceContainer, logFile: string, stall: num
     return null;
   } catch (error) {
     const refusal = error instanceof CommandError && !error.timedOut ? deviceRefusal(error.output) : null;
-    if (refusal === null) throw registryFailure(error, `verifying ${container.repository} in the image`);
+    if (refusal === null) throw registryError(error, `verifying ${container.repository} in the image`);
     // Without its key it refuses too, and proves nothing.
     if (container.otherKey !== null && refusal.kind !== 'signature') {
       throw new FlightlineError('device-policy', `a device made of this image cannot verify: ${refusal.text}`);

@@ -65,7 +65,7 @@ export function explain(error: unknown): Explained {
     const { kind, message, remedy, exitCode } = error;
     return { explanation: { kind, message, remedy }, exitCode, stack: undefined };
   }
-  const failure = failureOfFlightlineError(error);
+  const failure = carriedFailure(error);
   if (failure) {
     const { kind, message } = failure;
     const remedy = remedyText(failure, 'client');
@@ -106,7 +106,7 @@ export function explain(error: unknown): Explained {
 }
 
 /** The failure in a FlightlineError, known by its name: its module loads zod, which `--help` does not wait for. */
-function failureOfFlightlineError(error: unknown): Failure | undefined {
+function carriedFailure(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || error.name !== 'FlightlineError') return undefined;
   return (error as { failure?: Failure }).failure;
 }

@@ -70,7 +70,7 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
     connection = await Native.connect(target.connectionOptions);
   } catch (error) {
     throw new TemporalUnreachableError(
-      `no Temporal server answers at ${target.address}: ${connectFailure(error)}`,
+      `no Temporal server answers at ${target.address}: ${connectionProblem(error)}`,
       'start one, or name it in TEMPORAL_ADDRESS or a profile; `flightline up` starts an embedded one',
       { cause: error },
     );
@@ -83,7 +83,7 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
   } catch (error) {
     await connection.close();
     throw new TemporalUnreachableError(
-      `Temporal at ${target.address} does not serve the namespace "${target.namespace}": ${connectFailure(error)}`,
+      `Temporal at ${target.address} does not serve the namespace "${target.namespace}": ${connectionProblem(error)}`,
       'name the namespace in TEMPORAL_NAMESPACE or the profile, and check the credentials',
       { cause: error },
     );
@@ -91,7 +91,7 @@ export async function connectToTemporal(target: TemporalTarget): Promise<NativeC
 }
 
 /** Why a connection or call failed: finds `Connection refused` in nested error texts. */
-export function connectFailure(error: unknown): string {
+export function connectionProblem(error: unknown): string {
   const { details, message } = error as { details?: string; message?: string };
   const text = details || message || String(error);
   return /message: "([^"]+)"/.exec(text)?.[1] ?? text;

@@ -95,7 +95,7 @@ class PromotionRun {
       this.show({ status: 'cancelled', step: 'cancelled' });
       throw error;
     }
-    const failure = failureOfEnd(error);
+    const failure = reasonOf(error);
     if (!failure) throw error;
     this.show({ status: 'failed', step: 'failed', failure });
     throw toTemporalFailure(failure, { promotion: this.state });
@@ -223,7 +223,7 @@ class PromotionRun {
   }
 }
 
-function failureOfEnd(error: unknown): Failure | null {
+function reasonOf(error: unknown): Failure | null {
   if (error instanceof ReleaseFailed) return error.failure;
   return error instanceof ActivityFailure ? failureFrom(error, null) : null;
 }

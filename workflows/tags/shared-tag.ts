@@ -59,7 +59,7 @@ export async function sharedTag(input: SharedTagInput): Promise<void> {
 /** The `tagNow` workflow: a look at a tag whose workflow is not known to the server. */
 export async function tagNow(input: LookAtTagInput): Promise<TagNow> {
   const given = parseInput(LookAtTagInput, input);
-  return asFailures(() => lookAtTag(given));
+  return toldToSender(() => lookAtTag(given));
 }
 
 /** Tells shared tags which record goes with what they were moved to. One that has ended finds it in the registry. */
@@ -97,7 +97,7 @@ class SharedTag {
 
   /** One after the other, in the order in which they came. */
   private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const mine = this.turn.then(() => asFailures(work)).finally(() => (this.answered += 1));
+    const mine = this.turn.then(() => toldToSender(work)).finally(() => (this.answered += 1));
     this.turn = mine.catch(() => undefined);
     return mine;
   }
@@ -227,7 +227,7 @@ function now(): string {
 }
 
 /** An activity's failure with its story in the details, for whoever sent the update. */
-async function asFailures<Result>(work: () => Promise<Result>): Promise<Result> {
+async function toldToSender<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

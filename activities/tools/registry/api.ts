@@ -18,7 +18,7 @@ export function allowedBy(scope: Scope): string {
 }
 
 /** Turns an address that does not answer into a failure. @throws FlightlineError `registry` */
-export async function registryFailures<Result>(body: () => Promise<Result>): Promise<Result> {
+export async function asRegistryErrors<Result>(body: () => Promise<Result>): Promise<Result> {
   try {
     return await body();
   } catch (error) {

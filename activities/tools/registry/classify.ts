@@ -96,7 +96,7 @@ export function classifyRegistry(output: string): RegistryVerdict | undefined {
  * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`.
  * A time-out is the registry's; a text that nobody knows is `unexpected`. Other errors come back as they are.
  */
-export function registryFailure(error: unknown, what: string): unknown {
+export function registryError(error: unknown, what: string): unknown {
   if (!(error instanceof CommandError)) return error;
   if (error.notFound) {
     return new FlightlineError('host-setup', `${what} failed: ${error.program} is not installed`, { cause: error });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { registryOf } from '../../../model/oci/reference.ts';
 import { currentTask } from '../process/task.ts';
-import { apiAddress, MAX_ANSWER, registryFailures, ANSWER_WITHIN, said, allowedBy, type Scope } from './api.ts';
+import { apiAddress, MAX_ANSWER, asRegistryErrors, ANSWER_WITHIN, said, allowedBy, type Scope } from './api.ts';
 import { HttpError, send, type HttpRequest, type HttpResponse } from './http.ts';
 import { loginFor } from './login/login.ts';
 import { authorize, parseChallenges } from './login/challenge.ts';
@@ -110,9 +110,9 @@ export class RepositoryApi {
     const at = (protocol: 'http:' | 'https:') =>
       typeof path === 'string' ? new URL(`${protocol}//${host}/v2/${name}${path}`) : path;
     const go = (url: URL) => follow(url, { ...options, authorization }, insecure);
-    if (!insecure || path instanceof URL) return registryFailures(() => go(at('https:')));
+    if (!insecure || path instanceof URL) return asRegistryErrors(() => go(at('https:')));
     const { protocol } = this;
-    if (protocol) return registryFailures(() => go(at(protocol)));
+    if (protocol) return asRegistryErrors(() => go(at(protocol)));
     // As containers/image does: TLS without verification first, then plain HTTP.
     try {
       const answer = await go(at('https:'));
@@ -120,9 +120,9 @@ export class RepositoryApi {
       return answer;
     } catch (error) {
       if (!(error instanceof HttpError) || error.code === 'TIMEOUT') {
-        return registryFailures(() => Promise.reject(error));
+        return asRegistryErrors(() => Promise.reject(error));
       }
-      const answer = await registryFailures(() => go(at('http:')));
+      const answer = await asRegistryErrors(() => go(at('http:')));
       this.protocol = 'http:';
       return answer;
     }

@@ -7,7 +7,7 @@ import { policyFor } from '../../../model/device/signature-policy.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import { withFreshToken, type RegistryAccess } from './access.ts';
 import { runCommand } from '../process/command.ts';
-import { intoRegistry, registryFailure } from './classify.ts';
+import { intoRegistry, registryError } from './classify.ts';
 
 /** Milliseconds for a copy when the caller names none. */
 const COPY_TIMEOUT = 4 * 60_000;
@@ -116,7 +116,7 @@ async function copyOnce(
       onLine: options.onLine,
     });
   } catch (error) {
-    const failure = registryFailure(error, describe(copy));
+    const failure = registryError(error, describe(copy));
     if (!copy.destination.startsWith('docker://')) throw failure;
     throw intoRegistry(failure, copy.source.startsWith('docker://') ? 'registry' : 'host');
   }

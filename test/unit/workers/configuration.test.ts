@@ -8,7 +8,7 @@ import { registerSecret } from '../../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../../workers/configuration.ts';
-import { connectFailure, temporalTarget } from '../../../workers/temporal/connection.ts';
+import { connectionProblem, temporalTarget } from '../../../workers/temporal/connection.ts';
 import { chooseLogLevel, createLogger, sdkLogger } from '../../../workers/telemetry/log.ts';
 import { hostOfIdentity, workerIdentity } from '../../../model/contract/queue.ts';
 import { planQueues } from '../../../workers/queues.ts';
@@ -185,7 +185,7 @@ describe('Temporal', () => {
     [Object.assign(new Error('5 NOT_FOUND: gone'), { details: 'gone' }), 'gone'],
     ['plain', 'plain'],
   ])('%s', (error, words) => {
-    expect(connectFailure(error)).toBe(words);
+    expect(connectionProblem(error)).toBe(words);
   });
 });
 

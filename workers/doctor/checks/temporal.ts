@@ -1,6 +1,6 @@
 /** Whether the Temporal server that the environment names answers, and knows what a control worker needs. */
 import { Client, Connection } from '@temporalio/client';
-import { connectFailure, temporalTarget } from '../../temporal/connection.ts';
+import { connectionProblem, temporalTarget } from '../../temporal/connection.ts';
 import { namesOf, replayLeftBehind, requireReplay } from '../../temporal/replay.ts';
 import { RUNS_WITHIN, versionsAtWork } from '../../temporal/versions.ts';
 import { workflowSource } from '../../workflow-source.ts';
@@ -35,7 +35,7 @@ const temporal: Check = {
       return ok(`${address} answers, namespace "${namespace}"`);
     } catch (error) {
       return failed(
-        `${address}, namespace "${namespace}": ${connectFailure(error)}`,
+        `${address}, namespace "${namespace}": ${connectionProblem(error)}`,
         'start a server (`flightline up` has an embedded one), or name it in TEMPORAL_ADDRESS or a profile',
       );
     } finally {

@@ -6,7 +6,7 @@ import {
   apiAddress,
   expectSuccess,
   MAX_ANSWER,
-  registryFailures,
+  asRegistryErrors,
   ANSWER_WITHIN,
   said,
   allowedBy,
@@ -91,7 +91,7 @@ async function fetchToken(
   });
   if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
   const common = { insecure, timeout: ANSWER_WITHIN, limit: MAX_ANSWER };
-  const answer = await registryFailures(() => {
+  const answer = await asRegistryErrors(() => {
     if (login?.kind === 'token') {
       query.set('grant_type', 'refresh_token');
       query.set('refresh_token', login.token);

@@ -3,7 +3,7 @@ import { CommandError } from '../../../../../activities/tools/process/command.ts
 import {
   intoRegistry,
   plainText,
-  registryFailure,
+  registryError,
   classifyRegistry,
 } from '../../../../../activities/tools/registry/classify.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
@@ -66,10 +66,10 @@ describe('classifyRegistry', () => {
   });
 });
 
-describe('registryFailure', () => {
+describe('registryError', () => {
   const facts = { exitCode: 1, signal: null, timedOut: false, notFound: false, stdout: '', stderr: '' };
   const failing = (changes: Partial<typeof facts>) =>
-    registryFailure(new CommandError('skopeo', { ...facts, ...changes }), 'copying a to b') as FlightlineError;
+    registryError(new CommandError('skopeo', { ...facts, ...changes }), 'copying a to b') as FlightlineError;
 
   test('says what failed and why, without the log line around it', () => {
     const stderr =
@@ -98,7 +98,7 @@ describe('registryFailure', () => {
 
   test('leaves other errors as they are', () => {
     const error = new TypeError('a bug');
-    expect(registryFailure(error, 'copying')).toBe(error);
+    expect(registryError(error, 'copying')).toBe(error);
   });
 });
 

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { classifyPodman } from '../../../../../activities/tools/podman/classify.ts';
 import { CommandError } from '../../../../../activities/tools/process/command.ts';
-import { registryFailure } from '../../../../../activities/tools/registry/classify.ts';
+import { registryError } from '../../../../../activities/tools/registry/classify.ts';
 import type { FlightlineError } from '../../../../../model/failure/failure.ts';
 
 const Recorded = z.object({
@@ -42,7 +42,7 @@ function kindOf({ program, exitCode, output }: z.infer<typeof Recorded>): string
     return classifyPodman(output.split('\n').findLast((line) => line.startsWith('Error: ')) ?? output).kind;
   }
   const facts = { exitCode, signal: null, timedOut: false, notFound: false, stdout: '', stderr: output };
-  return (registryFailure(new CommandError(program, facts), 'copying') as FlightlineError).failure.kind;
+  return (registryError(new CommandError(program, facts), 'copying') as FlightlineError).failure.kind;
 }
 
 test('every fault was recorded, at every place of both programs', () => {
