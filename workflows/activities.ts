@@ -13,22 +13,22 @@ import { attemptsWithin, DEFAULT_TIMING, type Timing } from '../model/base/timin
 interface Limits {
   queue: string;
   startToClose: number;
-  /** Until a worker takes it; unlimited when absent. */
+  /** Until a worker takes it. Unlimited by default. */
   scheduleToStart?: number;
-  /** All tries together; unlimited when absent. */
+  /** All tries together. Unlimited by default. */
   scheduleToClose?: number;
-  /** Longest silence; null for an activity that does not beat. `timing.heartbeatTimeout` when absent. */
+  /** Longest time without a heartbeat. Default `timing.heartbeatTimeout`; null for an activity that sends none. */
   heartbeat?: number | null;
   retry?: ActivityOptions['retry'];
 }
 
 /**
- * A host's activity cannot fix these by another try on that host: after a heartbeat time-out the workflow asks the
- * host whether it lives, without a lease it claims a host again.
+ * Retrying these on the same host cannot help. After a heartbeat timeout the workflow probes the host; without a lease
+ * it claims a host again.
  */
 const LEFT_TO_THE_WORKFLOW: string[] = ['TemporalTimeout:Heartbeat', 'no-slot' satisfies FailureKind];
 
-/** A webhook that does not answer is tried for so long (ms), with pauses that grow to the longest. */
+/** How long a webhook is tried (ms), and the longest pause between two tries. */
 const NOTIFY_FOR = 24 * 60 * 60_000;
 const NOTIFY_PAUSE = 10 * 60_000;
 
@@ -49,13 +49,13 @@ const PRESETS = {
     startToClose: t.shortStartToClose,
     scheduleToClose: t.retryFor,
   }),
-  /** A copy between repositories by a sign worker, which may have to transfer whole disks. */
+  /** A copy between repositories by a sign worker. It may have to transfer whole disks. */
   copy: (t: Timing): Limits => ({
     queue: SIGN_QUEUE,
     startToClose: t.transferStartToClose,
     scheduleToClose: t.transferStartToClose + t.retryFor,
   }),
-  /** A dry run, for which somebody waits: two tries, on a queue that must be polled. */
+  /** A dry run. Somebody waits for it, so it has two tries, and fails if no worker polls the queue. */
   dryRun: (t: Timing, queue: string): Limits => ({
     queue,
     scheduleToStart: t.probeScheduleToStart,
@@ -71,7 +71,7 @@ const PRESETS = {
     scheduleToClose: at.scheduleToStart + at.startToClose + t.retryFor,
     retry: { maximumAttempts: attemptsWithin(t), nonRetryableErrorTypes: LEFT_TO_THE_WORKFLOW },
   }),
-  /** A claim on one queue. It also measures the free space, so it has more time than a bare answer. */
+  /** A claim on one queue. It measures the free space, so it takes longer than a probe. */
   claim: (t: Timing, at: { queue: string; bound: number | null }): Limits => ({
     queue: at.queue,
     startToClose: 3 * t.probeStartToClose,
@@ -108,7 +108,7 @@ const PRESETS = {
     heartbeat: null,
     retry: { maximumAttempts: 1 },
   }),
-  /** A page of a log, for which somebody waits. */
+  /** A page of a log. Somebody waits for it. */
   page: (t: Timing, host: string): Limits => ({
     queue: hostQueue(host, 'short'),
     scheduleToStart: t.probeScheduleToStart,
@@ -124,7 +124,7 @@ const PRESETS = {
     heartbeat: defaultPace(t),
     retry: { maximumInterval: NOTIFY_PAUSE },
   }),
-  /** A prune, which may wait for the sign worker's slot and reads much. */
+  /** A prune. It may wait for the sign worker's slot, and reads a lot. */
   prune: (t: Timing): Limits => ({
     queue: SIGN_QUEUE,
     startToClose: PRUNE_START_TO_CLOSE,
@@ -160,7 +160,7 @@ export function activities<Preset extends keyof Presets>(
   ...place: Parameters<Presets[Preset]> extends [unknown, infer Place] ? [Place] : []
 ): Activities<Preset> {
   const limits = (PRESETS[preset] as (timing: Timing, ...place: unknown[]) => Limits)(timing, ...place);
-  // The SDK's type says the same of each interface, but not of one that is still open.
+  // The SDK infers the same type for a concrete interface, but not for a generic one.
   return proxyActivities<Activities<Preset>>(optionsOf(limits, timing, summary)) as unknown as Activities<Preset>;
 }
 
@@ -184,7 +184,7 @@ function optionsOf(limits: Limits, timing: Timing, summary: string): ActivityOpt
   };
 }
 
-/** These inputs hold the timing inside a request, where the activity's frame does not look for it. */
+/** The heartbeat timeout of activities whose input has its timing inside a request. */
 function defaultPace(timing: Timing): number {
   return Math.max(timing.heartbeatTimeout, DEFAULT_TIMING.heartbeatTimeout);
 }

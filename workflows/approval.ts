@@ -8,7 +8,7 @@ import { toTemporalFailure } from './failure.ts';
 /** Approves or rejects. */
 export const decideUpdate = defineUpdate<Decided, [Decision]>(DECIDE_UPDATE);
 
-/** What a person was asked, and said. Plain data: changed by the functions below only. */
+/** What a person was asked, and what they said. Plain data; only the functions below change it. */
 export interface ApprovalGate {
   /** `repository:tag` */
   readonly reference: string;
@@ -28,14 +28,14 @@ export function closedGate(reference: string): ApprovalGate {
   return { reference, asked: null, approved: null, approval: null, rejection: null };
 }
 
-/** `true` while a person's word is waited for. */
+/** `true` while the release waits for a person. */
 export function waitsForWord({ asked, approved, rejection }: ApprovalGate): boolean {
   return asked !== null && asked.subject !== approved && rejection === null;
 }
 
 /**
- * Asks for what is to be tagged: an approval is for this and nothing else. Answers why it may not go on: a failure of
- * the kind `approval-needed`, or `rejected`; null when it may.
+ * Asks for approval of exactly what is to be tagged. Returns null when it is approved, otherwise a failure of the kind
+ * `approval-needed` or `rejected`.
  *
  * @param digests of the image, then of each disk: what a person sees, and decides on
  */
@@ -53,13 +53,13 @@ export function askApproval(gate: ApprovalGate, subject: string, digests: readon
   });
 }
 
-/** Runs before an update is accepted. @throws what refuses it: nobody waits, or the person saw other digests. */
+/** Validates an update. @throws when nothing waits for approval, or the person saw other digests. */
 export function checkDecision(gate: ApprovalGate, input: Decision): void {
   const refusal = refusalOfDecision(gate, input);
   if (refusal) throw toTemporalFailure(refusal, refusal);
 }
 
-/** Takes a person's word, which was checked. */
+/** Applies a validated decision. */
 export function takeDecision(gate: ApprovalGate, { decision, by, comment }: Decision): Decided {
   const word = { by, comment, at: new Date().toISOString() };
   if (decision === 'reject') gate.rejection = word;

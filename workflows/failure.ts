@@ -1,4 +1,4 @@
-/** What workflows make of what went wrong: any Temporal failure becomes a {@link Failure} of a known kind. Pure. */
+/** Turns any Temporal failure into a {@link Failure} of a known kind, and back. Pure. */
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -17,7 +17,7 @@ import type { ReleaseRecord } from '../model/release/record.ts';
 import { roleOf } from '../model/contract/activities.ts';
 import type { Stage } from '../model/stage/stage.ts';
 
-/** A stage that failed for good where it ran. Never leaves a workflow. */
+/** A stage failed, and retrying it where it ran does not help. Never leaves a workflow. */
 export class StageFailed extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
@@ -27,7 +27,7 @@ export class StageFailed extends Error {
   }
 }
 
-/** The host of a branch is gone: what lived there is redone elsewhere. Never leaves a workflow. */
+/** The host of a branch is gone: its work is done again on another host. Never leaves a workflow. */
 export class HostLost extends Error {
   readonly host: string;
   constructor(host: string) {
@@ -37,7 +37,7 @@ export class HostLost extends Error {
   }
 }
 
-/** The branch has no lease on its host any more: a host is claimed again, this one too. Never leaves a workflow. */
+/** The branch no longer has a lease on its host: it claims a host again, maybe the same. Never leaves a workflow. */
 export class LeaseLost extends HostLost {
   constructor(host: string) {
     super(host);
@@ -61,19 +61,19 @@ export function dispositionOf(failure: Pick<Failure, 'kind'>): Disposition {
   return FAILURES[failure.kind].disposition;
 }
 
-/** `true` when the workflow, not the server, must look after it: nobody reported a failure, the host fell silent. */
+/** `true` when nobody reported a failure, but the host fell silent: the workflow handles that, not the server. */
 export function isSilence(error: unknown): boolean {
   const type = timeoutTypeOf(error);
   return type === 'HEARTBEAT' || type === 'SCHEDULE_TO_START';
 }
 
-/** `true` when a host's activity found no lease of its branch: it lapsed before it was used, or was cleaned up. */
+/** `true` when a host's activity found no lease for its branch: it lapsed, or was cleaned up. */
 export function isLeaseLost(error: unknown): boolean {
   const kind: FailureKind = 'no-slot';
   return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === kind;
 }
 
-/** `true` when a claim ran out of time and the last host asked was one that is only busy. */
+/** `true` when a claim ran out of time because the last host asked was busy. */
 export function wasBusy(error: unknown): boolean {
   const kind: FailureKind = 'no-slot';
   if (!(error instanceof ActivityFailure)) return false;
@@ -82,30 +82,30 @@ export function wasBusy(error: unknown): boolean {
   return cause instanceof TimeoutFailure && cause.failure?.cause?.applicationFailureInfo?.type === kind;
 }
 
-/** How often a branch goes back by itself to what the registry lost, before a person is asked. */
+/** How often a branch makes again what the registry lost before it is held. */
 const MAX_LOST = 3;
 
-/** Notes that the registry lost something of a branch; `false` when that is too often, and a person is to look. */
+/** Counts a loss in the registry. `false` when the branch has lost too much, and is to be held. */
 export function mayGoBack(lost: Map<string, number>, branch: string): boolean {
   const times = (lost.get(branch) ?? 0) + 1;
   lost.set(branch, times > MAX_LOST ? 0 : times);
   return times <= MAX_LOST;
 }
 
-/** The kind of time-out an activity ended with, if it did. */
+/** The kind of timeout that ended an activity, if one did. */
 export function timeoutTypeOf(error: unknown): string | undefined {
   return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure
     ? error.cause.timeoutType
     : undefined;
 }
 
-/** The failure of an activity or child, with `stage` where it does not name one. */
+/** The failure of an activity or child workflow. `stage` is used when it names none. */
 export function failureFrom(error: TemporalFailure, stage: Stage | null): Failure {
   const found = readFailure(error, stage);
   return { ...found, stage: found.stage ?? stage };
 }
 
-/** What a failed builder run says of itself; `undefined` when it ended without saying. */
+/** The details of a failed builder run; `undefined` when it has none. */
 export function builderRunFailureFrom(error: unknown): BuilderRunFailure | undefined {
   if (!(error instanceof ChildWorkflowFailure) || !(error.cause instanceof ApplicationFailure)) return undefined;
   const parsed = BuilderRunFailure.safeParse(error.cause.details?.[0]);
@@ -113,9 +113,9 @@ export function builderRunFailureFrom(error: unknown): BuilderRunFailure | undef
 }
 
 /**
- * The failure of a workflow whose own code went wrong.
+ * The failure for a fault in a workflow's own code.
  *
- * @throws the error when it is the SDK's: that a history does not fit this code must not end what runs.
+ * @throws the error itself when the history does not fit the code: that must not end a running release.
  */
 export function unexpectedFailure(error: unknown): Failure {
   if (error instanceof DeterminismViolationError) throw error;
@@ -126,7 +126,7 @@ export function unexpectedFailure(error: unknown): Failure {
 }
 
 /**
- * Longest message of a failure that carries its {@link Failure} in full beside it (characters): payloads stay below
+ * Longest message of a Temporal failure (characters). Its details have the message in full; payloads stay below
  * 10 kB.
  */
 const MAX_OUTER_MESSAGE = 1_000;
@@ -138,11 +138,11 @@ export function toTemporalFailure(failure: Failure, details: unknown): Applicati
   return ApplicationFailure.nonRetryable(shown, failure.kind, details);
 }
 
-/** Bytes of a payload, less what is around it (a payload has at most 10 kB). */
+/** Bytes of a payload (at most 10 kB) without its envelope. */
 const MAX_DETAILS = 9_500;
 
 /**
- * The record as the details of a failure: its own failure's message, of which the end counts, makes room if need be.
+ * The record as the details of a failure. Where it is too long, the message of its failure keeps only its end.
  */
 export function fittingRecord(record: ReleaseRecord): ReleaseRecord {
   const { failure } = record;
@@ -159,7 +159,7 @@ function readFailure(error: TemporalFailure, stage: Stage | null): Failure {
   const { cause } = error;
   if (cause instanceof ApplicationFailure) {
     const reported = reportedFailure(cause);
-    // The server stopped trying: what was to pass by itself did not.
+    // The server gave up retrying.
     return dispositionOf(reported) === 'retry' ? exhausted(reported.message, reported.log) : reported;
   }
   if (cause instanceof TimeoutFailure) {
@@ -185,7 +185,7 @@ function readChild(error: ChildWorkflowFailure, stage: Stage | null): Failure {
   });
 }
 
-/** What an activity reported; activities of this project put a {@link Failure} in the details. */
+/** The failure that an activity reported in the details. */
 function reportedFailure(cause: ApplicationFailure): Failure {
   const parsed = Failure.safeParse(cause.details?.[0]);
   if (parsed.success) return parsed.data;
@@ -207,9 +207,9 @@ function absentWorker(stage: Stage | null): string {
 }
 
 /**
- * An input as its schema has it. Anything but such a failure, thrown by a workflow, would be retried for ever.
+ * Parses an input.
  *
- * @throws ApplicationFailure `invalid-input`, not retried.
+ * @throws ApplicationFailure `invalid-input`, not retried. The SDK would retry any other error for ever.
  */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);

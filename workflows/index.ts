@@ -15,8 +15,8 @@ export { release } from './release/release.ts';
 export { tagNow } from './tags/shared-tag.ts';
 export { nightly, sharedTag };
 
-// All others stay with the version that they began with. A tag lives for ever, and a night follows its schedule. The
-// server takes no behaviour from a worker without versions.
+// These two move to a new version: a tag's workflow never ends, and a nightly run follows its schedule. All others stay
+// with the version that they began with. The server rejects a behaviour from a worker without versions.
 const followsVersions = () =>
   workflowInfo().currentDeploymentVersion?.deploymentName ? { versioningBehavior: 'AUTO_UPGRADE' as const } : {};
 setWorkflowOptions(followsVersions, sharedTag);

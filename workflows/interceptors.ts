@@ -1,5 +1,5 @@
 /**
- * What every workflow here does with what it sends, and with what it throws. Loaded by the worker together with the
+ * What all workflows do with the inputs that they send and the errors that they throw. The worker loads it with the
  * workflows.
  */
 import { ContinueAsNew, type WorkflowInterceptors } from '@temporalio/workflow';
@@ -9,7 +9,7 @@ import { toTemporalFailure, unexpectedFailure } from './failure.ts';
 
 /**
  * - A fault of this code ends the workflow, or the update, as failed. The SDK's default is to try the workflow task
- *   again for ever: nobody is told then, and a cancellation is not heard.
+ *   again for ever: then nobody is told, and a cancellation has no effect.
  * - Timings that are the defaults are left out of inputs of activities: twenty inputs of a release would carry the
  *   same half kilobyte. The activity fills them in again when it parses its input. Inputs of workflows keep them all:
  *   a running release must not change its timings when the defaults do.

@@ -1,4 +1,4 @@
-/** Telling webhooks: a workflow for each delivery, which its release starts and leaves alone. */
+/** Webhooks: each delivery is a workflow, which its release starts and does not wait for. */
 import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { eventsOf, NOTIFICATION_WORKFLOW } from '../model/release/notification.ts';
 import { NotifyInput, type NotifyResult } from '../model/contract/control.ts';
@@ -17,7 +17,7 @@ export async function notification(input: NotifyInput): Promise<NotifyResult> {
   return activities('notify', timing, `tell ${webhook}`).notify(given);
 }
 
-/** Longest message that is told (characters). */
+/** Longest message in a notification (characters). */
 const MAX_MESSAGE = 1_000;
 
 /** Watches the status of a release, and starts the deliveries. */
@@ -27,7 +27,7 @@ export class Notifications {
   private count = 0;
   private readonly starts: Promise<unknown>[] = [];
 
-  /** Looks at a record; told at every change. A release without `notify` starts nothing. */
+  /** Called with the record at every change. Starts nothing for a release without `notify`. */
   noticed(record: ReleaseRecord, { notify = [], name, repository, timing }: ReleaseRequest): void {
     const events = eventsOf(this.status, record.status, this.wasHeld);
     this.status = record.status;
@@ -68,15 +68,15 @@ export class Notifications {
     }
   }
 
-  /** Resolves when every delivery that was begun has its own life; never rejects, and waits for no webhook. */
+  /** Resolves when every delivery has been started. Never rejects, and waits for no webhook. */
   async handedOver(): Promise<void> {
     await Promise.all(this.starts);
   }
 }
 
 /**
- * A release that is cancelled, or at its end, still tells what became of it; a delivery that cannot begin changes
- * nothing.
+ * Starts a delivery even for a release that is cancelled or ending. A delivery that cannot start has no effect on the
+ * release.
  */
 async function start(input: NotifyInput): Promise<void> {
   try {
@@ -90,6 +90,6 @@ async function start(input: NotifyInput): Promise<void> {
       }),
     );
   } catch {
-    // Such as an id that is taken: it is being told already.
+    // For example the id is taken: the delivery is under way.
   }
 }

@@ -1,4 +1,4 @@
-/** The `plan` workflow: what a release would be made of, and whether it could be signed. It leaves nothing anywhere. */
+/** The `plan` workflow: what a release would be made of, and whether it could be signed. Changes nothing. */
 import { workflowInfo } from '@temporalio/workflow';
 import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
 import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
@@ -9,7 +9,7 @@ import { parseInput, toTemporalFailure } from './failure.ts';
 import { signedRepositories } from './release/plan.ts';
 import { settled } from './run-stage.ts';
 
-/** A dry run's look. Fails with what resolve would reject; that nothing could be signed is a part of the answer. */
+/** The answer for a dry run. Fails with what resolve would reject; a failed proof of signing is part of the answer. */
 export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {
   const { request, context } = parseInput(PlanWorkflowInput, input);
   const { key, timing } = request;

@@ -1,4 +1,4 @@
-/** The `prune` workflow: old releases leave a repository, or it is told which would. */
+/** The `prune` workflow: removes old releases from a repository, or reports which it would remove. */
 import { ActivityFailure } from '@temporalio/common';
 import { setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import {
@@ -13,7 +13,7 @@ import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './signals-and-queries.ts';
 import { activities } from './activities.ts';
 
-/** Prunes. Ends with the counts; the whole report is its query's answer. */
+/** Prunes. Returns the counts; a query returns the whole report. */
 export async function prune(input: PruneRequest): Promise<PruneResult> {
   const request = parseInput(PruneRequest, input);
   const { repository, dryRun } = request;
@@ -22,7 +22,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
   setHandler(pruneReportQuery, () => report);
   const worker = activities('prune', request.timing, `prune ${repository}`);
   const asked = { release: workflowId, runId, request };
-  /** What is decided now: all pages of it. */
+  /** All pages of the current decision. */
   const look = async (): Promise<PruneGroup[]> => {
     const groups: PruneGroup[] = [];
     for (let from: number | null = 0; from !== null;) {
@@ -41,7 +41,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
         before = left;
         ({ left } = await worker.prune(asked));
       }
-      // What became needed meanwhile was not removed, and is among what stands now.
+      // What a release has come to need meanwhile was not removed, and is listed as kept.
       report.kept = await look();
       report.removed = without(report.removed, report.kept);
     }
@@ -58,7 +58,7 @@ function count(groups: readonly PruneGroup[]): number {
   return groups.reduce((sum, { tags }) => sum + tags.length, 0);
 }
 
-/** Groups of several pages as one each. */
+/** Merges the groups of several pages. */
 function merged(groups: readonly PruneGroup[]): PruneGroup[] {
   const found: PruneGroup[] = [];
   for (const group of groups) {

@@ -1,4 +1,4 @@
-/** Runs one stage and keeps its row: started, done, failed, or waiting again when its host was lost. */
+/** Runs one stage and updates its row: running, done, failed, or waiting again when its host was lost. */
 import { isCancellation } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
 import type { LogLocation } from '../model/failure/failure.ts';
@@ -6,7 +6,7 @@ import { failureFrom, HostLost, StageFailed } from './failure.ts';
 import type { StageTable } from '../model/release/stage-table.ts';
 import type { StageKey } from '../model/stage/stage.ts';
 
-/** Where a workflow keeps its rows; `changed` shows them after a change. */
+/** The rows of a workflow. Call `changed` after a change, to show them. */
 export interface StageBoard {
   readonly table: StageTable;
   changed(): void;
@@ -44,7 +44,7 @@ export async function runStage<Result extends StageOutcome>(
       board.changed();
       throw error;
     }
-    // Anything else is a fault of this code, and no failure of the stage.
+    // Anything else is a fault in this code, not a failure of the stage.
     if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
     const failure = failureFrom(error, name);
     board.table.update(name, subject, { status: 'failed', at: Date.now(), attempts: 1, log: failure.log });

@@ -26,8 +26,7 @@ export const retryUpdate = defineUpdate<RetryResult, [RetryInput]>(RETRY_UPDATE)
 export const heldSignal = defineSignal<[HeldNotice]>(HELD_SIGNAL);
 
 /**
- * A builder run tells its release that it works on another host than the release's: clean-up must reach it in any
- * case.
+ * A builder run tells its release that it works on another host, so that clean-up reaches that host in any case.
  */
 export const hostSignal = defineSignal<[string]>('hostClaimed');
 

@@ -1,6 +1,6 @@
 /**
- * Signing, verifying, and signing again: a registry keeps all signatures of a digest in one tag, which others may
- * write over.
+ * Signing, verifying, and signing again where needed: a registry keeps all signatures of a digest in one tag, which
+ * somebody else may overwrite.
  */
 import type { ActivitiesOn } from '../model/contract/activities.ts';
 import type { SignInput } from '../model/contract/sign.ts';
@@ -8,7 +8,7 @@ import { StageFailed } from './failure.ts';
 import { activities } from './activities.ts';
 import { runStage, type StageBoard } from './run-stage.ts';
 
-/** How often a signature is written again before the branch is held: then somebody does it on purpose. */
+/** How often a lost signature is written again before the branch is held. */
 const MAX_AGAIN = 3;
 
 /** The stage `sign` of a subject. */
@@ -18,13 +18,13 @@ export async function sign(board: StageBoard, subject: string, input: SignInput,
   );
 }
 
-/** What is done already of a subject; a new signature must be verified. */
+/** What is done already for a subject. A new signature must be verified. */
 interface SigningProgress {
   signed: boolean;
   verified: boolean;
 }
 
-/** The stages `sign` and `verify` of a subject, as far as they are not done. Notes each in `progress`. */
+/** Runs `sign` and `verify` for a subject unless they are done. Records both in `progress`. */
 export async function signAndVerify(
   board: StageBoard,
   subject: string,
@@ -41,8 +41,8 @@ export async function signAndVerify(
 }
 
 /**
- * Does what needs a signature. Each time it finds that the signature is not there, `signNow` writes it again; a
- * signature that is there and refused is not written twice, so that the next try fails as well.
+ * Runs work that needs a signature. When the signature is missing, `signNow` writes it, and the work is tried again. A
+ * signature that exists and is rejected is not written again, so the next try fails too.
  */
 export async function signingAgain<Result>(work: () => Promise<Result>, signNow: () => Promise<void>): Promise<Result> {
   for (let again = 0; ; again++) {

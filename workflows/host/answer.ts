@@ -1,4 +1,4 @@
-/** Questions that somebody waits for: what a worker answers, or why there is no answer. */
+/** Questions to workers that somebody waits for: the answer, or why there is none. */
 import { ActivityFailure } from '@temporalio/common';
 import { isCancellation } from '@temporalio/workflow';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
@@ -21,7 +21,7 @@ export async function answerOf<Answer>(host: string, question: () => Promise<Ans
   }
 }
 
-/** Why a control or sign worker gave no answer: what its activity failed with, or that no worker took it up. */
+/** Why a control or sign worker did not answer: its activity failed, or no worker took it. */
 export function noAnswer(error: unknown, stage: Stage): Failure {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   if (!isSilence(error)) return failureFrom(error, stage);

@@ -1,4 +1,4 @@
-/** The end of a release on its hosts: their logs go to the registry, and everything else goes. */
+/** The end of a release on its hosts: sends their logs to the registry and removes everything else. */
 import { ActivityFailure } from '@temporalio/common';
 import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
@@ -10,7 +10,7 @@ import { failureFrom } from '../failure.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
 
-/** The logs that the registry took, and in words which it did not. */
+/** The logs in the registry, and a warning for each that could not be sent. */
 export interface LogsKept {
   kept: KeptLogs[];
   warnings: string[];
@@ -20,14 +20,14 @@ export interface LogsKept {
 const MAX_REASON = 200;
 
 /**
- * Sends the logs that the stage table names. Never rejects for what an activity failed with, a cancellation among it.
+ * Sends the logs that the stage table names. Never rejects, even when an activity fails or is cancelled.
  */
 export async function keepLogs(
   { identity, table }: { identity: ReleaseIdentity; table: Pick<StageTable, 'rows'> },
   { logRepository: repository, timing }: Pick<ReleaseRequest, 'logRepository' | 'timing'>,
 ): Promise<LogsKept> {
   const outcome: LogsKept = { kept: [], warnings: [] };
-  // The spec leaves logs where they are.
+  // The spec keeps logs on their hosts.
   if (repository === undefined) return outcome;
   const logs = table.rows.flatMap((row) => row.log ?? []);
   const hosts = [...new Set(logs.map(({ host }) => host))];
@@ -50,11 +50,11 @@ export async function keepLogs(
   return outcome;
 }
 
-/** Cleans up on every host. A host that does not answer is left to its janitor: that never fails a release. */
+/** Cleans up on every host. Leaves a host that does not answer to its janitor, and never fails the release. */
 export async function cleanUp(identity: ReleaseIdentity, hosts: ReadonlySet<string>, timing: Timing): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     const done = new Set<string>();
-    // A builder run that ends meanwhile may still name a host.
+    // A builder run that ends meanwhile may add a host.
     while (done.size < hosts.size) {
       const next = [...hosts].filter((host) => !done.has(host));
       for (const host of next) done.add(host);

@@ -1,4 +1,4 @@
-/** The `log` workflow: fetches one page of a log from the host it lies on. */
+/** The `log` workflow: fetches one page of a log from its host. */
 import type { LogPageResult } from '../../model/contract/host.ts';
 import { LogInput } from '../../model/contract/workflows.ts';
 import { parseInput } from '../failure.ts';

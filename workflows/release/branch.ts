@@ -1,4 +1,4 @@
-/** A branch of a release: its work until it succeeds, and the wait for a person in between. */
+/** A branch of a release: does its work until it succeeds, and waits for a person in between. */
 import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow';
 import type { Failure } from '../../model/failure/failure.ts';
 import { isOfBranch } from '../../model/release/stage-table.ts';
@@ -6,13 +6,13 @@ import type { StageStatus } from '../../model/stage/stage.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from '../failure.ts';
 import type { ShownRelease } from './show.ts';
 
-/** How the work of a branch came to its end: `outdated` when another plan is to be followed first. */
+/** How the work of a branch ended: `outdated` when the plan has changed. */
 export type BranchEnd = 'done' | 'outdated';
 
 /**
- * Does the work of a branch until it succeeds; a failure that a person can fix holds it meanwhile.
+ * Does the work of a branch until it succeeds. A failure that a person can fix holds the branch.
  *
- * @param isOutdated tells that another plan is to be followed: asked before a hold, and after it
+ * @param isOutdated whether the plan has changed; asked before and after a hold
  * @throws ReleaseFailed when the release must end.
  */
 export async function untilDone(
@@ -29,7 +29,7 @@ export async function untilDone(
         return await work();
       } catch (error) {
         if (!(error instanceof StageFailed)) throw error;
-        // What is ended by a cancellation may look like a failure of its own.
+        // Work that a cancellation ended may look like a failure.
         if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
         if (!isOutdated()) await hold(release, branch, error.failure);
         if (isOutdated()) return 'outdated';
@@ -40,12 +40,12 @@ export async function untilDone(
   }
 }
 
-/** Waits for `flightline retry`, or a person's word. */
+/** Waits for `flightline retry`, or for approval. */
 async function hold(release: ShownRelease, branch: string, failure: Failure): Promise<void> {
   const { state } = release;
   const { table, holds, resumes } = state;
   const { onFailure, timing } = state.request;
-  // A claim that failed has no row of its own: its stage stands for it.
+  // A failed claim has no row of its own, so the row of its stage shows it.
   const stopped = table.rows
     .filter((row) => isOfBranch(row, branch))
     .filter((row) => row.status === 'failed' || (row.status === 'waiting' && row.name === failure.stage))
@@ -54,7 +54,7 @@ async function hold(release: ShownRelease, branch: string, failure: Failure): Pr
     for (const { name, subject } of stopped) table.update(name, subject, { status, at: Date.now() });
   };
   mark('failed');
-  // To wait for approval is no failure.
+  // Waiting for approval is not a failure.
   const waits = failure.kind === 'approval-needed';
   if (dispositionOf(failure) === 'fail' || (onFailure === 'fail' && !waits)) throw new ReleaseFailed(failure);
   mark('held');

@@ -1,7 +1,6 @@
 /**
  * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification
- * of each of its disks. It holds nothing: what it cannot do it fails with, and its release holds the branch and
- * starts it again.
+ * of each of its disks. It never holds: it fails, and its release holds the branch and starts it again.
  */
 import { ApplicationFailure } from '@temporalio/common';
 import {
@@ -27,7 +26,7 @@ import { signAndVerify } from '../signing.ts';
 import { builderRunStages, StageTable } from '../../model/release/stage-table.ts';
 import { builderRunDetails } from './record.ts';
 
-/** Time (ms) for what a boot test does beside waiting: ending an earlier one, trying KVM, ending QEMU. */
+/** Time (ms) that a boot test needs besides waiting: to end an earlier one, to try KVM, to end QEMU. */
 const BOOT_TEST_MARGIN = 2 * 60_000;
 
 /** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
@@ -49,14 +48,14 @@ export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResu
 class Run implements StageBoard {
   readonly table: StageTable;
   private readonly input: BuilderRunInput;
-  /** In the order in which they were claimed; the last one has the files. */
+  /** Hosts in the order in which they were claimed. The last one has the files. */
   private hosts: string[] = [];
   private failure: Failure | null = null;
   private built: DiskBuildResult | null = null;
-  /** The boot test was passed, by the files of the host that the run is on. */
+  /** The files on the current host have passed the boot test. */
   private booted = false;
   private readonly published = new Map<string, PublishResult>();
-  /** Disks whose publication failed for a reason that has nothing to do with the host. */
+  /** Failed publications where another host would not help. */
   private readonly problems: StageFailed[] = [];
   /** Signatures and verifications under way; they need no host. */
   private readonly finishing: Promise<Settled<void>>[] = [];
@@ -104,7 +103,7 @@ class Run implements StageBoard {
     return this.result();
   }
 
-  /** Turns what ended the run into what its release understands. */
+  /** Turns the error that ended the run into a failure that its release can read. */
   ended(error: unknown): unknown {
     const at = Date.now();
     if (isCancellation(error)) {
@@ -114,7 +113,7 @@ class Run implements StageBoard {
     }
     const failure = error instanceof StageFailed ? error.failure : unexpectedFailure(error);
     this.failure = failure;
-    // A claim that failed has no row of its own.
+    // A failed claim has no row of its own.
     this.table.updateAll((row) => row.name === failure.stage && row.name === 'disk-build', {
       status: 'failed',
       at,
@@ -128,7 +127,7 @@ class Run implements StageBoard {
     if (host === this.input.preferredHost) return;
     const { workflowId, runId } = workflowInfo().parent ?? {};
     if (!workflowId) return;
-    // Not waited for: the work goes on while the release hears of it. Even a run being cancelled must say where it was.
+    // Not awaited, so that the work goes on. A run that is being cancelled must name its host too.
     void CancellationScope.nonCancellable(async () => {
       const told = await settled(getExternalWorkflowHandle(workflowId, runId).signal(hostSignal, host));
       if (!told.ok) log.warn('the release did not hear of a claimed host', { host });
@@ -151,9 +150,9 @@ class Run implements StageBoard {
         return worker.diskBuild(build);
       }),
     ));
-    // Before anything of the run is published: a tag must never point at what does not boot.
+    // Before publication: a tag must never point at a disk that does not boot.
     await this.bootTest(host, built);
-    // One after the other, so that the host's transfer queue stays short; signing overlaps with the next publication.
+    // One at a time, so that the host's transfer queue stays short. Signing overlaps with the next publication.
     for (const disk of disks) {
       if (this.published.has(disk.type)) continue;
       try {
@@ -240,7 +239,7 @@ class Run implements StageBoard {
   }
 }
 
-/** The file of a type. @throws the failure of a stage, when the builder made none. */
+/** The file of a disk type. @throws ApplicationFailure `builder` when the builder made none. */
 function fileOf(built: DiskBuildResult, type: string): DiskBuildResult['files'][number] {
   const file = built.files.find((one) => one.type === type);
   if (file) return file;

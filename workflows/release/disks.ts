@@ -1,4 +1,4 @@
-/** The disk branches of a release: one child workflow for each builder run, all at once, each held and redone alone. */
+/** The disk branches of a release: a child workflow for each builder run. They run at once, and are held separately. */
 import {
   CancellationScope,
   CancelledFailure,
@@ -50,12 +50,12 @@ export async function makeDisks(release: ShownRelease, plan: Plan): Promise<Bran
   const stopped = () => outcomes().some((one) => one === 'failed' || one === 'again' || one === 'image-lost');
   await condition(() => outcomes().every((one) => one === 'done') || stopped() || isOutdated(state, plan));
   for (const [subject, { outcome }] of runs) if (outcome === 'failed') throw release.running.get(subject)!.error;
-  // Here, and not where it was found: the image branch must not run meanwhile.
+  // Only now, when the image branch does not run.
   if (outcomes().includes('image-lost')) unpushImage(state);
   return stopped() || isOutdated(state, plan) ? 'outdated' : 'done';
 }
 
-/** Signs and verifies the disks that are taken over. One that the registry lost is made. */
+/** Signs and verifies the disks taken over from an earlier release. One that the registry lost is made anew. */
 async function verifyReused(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
   const { state } = release;
   const { request } = plan;
@@ -79,7 +79,7 @@ async function verifyReused(release: ShownRelease, plan: Plan): Promise<BranchEn
   return 'done';
 }
 
-/** Ends the runs of an image that is to be built anew, and of disks that nobody wants any more. */
+/** Ends the runs of an image that will be rebuilt, and of disks that are no longer asked for. */
 export async function retireOutdated(release: ShownRelease, { request, resolved }: Plan): Promise<void> {
   const subjects = requestedRuns(disksToMake(release.state, request)).map(({ subject }) => subject);
   await retire(
@@ -88,7 +88,7 @@ export async function retireOutdated(release: ShownRelease, { request, resolved 
   );
 }
 
-/** Makes the disks with one of these digests again; a builder run adopts what still is there. */
+/** Makes the disks with one of these digests again. A builder run adopts what still exists. */
 export function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
   for (const { type, digest } of state.reused.values()) {
     if (digest !== null && digests.includes(digest)) forgetReused(state, [type]);
@@ -99,7 +99,7 @@ export function redoRuns({ state }: ShownRelease, digests: readonly string[]): v
   }
 }
 
-/** Cancels everything and waits for its end. */
+/** Cancels all builder runs and waits for their end. */
 export async function stopDisks({ running }: ShownRelease): Promise<void> {
   for (const { scope } of running.values()) scope.cancel();
   await Promise.all([...running.values()].map(({ ended }) => ended));
@@ -158,7 +158,7 @@ function begin(release: ShownRelease, run: RunState, input: BuilderRunInput): vo
     .run(() => untilDone(release, subject, work, () => isOutdated(state, run.plan)))
     .then(
       (end) => {
-        // What the registry lost was noted already.
+        // A loss in the registry has been noted already.
         if (end === 'done') run.outcome = 'done';
         else run.outcome ??= 'again';
       },
@@ -169,7 +169,7 @@ function begin(release: ShownRelease, run: RunState, input: BuilderRunInput): vo
     );
 }
 
-/** Child workflows, until one succeeds: what the registry lost is made again at once. */
+/** Runs child workflows until one succeeds. What the registry lost is made again at once. */
 async function children(release: ShownRelease, run: RunState, input: BuilderRunInput): Promise<BranchEnd> {
   for (;;) {
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
@@ -185,9 +185,9 @@ async function children(release: ShownRelease, run: RunState, input: BuilderRunI
   }
 }
 
-/** Whether the registry lost what the run had published, or its image, and not again and again. */
+/** Whether the registry lost the image or what the run had published, and the run may try again by itself. */
 function goesBack({ state }: ShownRelease, { run }: RunState, { kind, stage }: Failure): boolean {
-  // At publication it is the host that has the file no more: a person decides whether it is built again.
+  // In `publish` it is the host that lost the file: a person decides whether it is built again.
   return kind === 'disk-vanished' && stage !== 'publish' && mayGoBack(state.lost, run.subject);
 }
 
@@ -221,8 +221,7 @@ async function child(release: ShownRelease, run: RunState, input: BuilderRunInpu
 }
 
 /**
- * Executes the child. One of an earlier run of the release may still be cleaning up under the same id: that is waited
- * for.
+ * Executes the child. Waits for one of an earlier run of the release that still cleans up under the same id.
  */
 async function executeRun(workflowId: string, input: BuilderRunInput): Promise<BuilderRunResult> {
   const { timing, branch, image } = input.build;

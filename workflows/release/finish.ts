@@ -22,12 +22,12 @@ import { disksToMake, presentDisks } from './reused.ts';
 import { addMoved, isOutdated, unpushImage, type ReleaseState } from './state.ts';
 import { publishedRecord } from './record.ts';
 
-/** What an activity that was stopped midway may tell of itself. */
+/** What an interrupted tag activity reports. */
 const Moved = z.object({ moved: z.array(z.string()) });
 
 /**
- * Moves tags and publishes the record: `outdated` when something must be made again before, or another plan is to be
- * followed.
+ * Moves tags and publishes the record. Returns `outdated` when something must be made again first, or the plan has
+ * changed.
  */
 export async function finish(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
   const { state } = release;
@@ -35,7 +35,7 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
     if (somethingIsLost(state)) return 'outdated';
     state.cleanedUp = false;
     requireApproval(state, plan);
-    // No stage of a host follows: its logs are whole. The registry takes them while the tags are moved.
+    // No host stage follows, so the logs are complete. They are sent while the tags move.
     const logs = keepLogs(state, plan.request);
     let tagged: boolean;
     try {
@@ -50,14 +50,14 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
   return untilDone(release, 'release', work, () => isOutdated(state, plan));
 }
 
-/** What the registry lost was sent back: it must be made again before anything is tagged. */
+/** Whether something that the registry lost must be made again before anything is tagged. */
 function somethingIsLost(state: ReleaseState): boolean {
   const { image, runs, request } = state;
   const wanted = requestedRuns(disksToMake(state, request));
   return image.push === null || wanted.some(({ subject }) => !runs.has(subject));
 }
 
-/** What was approved is approved by its digests: with other ones a person is asked again. */
+/** Requires approval of these digests. Other digests need another approval. */
 function requireApproval(state: ReleaseState, plan: Plan): void {
   const { request, resolved } = plan;
   if (request.approval === undefined && resolved.approval !== true) return;
@@ -99,8 +99,8 @@ async function moveTags(release: ShownRelease, plan: Plan): Promise<boolean> {
 }
 
 /**
- * Asks the workflow of each shared tag to move it. What would go back in time stays: the release is told, and is none
- * the worse.
+ * Asks the workflow of each shared tag to move it. A tag that would go back in time stays; the release only gets a
+ * warning.
  */
 async function moveShared(
   state: ReleaseState,
@@ -117,7 +117,7 @@ async function moveShared(
       ...state.identity,
       kind: 'release',
       madeBy: state.identity.release,
-      // An image that was taken over is no newer for it.
+      // An image taken over from an earlier release keeps its age.
       made: resolved.reuse?.builtAt ?? state.startedAt,
       by: state.gate.approval?.by ?? null,
       why: `released ${repository}:${tag}`.slice(0, MAX_WORDS),
@@ -134,7 +134,7 @@ async function moveShared(
   return { attempts, moved, vanished: [] };
 }
 
-/** Signs whatever is about to be tagged; what has its signature keeps it. */
+/** Signs what is about to be tagged, unless it is signed already. */
 async function signMoves(release: ShownRelease, { request }: Plan, moves: readonly TagMove[]): Promise<void> {
   const { key, timing } = request;
   for (const { repository, digest, tag } of moves) {
@@ -144,7 +144,7 @@ async function signMoves(release: ShownRelease, { request }: Plan, moves: readon
   }
 }
 
-/** What the registry lost goes back to push. */
+/** Sends what the registry lost back to push. */
 function sendBack(release: ShownRelease, vanished: TagResult['vanished']): void {
   const { state, table } = release;
   table.update('tag', 'release', { status: 'waiting', at: Date.now() });
@@ -159,8 +159,8 @@ function sendBack(release: ShownRelease, vanished: TagResult['vanished']): void 
 }
 
 /**
- * Everything is in the registry, logs too: no host is needed for the record. A hold or a failure cleans up again at
- * its end.
+ * Cleans up early: everything, logs included, is in the registry, and the record needs no host. A release that is held
+ * or fails now cleans up again when it ends.
  */
 async function recordAndCleanUp(release: ShownRelease, plan: Plan): Promise<void> {
   const { identity, hosts } = release.state;
@@ -191,14 +191,14 @@ async function record(release: ShownRelease, plan: Plan): Promise<void> {
   if (shared) await tellRecorded(repository, further, { digest, record: published });
 }
 
-/** Learns what a tag activity that failed or was cancelled had moved. */
+/** Records what a failed or cancelled tag activity had moved. */
 function noteMoved(state: ReleaseState, error: unknown, moves: readonly TagMove[]): void {
   if (!(error instanceof ActivityFailure)) return;
   const { cause } = error;
   const details = cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? cause.details : [];
   const told = (details ?? []).map((detail) => Moved.safeParse(detail)).find((parsed) => parsed.success);
   if (told?.data) addMoved(state, told.data.moved);
-  // An attempt that ran out of time, or one before the last, may have moved some.
+  // An attempt that timed out, or an earlier attempt, may have moved some.
   else if (isCancellation(error) || failureFrom(error, 'tag').kind === 'retries-exhausted') {
     state.maybeMoved = moves.map(({ repository, tag }) => `${repository}:${tag}`);
   }

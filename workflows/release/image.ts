@@ -15,15 +15,15 @@ import type { ShownRelease } from './show.ts';
 import { discardImage, isOutdated, unpushImage } from './state.ts';
 
 /**
- * Makes the image, pushes it by digest, signs and verifies it. Each step that is done already is left out, and before
- * each it is seen whether the plan is still the one to follow.
+ * Builds the image, pushes it by digest, signs and verifies it. Skips the steps that are done. Stops before a step when
+ * the plan has changed.
  */
 export async function makeImage(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
   const outdated = () => isOutdated(release.state, plan);
   return untilDone(release, 'image', () => imageSteps(release, plan, outdated), outdated);
 }
 
-/** Proves that the release's key signs and that what is signed may be pushed, before an hour is spent. */
+/** Proves that the key can sign and that signatures may be pushed, before an hour is spent on a build. */
 export async function proveSigning({ state }: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { key, timing } = request;
   const worker = activities('sign', timing, `prove that ${key} may sign`);
@@ -41,7 +41,7 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
   const { state } = release;
   const { request } = plan;
   await prove(release, request);
-  // The key was exchanged while the release was held: the image holds the former.
+  // The key was replaced while the release was held, and the image holds the old one.
   if (state.image.builtWith !== null && state.image.builtWith !== state.proof.publicKey) discardImage(state);
   for (;;) {
     if (outdated()) return 'outdated';
@@ -70,13 +70,13 @@ async function prove(release: ShownRelease, request: ReleaseRequest): Promise<vo
     await proveSigning(release, request);
   } catch (error) {
     const failure = error instanceof StageFailed ? error.failure : proofFailure(error);
-    // The proof has no row of its own: it stands for the signature that it is about.
+    // The proof has no row of its own, so `sign` shows it.
     release.table.update('sign', 'image', { status: 'failed', at: Date.now() });
     throw new StageFailed({ ...failure, stage: 'sign' });
   }
 }
 
-/** What a proof failed with. @throws whatever is no failure of the activity. */
+/** The failure of a proof. @throws any error that is not a failed activity. */
 export function proofFailure(error: unknown): StageFailed['failure'] {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   return failureFrom(error, 'sign');
@@ -92,7 +92,7 @@ async function signImage(release: ShownRelease, request: ReleaseRequest): Promis
   if (!wasVerified) release.changed();
 }
 
-/** On a build host, since it takes containers; by the registry's copy of the image, so that any of them will do. */
+/** Runs on any build host, since it needs containers and uses the image in the registry. */
 async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { state } = release;
   if (release.table.isFinished('device-verify', 'image')) return;
@@ -115,7 +115,7 @@ async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Pro
   try {
     await segment(release, request, 'device-verify').work({ body, claimed: (host) => release.addHost(host) }, null);
   } catch (error) {
-    // It may be the key that is to be looked at anew.
+    // The key may be the reason: prove it again.
     if (error instanceof StageFailed) state.proof.repositories = null;
     throw error;
   }
@@ -167,7 +167,7 @@ async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost): Pro
   );
 }
 
-/** Claims a host for a stage of this branch, the one that built last before others. */
+/** Claims a host for a stage of this branch. Asks the host of the last build first. */
 function segment({ state }: ShownRelease, { architecture, timing }: ReleaseRequest, stage: Stage): HostSegment {
   return new HostSegment({
     identity: state.identity,

@@ -1,4 +1,4 @@
-/** What a release is to do: its request with everything mutable resolved. Pure. */
+/** The plan of a release: its request, with everything mutable resolved. Pure. */
 import type { BuildInput } from '../../model/contract/build.ts';
 import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
@@ -21,13 +21,13 @@ export interface Plan {
   readonly resolved: ResolveResult;
 }
 
-/** The members of a request that make the release what it is: with another one of these it would be another release. */
+/** The members of a request that identify the release. A retry cannot change them. */
 const FIXED = ['repository', 'tag', 'key', 'architecture'] as const;
 
 /**
  * Why a release cannot go on with another request; `undefined` when it can.
  *
- * @param moved `repository:tag` of what was tagged already: a record must name it in the end
+ * @param moved each `repository:tag` that was moved already, which the record must name
  */
 export function refusalOf(
   before: ReleaseRequest,
@@ -60,7 +60,7 @@ function tagNames(request: ReleaseRequest): string[] {
   ];
 }
 
-/** What a person approves: everything that is to be tagged and recorded, and the digests of it that they see. */
+/** What a person approves: everything to be tagged and recorded, with the digests that they see. */
 export function approvalSubject(
   { request }: Pick<Plan, 'request'>,
   image: string,
@@ -90,7 +90,7 @@ export function imageTags(request: ReleaseRequest): string[] {
   return [request.tag, ...request.alsoTag];
 }
 
-/** `publicKey`: what the sign worker told; used with `verification: bake` only. */
+/** @param publicKey from the sign worker; used with `verification: bake` only */
 export function buildInput(
   identity: ReleaseIdentity,
   { request, resolved }: Plan,
@@ -136,7 +136,7 @@ export function diskBuildInput(
 ): DiskBuildInput {
   const { request, resolved } = plan;
   const { repository, tag, architecture, timing } = request;
-  // Only for an iso the builder installs packages; disks are made of the image alone.
+  // The builder installs packages for an iso only; disks are made from the image alone.
   const entitled = needsEntitlement(bases) && run.types.some((type) => DISK_TYPES[type].family === 'iso');
   if (!resolved.builder) throw new Error('disks are asked for, and no builder was resolved');
   return {
@@ -156,7 +156,8 @@ export function diskBuildInput(
 }
 
 /**
- * Equal text for builder runs that make and publish the same; of the context only the builder's configuration counts.
+ * A text that is equal for builder runs that make and publish the same. Of the context only the builder configuration
+ * counts.
  */
 export function builderRunKey(
   input: DiskBuildInput,
@@ -184,7 +185,7 @@ export function tagMoves(
 ): TagMove[] {
   const { repository, tag, alsoTag, tagPolicy } = request;
   return [
-    // What stands under a disk's tag is a leftover, or belongs to the image whose tag this release may move.
+    // A disk's tag is a leftover, or belongs to the image whose tag this release may move.
     ...request.disks.flatMap((disk): TagMove[] => {
       const digest = disks.find(({ type }) => type === disk.type)?.digest;
       return digest ? [{ repository: disk.repository, tag, digest, expected: 'any' }] : [];
@@ -194,15 +195,15 @@ export function tagMoves(
   ];
 }
 
-// How much room a branch is expected to need on a host: a claim is refused by it, nothing else depends on it.
+// How much space a branch is expected to need on a host. Only claims depend on it.
 const GIB = 1024 ** 3;
 
-/** Bytes for `podman build`: bases, layers and the image, whose sizes are not known before. */
+/** Bytes for `podman build`: bases, layers and the image, whose sizes are not known yet. */
 export const BUILD_SPACE = 4 * GIB;
 
 /**
- * Bytes for a builder run: the image in the host's storage, the builder's own tree of it, a file for each type as
- * built, and one more for publishing (the largest is compressed or put into a layer at a time).
+ * Bytes for a builder run: the image in the host's storage, the builder's copy of its files, a file for each type, and
+ * one more for publishing, which compresses or packs one file at a time.
  */
 export function builderRunSpace(imageSize: number, types: readonly string[]): number {
   return GIB + imageSize * (types.length + 3);

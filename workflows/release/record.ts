@@ -27,7 +27,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
     inputs: plan && {
       image: plan.resolved.imageInputs,
       disks: Object.fromEntries(presentDisks(state).map(({ type, inputs }) => [type, inputs])),
-      // Once it is built, what podman used says more than what was foreseen.
+      // After the build, what podman used counts, not what resolve expected.
       base: image.build?.bases ?? plan.resolved.bases,
       builder: plan.resolved.builder,
       context: plan.resolved.context.digest,
@@ -43,9 +43,9 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
 }
 
 /**
- * The record as it is published: its being there is what makes the release complete.
+ * The record as it is published. Once it is in the registry, the release is complete.
  *
- * @throws Error when it would name what was not made and verified, which is a fault of this code.
+ * @throws Error when it would name something that was not made and verified, which is a fault in this code.
  */
 export function publishedRecord(state: ReleaseState): ReleaseRecord {
   const record = recordOf(state);
@@ -66,7 +66,7 @@ export function publishedRecord(state: ReleaseState): ReleaseRecord {
   };
 }
 
-/** The earliest stage that is not finished; at an end, the one that ended it. */
+/** The earliest unfinished stage; after the end of the release, the stage that ended it. */
 export function shownStage({ outcome, table }: ReleaseState): string | null {
   if (!outcome) return table.earliestUnfinished()?.name ?? null;
   return table.rows.find((row) => row.status === 'failed' || row.status === 'cancelled')?.name ?? null;
@@ -185,7 +185,7 @@ function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, may
   ];
 }
 
-/** Of an image that was taken over, what its own build told. */
+/** Facts from the build of an image that was taken over. */
 function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['image']> {
   const reuse = image.build ? undefined : plan?.resolved.reuse;
   if (!reuse || image.push?.digest !== reuse.digest) return {};
@@ -208,7 +208,7 @@ function disksOf(state: ReleaseState): DiskRecord[] {
       reference: disk.publish === 'none' ? null : `${disk.repository}:${tag}`,
       digest: result?.digest ?? null,
       verified: result?.verified ?? false,
-      // The file in the work directory goes with the clean-up; only one that is kept has a lasting path.
+      // Clean-up removes the file in the work directory. Only a kept file has a lasting path.
       file: result?.file ? { ...result.file, path: isKept(result.type) ? result.file.path : null } : null,
     };
   });

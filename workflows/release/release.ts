@@ -30,12 +30,12 @@ import { newState, releaseStatus, takeNextPlan, type ReleaseState } from './stat
 import { letPeopleSteer } from './steering.ts';
 import { recordOf } from './record.ts';
 
-/** Bytes of a hold's message for the nightly run: its result is one line. */
+/** Bytes of the message for the nightly run, whose result is one line. */
 const MAX_NOTICE = 500;
 
 type Completion = 'released' | 'unchanged';
 
-/** A whole release. Ends with the record, as failed by {@link ReleaseFailure}, or as cancelled after its clean-up. */
+/** A whole release. Returns the record, fails with {@link ReleaseFailure}, or is cancelled after its clean-up. */
 export async function release(input: ReleaseRequest): Promise<ReleaseRecord> {
   const { workflowId, runId } = workflowInfo();
   const identity = { release: workflowId, runId };
@@ -71,8 +71,7 @@ async function pipeline(shown: ShownRelease): Promise<Completion> {
   shown.changed();
   await resolveFirst(shown);
   for (;;) {
-    // The one place where a plan changes: no branch runs now but those of disks, which keep to what they were begun
-    // with.
+    // The only place where the plan changes. Only disk branches run now, and they follow the plan that they began with.
     takeNextPlan(state);
     const plan = state.plan!;
     const { unchanged } = plan.resolved;
@@ -85,14 +84,14 @@ async function pipeline(shown: ShownRelease): Promise<Completion> {
 }
 
 /**
- * Resolves for the first time, and proves meanwhile that the key signs: an hour is not spent before that is known.
- * There is nothing yet that a hold could keep: what resolve rejects fails the release.
+ * Resolves for the first time, and proves meanwhile that the key can sign. A hold would have nothing to keep yet, so
+ * what resolve rejects fails the release.
  */
 async function resolveFirst(shown: ShownRelease): Promise<void> {
   const { state } = shown;
   const { request } = state;
   const proof = new CancellationScope();
-  // Where most likely nothing is made, the image branch asks once it is known that something is.
+  // With `when-changed` most likely nothing is made, so the image branch asks for the proof if something is.
   const proving = request.rebuild ? null : settled(proof.run(() => proveSigning(shown, request)));
   const resolved = await settled(resolve(shown, request));
   if (!resolved.ok || resolved.value.unchanged) proof.cancel();
@@ -100,7 +99,7 @@ async function resolveFirst(shown: ShownRelease): Promise<void> {
   if (!resolved.ok) {
     throw resolved.error instanceof StageFailed ? new ReleaseFailed(resolved.error.failure) : resolved.error;
   }
-  // The image branch is held for it: a person can fix it. One that was cancelled is asked again.
+  // A person can fix it, so the image branch is held. A cancelled proof is asked again.
   if (proven && !proven.ok && !isCancellation(proven.error)) state.proof.failure = proofFailure(proven.error);
   state.next = { request, resolved: resolved.value };
   if (request.tellParent) tellParentOfHold(state);
@@ -114,7 +113,7 @@ function resolve(shown: ShownRelease, request: ReleaseRequest): Promise<ResolveR
   );
 }
 
-/** The earlier record's facts under this release's name. */
+/** The record of an unchanged release: the facts of the earlier record, and this release's name. */
 async function endUnchanged(shown: ShownRelease, earlier: ReleaseRecord): Promise<'unchanged'> {
   const { state } = shown;
   await stopDisks(shown);
@@ -124,7 +123,7 @@ async function endUnchanged(shown: ShownRelease, earlier: ReleaseRecord): Promis
   return 'unchanged';
 }
 
-/** Closes the books. Nothing is thrown but what ends a workflow: anything else would be tried again for ever. */
+/** Ends the release. Throws only what ends a workflow: the SDK would retry anything else for ever. */
 async function ended(shown: ShownRelease, end: Settled<Completion>): Promise<ReleaseRecord> {
   const { state } = shown;
   if (end.ok) {
@@ -148,7 +147,7 @@ async function ended(shown: ShownRelease, end: Settled<Completion>): Promise<Rel
   throw toTemporalFailure(failure, { record: fittingRecord(recordOf(state)) });
 }
 
-/** The nightly run does not wait for a person. It may have ended: what it is told is of use to it only. */
+/** Tells the nightly run, which does not wait for a person. It may have ended already. */
 function tellParentOfHold(state: ReleaseState): void {
   const { parent } = workflowInfo();
   if (!parent) return;
@@ -164,7 +163,7 @@ function tellParentOfHold(state: ReleaseState): void {
 
 const DELETE = '`skopeo delete docker://TAG`';
 
-/** What stands, or may stand, although the release was cancelled; null when no tag had moved. */
+/** Tags that were or may have been moved before the release was cancelled; null when none was. */
 function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Failure | null {
   if (moved.length === 0 && maybeMoved.length === 0) return null;
   const message =
@@ -175,7 +174,7 @@ function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Fa
   const again = `start the release of ${repository}:${tag} again`;
   return failureOf('unexpected', message, {
     stage: 'tag',
-    // A tag that is there is not moved by `create`.
+    // `create` does not move an existing tag.
     remedy: {
       action: tagPolicy === 'move' ? `${again}, or delete these tags` : `delete these tags (${DELETE}), then ${again}`,
       then: null,
@@ -183,7 +182,7 @@ function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Fa
   });
 }
 
-/** The record of a release whose request could not even be read. */
+/** The record of a release whose request is invalid. */
 function invalidRecord(identity: { release: string; runId: string }, failure: Failure): ReleaseRecord {
   return {
     schemaVersion: 1,

@@ -1,4 +1,4 @@
-/** Disks of an earlier release that are this one's, too: signed and verified again, and not made. */
+/** Disks taken over from an earlier release: signed and verified again, but not made. */
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { ReusedDisk } from '../../model/release/record.ts';
 import { releaseStages, type StageTable } from '../../model/release/stage-table.ts';
@@ -14,7 +14,7 @@ interface Holder {
   readonly request: ReleaseRequest;
 }
 
-/** Takes disks over. One of the form `none` is nowhere, and not signed. */
+/** Takes disks over. One of the form `none` is not published, so it is not signed. */
 export function takeOverDisks(holder: Holder, disks: readonly ReusedDisk[]): void {
   for (const disk of disks) {
     const isDone = disk.digest === null;
@@ -23,7 +23,7 @@ export function takeOverDisks(holder: Holder, disks: readonly ReusedDisk[]): voi
   reshape(holder);
 }
 
-/** These are made like the others: the registry lost them, or there will be another image. */
+/** Makes these disks after all: the registry lost them, or the image will be another. */
 export function forgetReused(holder: Holder, types: readonly string[]): void {
   for (const type of types) holder.reused.delete(type);
   reshape(holder);

@@ -37,7 +37,7 @@ export class ShownRelease implements StageBoard {
     return this.state.table;
   }
 
-  /** Shows the state: current details, and those search attributes that are not as they were. */
+  /** Shows the state: updates current details, and the search attributes that have changed. */
   changed(): void {
     const { state } = this;
     this.notifications.noticed(recordOf(state), state.request);
@@ -47,7 +47,7 @@ export class ShownRelease implements StageBoard {
       { key: STATUS, value: releaseStatus(state) },
       { key: HOST, value: state.hosts.size > 0 ? [...state.hosts] : null },
     ];
-    // Each upsert is an event: only what changed is sent, all at once.
+    // Each upsert is an event in the history, so only changes are sent, all at once.
     const news = pairs.filter(({ key, value }) => (this.shown.get(key.name) ?? 'null') !== JSON.stringify(value));
     if (news.length === 0) return;
     for (const { key, value } of news) this.shown.set(key.name, JSON.stringify(value));
@@ -61,7 +61,7 @@ export class ShownRelease implements StageBoard {
     this.changed();
   }
 
-  /** A branch is held. The SDK counts nothing while a history is replayed, and a count writes no event. */
+  /** A branch is held. The SDK does not count during a replay, and counting adds no event to the history. */
   showHold(branch: string, failure: Failure): void {
     this.changed();
     counterOf(metricMeter, 'flightline_holds_total').add(1, { kind: failure.kind });
@@ -83,7 +83,7 @@ export class ShownRelease implements StageBoard {
   }
 }
 
-/** Closes the books: nothing changes any more. `record` replaces the release's own, for an unchanged one. */
+/** Ends the release: nothing changes any more. `record` replaces the release's own, for an unchanged release. */
 function end(
   state: ReleaseState,
   status: ReleaseStatus,
