@@ -34,7 +34,7 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    // A verb that only has verbs of its own was typed alone: what commander says of it is its help.
+    // A verb family such as `schedule` was typed alone: commander's message is its help.
     if (error instanceof CommanderError && error.code === 'commander.help') {
       process.stdout.write(said);
       return EXIT.usage;
@@ -55,7 +55,7 @@ export function usageError(error: CommanderError): UserError {
   );
 }
 
-/** With `--json` the error is the document on stdout; what is said on stderr is for people either way. */
+/** With `--json` stdout has the error as a document. stderr has it for people either way. */
 export function printError(explained: Explained, json: boolean, spec?: string): void {
   if (json) process.stdout.write(`${JSON.stringify({ error: explained.explanation }, null, 2)}\n`);
   process.stderr.write(`${asTyped(errorText(explained), spec)}\n`);

@@ -1,4 +1,4 @@
-/** Node's cache of compiled code, where nobody else can write. */
+/** Node's cache of compiled code, in a directory that only this user can write to. */
 import { lstatSync, mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { homedir } from 'node:os';
@@ -28,7 +28,7 @@ export function keepCompiledCode(
   }
 }
 
-/** A directory, no link to one, of this user, which nobody else may write to. */
+/** A directory (not a link) that belongs to this user, and that nobody else can write to. */
 function isOurs(path: string): boolean {
   const found = lstatSync(path);
   return found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;

@@ -16,7 +16,7 @@ interface Help {
   group: keyof typeof GROUPS;
   /** One line for `flightline --help`, without a full stop. */
   summary: string;
-  /** The first paragraph of its own help; without it the summary. */
+  /** The first paragraph of its help. Default: the summary. */
   description?: string;
   /** Command lines, each beginning with `flightline`. */
   examples: readonly [string, ...string[]];
@@ -41,7 +41,7 @@ export type OptionsOf<Syntax extends (command: Command) => { opts(): unknown }> 
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyVerb = Verb<any[], any>;
 
-/** A verb that only has verbs of its own, such as `schedule`. */
+/** A group of verbs, such as `schedule`. */
 export interface VerbFamily extends Help {
   verbs: Readonly<Record<string, AnyVerb>>;
 }

@@ -142,7 +142,7 @@ async function policyOf(
   }
 }
 
-/** What is there already is left alone, but for the policy that was merged, and files that are as they are to be. */
+/** Refuses to overwrite files, except the merged policy and files that have the right content already. */
 async function refuseExisting(files: readonly DeviceFile[], options: DeviceConfigOptions): Promise<void> {
   for (const { path, text } of files) {
     const target = join(resolve(options.output), path);

@@ -18,7 +18,7 @@ export default verb({
       .option('--config <file>', 'the worker configuration to check with')
       .option('--fix', 'apply remedies that are a drop-in file of their own'),
 
-  /** Exit code 1 when something does not work; a warning alone is no failure. */
+  /** Exit code 1 when something does not work. A warning is not a failure. */
   async run(_, { role, config, fix = false }, output) {
     const findings = await doctor({
       roles: role,

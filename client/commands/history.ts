@@ -52,7 +52,7 @@ export default verb({
   },
 });
 
-/** What the tag's workflow keeps; `undefined` when there is none that runs, or it knows of nothing yet. */
+/** The history that the tag's workflow keeps; `undefined` when it does not run, or has none yet. */
 async function keptHistory(temporal: Temporal, repository: string, tag: string): Promise<TagHistory | undefined> {
   const handle = temporal.client.workflow.getHandle(sharedTagId(repository, tag));
   try {
@@ -66,7 +66,7 @@ async function keptHistory(temporal: Temporal, repository: string, tag: string):
   }
 }
 
-/** The verified record of what the tag points at, looked up by a control worker, which has the keys. */
+/** The verified record of what the tag points at. A control worker looks it up, since it has the keys. */
 async function presentOnly(temporal: Temporal, input: LookAtTagInput): Promise<TagHistory> {
   const { repository, tag } = input;
   const name = `tag-now/${repository}:${tag}`;

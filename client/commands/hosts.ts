@@ -79,7 +79,7 @@ async function knownWorkers(temporal: Temporal): Promise<KnownWorker[]> {
   });
 }
 
-/** The build hosts of open releases: one that went away minutes ago polls no more, and is waited for all the same. */
+/** The build hosts of open releases. A host that went away does not poll, but its releases wait for it. */
 async function hostsOfReleases(temporal: Temporal): Promise<string[]> {
   const query = `${visibilityQuery(RELEASE_WORKFLOW)} AND ExecutionStatus = 'Running'`;
   const found = new Set<string>();

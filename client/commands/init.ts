@@ -42,7 +42,7 @@ export default verb({
 
   /** Writes the files of a project, all or none. */
   async run([directory], flags, output) {
-    // Before any question: whoever has answered them all should get the project.
+    // Before any question, so that nobody answers them all in vain.
     await refuseExisting(directory, PROJECT_FILES);
     const choices = await complete(flags, terminalAsker());
     const files = projectFiles(choices);

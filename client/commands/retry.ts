@@ -78,7 +78,7 @@ async function retry([name]: [string], options: RetryOptions, output: Output): P
 
 /** Checks that a spec is for this release. */
 async function checkSpecFor(id: string, file: string): Promise<CheckedSpec> {
-  // The release has its tag already: a template would be filled in anew, and name another release tomorrow.
+  // Use the release's tag: a template in the spec may give another one today.
   const tag = id.slice(id.lastIndexOf(':') + 1);
   const checked = await checkSpec(file, { tag });
   const { repository, tag: named } = checked.draft;

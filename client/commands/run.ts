@@ -72,7 +72,7 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
       'leave one of them out',
     );
   }
-  // A wrong spec is told of whether or not there is a Temporal.
+  // Report a wrong spec even when Temporal does not answer.
   const checked = await checkSpec(file, options);
   await advise(checked.loaded, options.strict === true, output);
   if (options.dryRun) {

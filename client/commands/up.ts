@@ -40,7 +40,7 @@ export default verb({
   },
 });
 
-/** The stack serves without its examples too: what fails here is only told. */
+/** The stack works without its examples, so a failure is only reported. */
 async function offerExamples(stack: Stack, output: Output, signal: AbortSignal): Promise<void> {
   const { publishExampleImages } = await import('../../workers/stack/example-images.ts');
   try {

@@ -50,7 +50,7 @@ export async function followLogs(
 /** Who reads the pages may be away: the host, or every control worker. */
 const PASSING = ['no-host', 'no-control-worker'];
 
-/** A page; undefined for a log that is not there, which is nobody's fault. */
+/** A page; undefined when the log does not exist. */
 async function readPageIfThere(...given: Parameters<typeof readPage>) {
   try {
     return await readPage(...given);

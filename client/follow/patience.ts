@@ -2,7 +2,7 @@
 import { isUnavailable, UserError } from '../terminal/errors.ts';
 import { interruptible } from '../terminal/pause.ts';
 
-/** Keeps who does not answer now, so that it is said once, and once when they are back. */
+/** Remembers who does not answer, so that it is reported once, and once more when they are back. */
 export class Patience {
   private readonly note: (text: string) => void;
   private readonly what: string;

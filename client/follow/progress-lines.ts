@@ -3,13 +3,13 @@ import type { StageRow } from '../../model/release/record.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from '../view/activities.ts';
 
-/** Percentages are told in steps of ten: a disk build has hundreds. */
+/** Percentages are printed in steps of ten. */
 const STEP = 10;
 
-/** What was said of each row, so that nothing is said twice. */
+/** The last text printed for each row, so that nothing is printed twice. */
 export type Said = ReadonlyMap<string, string>;
 
-/** The lines that are new in a view, and what has been said now. */
+/** The new lines of a view, and everything printed so far. */
 export function progressLines(view: ReleaseView, said: Said): { lines: string[]; said: Said } {
   const now = new Map<string, string>();
   const lines: string[] = [];

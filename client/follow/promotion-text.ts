@@ -3,7 +3,7 @@ import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { Promotion } from '../../model/tags/promotion.ts';
 import { plain, style, type Style } from '../view/style.ts';
 
-/** How it stands: what became of what, and what to do. */
+/** Where a promotion stands: what was promoted to what, and what to do next. */
 export function renderPromotion(state: Promotion, colour: boolean): string[] {
   const paint = style(colour);
   const { status, source, target, items, approval, failure, step } = state;

@@ -42,7 +42,7 @@ export async function cancelRelease(
 }
 
 /**
- * Cancels a release that runs or is held, to make room for another run of it. Does nothing when there is none. How it
+ * Cancels a running or held release, to make room for another run of it. Does nothing without one. How it
  * ends does not matter: if it is released after all, the tag policy of the next run decides.
  *
  * @throws Interrupted when the signal is aborted; the cancellation goes on then.

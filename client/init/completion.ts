@@ -38,7 +38,7 @@ const HINTS: Record<Target | Base | Binding, string> = {
 export async function complete(flags: InitFlags, asker: Asker | null): Promise<Choices> {
   const hinted = <Value extends Target | Base | Binding>(values: readonly Value[]) =>
     values.map((value) => ({ value, hint: HINTS[value] }));
-  // What is wrong with the flags themselves is told before anything is asked.
+  // Report wrong flags before asking anything.
   refuseWrongNames(flags);
   if (flags.binding === 'early' && flags.target !== undefined) refuseEarly(flags.target);
   const missing = missingFlags(flags);

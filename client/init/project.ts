@@ -53,9 +53,9 @@ function nameOf(repository: string): string {
   return stringify(repository.slice(repository.lastIndexOf('/') + 1).slice(0, 100)).trimEnd();
 }
 
-/** Writes the list of what is no part of the context. */
+/** Writes the ignore file of the context. */
 function containerignoreText({ binding }: Choices): string {
-  // With early binding the build host makes the file and adds it whatever stands here: a developer's own is never sent.
+  // With early binding the build host makes the file and adds it in any case; a developer's own is never sent.
   const why =
     binding === 'early'
       ? '# Keys have no place in an image; the agent configuration is made while it is built.'

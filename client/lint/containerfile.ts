@@ -1,10 +1,10 @@
-/** A Containerfile as the rules look at it: the stages that become the image, and the text of their steps. Pure. */
+/** A Containerfile as rules see it: the stages that become the image, and the text of their steps. Pure. */
 import { type Copy, DockerfileParser, type Env, type From, type Instruction } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { readContainerfile } from '../../activities/context/containerfile.ts';
 
-/** A piece of what RUN runs, between `&&`, `;`, `|` and line ends. It is text: no shell has read it. */
+/** A part of a RUN command, between `&&`, `;`, `|` and line ends. It is plain text, not parsed by a shell. */
 export interface Piece {
   text: string;
   /** Where it begins, from 1. */
@@ -20,7 +20,7 @@ export interface Step {
   text: string;
   /** What RUN runs. */
   pieces: Piece[];
-  /** What COPY or ADD names, the destination last; none of files that stand in the Containerfile itself. */
+  /** The paths of COPY or ADD, the destination last. Files written in the Containerfile itself have none. */
   paths: string[];
   /** Names and values that ENV and ARG set; null for an ARG without default. */
   variables: { name: string; value: string | null }[];

@@ -15,7 +15,7 @@ export function isDnf({ text }: Piece): boolean {
   return DNF.test(text);
 }
 
-/** The piece that installs a package: by its name, with a version, or as a file or address of it. */
+/** The command that installs a package: by name, with a version, or by a file or URL. */
 export function installs(pieces: readonly Piece[], name: string): Piece | undefined {
   const named = new RegExp(`(?:^|[\\s"',/])${name}(?:[-=.]\\d[^\\s"',]*|\\.[a-z0-9_]+)?(?=$|[\\s"',)\\]])`);
   return pieces.find(({ text }) => MANAGER.test(text) && /\binstall\b/.test(text) && named.test(text));

@@ -1,4 +1,4 @@
-/** Every rule: each file of `rules/` is one, of its own name. */
+/** Every rule: each file of `rules/` is a rule of its name. */
 import { codeFiles } from '../../activities/tools/package-root.ts';
 import type { Rule } from './rule.ts';
 
@@ -15,7 +15,7 @@ export const RULES: readonly Rule[] = await Promise.all(
   }),
 );
 
-/** The finding about silences themselves: an id that is none, or no reason given. */
+/** The finding about silences themselves: an unknown rule, or no reason. */
 export const SILENCE_RULE = {
   id: 'silence',
   reason: 'a silence that silences nothing, or says no reason, misleads the next reader',

@@ -11,7 +11,7 @@ export interface Silence {
 const SILENCE = /^\s*#\s*flightline-lint:\s*(.*)$/;
 const IGNORE = /^ignore=([A-Za-z0-9,-]*)\s*(.*)$/;
 
-/** Finds the silences in a text's lines; what comes after `flightline-lint:` and is none has no rules. */
+/** Finds the silences in a text. A malformed one, after `flightline-lint:`, has no rules. */
 export function silencesIn(lines: readonly string[]): Silence[] {
   return lines.flatMap((text, index) => {
     const words = SILENCE.exec(text)?.[1];

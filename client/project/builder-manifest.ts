@@ -19,12 +19,12 @@ import { imageExists, tagImage, listImages } from '../../activities/tools/podman
 import { podman, podmanInfo } from '../../activities/tools/podman/podman.ts';
 import { redact } from '../../activities/tools/process/redact.ts';
 
-/** Longest time (ms): the real builder inspects the image in containers of its own. */
+/** Longest time (ms). The real builder inspects the image in containers, which takes long. */
 const WITHIN = 10 * 60_000;
 /** How many of the builder's last lines an answer has. */
 const MESSAGE_LINES = 15;
 
-/** What came of it. `warnings` are lines of the builder's. */
+/** The result. `warnings` are lines that the builder printed. */
 type BuilderCheck =
   | { kind: 'not-run'; reason: string }
   | { kind: 'passed'; stages: number; warnings: string[] }

@@ -22,7 +22,7 @@ export interface PrepareOptions {
   publicContext?: boolean | undefined;
 }
 
-/** Stands for the context's digest until it is sent: what else is wrong is told before anything is packed. */
+/** Placeholder for the context's digest, so that the rest can be checked before the context is packed and sent. */
 const NOT_YET_SENT = `sha256:${'0'.repeat(64)}`;
 
 /** A spec that is in order, before its context is sent. */

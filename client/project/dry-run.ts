@@ -22,7 +22,7 @@ import { Interrupted, interruptible } from '../terminal/pause.ts';
 import { renderDryRun, unseenOnHosts, type DryRun, type PlanCheck } from './plan.ts';
 import type { RepositoryClient } from '../../activities/tools/registry/repository.ts';
 
-/** What can be said of a context without sending it; for a git context nothing is known here. */
+/** Facts about a context that is not sent. Nothing is known about a git context. */
 interface LocalContext {
   summary: ContextSummary | null;
   checks: PlanCheck[];

@@ -7,7 +7,7 @@ import { UserError } from '../terminal/errors.ts';
 interface GitFacts {
   /** First 12 digits of the commit; `undefined` without a work tree, and when something is not committed. */
   commit: string | undefined;
-  /** URL of the source, without credentials; null when there is none. */
+  /** URL of the source, without credentials; null for no source. */
   source: string | null;
 }
 

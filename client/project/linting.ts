@@ -1,4 +1,4 @@
-/** Reads what the lint rules look at: the spec, its Containerfile, and what lies in its context. */
+/** Reads the input of the lint rules: the spec, its Containerfile, and the files in its context. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';

@@ -7,7 +7,7 @@ import { plain, style, type Style } from '../view/style.ts';
 import { needsEntitlement, RED_HAT_REGISTRY } from '../../model/oci/red-hat.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 
-/** A look at something that a release would need. */
+/** A check of something that a release would need. */
 export interface PlanCheck {
   /** `context`, `signing`, `build host`, `builder manifest qcow2+vmdk`, … */
   name: string;

@@ -1,4 +1,4 @@
-/** Starts a release's workflow, with everything an operator wants to see of it in the Web UI. */
+/** Starts a release's workflow, with all that operators want to see in the Web UI. */
 import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { releaseId } from '../../model/oci/reference.ts';
@@ -23,7 +23,7 @@ interface Started {
 }
 
 /**
- * Sends the context of a spec and starts its release. `replace` first cancels a run of it that is under way.
+ * Sends the context of a spec and starts its release. `replace` first cancels a release that is still running.
  *
  * @throws Interrupted before anything is started
  */

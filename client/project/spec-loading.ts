@@ -1,4 +1,4 @@
-/** Reads the user's `flightline.yaml`; every problem is told at its line and column. */
+/** Reads the user's `flightline.yaml`, and reports every problem with line and column. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { contextDirectories } from '../../model/spec/build-options.ts';

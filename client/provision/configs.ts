@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { AGENT_CONFIGURATION_PATH } from '../../model/spec/enrollment.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
-/** No line is folded: a folded base64 is valid, and nobody can compare it. */
+/** Lines are not folded: folded base64 is valid, but hard to compare. */
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
 /**
@@ -46,7 +46,7 @@ export function openShiftManifests(config: string, machine: { name: string; imag
     kind: 'Secret',
     metadata: { name: secretName },
     type: 'Opaque',
-    // KubeVirt reads this key of it.
+    // KubeVirt reads this key of the Secret.
     data: { userdata: base64(cloudConfig(config)) },
   };
   const virtualMachine = {

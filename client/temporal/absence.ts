@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 const STACK = '.flightline/stack';
 
 /**
- * A remedy in words. Who has named no server may have an embedded stack, and a new terminal that does not know of it.
+ * A remedy in words. Somebody who has named no server may run an embedded stack that this terminal does not know of.
  *
  * @param directory where the user stands
  */

@@ -13,7 +13,7 @@ import { failureOfError } from './failure.ts';
 const CONTROL_TIMEOUT = 10_000;
 /** Milliseconds between two looks for one. */
 const CONTROL_POLL = 500;
-/** Milliseconds after a workflow's own time in which the server must have said so. */
+/** Milliseconds that the server gets after a workflow's own timeout to report it. */
 const SERVER_MARGIN = 2_000;
 
 /** A question: the workflow that answers it, and its input. */
@@ -29,7 +29,7 @@ interface Question {
 /**
  * Asks, and checks the answer.
  *
- * @param timeout milliseconds for the whole of it
+ * @param timeout milliseconds for the whole question
  * @throws UserError of the failure's kind when the workflow failed, `no-control-worker` when it did not end in time,
  *   and
  *   `version-mismatch` for an answer of another form
@@ -78,7 +78,7 @@ export function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: un
 }
 
 /**
- * Waits until a control worker polls its queue, so that nothing is sent and started for nobody.
+ * Waits until a control worker polls its queue, so that nothing is started that no worker will run.
  *
  * @throws UserError `no-control-worker` (exit code 3)
  */

@@ -16,7 +16,7 @@ import { askControl } from './control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 
-/** Milliseconds until a page must be there: the host is asked for `probeScheduleToStart` at most. */
+/** Milliseconds until a page must have arrived; the host gets `probeScheduleToStart` to begin. */
 const PAGE_TIMEOUT = DEFAULT_TIMING.probeScheduleToStart + DEFAULT_TIMING.shortStartToClose;
 
 /** Bytes of a kept log, before and after compression; hosts send 16 MiB at most. */

@@ -15,7 +15,7 @@ import { detailIn, failureOfError } from './failure.ts';
 import { grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
 import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/activities.ts';
 
-/** What the last look at a workflow found; the query is asked again only when its history grew. */
+/** The last answer of a workflow. It is queried again only when its history has grown. */
 interface Seen<State> {
   historyLength: number;
   state: State;
@@ -132,7 +132,7 @@ async function readBranch(temporal: Temporal, id: string, branches: Map<string, 
   return { stages: branches.get(key)?.state ?? [], activities };
 }
 
-/** `undefined` when there is no such workflow. */
+/** `undefined` when the workflow does not exist. */
 async function describe(
   temporal: Temporal,
   id: string,
@@ -236,7 +236,7 @@ function pendingActivities(
   }));
 }
 
-/** Heartbeat details come from a worker: what is no progress is not shown. */
+/** Heartbeat details come from a worker. What does not parse as progress is not shown. */
 function progressOf(payload: Payload | undefined, converter: PayloadConverter): Progress | null {
   if (!payload) return null;
   try {

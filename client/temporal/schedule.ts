@@ -55,7 +55,7 @@ async function outcomeOf(
   }
 }
 
-/** Asks a control worker. That it cannot be said is an answer too. */
+/** Asks a control worker. Answers why, if it cannot tell. */
 export async function askComparison(
   temporal: Temporal,
   template: NightlyTemplate,

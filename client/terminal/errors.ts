@@ -38,7 +38,7 @@ export function requestFailed(failure: Failure, name: string): UserError {
 export interface Explained {
   explanation: Explanation;
   exitCode: number;
-  /** Only for what nobody foresaw: it is a fault of flightline's, and the trace is what a report needs. */
+  /** Only for an unexpected error: a fault in flightline, whose report needs the trace. */
   stack: string | undefined;
 }
 
@@ -139,7 +139,7 @@ export function grpcDetails(error: unknown): string {
   return errorMessage(error);
 }
 
-/** An error's message, also of what is no Error. */
+/** The message of anything that was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -169,7 +169,7 @@ export function isNotFound(error: unknown): boolean {
   return grpcCode(error) === GRPC.notFound || (error instanceof Error && error.name === 'WorkflowNotFoundError');
 }
 
-/** `true` when there is no such schedule. */
+/** `true` when the schedule does not exist. */
 export function isUnknownSchedule(error: unknown): boolean {
   return isNotFound(error) || (error instanceof Error && error.name === 'ScheduleNotFoundError');
 }
@@ -182,7 +182,7 @@ export function isInvalidArgument(error: unknown): boolean {
 /** The text of an error for people: `error: …`, then what to do. */
 export function errorText({ explanation, stack }: Explained): string {
   const { kind, message, remedy } = explanation;
-  // Ctrl-C is no error: it was asked for.
+  // Ctrl-C is not an error.
   const first = kind === 'interrupted' ? message : `error: ${message}`;
   return [...(stack ? [stack] : []), first, ...(remedy ? [`  ${remedy}`] : [])].join('\n');
 }

@@ -6,7 +6,7 @@ import { Interrupted } from './pause.ts';
 /** One line from the terminal, not echoed. @throws Interrupted on Ctrl-C. */
 export async function askSecret(question: string): Promise<string> {
   process.stderr.write(question);
-  // readline writes what is typed to its output: this one shows nothing of it.
+  // readline echoes what is typed to its output, so this output discards it.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {

@@ -32,7 +32,7 @@ export const BranchState = z.object({ stages: z.array(StageRow) });
 
 const key = (row: StageRow) => `${row.name} ${row.subject}`;
 
-/** The release's rows, with those of its running builder runs in the place of what it knows of them itself. */
+/** The release's rows. Rows of running builder runs replace its own copies, which are older. */
 export function mergeStages(release: readonly StageRow[], branches: readonly (readonly StageRow[])[]): StageRow[] {
   const newer = new Map(branches.flat().map((row) => [key(row), row]));
   const merged = release.map((row) => newer.get(key(row)) ?? row);

@@ -4,7 +4,7 @@ import { PRUNE_REASONS, type PruneGroup, type PruneReport } from '../../model/re
 /** Names in a line, before the rest is counted. */
 const NAMED = 12;
 
-/** A line for each reason, what goes first. */
+/** A line for each reason. Removals come first. */
 export function renderPrune({ repository, dryRun, removed, kept }: PruneReport): string[] {
   const verb = dryRun ? 'would be removed' : 'removed';
   return [

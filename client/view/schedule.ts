@@ -14,7 +14,7 @@ export interface ScheduleFacts {
   timeZone: string;
   supersede: boolean;
   paused: boolean;
-  /** Why it is paused; null when nobody said. */
+  /** Why it is paused; null without a reason. */
   note: string | null;
   /** URL and ref of a git context; `sent once` for a directory. */
   context: string;
@@ -22,7 +22,7 @@ export interface ScheduleFacts {
   tag: string;
   alsoTag: string[];
   rebuild: 'always' | 'when-changed';
-  /** Workflow id of the run under way; null when there is none. */
+  /** Workflow id of the current run; null when none runs. */
   running: string | null;
   /** Runs that were left out: the one before was not done yet, or the server was away for too long. */
   leftOut: { overlap: number; late: number };
