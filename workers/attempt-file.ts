@@ -1,4 +1,4 @@
-/** What a worker keeps of a running attempt, and what is told of one that it left behind. Pure. */
+/** The file that a worker keeps for a running attempt, and the failure of one left behind. Pure. */
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';

@@ -16,7 +16,7 @@ const INTERVAL = 60 * 60_000;
  * than the life of a lease (model/base/timing.ts) to come back for their containers.
  */
 const FIRST = 3 * 60_000;
-/** Pause between two looks at the leases (ms). */
+/** Pause between two checks of the leases (ms). */
 const LOOK = 5_000;
 
 /**

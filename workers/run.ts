@@ -74,7 +74,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const { configuration, file } = await loadWorkerConfiguration(options.configurationFile);
   const hostName = chooseHostName(options.hostName, configuration);
   const logger = createLogger({ host: hostName, roles }, options.log, chooseLogLevel(configuration));
-  // Programs wait for these lines, whatever the level is.
+  // Programs wait for these lines, so they are logged at any level.
   const notices = logger.child({}, { level: 'info' });
   if (file === null) logger.info('no worker configuration: the defaults hold, without keys and registry logins');
   const target = temporalTarget();
@@ -185,7 +185,7 @@ async function openHost(
   });
   undo.push(() => lock.release());
   const host: HostContext = { name, architecture, configuration, work, startedAt: new Date().toISOString() };
-  // It fails on a full disk. The worker must start all the same, to clean up; leases then lapse.
+  // It fails on a full disk. The worker must start in order to clean up; leases then lapse.
   await renewLeases(host).catch(() => undefined);
   return host;
 }

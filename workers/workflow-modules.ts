@@ -1,10 +1,10 @@
-/** What the workflow bundle is made of, whoever makes it: the build, a worker without one, the tests. */
+/** The modules of the workflow bundle, for all that make it: the build, a worker without a bundle, the tests. */
 import { join } from 'node:path';
 import type { BundleOptions } from '@temporalio/worker';
 import { packageRoot } from '../activities/tools/package-root.ts';
 
 /**
- * Absolute paths of the workflows, of what every one of them does with what it sends, and of what all of them share.
+ * Absolute paths of the workflows, of their interceptors, and of the modules that all of them share.
  */
 export function workflowModules(): Required<
   Pick<BundleOptions, 'workflowsPath' | 'workflowInterceptorModules' | 'preloadModules'>

@@ -1,7 +1,8 @@
 /**
  * What all workflows of a worker share (`preloadModules` of the bundler): zod, the contract's schemas, and their own
- * code. Without it each workflow evaluates its own copy, which V8 never optimises (bench/RESULTS.md). No module here may
- * hold the state of a workflow: the worker freezes what they export, and test/unit/house.test.ts looks for the rest.
+ * code. Without it each workflow evaluates its own copy, which V8 never optimises (bench/RESULTS.md). No module here
+ * may hold the state of a workflow: the worker freezes what they export, and test/unit/house.test.ts looks for the
+ * rest.
  */
 import './index.ts';
 import './interceptors.ts';

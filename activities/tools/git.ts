@@ -70,7 +70,7 @@ export async function checkOutCommit(
   return { time: Number(stdout.trim()) };
 }
 
-/** A directory and its submodules, the outer ones first. No commit can hold a `.git` of its own. */
+/** A directory and its submodules, outer ones first. A commit cannot contain a `.git`. */
 async function workTrees(directory: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
@@ -80,7 +80,7 @@ async function workTrees(directory: string): Promise<string[]> {
   return found;
 }
 
-/** Fetches what lies in Git LFS. @throws FlightlineError when any of it stays a pointer */
+/** Fetches the files of Git LFS. @throws FlightlineError when one stays a pointer */
 async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promise<void> {
   const pointers = await pointersIn(tree, schemes);
   if (pointers.length === 0) return;
@@ -159,7 +159,7 @@ async function requireAllowedServers(tree: string, schemes: readonly string[]): 
 /**
  * The commit that a branch, tag or commit of a remote means now.
  *
- * @throws FlightlineError `context-invalid` when there is no such ref; as {@link checkOutCommit} otherwise.
+ * @throws FlightlineError `context-invalid` when the ref does not exist; otherwise as {@link checkOutCommit}.
  */
 export async function newestCommit(url: string, ref: string, schemes: readonly string[]): Promise<string> {
   if (/^[0-9a-f]{40}$/.test(ref)) return ref;

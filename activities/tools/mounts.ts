@@ -18,7 +18,7 @@ async function mountsBelow(directory: string): Promise<string[]> {
  * `RUN --mount` mounted there, and whoever removes the directory would empty them.
  */
 export async function unmountBelow(directory: string): Promise<void> {
-  // The kernel tells places without links. What is a link itself is not followed: nobody removes what it leads to.
+  // The kernel lists places without links. A link itself is not followed, since its target is not removed.
   const above = await realpath(dirname(directory)).catch(() => dirname(directory));
   for (const place of await mountsBelow(join(above, basename(directory)))) {
     await runCommand('umount', ['--lazy', '--', place], { okExitCodes: [0, 32], cleanUp: true });

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import type { z } from 'zod';
 
 /**
- * The note of a file; `undefined` when there is none.
+ * The note in a file; `undefined` when the file does not exist.
  *
  * @param damaged the answer for a file that holds something else, by default as if there were none
  * @throws when the file cannot be read for another reason
@@ -56,7 +56,7 @@ export async function writeNote<Schema extends z.ZodType>(
   }
 }
 
-/** The same before anything else happens in this process: whatever ends it next, the note is there. */
+/** The same, synchronously: the note is written even if the process is killed next. */
 export function writeNoteSync<Schema extends z.ZodType>(path: string, schema: Schema, note: z.infer<Schema>): void {
   const draft = `${path}.${randomUUID()}`;
   try {

@@ -66,7 +66,7 @@ const MACHINES: Record<Architecture, Machine> = {
 const PROCESSORS = 2;
 const MEMORY = 2_048;
 
-/** What one run of QEMU is told. Paths are absolute. */
+/** The parameters of a run of QEMU. Paths are absolute. */
 export interface QemuCommand {
   architecture: Architecture;
   accelerator: Accelerator;
@@ -196,7 +196,7 @@ async function isFile(path: string): Promise<boolean> {
 
 const PREFIX = 'flightline-boot-test';
 
-/** The name of a release's machine: it tells whose it is, so that it is found when its worker was killed. */
+/** The name of a release's machine, by which it is found after its worker was killed. */
 export function machineName(installation: string, release: string): string {
   return `${PREFIX}-${installation}-${releaseKey(release)}`;
 }
@@ -214,7 +214,7 @@ export async function forgottenMachines(installation: string, held: ReadonlySet<
 /** Milliseconds in which a killed QEMU is gone. */
 const GONE = 5_000;
 
-/** Ends the machine of a name, whoever started it. `true` when there was one. */
+/** Ends the machine with a name. `true` when it ran. */
 export async function endMachine(name: string): Promise<boolean> {
   let seen = false;
   for (let waited = 0; waited < GONE; waited += 100) {

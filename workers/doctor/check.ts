@@ -28,7 +28,7 @@ export interface CheckFinding {
   fixed: boolean;
 }
 
-/** What checks look at. */
+/** The input of checks. */
 export interface DoctorContext {
   roles: readonly Role[];
   configuration: WorkerConfiguration;

@@ -1,4 +1,4 @@
-/** What the checks find, from what they read. Pure. */
+/** Results of checks, from what they have read. Pure. */
 import { z } from 'zod';
 import { failed, ok, warning, type CheckResult } from './check.ts';
 import { registrationProblem, type Registration } from '../../activities/image/red-hat.ts';

@@ -29,7 +29,7 @@ const IN_USE =
   'use the stack that runs there (its addresses are in the file `environment`), end it, or choose another --data';
 
 /**
- * Starts a stack, and returns when all of it is ready.
+ * Starts a stack, and returns when it is ready.
  *
  * @throws FlightlineError `host-setup` when DIR is in use, a kept port is taken, a program is missing, or a process
  * does not start; what was started is then ended.

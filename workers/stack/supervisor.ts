@@ -130,7 +130,7 @@ export class Supervisor {
         return;
       }
       const what = `died (${how}) and is started again in ${wait / 1000} s`;
-      // Its last lines explain an end of its own; who sends a signal knows why.
+      // Its last lines explain why it ended by itself. For a signal they explain nothing.
       const message = how.startsWith('SIG') ? `the ${plan.title} ${what}` : (await childError(child, what)).message;
       this.onEvent({ type: 'died', child: plan.name, message });
       try {

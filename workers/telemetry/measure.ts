@@ -22,7 +22,7 @@ import { NIGHTS_LOOKED_AT, remembering, newestWell, type Run } from './newest.ts
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
 
-/** Queues that identify a role: whoever polls one of them is such a worker. */
+/** Queues that identify a role: every worker that polls one has the role. */
 const QUEUES: Record<Role, readonly string[]> = {
   control: [CONTROL_QUEUE],
   sign: [SIGN_QUEUE],
@@ -113,7 +113,7 @@ export function measureReleases(client: Client, logger: Logger): () => void {
 }
 
 /**
- * Looks now and every {@link INTERVAL}, one look at a time; one that fails is logged once, until one succeeds again.
+ * Measures now and every {@link INTERVAL}, once at a time. Logs only the first of several failures in a row.
  */
 function repeat(logger: Logger, look: () => Promise<void>): () => void {
   let looking = false;

@@ -20,10 +20,10 @@ interface MetricsPlace {
 /**
  * Installs the SDK's runtime; once for a process, before the first connection.
  *
- * @throws FlightlineError `invalid-input` when the metrics' address is none, `host-setup` when it cannot be bound.
+ * @throws FlightlineError `invalid-input` for a malformed metrics address, `host-setup` when it cannot be bound.
  */
 export function installRuntime(logger: Logger, { host, listen }: MetricsPlace): void {
-  // What the native core says below a warning is of use to nobody who does not look for a fault in it.
+  // Below warnings the native core's log is of use only to debug the core.
   const core = logger.isLevelEnabled('trace') ? 'DEBUG' : logger.isLevelEnabled('debug') ? 'INFO' : 'WARN';
   const logging = { forward: {}, filter: { core, other: 'ERROR' } } as const;
   const metrics = listen === undefined ? {} : { metrics: exporter(host, listen) };

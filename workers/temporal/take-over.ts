@@ -5,7 +5,7 @@ import type { WorkflowSource } from '../workflow-source.ts';
 import { namesOf, replayLeftBehind } from './replay.ts';
 import { becomeCurrent, currentVersion, moveToVersion, RUNS_WITHIN, versionsAtWork } from './versions.ts';
 
-/** Pause between two looks at what is left behind (ms). */
+/** Pause between two checks of what is left (ms). */
 const LOOK = 60_000;
 
 /**

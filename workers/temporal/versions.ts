@@ -20,7 +20,7 @@ const FAILED_PRECONDITION = 9;
 /** `TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW`, `VersioningBehavior` and its override in Temporal's API. */
 const WORKFLOWS = 1;
 const PINNED_OVERRIDE = 1;
-/** A worker that has asked for work within this time runs: it asks once a minute at the latest (ms). */
+/** A worker that asked for work within this time (ms) is running: workers ask at least once a minute. */
 export const RUNS_WITHIN = 75_000;
 /** Within this the server knows a version whose worker polls (ms). */
 const KNOWN_WITHIN = 30_000;
@@ -57,7 +57,7 @@ export function bindingOf(attributes: Record<string, readonly unknown[] | undefi
   };
 }
 
-/** Build ids of the versions of which a worker has asked for work within a time (ms). */
+/** Build ids of the versions of which a worker asked for work within a time (ms). */
 export async function versionsAtWork({ workflowService, options }: Client, within: number): Promise<Set<string>> {
   const { pollers } = await workflowService.describeTaskQueue({
     namespace: options.namespace,

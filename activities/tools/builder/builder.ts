@@ -1,5 +1,5 @@
 /**
- * The builder container: its command line, what is done with one that is there, and which files are its result. Pure.
+ * The builder container: its command line, what to do with an existing one, and which files are its result. Pure.
  */
 import { join } from 'node:path';
 import { DISK_TYPES, type DiskType } from '../../../model/spec/disk.ts';
@@ -11,7 +11,7 @@ import type { ContainerState } from '../podman/container/container-state.ts';
  * storage").
  */
 const STORAGE = '/var/lib/containers/storage';
-/** Bytes after which conmon begins the container's log anew. */
+/** Bytes after which conmon truncates the container's log. */
 const LOG_SIZE = '256mb';
 
 /** Whose container it is. */
@@ -23,7 +23,7 @@ interface BuilderIdentity {
   inputs: string;
 }
 
-/** What a builder run is told. */
+/** The parameters of a builder run. */
 export interface BuilderCommand extends BuilderIdentity {
   /** Name of the container. */
   name: string;
@@ -75,7 +75,7 @@ export function builderArguments(command: BuilderCommand): string[] {
   ];
 }
 
-/** What a builder is told that only checks: its `manifest` command prints what it would do, and makes nothing. */
+/** The parameters of the builder's `manifest` command, which prints what a build would do, and builds nothing. */
 export interface ManifestCommand extends Pick<
   BuilderCommand,
   'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config'
@@ -173,7 +173,7 @@ export function pickResult(type: DiskType, entries: readonly OutputEntry[]): Res
   return { ok: true, name: only.name, size: only.size };
 }
 
-/** crypt(5) hashes, whatever their method: `$6$salt$…`. */
+/** crypt(5) hashes of any method: `$6$salt$…`. */
 const HASH = /\$(?:[1-9]|2[abxy]|y|gy|7|sha1|md5)\$[./A-Za-z0-9$,=]{8,}/g;
 const PASSWORD = /("(?:plaintext_)?password"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
 

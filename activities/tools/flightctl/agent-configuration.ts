@@ -9,11 +9,11 @@ import { readYaml } from '../../../model/spec/yaml-text.ts';
 
 /** An agent configuration that a device can enroll with. */
 export interface AgentConfiguration {
-  /** The file as it is: a secret. */
+  /** The file's text: a secret. */
   text: string;
   /** When its certificate ends. */
   ends: Date;
-  /** The parts of it that must appear in no output. */
+  /** The parts that must not appear in any output. */
   secrets: string[];
 }
 
@@ -99,7 +99,7 @@ function named(name: string): string {
   return `enrollment-service.authentication.${name}`;
 }
 
-/** What is embedded, as PEM; null, and a problem, when it is none. */
+/** The embedded PEM; null, with a problem, when it is not PEM. */
 function pem(
   authentication: Authentication,
   name: 'client-certificate-data' | 'client-key-data',

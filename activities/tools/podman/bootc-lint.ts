@@ -1,4 +1,4 @@
-/** `bootc container lint` in a built image: its command line, and what it said. Pure. */
+/** `bootc container lint` in a built image: its command line, and its findings. Pure. */
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 

@@ -22,11 +22,11 @@ export interface UsedImage {
 /** Where podman's own line begins: a RUN may have printed something before it without a line feed. */
 const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
 const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/;
-/** The image of a `FROM` as a step tells it: an earlier stage is told by its id. */
+/** The image of a `FROM` as podman prints it in a step. An earlier stage has its id. */
 const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
 const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
-/** An image that is no registry's: podman copies it into its storage, and finds it by its id or by names in it. */
+/** An image that does not come from a registry. podman copies it into its storage, under its id or its own names. */
 const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
 /** The image after a step, new or from the cache. */
 const MADE = /^--> (?:Using cache )?([0-9a-f]{12})/;
@@ -36,7 +36,7 @@ const RUNTIME = /^Running \["[^"]*" "(create|start)"/;
 
 /** Follows a build. */
 export class BuildOutput {
-  /** The images from outside of the build that it has taken, by what was asked for. */
+  /** The images from outside that the build has used, by the name it asked for. */
   readonly used = new Map<string, UsedImage>();
   /** The first step has begun: the Containerfile was understood. */
   begun = false;
@@ -51,7 +51,7 @@ export class BuildOutput {
   private pulling = '';
   private container: 'none' | 'create' | 'start' = 'none';
 
-  /** Takes a line. The answer is what a person should see of it; null for podman's notes to itself. */
+  /** Reads a line. Returns what a person should see; null for podman's notes. */
   read(line: string): OutputLine | null {
     const debug = DEBUG.exec(line);
     if (debug) {

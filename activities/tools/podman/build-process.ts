@@ -52,7 +52,7 @@ export async function noteWorkingContainers(directory: string): Promise<void> {
   await writeFile(join(directory, BEFORE), JSON.stringify(ids), { mode: 0o600 });
 }
 
-/** Podman has built, and has removed its working containers: there is none to look for. */
+/** Notes that podman has built and removed its working containers, so that nobody looks for them. */
 export async function forgetWorkingContainers(directory: string): Promise<void> {
   await rm(join(directory, BEFORE), { force: true });
 }

@@ -1,4 +1,4 @@
-/** The command line of `podman build`, and the names of what it makes. Pure. */
+/** The command line of `podman build`, and the names of the images that it makes. Pure. */
 import { releaseKey, runKey } from '../../../model/release/inputs.ts';
 import { INPUTS_LABEL, OCI } from '../../../model/oci/labels.ts';
 import type { PinnedImage } from '../../../model/release/record.ts';
@@ -42,7 +42,7 @@ export interface BuildSecretFile {
   file: string;
 }
 
-/** What a build is told. */
+/** The parameters of a build. */
 export interface BuildCommand {
   /** Absolute path of the unpacked context. */
   context: string;
@@ -64,7 +64,7 @@ export interface BuildCommand {
   flags: readonly string[];
 }
 
-/** What of an image is told by the labels that flightline writes, whatever the Containerfile says. */
+/** The facts that flightline's labels give about an image, in any case. */
 export function releaseLabels(facts: {
   tag: string;
   imageInputs: string;

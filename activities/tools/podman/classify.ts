@@ -1,4 +1,4 @@
-/** What a failed podman means, read from what it printed. Pure. */
+/** Reads from podman's output why it failed. Pure. */
 import { classifyRegistry, type RegistryVerdict } from '../registry/classify.ts';
 import { anyOf } from '../any-of.ts';
 
@@ -40,13 +40,13 @@ export function classifyPodman(output: string): Verdict {
 /** Exit status of a process that SIGKILL ended, as a shell and a container runtime report it (128 + 9). */
 const KILLED = 137;
 
-/** How a `podman build` failed. What a RUN printed is no part of it. */
+/** How a `podman build` failed, without the output of RUN steps. */
 export interface FailedBuild {
   /** Podman's last words, `Error: …`. */
   error: string;
   /** A step had begun. */
   begun: boolean;
-  /** What the runtime said of a container that it could not start; null when all of them ran. */
+  /** The runtime's error about a container that it could not start; null when all started. */
   startFailure: string | null;
   /** A file system that the build writes to was full meanwhile. */
   diskFull: boolean;

@@ -1,11 +1,11 @@
-/** Files of an image in podman's storage, looked at without running anything of it. */
+/** Files of an image in podman's storage, read without running the image. */
 import { randomUUID } from 'node:crypto';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { removeContainer } from './container/container.ts';
 import { podman } from './podman.ts';
 import { type ImageFile, fileInside } from './file-inside.ts';
 
-/** The file at an absolute path in an image; null when there is none. */
+/** The file at an absolute path in an image; null when it does not exist. */
 export async function imageFile(image: string, path: string): Promise<ImageFile | null> {
   const what = `looking into ${image}`;
   const root = (await podman(what, ['image', 'mount', image])).stdout.trim();

@@ -1,4 +1,4 @@
-/** podman: a command of it, and its set-up. */
+/** Runs podman, and reads its set-up. */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from '../process/command.ts';
@@ -75,7 +75,7 @@ async function askPodman(): Promise<PodmanInfo> {
   return { cgroupManager: host.cgroupManager, graphRoot: store.graphRoot, graphDriver: store.graphDriverName };
 }
 
-/** Reads JSON that a tool printed; anything else than expected is a failure that quotes none of it. */
+/** Parses the JSON output of a tool. The failure for unexpected output does not quote it. */
 export function parseOutput<Schema extends z.ZodType>(what: string, schema: Schema, text: string): z.infer<Schema> {
   let json: unknown;
   try {

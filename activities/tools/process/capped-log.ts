@@ -1,4 +1,4 @@
-/** A stage's log: 0600, redacted by whoever writes it, and never longer than a limit, of which the end is kept too. */
+/** A stage's log: mode 0600, limited in length. A log that is too long keeps its beginning and its end. */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 
@@ -16,7 +16,7 @@ export class CappedLog {
   private written = 0;
   private left = 0;
 
-  /** `flags`: `a` goes on with what is there, `w` begins anew. */
+  /** `flags`: `a` appends, `w` starts an empty log. */
   constructor(path: string, flags: 'a' | 'w', limit = LIMIT) {
     this.path = path;
     this.limit = limit;

@@ -60,7 +60,7 @@ export interface CommandOptions {
    * Keep standard output whole (up to 64 MiB) in {@link CommandResult.stdout}; default true. False keeps its tail only.
    */
   keepOutput?: boolean;
-  /** When it aborts the program has done its part: it is ended, and how it ends is no error. */
+  /** Aborted when the program is no longer needed: it is ended, and its exit is not an error. */
   end?: AbortSignal;
   /** For ending and removing what a stage made: starts, and goes on, in a cancelled stage too. Default false. */
   cleanUp?: boolean;

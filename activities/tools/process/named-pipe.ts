@@ -1,10 +1,10 @@
-/** A named pipe that a program is told to write to, for output that must stay apart from its standard streams. */
+/** A named pipe for output of a program that must stay apart from its standard streams. */
 import { closeSync, constants, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** Milliseconds in which whatever the program has left in the pipe arrives. */
+/** Milliseconds to wait for what the program has left in the pipe. */
 const REST = 5_000;
 
 /**

@@ -12,7 +12,7 @@ export interface ProcessIdentity {
   started: string;
 }
 
-/** The identity of a running process; `undefined` when there is none with this pid, or it is a zombie. */
+/** The identity of a running process; `undefined` when no process has this pid, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const stat = readProc(`/proc/${pid}/stat`);
   const ticks = stat === undefined ? undefined : startTicks(stat);
@@ -37,7 +37,7 @@ export function programOf(pid: number): string | undefined {
   return readProc(`/proc/${pid}/comm`)?.trim();
 }
 
-/** `true` for a process of another container or machine: nobody here can see whether it runs. */
+/** `true` for a process of another container or machine, of which we cannot see whether it runs. */
 export function isOutOfSight({ started }: ProcessIdentity): boolean {
   return started.slice(started.indexOf('-') + 1) !== place();
 }

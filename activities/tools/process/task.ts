@@ -14,12 +14,12 @@ import type { Progress } from '../../../model/stage/progress.ts';
 type CancelReason = 'requested' | 'detach';
 
 export interface Task {
-  /** Aborted when the task must end; look at {@link Task.cancelReason} then. */
+  /** Aborted when the task must end; {@link Task.cancelReason} says why. */
   readonly signal: AbortSignal;
   /** Why; `undefined` while nothing was cancelled. */
   cancelReason(): CancelReason | undefined;
   /**
-   * Throws the cancellation if there is one. Call it before an exit code is classified: a rolling restart is no broken
+   * Throws when the task is cancelled. Call it before an exit code is classified: a rolling restart is not a broken
    * build.
    */
   throwIfCancelled(): void;

@@ -77,10 +77,10 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
 }
 
 /**
- * Does once more what a registry refused for the login. Each program fetches a token of its own: the former one may
- * have ended during a long upload, or was not valid yet where the clocks differ.
+ * Tries once more what a registry refused because of the login. Each program fetches its own token: the first one may
+ * have expired during a long upload, or may not have been valid yet because clocks differ.
  *
- * @throws what the second try threw, which says so
+ * @throws the error of the second try, which says that it was one
  */
 export async function withFreshToken<Result>(work: () => Promise<Result>): Promise<Result> {
   const isRefused = (error: unknown) => error instanceof FlightlineError && error.failure.kind === 'registry-login';
@@ -105,8 +105,8 @@ const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\
 const PREFIX = 'flightline-registry-';
 
 /**
- * Removes the private directories of processes that were killed: they hold logins. One of another container, which
- * nobody here can see, stays.
+ * Removes the private directories of killed processes, since they hold logins. Leaves those of processes in other
+ * containers, which we cannot see.
  */
 export async function removeLeftAccess(): Promise<void> {
   for (const name of await readdir(tmpdir()).catch(() => [])) {

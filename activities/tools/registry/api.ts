@@ -6,7 +6,7 @@ import { HttpError, type HttpResponse } from './http.ts';
 
 /** Milliseconds for one request. */
 export const ANSWER_WITHIN = 60_000;
-/** Bytes of any answer that is no manifest or blob. */
+/** Bytes of an answer, unless it is a manifest or blob. */
 export const MAX_ANSWER = 1024 * 1024;
 
 /** What a request needs the right to do. */
@@ -41,7 +41,7 @@ export function apiName(repository: string): string {
   return apiAddress(repository).name;
 }
 
-/** @throws FlightlineError `registry` unless the answer is a success; it quotes what the registry said. */
+/** @throws FlightlineError `registry` unless the answer is a success. It quotes the registry. */
 export function expectSuccess(answer: HttpResponse, repository: string, what: string): void {
   if (answer.status >= 200 && answer.status < 300) return;
   throw new FlightlineError(
@@ -85,7 +85,7 @@ export function nextPage(header: string | string[] | undefined, base: URL): URL 
 
 const TagList = z.looseObject({ tags: z.array(z.string()).nullish() });
 
-/** The tags in an answer. @throws FlightlineError `registry` when it is no list of tags. */
+/** The tags in an answer. @throws FlightlineError `registry` when it is not a list of tags. */
 export function readTags(answer: HttpResponse, repository: string): string[] {
   try {
     return TagList.parse(JSON.parse(answer.body.toString('utf8'))).tags ?? [];

@@ -1,5 +1,5 @@
 /**
- * What it means that a copy, pull, push or verification failed, read from what skopeo or podman printed. Both print the
+ * Reads from the output of skopeo or podman why a copy, pull, push or verification failed. Both print the
  * texts of containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification,
  * "Error Codes"). Pure.
  */
@@ -56,7 +56,7 @@ const RULES: readonly Rule[] = [
       /blob upload (?:unknown|invalid)|manifest blob unknown|digest invalid/i,
     ),
   },
-  // A file's "permission denied" is no registry's word.
+  // "permission denied" is about a file, not a registry.
   { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
   {
     kind: 'key-missing',
@@ -79,7 +79,7 @@ const RULES: readonly Rule[] = [
 /**
  * The kind of failure that the text tells of; `undefined` when nothing in it is known. Go writes `what: its cause`, so
  * that the last part says what happened first: an image is "rejected" also because the registry did not give its
- * signature. Names are no part of it: a repository may be called `denied`.
+ * signature. Names are left out: a repository may be called `denied`.
  */
 export function classifyRegistry(output: string): RegistryVerdict | undefined {
   const text = output.replace(/\bdocker:\/\/[^\s"]+/g, '').replace(/\\"[^"\\]*\\"/g, '');
@@ -94,7 +94,7 @@ export function classifyRegistry(output: string): RegistryVerdict | undefined {
 
 /**
  * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`.
- * A time-out is the registry's; a text that nobody knows is `unexpected`. Other errors come back as they are.
+ * A timeout is `registry`, an unknown text `unexpected`. Returns other errors unchanged.
  */
 export function registryError(error: unknown, what: string): unknown {
   if (!(error instanceof CommandError)) return error;

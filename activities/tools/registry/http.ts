@@ -41,7 +41,7 @@ export class HttpError extends Error {
 }
 
 /**
- * Sends one request; redirects are answers like any other. In a cancelled stage the cancellation is thrown.
+ * Sends one request. Does not follow redirects. Throws the cancellation in a cancelled stage.
  *
  * @throws HttpError
  */

@@ -23,7 +23,7 @@ export async function writeLayout(directory: string, layout: Layout, blobs: read
   }
   for (const { descriptor, bytes } of layout.documents) await writeFile(blobPath(descriptor.digest), bytes);
   await writeFile(join(directory, 'index.json'), layoutIndex(layout.root).bytes);
-  // Last: a directory without it is no layout.
+  // Last: a directory without it is not a layout.
   await writeFile(join(directory, 'oci-layout'), LAYOUT_FILE);
 }
 

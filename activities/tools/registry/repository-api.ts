@@ -12,9 +12,9 @@ import { loginFor } from './login/login.ts';
 import { authorize, parseChallenges } from './login/challenge.ts';
 
 const MAX_REDIRECTS = 5;
-/** How long a busy registry is waited for, all in all (ms): what takes longer is tried again by the server. */
+/** Longest total wait for a busy registry (ms). After that Temporal retries the activity. */
 const PATIENCE = 60_000;
-/** Shortest pause, whatever the registry asks for (ms). */
+/** Shortest pause before a request is sent again (ms). */
 const LEAST_WAIT = 500;
 
 /**
@@ -22,7 +22,7 @@ const LEAST_WAIT = 500;
  * request.
  */
 type RequestOptions = Pick<HttpRequest, 'method' | 'headers' | 'body'> & { limit?: number; alsoPull?: string };
-/** An answer with the address it came from, and whether the registry asked for a login on the way. */
+/** An answer, the address it came from, and whether the registry asked for a login. */
 export type Answer = HttpResponse & { url: URL; challenged: boolean };
 
 /** How a repository may be reached. */
@@ -73,7 +73,7 @@ export class RepositoryApi {
     }
     if (second.status === 401) {
       const asked = `${registryOf(repository)} refuses to ${allowedBy(scope)} ${repository}`;
-      // A token was granted: who it is was accepted, what it asks was not.
+      // A token was granted, so the login is right, and its rights are not enough.
       if (login && isToken) throw denied(asked, scope);
       throw new FlightlineError(
         'registry-login',

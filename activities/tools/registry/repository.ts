@@ -28,10 +28,10 @@ const PAGE = 1000;
 /** Bytes of one answer: a repository with a hundred thousand tags in one page. */
 const MAX_PAGE = 16 * 1024 * 1024;
 
-/** A registry that never comes to an end of its tags is at fault. */
+/** A registry that lists more pages than this is faulty. */
 const MAX_PAGES = 10_000;
 
-/** A tag that nobody has, and a digest that nothing has. */
+/** A tag and a digest that no repository has. */
 const NO_TAG = 'flightline-no-such-tag-0f6d5b0c';
 const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
 
@@ -128,7 +128,7 @@ export class RepositoryClient extends RepositoryApi {
     await this.dropUpload(answer);
   }
 
-  /** `true` when whatever is pushed can be pulled without a login. */
+  /** `true` when everybody can pull without a login. */
   async answersAnonymously(): Promise<boolean> {
     const anonymous = new RepositoryApi(this.repository, {
       authfile: '/dev/null',

@@ -32,7 +32,7 @@ interface Copy {
   /** Adds a signature to those that the digest has. Without it a copy carries no signature along. */
   sign?: CopySignature;
   /**
-   * A policy.json that the source must satisfy. Without it anything is copied, whatever the machine's own policy says.
+   * A policy.json that the source must satisfy. Without it everything is accepted, whatever the machine's policy says.
    */
   policy?: string;
 }
@@ -53,7 +53,7 @@ export function copyArguments(
   access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
 ): string[] {
   return [
-    // A machine without policy.json, or with a strict one, copies alike: verification is asked for by name.
+    // Do not depend on the machine's policy.json: verification is a step of its own.
     ...(copy.policy === undefined ? ['--insecure-policy'] : ['--policy', copy.policy]),
     '--registries.d',
     access.registriesDirectory,

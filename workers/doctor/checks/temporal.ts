@@ -44,7 +44,7 @@ const temporal: Check = {
   },
 };
 
-/** The control worker makes the same look at its start, and does not start. */
+/** The control worker checks the same when it starts, and then refuses to start. */
 const underWay: Check = {
   name: 'releases under way',
   roles: ['control'],

@@ -31,7 +31,7 @@ export async function versionOf(program: string): Promise<string | undefined> {
 
 export async function findOnPath(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const directory of (environment['PATH'] ?? '').split(path.delimiter)) {
-    // An empty or relative entry means the current directory, where nobody's CLI belongs.
+    // An empty or relative entry means the current directory, which must not decide what runs.
     if (!path.isAbsolute(directory)) continue;
     const candidate = path.join(directory, name);
     try {
@@ -153,7 +153,7 @@ async function goInstall(go: string, module: string, environment: NodeJS.Process
 export interface TemporalCliOptions {
   /** Read instead of `process.env`: TEMPORAL_CLI_PATH, PATH, XDG_CACHE_HOME, HOME and what Go reads. */
   environment?: NodeJS.ProcessEnv;
-  /** Told what takes long: a line of text each. Nothing is told when the CLI is found at once. */
+  /** Called with a line of text for each step that takes long. Not called when the CLI is found at once. */
   report?: (line: string) => void;
   /** Time for the whole download; 10 s. Where the internet is out of reach it must not hold up the build. */
   downloadTimeoutMs?: number;

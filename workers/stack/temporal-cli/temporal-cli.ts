@@ -40,7 +40,7 @@ export async function findTemporalCli(options: TemporalCliOptions = {}): Promise
     const program = path.resolve(configured);
     const version = await versionOf(program);
     if (version !== undefined) return { path: program, source: 'TEMPORAL_CLI_PATH', version };
-    // Falling through would run another program than the one that was asked for.
+    // Otherwise another program would run than the one the user asked for.
     throw new TemporalCliError(
       `TEMPORAL_CLI_PATH is ${configured}, which does not run as the Temporal CLI. Correct it, or unset it to let ` +
         'flightline look for the CLI itself.',

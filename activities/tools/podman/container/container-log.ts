@@ -17,7 +17,7 @@ export class ContainerLogReader {
     this.path = path;
   }
 
-  /** The lines that came since the last call; none while there is no file. */
+  /** The lines since the last call; none while the file does not exist. */
   async read(): Promise<ContainerLine[]> {
     let file: FileHandle;
     try {

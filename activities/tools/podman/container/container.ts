@@ -9,7 +9,7 @@ import { containerState, type ContainerState } from './container-state.ts';
 
 const Listed = z.array(z.object({ Names: z.array(z.string()) })).nullable();
 
-/** The container of a name; null when there is none. */
+/** The container with a name; null when it does not exist. */
 export async function inspectContainer(name: string): Promise<ContainerState | null> {
   const { stdout, stderr, exitCode } = await podman(`looking for container ${name}`, ['container', 'inspect', name], {
     okExitCodes: [0, 125],
@@ -38,7 +38,7 @@ async function containerExists(name: string): Promise<boolean> {
   return exitCode === 0;
 }
 
-/** `true` while conmon holds the container: else nobody will ever write down its exit code. */
+/** `true` while conmon watches the container. Without conmon nothing records its exit code. */
 export async function hasConmon(container: Pick<ContainerState, 'id' | 'conmonPid'>): Promise<boolean> {
   if (container.conmonPid <= 0) return false;
   // The pid may be another process's by now: conmon has the container's id among its arguments.

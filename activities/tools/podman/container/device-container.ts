@@ -1,5 +1,5 @@
 /**
- * A container in which skopeo verifies an image as a device made of it would. Command lines and what is answered. Pure.
+ * A container in which skopeo verifies an image as a device made from it would: command lines and answers. Pure.
  */
 import {
   DEVICE_KEYS,
@@ -114,7 +114,7 @@ const FILES = anyOf(
 );
 const SIGNATURE = /image rejected|signature was required|rejected by policy/i;
 
-/** Reads a refusal from what skopeo printed; null when it failed for another reason. */
+/** The refusal in skopeo's output; null when it failed for another reason. */
 export function deviceRefusal(output: string): DeviceRefusal | null {
   const text = plainText(output);
   if (FILES.test(output)) return { kind: 'files', text };

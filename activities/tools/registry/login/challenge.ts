@@ -45,7 +45,7 @@ export function parseChallenges(header: string): Challenge[] {
 
 const TokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
-/** What a token is asked for. */
+/** What a token is needed for. */
 interface Wanted {
   repository: string;
   scope: Scope;
@@ -86,7 +86,7 @@ async function fetchToken(
   }
   const query = new URLSearchParams({
     ...(parameters.service && { service: parameters.service }),
-    // As `skopeo delete` asks: "delete" itself is no word of every token server's.
+    // Like `skopeo delete`: not every token server knows the action "delete".
     scope: `repository:${apiAddress(repository).name}:${scope === 'delete' ? '*' : scope}`,
   });
   if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);

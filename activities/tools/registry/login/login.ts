@@ -38,7 +38,7 @@ export async function loginFor(
  */
 export async function loginsIn(file: string, repository: string): Promise<Record<string, unknown>> {
   const authfile = parseAuthfile(await readText(file), file);
-  // Docker's base64 may hold padding, and is then another text than what is made of it.
+  // Docker may pad a login before encoding it, so that we would encode it differently.
   for (const { auth } of Object.values(authfile.auths)) if (auth) registerSecret(auth);
   const stored = storedLogins(authfile, repository);
   const asked = stored.length > 0 ? undefined : await helperLogin(authfile, repository);
@@ -71,7 +71,7 @@ async function helperLogin(authfile: Authfile, repository: string): Promise<Logi
       ? { kind: 'token', token: answer.Secret }
       : { kind: 'password', username: answer.Username, password: answer.Secret };
   } catch {
-    // "credentials not found" is an exit code like any other: the registry is then asked without a login.
+    // "credentials not found" is a failure too. The registry is then asked without a login.
     return undefined;
   }
 }
