@@ -94,13 +94,13 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   if (!isAllowed(host.configuration.builders, repositoryOf(input.builder.reference))) {
     throw new FlightlineError('builder-not-allowed', `${host.name} may not run the builder ${input.builder.reference}`);
   }
-  await removeOtherContainers(attempt);
+  const isThere = await removeOtherContainers(attempt);
   const noted = await readResult(run, inputs);
   if (noted) {
     await removeContainer(name);
     return noted;
   }
-  const container = (await findContainer(attempt)) ?? (await start(attempt));
+  const container = (isThere ? await findContainer(attempt) : null) ?? (await start(attempt));
   const log = new CappedLog(logFile, 'w');
   let end: BuilderEnd;
   try {
@@ -148,27 +148,26 @@ function check(end: BuilderEnd, log: CappedLog): void {
 
 /**
  * After a retry with another spec, the container of the former inputs may still be there and write to the same
- * directory.
+ * directory. Answers whether that of these inputs is there.
  */
-async function removeOtherContainers({ host, input, name }: Attempt): Promise<void> {
+async function removeOtherContainers({ host, input, name }: Attempt): Promise<boolean> {
   const own = {
     [INSTALLATION_LABEL]: host.work.installation,
     [RELEASE_LABEL]: input.release,
     [BRANCH_LABEL]: input.branch,
   };
-  for (const other of await containersWithLabels(own)) {
+  const there = await containersWithLabels(own);
+  for (const other of there) {
     if (other !== name) await removeContainer(other, input.timing.stopGrace);
   }
+  return there.includes(name);
 }
 
 /**
  * The container of an earlier attempt, running or ended. One that never ran or is lost is removed, and does not count.
  */
-async function findContainer({ host, name }: Attempt): Promise<ContainerState | null> {
+async function findContainer({ name }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
-  if (container && container.labels[INSTALLATION_LABEL] !== host.work.installation) {
-    throw new FlightlineError('unexpected', `the container ${name} belongs to another flightline on this machine`);
-  }
   const decision = decideBuilder(container, container !== null && (await hasConmon(container)));
   if (decision === 'replace') await removeContainer(name);
   return decision === 'attach' || decision === 'collect' ? container : null;
@@ -184,6 +183,10 @@ async function start(attempt: Attempt): Promise<ContainerState> {
   try {
     await podman('starting the builder', builderArguments({ ...command, ...identity }));
   } catch (error) {
+    const labels = (await inspectContainer(name))?.labels;
+    if (labels && labels[INSTALLATION_LABEL] !== host.work.installation) {
+      throw new FlightlineError('unexpected', `the container ${name} belongs to another flightline on this machine`);
+    }
     // A container that failed to start stays as `created`. One whose start was interrupted by a detach may be running
     // by now; the next attempt attaches to it.
     if (context.cancelReason() === undefined) await abandon(attempt, 0);

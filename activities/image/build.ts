@@ -38,6 +38,7 @@ import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import type { LocalImage } from '../tools/podman/images.ts';
+import { allEnded } from '../tools/together.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -143,8 +144,10 @@ async function buildContext(attempt: Attempt): Promise<Built> {
   const own = host.work.release(input.release);
   await mkdir(own, { recursive: true, mode: 0o700 });
   context.report({ step: 'fetching the context' });
-  const unpacked = await fetchContext(access, input.context, join(own, 'context'), host.configuration);
-  const bases = await pullBases(host, input, context);
+  const [unpacked, bases] = await allEnded([
+    fetchContext(access, input.context, join(own, 'context'), host.configuration),
+    pullBases(host, input, context),
+  ]);
   attempt.pullBuilder();
   const name = nameOf(attempt, input.imageInputs);
   const { built, ...facts } = await withPrivateParts(host, input, context, unpacked, async (flags) => {
@@ -218,13 +221,11 @@ async function checked(
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
   }
   await checkBinding(image.id, input);
-  const [lint, look] = await Promise.allSettled([
+  const [, advice] = await allEnded([
     lintImage({ ...placeOf(host, input), imageId: image.id }, logFile, context),
     lookAtImage(image, input.bases, secretFiles(input)),
   ]);
-  if (lint.status === 'rejected') throw lint.reason;
-  if (look.status === 'rejected') throw look.reason;
-  return { ...built, advice: look.value };
+  return { ...built, advice };
 }
 
 export default buildImage satisfies HostBody<'build'>;

@@ -14,3 +14,11 @@ export async function together<Item, Result>(
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return results;
 }
+
+/** The results of all, once each has ended: what failed first in their order is thrown only then. */
+export async function allEnded<const Work extends readonly Promise<unknown>[]>(
+  work: Work,
+): Promise<{ -readonly [Index in keyof Work]: Awaited<Work[Index]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
