@@ -17,20 +17,22 @@ type Place<Queue extends ActivityQueue> = Queue extends 'control' | 'sign'
 /** The default export of an activity's file, which names the activity by its type. */
 type Body = (place: object, input: unknown, context: ActivityContext) => Promise<object>;
 
-/** All are loaded at the start: an update of the package must not reach a worker that runs. */
-const BODIES = new Map(await Promise.all((Object.keys(ACTIVITIES) as ActivityName[]).map(loadBody)));
-
-async function loadBody(name: ActivityName): Promise<[ActivityName, Body]> {
+async function loadBody(name: ActivityName): Promise<Body> {
   const url = pathToFileURL(codeFile(`activities/${ACTIVITIES[name].file}`)).href;
-  const module = (await import(url)) as { default: Body };
-  return [name, module.default];
+  return ((await import(url)) as { default: Body }).default;
 }
 
-/** The activities of a queue, as a worker offers them. */
-export function offeredOn<Queue extends ActivityQueue>(queue: Queue, place: Place<Queue>): ActivitiesOn<Queue> {
-  const offered = activitiesOn(queue).map((name) => {
-    const body = BODIES.get(name)!;
-    return [name, framed(name, ACTIVITIES[name].input, (input, context) => body(place, input, context))];
-  });
-  return Object.fromEntries(offered) as ActivitiesOn<Queue>;
+/**
+ * The activities of a queue, as a worker offers them. They are loaded now, and no others: an update of the package must
+ * not reach a worker that runs, and a sign worker needs nothing of podman.
+ */
+export async function offeredOn<Queue extends ActivityQueue>(
+  queue: Queue,
+  place: Place<Queue>,
+): Promise<ActivitiesOn<Queue>> {
+  const load = async (name: ActivityName) => {
+    const body = await loadBody(name);
+    return [name, framed(name, ACTIVITIES[name].input, (input, context) => body(place, input, context))] as const;
+  };
+  return Object.fromEntries(await Promise.all(activitiesOn(queue).map(load))) as ActivitiesOn<Queue>;
 }

@@ -22,7 +22,7 @@ try {
   const written = async () => writtenBytes(await readFile('/proc/self/io', 'utf8'));
   const before = await written();
   const start = performance.now();
-  await runActivity(offeredOn('transfer', host).publish, {
+  await runActivity((await offeredOn('transfer', host)).publish, {
     release,
     runId: 'run',
     branch: 'qcow2',

@@ -99,7 +99,8 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     const workers: Worker[] = [];
     for (const plan of plans) {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
-      const activities = options.activities?.[plan.activities] ?? activitiesOf(plan.activities, configuration, host);
+      const { activities: queue } = plan;
+      const activities = options.activities?.[queue] ?? (await activitiesOf(queue, { configuration }, host));
       const base = baseOptions(connection, target.namespace, plan, hostName, options);
       const own = plan.workflows && source && workflowOptions(source, configuration.workerVersioning);
       workers.push(await Worker.create({ ...base, ...own, activities, ...(directory && recorded(directory, logger)) }));
@@ -211,8 +212,10 @@ async function openSignDirectory(
   }
 }
 
-function activitiesOf(queue: ActivityQueue, configuration: WorkerConfiguration, host: HostContext | undefined): object {
-  if (queue === 'control' || queue === 'sign') return offeredOn(queue, { configuration });
+type Configured = Pick<HostContext, 'configuration'>;
+
+function activitiesOf(queue: ActivityQueue, place: Configured, host: HostContext | undefined): Promise<object> {
+  if (queue === 'control' || queue === 'sign') return offeredOn(queue, place);
   if (!host) throw new Error('a build worker needs a host');
   return offeredOn(queue, host);
 }

@@ -60,7 +60,11 @@ beforeEach(async () => {
   repository = `${registry.address}/os-${randomBytes(4).toString('hex')}`;
 });
 afterEach(async () => {
-  await runActivity(offeredOn('short', host).cleanUp, { release: releaseId(repository, TAG), runId: 'run', timing });
+  await runActivity((await offeredOn('short', host)).cleanUp, {
+    release: releaseId(repository, TAG),
+    runId: 'run',
+    timing,
+  });
   await host.remove();
 });
 
@@ -125,7 +129,7 @@ async function slotOf(input: BuildInput): Promise<string | null | undefined> {
 describe('build and push', () => {
   it('makes an image by digest, adopts it, and pushes it without a tag', async () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "0"]\n`);
-    const first = await runActivity(offeredOn('build', host).build, input);
+    const first = await runActivity((await offeredOn('build', host)).build, input);
     expect(first.result).toMatchObject({ adopted: false, host: host.name, attempts: 1 });
     expect(await slotOf(input)).toBeNull();
     const { stdout } = await execa('podman', [
@@ -148,12 +152,12 @@ describe('build and push', () => {
     expect(Object.keys(labels)).not.toContain('org.opencontainers.image.revision');
     expect(stdout).not.toContain(host.work.installation);
 
-    const second = await runActivity(offeredOn('build', host).build, input);
+    const second = await runActivity((await offeredOn('build', host)).build, input);
     expect(second.result).toMatchObject({ adopted: true, imageId: first.result.imageId });
 
     const push = { release: input.release, runId: 'run', repository, imageId: first.result.imageId, timing };
-    const { digest } = (await runActivity(offeredOn('transfer', host).push, push)).result;
-    expect((await runActivity(offeredOn('transfer', host).push, push)).result.digest).toBe(digest);
+    const { digest } = (await runActivity((await offeredOn('transfer', host)).push, push)).result;
+    expect((await runActivity((await offeredOn('transfer', host)).push, push)).result.digest).toBe(digest);
     await withUserAccess(async (access) =>
       expect(await access.repository(repository).headManifest(digest)).toBe(digest),
     );
@@ -169,17 +173,17 @@ describe('build and push', () => {
     const name = `${registry.address}/base@${base.digest}`;
     await execa('podman', ['rmi', '--force', name], { reject: false });
     const gone = { reference: base.reference, digest: `sha256:${'0'.repeat(64)}` };
-    expect((await runActivity(offeredOn('build', host).build, { ...plain, builder: gone })).result.imageId).toMatch(
-      /^[0-9a-f]{64}$/,
-    );
+    expect(
+      (await runActivity((await offeredOn('build', host)).build, { ...plain, builder: gone })).result.imageId,
+    ).toMatch(/^[0-9a-f]{64}$/);
     expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(1);
-    await runActivity(offeredOn('build', host).build, { ...plain, builder: base });
+    await runActivity((await offeredOn('build', host)).build, { ...plain, builder: base });
     expect((await execa('podman', ['image', 'exists', name], { reject: false })).exitCode).toBe(0);
   });
 
   it('fails at once with the last lines of a RUN that fails', async () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "nonsense"]\n`);
-    await expect(runActivity(offeredOn('build', host).build, input)).rejects.toMatchObject({
+    await expect(runActivity((await offeredOn('build', host)).build, input)).rejects.toMatchObject({
       type: 'containerfile',
       nonRetryable: true,
       message: expect.stringMatching(/invalid time interval[^]*while running runtime: exit status 1/) as string,
@@ -188,8 +192,8 @@ describe('build and push', () => {
 
   it('refuses to work without a lease', async () => {
     const input = await prepare(`FROM ${base.reference}\n`);
-    await runActivity(offeredOn('short', host).cleanUp, { release: input.release, runId: 'run', timing });
-    await expect(runActivity(offeredOn('build', host).build, input)).rejects.toMatchObject({ type: 'no-slot' });
+    await runActivity((await offeredOn('short', host)).cleanUp, { release: input.release, runId: 'run', timing });
+    await expect(runActivity((await offeredOn('build', host)).build, input)).rejects.toMatchObject({ type: 'no-slot' });
   });
 
   it('leaves nothing mounted when podman is killed, and empties nothing that was', async () => {
@@ -198,7 +202,7 @@ describe('build and push', () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ${mounts} ["/bin/sleep", "${seconds}"]\n`);
     const { cgroupManager } = await podmanInfo();
     const argument = cgroupArgument(buildCgroup(cgroupManager, host.work.installation, input.release));
-    const ended = startActivity(offeredOn('build', host).build, input).result.catch((error: unknown) => error);
+    const ended = startActivity((await offeredOn('build', host)).build, input).result.catch((error: unknown) => error);
     await eventually('the RUN runs', async () =>
       (await processesWithArgument(seconds)).length > 0 ? true : undefined,
     );
@@ -209,7 +213,7 @@ describe('build and push', () => {
     await writeFile(kept, 'of an earlier build');
     for (const pid of await processesWithArgument(argument)) process.kill(pid, 'SIGKILL');
     expect(await ended).toMatchObject({ type: 'worker-restarted' });
-    await runActivity(offeredOn('short', host).cleanUp, { release: input.release, runId: 'run', timing });
+    await runActivity((await offeredOn('short', host)).cleanUp, { release: input.release, runId: 'run', timing });
     expect(await mounted()).toBe(false);
     expect(await readFile(kept, 'utf8')).toBe('of an earlier build');
     expect(await processesWithArgument(seconds)).toEqual([]);
@@ -221,7 +225,7 @@ describe('build and push', () => {
     const input = await prepare(`FROM ${base.reference}\nRUN ["/bin/sleep", "${seconds}"]\n`);
     const { cgroupManager } = await podmanInfo();
     const argument = cgroupArgument(buildCgroup(cgroupManager, host.work.installation, input.release));
-    const running = startActivity(offeredOn('build', host).build, input);
+    const running = startActivity((await offeredOn('build', host)).build, input);
     const ended = running.result.catch((error: unknown) => error);
     await eventually('the RUN runs', async () =>
       (await processesWithArgument(seconds)).length > 0 ? true : undefined,

@@ -116,7 +116,7 @@ async function everything(release: string): Promise<{ image: string; digest: str
 describe('cleanUp', () => {
   const cleanUp = async (release: string) =>
     (
-      await runActivity(offeredOn('short', host).cleanUp, {
+      await runActivity((await offeredOn('short', host)).cleanUp, {
         release,
         runId: 'run',
         timing: timingWith({ stopGrace: 1000 }),

@@ -69,7 +69,7 @@ beforeEach(async () => {
   ];
 });
 afterEach(async () => {
-  await runActivity(offeredOn('short', host).cleanUp, { release, runId: 'run', timing });
+  await runActivity((await offeredOn('short', host)).cleanUp, { release, runId: 'run', timing });
   for (const image of images.splice(0)) await execa('podman', ['rmi', '--force', image], { reject: false });
   await host.remove();
 });
@@ -110,7 +110,7 @@ async function verify(registry: OwnRegistry, filesOf: (repository: string) => Fi
   const claim = { release, runId: 'run', branch: 'image', slot: 'build' as const, space: 1, requestedAt: now };
   await claimLease(host, { ...claim, seenUntil: now }, timing, () => Promise.resolve({ free: 1e12, total: 1e12 }));
   const input = { release, runId: 'run', image: { repository, tag: 'v1', digest }, key: KEY, timing };
-  return (await runActivity(offeredOn('build', host).deviceVerify, input)).result;
+  return (await runActivity((await offeredOn('build', host)).deviceVerify, input)).result;
 }
 
 async function failureOf(activity: Promise<unknown>): Promise<Failure> {

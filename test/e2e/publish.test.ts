@@ -73,7 +73,7 @@ async function built(
   };
 }
 
-const published = (input: PublishInput) => runActivity(offeredOn('transfer', host).publish, input);
+const published = async (input: PublishInput) => runActivity((await offeredOn('transfer', host)).publish, input);
 
 /** Requests of the registry's log that write to a repository. */
 async function writesTo(repository: string): Promise<string[]> {
@@ -324,7 +324,7 @@ describe('what goes wrong', () => {
   it('a cancelled compression ends soon, and the next attempt is complete', async () => {
     const bytes = Buffer.alloc(128 * MiB, randomBytes(4096));
     const input = await built('disk.raw', { type: 'raw', publish: 'none', compress: 'gzip' }, {}, bytes);
-    const { result, cancel } = startActivity(offeredOn('transfer', host).publish, input);
+    const { result, cancel } = startActivity((await offeredOn('transfer', host)).publish, input);
     setTimeout(() => cancel('detach'), 200);
     await expect(result).rejects.toMatchObject({ name: 'CancelledFailure' });
     const { result: whole } = await published({ ...input, keepFiles: kept });

@@ -138,7 +138,7 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
     });
     if (!made.ok) throw new Error(JSON.stringify(made.problems));
     const resolve = { release: input.release, runId: 'run', request: made.request };
-    const { bases } = (await runActivity(offeredOn('control', podman.host).resolve, resolve)).result;
+    const { bases } = (await runActivity((await offeredOn('control', podman.host)).resolve, resolve)).result;
     const resolved = { reference: moving, digest: podman.base.digest };
     expect(bases).toEqual([resolved]);
     await move(podman.other);

@@ -121,21 +121,21 @@ describe('signing and tagging', () => {
     const repository = repositoryNamed('ordered/diskimage-vmdk');
     const digest = await pushDisk(repository, 'disk');
     const signing = { ...identity, repository, digest, tags: ['v1', 'latest'] };
-    expect(await run(offeredOn('sign', { configuration }).sign, signing)).toEqual({
+    expect(await run((await offeredOn('sign', { configuration })).sign, signing)).toEqual({
       signed: ['v1', 'latest'],
       attempts: 1,
     });
-    expect(await run(offeredOn('sign', { configuration }).sign, signing)).toEqual({ signed: [], attempts: 1 });
-    expect(await run(offeredOn('sign', { configuration }).sign, { ...signing, tags: ['v1', 'next'] })).toEqual({
+    expect(await run((await offeredOn('sign', { configuration })).sign, signing)).toEqual({ signed: [], attempts: 1 });
+    expect(await run((await offeredOn('sign', { configuration })).sign, { ...signing, tags: ['v1', 'next'] })).toEqual({
       signed: ['next'],
       attempts: 1,
     });
-    await run(offeredOn('sign', { configuration }).verify, signing);
+    await run((await offeredOn('sign', { configuration })).verify, signing);
     expect((await tagsOf(repository)).filter((tag) => !tag.endsWith('.sig'))).toEqual([]);
     const moves = ['v1', 'latest'].map((tag) => ({ repository, tag, digest, expected: null }));
     const moved = { moved: [`${repository}:v1`, `${repository}:latest`], vanished: [], attempts: 1 };
-    expect(await run(offeredOn('sign', { configuration }).tag, { ...identity, moves })).toEqual(moved);
-    expect(await run(offeredOn('sign', { configuration }).tag, { ...identity, moves })).toEqual(moved);
+    expect(await run((await offeredOn('sign', { configuration })).tag, { ...identity, moves })).toEqual(moved);
+    expect(await run((await offeredOn('sign', { configuration })).tag, { ...identity, moves })).toEqual(moved);
 
     const { manifests } = (await manifestOf(`${repository}:v1`)) as unknown as { manifests: { digest: string }[] };
     const entry = manifests[0]!.digest;
@@ -199,9 +199,14 @@ describe('signing and tagging', () => {
   test('moves nothing when a digest has vanished, a name is unsigned, or somebody else moved a tag', async () => {
     const repository = repositoryNamed('guarded');
     const [first, second] = [await pushImage(repository, 'etc/one'), await pushDisk(repository, 'two')];
-    await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: first, tags: ['v1'] });
+    await run((await offeredOn('sign', { configuration })).sign, {
+      ...identity,
+      repository,
+      digest: first,
+      tags: ['v1'],
+    });
     const move = { repository, tag: 'v1', digest: first, expected: null };
-    const tag = offeredOn('sign', { configuration }).tag;
+    const tag = (await offeredOn('sign', { configuration })).tag;
 
     const gone = `sha256:${'0'.repeat(64)}`;
     expect(await run(tag, { ...identity, moves: [move, { ...move, tag: 'v2', digest: gone }] })).toEqual({
@@ -239,9 +244,14 @@ describe('a registry whose garbage collection deletes manifests without a tag', 
     const repository = repositoryNamed('collected/diskimage-vmdk');
     const [digest, untagged] = [await pushDisk(repository, 'kept'), await pushDisk(repository, 'lost')];
     for (const one of [digest, untagged]) {
-      await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: one, tags: ['v1'] });
+      await run((await offeredOn('sign', { configuration })).sign, {
+        ...identity,
+        repository,
+        digest: one,
+        tags: ['v1'],
+      });
     }
-    const tag = offeredOn('sign', { configuration }).tag;
+    const tag = (await offeredOn('sign', { configuration })).tag;
     const moves = (to: string, name = 'v1') => ({
       ...identity,
       moves: [{ repository, tag: name, digest: to, expected: null }],
@@ -268,8 +278,8 @@ describe('a registry whose garbage collection deletes manifests without a tag', 
   test('leaves the tag of another release alone, whatever its name looks like', async () => {
     const repository = repositoryNamed('alike/diskimage-vmdk');
     const [one, other] = [await pushDisk(repository, 'one'), await pushDisk(repository, 'other')];
-    const sign = offeredOn('sign', { configuration }).sign;
-    const tag = offeredOn('sign', { configuration }).tag;
+    const sign = (await offeredOn('sign', { configuration })).sign;
+    const tag = (await offeredOn('sign', { configuration })).tag;
     for (const [digest, name] of [
       [one, 'v1-amd64'],
       [other, 'v1'],
@@ -291,8 +301,8 @@ describe('a registry whose garbage collection deletes manifests without a tag', 
 });
 
 describe('keys', () => {
-  const prove = (key: string, repositories: string[]) =>
-    run(offeredOn('sign', { configuration }).proveSigning, { ...identity, key, repositories });
+  const prove = async (key: string, repositories: string[]) =>
+    run((await offeredOn('sign', { configuration })).proveSigning, { ...identity, key, repositories });
 
   test('proves the key, its passphrase, its pair and the right to push', async () => {
     const allowed = [repositoryNamed('proof'), repositoryNamed('proof/diskimage-iso')];
@@ -313,7 +323,7 @@ describe('keys', () => {
     const repository = repositoryNamed('locked');
     const digest = await pushImage(repository, 'etc/hostname');
     const signing = { ...identity, key: 'wrong-passphrase', repository, digest, tags: ['v1'] };
-    expect(await failureOf(run(offeredOn('sign', { configuration }).sign, signing))).toMatchObject({
+    expect(await failureOf(run((await offeredOn('sign', { configuration })).sign, signing))).toMatchObject({
       kind: 'key-passphrase',
     });
     expect(await tagsOf(repository)).toEqual([]);
@@ -334,10 +344,10 @@ describe('verifying as a device', () => {
     const at = `${repository}@${digest}`;
     expect(await failureOf(verify(at))).toMatchObject({ kind: 'signature-rejected' });
     const signing = { ...identity, repository, digest, tags: ['v1'] };
-    await run(offeredOn('sign', { configuration }).sign, signing);
+    await run((await offeredOn('sign', { configuration })).sign, signing);
     const found = { digest, kind, artifactType, signedNames: [`${repository}:v1`] };
     expect(await verify(at)).toMatchObject(found);
-    await run(offeredOn('sign', { configuration }).tag, {
+    await run((await offeredOn('sign', { configuration })).tag, {
       ...identity,
       moves: [{ repository, tag: 'v1', digest, expected: null }],
     });
@@ -350,12 +360,12 @@ describe('verifying as a device', () => {
     expect(await failureOf(verify(`${repository}:retagged`))).toMatchObject({ kind: 'signature-rejected' });
     expect(await failureOf(verify(`${repository}:nothing`))).toMatchObject({ kind: 'image-not-found' });
     const wrongKey = { ...signing, key: 'other' };
-    expect(await failureOf(run(offeredOn('sign', { configuration }).verify, wrongKey))).toMatchObject({
+    expect(await failureOf(run((await offeredOn('sign', { configuration })).verify, wrongKey))).toMatchObject({
       kind: 'signature-rejected',
     });
     const unsigned = ['v2', ...(kind === 'artifact' ? ['v2-amd64'] : [])].map((tag) => `${repository}:${tag}`);
     const otherName = { ...signing, tags: ['v1', 'v2'] };
-    expect(await failureOf(run(offeredOn('sign', { configuration }).verify, otherName))).toMatchObject({
+    expect(await failureOf(run((await offeredOn('sign', { configuration })).verify, otherName))).toMatchObject({
       kind: 'signature-rejected',
       message: `${at} is not signed by the key for ${unsigned.join(', ')}`,
     });
@@ -382,7 +392,7 @@ describe('the record', () => {
 
   test('is signed before it is named, adopted when it is there, and read only when its signature holds', async () => {
     const repository = repositoryNamed('edge/release');
-    const make = offeredOn('sign', { configuration }).record;
+    const make = (await offeredOn('sign', { configuration })).record;
     const input = { ...identity, repository, tags: ['v1', 'latest'], record };
     const first = await run(make, input);
     expect(await run(make, input)).toEqual(first);

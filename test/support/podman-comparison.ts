@@ -187,12 +187,12 @@ export async function openComparison(
   async function release(input: BuildInput): Promise<{ built: BuildResult; published: string }> {
     const identity = { release: input.release, runId: 'run' };
     try {
-      const built = (await runActivity(offeredOn('build', host).build, input)).result;
+      const built = (await runActivity((await offeredOn('build', host)).build, input)).result;
       const push = { ...identity, repository: input.repository, imageId: built.imageId, timing };
-      const { digest } = (await runActivity(offeredOn('transfer', host).push, push)).result;
+      const { digest } = (await runActivity((await offeredOn('transfer', host)).push, push)).result;
       return { built, published: `${input.repository}@${digest}` };
     } finally {
-      await runActivity(offeredOn('short', host).cleanUp, { ...identity, timing });
+      await runActivity((await offeredOn('short', host)).cleanUp, { ...identity, timing });
     }
   }
 

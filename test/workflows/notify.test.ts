@@ -72,8 +72,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const tell = (input: Parameters<ActivitiesOn<'control'>['notify']>[0]) =>
-  offeredOn('control', { configuration }).notify(input);
+const tell = async (input: Parameters<ActivitiesOn<'control'>['notify']>[0]) =>
+  (await offeredOn('control', { configuration })).notify(input);
 const deliveriesTo = (name: string) => seen.get(`/${name}`) ?? [];
 const isHeld = (record: ReleaseRecord) => record.status === 'held';
 function request(name: string, changes: RequestChanges = {}) {

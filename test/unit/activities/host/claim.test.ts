@@ -75,7 +75,7 @@ describe('claim', () => {
 
 describe('probe', () => {
   it('tells since when the host lives', async () => {
-    const { result } = await runActivity(offeredOn('short', host).probe);
+    const { result } = await runActivity((await offeredOn('short', host)).probe);
     expect(result).toMatchObject({ host: 'host-a', since: host.startedAt });
   });
 });
