@@ -88,7 +88,7 @@ async function fetchTar(access: RegistryAccess, artifact: ContextName, scratch: 
   const manifest = parseManifest(await readFile(layoutBlobPath(layout, artifact.digest)));
   const layer = manifest?.layers?.[0];
   if (manifest?.artifactType !== CONTEXT_ARTIFACT_TYPE || manifest.layers?.length !== 1 || !layer) {
-    throw new FlightlineError('context-invalid', `${artifact.repository}@${artifact.digest} is no context artifact`);
+    throw new FlightlineError('context-invalid', `${artifact.repository}@${artifact.digest} is not a context artifact`);
   }
   return layoutBlobPath(layout, layer.digest);
 }

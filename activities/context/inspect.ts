@@ -123,7 +123,7 @@ class EntryCheck {
     if (this.#kinds.size >= MOST_ENTRIES) throw unsafe(`it holds more than ${MOST_ENTRIES} files`);
     if (parts.length > 1) {
       const parent = parts.slice(0, -1).join('/');
-      if (this.#kinds.get(parent) !== 'directory') throw unsafe(`"${shown}" lies in what is no directory`);
+      if (this.#kinds.get(parent) !== 'directory') throw unsafe(`"${shown}" lies in something that is not a directory`);
     }
     if (!hasPlace(top!, parts.length, kind)) throw unsafe(`"${shown}", a ${kind}, has no place in it`);
     if (kind === 'symlink' && (target === '' || target?.includes('\0'))) throw unsafe(`"${shown}" leads nowhere`);

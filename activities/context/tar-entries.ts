@@ -73,12 +73,12 @@ function readHeader(block: Buffer): Header {
   const number = (from: number, length: number) => {
     const written = block.toString('latin1', from, from + length);
     const digits = /^([0-7]+)[ \0]*$/.exec(written)?.[1];
-    if (digits === undefined) throw new TarError('a header holds a number that is none');
+    if (digits === undefined) throw new TarError('a header has an invalid number');
     return Number.parseInt(digits, 8);
   };
   const sum = block.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 0x20 : byte), 0);
   if (block.toString('latin1', 257, 265) !== 'ustar\x0000' || number(148, 8) !== sum) {
-    throw new TarError('a header is no header of a POSIX archive');
+    throw new TarError('a header is not that of a POSIX archive');
   }
   const prefix = text(345, 155);
   return {

@@ -52,7 +52,7 @@ async function push(
   }
   const image = await inspectImage(imageId);
   if (!image) {
-    throw new FlightlineError('disk-vanished', `${host.name} has the image ${imageId.slice(0, 12)} no more`);
+    throw new FlightlineError('disk-vanished', `${host.name} no longer has the image ${imageId.slice(0, 12)}`);
   }
   context.report({ step: 'pushing layers', done: 0, total: image.layers });
   const digestFile = join(access.directory, 'digest');

@@ -108,7 +108,7 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
     ...record.disks.flatMap(({ type }): Difference[] =>
       request.disks.some((disk) => disk.type === type)
         ? []
-        : [{ subject: 'release', reason: `disk ${type} is asked for no more`, replaces: true }],
+        : [{ subject: 'release', reason: `disk ${type} is no longer asked for`, replaces: true }],
     ),
     ...approvalDifference(record, current),
   ];

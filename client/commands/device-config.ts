@@ -107,7 +107,7 @@ async function configuredKey(name: string, config: string | undefined): Promise<
     throw new UserError('key-missing', `the public key of "${name}" is not known: ${why}`, remedy);
   }
   const parsed = parseYamlFile(text, WorkerConfiguration);
-  if (!parsed.ok) throw new UserError('key-missing', `${file} is no worker configuration`, remedy);
+  if (!parsed.ok) throw new UserError('key-missing', `${file} is not a worker configuration`, remedy);
   const key = Object.hasOwn(parsed.value.keys, name) ? parsed.value.keys[name] : undefined;
   if (!key) throw new UserError('key-missing', `${file} has no key "${name}"`, remedy);
   return key.publicKey;

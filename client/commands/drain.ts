@@ -39,7 +39,7 @@ async function drain(_: [], options: DrainOptions, output: Output): Promise<numb
   if (host.name === null) {
     throw new UserError(
       'no-build-host',
-      `${host.path} is no work directory of a build worker`,
+      `${host.path} is not the work directory of a build worker`,
       "run this on the build host, and name its worker's configuration with --config",
     );
   }

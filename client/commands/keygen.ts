@@ -84,7 +84,7 @@ function report(
       : `  passphrase   ${passphrase}${made ? ' (made by chance, only you can read it)' : ''}`;
   output.result(
     [
-      `  private key  ${files.privateKey} (for the sign worker; give it to nobody)`,
+      `  private key  ${files.privateKey} (for the sign worker; keep it secret)`,
       `  public key   ${files.publicKey} (for devices: \`keyPath\` in their policy.json)`,
       passphraseLine,
       '',

@@ -115,7 +115,7 @@ async function recordFromRegistry(id: string, key: string, repository: string | 
   if (record) return record;
   throw new UserError(
     'record-unverified',
-    `${from}:${tag} is no record that this key signed for that name`,
+    `${from}:${tag} is not a record that this key signed for that name`,
     'see that the key is the right one, and name where records are with --record-repository',
     EXIT.failed,
   );

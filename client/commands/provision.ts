@@ -144,7 +144,11 @@ async function readConfig(file: string, output: Output): Promise<string> {
   const read = readAgentConfiguration(text, null, now);
   if (!read.ok) {
     const problems = fewLines(read.problems).join('; ');
-    throw new UserError('agent-config', `${file} is no agent configuration with an enrollment: ${problems}`, remedy);
+    throw new UserError(
+      'agent-config',
+      `${file} is not an agent configuration with an enrollment: ${problems}`,
+      remedy,
+    );
   }
   const { ends } = read.configuration;
   if (Math.floor((ends.getTime() - now.getTime()) / DAY) < SOON) {
@@ -157,7 +161,7 @@ async function readConfig(file: string, output: Output): Promise<string> {
 function nameOf({ name }: ProvisionOptions): string {
   if (name !== undefined && /^[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?$/.test(name)) return name;
   const why =
-    name === undefined ? 'a target needs the name of the virtual machine' : `"${name}" is no name of a machine`;
+    name === undefined ? 'a target needs the name of the virtual machine' : `"${name}" is not a name of a machine`;
   throw new UserError('usage', why, 'name it with --name: lower-case letters, digits and "-", at most 52');
 }
 
@@ -182,7 +186,7 @@ async function imageOf({ image, record }: ProvisionOptions): Promise<string> {
     if (!reference || !reference.ok) throw new FlightlineError('invalid-input', 'it names no published container disk');
     return `${reference.reference.repository}@${found.digest}`;
   } catch (error) {
-    const why = error instanceof FlightlineError ? error.message : 'it is no record as --json prints it';
+    const why = error instanceof FlightlineError ? error.message : 'it is not a record as --json prints it';
     throw new UserError(
       'record',
       `the record ${record} cannot be used: ${why}`,

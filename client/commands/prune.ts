@@ -61,7 +61,7 @@ export default verb({
 function requestOf(repository: string, options: PruneOptions): PruneRequest {
   const keepWithin = parseDuration(options.keepWithin);
   if (keepWithin === undefined) {
-    throw new UserError('usage', `"${options.keepWithin}" is no time`, 'write --keep-within 12h or 30d');
+    throw new UserError('usage', `"${options.keepWithin}" is not a time`, 'write --keep-within 12h or 30d');
   }
   for (const name of [repository, options.recordRepository, options.contextRepository]) {
     const problem = name === undefined ? undefined : Repository.safeParse(name).error?.issues[0]?.message;

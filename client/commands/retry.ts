@@ -23,7 +23,7 @@ import { verb, type OptionsOf } from '../verb.ts';
 const syntax = (command: Command) =>
   command
     .argument(...RELEASE_ARGUMENT)
-    .option('--spec <file>', 'pack and send the context of this spec anew; stages whose inputs changed run again')
+    .option('--spec <file>', 'pack and send the context of this spec again; stages whose inputs changed run again')
     .option('--detach', 'do not show the progress')
     .option('--public-context', 'send the context even if it holds private keys and anybody can read its repository');
 

@@ -92,7 +92,7 @@ class Follower {
       const wait = isRunning && isFirst ? WAIT : undefined;
       const page = await this.patience.ask(host, () => readPageIfThere(this.temporal, target, offset, wait), PASSING);
       if (!page) return isRunning ? pause(LOOK, this.signal) : undefined;
-      if (page.restarted) this.output.note(`==> ${target.label} begins anew <==`);
+      if (page.restarted) this.output.note(`==> ${target.label} starts again <==`);
       this.offsets.set(key, page.nextOffset);
       if (page.text !== '') this.print(target, page.text);
       if (page.end || page.text === '') break;

@@ -25,7 +25,7 @@ const TITLES: Record<Base, string> = {
   'centos-stream9': '# CentOS Stream 9 with the Flight Control agent.',
   rhel9:
     '# RHEL 9 with the Flight Control agent. The build host must be registered, and logged in to registry.redhat.io.',
-  'debian-example': '# The example from Debian packages: it shows a release, and is no image for devices.',
+  'debian-example': '# The example from Debian packages: it shows a release, and is not an image for devices.',
 };
 
 /** Why `flightline lint` is to pass over what these choices bring with them. */

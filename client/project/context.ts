@@ -94,7 +94,7 @@ export function exposedKeys(
   const named = keys.slice(0, NAMED_KEYS).join(', ');
   const more = keys.length > NAMED_KEYS ? ` and ${keys.length - NAMED_KEYS} more` : '';
   const held = `the context holds what looks like a private key (${named}${more})`;
-  const others = 'name these files in .containerignore, or send it all the same with --public-context';
+  const others = 'name these files in .containerignore, or send it anyway with --public-context';
   if (exposure === 'public') {
     return [`${held}, and anybody can pull from ${repository}`, `make the repository private, or ${others}`];
   }

@@ -99,9 +99,9 @@ function alreadyRunning(reference: string, held: boolean): UserError {
     `a release of ${reference} is already running${held ? ', and is held' : ''}`,
     held
       ? `let it go on: flightline retry ${reference} --spec flightline.yaml   see why: flightline ` +
-          `watch ${reference}   begin anew: flightline run --replace   end it: flightline cancel ` +
+          `watch ${reference}   start again: flightline run --replace   end it: flightline cancel ` +
           `${reference}`
-      : `watch it: flightline watch ${reference}   begin anew: flightline run --replace   end ` +
+      : `watch it: flightline watch ${reference}   start again: flightline run --replace   end ` +
           `it: flightline cancel ${reference}`,
     EXIT.alreadyRunning,
   );

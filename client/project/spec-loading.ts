@@ -86,7 +86,7 @@ async function problemWith(path: string, kind: 'file' | 'directory', key: string
   const found = await stat(path).catch(() => undefined);
   if (!found) return [{ path: key, message: `there is no ${kind} ${path}` }];
   const fits = kind === 'file' ? found.isFile() : found.isDirectory();
-  return fits ? [] : [{ path: key, message: `${path} is no ${kind}` }];
+  return fits ? [] : [{ path: key, message: `${path} is not a ${kind}` }];
 }
 
 /** The error for a spec's problems. */

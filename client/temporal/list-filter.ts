@@ -30,7 +30,11 @@ function statusesOf(text: string): ReleaseStatus[] {
 function scopeOf(text: string): string {
   // A registry, or a path in it; other characters are in no repository's name.
   if (/^[A-Za-z0-9[][A-Za-z0-9._:/[\]-]*$/.test(text)) return text.replace(/\/+$/, '');
-  throw new UserError('usage', `"${text}" is no repository`, 'write it with its registry, without a tag: quay.io/acme');
+  throw new UserError(
+    'usage',
+    `"${text}" is not a repository`,
+    'write it with its registry, without a tag: quay.io/acme',
+  );
 }
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
@@ -43,5 +47,5 @@ function sinceOf(text: string, now: Date): string {
       ? Date.parse(text)
       : Number.NaN;
   if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new UserError('usage', `"${text}" is no time`, 'write 90m, 12h, 2d or 3w, or a date such as 2026-11-23');
+  throw new UserError('usage', `"${text}" is not a time`, 'write 90m, 12h, 2d or 3w, or a date such as 2026-11-23');
 }

@@ -51,7 +51,7 @@ async function outcomeOf(
     return { ...nothing, outcome: 'failed', reason: `the run ended in Temporal as ${status.name.toLowerCase()}` };
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return { ...nothing, outcome: 'forgotten', reason: 'Temporal keeps it no more' };
+    return { ...nothing, outcome: 'forgotten', reason: 'Temporal no longer keeps it' };
   }
 }
 

@@ -217,6 +217,6 @@ describe('flightline logs', () => {
     expect(build.stdout).toContain('after the gate');
     const none = await runFlightline(['logs', `${project.repository}:v2`, '--key', stack.publicKey], nowhere);
     expect(none.exitCode).toBe(1);
-    expect(none.stderr).toContain('is no record that this key signed for that name');
+    expect(none.stderr).toContain('is not a record that this key signed for that name');
   });
 });

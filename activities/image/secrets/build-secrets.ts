@@ -65,7 +65,7 @@ export async function openHostParts(host: HostContext, input: BuildInput, access
 async function openPullSecret(host: HostContext, input: BuildInput, name: string): Promise<HostParts['pullSecret']> {
   const { file, text } = await openSecret(host.configuration, name, input.pushTo);
   if (!holdsLogIns(text)) {
-    throw new FlightlineError('secret-missing', `the secret "${name}" is no file of registry logins`, {
+    throw new FlightlineError('secret-missing', `the secret "${name}" is not a file of registry logins`, {
       remedy: `write it with \`skopeo login --authfile ${file} REGISTRY\` on ${host.name}`,
     });
   }

@@ -82,9 +82,9 @@ function readAuthentication(
   const certificate = certificateText === null ? null : read(certificateText, (data) => new X509Certificate(data));
   const key = keyText === null ? null : read(keyText, (data) => createPrivateKey(data));
   if (certificateText !== null && certificate === null) {
-    problems.push(`${named('client-certificate-data')} is no certificate`);
+    problems.push(`${named('client-certificate-data')} is not a certificate`);
   }
-  if (keyText !== null && key === null) problems.push(`${named('client-key-data')} is no private key`);
+  if (keyText !== null && key === null) problems.push(`${named('client-key-data')} is not a private key`);
   if (certificate && key && !certificate.checkPrivateKey(key)) {
     problems.push('its private key is not that of its certificate');
   }

@@ -94,7 +94,7 @@ export async function withFreshToken<Result>(work: () => Promise<Result>): Promi
   } catch (error) {
     if (!isRefused(error)) throw error;
     const { message } = (error as FlightlineError).failure;
-    throw new FlightlineError('registry-login', `${message}; so it was with a fresh token`, { cause: error });
+    throw new FlightlineError('registry-login', `${message}; a fresh token made no difference`, { cause: error });
   }
 }
 

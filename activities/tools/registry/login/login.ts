@@ -105,6 +105,6 @@ function parseAuthfile(text: string, file: string): Authfile {
     throw new FlightlineError('registry-login', `the authfile ${file} is not JSON`);
   }
   const parsed = Authfile.safeParse(json);
-  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} is no file of logins`);
+  if (!parsed.success) throw new FlightlineError('registry-login', `the authfile ${file} is not a file of logins`);
   return parsed.data;
 }

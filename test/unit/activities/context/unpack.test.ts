@@ -121,10 +121,10 @@ it.each<[string, Entry[], string]>([
   [
     'an entry below a link',
     [...BEGIN, { name: 'context/l', type: '2', link: '/tmp' }, { name: 'context/l/x' }],
-    'no directory',
+    'not a directory',
   ],
-  ['an entry below a file', [...BEGIN, { name: 'context/f' }, { name: 'context/f/x' }], 'no directory'],
-  ['an entry below nothing', [...BEGIN, { name: 'context/d/x' }], 'no directory'],
+  ['an entry below a file', [...BEGIN, { name: 'context/f' }, { name: 'context/f/x' }], 'not a directory'],
+  ['an entry below nothing', [...BEGIN, { name: 'context/d/x' }], 'not a directory'],
   ['a file instead of a directory', [...BEGIN, { name: 'context/d/', type: '5' }, { name: 'context/d' }], 'twice'],
   ['a link without a target', [...BEGIN, { name: 'context/l', type: '2' }], 'leads nowhere'],
   [
@@ -151,12 +151,12 @@ it.each<[string, Entry[], string]>([
   [
     'a size of another kind',
     [...BEGIN, { name: 'context/x', raw: { 124: '\x80\0\0\0\0\0\0\0\0\0\0\x01' } }],
-    'a number that is none',
+    'an invalid number',
   ],
   [
     'a header of another format',
     [...BEGIN, { name: 'context/x', raw: { 257: 'ustar  \0' } }],
-    'no header of a POSIX archive',
+    'not that of a POSIX archive',
   ],
   ['an extended header for nothing', [...BEGIN, extended(['path', 'context/x'])], 'out of place'],
   ['no Containerfile', [ROOT], 'no Containerfile'],

@@ -151,7 +151,7 @@ describe('compared with an earlier release', () => {
       [/^qcow2!: builder.config differs$/],
     ],
     ['another disk', current(disks(qcow2)), current(disks(...both)), [/^vmdk: disk vmdk is new$/]],
-    ['a disk less', current(disks(...both)), current(disks(qcow2)), [/^release!: disk vmdk is asked for no more$/]],
+    ['a disk less', current(disks(...both)), current(disks(qcow2)), [/^release!: disk vmdk is no longer asked for$/]],
     [
       'another compression, of one disk',
       current(disks(...both)),

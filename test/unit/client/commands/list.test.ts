@@ -28,10 +28,10 @@ describe('the filter of the command line', () => {
       'there is no status "helt"',
       'statuses are running, held, released, unchanged, failed, cancelled',
     ],
-    [{ repository: "x' OR 'a'='a" }, 'is no repository', 'quay.io/acme'],
-    [{ repository: '' }, 'is no repository', 'quay.io/acme'],
-    [{ since: 'yesterday' }, '"yesterday" is no time', '2d'],
-    [{ since: '2026-13-45' }, '"2026-13-45" is no time', '2d'],
+    [{ repository: "x' OR 'a'='a" }, 'is not a repository', 'quay.io/acme'],
+    [{ repository: '' }, 'is not a repository', 'quay.io/acme'],
+    [{ since: 'yesterday' }, '"yesterday" is not a time', '2d'],
+    [{ since: '2026-13-45' }, '"2026-13-45" is not a time', '2d'],
   ])('%j is a usage error', (given, message, remedy) => {
     expect(() => listFilter(given, NOW)).toThrow(
       expect.objectContaining({

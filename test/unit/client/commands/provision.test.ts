@@ -76,8 +76,8 @@ describe('an agent configuration', () => {
       `${at}.client-key-data is missing: request the configuration with --output=embedded`,
     ],
     ['no PEM', embedded(data('x', one.key)), `${at}.client-certificate-data is not PEM in base64`],
-    ['no certificate', embedded(data(one.key, one.key)), `${at}.client-certificate-data is no certificate`],
-    ['no key', embedded(data(one.certificate, one.certificate)), `${at}.client-key-data is no private key`],
+    ['no certificate', embedded(data(one.key, one.key)), `${at}.client-certificate-data is not a certificate`],
+    ['no key', embedded(data(one.certificate, one.certificate)), `${at}.client-key-data is not a private key`],
     [
       'a key of another certificate',
       embedded(data(one.certificate, other.key)),
@@ -282,9 +282,9 @@ describe('flightline provision', () => {
 
   test.each<[Mechanism, Partial<Options>, string]>([
     ['cloud-init', { config: '/nonexistent' }, 'cannot be used'],
-    ['cloud-init', { config: record }, 'is no agent configuration with an enrollment'],
+    ['cloud-init', { config: record }, 'is not an agent configuration with an enrollment'],
     ['cloud-init', { target: 'vsphere' }, 'a target needs the name'],
-    ['cloud-init', { target: 'vsphere', name: 'Edge_1' }, '"Edge_1" is no name'],
+    ['cloud-init', { target: 'vsphere', name: 'Edge_1' }, '"Edge_1" is not a name'],
     ['cloud-init', { target: 'openshift-virtualization', name: 'edge-1' }, 'needs the container disk'],
     ['cloud-init', { target: 'openshift-virtualization', name: 'edge-1', image: '-x' }, '--image: '],
     ['ignition', { target: 'vsphere' }, '--target is for cloud-init only'],

@@ -1,10 +1,12 @@
 /** What a command's words become on the way to a person. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { asTyped } from '../../../../client/terminal/as-typed.ts';
-import { processOutput } from '../../../../client/terminal/output.ts';
 
 const tty = vi.hoisted(() => ({ isTerminal: true }));
 vi.mock('node:tty', () => ({ isatty: () => tty.isTerminal }));
+// Another file of the same thread may have loaded it with the real terminal.
+vi.resetModules();
+const { processOutput } = await import('../../../../client/terminal/output.ts');
 
 /** Sets all that the output looks at, and no more. */
 function environment(variables: Record<string, string>): void {
