@@ -1,6 +1,6 @@
 /**
- * A release in random orders of events: retries, changed specs, approvals, cancellations, lost hosts, collected
- * images.
+ * A release in random orders of events: retries, changed specs, approvals, replacements, cancellations, lost hosts,
+ * collected images.
  */
 import { expect, inject, test } from 'vitest';
 import { tryOrders } from './orders/property.ts';

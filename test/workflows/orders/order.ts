@@ -144,7 +144,8 @@ class Player {
 
   private async person(number: number): Promise<void> {
     const { world } = this;
-    if (number < 40) return void (await world.send('retry', { request: null }));
+    if (number < 34) return void (await world.send('retry', { request: null }));
+    if (number < 40) return this.replace(this.next());
     if (number < 110) return this.retryWith(this.next());
     if (number < 180) return this.decide('approve');
     if (number < 185) return this.decide('reject');
@@ -159,6 +160,22 @@ class Player {
     const request = changedRequest(this.latest, number);
     const update = await this.world.send('retry', { request });
     if (update.state !== 'refused') this.latest = request;
+  }
+
+  /** As `flightline run --replace` does: the release is cancelled, and begins anew once it has ended. */
+  private async replace(number: number): Promise<void> {
+    const { world } = this;
+    await world.cancel();
+    while (world.end === null && this.at < this.numbers.length) {
+      const possible = this.quick();
+      if (possible.length === 0) break;
+      await this.answer(possible[this.next() % possible.length]!, this.next());
+    }
+    await this.calm();
+    await world.requireTold();
+    this.seen = null;
+    this.latest = changedRequest(this.latest, number);
+    await world.replaceBy(this.latest);
   }
 
   private async decide(decision: 'approve' | 'reject'): Promise<void> {

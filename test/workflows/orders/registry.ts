@@ -9,9 +9,17 @@ const within = (repository: string, digest: string) => `${repository}@${digest}`
 export class Registry {
   /** `repository:tag` to digest. */
   readonly tags = new Map<string, string>();
-  readonly records: ReleaseRecord[] = [];
+  /** Of the present run: tags that it moved, and records that it published. */
+  readonly moved = new Set<string>();
+  records: ReleaseRecord[] = [];
   private readonly digests = new Set<string>();
   private readonly signed = new Set<string>();
+
+  /** Another run begins. */
+  beginAnew(): void {
+    this.moved.clear();
+    this.records = [];
+  }
 
   push(repository: string, digest: string): void {
     this.digests.add(within(repository, digest));
@@ -59,6 +67,7 @@ export class Registry {
     const now = this.tags.get(name) ?? null;
     if (now !== digest && expected !== 'any' && now !== expected) throw failed('tag-moved', `${name} was moved`);
     this.tags.set(name, digest);
+    this.moved.add(name);
   }
 
   private requireSigned(repository: string, digest: string, tag: string): void {

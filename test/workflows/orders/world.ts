@@ -95,6 +95,17 @@ export class World {
     await this.deliver(this.release, [startJob('release', id, this.request)]);
   }
 
+  /** Begins anew with a request, after an end. What has happened to the registry stays. */
+  async replaceBy(request: ReleaseRequest): Promise<void> {
+    this.log.push('person replace');
+    await this.release.dispose();
+    this.registry.beginAnew();
+    this.request = request;
+    this.approved = null;
+    this.end = null;
+    await this.start();
+  }
+
   async dispose(): Promise<void> {
     for (const machine of this.machines.values()) await machine.dispose();
   }
@@ -298,7 +309,8 @@ export class World {
       ...disks.map(({ reference, digest }) => [reference, digest]),
     ]);
     const text = JSON.stringify([told.failure, told.warnings]);
-    for (const [tag, digest] of this.registry.tags) {
+    for (const tag of this.registry.moved) {
+      const digest = this.registry.tags.get(tag);
       const [repository] = splitReference(tag);
       const inRecord = named.some(([name, one]) => one === digest && splitReference(name!)[0] === repository);
       if (this.end === 'completed' ? !inRecord : !text.includes(tag) && !(published && inRecord)) {
