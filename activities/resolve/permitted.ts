@@ -5,9 +5,9 @@ import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { requireWebhooks } from '../notify.ts';
-import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { claimedName } from '../trust/record.ts';
+import { withRegistryAccess } from '../tools/registry/access.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
+import { isOwnTag } from '../trust/own-tag.ts';
 
 /** What the operator's configuration must allow. */
 export function requirePermitted(configuration: WorkerConfiguration, request: ReleaseRequest): void {
@@ -30,26 +30,12 @@ export async function requireOwnTags(configuration: WorkerConfiguration, request
     for (const { repository, tags } of further) {
       for (const tag of tags) {
         if ((await access.repository(repository).headManifest(tag)) === null) continue;
-        const name = await claimedName(access, repository, tag);
-        const isOwn =
-          name === null ? !(await hasRecord(access, repository, tag)) : name.startsWith(`${request.repository}:`);
-        if (isOwn) continue;
+        if (await isOwnTag(access, repository, tag, request.repository)) continue;
         const remedy = 'name repositories for disks and records that no other release uses';
         throw new FlightlineError('tag-exists', `${repository}:${tag} belongs to another release`, { remedy });
       }
     }
   });
-}
-
-/** `true` when a release of its own made the tag: its record lies where records lie without another word. */
-async function hasRecord(access: RegistryAccess, repository: string, tag: string): Promise<boolean> {
-  try {
-    return (await access.repository(`${repository}/release`).headManifest(tag)) !== null;
-  } catch (error) {
-    // Some registries refuse a repository that does not exist.
-    if (error instanceof FlightlineError && /^registry-(?:login|denied)$/.test(error.failure.kind)) return false;
-    throw error;
-  }
 }
 
 /** Tags beside the release's own repository may be another project's. @throws FlightlineError `tag-exists` */

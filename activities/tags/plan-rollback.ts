@@ -59,7 +59,7 @@ async function plan(
   const moves = [
     ...diskMoves(record, repository, tag),
     { repository, tag, digest: image, expected: 'any' as const },
-    { repository: recordRepository, tag, digest: found.digest, expected: 'any' as const },
+    { repository: recordRepository, tag, digest: found.digest, expected: { leftBy: repository } },
   ];
   return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
 }

@@ -45,7 +45,8 @@ export async function writeRecord(
   await verifyDigest(access, key, subject, timing.command);
   // A record's tag follows the release's: where the release may move a tag, the record may too.
   const named = await tagsToMove(access, input);
-  const moves = named.map((tag) => ({ repository, tag, digest, expected: 'any' as const }));
+  const expected = { leftBy: record.image.reference.slice(0, record.image.reference.lastIndexOf(':')) };
+  const moves = named.map((tag) => ({ repository, tag, digest, expected }));
   const { vanished } = await moveTags(access, key, moves, timing.command);
   if (vanished.length > 0)
     throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);

@@ -8,6 +8,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import type { z } from 'zod';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from '../trust/keys.ts';
+import { isOwnTag } from '../trust/own-tag.ts';
 import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { verifyTag } from '../trust/verify.ts';
@@ -60,15 +61,22 @@ export async function moveTags(
   }
   const moved: string[] = [];
   for (const [index, move] of moves.entries()) {
+    /** Tags of entries that stand without the index's own. */
+    const before: string[] = [];
     try {
-      for (const entry of entries[index]!) await place(access, entry);
+      for (const entry of entries[index]!) {
+        await place(access, entry);
+        before.push(`${entry.repository}:${entry.tag}`);
+        onMoved([...moved, ...before]);
+      }
       // Look again: minutes may have passed since the first look.
       if ((await expectUnmoved(access, move)) !== move.digest) await place(access, move);
+      before.length = 0;
       moved.push(`${move.repository}:${move.tag}`);
       onMoved([...moved]);
       await verifyTag(access, key, move, timeout);
     } catch (error) {
-      throw withMoved(error, moved);
+      throw withMoved(error, [...moved, ...before]);
     }
   }
   return { moved, vanished: [] };
@@ -115,12 +123,14 @@ async function entriesToTag(access: RegistryAccess, { repository, tag, digest }:
 async function expectUnmoved(access: RegistryAccess, move: Move): Promise<string | null> {
   const now = await access.repository(move.repository).headManifest(move.tag);
   // A deleted tag is free: `tag-moved` tells people to delete it.
-  if (now === null || move.expected === 'any' || now === move.digest || now === move.expected) return now;
-  const before = move.expected === null ? 'did not exist' : `pointed at ${move.expected}`;
-  throw new FlightlineError(
-    'tag-moved',
-    `${move.repository}:${move.tag} points at ${now}; it ${before} when the release began`,
-  );
+  const { repository, tag, digest, expected } = move;
+  if (now === null || expected === 'any' || now === digest || now === expected) return now;
+  if (expected !== null && typeof expected === 'object') {
+    if (await isOwnTag(access, repository, tag, expected.leftBy)) return now;
+    throw new FlightlineError('tag-moved', `${repository}:${tag} is not what a release of ${expected.leftBy} left`);
+  }
+  const before = expected === null ? 'did not exist' : `pointed at ${expected}`;
+  throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${now}; it ${before} when the release began`);
 }
 
 /** @throws FlightlineError `signature-rejected` */

@@ -151,6 +151,6 @@ export function diskMoves(record: ReleaseRecord, repository: string, tag: string
   return record.disks.flatMap(({ reference, digest }): TagMove[] => {
     const parsed = reference === null ? null : parseReference(reference);
     if (!parsed?.ok || digest === null) return [];
-    return [{ repository: parsed.reference.repository, tag, digest, expected: 'any' }];
+    return [{ repository: parsed.reference.repository, tag, digest, expected: { leftBy: repository } }];
   });
 }

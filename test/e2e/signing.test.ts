@@ -421,6 +421,20 @@ describe('the record', () => {
     const second = await run(make, { ...input, record: changed });
     expect(second.digest).not.toBe(first.digest);
     expect(await readRecord(access, repository, 'v1', key('release'))).toEqual(changed);
+
+    // Another project that names the same repository for its records, or for a disk.
+    const image = { ...record.image, reference: `${repositoryNamed('other')}:v1` };
+    expect(await failureOf(run(make, { ...input, record: { ...record, image } }))).toMatchObject({
+      kind: 'tag-moved',
+      message: `${repository}:v1 is not what a release of ${repositoryNamed('other')} left`,
+    });
+    const disk = await pushDisk(repository, 'a disk of another project');
+    await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: disk, tags: ['v1'] });
+    const move = { repository, tag: 'v1', digest: disk, expected: { leftBy: repositoryNamed('other') } };
+    expect(
+      await failureOf(run(offeredOn('sign', { configuration }).tag, { ...identity, moves: [move] })),
+    ).toMatchObject({ kind: 'tag-moved' });
+    expect(await readRecord(access, repository, 'v1', key('release'))).toEqual(changed);
   });
 });
 

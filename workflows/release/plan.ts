@@ -185,10 +185,10 @@ export function tagMoves(
 ): TagMove[] {
   const { repository, tag, alsoTag, tagPolicy } = request;
   return [
-    // A disk's tag is a leftover, or belongs to the image whose tag this release may move.
+    // What stands under a disk's tag is a leftover, or belongs to an image of this repository.
     ...request.disks.flatMap((disk): TagMove[] => {
       const digest = disks.find(({ type }) => type === disk.type)?.digest;
-      return digest ? [{ repository: disk.repository, tag, digest, expected: 'any' }] : [];
+      return digest ? [{ repository: disk.repository, tag, digest, expected: { leftBy: repository } }] : [];
     }),
     { repository, tag, digest: image, expected: tagPolicy === 'move' ? 'any' : resolved.existingTag },
     ...alsoTag.map((other): TagMove => ({ repository, tag: other, digest: image, expected: 'any' })),

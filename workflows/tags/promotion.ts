@@ -174,7 +174,7 @@ class PromotionRun {
       repository: to.repository,
       tag: to.tag,
       digest,
-      expected: 'any',
+      expected: to.repository === target.repository ? 'any' : { leftBy: target.repository },
     }));
     const { refused, vanished } = await tags.moveSharedTag({
       ...identity,

@@ -65,7 +65,8 @@ export class Registry {
   private moveOne({ repository, tag, digest, expected }: TagMove): void {
     const name = `${repository}:${tag}`;
     const now = this.tags.get(name) ?? null;
-    if (now !== digest && expected !== 'any' && now !== expected) throw failed('tag-moved', `${name} was moved`);
+    if (now !== digest && (expected === null || typeof expected === 'string') && expected !== 'any' && now !== expected)
+      throw failed('tag-moved', `${name} was moved`);
     this.tags.set(name, digest);
     this.moved.add(name);
   }

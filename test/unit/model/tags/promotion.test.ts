@@ -115,7 +115,7 @@ test('the record says the new names and where they come from; an earlier approva
   expect(promoted.approval).toBeUndefined();
   // A rollback moves disks with the name only where they have it.
   expect(diskMoves(promoted, S, 'stable')).toEqual([
-    { repository: `${S}/diskimage-qcow2`, tag: 'stable', digest: digestOf('qcow2'), expected: 'any' },
+    { repository: `${S}/diskimage-qcow2`, tag: 'stable', digest: digestOf('qcow2'), expected: { leftBy: S } },
   ]);
   expect(diskMoves(record, S, 'stable')).toEqual([]);
 });
