@@ -1,11 +1,14 @@
 /** The serial console of a booting machine: reads it from its file, searches it, and writes it to the stage's log. */
 import { open } from 'node:fs/promises';
-import { redact } from '../tools/process/redact.ts';
+import { cutRedacted, redact } from '../tools/process/redact.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
 
 /** Bytes read at a time. A console has a few hundred kilobytes. */
 const CHUNK = 256 * 1024;
-/** Characters kept for searching: the expected text may come in two pieces, with colours between them. */
+/**
+ * Characters kept for searching: the expected text may come in two pieces, with colours between them. No line of the log
+ * is longer.
+ */
 const KEPT = 16_000;
 
 const ESCAPE = String.fromCodePoint(27);
@@ -77,8 +80,13 @@ export class BootConsole {
   private take(text: string): void {
     this.recent = (this.recent + text).slice(-KEPT);
     const lines = (this.line + text).split('\n');
-    this.line = lines.pop()!.slice(-KEPT);
+    this.line = lines.pop()!;
     for (const line of lines) this.write(line);
+    if (this.line.length <= KEPT) return;
+    // A line without end goes out in pieces, never through the middle of a secret.
+    const { piece, rest } = cutRedacted(this.line);
+    this.write(piece);
+    this.line = rest;
   }
 
   private write(text: string): void {

@@ -98,4 +98,26 @@ describe('a console', () => {
       await rm(directory, { recursive: true });
     }
   });
+
+  it('is logged whole and without secrets where a line has no end', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-console-'));
+    const log = new CappedLog(join(directory, 'log'), 'w');
+    registerSecret('tell-nobody');
+    try {
+      const console = new BootConsole(join(directory, 'console'), log);
+      await writeFile(join(directory, 'console'), `begin ${'x'.repeat(5)}`);
+      await console.read();
+      // The secret lies across every place where a line may be cut.
+      for (let at = 0; at < 40; at += 1) await appendFile(join(directory, 'console'), `${'tell-nobody '.repeat(90)}.`);
+      await console.read();
+      console.end();
+      await log.close();
+      const logged = await readFile(join(directory, 'log'), 'utf8');
+      expect(logged).toMatch(/^begin xxxxx/);
+      expect(logged.replaceAll('\n', '').split('[secret] ').length - 1).toBe(40 * 90);
+      expect(logged).not.toMatch(/tell|nobody/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });
