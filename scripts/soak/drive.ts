@@ -33,6 +33,7 @@ export async function drive(site: Site, name: string, wish: Wish, tally: Tally):
     name: `soak/${name}`,
     containerfile: broken ? `${base}\n${label}\nRUN echo ${name}; false\n` : sound,
     disks: wish.disks.map((type) => ({ type })),
+    spec: wish.kind === 'approved' ? { approval: 'required' } : {},
   });
   if (broken) tally.add('broken Containerfile');
   const command = (...args: string[]) => runFlightline(args, { environment, timeout: 120_000 });
@@ -43,21 +44,38 @@ export async function drive(site: Site, name: string, wish: Wish, tally: Tally):
     if (tries === 10) throw new Error(`${project.release} could not be started: ${stderr}`);
     await pause(2_000);
   }
-  const cancelAt = Date.now() + wish.cancelAfter;
+  const began = Date.now();
   let asked = false;
+  let meddling = wish.meddling;
   let holds = 0;
   for (;;) {
     await pause(LOOK);
-    if (wish.kind === 'cancelled' && !asked && Date.now() >= cancelAt) {
+    if (wish.kind === 'cancelled' && !asked && Date.now() >= began + wish.cancelAfter) {
       await releases.cancel(project.release);
       tally.add('cancel');
       asked = true;
+    }
+    if (meddling && Date.now() >= began + meddling.after) {
+      const [word, spec] = meddling.word.split(' ') as [string, string?];
+      await command(
+        word,
+        project.release,
+        ...(word === 'retry' ? ['--detach'] : []),
+        ...(spec ? [spec, project.spec] : []),
+      );
+      tally.add(`${meddling.word} at any moment`);
+      meddling = null;
     }
     // Nobody answers while the control worker is away.
     const record = await releases.record(project.release).catch(() => undefined);
     if (!record) continue;
     if (isFinal(record.status) && !(await releases.isOpen(project.release))) return { project, wish, record };
     if (record.status !== 'held' || asked) continue;
+    if (record.failure?.kind === 'approval-needed') {
+      await command('approve', project.release);
+      tally.add('approve');
+      continue;
+    }
     const asExpected = record.failure?.kind === 'containerfile';
     if (wish.kind === 'held' && asExpected) return { project, wish, record };
     if (!asExpected) {

@@ -1,5 +1,6 @@
 /** Faults that a soak causes, each a real one. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { execa } from 'execa';
 import { z } from 'zod';
 import type { BuildHost } from '../../test/support/second-host.ts';
 import type { Chance } from './random.ts';
@@ -42,6 +43,17 @@ function stillnessOf(child: 'control' | 'sign' | 'registry'): Fault {
     return child === 'registry' ? 'registry stopped and continued' : `SIGSTOP, SIGCONT of the ${child} worker`;
   };
 }
+
+/** It answers, a piece at a time. */
+const slowRegistry: Fault = async (site, chance) => {
+  for (const until = Date.now() + chance.between(...PAUSE); Date.now() < until; await pause(150)) {
+    const pid = stackProcess(site, 'registry');
+    if (pid === undefined || !signal(pid, 'SIGSTOP')) return undefined;
+    await pause(350);
+    signal(pid, 'SIGCONT');
+  }
+  return 'slow registry';
+};
 
 function someHost(site: Site, chance: Chance): BuildHost {
   return chance.pick(site.hosts.map((host) => [1, host]));
@@ -124,9 +136,22 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [2, endOfServer('temporal', 'Temporal server')],
   [1, endOfServer('registry', 'registry')],
   [3, stillnessOf('registry')],
+  [3, slowRegistry],
   [3, endInContainer('ConmonPid', "SIGKILL of a builder's conmon")],
   [1, endInContainer('Pid', 'SIGKILL of a builder')],
 ];
+
+/**
+ * Lets the registry collect its garbage, what has no tag included. It must not run meanwhile on what it uploads, and
+ * remembers what it had: it is started again.
+ */
+export async function collectGarbage(site: Site): Promise<void> {
+  await pause(Math.max(0, (lastKilled.get('registry') ?? 0) + SERVER_REST - Date.now()));
+  lastKilled.set('registry', Date.now());
+  await execa('docker-registry', ['garbage-collect', '--delete-untagged', site.stack.paths.registryConfiguration]);
+  const pid = stackProcess(site, 'registry');
+  if (pid !== undefined) signal(pid, 'SIGKILL');
+}
 
 /**
  * Causes one fault after the other until the signal, each after a pause of some seconds. Tells each once it is over.

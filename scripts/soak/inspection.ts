@@ -2,8 +2,11 @@
 import { z } from 'zod';
 import { readPublicKey } from '../../activities/trust/keys.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { missingPart } from '../../activities/tools/registry/registry.ts';
 import { verifyDigest } from '../../activities/trust/verify.ts';
 import { installationOf } from '../../test/support/host-state.ts';
+import { entryTag } from '../../model/oci/reference.ts';
+import { machineArchitecture } from '../../workers/configuration.ts';
 import { digestOf, tagsOf } from '../../test/support/registry.ts';
 import { mountsOf, processesNaming, type BuildHost } from '../../test/support/second-host.ts';
 import { eventually } from '../../test/support/wait.ts';
@@ -43,11 +46,11 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
       if (released && reference !== null && digest !== null) expected.set(reference, digest);
     }
     if (released) mayStand.add(`${project.repository}/release:v1`);
-    // A release that was cancelled while it tagged says which tags stand.
-    for (const { reference } of [record.image, ...record.disks]) {
-      if (reference !== null && record.failure?.stage === 'tag' && record.failure.message.includes(reference)) {
-        mayStand.add(reference);
-      }
+    // A release that was cancelled while it tagged says which tags stand. An artifact's entry has a tag of its own.
+    const named = [record.image, ...record.disks].flatMap(({ reference }) => reference ?? []);
+    for (const reference of [...named, ...named.map((one) => entryTag(one, machineArchitecture()))]) {
+      const isTold = record.failure?.stage === 'tag' && record.failure.message.includes(reference);
+      if (released || isTold) mayStand.add(reference);
     }
   }
   const key = { publicKeyFile: site.stack.paths.publicKey, publicKey: await readPublicKey(site.stack.paths.publicKey) };
@@ -66,6 +69,8 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
         }
         expected.delete(reference);
         const subject = { repository: `${registry}/${repository}`, digest, tags: [tag] };
+        const lost = await missingPart(access, subject.repository, digest);
+        if (lost !== null) problems.push(`${reference}: ${lost} is not in the registry`);
         await verifyDigest(access, key, subject, VERIFY_WITHIN).catch((error: Error) =>
           problems.push(`${reference}: ${error.message}`),
         );

@@ -3,13 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { TWO_HOSTS_TIMING } from '../../test/support/stack.ts';
 import { eventually } from '../../test/support/wait.ts';
 import { drive, type Driven } from './drive.ts';
-import { injectFaults } from './faults.ts';
+import { collectGarbage, injectFaults } from './faults.ts';
 import { inspectEnds, inspectHosts, inspectTags } from './inspection.ts';
 import { chance } from './random.ts';
 import { openSite, type Site } from './site.ts';
 import { Tally } from './tally.ts';
 import { nextWish } from './wish.ts';
 
+/** Releases after which the registry collects its garbage, once all of them have ended. */
+const GARBAGE_AFTER = 8;
 /** Releases under way at once: more than the hosts have slots. */
 const AT_ONCE = 4;
 /** Once the faults have ended, every release comes to its end within this (ms). */
@@ -83,9 +85,15 @@ async function disturbed(site: Site, { minutes, seed, say, signal }: SoakOptions
     broken = true;
     problems.push(`a fault could not be caused: ${error.message}`);
   });
+  let collectAt = GARBAGE_AFTER;
   while (!isOver() && !broken) {
-    while (underWay.size < AT_ONCE && !isOver()) start();
+    while (underWay.size < AT_ONCE && started < collectAt && !isOver()) start();
     await Promise.race([...underWay, pause(1_000)]);
+    if (underWay.size > 0 || started < collectAt) continue;
+    await collectGarbage(site);
+    faults.add('garbage collection of the registry');
+    say('the registry has collected its garbage');
+    collectAt += GARBAGE_AFTER;
   }
   over.abort();
   await faulting.catch(() => undefined);

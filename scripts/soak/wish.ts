@@ -2,8 +2,14 @@
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Chance } from './random.ts';
 
-/** `fixed`: its Containerfile is broken at first. `held`: it is broken for good, and must be held at the end. */
-export type WishKind = 'released' | 'cancelled' | 'fixed' | 'held';
+/**
+ * `approved`: it waits for a person, who approves it. `fixed`: its Containerfile is broken at first. `held`: it is broken
+ * for good, and must be held at the end.
+ */
+export type WishKind = 'released' | 'approved' | 'cancelled' | 'fixed' | 'held';
+
+/** What somebody says to a release at any moment, whether it waits for that or not. */
+export const MEDDLING = ['retry', 'retry --spec', 'approve'] as const;
 
 export interface Wish {
   kind: WishKind;
@@ -12,13 +18,16 @@ export interface Wish {
   seconds: number;
   /** Milliseconds after its start at which it is cancelled. */
   cancelAfter: number;
+  /** What somebody says, and milliseconds after its start at which; null: nothing. */
+  meddling: { word: (typeof MEDDLING)[number]; after: number } | null;
 }
 
 /** The next release's wish. */
 export function nextWish(chance: Chance): Wish {
   return {
     kind: chance.pick([
-      [12, 'released'],
+      [10, 'released'],
+      [3, 'approved'],
       [4, 'cancelled'],
       [3, 'fixed'],
       [1, 'held'],
@@ -31,6 +40,10 @@ export function nextWish(chance: Chance): Wish {
     ]),
     seconds: chance.between(4, 15),
     cancelAfter: chance.between(1_000, 30_000),
+    meddling: chance.pick([
+      [1, null],
+      ...MEDDLING.map((word) => [1, { word, after: chance.between(1_000, 60_000) }] as const),
+    ]),
   };
 }
 
@@ -38,6 +51,7 @@ export function nextWish(chance: Chance): Wish {
 export function unlike(wish: WishKind, status: ReleaseRecord['status']): string | undefined {
   const good: Record<WishKind, readonly ReleaseRecord['status'][]> = {
     released: ['released'],
+    approved: ['released'],
     fixed: ['released'],
     held: ['held'],
     // It may have been done before it was cancelled.
