@@ -1,6 +1,7 @@
 /** Loads the operator's worker configuration, and what follows from it about this machine. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { z } from 'zod';
 import { FlightlineError } from '../model/failure/failure.ts';
 import { HostName, type Architecture } from '../model/base/host.ts';
 import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
@@ -37,12 +38,36 @@ export async function loadWorkerConfiguration(file?: string): Promise<LoadedConf
     );
   }
   const parsed = parseYamlFile(text, WorkerConfiguration);
-  if (!parsed.ok) {
-    throw new FlightlineError('invalid-input', formatProblems(path, parsed.problems), {
-      remedy: `correct ${path}`,
-    });
-  }
+  if (!parsed.ok) throw invalid(path, parsed.problems);
   return { configuration: parsed.value, file: path };
+}
+
+/**
+ * A configuration with what the text of another file says: maps and lists are joined, anything else is replaced.
+ *
+ * @throws FlightlineError `invalid-input` with every problem of the file
+ */
+export function joinedConfiguration(
+  configuration: WorkerConfiguration,
+  text: string,
+  path: string,
+): WorkerConfiguration {
+  const checked = parseYamlFile(text, WorkerConfiguration);
+  // Without the schema's defaults: what the file does not say replaces nothing.
+  const said = parseYamlFile(text, z.record(z.string(), z.unknown()));
+  if (!checked.ok || !said.ok) throw invalid(path, checked.ok ? [] : checked.problems);
+  const joined: Record<string, unknown> = { ...configuration };
+  for (const [name, value] of Object.entries(said.value)) {
+    const before = joined[name];
+    if (Array.isArray(value)) joined[name] = [...((before ?? []) as unknown[]), ...(value as unknown[])];
+    else if (typeof value === 'object') joined[name] = { ...(before as object | undefined), ...value };
+    else joined[name] = value;
+  }
+  return WorkerConfiguration.parse(joined);
+}
+
+function invalid(path: string, problems: Parameters<typeof formatProblems>[1]): FlightlineError {
+  return new FlightlineError('invalid-input', formatProblems(path, problems), { remedy: `correct ${path}` });
 }
 
 /**

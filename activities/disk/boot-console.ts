@@ -6,8 +6,8 @@ import type { CappedLog } from '../tools/process/capped-log.ts';
 /** Bytes read at a time. A console has a few hundred kilobytes. */
 const CHUNK = 256 * 1024;
 /**
- * Characters kept for searching: the expected text may come in two pieces, with colours between them. No line of the log
- * is longer.
+ * Characters kept for searching: the expected text may come in two pieces, with colours between them. No line of the
+ * log is longer.
  */
 const KEPT = 16_000;
 

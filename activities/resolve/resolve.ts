@@ -157,7 +157,7 @@ function whatIsNew(
   if (since.change === 'image') {
     return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };
   }
-  const { digest, certificateEnds } = since.record.image;
+  const { digest, certificateEnds, certificateRequest } = since.record.image;
   return {
     unchanged: null,
     reason,
@@ -165,6 +165,7 @@ function whatIsNew(
       digest: digest!,
       builtAt: builtAt(since.record),
       certificateEnds,
+      certificateRequest,
       disks: reusedDisks(since, request),
     },
   };

@@ -1,7 +1,8 @@
 /** `flightline up`: the embedded stack in the foreground. */
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Stack } from '../../workers/stack/stack.ts';
-import { explain } from '../terminal/errors.ts';
+import { explain, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted, interruptible, withStop } from '../terminal/pause.ts';
@@ -20,12 +21,14 @@ export default verb({
     command
       .option('--registry <address>', 'use this registry instead of starting one')
       .option('--data <dir>', 'where its state is kept', '.flightline/stack')
+      .option('--worker-config <file>', 'what its workers are granted besides, kept for later starts')
       .option('--no-examples', "do not put the images of examples/debian into the stack's own registry"),
 
   /** Ctrl-C or SIGTERM is its ordinary end (exit code 0). */
-  async run(_, { registry, data, examples }, output) {
+  async run(_, { registry, data, workerConfig, examples }, output) {
+    const workerConfiguration = workerConfig === undefined ? undefined : await readGiven(workerConfig);
     return withStop(async (signal) => {
-      const stack = await startToldStack({ directory: resolve(data), signal, registry }, output);
+      const stack = await startToldStack({ directory: resolve(data), signal, registry, workerConfiguration }, output);
       try {
         // Into somebody's own registry nothing is pushed unasked.
         if (examples && registry === undefined) await offerExamples(stack, output, signal);
@@ -39,6 +42,15 @@ export default verb({
     });
   },
 });
+
+async function readGiven(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UserError('invalid-input', `the worker configuration cannot be read: ${message}`, 'name another file');
+  }
+}
 
 /** The stack works without its examples, so a failure is only reported. */
 async function offerExamples(stack: Stack, output: Output, signal: AbortSignal): Promise<void> {

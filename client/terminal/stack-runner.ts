@@ -6,7 +6,7 @@ import { Interrupted } from './pause.ts';
 
 /** Starts a stack, telling its starts, deaths and restarts on stderr. */
 export async function startToldStack(
-  options: Pick<StackOptions, 'directory' | 'registry' | 'signal'>,
+  options: Pick<StackOptions, 'directory' | 'registry' | 'signal' | 'workerConfiguration'>,
   output: Output,
 ): Promise<Stack> {
   let settled = false;

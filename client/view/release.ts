@@ -85,12 +85,15 @@ export function renderBases({ inputs }: ReleaseRecord): string[] {
 /** What else is to be known of a release: until when devices can enroll, and warnings. */
 export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Date()): string[] {
   const paint = style(colour);
-  const { certificateEnds } = record.image;
+  const { certificateEnds, certificateRequest } = record.image;
   return [
     ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
     ...(certificateEnds === undefined
       ? []
-      : [`enrollment certificate in the image: until ${certificateEnds.slice(0, 10)}`]),
+      : [
+          `enrollment certificate in the image: until ${certificateEnds.slice(0, 10)}` +
+            (certificateRequest === undefined ? '' : ` (request ${plain(certificateRequest)})`),
+        ]),
     ...(certificateEnds !== undefined && endsSoon(certificateEnds, undefined, now)
       ? [`${paint.yellow('warning:')} devices cannot enroll by this image after ${certificateEnds.slice(0, 10)}`]
       : []),

@@ -46,6 +46,8 @@ export const BuildResult = z.object({
   bases: z.array(PinnedImage),
   /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */
   certificateEnds: z.string().optional(),
+  /** Name of its request in Flight Control; absent for an operator's own. */
+  certificateRequest: z.string().optional(),
   /** What a person should know of the image although it was made; absent when there is nothing. */
   warnings: z.array(z.string()).optional(),
 });

@@ -102,6 +102,7 @@ export const Compared = z.object({
       digest: Digest,
       builtAt: z.string().nullable(),
       certificateEnds: z.string().optional(),
+      certificateRequest: z.string().optional(),
       disks: z.array(ReusedDisk),
     })
     .optional(),
@@ -124,6 +125,8 @@ export const ReleaseRecord = z.object({
     verified: z.boolean(),
     /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
     certificateEnds: z.string().optional(),
+    /** Name of its request in Flight Control; absent for an operator's own. */
+    certificateRequest: z.string().optional(),
     /** When an image that this release took over was built, ISO 8601; absent when it built its own. */
     builtAt: z.string().optional(),
   }),

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { readPublicKey } from '../../activities/trust/keys.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { missingPart } from '../../activities/tools/registry/registry.ts';
 import { verifyDigest } from '../../activities/trust/verify.ts';
 import { installationOf } from '../../test/support/host-state.ts';
 import { entryTag } from '../../model/oci/reference.ts';
@@ -69,7 +68,7 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
         }
         expected.delete(reference);
         const subject = { repository: `${registry}/${repository}`, digest, tags: [tag] };
-        const lost = await missingPart(access, subject.repository, digest);
+        const lost = await access.repository(subject.repository).missingPart(digest);
         if (lost !== null) problems.push(`${reference}: ${lost} is not in the registry`);
         await verifyDigest(access, key, subject, VERIFY_WITHIN).catch((error: Error) =>
           problems.push(`${reference}: ${error.message}`),

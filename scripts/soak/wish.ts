@@ -3,8 +3,8 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Chance } from './random.ts';
 
 /**
- * `approved`: it waits for a person, who approves it. `fixed`: its Containerfile is broken at first. `held`: it is broken
- * for good, and must be held at the end.
+ * `approved`: it waits for a person, who approves it. `fixed`: its Containerfile is broken at first. `held`: it is
+ * broken for good, and must be held at the end.
  */
 export type WishKind = 'released' | 'approved' | 'cancelled' | 'fixed' | 'held';
 

@@ -147,12 +147,13 @@ describe('early binding', () => {
     record = await retried(early);
     expect(record.status).toBe('released');
     const calls = await callsOfEarly();
-    expect(calls).toHaveLength(2);
-    expect(calls[1]).toContain('--expiration=30d');
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toContain('--expiration=30d');
   });
 
   it('puts the configuration into the image, for root alone, and says until when it serves', async () => {
-    const { certificateEnds, digest } = record.image;
+    const { certificateEnds, certificateRequest, digest } = record.image;
+    expect(certificateRequest).toMatch(/^flightline-early-v1-[0-9a-f]{8}$/);
     expect(Math.round((Date.parse(certificateEnds!) - Date.now()) / 86_400_000)).toBe(30);
     // The stack's registry asks nobody who they are.
     const open = [early.repository, `${early.repository}/diskimage-qcow2`];
@@ -186,7 +187,7 @@ describe('early binding', () => {
   it('is unchanged while the certificate lasts', async () => {
     const again = await outcome(0, 'run', early.spec);
     expect(again).toMatchObject({ status: 'unchanged', image: record.image });
-    expect(await callsOfEarly()).toHaveLength(2);
+    expect(await callsOfEarly()).toHaveLength(1);
   });
 
   it('does not ask twice, and keeps no layer of a build that failed', async () => {

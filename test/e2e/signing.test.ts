@@ -26,6 +26,7 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { LOGIN, startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { manifestOf, storedManifests, tagsOf } from '../support/registry.ts';
 
@@ -232,6 +233,25 @@ describe('signing and tagging', () => {
     });
     expect(await anyAccess().repository(repository).headManifest('v1')).toBe(first);
   });
+});
+
+test('a registry that is busy where the signatures lie is asked again, and accuses nobody', async () => {
+  const proxy = await startFaultProxy(() => registry.address);
+  try {
+    const { keys } = configuration;
+    const release = { ...keys['release']!, repositories: [proxy.address] };
+    const { sign, verify } = offeredOn('sign', { configuration: { ...configuration, keys: { ...keys, release } } });
+    const repository = `${proxy.address}/acme/busy`;
+    const subject = { ...identity, repository, digest: await pushImage(repository, 'etc/busy'), tags: ['v1'] };
+    await run(sign, subject);
+    const busy = proxy.inject({ method: 'GET', path: /\.sig$/, what: { status: 503 } });
+    expect(await failureOf(run(verify, subject))).toMatchObject({ kind: 'registry' });
+    expect(busy.hits).toBeGreaterThan(0);
+    busy.lift();
+    expect(await run(verify, subject)).toEqual({ attempts: 1 });
+  } finally {
+    await proxy.stop();
+  }
 });
 
 describe('a registry whose garbage collection deletes manifests without a tag', () => {

@@ -125,10 +125,14 @@ it('is refused while another stack holds the directory, and stops twice without 
 });
 
 it('writes what workers and shells need, secrets for the owner only', async () => {
-  const stack = await start({ roles: [], hostName: 'host-a' });
+  const given = 'webhooks: { chat: { url: https://hooks.example/chat } }\nbuilders: [quay.io/acme/builder]\n';
+  const stack = await start({ roles: [], hostName: 'host-a', workerConfiguration: given });
   try {
     const text = await readFile(stack.paths.workerConfiguration, 'utf8');
     expect(parseYamlFile(text, WorkerConfiguration)).toEqual({ ok: true, value: stack.configuration });
+    expect(stack.configuration.webhooks).toHaveProperty('chat');
+    expect(stack.configuration.builders).toContain('quay.io/acme/builder');
+    expect(stack.configuration.builders).toContain(`${stack.registry}/flightline/debian-builder`);
     for (const file of [stack.paths.privateKey, stack.paths.passphrase, stack.paths.workerConfiguration]) {
       expect((await stat(file)).mode & 0o077).toBe(0);
     }
@@ -166,6 +170,8 @@ it('starts its server and its registry again when they die, with all that they k
     );
     expect(await answers(stack.temporal.webUi)).toBe(200);
     expect(await answers(`http://${stack.registry}/v2/`)).toBe(200);
+    // What was given at an earlier start.
+    expect(stack.configuration.webhooks).toHaveProperty('chat');
     const pids = readState(directory)!.children.map(({ pid }) => pid);
     expect(pids).toHaveLength(5);
     expect(killed.some(({ pid }) => pids.includes(pid))).toBe(false);

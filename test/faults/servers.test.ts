@@ -76,6 +76,8 @@ describe('a registry', () => {
     const project = await proxied('unreliable');
     const path = project.repository.slice(proxy.address.length + 1);
     const uploads = /^\/v2\/test\/unreliable\/blobs/;
+    // The first to ask there is the command itself, which sends the context.
+    const away = proxy.inject({ path: /^\/v2\/test\/unreliable\/context\//, what: { status: 502 }, times: 2 });
     const cut = proxy.inject({ method: 'PATCH', path: uploads, what: { cutAfter: 3_000_000 }, times: 2 });
     const manifests = /^\/v2\/test\/unreliable\/manifests/;
     const busy = proxy.inject({ method: 'PUT', path: manifests, what: { status: 503 } });
@@ -97,6 +99,7 @@ describe('a registry', () => {
     const result = await running;
     expect(result.exitCode, String(result.stderr)).toBe(0);
     const record = recordFrom({ exitCode: 0, stdout: String(result.stdout), stderr: '' });
+    expect(away.hits).toBe(2);
     expect(cut.hits).toBe(2);
     expect(record.stages.find(({ name }) => name === 'push')!.attempts).toBeGreaterThan(1);
     expect(await digestOf(`${stack.registry}/${path}:v1`)).toBe(record.image.digest);

@@ -5,6 +5,7 @@
  * there gets a line for each call: the arguments as JSON. Keys and certificates are real, made by openssl.
  */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -30,7 +31,7 @@ if (argv[0] === 'version') {
 if (argv[0] === 'enrollmentconfig') answerEnrollmentConfig();
 if (argv[0] !== 'certificate' || argv[1] !== 'request') fail(`Error: unknown command "${argv[0]}" for "flightctl"`);
 
-const KNOWN = ['signer', 'expiration', 'output', 'config-dir', 'output-dir', 'request-timeout'];
+const KNOWN = ['signer', 'expiration', 'name', 'output', 'config-dir', 'output-dir', 'request-timeout'];
 const flags = Object.fromEntries(
   argv.slice(2).map((argument) => {
     const [, name, value] = /^--([a-z-]+)=(.*)$/.exec(argument) ?? [];
@@ -58,13 +59,14 @@ if (Number.isNaN(days)) {
 
 // The key is written before anything is asked, and stays when the request fails.
 const directory = flags['output-dir'] ?? '.';
-const name = 'client-enrollment';
+const name = flags.name ?? 'client-enrollment';
+const request = `${name}-${randomBytes(4).toString('hex')}`;
 mkdirSync(directory, { recursive: true });
 const keyFile = join(directory, `${name}.key`);
 const key = makeKey();
 writeFileSync(keyFile, key, { mode: 0o600 });
 process.stderr.write(`Creating new ECDSA key pair and writing to "${name}.key".\n`);
-const submitting = `Submitting certificate signing request "${name}-cd8e34a3"...`;
+const submitting = `Submitting certificate signing request "${request}"...`;
 switch (mode) {
   case 'expired':
     fail(
@@ -82,33 +84,45 @@ switch (mode) {
         '192.0.2.1:3443: connect: connection refused',
     );
 }
-process.stderr.write(`${submitting} success.\nWaiting for certificate to be approved and issued.... success.\n`);
 const certificate = makeCertificate(mode === 'ended' ? 0 : mode === 'too-long' ? days + 30 : days);
+mkdirSync(join(configuration, 'issued'), { recursive: true });
+writeFileSync(join(configuration, 'issued', request), certificate);
+// The server issues within the request.
+process.stderr.write(`${submitting} success.\n`);
+if (mode === 'killed') process.kill(process.pid, 'SIGKILL');
+process.stderr.write('Waiting for certificate to be approved and issued.... success.\n');
 writeFileSync(join(directory, `${name}.crt`), certificate, { mode: 0o600 });
 writeFileSync(join(directory, 'ca.crt'), certificate, { mode: 0o600 });
 if (flags.output !== 'embedded' || mode === 'empty') process.exit(0);
 
-const base64 = (text) => Buffer.from(text).toString('base64');
-process.stdout.write(
-  [
+printConfiguration(
+  certificate,
+  mode === 'foreign-key' ? makeKey() : key,
+  mode === 'old-authority' ? makeCertificate(10) : certificate,
+);
+
+function printConfiguration(issued, itsKey, authority = issued) {
+  const base64 = (text) => Buffer.from(text).toString('base64');
+  const lines = [
     'enrollment-service:',
     '  authentication:',
-    `    client-certificate-data: ${base64(certificate)}`,
-    `    client-key-data: ${base64(mode === 'foreign-key' ? makeKey() : key)}`,
+    `    client-certificate-data: ${base64(issued)}`,
+    `    client-key-data: ${base64(itsKey)}`,
     '  enrollment-ui-endpoint: https://ui.flightctl.example',
     '  service:',
-    `    certificate-authority-data: ${base64(certificate)}`,
+    `    certificate-authority-data: ${base64(authority)}`,
     `    server: ${SERVER}`,
     'management-service:',
     '  authentication: {}',
     '  service: {}',
     '',
-  ].join('\n'),
-);
+  ];
+  process.stdout.write(lines.join('\n'));
+}
 
-/** It issues nothing, and is no call in `calls`. */
+/** It issues nothing, and is no call in `calls`. With a request and a key it prints what was issued for them. */
 function answerEnrollmentConfig() {
-  const logIn = /^--config-dir=(.*)$/.exec(argv[1] ?? '')?.[1] ?? '';
+  const logIn = /^--config-dir=(.*)$/.exec(argv.at(-1))?.[1] ?? '';
   if (!existsSync(join(logIn, 'client.yaml'))) {
     fail(NOT_LOGGED_IN);
   }
@@ -119,7 +133,9 @@ function answerEnrollmentConfig() {
     unreachable: `Get "${SERVER}/api/v1/enrollmentconfig": dial tcp 192.0.2.1:3443: connect: connection refused`,
   };
   if (failures[how]) fail(`Error: getting enrollment config: ${failures[how]}`);
-  process.stdout.write(`enrollment-service:\n  service:\n    server: ${SERVER}\n`);
+  if (argv.length === 2) process.stdout.write(`enrollment-service:\n  service:\n    server: ${SERVER}\n`);
+  else if (argv[2] !== '-p' || !existsSync(join(logIn, 'issued', argv[1]))) fail(`Error: no request ${argv[1]}`);
+  else printConfiguration(readFileSync(join(logIn, 'issued', argv[1]), 'utf8'), readFileSync(argv[3], 'utf8'));
   process.exit(0);
 }
 
@@ -128,10 +144,10 @@ function makeKey() {
 }
 
 function makeCertificate(validity) {
-  const request = join(directory, `${name}.csr`);
-  openssl(['req', '-new', '-key', keyFile, '-subj', `/CN=${name}-cd8e34a3`, '-out', request]);
+  const signingRequest = join(directory, `${name}.csr`);
+  openssl(['req', '-new', '-key', keyFile, '-subj', `/CN=${request}`, '-out', signingRequest]);
   // `req -x509` refuses a validity of no days.
-  return openssl(['x509', '-req', '-in', request, '-signkey', keyFile, '-days', String(validity)]);
+  return openssl(['x509', '-req', '-in', signingRequest, '-signkey', keyFile, '-days', String(validity)]);
 }
 
 function openssl(args) {

@@ -11,6 +11,8 @@ export type FlightctlMode =
   | 'forbidden'
   | 'installer'
   | 'unreachable'
+  /** The client is killed once the server has issued the certificate. */
+  | 'killed'
   /**
    * Exit code 0, and nothing printed; a certificate that has ended; one that is valid too long; a key of another
    * certificate.
@@ -18,7 +20,9 @@ export type FlightctlMode =
   | 'empty'
   | 'ended'
   | 'too-long'
-  | 'foreign-key';
+  | 'foreign-key'
+  /** The certificate authority ends in ten days. */
+  | 'old-authority';
 
 /** Absolute path of the executable. */
 export const STAND_IN_FLIGHTCTL = join(import.meta.dirname, 'stand-in-flightctl.mjs');

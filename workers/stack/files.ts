@@ -13,6 +13,8 @@ export interface StackPaths {
   registry: string;
   registryConfiguration: string;
   workerConfiguration: string;
+  /** What `flightline up --worker-config` gave. */
+  givenConfiguration: string;
   containersConf: string;
   temporalProfile: string;
   environment: string;
@@ -39,6 +41,7 @@ export function stackPaths(directory: string): StackPaths {
     registry: at('registry'),
     registryConfiguration: at('registry.yml'),
     workerConfiguration: at('worker.yaml'),
+    givenConfiguration: at('worker-given.yaml'),
     containersConf: at('containers.conf'),
     temporalProfile: at('temporal.toml'),
     environment: at('environment'),

@@ -1,7 +1,7 @@
 /** Prepares the directory of a stack: its ports, and the files that its processes read. */
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { chooseHostName } from '../configuration.ts';
+import { chooseHostName, joinedConfiguration } from '../configuration.ts';
 import { containersConfText, mergeSettings, planContainersConf } from '../host/containers-conf.ts';
 import { machineFacts } from '../host/machine-facts.ts';
 import {
@@ -112,8 +112,23 @@ export async function writeConfiguration(
     registry,
     authfile,
   });
-  const configuration = options.configure?.(generated) ?? generated;
+  const joined = await withGiven(paths, generated, options.workerConfiguration);
+  const configuration = options.configure?.(joined) ?? joined;
   await writeFile(paths.workerConfiguration, workerConfigurationText(configuration), { mode: 0o600 });
   await chmod(paths.workerConfiguration, 0o600);
   return configuration;
+}
+
+/** Joins what was given at this start, or at an earlier one, and keeps it once it is known to be right. */
+async function withGiven(
+  paths: StackPaths,
+  generated: WorkerConfiguration,
+  given: string | undefined,
+): Promise<WorkerConfiguration> {
+  const file = paths.givenConfiguration;
+  const text = given ?? (await readFile(file, 'utf8').catch(() => null));
+  if (text === null) return generated;
+  const joined = joinedConfiguration(generated, text, given === undefined ? file : '--worker-config');
+  if (given !== undefined) await writeFile(file, given, { mode: 0o600 });
+  return joined;
 }

@@ -21,6 +21,8 @@ export interface StackOptions {
   hostName?: string;
   /** Changes the generated worker configuration before it is written. */
   configure?: (configuration: WorkerConfiguration) => WorkerConfiguration;
+  /** Text of a file with what the workers are granted besides; kept for later starts. Default is what was kept. */
+  workerConfiguration?: string;
   /** How a worker process is started; default is this installation's `flightline worker`. */
   workerCommand?: WorkerCommand;
   /** Called when something happens to the processes. */

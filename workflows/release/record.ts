@@ -21,6 +21,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       digest: image.push?.digest ?? null,
       verified: image.verified,
       certificateEnds: image.build?.certificateEnds,
+      certificateRequest: image.build?.certificateRequest,
       ...reusedFacts(state),
     },
     disks: disksOf(state),
@@ -189,11 +190,8 @@ function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, may
 function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['image']> {
   const reuse = image.build ? undefined : plan?.resolved.reuse;
   if (!reuse || image.push?.digest !== reuse.digest) return {};
-  const { builtAt, certificateEnds } = reuse;
-  return {
-    certificateEnds,
-    ...(builtAt === null ? {} : { builtAt }),
-  };
+  const { builtAt, certificateEnds, certificateRequest } = reuse;
+  return { certificateEnds, certificateRequest, ...(builtAt === null ? {} : { builtAt }) };
 }
 
 function disksOf(state: ReleaseState): DiskRecord[] {

@@ -20,6 +20,7 @@ import {
   noteEnrolled,
   placeConfiguration,
 } from './enrolled-configuration.ts';
+import type { Enrolled } from './request-certificate.ts';
 import type { UnpackedContext } from '../../context/unpack.ts';
 import { secretFileLayer } from '../../context/own-layers.ts';
 import { ifMissing } from '../../host/space.ts';
@@ -112,13 +113,10 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
  * What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has
  * ended.
  */
-export async function enrolledImage(
-  host: HostContext,
-  input: BuildInput,
-): Promise<Pick<EnrolledFacts, 'certificateEnds'> | null> {
+export async function enrolledImage(host: HostContext, input: BuildInput): Promise<EnrolledFacts | null> {
   if (input.enrollment?.binding !== 'early') return {};
-  const ends = await enrolledUntil(host, input, input.enrollment);
-  return ends && { certificateEnds: ends.toISOString() };
+  const enrolled = await enrolledUntil(host, input, input.enrollment);
+  return enrolled && factsOf(enrolled);
 }
 
 /** The build is done: what was at hand for another attempt goes. */
@@ -130,6 +128,12 @@ export async function forgetSecrets(host: HostContext, input: BuildInput): Promi
 export interface EnrolledFacts {
   /** ISO 8601; absent when there is no certificate. */
   certificateEnds?: string;
+  /** Name of its request in Flight Control; absent for an operator's own. */
+  certificateRequest?: string;
+}
+
+function factsOf({ ends, request }: Pick<Enrolled, 'ends' | 'request'>): EnrolledFacts {
+  return { certificateEnds: ends.toISOString(), ...(request !== null && { certificateRequest: request }) };
 }
 
 /** The flags of `podman build` by which what it keeps between steps is found again, for a build on such bases (ids). */
@@ -188,7 +192,7 @@ async function withAgentConfiguration<Result>(
   try {
     const built = await build([`--ignorefile=${ignoreFile}`]);
     await noteEnrolled(host, input, enrollment, configuration);
-    return { built, certificateEnds: configuration.ends.toISOString() };
+    return { built, ...factsOf(configuration) };
   } finally {
     await remove();
   }

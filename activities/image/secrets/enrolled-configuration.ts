@@ -6,27 +6,21 @@
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { BuildInput } from '../../../model/contract/build.ts';
 import { configurationInContext } from '../../context/summary.ts';
-import { AGENT_CONFIGURATION, type RequestedEnrollment } from '../../../model/spec/enrollment.ts';
+import { AGENT_CONFIGURATION } from '../../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { canonicalJson } from '../../../model/base/digest.ts';
-import type { FlightctlConfiguration } from '../../../model/spec/worker-configuration.ts';
-import { openSecret, requireAllowed } from '../../trust/secrets.ts';
+import { openSecret } from '../../trust/secrets.ts';
 import { readAgentConfiguration, type AgentConfiguration } from '../../tools/flightctl/agent-configuration.ts';
-import { CommandError, runCommand } from '../../tools/process/command.ts';
-import { classifyFlightctl, flightctlMessage } from '../../tools/flightctl/classify.ts';
-import { requestArguments } from '../../tools/flightctl/flightctl.ts';
 import { readNote, writeNote } from '../../tools/note.ts';
 import { registerSecret } from '../../tools/process/redact.ts';
-import type { HostContext } from '../../host/work-directory.ts';
-
-type EarlyEnrollment = Extract<RequestedEnrollment, { binding: 'early' }>;
-type EnrollingHost = Pick<HostContext, 'name' | 'configuration' | 'work'>;
-type EnrolledBuild = Pick<BuildInput, 'release' | 'runId' | 'pushTo' | 'repository'>;
-
-/** Beyond the server's own deadline (ms): the client may hang all the same. */
-const GRACE = 30_000;
+import {
+  requestCertificate,
+  type EarlyEnrollment,
+  type Enrolled,
+  type EnrolledBuild,
+  type EnrollingHost,
+} from './request-certificate.ts';
 
 /** What a release's directory keeps of its enrollment. */
 const Kept = z.object({
@@ -36,6 +30,8 @@ const Kept = z.object({
   /** The agent configuration; null for an operator's own, and once the build is done. */
   text: z.string().nullable(),
   ends: z.iso.datetime(),
+  /** The request in Flight Control; null for an operator's own. */
+  request: z.string().nullable(),
   /** An image holds it. */
   built: z.boolean(),
 });
@@ -50,14 +46,14 @@ export async function agentConfiguration(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-): Promise<AgentConfiguration> {
+): Promise<Enrolled> {
   const kept = await readKept(host, build, enrollment);
   if (kept !== null && kept.text !== null) {
     const read = readAgentConfiguration(kept.text, null, new Date());
-    if (read.ok) return hidden(read.configuration);
+    if (read.ok) return hidden({ ...read.configuration, request: kept.request });
   }
   if ('config' in enrollment) return givenConfiguration(host, build, enrollment.config);
-  const configuration = await requestCertificate(host, build, enrollment);
+  const configuration = hidden(await requestCertificate(host, build, enrollment));
   await writeKept(host, build, enrollment, { ...configuration, built: false });
   return configuration;
 }
@@ -67,9 +63,14 @@ export async function noteEnrolled(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-  { text, ends }: Pick<AgentConfiguration, 'text' | 'ends'>,
+  { text, ends, request }: Pick<Enrolled, 'text' | 'ends' | 'request'>,
 ): Promise<void> {
-  await writeKept(host, build, enrollment, { text: 'config' in enrollment ? null : text, ends, built: true });
+  await writeKept(host, build, enrollment, {
+    text: 'config' in enrollment ? null : text,
+    ends,
+    request,
+    built: true,
+  });
 }
 
 /** The build is done: from now on only the end of the certificate is kept. */
@@ -80,23 +81,27 @@ export async function forgetConfiguration(
 ): Promise<void> {
   const kept = await readKept(host, build, enrollment);
   if (kept?.built && kept.text !== null) {
-    await writeKept(host, build, enrollment, { text: null, ends: new Date(kept.ends), built: true });
+    await writeKept(host, build, enrollment, {
+      ...kept,
+      text: null,
+      ends: new Date(kept.ends),
+    });
   }
 }
 
 /**
- * When the certificate in the image that this run has built here ends; null when it has, or when there is no such
- * image.
+ * The certificate in the image that this run has built here: when it ends, and its request. Null when it has ended, or
+ * when there is no such image.
  */
 export async function enrolledUntil(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-): Promise<Date | null> {
+): Promise<Pick<Enrolled, 'ends' | 'request'> | null> {
   const kept = await readKept(host, build, enrollment);
   if (!kept?.built) return null;
   const ends = new Date(kept.ends);
-  return ends > new Date() ? ends : null;
+  return ends > new Date() ? { ends, request: kept.request } : null;
 }
 
 /**
@@ -117,14 +122,10 @@ export async function placeConfiguration(
   return () => rm(file, { force: true });
 }
 
-async function givenConfiguration(
-  host: EnrollingHost,
-  build: EnrolledBuild,
-  name: string,
-): Promise<AgentConfiguration> {
+async function givenConfiguration(host: EnrollingHost, build: EnrolledBuild, name: string): Promise<Enrolled> {
   const { text } = await openSecret(host.configuration, name, build.pushTo);
   const read = readAgentConfiguration(text, null, new Date());
-  if (read.ok) return hidden(read.configuration);
+  if (read.ok) return hidden({ ...read.configuration, request: null });
   throw new FlightlineError(
     'enrollment',
     `the secret "${name}" holds no usable agent configuration: ${read.problems.join('; ')}`,
@@ -134,78 +135,7 @@ async function givenConfiguration(
   );
 }
 
-async function requestCertificate(
-  host: EnrollingHost,
-  build: EnrolledBuild,
-  { signer, days }: Extract<EarlyEnrollment, { days: number }>,
-): Promise<AgentConfiguration> {
-  const client = host.configuration.flightctl;
-  if (!client) {
-    throw new FlightlineError('enrollment-login', `${host.name} has no login to Flight Control`, {
-      remedy:
-        "log in with `flightctl login --config-dir DIR …`, name DIR under `flightctl` in the host's worker " +
-        'configuration and restart its worker',
-    });
-  }
-  requireAllowed(`the enrollment of ${host.name}`, client.repositories, build.pushTo);
-  const text = await inTurn(client.configDirectory, () => runClient(host, build, client, { signer, days }));
-  const read = readAgentConfiguration(text, days, new Date());
-  if (read.ok) return hidden(read.configuration);
-  throw new FlightlineError('enrollment', `what flightctl answered cannot be used: ${read.problems.join('; ')}`, {
-    remedy: "see that the host's flightctl and the Flight Control service belong together and that their clocks agree",
-  });
-}
-
-/** Runs the client once. It writes a key into its output directory first of all, and leaves it there when it fails. */
-async function runClient(
-  host: EnrollingHost,
-  build: EnrolledBuild,
-  client: FlightctlConfiguration,
-  request: { signer: string; days: number },
-): Promise<string> {
-  // Below the release's directory: what a killed worker leaves goes with it.
-  const scratch = join(host.work.release(build.release), 'flightctl');
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const { configDirectory, requestTimeout: timeout } = client;
-  const args = requestArguments({ ...request, configDirectory, timeout, outputDirectory: join(scratch, 'keys') });
-  try {
-    const options = { cwd: scratch, environment: { HOME: scratch }, timeout: timeout * 1000 + GRACE };
-    return (await runCommand(client.program, args, options)).stdout;
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    // The error itself goes no further: its standard output may hold a key.
-    if (error.notFound) {
-      throw new FlightlineError('host-setup', `${client.program} is not installed on ${host.name}`, {
-        remedy:
-          'install flightctl-cli on the build host, or name the program as flightctl.program in its worker ' +
-          'configuration',
-      });
-    }
-    if (error.timedOut) throw new FlightlineError('enrollment-service', `flightctl did not end in ${timeout} s`);
-    const { kind, remedy } = classifyFlightctl(error.stderr);
-    const said = flightctlMessage(error.stderr) || `it ended with exit code ${error.exitCode}`;
-    throw new FlightlineError(kind, `flightctl gave no enrollment certificate: ${said}`, { remedy });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-/** Calls that run or wait, by login. */
-const calls = new Map<string, Promise<unknown>>();
-
-/** One call after another: the client renews its login by writing the file anew, and two at once would lose it. */
-async function inTurn<Result>(configDirectory: string, call: () => Promise<Result>): Promise<Result> {
-  const before = calls.get(configDirectory) ?? Promise.resolve();
-  const own = before.then(call);
-  calls.set(
-    configDirectory,
-    own.catch(() => undefined),
-  );
-  return own;
-}
-
-function hidden(configuration: AgentConfiguration): AgentConfiguration {
+function hidden(configuration: Enrolled): Enrolled {
   for (const secret of configuration.secrets) registerSecret(secret);
   return configuration;
 }
@@ -224,10 +154,11 @@ async function writeKept(
   host: EnrollingHost,
   build: EnrolledBuild,
   enrollment: EarlyEnrollment,
-  { text, ends, built }: Pick<Kept, 'text' | 'built'> & { ends: Date },
+  { text, ends, request, built }: Pick<Kept, 'text' | 'request' | 'built'> & { ends: Date },
 ): Promise<void> {
   const file = keptFile(host, build);
-  const kept: Kept = { runId: build.runId, asked: canonicalJson(enrollment), text, ends: ends.toISOString(), built };
+  const { runId } = build;
+  const kept: Kept = { runId, asked: canonicalJson(enrollment), text, ends: ends.toISOString(), request, built };
   await mkdir(host.work.release(build.release), { recursive: true, mode: 0o700 });
   await writeNote(file, Kept, kept);
 }

@@ -11,7 +11,7 @@ import { readYaml } from '../../../model/spec/yaml-text.ts';
 export interface AgentConfiguration {
   /** The file's text: a secret. */
   text: string;
-  /** When its certificate ends. */
+  /** When devices cannot enroll by it any more: its certificate or the authority that vouches for it has ended. */
   ends: Date;
   /** The parts that must not appear in any output. */
   secrets: string[];
@@ -67,7 +67,12 @@ export function readAgentConfiguration(text: string, days: number | null, now: D
   if (!parsed.success) {
     return { ok: false, problems: parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`) };
   }
-  return readAuthentication(text, parsed.data['enrollment-service'].authentication, days, now);
+  const { authentication, service } = parsed.data['enrollment-service'];
+  const result = readAuthentication(text, authentication, days, now);
+  const last = endOfAuthorities(service['certificate-authority-data']);
+  if (!result.ok || last === null || last >= result.configuration.ends) return result;
+  if (last <= now) return { ok: false, problems: [`its certificate authority ended on ${last.toISOString()}`] };
+  return { ok: true, configuration: { ...result.configuration, ends: last } };
 }
 
 function readAuthentication(
@@ -93,6 +98,17 @@ function readAuthentication(
   const lines = [authentication['client-key-data']!, ...keyText.split('\n').filter((line) => !line.startsWith('-'))];
   const secrets = lines.filter((line) => line.trim() !== '');
   return { ok: true, configuration: { text, ends: new Date(certificate.validTo), secrets } };
+}
+
+/** When the first of a bundle of certificates in base64 ends; null when it holds none that can be read. */
+function endOfAuthorities(data: string | undefined): Date | null {
+  const bundle = Buffer.from(data ?? '', 'base64').toString('utf8');
+  const certificates = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const ends = certificates.flatMap((one) => {
+    const certificate = read(one, (text) => new X509Certificate(text));
+    return certificate ? [new Date(certificate.validTo).getTime()] : [];
+  });
+  return ends.length === 0 ? null : new Date(Math.min(...ends));
 }
 
 function named(name: string): string {

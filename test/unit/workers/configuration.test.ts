@@ -7,13 +7,18 @@ import { describe, expect, it, test } from 'vitest';
 import { registerSecret } from '../../../activities/tools/process/redact.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/stage/stage.ts';
-import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from '../../../workers/configuration.ts';
+import {
+  chooseHostName,
+  joinedConfiguration,
+  loadWorkerConfiguration,
+  machineArchitecture,
+} from '../../../workers/configuration.ts';
 import { connectionProblem, temporalTarget } from '../../../workers/temporal/connection.ts';
 import { chooseLogLevel, createLogger, sdkLogger } from '../../../workers/telemetry/log.ts';
 import { hostOfIdentity, workerIdentity } from '../../../model/contract/queue.ts';
 import { planQueues } from '../../../workers/queues.ts';
 import { installRuntime } from '../../../workers/telemetry/runtime.ts';
-import { ListenAddress } from '../../../model/spec/worker-configuration.ts';
+import { ListenAddress, WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import {
   createCommand,
   devServerSearchAttributes,
@@ -80,6 +85,18 @@ describe('the worker configuration', () => {
       message: 'there is no worker configuration /nowhere/worker.yaml',
     });
   });
+});
+
+test('what a file says is joined to a configuration, and what it does not say replaces nothing', () => {
+  const before = WorkerConfiguration.parse({ host: 'host-a', limits: { build: 4 }, builders: ['r.example/builder'] });
+  const text = 'limits: { disk: 3 }\nbuilders: [quay.io/acme]\nwebUi: https://t.example\n';
+  expect(joinedConfiguration(before, text, 'FILE')).toEqual({
+    ...before,
+    limits: { build: 4, disk: 3, transfer: 2 },
+    builders: ['r.example/builder', 'quay.io/acme'],
+    webUi: 'https://t.example',
+  });
+  expect(() => joinedConfiguration(before, 'limits: { disk: none }\n', 'FILE')).toThrow(/^FILE:1:/);
 });
 
 describe('the host', () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../../../activities/tools/process/command.ts';
 import { classifyFlightctl, flightctlMessage } from '../../../activities/tools/flightctl/classify.ts';
+import { enrollmentConfigArguments } from '../../../activities/tools/flightctl/flightctl.ts';
 import { FAILURES } from '../../../model/failure/failures.ts';
 import type { FlightctlConfiguration, NamedSecret } from '../../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
@@ -73,7 +74,7 @@ const flightctl: Check = {
 /** Asks for what every request needs, which issues nothing: a login may have expired. Null when it is granted. */
 async function askedWith(client: FlightctlConfiguration, home: string, logIn: string): Promise<CheckResult | null> {
   try {
-    const args = ['enrollmentconfig', `--config-dir=${client.configDirectory}`];
+    const args = enrollmentConfigArguments(client.configDirectory);
     await runCommand(client.program, args, { timeout: LOOK_WITHIN, environment: { HOME: home } });
     return null;
   } catch (error) {

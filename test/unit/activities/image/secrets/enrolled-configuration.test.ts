@@ -87,11 +87,13 @@ describe('asking', () => {
     expect(await enrolledUntil(host, build, asked)).toBeNull();
     await forgetConfiguration(host, build, asked);
     await noteEnrolled(host, build, asked, first);
-    expect(await enrolledUntil(host, build, asked)).toEqual(first.ends);
+    const { ends, request } = first;
+    expect(request).toMatch(/^flightline-edge-v1-[0-9a-f]{8}$/);
+    expect(await enrolledUntil(host, build, asked)).toEqual({ ends, request });
     expect((await agentConfiguration(host, build, asked)).text).toBe(first.text);
     expect(await client.calls()).toHaveLength(1);
     await forgetConfiguration(host, build, asked);
-    expect(await enrolledUntil(host, build, asked)).toEqual(first.ends);
+    expect(await enrolledUntil(host, build, asked)).toEqual({ ends, request });
     const kept = await readFile(join(host.work.release(build.release), 'enrollment.json'), 'utf8');
     expect(kept).not.toContain('client-key-data');
   });
@@ -108,20 +110,55 @@ describe('asking', () => {
   });
 
   it('adopts no image whose certificate has ended', async () => {
-    await noteEnrolled(host, build, asked, { text: 'a configuration', ends: new Date(Date.now() - 1_000) });
+    await noteEnrolled(host, build, asked, {
+      text: 'a configuration',
+      ends: new Date(Date.now() - 1_000),
+      request: null,
+    });
     expect(await enrolledUntil(host, build, asked)).toBeNull();
   });
 
-  it.each<[FlightctlMode, string, RegExp]>([
-    ['expired', 'enrollment-login', /session has expired/],
-    ['forbidden', 'enrollment-denied', /403/],
-    ['installer', 'enrollment-denied', /getting enrollment config/],
-    ['unreachable', 'enrollment-service', /connection refused/],
-    ['empty', 'enrollment', /it is empty/],
-    ['ended', 'enrollment', /certificate ended/],
-    ['too-long', 'enrollment', /365 days were asked for/],
-    ['foreign-key', 'enrollment', /not that of its certificate/],
-  ])('a client that fares %s: %s', async (mode, kind, message) => {
+  it('takes the certificate that was issued when the client was killed', async () => {
+    await client.set('killed');
+    expect(await failure(agentConfiguration(host, build, asked))).toMatchObject({ kind: 'enrollment-service' });
+    await client.set('unreachable');
+    expect(await failure(agentConfiguration(host, build, asked))).toMatchObject({ kind: 'enrollment-service' });
+    await client.set('ok');
+    const { text, request } = await agentConfiguration(host, build, asked);
+    const [issued] = await readdir(join(client.directory, 'issued'));
+    expect(request).toBe(issued);
+    expect(await client.calls()).toHaveLength(1);
+    expect(redact(text)).not.toMatch(/client-key-data: \w/);
+    expect(await readdir(host.work.release(build.release))).toEqual(['enrollment.json']);
+    await agentConfiguration(host, { ...build, runId: 'run-2' }, asked);
+    expect(await client.calls()).toHaveLength(2);
+  });
+
+  it('serves no longer than its certificate authority', async () => {
+    await client.set('old-authority');
+    const { ends } = await agentConfiguration(host, build, asked);
+    expect(Math.round((ends.getTime() - Date.now()) / DAY)).toBe(10);
+  });
+
+  it('of another run is not what was issued for a killed one', async () => {
+    await client.set('killed');
+    await failure(agentConfiguration(host, build, asked));
+    await client.set('ok');
+    await agentConfiguration(host, { ...build, runId: 'run-2' }, asked);
+    expect(await client.calls()).toHaveLength(2);
+  });
+
+  // What cannot be had is found out before anything is issued.
+  it.each<[FlightctlMode, string, RegExp, number]>([
+    ['expired', 'enrollment-login', /server returned 401/, 0],
+    ['installer', 'enrollment-denied', /server returned 403/, 0],
+    ['unreachable', 'enrollment-service', /connection refused/, 0],
+    ['forbidden', 'enrollment-denied', /403/, 1],
+    ['empty', 'enrollment', /it is empty/, 1],
+    ['ended', 'enrollment', /certificate ended/, 1],
+    ['too-long', 'enrollment', /365 days were asked for/, 1],
+    ['foreign-key', 'enrollment', /not that of its certificate/, 1],
+  ])('a client that fares %s: %s', async (mode, kind, message, requests) => {
     await client.set(mode);
     expect(await failure(agentConfiguration(host, build, asked))).toMatchObject({
       kind,
@@ -131,7 +168,7 @@ describe('asking', () => {
     expect(await readdir(host.work.release(build.release))).toEqual([]);
     await client.set('ok');
     await agentConfiguration(host, build, asked);
-    expect(await client.calls()).toHaveLength(2);
+    expect(await client.calls()).toHaveLength(requests + 1);
   });
 
   it.each([

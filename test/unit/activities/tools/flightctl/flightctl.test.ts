@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { classifyFlightctl, flightctlMessage } from '../../../../../activities/tools/flightctl/classify.ts';
-import { requestArguments } from '../../../../../activities/tools/flightctl/flightctl.ts';
+import { requestArguments, requestName } from '../../../../../activities/tools/flightctl/flightctl.ts';
 import { FAILURES, type FailureKind } from '../../../../../model/failure/failures.ts';
 
 it('asks for one configuration in a private directory, within a time', () => {
   const request = {
     signer: 'enrollment',
     days: 30,
+    name: requestName('release/quay.io/acme/Edge_Camera:v1.2'),
     configDirectory: '/etc/fc',
     outputDirectory: '/w/keys',
     timeout: 60,
@@ -16,6 +17,7 @@ it('asks for one configuration in a private directory, within a time', () => {
     'request',
     '--signer=enrollment',
     '--expiration=30d',
+    '--name=flightline-edge-camera-v1-2',
     '--output=embedded',
     '--config-dir=/etc/fc',
     '--output-dir=/w/keys',
