@@ -85,9 +85,9 @@ describe.concurrent('a clean release', () => {
     expect(signedImage?.tags).toEqual(['v1', 'latest']);
     const { moves } = standIns.callsOf(release, 'tag')[0]!.input as TagInput;
     expect(moves.map((move) => [`${move.repository}:${move.tag}`, move.expected])).toEqual([
-      [`${request.repository}/diskimage-qcow2:v1`, 'any'],
-      [`${request.repository}/diskimage-vmdk:v1`, 'any'],
-      [`${request.repository}/diskimage-iso:v1`, 'any'],
+      [`${request.repository}/diskimage-qcow2:v1`, { leftBy: request.repository }],
+      [`${request.repository}/diskimage-vmdk:v1`, { leftBy: request.repository }],
+      [`${request.repository}/diskimage-iso:v1`, { leftBy: request.repository }],
       [`${request.repository}:v1`, null],
     ]);
     const shared = standIns.callsOf(release, 'moveSharedTag')[0]!.input as MoveInput;
