@@ -240,7 +240,9 @@ test('a registry that is busy where the signatures lie is asked again, and accus
   try {
     const { keys } = configuration;
     const release = { ...keys['release']!, repositories: [proxy.address] };
-    const { sign, verify } = offeredOn('sign', { configuration: { ...configuration, keys: { ...keys, release } } });
+    const { sign, verify } = await offeredOn('sign', {
+      configuration: { ...configuration, keys: { ...keys, release } },
+    });
     const repository = `${proxy.address}/acme/busy`;
     const subject = { ...identity, repository, digest: await pushImage(repository, 'etc/busy'), tags: ['v1'] };
     await run(sign, subject);
@@ -449,11 +451,10 @@ describe('the record', () => {
       message: `${repository}:v1 is not what a release of ${repositoryNamed('other')} left`,
     });
     const disk = await pushDisk(repository, 'a disk of another project');
-    await run(offeredOn('sign', { configuration }).sign, { ...identity, repository, digest: disk, tags: ['v1'] });
+    const { sign, tag } = await offeredOn('sign', { configuration });
+    await run(sign, { ...identity, repository, digest: disk, tags: ['v1'] });
     const move = { repository, tag: 'v1', digest: disk, expected: { leftBy: repositoryNamed('other') } };
-    expect(
-      await failureOf(run(offeredOn('sign', { configuration }).tag, { ...identity, moves: [move] })),
-    ).toMatchObject({ kind: 'tag-moved' });
+    expect(await failureOf(run(tag, { ...identity, moves: [move] }))).toMatchObject({ kind: 'tag-moved' });
     expect(await readRecord(access, repository, 'v1', key('release'))).toEqual(changed);
   });
 });
