@@ -179,7 +179,7 @@ describe('a plan', () => {
     ];
     const moves = tagMoves({ request, resolved }, digestOf('image'), disks);
     expect(moves.map(({ repository, tag, expected }) => [repository, tag, expected])).toEqual([
-      ['registry.example/acme/a/diskimage-iso', 'v1', 'any'],
+      ['registry.example/acme/a/diskimage-iso', 'v1', { leftBy: 'registry.example/acme/a' }],
       ['registry.example/acme/a', 'v1', null],
       ['registry.example/acme/a', 'latest', 'any'],
     ]);
