@@ -18,10 +18,11 @@ import type { HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
-import type { LocalImage } from '../tools/podman/images.ts';
+import { inspectImages, type LocalImage } from '../tools/podman/images.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
 import { answerFor, baseFor, isOfContext, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
+import { hasStaleStep } from './stale-steps.ts';
 import { volumesFor, type HostParts, type PrivateFlags } from './secrets/build-secrets.ts';
 
 /** What a build shares with the rest of its activity. */
@@ -64,6 +65,7 @@ export async function buildContainerfile(
   }
   let labels = await expectedLabels(input, unpacked.containerfile, known);
   let cached = input.fresh === undefined;
+  const own = new Set<string>();
   for (let corrected = false; ;) {
     const flags = [
       ...(await privateFlags(known.map(({ id }) => id))),
@@ -83,7 +85,8 @@ export async function buildContainerfile(
     const end = await withBaseNames(known, context.signal, () =>
       podmanBuild(host, input.release, context, logFile, run),
     );
-    const asked = 'missing' in end ? [end.missing] : used(known, end.used, host.name);
+    for (const id of end.output.made) own.add(id);
+    const asked = 'missing' in end ? [end.missing] : await used(known, end.used, host.name);
     if (asked.length > 0) {
       const answers = await Promise.all(asked.map((image) => answerFor(host, input, context, image)));
       known = withAnswers(known, asked, answers, end);
@@ -91,7 +94,7 @@ export async function buildContainerfile(
     }
     if ('missing' in end) throw end.failure;
     const { base, isOwn, hasOthers } = factsOf(end.image, known, input.annotations ?? {});
-    if (hasOthers && cached) {
+    if (cached && (hasOthers || (await hasStaleStep(end.output, own, unpacked, input)))) {
       cached = false;
       continue;
     }
@@ -147,15 +150,21 @@ function areRight(
  * What nobody has looked up of what a build took. @throws FlightlineError when one of its bases was exchanged
  * meanwhile.
  */
-function used(bases: readonly LocalBase[], taken: readonly UsedImage[], host: string): string[] {
+async function used(bases: readonly LocalBase[], taken: readonly UsedImage[], host: string): Promise<string[]> {
   const { unknown, exchanged } = unanswered(bases, taken);
-  const [first] = exchanged;
+  const [first] = await inStorage(exchanged);
   if (first) {
     const archive = taken.find(({ asked, id }) => isOfContext(asked) && id === first.id);
     if (archive) throw new FlightlineError('containerfile', `${archive.asked} holds an image named ${first.name}`);
     throw new FlightlineError('container-lost', `${first.name} was given to another image on ${host} meanwhile`);
   }
-  return unknown.map(({ asked }) => asked);
+  return (await inStorage(unknown)).map(({ asked }) => asked);
+}
+
+/** Without those that a RUN has only spoken of, in podman's words. */
+async function inStorage(images: readonly UsedImage[]): Promise<UsedImage[]> {
+  const stored = new Set((await inspectImages(images.map(({ id }) => id))).map(({ id }) => id));
+  return images.filter(({ id }) => stored.has(id));
 }
 
 /** The bases with those that were looked up. @throws FlightlineError for what cannot be, or is asked for again. */

@@ -36,7 +36,10 @@ export interface BuildRun extends Omit<BuildCommand, 'idFile' | 'cgroup' | 'outp
 }
 
 /** How a run ended: with an image, or at an image that podman does not have. */
-type BuildEnd = { image: LocalImage; used: readonly UsedImage[] } | { missing: string; failure: FlightlineError };
+type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: string; failure: FlightlineError }) & {
+  /** What it has said of its steps. */
+  output: Pick<BuildOutput, 'cached' | 'hasArguments' | 'made'>;
+};
 
 /**
  * Runs it. Its output goes to the log file.
@@ -91,7 +94,7 @@ export async function podmanBuild(
     const failure = buildError(error, log, { error: said, begun, startFailure, diskFull });
     const missing = error.exitCode === null ? null : missingImage(said);
     if (missing === null) throw failure;
-    return { missing, failure };
+    return { missing, failure, output };
   } finally {
     context.signal.removeEventListener('abort', end);
     await log.close();
@@ -101,7 +104,7 @@ export async function podmanBuild(
   const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
   const image = await inspectImage(id);
   if (!image) throw new FlightlineError('unexpected', `podman built ${id} and does not know it any more`);
-  return { image, used: [...output.used.values()] };
+  return { image, used: [...output.used.values()], output };
 }
 
 /** Podman has built, and its notes name no image that it took: nothing could be said of the bases. */

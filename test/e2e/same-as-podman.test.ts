@@ -2,8 +2,8 @@
  * What is published is what podman builds of the same directory: released by the real activities, and compared file by
  * file.
  */
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { offeredOn } from '../../activities/index.ts';
@@ -14,7 +14,7 @@ import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
 import { IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
-import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
+import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
 /** Stages in an image. */
 const BATCH = 13;
@@ -118,6 +118,23 @@ it('what podman kept of another build brings none of its annotations along', asy
   expect((await podman.compare(`# Of another project\n${text}`)).differences).toEqual([]);
 });
 
+describe('what podman kept of another project with the same Containerfile is not taken', () => {
+  const mount = 'RUN --mount=type=bind,from=one,target=/m cat /m/of-stage > /t/mounted';
+  const copy = 'FROM @BASE@\nLABEL kept=1\nCOPY a.txt /t/';
+  const whole = `FROM @BASE@ AS one\nCOPY of-stage /\n${copy}\n${mount}`;
+  const argument = (value: string) => `FROM @BASE@\nARG V=${value}\nENV KEPT=$V`;
+  const later = (directory: string) => utimes(join(directory, 'a.txt'), 1_750_000_000, 1_750_000_000);
+  it.each<[string, ComparedProject]>([
+    ['the first', { containerfile: whole, files: { 'of-stage': '1\n' } }],
+    ['for files of another time', { containerfile: copy, prepare: later }],
+    ['an argument', { containerfile: argument('1') }],
+    ['for another value of a build argument', { containerfile: argument('2') }],
+    ['for another content of a stage that a RUN looks at', { containerfile: whole, files: { 'of-stage': '2\n' } }],
+  ])('%s', async (_, project) => {
+    expect((await podman.compare(project)).differences).toEqual([]);
+  });
+});
+
 it('a base that moves after it was resolved is taken as it was resolved', async () => {
   const moving = `${podman.registry}/moving:1`;
   const move = async ({ reference }: PinnedImage) => {
@@ -149,6 +166,12 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
   } finally {
     await rm(dirname(directory), { recursive: true });
   }
+});
+
+it('an image of another platform is refused by its name', async () => {
+  const { failure } = await podman.refusal('FROM --platform=linux/arm64 @BASE@\nENV A=b\n');
+  expect(failure).toMatchObject({ type: 'containerfile', nonRetryable: true });
+  expect((failure as Error).message).toContain(`${podman.base.reference} was pulled for the platform of this release`);
 });
 
 describe("podman's refusal is told at once, in its own words", SIDE_BY_SIDE, () => {

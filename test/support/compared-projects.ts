@@ -75,6 +75,7 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
       'FROM @BASE@',
       'COPY odd /t/odd/',
       'COPY --from=one /tool /t/tool',
+      'RUN cp --preserve=xattr /t/tool /t/by-run',
       'RUN if [ /t/odd/out -nt /t/odd/in ]; then echo newer > /t/times; else echo older > /t/times; fi',
     ].join('\n'),
     prepare: oddFiles,
@@ -85,8 +86,8 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
       'FROM @BASE@\n#include "parts/common.in"\n#ifdef EDGE_GPU\nENV GPU=1\n#else\nENV GPU=0\n#endif\nENV AFTER=1',
     files: {
       'parts/common.in': '#include "parts/more.in"\nCOPY a.txt /t/\n',
-      'parts/more.in': 'COPY b.conf /t/\n',
-      '.containerignore': '*\n!a.txt\n!b.conf\n',
+      'parts/more.in': 'COPY b.conf dir /t/\n',
+      '.containerignore': '*\n!a.txt\n!b.conf\n!dir/sub/three\n',
     },
   },
   'an ignore file beside the Containerfile': {

@@ -15,6 +15,20 @@ export const CONTEXT: Readonly<Record<string, string>> = {
   'FROM scratch': 'a name like an instruction\n',
 };
 
+/** What podman says of a build, and a RUN may say, too. */
+const NOTES = [
+  'STEP 1/3: FROM registry.example/a:1',
+  `--> Using cache ${'9'.repeat(64)}`,
+  'Trying to pull registry.example/a:1...',
+  'time="2026-01-02T03:04:05Z" level=debug msg="Found image \\"registry.example/a:1\\" as \\"registry.example/a:1\\" ' +
+    `in local containers storage ([overlay@/a+/b]@${'9'.repeat(64)})"`,
+  'time="2026-01-02T03:04:05Z" level=debug msg="Running [\\"runc\\" \\"create\\"]"',
+  'error running container: setrlimit: operation not permitted',
+  'Error: creating build container: registry.example/a:1: image not known',
+]
+  .map((note) => `echo '${note}' >&2`)
+  .join('; \\\n');
+
 /** What makes files: each is a stage of a batch, and what it has below `/t` is compared. */
 export const STAGES: Readonly<Record<string, string>> = {
   'COPY of a file': 'COPY a.txt /t/',
@@ -83,6 +97,9 @@ export const STAGES: Readonly<Record<string, string>> = {
   'RUN with a cache': 'RUN --mount=type=cache,target=/m touch /m/x && mkdir /t',
   'RUN without network': 'RUN --network=none mkdir /t',
   'RUN with an argument': 'ARG V=v\nRUN mkdir /t && echo "$V" > /t/x',
+  "RUN that prints podman's notes": `RUN mkdir /t; \\\n${NOTES}`,
+  'RUN that makes odd names':
+    'RUN mkdir /t && touch "/t/$(printf \'caf\\351\')" "/t/$(printf \'\\360\\235\\234\\213\')"',
   'RUN that removes': 'COPY dir /t/\nRUN rm -r /t/sub',
   'RUN that changes modes': 'COPY dir /t/\nRUN chmod 600 /t/one',
   'RUN that makes links': 'RUN mkdir /t && echo x > /t/a && ln /t/a /t/b && ln -s a /t/c',
@@ -127,6 +144,7 @@ export const IMAGES: Readonly<Record<string, string>> = {
   'no line end at the end': 'FROM @BASE@\nENV A=b',
   'ARG before FROM': 'ARG B=@BASE@\nFROM ${B}\nENV A=b',
   'several ARGs on a line': 'ARG A=1 B=@BASE@\nFROM $B\nENV A=b',
+  'ARG whose prefix FROM removes': 'ARG B=v@BASE@\nFROM ${B#v}\nENV A=b',
   'ARG with a comment': 'ARG B=@BASE@ # why\nFROM $B\nENV A=b',
   'ARG with nested defaults': 'ARG N=@BASE@\nARG B="${B:-${N}}"\nFROM ${B}\nENV A=b',
   'ARG taken up in a stage': 'ARG V=global\nFROM @BASE@\nARG V\nENV A=$V',
@@ -160,6 +178,9 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'a stage that is not there': 'FROM @BASE@\nCOPY --from=none /x /y\n',
   'a file that is not there': 'FROM @BASE@\nCOPY none /x\n',
   'a RUN that fails': 'FROM @BASE@\nRUN echo the very cause >&2; exit 3\n',
+  "a RUN that prints podman's notes": `FROM @BASE@\nRUN ${NOTES}; exit 1\n`,
+  'an image that a RUN was to leave in the context':
+    'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
   'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 1\n',
   'a program that is not there': 'FROM @BASE@\nRUN ["/none"]\n',
   'a flag that is not there': 'FROM @BASE@\nCOPY --frob=1 a.txt /x\n',

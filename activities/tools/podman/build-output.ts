@@ -21,7 +21,9 @@ export interface UsedImage {
 
 /** Where podman's own line begins: a RUN may have printed something before it without a line feed. */
 const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
-const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.{1,100})/;
+const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.+)/;
+/** Characters of an instruction that a person is shown. */
+const SHOWN = 100;
 /** The image of a `FROM` as podman prints it in a step. An earlier stage has its id. */
 const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
@@ -29,10 +31,17 @@ const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
 /** An image that does not come from a registry. podman copies it into its storage, under its id or its own names. */
 const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
 /** The image after a step, new or from the cache. */
-const MADE = /^--> (?:Using cache )?([0-9a-f]{12})/;
+const MADE = /^--> (Using cache )?([0-9a-f]{12})/;
 const ID = /^[0-9a-f]{64}$/;
 /** The runtime makes a container, then starts it. */
 const RUNTIME = /^Running \["[^"]*" "(create|start)"/;
+
+/** A step that podman has not made, but found in its cache. */
+interface CachedStep {
+  instruction: string;
+  /** 12 hexadecimal digits of the image after it. */
+  id: string;
+}
 
 /** Follows a build. */
 export class BuildOutput {
@@ -43,11 +52,18 @@ export class BuildOutput {
   /** A stage is built on an image from outside. */
   usesImage = false;
   /**
-   * What the runtime said of a container that it could not start, in which case no program of the step has printed
+   * What the runtime said of the first container, if it could not be started, in which case no program has printed
    * anything.
    */
   startFailure: string | null = null;
-  private readonly made = new Set<string>();
+  /** A step declares a build argument. */
+  hasArguments = false;
+  /** Steps from the cache. */
+  readonly cached: CachedStep[] = [];
+  /** The images after the other steps, 12 hexadecimal digits each. */
+  readonly made = new Set<string>();
+  private readonly between = new Set<string>();
+  private instruction = '';
   private pulling = '';
   private container: 'none' | 'create' | 'start' = 'none';
 
@@ -66,19 +82,29 @@ export class BuildOutput {
     if (step) {
       this.begun = true;
       this.usesImage ||= FROM.test(step[3]!);
-      this.container = 'none';
-      return { text, step: { instruction: step[3]!, number: Number(step[1]), total: Number(step[2]) } };
+      this.instruction = step[3]!;
+      this.hasArguments ||= /^ARG /i.test(this.instruction);
+      const instruction = this.instruction.slice(0, SHOWN);
+      return { text, step: { instruction, number: Number(step[1]), total: Number(step[2]) } };
     }
     const made = MADE.exec(text);
-    if (made) this.made.add(made[1]!);
+    if (made) this.end(made[2]!, made[1] !== undefined);
     if (this.container === 'create' && text.startsWith('error running container: ')) this.startFailure = text;
     return { text };
+  }
+
+  /** A step has ended; that it was in the cache is said in a line of its own before. */
+  private end(id: string, wasCached: boolean): void {
+    if (wasCached) this.cached.push({ instruction: this.instruction, id });
+    else if (this.cached.at(-1)?.id !== id) this.made.add(id);
+    this.between.add(id);
   }
 
   private note(text: string): void {
     const runtime = RUNTIME.exec(text);
     if (runtime) {
-      this.container = runtime[1] as 'create' | 'start';
+      // Once one has started, what looks like a note may be printed by a RUN.
+      if (this.container !== 'start') this.container = runtime[1] as 'create' | 'start';
       return;
     }
     this.pulling = PULLING.exec(text)?.[1] ?? this.pulling;
@@ -87,7 +113,7 @@ export class BuildOutput {
     const [, sought = '', name = '', id = ''] = found;
     const asked = TRANSPORT.test(this.pulling) ? this.pulling : sought;
     // Each step is built on the image of the one before, by its id.
-    if (ID.test(asked) && this.made.has(id.slice(0, 12))) return;
+    if (ID.test(asked) && this.between.has(id.slice(0, 12))) return;
     this.used.set(asked, { asked, name, id });
   }
 }

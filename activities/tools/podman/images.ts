@@ -195,3 +195,17 @@ export async function ensurePulled(
 export async function tagImage(image: string, name: string): Promise<void> {
   await podman(`naming ${image} ${name}`, ['tag', image, name]);
 }
+
+const Layer = z.object({ GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }).nullish() }) });
+
+/** Where the files of the last layer of each image are (absolute); null when the storage does not say so. */
+export async function layerDirectories(ids: readonly string[]): Promise<string[] | null> {
+  const { stdout, exitCode } = await podman('podman image inspect', ['image', 'inspect', ...ids], {
+    okExitCodes: [0, 125],
+  });
+  if (exitCode !== 0) return null;
+  const places = parseOutput('podman image inspect', z.array(Layer), stdout).map(
+    ({ GraphDriver }) => GraphDriver.Data?.UpperDir,
+  );
+  return places.every((place) => place !== undefined) ? places : null;
+}

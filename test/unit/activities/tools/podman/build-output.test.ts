@@ -30,6 +30,8 @@ describe('what podman prints of a build', () => {
       { asked: 'r.io/a/other:2', name: 'r.io/a/other:2', id: '17'.repeat(32) },
     ]);
     expect(shown).toHaveLength(5);
+    expect(output.cached).toEqual([{ instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12) }]);
+    expect(output.made.size).toBe(0);
   });
 
   it('names an image that the Containerfile asks for by its id, and one that lies in the context', () => {
@@ -84,6 +86,7 @@ describe('what podman prints of a build', () => {
     ['podman, of a container that it could not start', [create, failure], failure],
     ['a RUN, which was started', [create, start, failure], null],
     ['a RUN, after one that was not', [create, 'STEP 2/2: RUN y', create, start, failure], null],
+    ['a RUN that prints notes', [create, start, 'STEP 2/2: RUN y', create, failure], null],
     ['a RUN without a runtime', [failure], null],
   ])('knows whose word it is: %s', (_, lines, expected) => {
     expect(read(lines).output.startFailure).toBe(expected);

@@ -1,0 +1,73 @@
+/**
+ * Whether what podman found in its cache is what it would have made. It knows a step by its text and by the contents
+ * that it copies: not by the times of these files, nor by what a RUN sees of another stage or image, nor, except for a
+ * RUN, by the values of build arguments.
+ */
+import { lstat, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ifMissing } from '../host/space.ts';
+import type { UnpackedContext } from '../context/unpack.ts';
+import type { BuildOutput } from '../tools/podman/build-output.ts';
+import { contextDirectories, type BuildOptions } from '../../model/spec/build-options.ts';
+import { layerDirectories } from '../tools/podman/images.ts';
+
+/** What podman expands, and keeps in its cache as it is written. */
+const EXPANDED = /^(?!RUN ).*\$/i;
+/** The contents of a heredoc are made by the build: whatever time they have is one of a build. */
+const HEREDOC = /<</;
+const COPY = /^(?:COPY|ADD) /i;
+const FROM = /^(?:COPY|ADD) (?:--\S+ )*--from=["']?([^\s"']+)/i;
+const MOUNT_FROM = / --mount=\S*?\bfrom=["']?([^\s"',]+)/gi;
+
+/**
+ * `true` when a step could have come out otherwise than it lies in the cache.
+ *
+ * @param output of the build that took steps from the cache
+ * @param own what this build has made itself, before it was begun again
+ */
+export async function hasStaleStep(
+  output: Pick<BuildOutput, 'cached' | 'hasArguments'>,
+  own: ReadonlySet<string>,
+  { context }: UnpackedContext,
+  options: BuildOptions,
+): Promise<boolean> {
+  const steps = output.cached.filter(({ id }) => !own.has(id));
+  if (output.hasArguments && steps.some(({ instruction }) => EXPANDED.test(instruction))) return true;
+  const directories = Object.keys(contextDirectories(options));
+  const mounts = (instruction: string) => [...instruction.matchAll(MOUNT_FROM)].map(([, name]) => name!);
+  if (steps.some(({ instruction }) => mounts(instruction).some((name) => !directories.includes(name)))) return true;
+  const copies = steps.filter(({ instruction }) => COPY.test(instruction) && !HEREDOC.test(instruction));
+  if (copies.length === 0) return false;
+  const layers = await layerDirectories(copies.map(({ id }) => id));
+  if (layers === null) return true;
+  const known = new Map<number, Set<number>>();
+  // The further contexts lie beside it.
+  await eachFile(Buffer.from(dirname(context)), (size, time) => {
+    // Archives hold whole seconds, cut off or rounded.
+    known.set(size, (known.get(size) ?? new Set()).add(Math.floor(time)).add(Math.round(time)));
+  });
+  let stale = false;
+  for (const [index, { instruction }] of copies.entries()) {
+    const from = FROM.exec(instruction)?.[1];
+    const isOfStage = from !== undefined && !directories.includes(from);
+    await eachFile(Buffer.from(layers[index]!), (size, time) => {
+      const times = known.get(size);
+      // A stage has made files of its own, with times of a build.
+      stale ||= times === undefined ? !isOfStage : !times.has(Math.floor(time));
+    });
+  }
+  return stale;
+}
+
+/** Goes through regular files below a directory: bytes, and seconds since 1970. */
+async function eachFile(directory: Buffer, visit: (size: number, time: number) => void): Promise<void> {
+  const entries = await readdir(directory, { encoding: 'buffer', withFileTypes: true }).catch(ifMissing([]));
+  for (const entry of entries) {
+    const path = Buffer.concat([directory, Buffer.from('/'), entry.name]);
+    if (entry.isDirectory()) await eachFile(path, visit);
+    else if (entry.isFile()) {
+      const { size, mtimeMs } = await lstat(path);
+      visit(size, mtimeMs / 1000);
+    }
+  }
+}
