@@ -11,7 +11,7 @@ import { Tally } from './tally.ts';
 import { nextWish } from './wish.ts';
 
 /** Releases after which the registry collects its garbage, once all of them have ended. */
-const GARBAGE_AFTER = 8;
+const GARBAGE_AFTER = 6;
 /** Releases under way at once: more than the hosts have slots. */
 const AT_ONCE = 4;
 /** Once the faults have ended, every release comes to its end within this (ms). */
