@@ -1,4 +1,6 @@
 /** Faults that a soak causes, each a real one. */
+import { mkdir, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 import { z } from 'zod';
@@ -148,6 +150,11 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
 export async function collectGarbage(site: Site): Promise<void> {
   await pause(Math.max(0, (lastKilled.get('registry') ?? 0) + SERVER_REST - Date.now()));
   lastKilled.set('registry', Date.now());
+  // distribution 2.8 gives up at a repository that never had a tag, as a cancelled release leaves one.
+  for (const entry of await readdir(site.stack.paths.registry, { recursive: true })) {
+    if (basename(entry) !== '_layers') continue;
+    await mkdir(join(site.stack.paths.registry, dirname(entry), '_manifests/tags'), { recursive: true });
+  }
   await execa('docker-registry', ['garbage-collect', '--delete-untagged', site.stack.paths.registryConfiguration]);
   const pid = stackProcess(site, 'registry');
   if (pid !== undefined) signal(pid, 'SIGKILL');
