@@ -41,16 +41,16 @@ export async function signAndVerify(
 }
 
 /**
- * Runs work that needs a signature. When the signature is missing, `signNow` writes it, and the work is tried again. A
- * signature that exists and is rejected is not written again, so the next try fails too.
+ * Runs work that needs a signature. When it is rejected, `signNow` writes it if it is missing, and the work is tried
+ * again. `sign` adopts a signature that is there: one that is wrong stays, and the next try fails too.
  */
 export async function signingAgain<Result>(work: () => Promise<Result>, signNow: () => Promise<void>): Promise<Result> {
   for (let again = 0; ; again++) {
     try {
       return await work();
     } catch (error) {
-      const isMissing = error instanceof StageFailed && error.failure.kind === 'signature-rejected';
-      if (!isMissing || again === MAX_AGAIN) throw error;
+      const isRejected = error instanceof StageFailed && error.failure.kind === 'signature-rejected';
+      if (!isRejected || again === MAX_AGAIN) throw error;
       await signNow();
     }
   }

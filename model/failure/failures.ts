@@ -150,8 +150,8 @@ const ROWS = {
     },
   ),
   'disk-vanished': holding(
-    'the registry lost what was pushed, repeatedly or after every host had cleaned up',
-    'find out why the registry lost it (garbage collection, or another hand)',
+    'an image or disk is gone from its host or the registry, repeatedly or after every host had cleaned up',
+    'find out what removed it (garbage collection of the registry, or another hand)',
   ),
   'enrollment-denied': holding(
     'the account may not request certificates or read the enrollment configuration',
