@@ -18,8 +18,8 @@ const Catalog = z.object({ repositories: z.array(z.string()) });
 const PAGE = 100;
 /** One command against the registry (ms). */
 const VERIFY_WITHIN = 60_000;
-/** Leases that nobody uses lapse, and the janitor looks, within this (ms). */
-const CLEAN_WITHIN = 120_000;
+/** A worker sweeps its host three minutes after its start, and leases that nobody uses lapse before (ms). */
+const CLEAN_WITHIN = 270_000;
 
 /** Problems with the ends of releases. */
 export function inspectEnds(driven: readonly Driven[]): string[] {
