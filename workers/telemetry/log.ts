@@ -61,7 +61,8 @@ export function createLogger(
 }
 
 function withSources(error: SerializedError): SerializedError {
-  error.stack = sourceStack(error.stack);
+  // What is logged as an error may be a mere text: the SDK's core does so.
+  if (typeof (error as { stack?: unknown } | null)?.stack === 'string') error.stack = sourceStack(error.stack);
   return error;
 }
 

@@ -211,6 +211,8 @@ describe('the log', () => {
     const lines: string[] = [];
     const logger = createLogger({ host: 'host-a' }, { write: (line) => lines.push(line) });
     logger.info({ event: 'worker-ready' }, 'polling https://user:secret@registry.example/');
+    sdkLogger(logger).warn('without a stack', { error: 'mere words' });
+    expect(lines.pop()).toContain('mere words');
     sdkLogger(logger).warn('slow', { [Symbol('time')]: 1, taskQueue: 'q', error: new Error('why') });
     const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(first).toMatchObject({ level: 'info', host: 'host-a', event: 'worker-ready' });
