@@ -62,10 +62,14 @@ async function* historiesOfOthers(
 ): AsyncGenerator<HistoryAndWorkflowId, void> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${CONTROL_QUEUE}'`;
   for await (const { workflowId, runId, searchAttributes } of client.workflow.list({ query })) {
-    if (isOwn(searchAttributes.BuildIds, buildId) || !wished(runId, bindingOf(searchAttributes))) continue;
+    if (isOwn(searchAttributes.BuildIds, buildId)) continue;
     try {
-      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      yield { workflowId, history };
+      const handle = client.workflow.getHandle(workflowId, runId);
+      // The list is a moment behind.
+      const now = await handle.describe();
+      if (now.status.name !== 'RUNNING' || isOwn(now.searchAttributes.BuildIds, buildId)) continue;
+      if (!wished(runId, bindingOf(now.searchAttributes))) continue;
+      yield { workflowId, history: await handle.fetchHistory() };
     } catch (error) {
       // It has ended since, and was deleted.
       if (!(error instanceof WorkflowNotFoundError)) throw error;
