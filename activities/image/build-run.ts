@@ -16,13 +16,15 @@ import { openNamedPipe } from '../tools/process/named-pipe.ts';
 import { unmountBelow } from '../tools/mounts.ts';
 import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
-import { classifyBuild, type FailedBuild } from '../tools/podman/classify.ts';
+import { classifyBuild, wasRemovedMeanwhile, type FailedBuild } from '../tools/podman/classify.ts';
 import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** Last lines of a build in its failure. */
 const MESSAGE_LINES = 25;
+/** How often a build is run when what podman looks at is removed each time. */
+const TRIES = 3;
 /** Bytes below which a file system is full for whoever writes a block more. */
 const FULL = 1024 * 1024;
 
@@ -42,11 +44,21 @@ type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: 
 };
 
 /**
- * Runs it. Its output goes to the log file.
+ * Runs it, at once again where a clean-up beside it removed what podman was looking at. Its output goes to the log file.
  *
  * @throws FlightlineError of the kind that podman's words mean
  */
-export async function podmanBuild(
+export async function podmanBuild(...given: Parameters<typeof runOnce>): Promise<BuildEnd> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await runOnce(...given);
+    } catch (error) {
+      if (left === 0 || !(error instanceof FlightlineError) || !wasRemovedMeanwhile(error.message)) throw error;
+    }
+  }
+}
+
+async function runOnce(
   host: HostContext,
   release: string,
   context: Task,

@@ -75,7 +75,7 @@ async function pushBase(): Promise<PinnedImage> {
     const inherited = 'org.opencontainers.image.created=long-ago org.opencontainers.image.revision=old';
     const labels = `containers.bootc=1 ${MARK}=${process.pid} ${inherited}`;
     await writeFile(join(directory, 'Containerfile'), `FROM ${small}\nLABEL ${labels}\n`);
-    const { stdout } = await execa('podman', ['build', '--quiet', directory]);
+    const { stdout } = await execa('podman', ['build', '--quiet', '--layers=false', directory]);
     const reference = `${registry.address}/base:1`;
     const digestFile = join(directory, 'digest');
     const push = ['push', '--quiet', '--tls-verify=false', `--digestfile=${digestFile}`, stdout.trim()];

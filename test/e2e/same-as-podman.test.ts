@@ -13,7 +13,7 @@ import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
-import { IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
+import { FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
 import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
 /** Stages in an image. */
@@ -29,11 +29,11 @@ afterAll(async () => {
   await podman?.close();
 });
 
-/** One Containerfile of many: each becomes a stage, and what it has below `/t` a directory of the image. */
+/** One Containerfile of many stages `s0`, `s1` …: what each has below `/t` becomes a directory of the image. */
 function batchOf(stages: readonly string[]): string {
   return [
     'FROM @BASE@ AS first\nCOPY a.txt /t/of-first',
-    ...stages.map((text, index) => `FROM @BASE@ AS s${index}\n${text}`),
+    ...stages,
     // Nothing of another run is taken from podman's cache.
     `FROM scratch\nLABEL containers.bootc=1 run=${process.pid}.${podman.since}`,
     // podman leaves out a stage that nothing names outright.
@@ -71,9 +71,18 @@ describe('files are the same', SIDE_BY_SIDE, () => {
     stages.slice(at * BATCH, (at + 1) * BATCH),
   );
   it.each(batches.map((batch) => [batch.map(([name]) => name).join(', '), batch] as const))('%s', async (_, batch) => {
-    const { differences, built } = await podman.compare(batchOf(batch.map(([, text]) => text)));
+    const texts = batch.map(([, text], index) => `FROM @BASE@ AS s${index}\n${text}`);
+    const { differences, built } = await podman.compare(batchOf(texts));
     expect(differences).toEqual([]);
     expect(built.bases).toContainEqual(podman.base);
+  });
+
+  it(Object.keys(FROMS).join(', '), async () => {
+    const forms = Object.values(FROMS);
+    const stages = batchOf(forms.map(([, stage], index) => stage.replace('NAME', `s${index}`)));
+    const { differences, built } = await podman.compare(`${forms.map(([before]) => before).join('\n')}\n${stages}`);
+    expect(differences).toEqual([]);
+    expect(built.bases).toEqual([podman.base]);
   });
 });
 
@@ -89,26 +98,24 @@ describe('a project with its files is the same', SIDE_BY_SIDE, () => {
   });
 });
 
-describe('keys of the spec are what the flags of podman build are', SIDE_BY_SIDE, () => {
-  it.each<[string, string, Partial<BuildInput>, string[]]>([
-    ['target', 'FROM @BASE@ AS one\nENV A=1\nFROM @BASE@ AS two\nENV A=2', { target: 'one' }, ['--target=one']],
-    ['labels', 'FROM @BASE@\nLABEL own=1', { labels: { a: 'b c' } }, ['--label=a=b c']],
-    ['annotations', 'FROM @BASE@\nENV A=1', { annotations: { a: 'b c' } }, ['--annotation=a=b c']],
-    ['buildArgs', 'FROM @BASE@\nARG A\nENV B=$A', { buildArgs: { A: '-x y' } }, ['--build-arg=A=-x y']],
-  ])('%s', async (_, text, input, flags) => {
-    const { differences } = await podman.compare(text, input, flags);
-    // What flags say of labels is one step, of which flightline's own are part.
-    expect(differences.filter((line) => input.labels === undefined || !line.startsWith('history:'))).toEqual([]);
-  });
-
-  it('buildContexts', async () => {
-    const image = `docker-image://${podman.other.reference}`;
-    const text = 'FROM @BASE@\nCOPY --from=tools /other-file /x';
-    const flags = [`--build-context=tools=${image}`];
-    const { differences, built } = await podman.compare(text, { buildContexts: { tools: image } }, flags);
-    expect(differences).toEqual([]);
-    expect(built.bases).toContainEqual(podman.other);
-  });
+it('keys of the spec are what the flags of podman build are', SIDE_BY_SIDE, async () => {
+  const image = `docker-image://${podman.other.reference}`;
+  const text = [
+    'FROM @BASE@ AS one\nARG A\nENV B=$A\nLABEL own=1\nCOPY --from=tools /other-file /x',
+    'FROM one AS two\nENV B=2',
+  ].join('\n');
+  const input = {
+    target: 'one',
+    labels: { a: 'b c' },
+    annotations: { a: 'b c' },
+    buildArgs: { A: '-x y' },
+    buildContexts: { tools: image },
+  };
+  const flags = ['--target=one', '--label=a=b c', '--annotation=a=b c', '--build-arg=A=-x y'];
+  const { differences, built } = await podman.compare(text, input, [...flags, `--build-context=tools=${image}`]);
+  // What flags say of labels is one step, of which flightline's own are part.
+  expect(differences.filter((line) => !line.startsWith('history:'))).toEqual([]);
+  expect(built.bases).toContainEqual(podman.other);
 });
 
 it('what podman kept of another build brings none of its annotations along', async () => {

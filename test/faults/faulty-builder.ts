@@ -47,7 +47,7 @@ async function publishFaultyBuilders(
         join(directory, 'Containerfile'),
         `FROM ${EXAMPLE_IMAGES.builder.local}\nCOPY run /run-wrong\nENTRYPOINT ["/run-wrong"]\n`,
       );
-      await podman(stack, ['build', '--quiet', '--pull=never', '--tag', reference, directory]);
+      await podman(stack, ['build', '--quiet', '--layers=false', '--pull=never', '--tag', reference, directory]);
       await podman(stack, ['push', '--quiet', '--tls-verify=false', reference]);
       references[name as Behaviour] = reference;
     }

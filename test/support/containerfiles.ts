@@ -114,6 +114,33 @@ export const STAGES: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Ways to reach a base, and what arguments are worth there: the lines before the first FROM, and a stage of which `/t`
+ * tells. All are in one Containerfile, whose stages `NAME` stands for.
+ */
+export const FROMS: Readonly<Record<string, readonly [before: string, stage: string]>> = {
+  'ARG before FROM': ['ARG B=@BASE@', 'FROM ${B} AS NAME\nCOPY a.txt /t/one'],
+  'several ARGs on a line': ['ARG ONE=1 SECOND=@BASE@', 'FROM $SECOND AS NAME\nCOPY a.txt /t/two'],
+  'ARG whose prefix FROM removes': ['ARG PREFIX=v@BASE@', 'FROM ${PREFIX#v} AS NAME\nCOPY a.txt /t/three'],
+  'ARG with a comment': ['ARG COMMENT=@BASE@ # why', 'FROM $COMMENT AS NAME\nCOPY a.txt /t/four'],
+  'ARG with nested defaults': [
+    'ARG N=@BASE@\nARG NESTED="${NESTED:-${N}}"',
+    'FROM ${NESTED} AS NAME\nCOPY a.txt /t/five',
+  ],
+  'ARG taken up in a stage': ['ARG V=global', 'FROM @BASE@ AS NAME\nARG V\nENV A=$V\nCOPY a.txt /t/$A'],
+  'ARG not taken up in a stage': ['', 'FROM @BASE@ AS NAME\nENV A=x$V\nCOPY a.txt /t/$A'],
+  'ARG of a stage only': ['', 'FROM @BASE@ AS one\nARG W=1\nFROM @BASE@ AS NAME\nENV A=y$W\nCOPY a.txt /t/$A'],
+  'a platform argument': [
+    'ARG TARGETARCH',
+    'FROM @BASE@ AS NAME\nARG TARGETARCH\nARG TARGETPLATFORM\nENV A=$TARGETARCH P=$TARGETPLATFORM\nCOPY a.txt /t/$A/$P',
+  ],
+  'FROM with platform': ['', 'FROM --platform=linux/amd64 @BASE@ AS NAME\nCOPY a.txt /t/six'],
+  'FROM by argument platform': ['', 'FROM --platform=$BUILDPLATFORM @BASE@ AS NAME\nCOPY a.txt /t/seven'],
+  'FROM in quotes': ['', 'FROM "@BASE@" AS NAME\nCOPY a.txt /t/eight'],
+  'FROM over lines': ['', 'FROM \\\n  @BASE@ \\\n  AS NAME\nCOPY a.txt /t/nine'],
+  'a stage named like an image': ['', 'FROM @BASE@ AS debian\nENV A=b\nFROM debian AS NAME\nCOPY a.txt /t/$A'],
+};
+
+/**
  * What is looked at as an image of its own: its configuration, or how the file begins. Each has a stage without RUN.
  */
 export const IMAGES: Readonly<Record<string, string>> = {
@@ -142,24 +169,9 @@ export const IMAGES: Readonly<Record<string, string>> = {
   'comments and blanks': '\n# one\n\n  # two\nFROM @BASE@\n\nENV A=1\n',
   'DOS line ends': 'FROM @BASE@\r\nENV A=b\r\n',
   'no line end at the end': 'FROM @BASE@\nENV A=b',
-  'ARG before FROM': 'ARG B=@BASE@\nFROM ${B}\nENV A=b',
-  'several ARGs on a line': 'ARG A=1 B=@BASE@\nFROM $B\nENV A=b',
-  'ARG whose prefix FROM removes': 'ARG B=v@BASE@\nFROM ${B#v}\nENV A=b',
-  'ARG with a comment': 'ARG B=@BASE@ # why\nFROM $B\nENV A=b',
-  'ARG with nested defaults': 'ARG N=@BASE@\nARG B="${B:-${N}}"\nFROM ${B}\nENV A=b',
-  'ARG taken up in a stage': 'ARG V=global\nFROM @BASE@\nARG V\nENV A=$V',
-  'ARG not taken up in a stage': 'ARG V=global\nFROM @BASE@\nENV A=x$V',
-  'ARG of a stage only': 'FROM @BASE@ AS one\nARG V=1\nFROM @BASE@\nENV A=x$V',
   'ARG with expansions': 'FROM @BASE@\nARG V=v1\nENV A=${V#v} B=${V%1} D=${V:+set} E=${NONE:-none}',
-  'a platform argument':
-    'ARG TARGETARCH\nFROM @BASE@\nARG TARGETARCH\nARG TARGETPLATFORM\nENV A=$TARGETARCH P=$TARGETPLATFORM',
-  'FROM with platform': 'FROM --platform=linux/amd64 @BASE@\nENV A=b',
-  'FROM by argument platform': 'FROM --platform=$BUILDPLATFORM @BASE@\nENV A=b',
-  'FROM in quotes': 'FROM "@BASE@"\nENV A=b',
-  'FROM over lines': 'FROM \\\n  @BASE@ \\\n  AS x\nENV A=b',
   'a stage that nobody uses': 'FROM @OTHER@ AS unused\nCOPY a.txt /x\nFROM @BASE@\nENV A=b',
   'a stage further up twice': 'FROM @BASE@ AS a\nCOPY a.txt /x\nFROM a AS b\nFROM a\nCOPY --from=b /x /y',
-  'a stage named like an image': 'FROM @BASE@ AS debian\nENV A=b\nFROM debian',
   scratch: 'FROM scratch\nLABEL containers.bootc=1\nCOPY a.txt /',
   'labels that flightline writes':
     'FROM @BASE@\nLABEL org.opencontainers.image.title=mine org.opencontainers.image.licenses=MIT',

@@ -52,7 +52,7 @@ export async function pushVariant(stack: StackFacts, from: string, reference: st
   try {
     await writeFile(join(directory, 'variant'), `${process.hrtime.bigint()}\n`);
     await writeFile(join(directory, 'Containerfile'), `FROM ${from}\nCOPY variant /usr/share/variant\n`);
-    await podman(stack, ['build', '--quiet', '--pull=never', '--tag', reference, directory]);
+    await podman(stack, ['build', '--quiet', '--layers=false', '--pull=never', '--tag', reference, directory]);
     await podman(stack, ['push', '--quiet', '--tls-verify=false', reference]);
     await podman(stack, ['rmi', '--force', reference]);
   } finally {

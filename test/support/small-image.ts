@@ -30,7 +30,8 @@ export async function buildSmallImage(
     await writeFile(join(context, 'root', 'made'), `${process.pid} ${process.hrtime.bigint()}`);
     const containerfile = `FROM scratch\nCOPY root /\nCMD ["${PROGRAM}", "600"]\n`;
     await writeFile(join(context, 'Containerfile'), containerfile);
-    const built = await execa('podman', ['build', '--quiet', '--tag', name, context]);
+    // With layers podman fails when another process removes an image while it looks for a cached one.
+    const built = await execa('podman', ['build', '--quiet', '--layers=false', '--tag', name, context]);
     return built.stdout.trim();
   } finally {
     await rm(context, { recursive: true, force: true });

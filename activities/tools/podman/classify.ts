@@ -65,7 +65,16 @@ export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBu
   const cause = atStep?.[1] ?? error;
   if (NO_SPACE.test(cause)) return { kind: 'disk-full' };
   if (HOST_SETUP.test(cause) || NO_PREPROCESSOR.test(cause)) return { kind: 'host-setup' };
+  if (wasRemovedMeanwhile(cause)) return { kind: 'unexpected' };
   // Before its first step podman has only read the Containerfile.
   if (atStep || !begun || AT_CONTAINERFILE.test(error)) return { kind: 'containerfile' };
   return { kind: 'unexpected' };
+}
+
+/**
+ * Whether podman's last words say that an image or layer went while it looked at it: podman holds no lock on its storage
+ * for a whole build, and a clean-up may run beside it.
+ */
+export function wasRemovedMeanwhile(words: string): boolean {
+  return /checking if cached image exists from a previous build: [^\n]*$|layer not known$/.test(words);
 }

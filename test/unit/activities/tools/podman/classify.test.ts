@@ -93,6 +93,22 @@ describe('classifyBuild', () => {
       'what is refused before the first step',
       { begun: false, error: 'Error: parsing main Dockerfile: Containerfile: X: unterminated heredoc' },
     ],
+    [
+      'unexpected',
+      'an image that a clean-up removed meanwhile',
+      {
+        error:
+          'Error: building at STEP "COPY a /a": checking if cached image exists from a previous build: getting top ' +
+          'layer info: layer not known',
+      },
+    ],
+    [
+      'unexpected',
+      'the same before a step is named',
+      {
+        error: 'Error: checking if cached image exists from a previous build: getting top layer info: layer not known',
+      },
+    ],
     ['containerfile', 'no FROM', { begun: false, error: 'Error: no FROM statement found' }],
     [
       'host-setup',
