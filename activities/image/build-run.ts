@@ -44,7 +44,7 @@ type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: 
 };
 
 /**
- * Runs it, at once again where a clean-up beside it removed what podman was looking at. Its output goes to the log file.
+ * Runs it, at once again where a clean-up beside it removed what podman was looking at. Its output goes to the log.
  *
  * @throws FlightlineError of the kind that podman's words mean
  */

@@ -72,8 +72,8 @@ export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBu
 }
 
 /**
- * Whether podman's last words say that an image or layer went while it looked at it: podman holds no lock on its storage
- * for a whole build, and a clean-up may run beside it.
+ * Whether podman's last words say that an image or layer went while it looked at it: podman holds no lock on its
+ * storage for a whole build, and a clean-up may run beside it.
  */
 export function wasRemovedMeanwhile(words: string): boolean {
   return /checking if cached image exists from a previous build: [^\n]*$|layer not known$/.test(words);
