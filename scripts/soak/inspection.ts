@@ -53,6 +53,13 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
     }
   }
   const key = { publicKeyFile: site.stack.paths.publicKey, publicKey: await readPublicKey(site.stack.paths.publicKey) };
+  // The last fault may have ended it.
+  await eventually('the registry answers', () =>
+    fetch(`http://${registry}/v2/`).then(
+      ({ ok }) => ok || undefined,
+      () => undefined,
+    ),
+  );
   await withUserAccess(async (access) => {
     for (const repository of (await repositoriesOf(registry)).filter((name) => name.startsWith('test/soak/'))) {
       for (const tag of await tagsOf(`${registry}/${repository}`)) {
