@@ -51,6 +51,8 @@ export interface PackedContext {
 interface Tree {
   /** Where, in the archive. */
   place: string;
+  /** What stands before its files when they are shown to a person. */
+  shown: string;
   directory: string;
   entries: readonly ContextEntry[];
 }
@@ -65,9 +67,10 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   const text = await readText(sources.containerfile);
   const needed = await includedFiles(sources.containerfile, text, sources.directory);
   const { directory } = sources;
-  const named = Object.entries(sources.buildContexts ?? {});
-  const trees: Tree[] = [{ place: context, directory, entries: await listContext(directory, rules, needed) }];
-  for (const [name, path] of named) trees.push(await buildContext(name, path));
+  const trees: Tree[] = [
+    { place: context, shown: '', directory, entries: await listContext(directory, rules, needed) },
+  ];
+  for (const [name, path] of Object.entries(sources.buildContexts ?? {})) trees.push(await buildContext(name, path));
   const parts = join(scratch, 'parts');
   const names = [...(await writeParts(sources, text, rules.content, parts)), ...(await linkTrees(trees, parts))];
   const list = join(scratch, 'list');
@@ -85,10 +88,9 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   const artifact = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
   const layout = join(scratch, 'layout');
   await writeLayout(layout, artifact, [{ digest, path: tar }]);
-  const keys = trees.map(async (tree, index) => {
-    const found = await findPrivateKeys(tree.directory, tree.entries);
-    return index === 0 ? found : found.map((path) => `${named[index - 1]![0]}/${path}`);
-  });
+  const keys = trees.map(async (tree) =>
+    (await findPrivateKeys(tree.directory, tree.entries)).map((path) => `${tree.shown}${path}`),
+  );
   return { layout, digest: artifact.root.digest, size, facts, privateKeys: (await Promise.all(keys)).flat() };
 }
 
@@ -98,7 +100,8 @@ async function buildContext(name: string, directory: string): Promise<Tree> {
   const { file } = rules;
   const real = async (path: string) => relative(await realpath(directory), await realpath(path));
   const needed = new Set(file === null ? [] : [relative(directory, file), await real(file)]);
-  return { place: contextPlace(name), directory, entries: await listContext(directory, rules, needed) };
+  const entries = await listContext(directory, rules, needed);
+  return { place: contextPlace(name), shown: `${name}/`, directory, entries };
 }
 
 /** Links trees to where they are packed from. Returns the names of directories above them for the archive. */

@@ -6,7 +6,7 @@ import { verifyDigest } from '../../activities/trust/verify.ts';
 import { installationOf } from '../../test/support/host-state.ts';
 import { entryTag } from '../../model/oci/reference.ts';
 import { machineArchitecture } from '../../workers/configuration.ts';
-import { digestOf, tagsOf } from '../../test/support/registry.ts';
+import { digestOf, registryAnswers, tagsOf } from '../../test/support/registry.ts';
 import { mountsOf, processesNaming, type BuildHost } from '../../test/support/second-host.ts';
 import { eventually } from '../../test/support/wait.ts';
 import type { Driven } from './drive.ts';
@@ -54,12 +54,7 @@ export async function inspectTags(site: Site, driven: readonly Driven[]): Promis
   }
   const key = { publicKeyFile: site.stack.paths.publicKey, publicKey: await readPublicKey(site.stack.paths.publicKey) };
   // The last fault may have ended it.
-  await eventually('the registry answers', () =>
-    fetch(`http://${registry}/v2/`).then(
-      ({ ok }) => ok || undefined,
-      () => undefined,
-    ),
-  );
+  await eventually('the registry answers', () => registryAnswers(registry));
   await withUserAccess(async (access) => {
     for (const repository of (await repositoriesOf(registry)).filter((name) => name.startsWith('test/soak/'))) {
       for (const tag of await tagsOf(`${registry}/${repository}`)) {

@@ -8,7 +8,7 @@ import { isFinal } from '../../model/stage/stage.ts';
 import { recordFrom, runFlightline, startFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
-import { digestOf, tagsOf } from '../support/registry.ts';
+import { digestOf, registryAnswers, tagsOf } from '../support/registry.ts';
 import { TEST_TIMING, type TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
 import { startFaultyStack } from './faulty-builder.ts';
@@ -185,8 +185,6 @@ async function collectGarbage({ stack: own, registry }: Pick<TestStack, 'stack' 
   await execa(program, ['garbage-collect', '--delete-untagged', own.paths.registryConfiguration]);
   process.kill(before.pid, 'SIGKILL');
   await eventually('the registry answers again', async () => {
-    if (running()?.pid === before.pid) return undefined;
-    const answer = await fetch(`http://${registry}/v2/`).catch(() => undefined);
-    return answer?.ok || undefined;
+    return running()?.pid === before.pid ? undefined : registryAnswers(registry);
   });
 }

@@ -6,7 +6,7 @@ import type { Storage } from './storage.ts';
 const OWN_LABELS =
   /^(?:io\.flightline\.inputs|org\.opencontainers\.image\.(?:revision|source|version|created|base\.(?:name|digest)))$/;
 
-/** A published image, by digest, and the id of one of this machine that it should be like. */
+/** A published image, by digest, and the id of one in the storage that it should be like. */
 export interface ImagePair {
   published: string;
   own: string;
@@ -36,17 +36,19 @@ export async function differencesOf(storage: Storage, pairs: readonly ImagePair[
 }
 
 async function lookedAt(run: Storage['podman'], images: readonly string[], since: number) {
-  const roots = await mountsOf(run, images);
-  const trees = await treesOf(roots, since);
   const inspected = JSON.parse(await run('image', 'inspect', ...images)) as Inspected[];
+  const roots = await mountsOf(
+    run,
+    inspected.map(({ Id }) => Id),
+  );
+  const trees = await treesOf(roots, since);
   return roots.map((root, index) => ({ tree: trees.get(root)!, facts: configurationOf(inspected[index]!) }));
 }
 
-/** Mounts images; the directories, in their order. */
-async function mountsOf(run: Storage['podman'], images: readonly string[]): Promise<string[]> {
-  // Its JSON names images by id and in an order of its own.
-  const ids = (await run('image', 'inspect', '--format={{.Id}}', ...images)).split('\n');
-  const listed = JSON.parse(await run('image', 'mount', '--format=json', ...images)) as Record<string, string>[];
+/** Mounts images by their ids; the directories, in their order. */
+async function mountsOf(run: Storage['podman'], ids: readonly string[]): Promise<string[]> {
+  // podman answers in an order of its own.
+  const listed = JSON.parse(await run('image', 'mount', '--format=json', ...ids)) as Record<string, string>[];
   const places = new Map(listed.map(({ id, mountpoint }) => [id, mountpoint!]));
   return ids.map((id) => places.get(id)!);
 }
@@ -109,6 +111,7 @@ function mapDifference(one: ReadonlyMap<string, string>, other: ReadonlyMap<stri
 }
 
 interface Inspected {
+  Id: string;
   Config: Record<string, unknown> & { Labels?: Record<string, string> };
   Annotations?: Record<string, string>;
   Architecture: string;

@@ -18,6 +18,12 @@ function parts(reference: string): { registry: string; path: string; name: strin
   return { registry: reference.slice(0, slash), path: rest.slice(0, at), name: rest.slice(at + 1) };
 }
 
+/** `true` when a registry answers; `undefined` when it does not yet, for those who wait. */
+export async function registryAnswers(registry: string): Promise<true | undefined> {
+  const answer = await fetch(`http://${registry}/v2/`).catch(() => undefined);
+  return answer?.ok || undefined;
+}
+
 /** Digest that a tag or digest has now; null when it is not there. */
 export async function digestOf(reference: string): Promise<string | null> {
   const { registry, path, name } = parts(reference);
