@@ -157,7 +157,8 @@ export async function startBuildHost(
       await host.start();
     },
     freeze: async () => {
-      // The worker first: it must not see that its container stands still.
+      // Asked before: a podman that is stopped with a lock of the storage in its hand keeps the next one waiting.
+      const containers = await host.containers();
       const stopped: number[] = [];
       const stopAll = (pids: readonly number[]) => {
         for (const pid of pids.filter((one) => !stopped.includes(one))) {
@@ -165,9 +166,10 @@ export async function startBuildHost(
           stopped.push(pid);
         }
       };
+      // The worker first: it must not see that its container stands still.
       stopAll([host.pid()]);
       stopAll(await familyOf(host.pid()));
-      stopAll(await processesOf(await host.containers()));
+      stopAll(await processesOf(containers));
       return () => {
         for (const pid of stopped.reverse()) signalTo(pid, 'SIGCONT');
       };
