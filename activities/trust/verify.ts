@@ -109,24 +109,18 @@ export async function verifyAsDevice(options: {
   access: RegistryAccess;
 }): Promise<DeviceVerification> {
   const { access } = options;
-  const reference = referenceToVerify(options.reference);
-  const { repository, tag, digest: expected } = reference;
+  const reference = fullReference(options.reference);
+  const { repository } = reference;
   const publicKeyFile = resolve(options.publicKey);
   const publicKey = await readPublicKey(publicKeyFile);
-  const name = formatReference(reference);
   const directory = await mkdtemp(join(access.directory, 'pulled-'));
   try {
-    if ((await access.repository(repository).headManifest(tag ?? expected!)) === null) {
-      throw new FlightlineError('image-not-found', `${name} is not in the registry`);
+    if ((await access.repository(repository).headManifest(reference.tag ?? reference.digest!)) === null) {
+      throw notFound(reference);
     }
-    const policy = await writeDevicePolicy(access, repository, publicKeyFile);
-    // skopeo refuses a reference with both. The tag decides what is accepted; the digest is compared afterwards.
-    const source = `docker://${formatReference(tag === undefined ? reference : { repository, tag })}`;
-    await copyImage(access, { source, destination: `dir:${directory}`, policy }, { timeout: PULL_TIMEOUT });
+    await pullAsDevice(access, { reference, publicKeyFile }, `dir:${directory}`);
     const digest = `sha256:${sha256(await readFile(join(directory, 'manifest.json')))}`;
-    if (expected !== undefined && digest !== expected) {
-      throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${digest}, not at ${expected}`);
-    }
+    requireDigest(reference, digest);
     const kind = await pulledKind(directory);
     return { digest, ...kind, signedNames: await signedNames(access, repository, digest, publicKey) };
   } finally {
@@ -134,7 +128,37 @@ export async function verifyAsDevice(options: {
   }
 }
 
-function referenceToVerify(text: string): Reference {
+/**
+ * Copies a reference from its registry under the policy of a device that knows only this key.
+ *
+ * @param destination with its transport: `dir:DIR`, `oci:DIR`
+ * @throws FlightlineError `signature-rejected` or a registry's failure
+ */
+export async function pullAsDevice(
+  access: RegistryAccess,
+  { reference, publicKeyFile }: { reference: Reference; publicKeyFile: string },
+  destination: string,
+): Promise<void> {
+  const { repository, tag } = reference;
+  const policy = await writeDevicePolicy(access, repository, publicKeyFile);
+  // skopeo refuses a reference with both. The tag decides what is accepted; the caller compares the digest.
+  const source = `docker://${formatReference(tag === undefined ? reference : { repository, tag })}`;
+  await copyImage(access, { source, destination, policy }, { timeout: PULL_TIMEOUT });
+}
+
+/** @throws FlightlineError `tag-moved` when a reference with a digest is another one now */
+export function requireDigest({ repository, tag, digest: expected }: Reference, digest: string): void {
+  if (expected === undefined || digest === expected) return;
+  throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${digest}, not at ${expected}`);
+}
+
+/** The failure of a reference that is not in its registry. */
+export function notFound(reference: Reference): FlightlineError {
+  return new FlightlineError('image-not-found', `${formatReference(reference)} is not in the registry`);
+}
+
+/** Reads a reference with a tag, a digest or both. @throws FlightlineError `invalid-input` */
+export function fullReference(text: string): Reference {
   const parsed = parseReference(text);
   const remedy = 'name an image with its registry and a tag or digest, such as quay.io/acme/edge-camera:v1';
   if (!parsed.ok) throw new FlightlineError('invalid-input', parsed.problem, { remedy });

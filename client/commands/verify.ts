@@ -1,8 +1,7 @@
 /** `flightline verify`: would a device that knows only this key take what the registry has under this name? */
-import { access } from 'node:fs/promises';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
-import { UserError } from '../terminal/errors.ts';
+import { publicKeyOr } from '../project/public-key.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
 import { style } from '../view/style.ts';
@@ -32,15 +31,7 @@ export default verb({
 
   /** What a device would refuse ends with exit code 1. */
   async run([reference], options, output) {
-    const key = options.key ?? process.env['FLIGHTLINE_PUBLIC_KEY'];
-    if (!key) throw noKey();
-    await access(key).catch((error: Error) => {
-      throw new UserError(
-        'key-missing',
-        `the public key cannot be read: ${error.message}`,
-        'name the .pub file of `flightline keygen`, or PEM that its owner gave you',
-      );
-    });
+    const key = await publicKeyOr(options.key);
     const found = await withUserAccess((registry) => verifyAsDevice({ reference, publicKey: key, access: registry }));
     const paint = style(output.colour.result);
     const type = found.artifactType ?? found.mediaType;
@@ -56,11 +47,3 @@ export default verb({
     return EXIT.ok;
   },
 });
-
-function noKey(): UserError {
-  return new UserError(
-    'usage',
-    'no key is given, and FLIGHTLINE_PUBLIC_KEY names none',
-    'name the public key with --key, or read the environment of a stack, which has its own',
-  );
-}

@@ -32,7 +32,7 @@ async function putBlob(repository: string, bytes: Uint8Array): Promise<string> {
 }
 
 /** Pushes a layout with its blob; `tag` names it. @returns its digest */
-async function putLayout(repository: string, layout: Layout, blob: Uint8Array, tag?: string): Promise<string> {
+export async function putLayout(repository: string, layout: Layout, blob: Uint8Array, tag?: string): Promise<string> {
   await putBlob(repository, blob);
   for (const { descriptor, bytes } of layout.documents) {
     if (/manifest|index/.test(descriptor.mediaType)) {

@@ -1,0 +1,149 @@
+/** Fetches a published disk as a device would take it, and goes on where an earlier attempt stopped. */
+import { lstat, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { RegistryAccess } from '../../activities/tools/registry/access.ts';
+import { downloadBlob } from '../../activities/tools/registry/download.ts';
+import { digestFile, layoutBlobPath } from '../../activities/tools/registry/oci-layout.ts';
+import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
+import { readPublicKey } from '../../activities/trust/keys.ts';
+import { signedNames } from '../../activities/trust/signatures.ts';
+import { fullReference, notFound, pullAsDevice, requireDigest } from '../../activities/trust/verify.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { OCI } from '../../model/oci/labels.ts';
+import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
+import { UserError } from '../terminal/errors.ts';
+
+/** A disk that was fetched. */
+interface FetchedDisk {
+  /** Of the artifact or container disk. */
+  digest: string;
+  form: 'artifact' | 'container-disk';
+  /** Absolute. */
+  path: string;
+  /** Bytes of the file, and its digest. */
+  size: number;
+  sha256: string;
+}
+
+/** What holds a published disk: the blob, and what it is in. */
+interface Held {
+  form: FetchedDisk['form'];
+  blob: { digest: string; size: number };
+  /** Of an artifact. A container disk's is in its layer. */
+  name: string | undefined;
+}
+
+/**
+ * Fetches the disk of a reference into a directory, which is made. Only what the key signed for that name is written
+ * there under its own name.
+ *
+ * @param wanted.publicKey path of the PEM file
+ * @param progress called with the bytes that are there, of so many
+ * @throws FlightlineError as `verifyAsDevice`, or UserError when it is no disk or the file is there already
+ */
+export async function fetchDisk(
+  access: RegistryAccess,
+  wanted: { reference: string; publicKey: string; directory: string },
+  progress: (bytes: number, total: number) => void,
+): Promise<FetchedDisk> {
+  const reference = fullReference(wanted.reference);
+  const publicKeyFile = resolve(wanted.publicKey);
+  const publicKey = await readPublicKey(publicKeyFile);
+  const repository = access.repository(reference.repository);
+  const stored = await repository.getManifest(reference.tag ?? reference.digest!);
+  if (!stored) throw notFound(reference);
+  const { digest } = stored;
+  requireDigest(reference, digest);
+  // Asked before gigabytes are on their way; a device's policy decides below.
+  if ((await signedNames(access, reference.repository, digest, publicKey)).length === 0) {
+    throw new FlightlineError('signature-rejected', `${wanted.reference}: the key has not signed ${digest}`);
+  }
+  const held = await heldBy(access, reference.repository, parseManifest(stored.bytes));
+  if (!held) throw noDisk(wanted.reference);
+  const directory = resolve(wanted.directory);
+  const named = held.name === undefined ? undefined : join(directory, held.name);
+  if (named !== undefined) await requireAbsent(named);
+
+  // Named by the digest: the same command finds what an earlier one has left.
+  const scratch = join(directory, `.flightline-fetch-${digest.slice(7, 19)}`);
+  await mkdir(scratch, { recursive: true });
+  const blob = layoutBlobPath(scratch, held.blob.digest);
+  if (!(await isThere(blob))) await downloadBlob(repository, held.blob, blob, (at) => progress(at, held.blob.size));
+  // What an earlier attempt copied beside the blob may be another image.
+  for (const name of ['index.json', 'oci-layout']) await rm(join(scratch, name), { force: true });
+  await pullAsDevice(access, { reference, publicKeyFile }, `oci:${scratch}`);
+  const pulled = parseManifest(await readFile(join(scratch, 'index.json')));
+  requireDigest({ ...reference, digest }, pulled?.manifests?.[0]?.digest ?? 'nothing');
+
+  const path = named ?? (await unpack(blob, scratch, directory, wanted.reference));
+  if (named !== undefined) await rename(blob, path);
+  await rm(scratch, { recursive: true, force: true });
+  const file = await digestFile(path);
+  return { digest, form: held.form, path, size: file.size, sha256: file.digest.replace('sha256:', '') };
+}
+
+/** What a manifest holds; `undefined` unless it is one disk. */
+async function heldBy(
+  access: RegistryAccess,
+  repository: string,
+  manifest: Manifest | undefined,
+): Promise<Held | undefined> {
+  if (manifest?.manifests) {
+    const [entry, ...others] = manifest.manifests;
+    if (!entry || others.length > 0) return undefined;
+    const stored = await access.repository(repository).getManifest(entry.digest);
+    return stored ? heldBy(access, repository, parseManifest(stored.bytes)) : undefined;
+  }
+  const [layer, ...others] = manifest?.layers ?? [];
+  if (!manifest || !layer || others.length > 0) return undefined;
+  const { kind, artifactType } = manifestKind(manifest);
+  if (kind === 'image') return { form: 'container-disk', blob: layer, name: undefined };
+  if (!artifactType?.startsWith('application/vnd.diskimage.')) return undefined;
+  const title = layer.annotations?.[OCI.title];
+  // A name that leads elsewhere is not taken.
+  const name = title !== undefined && /^[^./\0][^/\0]*$/.test(title) ? title : 'disk';
+  return { form: 'artifact', blob: layer, name };
+}
+
+/** Unpacks the one file in `disk/` of a layer (KubeVirt user guide, "containerDisk"). @returns its path */
+async function unpack(layer: string, scratch: string, directory: string, reference: string): Promise<string> {
+  const listed = await tar(['--list', '--file', layer], reference);
+  const names = listed.split('\n').filter((name) => /^(?:\.?\/)?disk\/[^./][^/]*$/.test(name));
+  const [entry, ...others] = names;
+  if (entry === undefined || others.length > 0) throw noDisk(reference);
+  const path = join(directory, entry.slice(entry.lastIndexOf('/') + 1));
+  await requireAbsent(path);
+  await tar(['--extract', '--file', layer, `--directory=${scratch}`, '--no-same-owner', entry], reference);
+  const unpacked = join(scratch, entry);
+  // Not a link, which may lead anywhere on this machine.
+  if (!(await lstat(unpacked)).isFile()) throw noDisk(reference);
+  await rename(unpacked, path);
+  return path;
+}
+
+async function tar(args: readonly string[], reference: string): Promise<string> {
+  try {
+    return (await runCommand('tar', args, { environment: { LC_ALL: 'C' } })).stdout;
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.notFound) throw error;
+    throw new UserError('not-a-disk', `the layer of ${reference} cannot be unpacked: ${error.stderr}`, REMEDY);
+  }
+}
+
+const REMEDY = 'name a disk, such as quay.io/acme/edge-camera/diskimage-qcow2:v1, or say which with --type';
+
+function noDisk(reference: string): UserError {
+  return new UserError('not-a-disk', `${reference} is neither a disk artifact nor a container disk`, REMEDY);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function requireAbsent(path: string): Promise<void> {
+  if (!(await isThere(path))) return;
+  throw new UserError('file-exists', `${path} is there already`, 'move it away, or name another directory (--output)');
+}
