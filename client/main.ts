@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** The `flightline` command. */
 import { keepCompiledCode } from './compile-cache.ts';
+import { endAtSignals } from './terminal/signals.ts';
 
 keepCompiledCode();
+endAtSignals();
 
 // The reader of a pipe may leave early (`flightline run | head`): nothing more is said, and the exit code stays what
 // it is.

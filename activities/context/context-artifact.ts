@@ -2,8 +2,7 @@
  * A context as an artifact in a registry: sent by the client or, for git, by a control worker, and fetched by build
  * hosts.
  */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
@@ -13,6 +12,7 @@ import { bytesOf, type WorkerConfiguration } from '../../model/spec/worker-confi
 import { layoutBlobPath } from '../tools/registry/oci-layout.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
+import { withTemporaryDirectory } from '../tools/temporary-directory.ts';
 import { inspectContextTar, type ContextFacts } from './inspect.ts';
 import type { PackedContext } from './pack.ts';
 import { unpackContextTar, type UnpackedContext } from './unpack.ts';
@@ -53,7 +53,7 @@ export async function inspectContext(
   artifact: ContextName,
   configuration: Limit,
 ): Promise<ContextFacts> {
-  return withScratch(async (scratch) =>
+  return withTemporaryDirectory('flightline-context-', async (scratch) =>
     inspectContextTar(await fetchTar(access, artifact, scratch), limitOf(configuration)),
   );
 }
@@ -67,7 +67,7 @@ export async function fetchContext(
 ): Promise<UnpackedContext> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  return withScratch(async (scratch) =>
+  return withTemporaryDirectory('flightline-context-', async (scratch) =>
     unpackContextTar(await fetchTar(access, artifact, scratch), directory, limitOf(configuration)),
   );
 }
@@ -91,14 +91,4 @@ async function fetchTar(access: RegistryAccess, artifact: ContextName, scratch: 
     throw new FlightlineError('context-invalid', `${artifact.repository}@${artifact.digest} is not a context artifact`);
   }
   return layoutBlobPath(layout, layer.digest);
-}
-
-/** A directory for the time of `body`. */
-export async function withScratch<Result>(body: (directory: string) => Promise<Result>): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), 'flightline-context-'));
-  try {
-    return await body(directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 }

@@ -6,7 +6,8 @@ import type { ContextSource } from '../../model/spec/request.ts';
 import { isAllowedScheme } from '../../model/spec/worker-configuration.ts';
 import { checkOutCommit } from '../tools/git.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { sendContext, withScratch } from './context-artifact.ts';
+import { withTemporaryDirectory } from '../tools/temporary-directory.ts';
+import { sendContext } from './context-artifact.ts';
 import { packContext, type PackedContext } from './pack.ts';
 
 type GitSource = Extract<ContextSource, { kind: 'git' }>;
@@ -33,7 +34,7 @@ export async function withGitContext<Result>(
   if (!isAllowedScheme(schemes, source.url)) {
     throw new FlightlineError('git-not-allowed', `git contexts may come by ${schemes.join(', ') || 'no scheme'} here`);
   }
-  return withScratch(async (scratch) => {
+  return withTemporaryDirectory('flightline-context-', async (scratch) => {
     const tree = join(await realpath(scratch), 'tree');
     await mkdir(tree);
     const { time } = await checkOutCommit(source.url, source.ref, tree, schemes);

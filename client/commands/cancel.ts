@@ -3,7 +3,7 @@ import { cancelRelease } from '../follow/release-end.ts';
 import { withTemporal } from '../temporal/temporal.ts';
 import { releaseIdOf } from '../temporal/release-name.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 
 export default verb({

@@ -15,7 +15,7 @@ import { repositoryAndTag } from '../temporal/release-name.ts';
 import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 import { renderHistory } from '../view/history.ts';
 

@@ -1,12 +1,12 @@
 /** `flightline keygen`: a sigstore key pair, made by skopeo, with a passphrase that is on no command line. */
 import type { Command } from '@commander-js/extra-typings';
 import { randomBytes } from 'node:crypto';
-import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { CommandError } from '../../activities/tools/process/command.ts';
 import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import { withTemporaryDirectory } from '../../activities/tools/temporary-directory.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -50,8 +50,7 @@ async function keygen(_: [], options: KeygenOptions, output: Output): Promise<nu
   const makes = options.passphraseFile === undefined && typed === '';
   if (makes) await refuseExisting([files.passphrase]);
   await mkdir(dirname(prefix), { recursive: true });
-  const scratch = await mkdtemp(join(tmpdir(), 'flightline-keygen-'));
-  try {
+  await withTemporaryDirectory('flightline-keygen-', async (scratch) => {
     const passphraseFile =
       options.passphraseFile === undefined ? join(scratch, 'passphrase') : resolve(options.passphraseFile);
     if (options.passphraseFile === undefined) {
@@ -63,9 +62,7 @@ async function keygen(_: [], options: KeygenOptions, output: Output): Promise<nu
     await generate(prefix, passphraseFile);
     await chmod(files.privateKey, 0o600);
     if (makes) await writeFile(files.passphrase, await readFile(passphraseFile), { mode: 0o600, flag: 'wx' });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
   const kept = makes ? files.passphrase : options.passphraseFile === undefined ? null : resolve(options.passphraseFile);
   report(files, kept, makes, output);
   return EXIT.ok;

@@ -15,7 +15,7 @@ import { isMeant, type LogFilter } from '../../model/release/log-targets.ts';
 import { followLogs } from '../follow/logs.ts';
 import { pages, readKeptLog } from '../temporal/logs.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb, type OptionsOf } from '../verb.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';

@@ -15,7 +15,7 @@ import { awaitControlWorker } from '../temporal/control.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { timingFromEnvironment } from '../project/checked-spec.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';

@@ -17,7 +17,8 @@ import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { interruptible } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb, type OptionsOf } from '../verb.ts';
 
 const syntax = (command: Command) =>
@@ -61,7 +62,7 @@ async function retry([name]: [string], options: RetryOptions, output: Output): P
           'start it again with `flightline run`',
         );
       }
-      const request = checked && (await requestOf(checked, options, output));
+      const request = checked && (await interruptible(requestOf(checked, options, output), signal));
       const { resumed } = await askToRetry(temporal, id, reader.runId, request, output);
       output.note(`going on with ${resumed.join(', ') || 'nothing'}`);
       return detachable(reference, async () => {

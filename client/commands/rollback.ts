@@ -16,7 +16,7 @@ import { failureOfError } from '../temporal/failure.ts';
 import { NAME_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, requestFailed, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { verb } from '../verb.ts';
 

@@ -8,7 +8,7 @@ import { EXIT } from '../terminal/exit-codes.ts';
 import { followRelease } from '../follow/release.ts';
 import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { ifInterrupted, withInterrupt } from '../terminal/signals.ts';
 import { checkSpec, packAhead, type PrepareOptions } from '../project/checked-spec.ts';
 import { startFromSpec } from '../project/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
@@ -72,6 +72,7 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
       'leave one of them out',
     );
   }
+  ifInterrupted('no release was started');
   // Report a wrong spec even when Temporal does not answer.
   const checked = await checkSpec(file, options);
   await advise(checked.loaded, options.strict === true, output);
@@ -80,7 +81,7 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
     return withTemporal((temporal) => withInterrupt((signal) => dryRun(temporal, checked, options, output, signal)));
   }
   for (const line of checked.warnings) output.note(`warning: ${line}`);
-  const packing = await packAhead(checked);
+  const packing = packAhead(checked);
   try {
     return await withTemporal((temporal) =>
       withInterrupt(async (signal) => {

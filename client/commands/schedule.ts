@@ -23,7 +23,8 @@ import { REQUEST_TIMEOUT, withTemporal } from '../temporal/temporal.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { interruptible } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb, type VerbFamily } from '../verb.ts';
 import { renderSchedule, renderSchedules, type ScheduleFacts } from '../view/schedule.ts';
 
@@ -59,7 +60,7 @@ const set = verb({
     return withTemporal((temporal) =>
       withInterrupt(async (signal) => {
         await awaitControlWorker(temporal, signal);
-        const { context } = await sendContextOf(checked, options, output);
+        const { context } = await interruptible(sendContextOf(checked, options, output), signal);
         const input: NightlyInput = {
           schemaVersion: 1,
           template: checked.loaded.local === null ? draft : await templateOf(checked, context),

@@ -5,7 +5,8 @@ import type { Stack } from '../../workers/stack/stack.ts';
 import { explain, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { Interrupted, interruptible, withStop } from '../terminal/pause.ts';
+import { Interrupted, interruptible } from '../terminal/pause.ts';
+import { withStop } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 import { describeStack, stackDocument, startToldStack, untilInterrupted } from '../terminal/stack-runner.ts';
 

@@ -8,7 +8,7 @@ import { readPromotion } from '../temporal/promotion.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 
 export default verb({

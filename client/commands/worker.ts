@@ -3,6 +3,7 @@ import { ROLES } from '../../model/contract/queue.ts';
 import { runWorker } from '../../workers/run.ts';
 import { roleList } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
+import { withStop } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 
 export default verb({
@@ -24,7 +25,11 @@ export default verb({
 
   /** Their log goes to stdout, a JSON object on each line. */
   async run(_, { role, hostName, config, metrics }) {
-    await runWorker({ roles: role, hostName, configurationFile: config, metrics });
+    // Not SIGHUP: `nohup` starts workers too.
+    await withStop(
+      (signal) => runWorker({ roles: role, hostName, configurationFile: config, metrics, signal }),
+      ['SIGINT', 'SIGTERM'],
+    );
     return EXIT.ok;
   },
 });

@@ -3,8 +3,7 @@
  * and makes nothing. It runs where image and builder are at hand already; nothing is pulled, and nothing stays.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builderText } from '../../model/builder-config/builder-config.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -17,6 +16,7 @@ import { CommandError, runCommand } from '../../activities/tools/process/command
 import { removeContainer } from '../../activities/tools/podman/container/container.ts';
 import { imageExists, tagImage, listImages } from '../../activities/tools/podman/images.ts';
 import { podman, podmanInfo } from '../../activities/tools/podman/podman.ts';
+import { temporaryDirectory } from '../../activities/tools/temporary-directory.ts';
 import { redact } from '../../activities/tools/process/redact.ts';
 
 /** Longest time (ms). The real builder inspects the image in containers, which takes long. */
@@ -62,10 +62,10 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
   // The builder needs a name, and the image may have none.
   const image = `localhost/flightline/dry-run:${random}`;
   const { graphRoot } = await podmanInfo();
-  const scratch = await mkdtemp(join(tmpdir(), 'flightline-dry-run-'));
+  const scratch = temporaryDirectory('flightline-dry-run-');
   await tagImage(id, image);
   try {
-    const given = config && { ...config, path: join(scratch, `config.${config.format}`) };
+    const given = config && { ...config, path: join(scratch.path, `config.${config.format}`) };
     if (config && given) await writeFile(given.path, builderText(await readFile(config.path, 'utf8'), config.format));
     const args = manifestArguments({ name, builder, image, types, rootfs, config: given, graphRoot });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
@@ -84,7 +84,7 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
     if (!(error instanceof CommandError)) throw error;
     return { kind: 'failed', said: builderMessage(clean(error.stderr), MESSAGE_LINES) || error.message };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await scratch.remove();
     await removeContainer(name);
     await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
   }

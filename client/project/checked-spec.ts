@@ -47,7 +47,7 @@ export async function checkSpec(file: string, options: PrepareOptions): Promise<
 }
 
 /** Begins to pack the context of a checked spec; null for a git context, which a control worker packs. */
-export async function packAhead({ loaded }: CheckedSpec): Promise<Packing | null> {
+export function packAhead({ loaded }: CheckedSpec): Packing | null {
   return loaded.local && startPacking(loaded.local);
 }
 

@@ -1,11 +1,9 @@
 /** Packs a local context and sends it to the registry, from where the build host fetches it. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendContext } from '../../activities/context/context-artifact.ts';
 import { packContext, type PackedContext } from '../../activities/context/pack.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { temporaryDirectory } from '../../activities/tools/temporary-directory.ts';
 import { isLoopbackRegistry, registryOf } from '../../model/oci/reference.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { UserError } from '../terminal/errors.ts';
@@ -29,13 +27,13 @@ export interface Packing {
 }
 
 /** Begins to pack: other programs do it, while this one loads Temporal's SDK, which takes as long. */
-export async function startPacking(sources: Sources): Promise<Packing> {
-  const scratch = await mkdtemp(join(tmpdir(), 'flightline-context-'));
-  const packed = packContext(sources, scratch);
+export function startPacking(sources: Sources): Packing {
+  const { path, remove } = temporaryDirectory('flightline-context-');
+  const packed = packContext(sources, path);
   // Whoever waits for it is told.
   packed.catch(() => undefined);
   // A command that failed meanwhile does not wait for the packing, which may still write.
-  return { packed, remove: () => rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }) };
+  return { packed, remove };
 }
 
 /**

@@ -52,7 +52,7 @@ async function lookAhead(
   signal: AbortSignal,
 ): Promise<DryRun> {
   const { draft: request, warnings } = checked;
-  const context = await lookAtContext(checked, publicContext);
+  const context = await interruptible(lookAtContext(checked, publicContext), signal);
   const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
   const hosts = await buildHosts(temporal, request.architecture);
   const unchanged = resolved.unchanged !== null;

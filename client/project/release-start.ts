@@ -10,7 +10,7 @@ import { awaitControlWorker } from '../temporal/control.ts';
 import { referenceOf } from '../temporal/release-name.ts';
 import { endRunning } from '../follow/release-end.ts';
 import type { Output } from '../terminal/output.ts';
-import { Interrupted } from '../terminal/pause.ts';
+import { Interrupted, interruptible } from '../terminal/pause.ts';
 import type { Packing } from './context.ts';
 import { sendContextOf, type CheckedSpec } from './checked-spec.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
@@ -21,6 +21,8 @@ interface Started {
   release: string;
   runId: string;
 }
+
+const NOT_STARTED = 'interrupted: no release was started';
 
 /**
  * Sends the context of a spec and starts its release. `replace` first cancels a release that is still running.
@@ -35,11 +37,14 @@ export async function startFromSpec(
   signal: AbortSignal,
   packing: Packing | null = null,
 ): Promise<Started> {
-  await awaitControlWorker(temporal, signal);
-  const request = await sendContextOf(checked, options, output, packing);
+  const prepare = async () => {
+    await awaitControlWorker(temporal, signal);
+    return sendContextOf(checked, options, output, packing);
+  };
+  const request = await interruptible(prepare(), signal, NOT_STARTED);
   // Only now: a context that cannot be sent must not have cost a running release.
   if (options.replace) await endRunning(temporal, releaseId(request.repository, request.tag), output, signal);
-  if (signal.aborted) throw new Interrupted('interrupted: no release was started');
+  if (signal.aborted) throw new Interrupted(NOT_STARTED);
   const started = await startRelease(temporal, request);
   output.note(`${request.name}: releasing ${referenceOf(started.release)}`);
   const page = workflowPage(temporal.ui, temporal.namespace, started.release, started.runId);

@@ -8,7 +8,7 @@ import { awaitControlWorker } from './control.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { withInterrupt } from '../terminal/pause.ts';
+import { withInterrupt } from '../terminal/signals.ts';
 import { thisPerson } from '../terminal/person.ts';
 import { repositoryAndTag, referenceOf, releaseIdOf } from './release-name.ts';
 import { failureOfError } from './failure.ts';

@@ -1,12 +1,12 @@
 /** Waiting that can be interrupted, and what interrupts it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from './errors.ts';
-import { EXIT } from './exit-codes.ts';
+import { exitCodeOfSignal } from './signals.ts';
 
-/** Ctrl-C: the command stops looking; what runs in Temporal goes on. */
+/** Ctrl-C or SIGTERM: the command stops looking; what runs in Temporal goes on. */
 export class Interrupted extends UserError {
   constructor(message = 'interrupted', remedy = '') {
-    super('interrupted', message, remedy, EXIT.detached);
+    super('interrupted', message, remedy, exitCodeOfSignal());
     this.name = 'Interrupted';
   }
 }
@@ -26,30 +26,15 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
 }
 
 /**
- * Gives work a signal that Ctrl-C aborts. A second Ctrl-C ends the process at once, for whoever does not want to
- * wait.
- */
-export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  return withSignals(['SIGINT'], work, () => process.exit(EXIT.detached));
-}
-
-/**
- * The same for work that must stop what it started: SIGTERM too, and nothing cuts the stopping short, since processes
- * would be left behind.
- */
-export async function withStop<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  return withSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], work, () => undefined);
-}
-
-/**
- * Gives up waiting when the signal is aborted, for work that takes no signal; its programs end with this process.
+ * Gives up waiting when the signal is aborted, for work that takes no signal. Its programs and temporary directories
+ * end with this process.
  *
  * @throws Interrupted
  */
-export async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function interruptible<T>(work: Promise<T>, signal: AbortSignal, message?: string): Promise<T> {
   const over = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
-    const give = () => reject(new Interrupted());
+    const give = () => reject(new Interrupted(message));
     if (signal.aborted) give();
     signal.addEventListener('abort', give, { once: true, signal: over.signal });
   });
@@ -57,20 +42,5 @@ export async function interruptible<T>(work: Promise<T>, signal: AbortSignal): P
     return await Promise.race([work, interrupted]);
   } finally {
     over.abort();
-  }
-}
-
-async function withSignals<T>(
-  names: readonly NodeJS.Signals[],
-  work: (signal: AbortSignal) => Promise<T>,
-  again: () => void,
-): Promise<T> {
-  const controller = new AbortController();
-  const onSignal = () => (controller.signal.aborted ? again() : controller.abort());
-  for (const name of names) process.on(name, onSignal);
-  try {
-    return await work(controller.signal);
-  } finally {
-    for (const name of names) process.off(name, onSignal);
   }
 }

@@ -2,12 +2,13 @@
  * How tools reach registries: which login, plain HTTP or TLS, and where signatures are kept. Everything is passed by
  * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
+import { withTemporaryDirectory } from '../temporary-directory.ts';
 import { identityOf, isAlive, isOutOfSight } from '../process/process-identity.ts';
 import { loginsIn } from './login/login.ts';
 import { RepositoryClient } from './repository.ts';
@@ -124,15 +125,12 @@ async function withDirectory<Result>(
 ): Promise<Result> {
   // Only Linux tells it, and a person's machine may be another.
   const own = identityOf(process.pid);
-  const directory = await mkdtemp(join(tmpdir(), own ? `${PREFIX}${own.pid}.${own.started}.` : PREFIX));
-  try {
+  return withTemporaryDirectory(own ? `${PREFIX}${own.pid}.${own.started}.` : PREFIX, async (directory) => {
     const registriesDirectory = join(directory, 'registries.d');
     await mkdir(registriesDirectory);
     await writeFile(join(registriesDirectory, 'default.yaml'), SIGSTORE_ATTACHMENTS);
-    return await body(directory, registriesDirectory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+    return body(directory, registriesDirectory);
+  });
 }
 
 async function collectLogins(

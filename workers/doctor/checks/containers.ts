@@ -1,12 +1,11 @@
 /** Checks that podman works for disk builds: its storage, and a privileged container that really starts. */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { runCommand } from '../../../activities/tools/process/command.ts';
+import { temporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
 import { failedBy, LOOK_WITHIN, ok, warning, type Check } from '../check.ts';
 import { tinyProgram } from './tiny-program.ts';
 import { storageResult } from '../results.ts';
@@ -36,7 +35,7 @@ const privilegedContainer: Check = {
       return warning(`cannot try a container on ${process.arch}`, 'try one by hand: podman run --privileged');
     const name = `flightline-doctor-${randomBytes(6).toString('hex')}`;
     const image = `localhost/flightline/doctor:${name}`;
-    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+    const { path: directory, remove } = temporaryDirectory('flightline-doctor-');
     try {
       const archive = join(directory, 'root.tar');
       const tar = pack();
@@ -52,7 +51,7 @@ const privilegedContainer: Check = {
     } finally {
       await quietly(['rm', '--force', '--ignore', name]);
       await quietly(['rmi', '--force', image]);
-      await rm(directory, { recursive: true, force: true });
+      await remove();
     }
   },
 };

@@ -1,9 +1,9 @@
 /** Checks the kernel and rights of a build host: root, control groups and limits that containers need, loop devices. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { truncate, writeFile, statfs } from 'node:fs/promises';
 import { join, dirname } from 'node:path';
 import { runCommand } from '../../../activities/tools/process/command.ts';
+import { temporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
 import { planContainersConf } from '../../host/containers-conf.ts';
 import { machineFacts } from '../../host/machine-facts.ts';
 import { failed, failedBy, LOOK_WITHIN, ok, type Check } from '../check.ts';
@@ -36,7 +36,7 @@ const loopDevices: Check = {
     const remedy =
       'load the kernel module loop (modprobe loop), free devices (losetup -a), or pass /dev/loop* to this machine';
     if (!existsSync('/dev/loop-control')) return failed('/dev/loop-control is missing', remedy);
-    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+    const { path: directory, remove } = temporaryDirectory('flightline-doctor-');
     try {
       const file = join(directory, 'disk');
       await writeFile(file, '');
@@ -48,7 +48,7 @@ const loopDevices: Check = {
     } catch (error) {
       return failedBy(error, remedy);
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await remove();
     }
   },
 };

@@ -3,10 +3,11 @@
  * logins work.
  */
 import { existsSync } from 'node:fs';
-import { access, constants, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { access, constants, copyFile, readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../../activities/tools/process/command.ts';
+import { temporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
 import type { RegistryConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { failed, LOOK_WITHIN, ok, warning, type Check, type CheckResult } from '../check.ts';
@@ -72,7 +73,7 @@ async function tryLogin(registry: RegistryConfiguration): Promise<CheckResult> {
   const problem = await authfileProblem(authfile);
   if (problem) return problem;
   const insecure = registry.insecure || isLoopbackRegistry(registryOf(`${location}/`));
-  const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+  const { path: directory, remove } = temporaryDirectory('flightline-doctor-');
   try {
     // skopeo tries the login that it finds, and writes the file: use a copy, so that the operator's file does not
     // change.
@@ -88,7 +89,7 @@ async function tryLogin(registry: RegistryConfiguration): Promise<CheckResult> {
       `renew it: skopeo login --authfile ${authfile} ${location}`,
     );
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await remove();
   }
 }
 

@@ -1,10 +1,10 @@
 /**
  * Checks what builds use by name: the secrets of the worker configuration, and the login for enrollment certificates.
  */
-import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../../../activities/tools/process/command.ts';
+import { temporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
 import { classifyFlightctl, flightctlMessage } from '../../../activities/tools/flightctl/classify.ts';
 import { enrollmentConfigArguments } from '../../../activities/tools/flightctl/flightctl.ts';
 import { FAILURES } from '../../../model/failure/failures.ts';
@@ -49,7 +49,7 @@ const flightctl: Check = {
     const logIn = `log in: flightctl login --config-dir ${client.configDirectory} https://api.…`;
     const problem = await fileProblem('flightctl', join(client.configDirectory, 'client.yaml'), logIn);
     if (problem) return problem;
-    const home = await mkdtemp(join(tmpdir(), 'flightline-doctor-'));
+    const { path: home, remove } = temporaryDirectory('flightline-doctor-');
     try {
       // The client needs HOME.
       const { stdout } = await runCommand(client.program, ['version'], {
@@ -66,7 +66,7 @@ const flightctl: Check = {
       if (!(error instanceof CommandError)) throw error;
       return failed(error.notFound ? `${client.program} is not installed` : error.message, remedy);
     } finally {
-      await rm(home, { recursive: true, force: true });
+      await remove();
     }
   },
 };

@@ -1,13 +1,14 @@
 /** Gets the Temporal CLI: downloads it, or builds it. */
 import { execFile, spawn } from 'node:child_process';
 import { constants, createWriteStream } from 'node:fs';
-import { access, chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { z } from 'zod';
+import { withTemporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
 import { TEMPORAL_CLI_VERSION, parseTemporalVersion } from './temporal-cli-version.ts';
 
 /** The SDK's own download service (`@temporalio/testing` asks the same address), and the Go package. */
@@ -51,15 +52,13 @@ export async function findOnPath(name: string, environment: NodeJS.ProcessEnv): 
 export async function placeInCache(target: string, get: (program: string) => Promise<void>): Promise<void> {
   const directory = path.dirname(target);
   await mkdir(directory, { recursive: true });
-  const scratch = await mkdtemp(path.join(directory, '.new-'));
-  try {
+  const make = async (scratch: string) => {
     const program = path.join(scratch, 'temporal');
     await get(program);
     if ((await versionOf(program)) === undefined) throw new Error('what came does not run as the Temporal CLI');
     await rename(program, target);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  };
+  await withTemporaryDirectory('.new-', make, directory);
 }
 
 /** What the download service answers. */

@@ -10,7 +10,7 @@ it('a context that is packed ahead is there until it is removed, also when packi
     const containerfile = join(directory, 'Containerfile');
     await writeFile(containerfile, 'FROM scratch\nCOPY file /\n');
     await writeFile(join(directory, 'file'), 'x');
-    const packing = await startPacking({ directory, containerfile, builderConfig: null, buildContexts: {} });
+    const packing = startPacking({ directory, containerfile, builderConfig: null, buildContexts: {} });
     const { layout, digest } = await packing.packed;
     expect(await readdir(layout)).toContain('index.json');
     expect(digest).toMatch(/^sha256:/);
@@ -18,7 +18,7 @@ it('a context that is packed ahead is there until it is removed, also when packi
     await packing.remove();
     await expect(readdir(dirname(layout))).rejects.toThrow('ENOENT');
     await mkdir(join(directory, 'none'));
-    const failing = await startPacking({
+    const failing = startPacking({
       directory,
       containerfile: join(directory, 'none'),
       builderConfig: null,
