@@ -1,8 +1,8 @@
-/** The request that tells a webhook, and what its answer means. Pure. */
+/** The request to a webhook, and the meaning of its answer. Pure. */
 import { createHmac } from 'node:crypto';
 import { NOTIFICATION_HEADERS, signedText, type Notification } from '../model/release/notification.ts';
 
-/** The request that tells it: the HMAC-SHA256 is over timestamp and body. Pure. */
+/** The request. Its HMAC-SHA256 covers timestamp and body. Pure. */
 export function deliveryOf(
   notification: Notification,
   secret: string | null,
@@ -23,8 +23,7 @@ export function deliveryOf(
 }
 
 /**
- * What an answer means: a server's own trouble, a time-out and "too many requests" may pass; whatever else does not.
- * Pure.
+ * The meaning of an answer. A server error, a time-out and "too many requests" may pass; other errors do not. Pure.
  */
 export function verdictOf(status: number): 'taken' | 'again' | 'refused' {
   if (status >= 200 && status < 300) return 'taken';

@@ -1,4 +1,4 @@
-/** The published JSON Schemas of the spec and the record, made from their zod schemas. */
+/** The published JSON Schemas, made from the zod schemas. */
 import { z } from 'zod';
 import { FlightlineSpec } from './spec/flightline-spec.ts';
 import { HostList } from './contract/host-status.ts';

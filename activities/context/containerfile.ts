@@ -1,24 +1,24 @@
 /**
- * What a Containerfile seems to take from outside of it: hints, by which images are looked up and pulled ahead, and by
- * which lint knows what it looks at. podman alone decides what a Containerfile means. Pure.
+ * Guesses what a Containerfile takes from outside, so that images are looked up and pulled early, and for lint. podman
+ * alone decides what a Containerfile means. Pure.
  */
 import { type Arg, type Copy, DockerfileParser, type From, type Instruction, type Label } from 'dockerfile-ast';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { parseReference } from '../../model/oci/reference.ts';
 
-/** What a build seems to take from outside of the context. */
+/** What a build seems to take from outside the context. */
 interface ContainerfileHints {
-  /** External images, arguments expanded, once each, in order of appearance. */
+  /** External images with arguments expanded, once each, in order of appearance. */
   images: string[];
-  /** The external image that the last stage is built on; null for `scratch`, and where it is not known. */
+  /** The external image that the last stage is built on; null for `scratch`, or when unknown. */
   base: string | null;
-  /** Where each external image stands in the text. */
+  /** The position of each external image in the text. */
   uses: readonly ImageUse[];
   /** The value of a label that the last stage, or a stage it is built on, sets itself. */
   label(name: string): string | undefined;
 }
 
-/** An external image at its place: at `start` stands what is written there, `${BASE}` perhaps. */
+/** An external image at a position of the text, which may say `${BASE}` there. */
 interface ImageUse {
   image: string;
   start: number;
@@ -28,12 +28,12 @@ type Place = NonNullable<ReturnType<From['getImageRange']>>;
 
 interface BuildStage {
   name: string | null;
-  /** An external image, `scratch`, the index of an earlier stage, or what cannot be known here. */
+  /** An external image, `scratch`, the index of an earlier stage, or unknown. */
   base: { image: string } | { stage: number } | 'scratch' | 'unknown';
   labels: Map<string, string>;
 }
 
-/** Reads a Containerfile as far as it is understood; what is not is left out. */
+/** Reads a Containerfile, and leaves out what it does not understand. */
 export function readContainerfile(
   text: string,
   buildArgs: Readonly<Record<string, string | null>>,
@@ -88,14 +88,14 @@ export function readContainerfile(
     if (image === 'scratch') return 'scratch';
     const stage = stages.findIndex((earlier) => earlier.name?.toLowerCase() === image.toLowerCase());
     if (stage >= 0) return { stage };
-    // Whatever is no name with a registry is podman's affair.
+    // podman decides about names without a registry.
     if (!parseReference(image).ok) return 'unknown';
     uses.push({ image, start: document.offsetAt(place.start) });
     return { image };
   }
 }
 
-/** Notes the values of build arguments; one that is given counts more than the default that is written. */
+/** Notes the values of build arguments. A given value replaces the default in the text. */
 function declare(argument: Arg, buildArgs: Readonly<Record<string, string | null>>, values: Map<string, string>): void {
   for (const property of argument.getProperties()) {
     const name = property.getName();
@@ -121,16 +121,16 @@ function unquoted(text: string): string {
   return text.replace(/^(['"])(.*)\1$/, '$2');
 }
 
-/** Stands for a `$` of a value: what a value holds is not expanded again. */
+/** Replaces each `$` of a value, so that it is not expanded again. */
 const LITERAL_DOLLAR = '\0';
 
 /**
- * Expands `$NAME`, `${NAME}`, and the forms with a default or an alternative, which may be nested; undefined for any
- * other form.
+ * Expands `$NAME`, `${NAME}` and the forms with a default or an alternative, which may be nested. Undefined for other
+ * forms.
  */
 function expand(text: string, values: ReadonlyMap<string, string>): string | undefined {
   let rest = text;
-  // The innermost first: a pair of braces without another inside.
+  // The innermost braces first.
   for (;;) {
     const next = rest.replace(/\$\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\}/, (_, name: string, operator, word) =>
       substitute(
@@ -152,7 +152,7 @@ function substitute(value: string | undefined, operator = '', word = ''): string
   return isSet ? value : word;
 }
 
-/** The values of `--from` and of `from=` in `--mount`, each with the place of its flag. */
+/** The values of `--from` and of `from=` in `--mount`, with the positions of their flags. */
 function sourcesOf(instruction: Instruction): { source: string; place: Place }[] {
   const flags = 'getFlags' in instruction ? (instruction as Copy).getFlags() : [];
   return flags.flatMap((flag) => {

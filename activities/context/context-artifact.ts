@@ -17,24 +17,22 @@ import { inspectContextTar, type ContextFacts } from './inspect.ts';
 import type { PackedContext } from './pack.ts';
 import { unpackContextTar, type UnpackedContext } from './unpack.ts';
 
-/**
- * Milliseconds in which a context of any size must be transferred, and in which a transfer that moves nothing is ended.
- */
+/** Milliseconds for the transfer of a context of any size, and after which a transfer that moves nothing is ended. */
 const TRANSFER = { timeout: 6 * 60 * 60_000, stall: 4 * 60_000 };
 
 type Limit = Pick<WorkerConfiguration, 'context'>;
 
 const limitOf = ({ context }: Limit) => bytesOf(context.unpackedSize);
 
-/** A context as it lies in a registry. */
+/** A context in a registry. */
 interface ContextName {
   repository: string;
   digest: string;
 }
 
 /**
- * Sends a packed context, tagged `sha256-<hex>` so that no collector takes it while a release waits; nothing is sent
- * twice.
+ * Sends a packed context, unless the registry has it. The tag `sha256-<hex>` keeps garbage collectors away while a
+ * release waits.
  */
 export async function sendContext(access: RegistryAccess, repository: string, packed: PackedContext): Promise<void> {
   const tag = contextTag(packed.digest);
@@ -43,9 +41,9 @@ export async function sendContext(access: RegistryAccess, repository: string, pa
 }
 
 /**
- * Reads what must be known of a context before anything is built.
+ * Reads the facts of a context before anything is built.
  *
- * @param configuration says how large it may be when unpacked
+ * @param configuration limits its size when unpacked
  * @throws FlightlineError `context-invalid`
  */
 export async function inspectContext(
@@ -58,7 +56,7 @@ export async function inspectContext(
   );
 }
 
-/** Unpacks a context into a directory, which is emptied first. `configuration` as of {@link inspectContext}. */
+/** Empties a directory and unpacks a context into it. `configuration` as for {@link inspectContext}. */
 export async function fetchContext(
   access: RegistryAccess,
   artifact: ContextName,

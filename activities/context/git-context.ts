@@ -1,4 +1,4 @@
-/** A context in a git repository: a commit of it, checked out and packed as the client packs a directory. */
+/** A git context: a commit is checked out, and packed as the client packs a directory. */
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -25,7 +25,7 @@ export async function sendGitContext(
   });
 }
 
-/** Packs a commit of a git repository for the time of `body`. All files get the commit's time. */
+/** Packs a commit of a git repository and runs `body` with it. All files get the commit's time. */
 export async function withGitContext<Result>(
   source: GitSource,
   schemes: readonly string[],
@@ -60,7 +60,7 @@ async function directoriesInside(tree: string, from: string, paths: Readonly<Rec
   return Object.fromEntries(await Promise.all(found));
 }
 
-/** A path of a git tree, absolute. Neither `..` nor a link of the repository leads out of the tree. */
+/** The absolute path of a file in a git tree. Neither `..` nor a link may lead out of the tree. */
 async function insideTree(tree: string, from: string, path: string): Promise<string> {
   const absolute = resolve(from, path);
   const outside = (place: string) => relative(tree, place).split(sep)[0] === '..';

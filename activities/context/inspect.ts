@@ -1,4 +1,4 @@
-/** Reads the tar of a context artifact with distrust, once; its layout is `CONTEXT_LAYOUT`. */
+/** Reads the tar of a context artifact (`CONTEXT_LAYOUT`) and trusts nothing in it. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -14,10 +14,10 @@ const { context, contexts, containerfile, ignoreSuffix, builderConfigs } = CONTE
 
 /** Largest Containerfile, ignore file or builder configuration (bytes). */
 export const LARGEST_TEXT = 1024 * 1024;
-/** Most files of a context: their names are held in memory. */
+/** Most files of a context, whose names are kept in memory. */
 const MOST_ENTRIES = 1_000_000;
 
-/** What can be known of a context without unpacking it. */
+/** Facts about a context that need no unpacking. */
 export interface ContextFacts {
   /** Text of the Containerfile. */
   containerfile: string;
@@ -26,16 +26,16 @@ export interface ContextFacts {
   builderConfig: { format: 'toml' | 'json'; digest: string } | null;
   /** Text of the builder configuration; it may hold passwords. Null when there is none. */
   builderConfigText: string | null;
-  /** Digest over everything but the builder configuration and times: a fresh clone of the same files has the same. */
+  /** Digest over everything but the builder configuration and times, so that a fresh clone has the same digest. */
   files: string;
-  /** What lies at the context's top, by name. */
+  /** The names at the top of the context. */
   names: readonly string[];
 }
 
 /**
- * Reads a context's tar once, and refuses whatever could lead outside of the directory that it is unpacked into.
+ * Reads a context's tar once, and refuses what could be unpacked outside its directory.
  *
- * @param limit most bytes that it may have when unpacked
+ * @param limit most bytes when unpacked
  * @throws FlightlineError `context-invalid`
  */
 export async function inspectContextTar(file: string, limit = Infinity): Promise<ContextFacts> {
@@ -107,7 +107,7 @@ function isZlibError(error: unknown): boolean {
   return code.startsWith('Z_') || code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
-/** What has been in an archive, for what may come next. */
+/** The entries of an archive so far, which limit what may come next. */
 class EntryCheck {
   readonly #kinds = new Map<string, TarEntry['kind']>();
 
@@ -139,7 +139,7 @@ class EntryCheck {
   }
 }
 
-/** Contexts are directories, and what stands beside them are plain files. */
+/** Contexts are directories; everything beside them is a plain file. */
 function hasPlace(top: string, depth: number, kind: TarEntry['kind']): boolean {
   if (top === context) return depth > 1 || kind === 'directory';
   if (top === contexts) return depth > 2 || kind === 'directory';
@@ -148,8 +148,7 @@ function hasPlace(top: string, depth: number, kind: TarEntry['kind']): boolean {
 }
 
 /**
- * Adds all that makes an entry but its time. Each part stands behind its length, so that no two entries are alike by
- * chance.
+ * Adds an entry except its time. Each part follows its length, so that different entries never give equal bytes.
  */
 async function addToDigest(digest: Hash, entry: TarEntry, text: Buffer | undefined): Promise<void> {
   const content = createHash('sha256');

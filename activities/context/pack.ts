@@ -1,6 +1,6 @@
 /**
- * Packs a context: the directory, further build contexts, the Containerfile with the ignore file in force, and the
- * builder configuration (`CONTEXT_LAYOUT`).
+ * Packs a context: the directory, further build contexts, the Containerfile with its ignore file, and the builder
+ * configuration (`CONTEXT_LAYOUT`).
  */
 import { mkdir, readFile, realpath, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
@@ -17,23 +17,23 @@ import { findPrivateKeys } from './files/private-keys.ts';
 
 const { context, contexts, containerfile, ignoreSuffix, builderConfigs } = CONTEXT_LAYOUT;
 
-/** What goes into an artifact. Paths are absolute. */
+/** The sources of an artifact. Paths are absolute. */
 interface ContextSources {
   directory: string;
   containerfile: string;
-  /** The ignore file that the spec names; without it podman's own search finds one. */
+  /** The ignore file that the spec names. Without it, podman's own rules find one. */
   ignoreFile?: string | null;
   /** null when the spec names none. */
   builderConfig: string | null;
   /** Further build contexts, by name. */
   buildContexts?: Readonly<Record<string, string>>;
-  /** A directory in which the ignore file must lie too: who wrote the context is not who packs it. */
+  /** The ignore file must be in this directory, since the author of the context is not the user who packs it. */
   root?: string;
-  /** Seconds since 1970 that every file gets as its time; its own by default. */
+  /** The time of every file, in seconds since 1970; by default its own. */
   time?: number;
 }
 
-/** A packed context, as an OCI layout in a directory of the caller's. */
+/** A packed context, as an OCI layout in the caller's directory. */
 export interface PackedContext {
   /** The layout's directory. */
   layout: string;
@@ -41,7 +41,7 @@ export interface PackedContext {
   digest: string;
   /** Bytes of the packed files. */
   size: number;
-  /** What the receiver will read in it. */
+  /** The facts that the receiver will read. */
   facts: ContextFacts;
   /** Files that look like private keys, relative to the context; below its name for a further build context. */
   privateKeys: string[];
@@ -49,16 +49,16 @@ export interface PackedContext {
 
 /** A directory that is packed. */
 interface Tree {
-  /** Where, in the archive. */
+  /** Its path in the archive. */
   place: string;
-  /** What stands before its files when they are shown to a person. */
+  /** Prefix of its files in messages. */
   shown: string;
   directory: string;
   entries: readonly ContextEntry[];
 }
 
 /**
- * Packs into an OCI layout below `scratch`. What comes out has passed the receiver's checks.
+ * Packs into an OCI layout below `scratch`, and applies the receiver's checks.
  *
  * @throws FlightlineError `context-invalid`
  */
@@ -94,7 +94,7 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   return { layout, digest: artifact.root.digest, size, facts, privateKeys: (await Promise.all(keys)).flat() };
 }
 
-/** Lists a further build context. Its ignore file is in it wherever podman finds it, even one that ignores itself. */
+/** Lists a further build context. Always includes its ignore file, even one that ignores itself. */
 async function buildContext(name: string, directory: string): Promise<Tree> {
   const rules = await readIgnoreRules({ directory });
   const { file } = rules;
@@ -104,7 +104,7 @@ async function buildContext(name: string, directory: string): Promise<Tree> {
   return { place: contextPlace(name), shown: `${name}/`, directory, entries };
 }
 
-/** Links trees to where they are packed from. Returns the names of directories above them for the archive. */
+/** Links the trees into the directory that is packed. Returns the names of their parents for the archive. */
 async function linkTrees(trees: readonly Tree[], directory: string): Promise<string[]> {
   const above = trees.length > 1 ? [contexts] : [];
   for (const name of above) await mkdir(join(directory, name), { mode: 0o755 });
@@ -113,7 +113,7 @@ async function linkTrees(trees: readonly Tree[], directory: string): Promise<str
   return above;
 }
 
-/** Writes what stands beside the contexts. Returns the names for the archive. */
+/** Writes the files beside the contexts. Returns their names for the archive. */
 async function writeParts(
   sources: ContextSources,
   text: Buffer,
@@ -147,7 +147,7 @@ async function readText(path: string): Promise<Buffer> {
   });
 }
 
-/** Name of the builder configuration inside the artifact, by the extension of the file. */
+/** Name of the builder configuration in the artifact, by the file's extension. */
 function builderConfigName(path: string): string {
   if (path.endsWith('.json')) return builderConfigs.json;
   if (path.endsWith('.toml')) return builderConfigs.toml;

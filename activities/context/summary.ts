@@ -1,4 +1,4 @@
-/** What of a context decides a release, and what in it cannot be released. Pure. */
+/** The part of a context that decides a release, and what makes it unusable. Pure. */
 import { checkBuilderConfig } from '../../model/builder-config/builder-config.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -9,10 +9,10 @@ import { readContainerfile } from './containerfile.ts';
 import type { ContextFacts } from './inspect.ts';
 
 /**
- * What of a context decides the rest: the images that it seems to name, its digests.
+ * Summarises a context: its digests, and the images that it seems to name.
  *
- * @throws FlightlineError `builder-configuration` for what the builder would refuse, or `context-invalid` for an agent
- *   configuration in the way of the one that early binding makes.
+ * @throws FlightlineError `builder-configuration` for what the builder would refuse; `context-invalid` for a file where
+ *   early binding places the agent configuration
  */
 export function summariseContext(
   request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
@@ -28,7 +28,7 @@ export function summariseContext(
   return { digest, files, images, base, builderConfig };
 }
 
-/** The client looks too; here is where it is trusted, and where a git context is seen first. */
+/** The client checks too, but a worker cannot rely on that, and the client does not see a git context. */
 function requireBuilderConfig(
   request: Pick<ReleaseRequest, 'disks' | 'builder'>,
   { builderConfig, builderConfigText }: ContextFacts,

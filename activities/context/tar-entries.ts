@@ -1,6 +1,6 @@
 /**
- * Reads a tar as GNU tar writes it in its POSIX format (`pax`). Names, link targets and attributes are bytes. Whatever
- * another reader could take for something else is refused: what is looked at here is unpacked by GNU tar.
+ * Reads a tar that GNU tar wrote in its POSIX format (`pax`). Names, link targets and attributes are bytes. Refuses
+ * what another reader could understand otherwise, since GNU tar unpacks the archive after this check.
  */
 
 /** What an entry is. */
@@ -8,11 +8,11 @@ type TarKind = 'file' | 'directory' | 'symlink' | 'hard link';
 
 export interface TarEntry {
   kind: TarKind;
-  /** Latin-1, a character for a byte; a directory's has no `/` at its end. */
+  /** Latin-1, a character per byte; a directory has no `/` at its end. */
   name: string;
-  /** Target of a link, Latin-1; null for what is none. */
+  /** Target of a link, Latin-1; null for other entries. */
   target: string | null;
-  /** Permission bits, set-user-id and the like among them. */
+  /** Permission bits with set-user-id and the like. */
   mode: number;
   /** Bytes. */
   size: number;
@@ -22,14 +22,14 @@ export interface TarEntry {
   content: AsyncIterable<Buffer>;
 }
 
-/** The archive is none, or is written otherwise than expected. */
+/** The text is no archive, or not in the expected format. */
 export class TarError extends Error {}
 
 const BLOCK = 512;
 /** Longest extended header (bytes): names and attributes. */
 const LONGEST_EXTENDED_HEADER = 1024 * 1024;
 const KINDS: Readonly<Record<string, TarKind>> = { '0': 'file', '1': 'hard link', '2': 'symlink', '5': 'directory' };
-/** Keys of extended headers that may stand in one; times are not looked at. */
+/** Allowed keys of extended headers. Times are ignored. */
 const KEYS = ['path', 'linkpath', 'size', 'mtime'];
 const ATTRIBUTE = 'SCHILY.xattr.';
 
@@ -143,7 +143,7 @@ function joined(kind: TarKind, header: Header, extended: Extended | null): Omit<
   };
 }
 
-/** A stream of bytes, taken in pieces of given lengths. */
+/** Reads a stream of bytes in pieces of given lengths. */
 class Bytes {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest = Buffer.alloc(0);
@@ -152,7 +152,7 @@ class Bytes {
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
-  /** The next bytes as they come, this many at most; none at the end. */
+  /** The next bytes, at most this many; none at the end. */
   async #some(most: number): Promise<Buffer> {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#chunks.next();
@@ -179,12 +179,12 @@ class Bytes {
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
-  /** Passes what fills up the last block of a content. */
+  /** Skips the padding of the last block. */
   async padding(size: number): Promise<void> {
     await this.exactly((BLOCK - (size % BLOCK)) % BLOCK);
   }
 
-  /** Passes the end of the archive. */
+  /** Skips the end of the archive. */
   async zeros(): Promise<void> {
     for (let some = await this.#some(BLOCK); some.length > 0; some = await this.#some(BLOCK)) {
       if (some.some((byte) => byte !== 0)) throw new TarError('something stands behind its end');

@@ -1,26 +1,25 @@
-/** Unpacks a context that was fetched. */
+/** Unpacks a fetched context. */
 import { join } from 'node:path';
 import { CONTEXT_LAYOUT, contextPlace } from '../../model/oci/labels.ts';
 import { extractTar } from '../tools/tar.ts';
 import { inspectContextTar } from './inspect.ts';
 
-/** Where things are in an unpacked context. Absolute paths. */
+/** Absolute paths in an unpacked context. */
 export interface UnpackedContext {
-  /** The directory that the author calls the context. */
+  /** The author's context directory. */
   context: string;
-  /** Under its own name; the ignore file in force lies beside it, where podman looks for it first. */
+  /** Under its own name, with its ignore file beside it, where podman looks first. */
   containerfile: string;
   builderConfig: string | null;
-  /** The directory that is the build context of a name. */
+  /** The directory of a named build context. */
   contextNamed: (name: string) => string;
 }
 
 /**
- * Unpacks a context's tar into an empty directory (`CONTEXT_LAYOUT`). It is read through first; nothing is written
- * outside of the directory or through a link. Where a link of the context leads is never looked at: it is a path in the
- * image.
+ * Unpacks a context's tar into an empty directory (`CONTEXT_LAYOUT`). Reads it through first, and writes nothing
+ * outside the directory or through a link. A link may point anywhere, since its target is a path in the image.
  *
- * @param limit most bytes that it may have when unpacked
+ * @param limit most bytes when unpacked
  * @throws FlightlineError `context-invalid`
  */
 export async function unpackContextTar(file: string, directory: string, limit: number): Promise<UnpackedContext> {

@@ -1,4 +1,4 @@
-/** The serial console of a booting machine: reads it from its file, searches it, and writes it to the stage's log. */
+/** Reads the serial console of a booting machine from its file, searches it, and writes it to the stage's log. */
 import { open } from 'node:fs/promises';
 import { cutRedacted, redact } from '../tools/process/redact.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
@@ -6,8 +6,8 @@ import type { CappedLog } from '../tools/process/capped-log.ts';
 /** Bytes read at a time. A console has a few hundred kilobytes. */
 const CHUNK = 256 * 1024;
 /**
- * Characters kept for searching: the expected text may come in two pieces, with colours between them. No line of the
- * log is longer.
+ * Characters that are kept for the search, since the expected text may come in pieces with colours between them. Also
+ * the longest line of the log.
  */
 const KEPT = 16_000;
 
@@ -66,7 +66,7 @@ export class BootConsole {
     }
   }
 
-  /** Whether a text has appeared recently. */
+  /** `true` when the text has appeared recently. */
   has(text: string): boolean {
     return this.recent.includes(text) || plainConsole(this.recent).includes(text);
   }

@@ -1,6 +1,6 @@
 /**
- * The `boot-test` activity: boots a disk in QEMU until the expected line appears on the serial console. The file is not
- * changed, the machine has no network. Whatever ends the activity ends the machine: the next attempt starts over.
+ * The `boot-test` activity: boots a disk in QEMU until the expected line appears on the serial console. The machine has
+ * no network, and does not change the file. It ends with the activity, and the next attempt starts over.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { copyFile, lstat, mkdir, rm } from 'node:fs/promises';
@@ -33,19 +33,19 @@ import type { HostBody, HostContext } from '../host/work-directory.ts';
 /** Milliseconds between two reads of the console. */
 const LOOK = 500;
 /**
- * Under KVM a guest that prints nothing for this long (ms) counts as stopped: nested KVM may start, and stop at the
- * first instruction that it does not know. Emulation then gets the whole time again.
+ * Under KVM a guest that prints nothing for this long (ms) counts as stopped, since nested KVM may stop at the first
+ * instruction that it does not know. Emulation then gets the whole time again.
  */
 const KVM_SILENCE = 10_000;
-/** Emulation has booted what KVM could not: until this worker ends, its tests begin under emulation. */
+/** Set when emulation has booted what KVM could not. From then on this worker's tests begin under emulation. */
 let kvmStops = false;
-/** Console lines in the failure, and their bytes: they must leave room for what failed. */
+/** Console lines in the failure, and their bytes, which must leave room for the message. */
 const MESSAGE_LINES = 30;
 const MESSAGE_BYTES = 2_400;
-/** Most bytes of a console: a guest that restarts its getty for ever must not fill the disk. */
+/** Most bytes of a console, so that a guest that restarts its getty for ever does not fill the disk. */
 const MAX_CONSOLE = 64 * 1024 * 1024;
 
-/** A passed test, written down so that a later attempt adopts it. */
+/** A passed test, noted for a later attempt. */
 const Passed = z.object({
   inputs: z.string(),
   expect: z.string(),
@@ -80,7 +80,7 @@ async function bootTest(
     throw new FlightlineError('disk-vanished', `${file.path} is gone, or no longer as it was built`);
   }
   const name = machineName(host.work.installation, input.release);
-  // Left by an earlier attempt, whose worker is gone.
+  // An earlier attempt, whose worker is gone, may have left one.
   await endMachine(name);
   const directory = join(host.work.release(input.release), `boot-test-${test.disk}`);
   const note = { inputs, expect: test.expect, size: facts.size, modified: facts.mtimeMs };
@@ -106,7 +106,7 @@ async function bootTest(
 /** What the machines of one test share. */
 interface Test {
   readonly test: BootTestInput['test'];
-  /** Private to the test, emptied for each machine. */
+  /** Only for this test, and emptied for each machine. */
   readonly directory: string;
   readonly log: CappedLog;
   readonly context: Task;
@@ -202,7 +202,7 @@ async function run(program: string, machine: Machine, accelerator: Accelerator, 
   try {
     const end = await Promise.race([machineEnd, watching]);
     if (end.kind !== 'ended') return end;
-    // Its last output may show that it booted, and ended afterwards.
+    // Its last output may show that it booted before it ended.
     over.abort();
     const seen = await watching;
     return seen.kind === 'seen' ? seen : end;

@@ -1,6 +1,6 @@
 /**
  * The `disk-build` activity: one run of the builder, in a container that outlives the worker. Each attempt first looks
- * at what is there: a result, or a container that is running, has ended or is lost.
+ * for a result, or for a container that is running, has ended or is lost.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { DiskBuildInput } from '../../model/contract/disk.ts';
@@ -33,7 +33,7 @@ import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
-/** How many of the builder's last lines a failure has. */
+/** How many of the builder's last lines a failure shows. */
 const MESSAGE_LINES = 25;
 
 /** What all steps of an attempt share. */
@@ -41,7 +41,7 @@ interface Attempt {
   readonly host: HostContext;
   readonly input: DiskBuildInput;
   readonly context: Task;
-  /** Digest of the disk inputs, and the container's name made from it. */
+  /** Digest of the disk inputs, which gives the container its name. */
   readonly inputs: string;
   readonly name: string;
   readonly run: DiskRun;
@@ -147,8 +147,8 @@ function check(end: BuilderEnd, log: CappedLog): void {
 }
 
 /**
- * After a retry with another spec, the container of the former inputs may still be there and write to the same
- * directory. Answers whether that of these inputs is there.
+ * After a retry with another spec, the container of the former inputs may still exist and write to the same directory.
+ * Returns `true` when the container of these inputs exists.
  */
 async function removeOtherContainers({ host, input, name }: Attempt): Promise<boolean> {
   const own = {
@@ -164,7 +164,7 @@ async function removeOtherContainers({ host, input, name }: Attempt): Promise<bo
 }
 
 /**
- * The container of an earlier attempt, running or ended. One that never ran or is lost is removed, and does not count.
+ * The container of an earlier attempt, running or ended. Removes one that never ran or is lost.
  */
 async function findContainer({ name }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
@@ -198,14 +198,14 @@ async function start(attempt: Attempt): Promise<ContainerState> {
   return container;
 }
 
-/** Fetches everything that the builder needs to this host. */
+/** Fetches what the builder needs to this host. */
 async function prepare(
   attempt: Attempt,
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
   const { host, input, context, name, run } = attempt;
   const { repository, tag } = input.image;
-  // The builder writes the name that it gets into the disk, as the origin of the device's updates.
+  // The builder writes this name into the disk, as the origin of the device's updates.
   const image = `${repository}:${tag}`;
   context.report({ step: `pulling ${image}` });
   await tagImage(await pullImage(attempt, access), image);

@@ -1,6 +1,6 @@
 /**
  * Checks that a disk's file is complete. A builder may succeed and still leave a truncated file, after a full file
- * system or a power cut. Each format says in its own structures how far it reaches; only these are read.
+ * system or a power cut. Each format has its length in its own structures; only these are read.
  */
 import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { currentTask } from '../tools/process/task.ts';
 /** Bytes of a sector, the unit of GPT, VMDK and VHD. */
 const SECTOR = 512;
 /**
- * Most bytes of a table: an L2 table of QCOW2 has at most 2 MiB (docs/interop/qcow2.txt), a grain table of VMDK 2 KiB.
+ * Most bytes of a table. An L2 table of QCOW2 has at most 2 MiB (docs/interop/qcow2.txt), a grain table of VMDK 2 KiB.
  */
 const MAX_TABLE = 16 * 1024 * 1024;
 
@@ -95,7 +95,7 @@ async function checkQcow2(disk: Disk): Promise<void> {
   if (clusterBits < 9 || clusterBits > 21) throw new Cut('is damaged: its QCOW2 header is invalid');
   const cluster = 2 ** clusterBits;
   const compressedBits = BigInt(62 - (clusterBits - 8));
-  // The lowest 9 bits are reserved or part of a sector, the highest 8 are flags.
+  // The lowest 9 bits are reserved or part of a sector; the highest 8 are flags.
   const OFFSET = 0x00ff_ffff_ffff_fe00n;
   const table = await disk.at(Number(header.readBigUInt64BE(40)), header.readUInt32BE(36) * 8);
   for (let index = 0; index < table.length; index += 8) {
@@ -106,7 +106,7 @@ async function checkQcow2(disk: Disk): Promise<void> {
       const value = entries.readBigUInt64BE(entry);
       const compressed = (value & (1n << 62n)) !== 0n;
       const begin = Number(compressed ? value & ((1n << compressedBits) - 1n) : value & OFFSET);
-      // The last cluster may be short: what is beyond the end of the file reads as zeros.
+      // The last cluster may be short: bytes beyond the end of the file read as zeros.
       if (begin >= disk.size && begin > 0) throw tooShort(begin + 1, disk.size);
     }
   }

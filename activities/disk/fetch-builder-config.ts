@@ -1,4 +1,4 @@
-/** The builder configuration of a release's context, as the builder is given it. */
+/** Gets the builder configuration out of a release's context, for the builder. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builderText } from '../../model/builder-config/builder-config.ts';
@@ -28,7 +28,7 @@ export async function fetchBuilderConfig(
   context.report({ step: 'fetching the builder configuration' });
   const { format, digest } = input.builderConfig;
   const path = run.config[format];
-  // Where the image was built, its context lies unpacked.
+  // The host that built the image has its context unpacked.
   const unpacked = join(host.work.release(input.release), 'context', CONTEXT_LAYOUT.builderConfigs[format]);
   const text = (await textWithDigest(unpacked, digest)) ?? (await fetchText(host, access, input, run, digest));
   await writeFile(path, builderText(text, format), { mode: 0o600 });
@@ -55,7 +55,7 @@ async function fetchText(
   return text;
 }
 
-/** The text of a file if it has this digest; null for another one, and without a file. */
+/** The text of a file with this digest; null for other text, and without a file. */
 async function textWithDigest(path: string, digest: string): Promise<string | null> {
   const bytes = await readFile(path).catch(ifMissing(null));
   return bytes && `sha256:${sha256(bytes)}` === digest ? bytes.toString('utf8') : null;

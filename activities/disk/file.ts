@@ -1,4 +1,4 @@
-/** The file of a disk as it is published: compressed if requested, and hashed while it is written, in one pass. */
+/** Makes the file of a disk that is published: compresses it if requested, and hashes it in the same pass. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { lstat, mkdir, rename } from 'node:fs/promises';
@@ -73,8 +73,8 @@ export async function compressFile(
 
 /**
  * Writes the layer of a container disk: `/disk/<file name>`, owned by QEMU's user and read-only, like the result of the
- * guide's two-stage build. It is not compressed: KubeVirt accepts it so, and a qcow2 is compressed already or needed
- * plain.
+ * guide's two-stage build. It is not compressed, since KubeVirt does not ask for it and a qcow2 may be compressed
+ * already.
  */
 export async function writeContainerDiskLayer(
   source: string,
@@ -126,7 +126,7 @@ async function run(
   await pipeline(streams as NodeJS.ReadWriteStream[], { signal });
 }
 
-/** Passes bytes on, hashing and counting them. */
+/** Passes bytes on, and hashes and counts them. */
 function hashing(hash: Hash, meter: { size: number } = { size: 0 }): Transform {
   return new Transform({
     highWaterMark: CHUNK,
@@ -138,7 +138,7 @@ function hashing(hash: Hash, meter: { size: number } = { size: 0 }): Transform {
   });
 }
 
-/** Passes bytes on and reports how many of the total have passed. */
+/** Passes bytes on, and reports how many of the total have passed. */
 function progress(total: number): Transform {
   const stage = currentTask();
   if (!stage) return new PassThrough();
@@ -155,7 +155,7 @@ function progress(total: number): Transform {
 
 async function runZstd(source: string, target: string): Promise<void> {
   try {
-    // `-f` also replaces what an interrupted attempt left. One thread gives the same bytes on every machine.
+    // `-f` replaces what an interrupted attempt left. One thread gives the same bytes on every machine.
     await runCommand('zstd', ['--quiet', '--force', '--single-thread', `-${ZSTD_LEVEL}`, '-o', target, '--', source]);
   } catch (error) {
     if (error instanceof CommandError && error.notFound) {

@@ -1,4 +1,4 @@
-/** Leaves a disk's file in a directory of the host that the user chose (`--keep-files`), and replaces no other file. */
+/** Leaves a disk's file in the user's directory on the host (`--keep-files`). Replaces no other file. */
 import { randomUUID } from 'node:crypto';
 import { constants, copyFile, link, lstat, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -13,7 +13,7 @@ function keptName(type: DiskType, file: string): string {
 }
 
 /**
- * Links the file into the directory, or copies it to another file system. Leaves it alone when the same file is there.
+ * Links the file into the directory, or copies it to another file system. Does nothing when the same file is there.
  * Returns the absolute path.
  *
  * @throws FlightlineError `host-setup` when another file of that name is there, or the directory cannot be written.
@@ -39,7 +39,7 @@ export async function keepFile(directory: string, type: DiskType, file: HashedFi
 }
 
 function unusable(directory: string, error: NodeJS.ErrnoException): Error {
-  // A full disk has a kind of its own.
+  // A full disk is a kind of its own.
   if (error.code === 'ENOSPC') return error;
   return new FlightlineError('host-setup', `cannot keep the disk in ${directory}: ${error.message}`, {
     remedy: `make ${directory} writable on the build host`,

@@ -1,6 +1,6 @@
 /**
- * What is published of a disk: its file, and the documents around it. It is prepared once. The hashes, which may take
- * long, are kept beside the files, so that a later attempt only checks that the files are the same.
+ * The publication of a disk: its file, and the documents around it. It is prepared once. The hashes, which take long,
+ * are kept beside the files, so that a later attempt only checks that the files are the same.
  */
 import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -56,7 +56,7 @@ export async function preparePublication(wanted: Wanted, directory: string): Pro
     file: await withTime(made.file),
     layer: made.layer ? await withTime(made.layer) : null,
   };
-  // A file that was written to while it was being read has no valid hash.
+  // The hash is not valid when the file was written to meanwhile.
   const after = await sourceOf(wanted);
   if (after.mtimeMs !== source.mtimeMs) {
     throw new FlightlineError('unexpected', `${source.path} changed while it was read`);
@@ -65,7 +65,7 @@ export async function preparePublication(wanted: Wanted, directory: string): Pro
   return publication;
 }
 
-/** Directory of what a publication writes. */
+/** The directory that a publication writes to. */
 export function publicationFiles(directory: string, wanted: Pick<Wanted, 'disk'>): string {
   return join(directory, `publish-${wanted.disk.type}`);
 }

@@ -1,6 +1,6 @@
 /**
  * The `publish` activity: pushes a disk as an artifact or a container disk, or not at all. It pushes by digest, without
- * a tag. The digest is known before the push, so that what the registry has is adopted.
+ * a tag. It knows the digest before the push, and adopts what the registry has.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { appendFile, mkdir } from 'node:fs/promises';
@@ -21,7 +21,7 @@ import type { HostBody, HostContext } from '../host/work-directory.ts';
 async function publishDisk(host: HostContext, input: PublishInput, context: Task): Promise<ActivityAnswer<'publish'>> {
   const log = await stageLog(host, input.release, logName('publish', input.disk.type));
   context.report({ host: host.name });
-  // The build returned the slot; the lease still says that the space is in use.
+  // The build has returned the slot; the lease still holds the space.
   const stop = await keepLease(host, input.release, input.branch, input.timing);
   try {
     return await withLog(log, () => publish(host, input, log, context));

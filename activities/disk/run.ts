@@ -1,4 +1,4 @@
-/** The files of a builder run on its host: output, container log, configuration, and the note of the result. */
+/** The files of a builder run on its host: output, container log, configuration, note of the result. */
 import { lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
 
 /** Paths of a builder run, all absolute. */
 export interface DiskRun {
-  /** `<release>/disks/<types>`, for this run alone. */
+  /** `<release>/disks/<types>`, of this run alone. */
   directory: string;
   /** `/output` of the builder. */
   output: string;
@@ -21,7 +21,7 @@ export interface DiskRun {
   config: { toml: string; json: string };
 }
 
-/** The note of the result: written when everything is there, read by the next attempt. */
+/** The note of a complete result, for the next attempt. */
 const Result = z.object({
   inputs: z.string(),
   files: z.array(
@@ -54,7 +54,7 @@ export function diskRun(releaseDirectory: string, types: readonly DiskType[]): D
   };
 }
 
-/** Begins a run: removes everything of an earlier one, above all disks that could be taken for new ones. */
+/** Begins a run. Removes all of an earlier one, whose disks could be taken for new ones. */
 export async function emptyRun(run: DiskRun): Promise<void> {
   await rm(run.directory, { recursive: true, force: true });
   await mkdir(run.output, { recursive: true, mode: 0o700 });
@@ -65,7 +65,7 @@ export async function removeRun(run: DiskRun): Promise<void> {
   await rm(run.directory, { recursive: true, force: true });
 }
 
-/** The files of an earlier attempt at the same inputs; null when there are none, or they have changed since. */
+/** The files of an earlier attempt at the same inputs; null when there are none, or when they have changed. */
 export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFile[] | null> {
   const result = await readNote(noteFile(run), Result);
   if (result?.inputs !== inputs) return null;
@@ -99,7 +99,7 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
     }
     files.push({ type, path, size: choice.size });
   }
-  // Sync the disks before the note: after a power cut a disk could have its full length, and hold zeros.
+  // Sync the disks before the note: after a power cut a disk could have its full length but hold zeros.
   for (const path of new Set(files.map((file) => file.path))) await flush(path);
   for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
   for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });

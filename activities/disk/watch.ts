@@ -1,6 +1,4 @@
-/**
- * Watches a builder container to its end, from any worker process: its log, its progress, and whether it has stalled.
- */
+/** Watches a builder container to its end, from any worker process: its log, its progress, and whether it stalls. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timing } from '../../model/base/timing.ts';
 import { plannedStages, type DiskRun } from './run.ts';
@@ -20,9 +18,9 @@ import { cgroupUsage } from '../tools/process/usage.ts';
 /** How a builder container ended. `lost`: its conmon died, and the exit code with it. */
 export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' } | { kind: 'stalled' };
 
-/** Milliseconds between two looks at a running container. Each costs two small reads. */
+/** Milliseconds between two checks of a running container. Each takes two small reads. */
 const LOOK = 1_000;
-/** Milliseconds until its end is noticed. This check alone costs one small read. */
+/** Milliseconds until its end is noticed. This check takes one small read. */
 const NOTICE = 100;
 /** Milliseconds until podman must know the exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
@@ -32,7 +30,7 @@ const IDLE_SHARE = 0.05;
 
 /**
  * Follows a container, running or ended, to its end. Copies its log from the first line, redacted, so that a later
- * worker has all of it. When the stage is cancelled it throws the cancellation, and leaves the container alone.
+ * worker has all of it. In a cancelled stage it throws the cancellation, and leaves the container alone.
  */
 export async function watchBuilder(
   container: ContainerState,
@@ -55,7 +53,7 @@ export async function watchBuilder(
   };
   const pause = Math.min(LOOK, timing.stall);
   const works = workOf(container, run, pause);
-  // Count looks, not time: a machine that slept for an hour has not stalled.
+  // Count checks, not time: a machine that slept for an hour has not stalled.
   let idle = 0;
   for (;;) {
     context.throwIfCancelled();
@@ -77,9 +75,9 @@ export async function watchBuilder(
 }
 
 /**
- * Tells at each call whether the container has done anything since the last one: its output has grown, or its processes
- * have computed, read or written. A builder may print nothing for a quarter of an hour, and write its output only at
- * the end.
+ * Tells at each call whether the container has worked since the last one: its output has grown, or its processes have
+ * computed, read or written. A builder may print nothing for a quarter of an hour, and write its output only at the
+ * end.
  */
 function workOf({ pid }: ContainerState, run: DiskRun, pause: number): () => Promise<boolean> {
   let last = { size: -1, cpu: 0, io: 0 };

@@ -1,9 +1,9 @@
-/** What a change of the clocks makes of times of day. Pure. */
+/** Which times of day a clock change skips or repeats. Pure. */
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** The moments (ms since 1970) in a span at which the clocks of an IANA time zone are changed. */
+/** The moments (ms since 1970) in a span at which the clocks of an IANA time zone change. */
 export function clockChanges(timeZone: string, from: number, until: number): number[] {
   const found: number[] = [];
   for (let at = from; at < until; at += DAY) {
@@ -20,8 +20,8 @@ export function clockChanges(timeZone: string, from: number, until: number): num
 }
 
 /**
- * The times of day (`02:30`) that a schedule misses on the day of a change, or has twice, beside those of the same day
- * a week before and a week after. `runs`: all its moments (ms since 1970) from eight days before to eight days after.
+ * The times of day (`02:30`) that a schedule misses or repeats on the day of a change, compared with the same weekday a
+ * week before and a week after. `runs` are its moments (ms since 1970) from eight days before to eight days after.
  */
 export function unusualTimes(
   timeZone: string,
@@ -29,7 +29,7 @@ export function unusualTimes(
   runs: readonly number[],
 ): { day: string; missed: string[]; doubled: string[] } {
   const local = runs.map((at) => localTime(timeZone, at));
-  // The day that the change is in the middle of: one at midnight counts for the day that it shortens.
+  // A change at midnight belongs to the day that it shortens.
   const [day] = localTime(timeZone, change - 60_000);
   const timesOn = (other: string) => local.filter(([date]) => date === other).map(([, time]) => time);
   const there = timesOn(day);

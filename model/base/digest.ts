@@ -6,7 +6,7 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** JSON with sorted keys and no spaces: equal values give equal text. `undefined` members are left out. */
+/** JSON with sorted keys and no spaces, so that equal values give equal text. Leaves `undefined` members out. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
   if (value !== null && typeof value === 'object') {
@@ -19,7 +19,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The digest (`sha256:<hex>`) of a value: equal values have equal ones. */
+/** The digest (`sha256:<hex>`) of a value. Equal values have equal digests. */
 export function digestOf(value: unknown): string {
   return `sha256:${sha256(canonicalJson(value))}`;
 }

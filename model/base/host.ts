@@ -1,11 +1,11 @@
-/** Names of machines and of what they are. */
+/** Host names and architectures. */
 import { z } from 'zod';
 
 /** Architectures in Go's and OCI's names. */
 export const ARCHITECTURES = ['amd64', 'arm64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** A host's name: a DNS label or name in lower case, stable across restarts, since queue names are made of it. */
+/** A host's name: a DNS name in lower case. Queue names contain it, so it stays the same across restarts. */
 export const HostName = z
   .string()
   .regex(

@@ -11,7 +11,7 @@ interface MetricRow {
   labels: readonly string[];
   /** What it measures, for Prometheus' HELP line. */
   help: string;
-  /** What a reader of the documentation needs besides. */
+  /** More for the documentation. */
   note?: string;
 }
 

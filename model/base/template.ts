@@ -9,8 +9,8 @@ export function isTemplate(text: string): boolean {
 }
 
 /**
- * Replaces each `{{name}}` with its value. An unknown name is a problem, and so is a value that is `undefined`, such as
- * `commit` of a dirty work tree: nothing is guessed.
+ * Replaces each `{{name}}` with its value. An unknown name and an `undefined` value, such as `commit` of a dirty work
+ * tree, are problems.
  */
 export function expandTemplate(text: string, values: Record<string, string | undefined>): TemplateResult {
   const names = [...text.matchAll(/\{\{\s*(.*?)\s*\}\}/g)].map((match) => match[1]!);

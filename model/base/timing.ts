@@ -1,6 +1,6 @@
 /**
- * How soon a fault is noticed, and how long something is tried. The values (milliseconds) travel in the workflow's
- * input, so that tests can scale them without changing code.
+ * How soon a fault is noticed, and how long something is tried (milliseconds). The values travel in the workflow's
+ * input, so that tests can scale them.
  */
 import { z } from 'zod';
 
@@ -31,7 +31,7 @@ export const DEFAULT_TIMING = {
   retryMaximum: 2 * MINUTE,
   /** How long failures are retried before the branch is held. */
   retryFor: HOUR,
-  /** One attempt at a short activity of the control or sign role. Each of its commands has its own deadline. */
+  /** One attempt at a short activity of a control or sign worker. Each command has its own deadline. */
   shortStartToClose: 5 * MINUTE,
   /** One attempt at `podman build`. */
   buildStartToClose: 6 * HOUR,
@@ -39,7 +39,7 @@ export const DEFAULT_TIMING = {
   diskBuildStartToClose: 12 * HOUR,
   /** One attempt at a push or publication. */
   transferStartToClose: 6 * HOUR,
-  /** Without growth of log or output for this long, the build counts as stalled. */
+  /** A build whose log and output do not grow for this long counts as stalled. */
   stall: 20 * MINUTE,
   /** One command against a registry. */
   command: 4 * MINUTE,
@@ -55,19 +55,19 @@ export type Timing = { [name in keyof typeof DEFAULT_TIMING]: number };
 
 const milliseconds = z.number().int().positive();
 
-/** Timing in the inputs of workflows and activities. A missing value is the default. */
+/** Timing in the input of workflows and activities. A missing value means the default. */
 export const TimingSchema: z.ZodType<Timing> = z.object(
   Object.fromEntries(
     Object.entries(DEFAULT_TIMING).map(([name, value]) => [name, milliseconds.default(value)]),
   ) as unknown as Record<keyof Timing, z.ZodType<number>>,
 );
 
-/** `true` for a timing, complete or with defaults left out. */
+/** `true` for a timing, even without its defaults. */
 export function isTiming(value: unknown): value is Partial<Timing> {
   return TimingSchema.safeParse(value).success;
 }
 
-/** The values that differ from the defaults. {@link TimingSchema} makes the same timing of them. */
+/** The values that differ from the defaults. {@link TimingSchema} restores the others. */
 export function withoutDefaults(timing: Partial<Timing>): Partial<Timing> {
   return Object.fromEntries(
     Object.entries(timing).filter(([name, value]) => value !== DEFAULT_TIMING[name as keyof Timing]),
@@ -79,7 +79,7 @@ export function timingWith(changes: Partial<Timing> = {}): Timing {
   return { ...DEFAULT_TIMING, ...changes };
 }
 
-/** How many tries fill `timing.retryFor` with the pauses between them. */
+/** How many attempts fit into `timing.retryFor`, with the pauses between them. */
 export function attemptsWithin(timing: Timing): number {
   let waited = 0;
   let attempts = 1;

@@ -13,7 +13,7 @@ export function bytesInWords(bytes: number): string {
   return `${unit > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[unit]}`;
 }
 
-/** Milliseconds as `0.4 s`, `12 s`, `2:05`, `1:02:05`: short for what a person waits for. */
+/** Milliseconds as `0.4 s`, `12 s`, `2:05`, `1:02:05`, for progress. */
 export function elapsedInWords(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

@@ -55,7 +55,7 @@ const Partition = table({
 const Owner = z.union([text, whole]);
 const node = { path: text.regex(/^\//, 'is not an absolute path'), mode: text.optional() };
 const owned = { user: Owner.optional(), group: Owner.optional() };
-/** Looked into by the builder alone: no disk type that flightline makes applies it. */
+/** Left to the builder: no disk type of flightline applies it. */
 const Unread = z.record(z.string(), z.unknown());
 
 const Customizations = table({
@@ -119,7 +119,7 @@ const Customizations = table({
 
 const named = z.array(table({ name: text, version: text }));
 
-/** The whole file. Keys that only composer's images use are known, and have no effect here. */
+/** The whole file. Keys that only composer's images use are accepted, and have no effect here. */
 export const Blueprint = table({
   name: text,
   description: text,

@@ -1,8 +1,8 @@
 /**
- * The builder's own configuration, `builder.config`: bootc-image-builder's config.toml or config.json, checked before
- * an hour is spent. The format is osbuild's blueprint (osbuild/blueprint, `pkg/blueprint`, May 2026), whose reader
- * refuses unknown keys; what a disk type leaves out, the builder only warns of. Messages quote no value that could be a
- * secret.
+ * Checks the builder's configuration, `builder.config`, before an hour is spent on a build: bootc-image-builder's
+ * config.toml or config.json. The format is osbuild's blueprint (osbuild/blueprint, `pkg/blueprint`, May 2026). Its
+ * reader refuses unknown keys, but the builder only warns of what a disk type ignores. Messages quote no value that
+ * could be a secret.
  */
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
@@ -23,9 +23,7 @@ export interface BuilderConfigUse {
   rootfs: string | null;
 }
 
-/**
- * What was found: `problems` the builder refuses, or it would do nothing of what is asked; `warnings` it leaves out.
- */
+/** The findings: the builder refuses `problems`, or would ignore them without a word; it ignores `warnings`. */
 interface BuilderConfigFindings {
   problems: Problem[];
   warnings: Problem[];
@@ -66,8 +64,7 @@ export function checkBuilderConfig(
 }
 
 /**
- * The key that config.json had around everything before May 2024; the builder still reads it, and then nothing beside
- * it.
+ * Before May 2024 config.json had everything below this key. The builder still reads it, and then nothing beside it.
  */
 const WRAPPER = 'blueprint';
 const NO_WRAPPER: { within: string[]; ignored: string[] } = { within: [], ignored: [] };
@@ -78,7 +75,7 @@ function withoutWrapper(value: unknown): { value: unknown; within: string[]; ign
   return { value: inside, within: [WRAPPER], ignored: Object.keys(value as object).filter((key) => key !== WRAPPER) };
 }
 
-/** The text that a builder is given: without that key, which not every builder knows. Pure. */
+/** The text for a builder: without that key, which not every builder knows. Pure. */
 export function builderText(text: string, format: BuilderConfigFormat): string {
   const read = format === 'json' ? readJson(text) : null;
   if (!read?.ok) return text;
@@ -86,7 +83,7 @@ export function builderText(text: string, format: BuilderConfigFormat): string {
   return within.length > 0 ? JSON.stringify(value) : text;
 }
 
-/** What no disk is made with, and the builder does not warn of. */
+/** Keys that no disk type applies, and of which the builder does not warn. */
 const DROPPED = {
   packages: 'packages are installed in the Containerfile',
   modules: 'packages are installed in the Containerfile',
@@ -116,7 +113,7 @@ function readToml(text: string): Read {
     return { ok: true, value: parseToml(text), place: tomlPlaces(text) };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    // Below its first line the message quotes the text, in which a password may stand.
+    // After its first line the message quotes the text, which may hold a password.
     const message = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
     const { line, column } = error;
     return { ok: false, problem: { line, column, path: '', message: `this is no TOML: ${message}` } };
@@ -132,7 +129,7 @@ function readJson(text: string): Read {
   }
 }
 
-/** JSON is YAML, whose parser keeps places. */
+/** JSON is YAML, whose parser keeps positions. */
 function jsonPlaces(text: string): (path: readonly PropertyKey[]) => Place {
   const read = readYaml(text);
   if (!read.ok) return () => ({ line: 1, column: 1 });
@@ -144,7 +141,7 @@ function jsonPlaces(text: string): (path: readonly PropertyKey[]) => Place {
 
 const isIso = (type: DiskType) => DISK_TYPES[type].family === 'iso';
 
-/** What the builder refuses, or what could do nothing at all. */
+/** What the builder refuses, and what would have no effect at all. */
 function contradictions(given: Customizations, { types }: BuilderConfigUse): Found[] {
   const found: Found[] = [];
   const refuse = (path: PropertyKey[], message: string) => found.push({ path: ['customizations', ...path], message });
@@ -197,7 +194,7 @@ function wrongMountpoints(given: Customizations, { rootfs }: BuilderConfigUse): 
   });
 }
 
-/** What each family of types applies (bib's `supported_options`); the rest it warns of and leaves out. */
+/** What each family of types applies (bib's `supported_options`). The builder warns of the rest and ignores it. */
 const APPLIED: Record<'disk' | 'iso' | 'pxe', readonly (keyof Customizations)[]> = {
   disk: [
     'user',

@@ -1,6 +1,6 @@
-/** Where a key stands in a TOML text: the parser tells values without their places. Pure. */
+/** Finds a key in a TOML text, since the parser gives no positions. Pure. */
 
-/** A place in a text, both from 1. */
+/** A position in a text, counted from 1. */
 export interface Place {
   line: number;
   column: number;
@@ -14,8 +14,8 @@ const ONE_KEY = new RegExp(KEY, 'g');
 const MULTILINE = /"""|'''/g;
 
 /**
- * Answers the place of a path: of its own key, or of the nearest key above it that has a line (inline tables stand on
- * one). Array tables count from 0, as in the parsed value.
+ * The position of a path's key, or of the nearest key above it that has a line of its own, since an inline table takes
+ * one line. Array tables count from 0, as in the parsed value.
  */
 export function tomlPlaces(text: string): (path: readonly PropertyKey[]) => Place {
   const places = new Map<string, Place>();
@@ -33,7 +33,7 @@ export function tomlPlaces(text: string): (path: readonly PropertyKey[]) => Plac
         const names = keysOf(header[3]!);
         table = withIndices(names, counts, header[2] === '[[');
         note(table, header[1]!.length + 1);
-        // The array itself, and whatever is above it, begins with its first table.
+        // An array, and each key above it, begins with its first table.
         for (let length = 1; length < table.length; length++) note(table.slice(0, length), header[1]!.length + 1);
       } else if (assignment) {
         const keys = keysOf(assignment[2]!);
@@ -61,7 +61,7 @@ function keysOf(text: string): string[] {
   return [...text.matchAll(ONE_KEY)].map(([key]) => key.replace(/^["']|["']$/g, ''));
 }
 
-/** The path of a header, with the index of the latest table wherever it passes an array of tables. */
+/** The path of a header. Where it passes an array of tables, it has the index of the latest one. */
 function withIndices(names: readonly string[], counts: Map<string, number>, isNew: boolean): PropertyKey[] {
   const path: PropertyKey[] = [];
   for (const [position, name] of names.entries()) {
@@ -78,7 +78,7 @@ function withIndices(names: readonly string[], counts: Map<string, number>, isNe
   return path;
 }
 
-/** The marks of a string over several lines that is open at the end of a line. */
+/** The quotes of a multi-line string that is still open at the end of a line. */
 function openQuote(line: string, open: string | null): string | null {
   let quote = open;
   for (const [mark] of line.matchAll(MULTILINE)) {

@@ -1,7 +1,7 @@
 /**
- * The one table of activities: by its name on the wire, each one's task queue, input and result. Workers derive from it
- * what they offer where, and workflows the types of what they call. Inputs are parsed at an activity's entry. Results
- * are digests and short facts, never file contents or logs.
+ * The table of activities: by its name on the wire, each one's task queue, input and result. Workers derive from it
+ * what they offer on which queue, and workflows the types of what they call. An activity parses its input. Results are
+ * digests and short facts, never file contents or logs.
  */
 import type { z } from 'zod';
 import { STAGES, type Stage } from '../stage/stage.ts';
@@ -55,9 +55,7 @@ function queuesOf(name: ActivityName): readonly ActivityQueue[] {
   return ACTIVITIES[name].queues;
 }
 
-/**
- * An activity's name as people read it, in logs and failures; of a stage's activity it is the stage's: `disk-build`.
- */
+/** An activity's name in logs and failures, for people. An activity that does a stage has its name: `disk-build`. */
 export function spokenName(name: ActivityName): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
@@ -73,7 +71,7 @@ export function isCleanUp(activity: string): boolean {
   return activity === ('cleanUp' satisfies ActivityName);
 }
 
-/** Whose workers do a stage. */
+/** The role whose workers do a stage. */
 export function roleOf(stage: Stage): Role {
   const [queue] = (Object.keys(ACTIVITIES) as ActivityName[])
     .filter((name) => spokenName(name) === stage)

@@ -1,4 +1,4 @@
-/** What is asked of a host for an image, and what it answers. */
+/** Activities of a host for an image: inputs and results. */
 import { z } from 'zod';
 import { DeviceTrust } from '../device/signature-policy.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -21,11 +21,11 @@ export const BuildInput = ReleaseIdentity.extend({
   architecture: z.enum(ARCHITECTURES),
   commit: z.string().nullable(),
   source: z.string().nullable(),
-  /** The builder of the disks, which the host pulls meanwhile; absent when no disk is asked for. */
+  /** The builder of the disks, which the host pulls meanwhile; absent for a release without disks. */
   builder: PinnedImage.optional(),
-  /** Repositories that the host will push to: the right is proved before anything is built. */
+  /** Repositories that the host will push to. It proves its right before it builds. */
   pushTo: z.array(Repository),
-  /** What the image's devices are to trust, for `verification: bake`. The sign worker said which key. */
+  /** What the image's devices will trust, for `verification: bake`. The sign worker named the key. */
   trust: DeviceTrust.optional(),
   timing: TimingSchema,
   /** Nothing of a build before this time (ISO 8601) is used, so that packages are fetched anew. */
@@ -40,15 +40,15 @@ export const BuildResult = z.object({
   imageId: z.string(),
   /** Bytes, uncompressed. */
   size: z.number().int().nonnegative(),
-  /** `true` when an image of the same inputs was there. */
+  /** `true` when the host had an image of the same inputs. */
   adopted: z.boolean(),
-  /** The images of registries that podman used, by the names that the Containerfile has for them. */
+  /** The registry images that podman used, by their names in the Containerfile. */
   bases: z.array(PinnedImage),
   /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */
   certificateEnds: z.string().optional(),
   /** Name of its request in Flight Control; absent for an operator's own. */
   certificateRequest: z.string().optional(),
-  /** What a person should know of the image although it was made; absent when there is nothing. */
+  /** Warnings about the image for a person; absent when there are none. */
   warnings: z.array(z.string()).optional(),
 });
 export type BuildResult = z.infer<typeof BuildResult>;
@@ -64,7 +64,7 @@ export const PushResult = z.object({ ...hostStage, digest: Digest });
 export type PushResult = z.infer<typeof PushResult>;
 
 export const DeviceVerifyInput = ReleaseIdentity.extend({
-  /** The image, which is in the registry and signed, but not tagged yet. */
+  /** The image: in the registry, signed, not tagged yet. */
   image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
   /** Name of the key whose public half the image holds. */
   key: z.string(),
@@ -82,8 +82,6 @@ export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
 export const IMAGE_ACTIVITIES = {
   build: on('build', 'image/build', BuildInput, BuildResult),
   push: on('transfer', 'image/push', PushInput, PushResult),
-  /**
-   * Proves, with the files in the image, that a device made of it accepts the image, and none that another key signed.
-   */
+  /** Proves with the image's own files that a device accepts the image, and refuses what another key signed. */
   deviceVerify: on('build', 'image/device-verify', DeviceVerifyInput, DeviceVerifyResult),
 };

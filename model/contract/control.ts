@@ -1,4 +1,4 @@
-/** What is asked of control workers for a release, and what they answer. */
+/** Activities of control workers for a release: inputs and results. */
 import { z } from 'zod';
 import { NightlyTemplate } from '../release/nightly.ts';
 import { WebhookName } from '../spec/notify.ts';
@@ -16,16 +16,14 @@ export type ResolveInput = z.infer<typeof ResolveInput>;
 
 export const ResolveResult = z.object({
   attempts,
-  /**
-   * The record of the same inputs that is already there in full, when the tag exists: the release ends as `unchanged`.
-   */
+  /** The complete release of the same inputs that the tag already names: this release ends as `unchanged`. */
   unchanged: ReleaseRecord.nullable(),
   context: ContextArtifact,
   /** Digest over bases, context, build arguments, platform (model/release/inputs.ts). */
   imageInputs: Digest,
   /** Every external image of the Containerfile. */
   bases: z.array(PinnedImage),
-  /** Null when no disk is asked for. */
+  /** Null for a release without disks. */
   builder: PinnedImage.nullable(),
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
@@ -45,7 +43,7 @@ export type HostsResult = z.infer<typeof HostsResult>;
 /** Input of the `notification` workflow and of its activity. */
 export const NotifyInput = ReleaseIdentity.extend({
   webhook: WebhookName,
-  /** Of the release: the HMAC's secret must list it. */
+  /** The release's repository, which the HMAC's secret must list. */
   repository: Repository,
   /** The activity adds the link. */
   notification: Notification.omit({ link: true }),
@@ -60,7 +58,7 @@ export const NotifyResult = z.object({
 });
 export type NotifyResult = z.infer<typeof NotifyResult>;
 
-/** What a control worker is asked before a nightly release. */
+/** Input of the comparison before a nightly release. */
 export const CompareInput = ReleaseIdentity.extend({
   template: NightlyTemplate,
   /** When the run was scheduled, ISO 8601. */
@@ -70,13 +68,13 @@ export type CompareInput = z.infer<typeof CompareInput>;
 
 export const CompareResult = z.object({
   attempts,
-  /** The commit that a git context's ref means now, 40 hexadecimal digits or more; null for a directory. */
+  /** The commit of a git context's ref now, 40 hexadecimal digits or more; null for a directory. */
   commit: z.string().nullable(),
-  /** What a release would make anew: everything, a part beside an image that stands, or nothing. */
+  /** What a release would make anew: everything, some parts but not the image, or nothing. */
   change: z.enum(['image', 'part', 'none']),
-  /** In words; for `none`, what it is the same as. */
+  /** Why, in words; for `none`, which release it equals. */
   reason: z.string(),
-  /** Tag of the release it was compared with; null when there is none to compare with. */
+  /** Tag of the release that it was compared with; null when there was none. */
   standing: Tag.nullable(),
 });
 export type CompareResult = z.infer<typeof CompareResult>;
@@ -98,13 +96,13 @@ export type SupersedeResult = z.infer<typeof SupersedeResult>;
 
 export const CONTROL_ACTIVITIES = {
   /**
-   * Looks everything mutable up once. Rejects with a `fail` kind for whatever a hold could not keep. Reads only, but
-   * for packing a git context.
+   * Resolves everything mutable to digests. Fails with a `fail` kind, since there is nothing yet to hold. Reads only,
+   * except that it packs a git context.
    */
   resolve: on('control', 'resolve/resolve', ResolveInput, ResolveResult),
   /** The build hosts of an architecture that asked the server for work within its last minutes. */
   hosts: on('control', 'host/hosts', HostsInput, HostsResult),
-  /** Posts the document. Fails with `webhook` for what may pass, `webhook-refused` and others for what does not. */
+  /** Posts the document. Fails with `webhook` when another try may work, else with `webhook-refused` or others. */
   notify: on('control', 'notify', NotifyInput, NotifyResult),
   /** What a nightly release would make anew. Reads only. */
   compare: on('control', 'resolve/compare', CompareInput, CompareResult),

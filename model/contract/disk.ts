@@ -1,4 +1,4 @@
-/** What is asked of a host for disks, and what it answers. */
+/** Activities of a host for disks: inputs and results. */
 import { z } from 'zod';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -22,7 +22,7 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   /** The branch keeps its slot: a boot test follows on this host. */
   keepSlot: z.boolean().optional(),
   timing: TimingSchema,
-  /** The builder installs packages of a RHEL base: it is given the host's entitlements. */
+  /** The builder installs packages of a RHEL base, and gets the host's entitlements for it. */
   entitled: z.boolean().optional(),
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;

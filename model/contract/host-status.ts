@@ -1,14 +1,14 @@
-/** What a build host says of itself, and how `flightline hosts` asks. */
+/** What a build host reports about itself, and how `flightline hosts` asks for it. */
 import { z } from 'zod';
 import { on } from './activity.ts';
 import { ROLES } from './queue.ts';
 import { ARCHITECTURES, HostName } from '../base/host.ts';
 
-/** Most entries of each list: the answer must fit into a payload of 10 kB. */
+/** Most entries of a list, so that the answer fits into a payload of 10 kB. */
 export const MAX_LISTED = 8;
 
 export const HostStatusInput = z.object({
-  /** Milliseconds in which the answer must be there: what takes longer to find out is left out. */
+  /** Milliseconds for the answer, which leaves out what takes longer. */
   within: z.number().int().positive(),
 });
 export type HostStatusInput = z.infer<typeof HostStatusInput>;
@@ -47,11 +47,11 @@ export type HostStatus = z.infer<typeof HostStatus>;
 export const ListedHost = z.object({
   host: z.string(),
   roles: z.array(z.enum(['control', 'build', 'sign'])),
-  /** `answers`, or `silent`: a build host that did not answer. `polls`: it has no build worker, and asks for work. */
+  /** `answers`; `silent` for a build host that did not answer; `polls` for a machine without a build worker. */
   state: z.enum(['answers', 'silent', 'polls']),
   /** When one of its workers was last heard of, ISO 8601; null when that was minutes ago. */
   lastSeen: z.string().nullable(),
-  /** What it says itself; null when it did not answer, and for machines without a build worker. */
+  /** Its own report; null when it did not answer, and for machines without a build worker. */
   status: HostStatus.omit({ host: true }).nullable(),
 });
 export type ListedHost = z.infer<typeof ListedHost>;
@@ -70,7 +70,7 @@ export interface KnownWorker {
 /** What is known of a machine before it is asked. */
 export type Machine = Pick<ListedHost, 'host' | 'roles' | 'lastSeen'>;
 
-/** The machines of some workers, and the build hosts that releases are on although nobody there asks for work. Pure. */
+/** The machines of these workers, and build hosts that have releases but no worker that polls. Pure. */
 export function machinesOf(workers: readonly KnownWorker[], needed: readonly string[]): Machine[] {
   const names = [...new Set([...workers.map(({ host }) => host), ...needed])].toSorted();
   return names.map((host) => {

@@ -1,4 +1,4 @@
-/** What is asked of a host beside its stages: a claim, a sign of life, clean-up, a page of a log. */
+/** Activities of a host that are no stages: claim, probe, clean-up, a page of a log. */
 import { z } from 'zod';
 import { Digest, Repository } from '../oci/reference.ts';
 import { HostName } from '../base/host.ts';
@@ -15,7 +15,7 @@ export const ClaimInput = ReleaseIdentity.extend({
   requestedAt: z.string(),
   /** Bytes the branch is expected to need in the host's work directory and storage. */
   space: z.number().int().nonnegative(),
-  /** Hosts that failed this branch or are lost. */
+  /** Hosts that failed this branch, or are lost. */
   exclude: z.array(z.string()),
   timing: TimingSchema,
 });
@@ -41,14 +41,11 @@ export const CleanUpResult = z.object({
 export type CleanUpResult = z.infer<typeof CleanUpResult>;
 
 export const LogPageInput = z.object({
-  /** Path below the host's log directory: absolute, or from there. */
+  /** Path below the host's log directory, absolute or relative to it. */
   path: z.string(),
   /** Bytes from the start. */
   offset: z.number().int().nonnegative(),
-  /**
-   * Milliseconds to wait for something to be there; without it the answer is what there is, and a missing file is a
-   * failure.
-   */
+  /** Milliseconds to wait for the file and for more text; without it, a missing file is a failure. */
   wait: z.number().int().positive().max(60_000).optional(),
 });
 export type LogPageInput = z.infer<typeof LogPageInput>;
@@ -57,9 +54,9 @@ export const LogPageResult = z.object({
   /** At most 8,000 bytes, redacted. */
   text: z.string(),
   nextOffset: z.number().int().nonnegative(),
-  /** Nothing is behind this page now. */
+  /** This page is the last one for now. */
   end: z.boolean(),
-  /** The file is shorter than the offset: another attempt began it anew, and this page is its first. */
+  /** The file was shorter than the offset, since another attempt began it anew. This is its first page. */
   restarted: z.boolean().optional(),
 });
 export type LogPageResult = z.infer<typeof LogPageResult>;
@@ -77,7 +74,7 @@ export type KeepLogsInput = z.infer<typeof KeepLogsInput>;
 export const KeepLogsResult = z.object({
   attempts,
   host: HostName,
-  /** Of the artifact's manifest; null when none of the logs is there any more. */
+  /** Digest of the artifact's manifest; null when none of the logs exists any more. */
   digest: Digest.nullable(),
 });
 export type KeepLogsResult = z.infer<typeof KeepLogsResult>;
@@ -88,17 +85,11 @@ export const HOST_ACTIVITIES = {
    * branch.
    */
   claim: on(['claim', 'short'], 'host/claim', ClaimInput, ClaimResult),
-  /** Answers at once: the host lives. */
+  /** Answers at once, so that the workflow knows that the host is alive. */
   probe: on('short', 'host/probe', z.undefined(), ProbeResult),
-  /**
-   * Stops and removes all that the release made on this host: containers, processes, images' names, work directory,
-   * leases.
-   */
+  /** Stops and removes all that the release made on this host: containers, image names, work directory, leases. */
   cleanUp: on('short', 'sweep/clean-up', CleanUpInput, CleanUpResult),
-  /**
-   * Sends the logs of a release from this host to the registry, compressed and redacted; what is there already is
-   * adopted.
-   */
+  /** Sends this host's logs of a release to the registry, compressed and redacted, unless it has them. */
   keepLogs: on('short', 'host/logs/keep-logs', KeepLogsInput, KeepLogsResult),
   /** A page of a log. Refuses a path outside the log directory. */
   logPage: on('short', 'host/logs/log-page', LogPageInput, LogPageResult),

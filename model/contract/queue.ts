@@ -1,7 +1,7 @@
 /** Task queues, and which role polls which. */
 import { HostName, type Architecture } from '../base/host.ts';
 
-/** Roles of a worker process. `control` runs workflows and reads; `build` owns a host; `sign` holds the keys. */
+/** Roles of a worker process: `control` runs workflows and reads, `build` owns a host, `sign` holds the keys. */
 export const ROLES = ['control', 'build', 'sign'] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -9,8 +9,8 @@ export type Role = (typeof ROLES)[number];
 export const CONTROL_QUEUE = 'flightline';
 
 /**
- * Polled by sign workers, one activity at a time: `.sig` tags are read, changed and written back, so two signers lose
- * signatures.
+ * Polled by sign workers, which run one activity at a time: a `.sig` tag is read, changed and written back, so two
+ * signers at once would lose signatures.
  */
 export const SIGN_QUEUE = 'flightline-sign';
 
@@ -19,12 +19,12 @@ export function claimQueue(architecture: Architecture): string {
   return `flightline-build-${architecture}`;
 }
 
-/** How a worker calls itself to the server: `flightline-build@host-a`. */
+/** A worker's identity at the server: `flightline-build@host-a`. */
 export function workerIdentity(role: Role, host: string): string {
   return `flightline-${role}@${host}`;
 }
 
-/** Role and host of a worker's identity; `undefined` for whoever else polls. */
+/** Role and host in a worker's identity; `undefined` for other programs that poll. */
 export function workerOfIdentity(identity: string): { role: Role; host: string } | undefined {
   for (const role of ROLES) {
     const prefix = workerIdentity(role, '');
@@ -34,14 +34,14 @@ export function workerOfIdentity(identity: string): { role: Role; host: string }
   return undefined;
 }
 
-/** The host of a build worker's identity; `undefined` for whoever else polls. */
+/** The host in a build worker's identity; `undefined` for all others. */
 export function hostOfIdentity(identity: string): string | undefined {
   const prefix = workerIdentity('build', '');
   const host = identity.startsWith(prefix) ? identity.slice(prefix.length) : '';
   return HostName.safeParse(host).data;
 }
 
-/** The kinds of work a host does, each on a queue of its own so that a long disk build never delays a probe. */
+/** The kinds of work of a host. Each has its own queue, so that a long disk build never delays a probe. */
 export const HOST_WORK = ['build', 'disk', 'transfer', 'short'] as const;
 export type HostWork = (typeof HOST_WORK)[number];
 

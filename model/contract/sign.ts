@@ -1,4 +1,4 @@
-/** What is asked of sign workers for a release, and what they answer. */
+/** Activities of sign workers for a release: inputs and results. */
 import { z } from 'zod';
 import { PruneGroup, PruneRequest } from '../release/prune.ts';
 import { ReleaseRecord } from '../release/record.ts';
@@ -10,7 +10,7 @@ import { attempts, on } from './activity.ts';
 
 export const ProveSigningInput = ReleaseIdentity.extend({
   key: z.string(),
-  /** All repositories that will be signed in and tagged in. */
+  /** All repositories in which signatures and tags will be written. */
   repositories: z.array(Repository),
   timing: TimingSchema,
 });
@@ -28,7 +28,7 @@ export type SignInput = z.infer<typeof SignInput>;
 
 export const SignResult = z.object({
   attempts,
-  /** Tags signed now; the others had their signature. */
+  /** Tags that were signed now. The others had their signature. */
   signed: z.array(Tag),
 });
 export type SignResult = z.infer<typeof SignResult>;
@@ -39,7 +39,7 @@ export type VerifyInput = SignInput;
 
 export const TagInput = ReleaseIdentity.extend({
   key: z.string(),
-  /** In this order: each disk's tag, the image's, then further tags. Each is verified by tag once it stands. */
+  /** In this order: each disk's tag, the image's, further tags. Each is verified by name once it has moved. */
   moves: z.array(TagMove).min(1),
   timing: TimingSchema,
 });
@@ -49,7 +49,7 @@ export const TagResult = z.object({
   attempts,
   /** `repository:tag` of everything that moved. */
   moved: z.array(z.string()),
-  /** Digests that the registry no longer has: nothing was moved, and their branches go back to push. */
+  /** Digests that the registry has lost. No tag has moved then, and their branches go back to push. */
   vanished: z.array(Digest),
 });
 export type TagResult = z.infer<typeof TagResult>;
@@ -59,10 +59,7 @@ export const RecordInput = ReleaseIdentity.extend({
   repository: Repository,
   /** The record is signed for each. */
   tags: z.array(Tag).min(1),
-  /**
-   * Shared tags among them, which somebody else may have moved since: the record takes such a name only where the
-   * image's has that digest.
-   */
+  /** Shared tags among them. The record gets such a name only if the image's tag still has this digest. */
   shared: z.object({ tags: z.array(Tag), repository: Repository, digest: Digest }).optional(),
   record: ReleaseRecord,
   timing: TimingSchema,
@@ -74,7 +71,7 @@ export type RecordResult = z.infer<typeof RecordResult>;
 
 export const ProveSigningResult = z.object({
   attempts,
-  /** The public key, PEM: what devices are to trust. */
+  /** The public key (PEM), which devices will trust. */
   publicKey: z.string(),
 });
 export type ProveSigningResult = z.infer<typeof ProveSigningResult>;
@@ -83,7 +80,7 @@ export const PruneInput = ReleaseIdentity.extend({ request: PruneRequest });
 export type PruneInput = z.infer<typeof PruneInput>;
 
 export const PrunePageInput = PruneInput.extend({
-  /** How many tags of the decision earlier pages had. */
+  /** How many tags earlier pages had. */
   from: z.number().int().nonnegative(),
 });
 export type PrunePageInput = z.infer<typeof PrunePageInput>;
@@ -98,15 +95,12 @@ export type PrunePage = z.infer<typeof PrunePage>;
 
 const PruneStep = z.object({
   attempts,
-  /** What is still to be removed: the activity ends after a while, so that releases get their signatures meanwhile. */
+  /** What is still to be removed. The activity ends after a while, so that releases get their signatures meanwhile. */
   left: z.number().int().nonnegative(),
 });
 
 export const SIGN_ACTIVITIES = {
-  /**
-   * Proves, before an hour is spent, that the key may sign here, opens with its passphrase, and that the login may
-   * push.
-   */
+  /** Proves before the build that the key may sign here, that its passphrase opens it, and that the login may push. */
   proveSigning: on('sign', 'trust/prove-signing', ProveSigningInput, ProveSigningResult),
   sign: on('sign', 'trust/sign', SignInput, SignResult),
   verify: on('sign', 'trust/verify', VerifyInput, z.object({ attempts })),
@@ -114,6 +108,6 @@ export const SIGN_ACTIVITIES = {
   record: on('sign', 'tags/record', RecordInput, RecordResult),
   /** A page of what would be removed and kept. Reads only. */
   planPrune: on('sign', 'prune/plan', PrunePageInput, PrunePage),
-  /** Removes what is decided, and reads again before each of them. */
+  /** Removes what is decided. Reads again before each removal. */
   prune: on('sign', 'prune/prune', PruneInput, PruneStep),
 };

@@ -1,4 +1,4 @@
-/** What promotions and shared tags ask of control and sign workers, and what they answer. */
+/** Activities of control and sign workers for promotions and shared tags: inputs and results. */
 import { z } from 'zod';
 import { TimingSchema } from '../base/timing.ts';
 import { Digest, Tag } from '../oci/reference.ts';
@@ -32,7 +32,7 @@ export type PromoteRecordInput = z.infer<typeof PromoteRecordInput>;
 
 /** Input of `planRollback`. */
 export const PlanRollbackInput = LookAtTagInput.extend({
-  /** The record to go to: its digest or tag. */
+  /** Digest or tag of the record to go back to. */
   record: z.union([Digest, Tag]),
 });
 export type PlanRollbackInput = z.infer<typeof PlanRollbackInput>;
@@ -49,24 +49,21 @@ export const RollbackPlan = z.object({
 export type RollbackPlan = z.infer<typeof RollbackPlan>;
 
 export const TAG_ACTIVITIES = {
-  /**
-   * Asks the tag's workflow to move it, and starts that workflow if there is none. Returns when the tag has moved, or
-   * the move was refused.
-   */
+  /** Asks the tag's workflow for the move, and starts it if there is none. Returns when the tag has moved or stays. */
   moveSharedTag: on('control', 'tags/move-shared-tag', MoveInput, MoveResult.extend({ attempts })),
-  /** What a tag points at, with its record when a key of the configuration signed that for this name. */
+  /** What a tag points at, with its record if a configured key signed it for this name. */
   lookAtTag: on('control', 'tags/look-at-tag', LookAtTagInput, TagNow.extend({ attempts })),
-  /** What a rollback to a record would move. Changes nothing. */
+  /** Plans a rollback to a record. Changes nothing. */
   planRollback: on('control', 'tags/plan-rollback', PlanRollbackInput, RollbackPlan.extend({ attempts })),
   /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
   planPromotion: on('control', 'tags/plan-promotion', PlanPromotionInput, PromotionPlan.extend({ attempts })),
-  /** Copies a digest into the target's repository, without a tag. `mounted` is null when its blobs were transferred. */
+  /** Copies a digest to the target's repository, without a tag. `mounted` is null when blobs were transferred. */
   promoteCopy: on(
     'sign',
     'tags/promote-copy',
     PromoteCopyInput,
     z.object({ attempts, mounted: z.number().nullable() }),
   ),
-  /** Publishes and signs the record for the new name, and tags it unless the target has moved on meanwhile. */
+  /** Publishes and signs the record for the new name. Tags it unless the target has moved meanwhile. */
   promoteRecord: on('sign', 'tags/promote-record', PromoteRecordInput, z.object({ attempts, digest: Digest })),
 };

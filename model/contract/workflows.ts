@@ -1,6 +1,6 @@
 /**
- * How client and workflows speak, and a release with its builder runs: workflow types, inputs, results, the query and
- * the update.
+ * The messages between client and workflows, and between a release and its builder runs: workflow types, inputs,
+ * results, queries and updates.
  */
 import { z } from 'zod';
 import { DiskBuildInput } from './disk.ts';
@@ -38,7 +38,7 @@ export const BuilderRunInput = ReleaseIdentity.extend({
 });
 export type BuilderRunInput = z.infer<typeof BuilderRunInput>;
 
-/** What a builder run hands back when all its disks are published, signed and verified. */
+/** The result of a builder run whose disks are all published, signed and verified. */
 export const BuilderRunResult = z.object({
   host: HostName,
   /** Every host that holds something of this release. */
@@ -59,7 +59,7 @@ export const BuilderRunFailure = z.object({
 });
 export type BuilderRunFailure = z.infer<typeof BuilderRunFailure>;
 
-/** Query on `release` and `builderRun` (there with the child's stages only): where it stands. */
+/** Query on `release`, and on `builderRun` for its own stages only: the record as it is now. */
 export const RECORD_QUERY = 'record';
 
 /** Update on `release`: resumes every held branch; with a request, stages whose inputs changed run again. */

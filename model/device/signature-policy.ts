@@ -1,7 +1,7 @@
 /**
- * What a device needs to accept only images that the release's key signed: a public key, a registries.d drop-in, and
- * entries in policy.json (containers-policy.json(5)). The guide calls it "Configuring devices to verify image
- * signatures".
+ * The files with which a device accepts only images that the release's key signed: a public key, a registries.d
+ * drop-in, and entries in policy.json (containers-policy.json(5)). See "Configuring devices to verify image signatures"
+ * in the guide.
  */
 import { z } from 'zod';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
@@ -16,7 +16,7 @@ export const DEVICE_KEYS = '/etc/pki/containers';
 
 const Requirement = z.looseObject({ type: z.string() });
 const Requirements = z.array(Requirement).min(1, 'is an empty list of requirements, which accepts nothing');
-/** The parts of a policy.json that are read here. Requirements of every kind are kept as they are. */
+/** The parts of a policy.json that flightline reads. It keeps requirements of every kind as they are. */
 export const SignaturePolicy = z.looseObject({
   default: Requirements,
   transports: z.record(z.string(), z.record(z.string(), Requirements)).optional(),
@@ -24,7 +24,7 @@ export const SignaturePolicy = z.looseObject({
 export type SignaturePolicy = z.infer<typeof SignaturePolicy>;
 type PolicyRequirement = z.infer<typeof Requirement>;
 
-/** What a device should trust. */
+/** What a device trusts. */
 export const DeviceTrust = z.object({
   /** Name of the signing key, and of its file on the device. */
   key: z.string(),
@@ -35,7 +35,7 @@ export const DeviceTrust = z.object({
 });
 export type DeviceTrust = z.infer<typeof DeviceTrust>;
 
-/** A file of a device: absolute path and text. All of them are public, mode 0644. */
+/** A file on a device: absolute path and text, mode 0644. */
 export interface DeviceFile {
   path: string;
   text: string;
@@ -47,14 +47,14 @@ export function deviceKeyPath(key: string): string {
 }
 
 /**
- * The requirement that the guide gives to devices. Without a `signedIdentity` the default (`matchRepoDigestOrExact`)
- * holds, which refuses a re-tagged image.
+ * The requirement that the guide gives devices. It has no `signedIdentity`: the default, `matchRepoDigestOrExact`,
+ * refuses a re-tagged image.
  */
 function signedByKey(keyPath: string): PolicyRequirement {
   return { type: 'sigstoreSigned', keyPath };
 }
 
-/** The policy.json of the guide: in these repositories what the key signed, elsewhere what `others` says. */
+/** The policy.json of the guide: these repositories need the key's signature, `others` says what holds elsewhere. */
 export function policyFor(
   repositories: readonly string[],
   keyPath: string,
@@ -67,17 +67,16 @@ export function policyFor(
 /** The result of {@link mergePolicy}. */
 export interface MergedPolicy {
   policy: SignaturePolicy;
-  /** What was kept, or may surprise, in words. */
+  /** What was kept, and what may surprise, in words. */
   notes: string[];
-  /** Repositories that stay rejected, because an entry for them or for a parent says so. Entries are not weakened. */
+  /** Repositories that stay rejected, because an entry for them or for a parent rejects them. */
   rejected: string[];
 }
 
 /**
- * Adds the requirement to a policy for some repositories. What the policy refuses for them stays refused: each new
- * entry has the requirements that applied before (those of the closest scope) and the new one, and all must be met. The
- * one exception is `reject` as the default, for everything or for registries: it means "only what is listed", and this
- * lists the repositories. A `reject` in an entry stays. Pure.
+ * Adds the requirement to a policy for some repositories, and weakens nothing: each new entry has the requirements of
+ * the closest scope, which applied before, and the new one. All must be met. A `reject` in an entry stays; only
+ * `reject` as the default, for everything or for registries, does not, since it means "only what is listed". Pure.
  */
 export function mergePolicy(existing: SignaturePolicy, repositories: readonly string[], keyPath: string): MergedPolicy {
   const before = existing.transports?.docker ?? {};
@@ -136,7 +135,7 @@ function rejects(requirements: readonly PolicyRequirement[]): boolean {
 }
 
 function isOurs(requirement: PolicyRequirement, keyPath: string): boolean {
-  // With a signedIdentity it may accept other names than the default does.
+  // A signedIdentity may accept names that the default refuses.
   return (
     requirement.type === 'sigstoreSigned' &&
     requirement.keyPath === keyPath &&
@@ -150,9 +149,9 @@ function withRequirement(applied: readonly PolicyRequirement[], keyPath: string)
 }
 
 /**
- * The registries.d drop-in that makes podman look for signatures beside the images. Its scopes are the repositories,
- * where the guide has the whole registry: podman refuses a scope that two files name, and the registry may have a file
- * of its own.
+ * The registries.d drop-in that makes podman look for signatures beside the images. The guide names the whole registry;
+ * this names the repositories, since podman refuses a scope that two files name, and the registry may have a file
+ * already.
  */
 export function registriesDropIn(repositories: readonly string[]): DeviceFile {
   const scopes = repositories.map((repository) => `  ${repository}:\n    use-sigstore-attachments: true\n`);
@@ -160,7 +159,7 @@ export function registriesDropIn(repositories: readonly string[]): DeviceFile {
   return { path: `${DEVICE_REGISTRIES}/${name}.yaml`, text: `docker:\n${scopes.join('')}` };
 }
 
-/** Every file of a device. `policy` holds the other entries of policy.json. */
+/** All files for a device. `policy` has the other entries of policy.json. */
 export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): DeviceFile[] {
   return [
     { path: deviceKeyPath(trust.key), text: trust.publicKey },
@@ -170,8 +169,8 @@ export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): Device
 }
 
 /**
- * The repositories that are pulled under a policy: the image's by devices, and those of container disks by the nodes
- * that start virtual machines from them. Artifacts are fetched by whatever writes a disk, under its own rules.
+ * The repositories that are pulled under a policy: devices pull the image, and nodes pull container disks to start
+ * virtual machines. Tools that write disks fetch artifacts under their own rules.
  */
 export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 'disks'>): string[] {
   const disks = request.disks.filter(({ publish }) => publish === 'container-disk');
@@ -192,7 +191,7 @@ export function pulledRepositoriesOfSpec(spec: Pick<FlightlineSpec, 'image' | 'd
   );
 }
 
-/** The entry of the image's repository covers what is below it. */
+/** The entry of the image's repository also covers the repositories below it. */
 function narrowed(image: string, disks: readonly string[]): string[] {
   return [image, ...new Set(disks.filter((disk) => !disk.startsWith(`${image}/`)))];
 }

@@ -16,7 +16,7 @@ export interface FailureRow extends Remedy {
   disposition: Disposition;
   /** What has happened, in one line, for the table in docs/failures.md. */
   meaning: string;
-  /** Another action, where the usual one does not fit the place. */
+  /** Another action, for places where the usual one does not fit. */
   at?: Partial<Record<RemedyPlace, string | Remedy>>;
 }
 

@@ -1,22 +1,22 @@
-/** A failure as it is carried: in an activity's failure details, in the record, to the user. */
+/** A failure, and the error that carries it. */
 import { z } from 'zod';
 import { FAILURE_KINDS, FAILURES, type FailureKind } from './failures.ts';
 import { NEXT_STEPS, type Remedy } from './remedy.ts';
 
-/** Where the whole log of a stage lies: a host and an absolute path there. */
+/** Where a stage's log is: a host and an absolute path there. */
 export const LogLocation = z.object({ host: z.string(), path: z.string() });
 export type LogLocation = z.infer<typeof LogLocation>;
 
-/** A failure as it is carried in an activity's failure details, in the record and to the user. */
+/** A failure as activities report it, as the record keeps it, and as the user reads it. */
 export const Failure = z.object({
   kind: z.enum(FAILURE_KINDS),
   /** What failed and why; for a build, its last lines. At most {@link MAX_MESSAGE} bytes. No secret. */
   message: z.string(),
-  /** What to do next; `remedyText` puts it into words for the place where it is shown. */
+  /** What to do next. `remedyText` words it for the place where it is shown. */
   remedy: z.object({
     /** What to do, in one line. */
     action: z.string(),
-    /** What follows it: the held branch is retried, with the spec as it is then, or the whole is started again. */
+    /** The step after it: retry the held branch, retry it with a changed spec, or start again. */
     then: z.enum(NEXT_STEPS).nullable(),
   }),
   /** The stage it happened in, when known. */
@@ -38,7 +38,7 @@ export function jsonBytes(value: unknown): number {
   return bytes;
 }
 
-/** The end of a text, where the cause stands, in at most `limit` bytes as JSON. */
+/** The end of a text, which has the cause, in at most `limit` bytes as JSON. */
 export function lastBytes(text: string, limit: number): string {
   if (jsonBytes(text) <= limit) return text;
   let kept = text.slice(-limit);
@@ -48,14 +48,14 @@ export function lastBytes(text: string, limit: number): string {
 }
 
 const ESCAPE = String.fromCodePoint(27);
-/** Colours and cursor movements (ECMA-48, "control sequences"), then whatever else is no text. */
+/** Colours and cursor movements (ECMA-48, "control sequences"), then all other control characters. */
 const TERMINAL = new RegExp(`${ESCAPE}\\[[\\d;?]*[ -/]*[@-~]`, 'g');
 const CONTROL = /(?![\n\t])\p{Cc}/gu;
 
 /**
- * A failure of a kind. The message keeps its end, where the cause stands.
+ * A failure of a kind. A long message keeps its end, which has the cause.
  *
- * @param more.remedy where the kind's own says too little; a text is another action, which the kind's next step follows
+ * @param more.remedy replaces the kind's own; a text replaces its action, and keeps its next step
  */
 export function failureOf(
   kind: FailureKind,

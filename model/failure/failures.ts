@@ -1,6 +1,6 @@
 /**
- * Every kind of failure: a row each, with what it means and what is to be done about it. `npm run docs` writes the
- * table of docs/failures.md from it.
+ * Every kind of failure: a row with its meaning and its remedy. `npm run docs` writes the table of docs/failures.md
+ * from it.
  */
 import { elsewhere, failing, holding, holdingForSpec, retrying, type FailureRow } from './failure-row.ts';
 
@@ -83,7 +83,7 @@ const ROWS = {
     ),
     then: null,
   },
-  // What a person can fix while the release waits.
+  // What a person can fix while the branch is held.
   'approval-needed': {
     ...holding(
       'everything is verified, no tag has moved, and a person must approve',
@@ -179,7 +179,7 @@ const ROWS = {
     'a fault that should have passed lasted too long; the message has the last failure',
     'the fault lasted too long: see that what it names works',
   ),
-  // What passes by itself: the remedy is read when it did not.
+  // What usually passes by itself. A person reads the remedy when it did not.
   registry: retrying('a registry, package repository or git server does not answer', 'see that the registry answers'),
   'enrollment-service': retrying('Flight Control does not answer, or not in time', 'see that Flight Control answers'),
   webhook: {

@@ -1,4 +1,4 @@
-/** A remedy in words, which depend on where they are read. */
+/** Words a remedy for the place where it is read. */
 import { FAILURES, type FailureKind } from './failures.ts';
 import type { RemedyPlace, Remedy } from './remedy.ts';
 
@@ -10,9 +10,9 @@ const RETRY: Readonly<Record<Exclude<RemedyPlace, 'held branch'>, string>> = {
 };
 
 /**
- * What to do about a failure, in words that can be followed where they are read.
+ * What to do about a failure, in words that fit the place.
  *
- * @param name what it is about, so that a command can be pasted: `repository:tag`, or a repository.
+ * @param name `repository:tag` or a repository, so that the command can be pasted
  */
 export function remedyText(
   { kind, remedy }: { kind: FailureKind; remedy: Remedy },
@@ -20,7 +20,7 @@ export function remedyText(
   name?: string,
 ): string {
   const usual = FAILURES[kind];
-  // What was said of this one failure is more exact than what is usual at the place.
+  // A remedy for this one failure is more exact than the usual one of the place.
   const here = remedy.action === usual.action ? (usual.at?.[place] ?? remedy) : remedy;
   const { action, then } = typeof here === 'string' ? { action: here, then: remedy.then } : here;
   const text = then === null ? action : `${action}, then ${nextStep(then, place)}`;

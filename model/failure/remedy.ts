@@ -5,14 +5,14 @@ export const NEXT_STEPS = ['retry', 'retry with the spec', 'start again'] as con
 
 /** What a person does about a failure. */
 export interface Remedy {
-  /** In one line, without what follows it. */
+  /** In one line, without the next step. */
   action: string;
-  /** What follows the action; null when nothing does. */
+  /** The next step; null when there is none. */
   then: (typeof NEXT_STEPS)[number] | null;
 }
 
 /**
- * Where a failure is shown. It decides how the next step is said: only a held branch can be retried.
+ * Where a failure is shown. It decides the next step, since only a held branch can be retried.
  *
  * - `request`: the workers did it for a command, such as `prune`, `rollback` or a dry run.
  * - `client`: the command did it itself, with its user's own logins.

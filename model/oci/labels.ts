@@ -1,8 +1,8 @@
 /** Labels and annotations that flightline writes on containers, images and manifests. */
 
 /**
- * The work directory's installation id, on every container and image made from it: two stacks never touch each other's
- * things.
+ * The work directory's installation id, on every container and image made from it, so that two stacks never touch each
+ * other's.
  */
 export const INSTALLATION_LABEL = 'io.flightline.installation';
 /** The release's workflow id. */
@@ -11,7 +11,7 @@ export const RELEASE_LABEL = 'io.flightline.release';
 export const BRANCH_LABEL = 'io.flightline.branch';
 /** The digest of the inputs (model/release/inputs.ts), on an image or a builder container. */
 export const INPUTS_LABEL = 'io.flightline.inputs';
-/** The label by which bootc and bootc-image-builder know a bootable image. */
+/** The label of a bootable image, for bootc and bootc-image-builder. */
 export const BOOTC_LABEL = 'containers.bootc';
 
 /** Labels of the OCI image specification ("Pre-Defined Annotation Keys"). */
@@ -29,10 +29,9 @@ export const OCI = {
 export const CONTEXT_ARTIFACT_TYPE = 'application/vnd.flightline.context.v1';
 
 /**
- * Layout of the tar in a context artifact, and of a directory that it is unpacked into: the context directory below
- * `context/`; further build contexts below `contexts/`, see {@link contextPlace}; the Containerfile below
- * `containerfile/`, under its own name, with the ignore file in force beside it under that name and a suffix; the
- * builder configuration.
+ * Layout of the tar in a context artifact, and of the directory that it is unpacked into: the context directory as
+ * `context/`; further build contexts below `contexts/` ({@link contextPlace}); the Containerfile in `containerfile/`,
+ * under its own name, with the ignore file that applies beside it; the builder configuration.
  */
 export const CONTEXT_LAYOUT = {
   context: 'context',
@@ -42,7 +41,7 @@ export const CONTEXT_LAYOUT = {
   builderConfigs: { toml: 'builder-config.toml', json: 'builder-config.json' },
 } as const;
 
-/** Where the directory of a named build context is in that layout: its name may hold `/` and `:`. */
+/** The place of a named build context in that layout. A name may contain `/` and `:`. */
 export function contextPlace(name: string): string {
   return `${CONTEXT_LAYOUT.contexts}/${encodeURIComponent(name)}`;
 }

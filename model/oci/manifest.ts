@@ -21,12 +21,12 @@ export const MEDIA_TYPES = {
   dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
 } as const;
 
-/** Points at a blob or document: digest and size in bytes. */
+/** A descriptor of a blob or document: digest and size in bytes. */
 interface Descriptor {
   mediaType: string;
   digest: string;
   size: number;
-  /** Base64 of the content itself, for tiny documents. */
+  /** The content itself in base64, for tiny documents. */
   data?: string;
   annotations?: Record<string, string>;
   platform?: { architecture: string; os: string };
@@ -39,7 +39,7 @@ export interface Document {
   bytes: Uint8Array;
 }
 
-/** The documents of one image or artifact: what a layout directory or repository holds besides the blobs. */
+/** The documents of one image or artifact: all that a layout or repository has of it besides blobs. */
 export interface Layout {
   /** The image or artifact itself: its digest is the one to push, sign and tag. */
   root: Descriptor;
@@ -70,7 +70,7 @@ interface ArtifactBlob {
   digest: string;
   /** Bytes. */
   size: number;
-  /** File name, for the annotation by which tools name the file they pull. */
+  /** File name, for the annotation from which tools take the name of the file that they pull. */
   title?: string;
 }
 
@@ -105,8 +105,8 @@ export function filesArtifact(options: Omit<ArtifactOptions, 'blob'> & { blobs: 
 }
 
 /**
- * A disk artifact: an index with one entry, since only an index entry has a platform. `annotations` go to the manifest;
- * the index stays as podman makes it.
+ * A disk artifact: an index with one entry, since only entries of an index have a platform. The manifest gets the
+ * `annotations`; the index stays as podman makes it.
  */
 export function diskArtifact(options: ArtifactOptions & { architecture: Architecture }): Layout {
   const { root, documents } = blobArtifact(options);
@@ -186,7 +186,7 @@ export function parseManifest(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-/** What a manifest or index describes, as people call it. */
+/** What a manifest or index describes. */
 interface ManifestKind {
   /** Only the caller can tell a container disk from an image: their manifests look alike. */
   kind: 'image' | 'index' | 'artifact';
@@ -211,8 +211,8 @@ export function manifestKind(manifest: Manifest): ManifestKind {
 }
 
 /**
- * The entries of an index, with the tags that each has when the index has these; none of anything else. An entry
- * without a platform, or with that of an earlier one, has none.
+ * The entries of an index, each with its tags for these tags of the index; none for other documents. An entry without a
+ * platform, or with that of an earlier entry, has no tags.
  */
 export function indexEntries(manifest: Manifest, tags: readonly string[]): { digest: string; tags: string[] }[] {
   const seen = new Set<string>();

@@ -1,9 +1,9 @@
-/** Tags that do not name the same image tomorrow. Pure. */
+/** Tells tags that are likely to move. Pure. */
 import { parseReference } from './reference.ts';
 
 /**
- * Whether a tag is one that its owner moves: none at all, `latest`, `stream9`, `v1`. One with a version of two numbers,
- * a date or a commit is taken to stay.
+ * `true` when the owner of a tag is likely to move it: no tag, `latest`, `stream9`, `v1`. A version of two numbers, a
+ * date or a commit is taken to stay.
  */
 export function isMovingTag(image: string): boolean {
   const parsed = parseReference(image);

@@ -1,7 +1,7 @@
-/** Red Hat's registry. Pulling its images needs a login, and building on them a registered host. Pure. */
+/** Red Hat's registry: to pull an image takes a login, to build on it takes a registered host. Pure. */
 import { registryOf } from './reference.ts';
 
-/** The registry of RHEL's bootable base images. (`registry.access.redhat.com` has images for everybody.) */
+/** The registry of RHEL's bootable base images. (`registry.access.redhat.com` needs no login.) */
 export const RED_HAT_REGISTRY = 'registry.redhat.io';
 
 /** `true` for an image or repository of Red Hat's registry. */

@@ -9,9 +9,7 @@ export const DECIDE_UPDATE = 'decide';
 /** Longest comment, and name of a person (characters). */
 const Words = z.string().max(200);
 
-/**
- * Who let it go on, when and why. The name is what the person's own machine says: it is no proof (docs/security.md).
- */
+/** Who approved, when and why. The name comes from the person's own machine, and proves nothing (docs/security.md). */
 export const Approval = z.object({ by: Words, at: z.string(), comment: Words });
 export type Approval = z.infer<typeof Approval>;
 
@@ -20,15 +18,12 @@ export const Decision = z.object({
   decision: z.enum(['approve', 'reject']),
   by: Words,
   comment: Words,
-  /**
-   * What the person saw and decides on: the digests of the image and of each disk. Other ones are not decided on by
-   * it.
-   */
+  /** The digests of the image and of each disk that the person saw. The decision holds for no others. */
   digests: z.array(Digest),
 });
 export type Decision = z.infer<typeof Decision>;
 
-/** The digests that a person sees of a release, for {@link Decision}. */
+/** The digests of a release that a person decides on, for {@link Decision}. */
 export function shownDigests({
   image,
   disks,
@@ -39,11 +34,11 @@ export function shownDigests({
   return [image, ...disks].flatMap(({ digest }) => digest ?? []);
 }
 
-/** Answer of the update: what was decided about, `repository:tag`. */
+/** Answer of the update: `repository:tag` that was decided on. */
 export const Decided = z.object({ reference: z.string() });
 export type Decided = z.infer<typeof Decided>;
 
-/** The names that a release moves: of the image, of the disks that it publishes, and of the record. */
+/** The tags that a release moves: those of the image, of the published disks, and of the record. */
 export function movedNames(
   request: Pick<ReleaseRequest, 'repository' | 'tag' | 'alsoTag' | 'disks' | 'recordRepository'>,
 ): MovedNames[] {
@@ -62,8 +57,8 @@ interface MovedNames {
 }
 
 /**
- * `true` when a list of the operator's covers one of the names. An entry without a tag covers a repository and what is
- * below it, by path segment; one with a tag, in which `*` stands for any text, that tag there.
+ * `true` when the operator's list covers one of the names. An entry without a tag covers a repository and all below it,
+ * by path segment. An entry with a tag covers that tag there; `*` in it stands for any text.
  */
 export function needsApproval(listed: readonly string[], names: readonly MovedNames[]): boolean {
   return listed.some((entry) => names.some((name) => covers(entry, name)));
@@ -72,14 +67,14 @@ export function needsApproval(listed: readonly string[], names: readonly MovedNa
 function covers(entry: string, { repository, tags }: MovedNames): boolean {
   const colon = entry.lastIndexOf(':');
   const slash = entry.lastIndexOf('/');
-  // The colon of a registry alone is its port's.
+  // In a registry without a path the colon begins the port.
   if (slash < 0 || colon < slash) return repositoryIsWithin(repository, entry);
   if (!repositoryIsWithin(repository, entry.slice(0, colon))) return false;
   const parts = entry.slice(colon + 1).split('*');
   return tags.some((tag) => matches(tag, parts));
 }
 
-/** `true` when the text is the parts in this order, with anything between them. */
+/** `true` when the text consists of the parts in this order, with any text between them. */
 function matches(text: string, parts: readonly string[]): boolean {
   const [first = '', ...rest] = parts;
   if (!text.startsWith(first)) return false;

@@ -1,4 +1,4 @@
-/** What a release is called, and what it is made of, wherever that is named. */
+/** How a release, its context and its builder configuration are named. */
 import { z } from 'zod';
 import { Digest, Repository } from '../oci/reference.ts';
 

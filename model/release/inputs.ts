@@ -1,25 +1,25 @@
 /**
- * Digests over inputs: the same digest means that the stage would make the same thing, so that its result is adopted.
+ * Digests over inputs. Equal digests mean that the stage would make the same thing, so its result is adopted.
  */
 import { digestOf, sha256 } from '../base/digest.ts';
 import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
 import type { PinnedImage } from './record.ts';
 
-/** Everything that decides what `podman build` makes. */
+/** Everything that decides the result of `podman build`. */
 interface ImageInputs extends SecretInputs, BuildOptions {
   /** Digest over the context's files and the Containerfile, without the builder configuration. */
   files: string;
   bases: PinnedImage[];
   buildArgs: Record<string, string>;
   architecture: string;
-  /** What of the device verification is known before the sign worker is asked; absent without `verification: bake`. */
+  /** The part of device verification that is known without the sign worker; absent without `verification: bake`. */
   verification?: { key: string; repositories: readonly string[] };
 }
 
 /**
- * The image inputs' digest; of secrets it holds the names, never what is in them: the value of the label
- * `io.flightline.inputs`.
+ * The image inputs' digest, which is the value of the label `io.flightline.inputs`. It covers the names of secrets, not
+ * their content.
  */
 export function imageInputsDigest(inputs: ImageInputs): string {
   const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
@@ -28,9 +28,9 @@ export function imageInputsDigest(inputs: ImageInputs): string {
   return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...given });
 }
 
-/** Everything that decides what a builder run makes. */
+/** Everything that decides the result of a builder run. */
 interface DiskInputs {
-  /** Digest of the image, and the name that the builder writes into the disk as update origin. */
+  /** Digest of the image, and the name from which devices will update, which the builder writes into the disk. */
   image: string;
   origin: string;
   builder: string;
@@ -51,12 +51,12 @@ export function builderContainerName(release: string, diskInputs: string): strin
   return `flightline-${sha256(`${release}\n${diskInputs}`).slice(0, 12)}`;
 }
 
-/** Tells a run of a release from its others, as {@link releaseKey} tells releases. */
+/** Names one run of a release, as {@link releaseKey} names a release. */
 export function runKey(release: string, runId: string): string {
   return sha256(`${release}\n${runId}`).slice(0, 16);
 }
 
-/** Directory name of a release on a host: 16 hexadecimal digits of its workflow id, since an id holds `/` and `:`. */
+/** Directory name of a release on a host: 16 hexadecimal digits of its workflow id's hash, as an id has `/` and `:`. */
 export function releaseKey(release: string): string {
   return sha256(release).slice(0, 16);
 }

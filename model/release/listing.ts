@@ -1,8 +1,8 @@
-/** What `flightline list` shows, and the visibility query behind it. Pure. */
+/** The rows of `flightline list`, and its visibility query. Pure. */
 import { z } from 'zod';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
-/** One run of a release, as Temporal's visibility knows it. */
+/** One run of a release in Temporal's visibility. */
 export const ListedRelease = z.object({
   /** The workflow id. */
   release: z.string(),
@@ -10,7 +10,7 @@ export const ListedRelease = z.object({
   /** `repository:tag`. */
   reference: z.string(),
   status: z.enum(RELEASE_STATUSES),
-  /** Earliest unfinished stage; at an end the one that ended it; null when there is none. */
+  /** The earliest unfinished stage, or the one that ended the release; null when there is none. */
   stage: z.string().nullable(),
   hosts: z.array(z.string()),
   /** ISO 8601, UTC. */
@@ -23,18 +23,18 @@ export type ListedRelease = z.infer<typeof ListedRelease>;
 /** The document of `flightline list --json`: newest first. */
 export const ReleaseList = z.object({ releases: z.array(ListedRelease) });
 
-/** Which releases to list; everything that is absent lets all through. */
+/** Which releases to list. What is absent filters nothing. */
 export interface ListFilter {
   statuses?: readonly ReleaseStatus[];
-  /** A repository, or what repositories are below: a registry, a path in it. */
+  /** A repository, or a registry or path above repositories. */
   repository?: string;
   /** ISO 8601. */
   since?: string;
 }
 
 /**
- * A status as visibility knows it: how the workflow ended is the server's own word, which also knows of releases that
- * were terminated; the attribute tells apart what ends alike.
+ * The query for each status. The server says how a workflow ended, also when it was terminated; the attribute tells
+ * apart what ends alike.
  */
 const CONDITIONS: Record<ReleaseStatus, string> = {
   running: `ExecutionStatus = 'Running' AND (FlightlineStatus != 'held' OR FlightlineStatus IS NULL)`,
@@ -61,12 +61,12 @@ export function visibilityQuery(workflowType: string, filter: ListFilter = {}): 
   ].join(' AND ');
 }
 
-/** A value in a list filter, which has SQL's strings with backslash escapes. */
+/** A value in a list filter: an SQL string with backslash escapes. */
 export function quoted(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-/** The status of a listed run: the server's word when it has ended otherwise than the attribute says. */
+/** The status of a listed run. The server's word counts where it differs from the attribute. */
 export function statusOf(execution: string, attribute: string | undefined): ReleaseStatus {
   const known = RELEASE_STATUSES.find((name) => name === attribute);
   switch (execution) {

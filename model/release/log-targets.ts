@@ -1,32 +1,32 @@
-/** Which logs of a release are meant, where they are, and when nothing more comes. Pure. */
+/** Finds the logs of a release, and tells when nothing more will be written. Pure. */
 import { releaseKey } from './inputs.ts';
 import type { ReleaseRecord, StageRow } from './record.ts';
 import { isFinal, isLogged, logName, type Stage } from '../stage/stage.ts';
 
-/** Which rows of a record are meant; everything that is absent lets all through. */
+/** Selects rows of a record. What is absent filters nothing. */
 export interface LogFilter {
   stage?: Stage | undefined;
   subject?: string | undefined;
 }
 
-/** `true` for the rows that are meant. */
+/** `true` for a selected row. */
 export function isMeant(row: Pick<StageRow, 'name' | 'subject'>, { stage, subject }: LogFilter): boolean {
   return (stage === undefined || row.name === stage) && (subject === undefined || row.subject === subject);
 }
 
-/** A log that is or was written. */
+/** A log that was or is being written. */
 export interface LogTarget {
-  /** Equal for all attempts that write to one file. */
+  /** The same for all attempts that write to one file. */
   key: string;
   /** `disk-build qcow2 (host-a)` */
   label: string;
   host: string;
-  /** Absolute when it is known; else from the host's log directory. */
+  /** Absolute when it is known, else relative to the host's log directory. */
   path: string;
   isRunning: boolean;
 }
 
-/** The logs of the rows that have begun on a host. Pure. */
+/** The logs of rows that have begun on a host. Pure. */
 export function logTargets(record: ReleaseRecord, filter: LogFilter): LogTarget[] {
   return record.stages.flatMap((row): LogTarget[] => {
     const { name, subject, host, status } = row;
@@ -34,7 +34,7 @@ export function logTargets(record: ReleaseRecord, filter: LogFilter): LogTarget[
     if (status === 'waiting' || status === 'skipped') return [];
     const file = `${logName(name, subject)}.log`;
     const isRunning = status === 'running';
-    // An earlier attempt's log may be noted in a row that runs again: it may have been on another host.
+    // A row that runs again may still have the log of an earlier attempt on another host.
     const noted = row.log?.host === host ? row.log.path : undefined;
     return [
       {
@@ -48,7 +48,7 @@ export function logTargets(record: ReleaseRecord, filter: LogFilter): LogTarget[
   });
 }
 
-/** `true` when nothing of what is meant will be written any more, or not before a person does something. */
+/** `true` when the selected rows write nothing more, or not before a person acts. */
 export function isOver(record: ReleaseRecord, filter: LogFilter): boolean {
   if (isFinal(record.status) || record.status === 'held') return true;
   if (filter.stage === undefined && filter.subject === undefined) return false;

@@ -12,24 +12,22 @@ import { dateValue, expandTemplate } from '../base/template.ts';
 export const NIGHTLY_WORKFLOW = 'nightly';
 export const COMPARE_WORKFLOW = 'compareNow';
 
-/** By which the `release` workflow tells the nightly run that started it of a hold. */
+/** The signal by which a release tells the nightly run that started it of a hold. */
 export const HELD_SIGNAL = 'releaseHeld';
 
 const PREFIX = 'nightly/';
 
-/** The id of a repository's schedule: `nightly/<repository>`. A run has the same id with its time behind it. */
+/** The id of a repository's schedule: `nightly/<repository>`. A run's id has the time appended. */
 export function scheduleId(repository: string): string {
   return `${PREFIX}${repository}`;
 }
 
-/** The repository of a schedule's id; undefined for the schedules of others. */
+/** The repository of a schedule's id; undefined for other schedules. */
 export function repositoryOfSchedule(id: string): string | undefined {
   return id.startsWith(PREFIX) ? Repository.safeParse(id.slice(PREFIX.length)).data : undefined;
 }
 
-/**
- * A release's request as a schedule carries it: tags with their templates; a git context with its ref, not a commit.
- */
+/** A release's request in a schedule: its tags are templates, and its git context has a ref instead of a commit. */
 export const NightlyTemplate = ReleaseRequest.extend({ tag: z.string(), alsoTag: z.array(z.string()) });
 export type NightlyTemplate = z.infer<typeof NightlyTemplate>;
 
@@ -45,14 +43,14 @@ export type NightlyInput = z.infer<typeof NightlyInput>;
 
 const NIGHTLY_OUTCOMES = ['released', 'unchanged', 'held', 'failed', 'already-running'] as const;
 
-/** What a nightly run ends with. */
+/** The result of a nightly run. */
 export const NightlyResult = z.object({
   outcome: z.enum(NIGHTLY_OUTCOMES),
-  /** `repository:tag` of the release it is about; null when there was none yet. */
+  /** `repository:tag` of its release; null when there was none yet. */
   release: z.string().nullable(),
   /** Why, in words. */
   reason: z.string(),
-  /** Tag of the last release that was made, by this run or one before; null when there was none. */
+  /** Tag of the last release that this run or an earlier one made; null when there was none. */
   standing: Tag.nullable(),
 });
 export type NightlyResult = z.infer<typeof NightlyResult>;
@@ -61,7 +59,7 @@ export type NightlyResult = z.infer<typeof NightlyResult>;
 export const HeldNotice = Failure.pick({ kind: true, message: true, stage: true });
 export type HeldNotice = z.infer<typeof HeldNotice>;
 
-/** Stand for what is only known at a run, to see that the tags will be tags. */
+/** Placeholders for values of a run, with which the tags are checked. */
 const SAMPLE = { date: '20260101', commit: '0'.repeat(12) };
 
 /** The answer of {@link makeTemplate}. */
@@ -125,7 +123,7 @@ export function nameOf({ repository, tag }: Pick<ReleaseRequest, 'repository' | 
   return `${repository}:${tag}`;
 }
 
-/** The template with the tag that the last release is known to have; as it is where nothing is compared. */
+/** The template with the last release's tag; unchanged when nothing is compared. */
 export function withLast(template: NightlyTemplate, last: string | null): NightlyTemplate {
   return template.rebuild ? { ...template, rebuild: { ...template.rebuild, last } } : template;
 }

@@ -1,17 +1,17 @@
-/** Notifications: what a webhook is told about a release. */
+/** Notifications: what webhooks get about a release. */
 import { z } from 'zod';
 import { FAILURE_KINDS } from '../failure/failures.ts';
 import { NOTIFICATION_EVENTS, type NotificationEvent } from '../spec/notify.ts';
 import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
-/** Workflow type of a delivery: it goes on when its release has ended, and never holds it up. */
+/** Workflow type of a delivery. It goes on after its release has ended, and never delays it. */
 export const NOTIFICATION_WORKFLOW = 'notification';
 
 /** The JSON document that a webhook gets. */
 export const Notification = z.object({
   schemaVersion: z.literal(1),
-  /** The same for every try to deliver the same thing. */
+  /** The same for every attempt to deliver it. */
   id: z.string(),
   event: z.enum(NOTIFICATION_EVENTS),
   /** When it happened, ISO 8601, UTC. */
@@ -47,18 +47,18 @@ export const NOTIFICATION_HEADERS = {
   event: 'flightline-event',
   /** The document's `id`. */
   delivery: 'flightline-delivery',
-  /** Seconds since 1970 at which this try was signed. */
+  /** When this attempt was signed, in seconds since 1970. */
   timestamp: 'flightline-timestamp',
   /** `sha256=` and the HMAC in hexadecimal digits; only with a secret. */
   signature: 'flightline-signature',
 } as const;
 
-/** What the HMAC is over: the timestamp, a full stop, and the body as it is sent. */
+/** The text that the HMAC covers: the timestamp, a full stop, and the body as sent. */
 export function signedText(timestamp: string, body: string): string {
   return `${timestamp}.${body}`;
 }
 
-/** What there is to tell when the status becomes another one. Pure. */
+/** The events of a change of status. Pure. */
 export function eventsOf(before: ReleaseStatus, after: ReleaseStatus, wasHeld: boolean): NotificationEvent[] {
   if (before === after) return [];
   if (after === 'released') return wasHeld ? ['released', 'recovered'] : ['released'];

@@ -5,7 +5,7 @@ import { TimingSchema } from '../base/timing.ts';
 
 /** Workflow type, also the activity's name. */
 export const PRUNE_WORKFLOW = 'prune';
-/** Query on `prune`: the whole report, which may be longer than a payload should be. */
+/** Query on `prune`: the whole report, which may be too long for a result. */
 export const PRUNE_REPORT_QUERY = 'report';
 
 /**
@@ -15,9 +15,9 @@ export function pruneId(repository: string): string {
   return `prune/${repository}`;
 }
 
-/** What a release is kept for. It is kept when one of both says so. */
+/** Which releases are kept. Either rule keeps a release. */
 export const PrunePolicy = z.object({
-  /** So many of the newest releases, by the time of their records. */
+  /** This many of the newest releases, by the time of their records. */
   keepLast: z.number().int().min(1),
   /** Releases younger than this (ms). */
   keepWithin: z.number().int().nonnegative(),
@@ -55,11 +55,11 @@ export const PRUNE_REASONS = {
 } as const;
 export type PruneReason = keyof typeof PRUNE_REASONS;
 
-/** Tags of one kind about which the same was decided. */
+/** Tags of one kind with the same decision. */
 export const PruneGroup = z.object({
   /**
-   * `release`: tags of the image repository; `context`: of the context repository; `unfinished`: what releases left
-   * that came to no tag, as `repository@digest`.
+   * `release`: tags of the image repository; `context`: tags of the context repository; `unfinished`: what releases
+   * that moved no tag left, as `repository@digest`.
    */
   kind: z.enum(['release', 'context', 'unfinished']),
   verdict: z.enum(['remove', 'keep']),
@@ -69,7 +69,7 @@ export const PruneGroup = z.object({
 });
 export type PruneGroup = z.infer<typeof PruneGroup>;
 
-/** The answer of the query: what was removed (or would be), and what was kept. */
+/** The answer of the query: what was or would be removed, and what was kept. */
 export const PruneReport = z.object({
   schemaVersion: z.literal(1),
   repository: Repository,

@@ -1,4 +1,4 @@
-/** The record as it lies in a registry. It is apart from the record itself: workflows have no way to a digest. */
+/** The record as an artifact. It has its own file, since workflows cannot compute digests. */
 import { canonicalJson, sha256 } from '../base/digest.ts';
 import { blobArtifact, type Layout } from '../oci/manifest.ts';
 import type { ReleaseRecord } from './record.ts';

@@ -1,7 +1,4 @@
-/**
- * The record: a release's result, as JSON on stdout, as a signed artifact in the registry, and as the workflow's
- * answer.
- */
+/** The record: a release's result, as JSON on stdout, as a signed artifact, and as the workflow's result. */
 import { z } from 'zod';
 import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
@@ -9,7 +6,7 @@ import { Failure, LogLocation } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
 
-/** An image looked up once: the name the user wrote, and the digest used from then on. */
+/** An image that was looked up once: the name that the user wrote, and the digest that is used from then on. */
 export const PinnedImage = z.object({ reference: z.string(), digest: Digest });
 export type PinnedImage = z.infer<typeof PinnedImage>;
 
@@ -20,13 +17,13 @@ export const StageRow = z.object({
   status: z.enum(STAGE_STATUSES),
   /** The host it ran on; null for stages of control and sign workers. */
   host: z.string().nullable(),
-  /** How often an activity was started for it, by all holds and hosts together. */
+  /** How often an activity was started for it, over all holds and hosts. */
   attempts: z.number().int().nonnegative(),
   /** ISO 8601, UTC; null before it began. */
   startedAt: z.string().nullable(),
   /** Milliseconds from start to end; null while it has not ended. */
   durationMs: z.number().int().nonnegative().nullable(),
-  /** Where the stage's log lies; null before it began and for stages that write none. */
+  /** Where the stage's log is; null before it began and for stages that write none. */
   log: LogLocation.nullable(),
 });
 export type StageRow = z.infer<typeof StageRow>;
@@ -57,21 +54,21 @@ export type DiskRecord = z.infer<typeof DiskRecord>;
 export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
 export type KeptLogs = z.infer<typeof KeptLogs>;
 
-/** First 16 hexadecimal digits of a sha256: tells apart, and leaves room in the record. */
+/** The first 16 hexadecimal digits of a sha256, which are enough to tell a difference. */
 const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
 
 /**
- * What the digests over inputs were made of, so that `rebuild: when-changed` compares a later release without reading
- * the context again.
+ * Digests of the parts of the inputs, with which `rebuild: when-changed` names what has changed without reading the
+ * context again.
  */
 export const InputParts = z.object({
   /** The context's files and the Containerfile, without the builder configuration. */
   files: ShortDigest,
   /** Build arguments, architecture, verification and secrets' names. */
   settings: ShortDigest,
-  /** What is asked of each disk: form, compression, root file system. */
+  /** Form, compression and root file system of each disk. */
   disks: z.record(z.string(), ShortDigest),
-  /** The boot test, without its patience; null when there is none. */
+  /** The boot test, without its timeout; null when there is none. */
   bootTest: ShortDigest.nullable(),
   /** The builder configuration; null when there is none. */
   config: ShortDigest.nullable(),
@@ -92,9 +89,9 @@ export const ReusedDisk = z.object({
 });
 export type ReusedDisk = z.infer<typeof ReusedDisk>;
 
-/** What resolve adds for the sake of a comparison: with the last release, or by a later one. */
+/** What resolve adds for comparisons with an earlier or later release. */
 export const Compared = z.object({
-  /** What the digests are made of, for the record. */
+  /** The parts of the inputs, for the record. */
   parts: InputParts.optional(),
   /** When only a part of an earlier release is missing: its image and the disks that are taken over. */
   reuse: z
@@ -106,9 +103,9 @@ export const Compared = z.object({
       disks: z.array(ReusedDisk),
     })
     .optional(),
-  /** The image is built without what is left of builds before this time, ISO 8601. */
+  /** The build uses no cache from before this time, ISO 8601. */
   fresh: z.string().optional(),
-  /** What has changed since an earlier release, or is missing of it, in words. */
+  /** What has changed since an earlier release, or is missing from it, in words. */
   reason: z.string().optional(),
 });
 
@@ -148,7 +145,7 @@ export const ReleaseRecord = z.object({
   stages: z.array(StageRow),
   /** Of the first failing or held stage. */
   failure: Failure.nullable(),
-  /** Who let its tags move; absent where nobody was asked. */
+  /** Who approved its tags; absent where nobody was asked. */
   approval: Approval.optional(),
   /** Where this record's digests were promoted from; absent in the record of a release. */
   promotion: z
@@ -162,11 +159,11 @@ export const ReleaseRecord = z.object({
       comment: z.string(),
     })
     .optional(),
-  /** Where the logs are kept when their hosts keep them no more; absent when there are none. */
+  /** Where the logs are when their hosts have removed them; absent when there are none. */
   logs: z.array(KeptLogs).optional(),
-  /** What a person should know although nothing failed; absent when there is nothing. */
+  /** Warnings for a person; absent when there are none. */
   warnings: z.array(z.string()).optional(),
-  /** What had changed since an earlier release, or was missing of it; absent when it was not compared with one. */
+  /** What had changed since an earlier release, or was missing from it; absent when they were not compared. */
   reason: z.string().optional(),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;

@@ -1,13 +1,11 @@
-/**
- * The stages of a release as a table: a row each, changed through one method. Pure; times are given in milliseconds.
- */
+/** The stages of a release as a table: one row per stage and subject, changed through one method. Pure. */
 import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
 import type { LogLocation } from '../failure/failure.ts';
 import type { StageRow } from './record.ts';
 import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
 import { signingStages, stagesOf, type Stage, type StageKey, type StageStatus } from '../stage/stage.ts';
 
-/** What happened to a row. */
+/** A change of a row. */
 interface StageChange {
   status: StageStatus;
   /** When, in milliseconds since 1970. */
@@ -25,7 +23,7 @@ function isFinished(row: Pick<StageRow, 'status'>): boolean {
   return row.status === 'done' || row.status === 'skipped';
 }
 
-/** The rows of one builder run: those of the run itself, then those of each of its disks. */
+/** The rows of a builder run: its own, then those of each disk. */
 export function builderRunStages(run: {
   types: readonly string[];
   disks: readonly { type: string }[];
@@ -38,9 +36,9 @@ export function builderRunStages(run: {
 }
 
 /**
- * All rows of a release, in the order in which they come about.
+ * All rows of a release, in order.
  *
- * @param reused types of the disks that are not made but taken over
+ * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
   request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>,
@@ -56,7 +54,7 @@ export function releaseStages(
   ];
 }
 
-/** A builder run with where its disks go. */
+/** A builder run, and where its disks go. */
 export interface RequestedRun {
   /** `qcow2+vmdk`: names the branch. */
   subject: string;
@@ -92,14 +90,14 @@ export class StageTable {
     return this.list;
   }
 
-  /** A row; throws when the table has none such, which is a fault of the caller. */
+  /** A row. Throws when there is none: that is a fault of the caller. */
   row(name: Stage, subject: string): StageRow {
     const row = this.list.find((one) => one.name === name && one.subject === subject);
     if (!row) throw new Error(`there is no stage ${name} for ${subject}`);
     return row;
   }
 
-  /** `true` when the row is done, or skipped because another release did it. */
+  /** `true` when the row is done, or was skipped since another release did it. */
   isFinished(name: Stage, subject: string): boolean {
     return isFinished(this.row(name, subject));
   }
@@ -109,12 +107,12 @@ export class StageTable {
     this.list = this.list.map((row) => (row === before ? changedRow(row, change) : row));
   }
 
-  /** Changes every row that fits. */
+  /** Changes every matching row. */
   updateAll(fits: (row: StageRow) => boolean, change: StageChange): void {
     this.list = this.list.map((row) => (fits(row) ? changedRow(row, change) : row));
   }
 
-  /** Takes over the rows of a builder run; their attempts are added to those of earlier runs. */
+  /** Takes over the rows of a builder run, and adds their attempts to those of earlier runs. */
   merge(rows: readonly StageRow[]): void {
     this.list = this.list.map((row) => {
       const newer = rows.find((one) => one.name === row.name && one.subject === row.subject);
@@ -122,14 +120,14 @@ export class StageTable {
     });
   }
 
-  /** Gives the table other rows; those that stay keep what they hold. */
+  /** Replaces the rows. A row that was there keeps its state. */
   reshape(keys: readonly StageKey[]): void {
     this.list = keys.map(
       (key) => this.list.find((row) => row.name === key.name && row.subject === key.subject) ?? emptyRow(key),
     );
   }
 
-  /** The earliest row that is not finished; `undefined` when all are. */
+  /** The earliest unfinished row; `undefined` when there is none. */
   earliestUnfinished(): StageRow | undefined {
     return this.list.find((row) => !isFinished(row));
   }
@@ -143,7 +141,7 @@ function changedRow(row: StageRow, change: StageChange): StageRow {
   const starts = change.status === 'running' && row.status !== 'running';
   const waits = change.status === 'waiting' || change.status === 'skipped';
   const startedAt = starts ? new Date(change.at).toISOString() : waits ? null : row.startedAt;
-  // A row that ended keeps its time: a held stage that fails for good a week later did not take a week.
+  // A row that has ended keeps its time: a held stage that fails a week later did not take a week.
   const ends = row.status === 'running' && change.status !== 'running' && startedAt !== null;
   return {
     ...row,

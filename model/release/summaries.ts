@@ -1,6 +1,4 @@
-/**
- * What the Temporal Web UI and `list` show of a workflow from its start on. Pure, so that the client can set it too.
- */
+/** Summaries and search attributes of a workflow at its start, for the Temporal Web UI and `list`. Pure. */
 import type { SearchAttributePair } from '@temporalio/common';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { searchAttribute, type SearchAttributeName } from '../stage/stage.ts';
@@ -40,7 +38,7 @@ function short(text: string): string {
   return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
 }
 
-/** Enrollment and secrets, by name. */
+/** Enrollment and the names of secrets. */
 function secretLines({ enrollment, secrets = [], pullSecret }: ReleaseRequest): string[] {
   const names = [...secrets.map(({ from }) => from), ...(pullSecret === undefined ? [] : [pullSecret])];
   return [
@@ -49,7 +47,7 @@ function secretLines({ enrollment, secrets = [], pullSecret }: ReleaseRequest): 
   ];
 }
 
-/** What the release is asked to do, in Markdown, for the workflow's page in the Web UI. No secret is in a request. */
+/** The request in Markdown, for the workflow's page in the Web UI. A request has no secrets. */
 export function staticDetails(request: ReleaseRequest): string {
   const context =
     request.context.kind === 'git'

@@ -1,14 +1,14 @@
-/** What an image can be asked to be besides what its Containerfile, context and build arguments make of it. */
+/** Build options of an image besides Containerfile, context and build arguments. */
 import { z } from 'zod';
 import { INPUTS_LABEL, OCI } from '../oci/labels.ts';
 import { parseReference } from '../oci/reference.ts';
 
 /**
- * How an image brings its own verification. Without one, devices are configured otherwise (`flightline device-config`).
+ * How an image brings its own verification. Without it, `flightline device-config` makes the files for devices.
  */
 export const VERIFICATIONS = ['bake'] as const;
 
-/** What flightline writes itself, as labels; podman writes the last two as annotations. */
+/** Labels that flightline writes itself. podman writes the last two as annotations. */
 const OWN = [
   INPUTS_LABEL,
   OCI.version,
@@ -19,10 +19,10 @@ const OWN = [
   OCI.baseDigest,
 ] as readonly string[];
 
-/** Before the name of an image that is a build context, as podman writes it. */
+/** podman's prefix for an image that is a build context. */
 const IMAGE = 'docker-image://';
 
-/** A path of a project: of the spec's directory, or of a git context's. */
+/** A path in a project, relative to the spec or to the git context. */
 export const ProjectPath = z
   .string()
   .min(1)
@@ -38,7 +38,7 @@ const Texts = z
   )
   .optional();
 
-/** The image, or the directory, that a build context is. */
+/** A build context: an image or a directory. */
 const BuildContext = z.union([
   z
     .string()
@@ -71,7 +71,7 @@ export const BuildOptions = z.object({
 });
 export type BuildOptions = z.infer<typeof BuildOptions>;
 
-/** The part of something larger that {@link BuildOptions} describes, without what is absent. Pure. */
+/** The build options in a larger object, without absent ones. Pure. */
 export function buildOptions({ target, buildContexts, labels, annotations }: BuildOptions): BuildOptions {
   return {
     target,
@@ -81,12 +81,12 @@ export function buildOptions({ target, buildContexts, labels, annotations }: Bui
   };
 }
 
-/** The images that are build contexts, as references. Pure. */
+/** References of the images among the build contexts. Pure. */
 export function contextImages({ buildContexts = {} }: BuildOptions): string[] {
   return Object.values(buildContexts).flatMap((written) => imageOf(written) ?? []);
 }
 
-/** The directories that are build contexts, by name, as the spec has them. Pure. */
+/** The directories among the build contexts, by name, with the spec's own paths. Pure. */
 export function contextDirectories({ buildContexts = {} }: BuildOptions): Record<string, string> {
   return Object.fromEntries(Object.entries(buildContexts).filter(([, written]) => imageOf(written) === null));
 }
@@ -98,8 +98,8 @@ function imageOf(written: string): string | null {
 /**
  * The flags of `podman build`. Pure.
  *
- * @param pinned the name by digest of an image that is a build context
- * @param directory where the directory is that is the build context of a name
+ * @param pinned gives an image's name by digest
+ * @param directory gives the path of a build context's directory
  */
 export function buildFlags(
   options: BuildOptions,
@@ -118,7 +118,7 @@ export function buildFlags(
   ];
 }
 
-/** Those of them that speak of annotations. Pure. */
+/** The flags for annotations. Pure. */
 export function annotationFlags({ annotations = {} }: BuildOptions): string[] {
   return Object.entries(annotations).map(([name, value]) => `--annotation=${name}=${value}`);
 }

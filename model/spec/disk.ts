@@ -19,18 +19,17 @@ interface DiskTypeRow {
   directory: string;
   /** Media type suffix of the file as built: `application/vnd.diskimage.<suffix>`. */
   suffix: string;
-  /** By which its end can be told: a file that is cut off is not published. */
+  /** The file format, by which a truncated file is recognised and not published. */
   format: DiskFormat;
   /**
-   * `disk` types share one builder run; an `iso` type runs alone, since all iso types write the same file (bib refuses
-   * mixes).
+   * `disk` types share a builder run. An `iso` type runs alone: all of them write the same file, and bib refuses mixes.
    */
   family: 'disk' | 'iso';
-  /** What `compress` is when the spec does not say. */
+  /** The default of `compress`. */
   compress: Compression;
   /** `true` when KubeVirt accepts the file in a container disk: qcow2 or raw (KubeVirt user guide, "containerDisk"). */
   containerDisk: boolean;
-  /** How QEMU takes the file in a boot test: its block driver and the medium; null where it is no disk (an archive). */
+  /** QEMU's block driver and medium for a boot test; null for an archive. */
   boot: { format: 'qcow2' | 'raw' | 'vmdk' | 'vpc'; medium: 'disk' | 'cdrom' } | null;
 }
 
@@ -65,7 +64,7 @@ export const DISK_TYPES = {
 
 export type DiskType = keyof typeof DISK_TYPES;
 
-/** The disk types' names, in alphabetical order as bib lists them. */
+/** The names of the disk types, in bib's alphabetical order. */
 export const DISK_TYPE_NAMES = Object.keys(DISK_TYPES) as [DiskType, ...DiskType[]];
 
 /** A disk of a release with every default filled in. */
@@ -76,8 +75,8 @@ interface Disk {
 }
 
 /**
- * The artifact type of a published disk: `application/vnd.diskimage.<type>`, with `.gzip` or `.zstd` only when the
- * bytes are compressed so (Konflux's and Flight Control's convention).
+ * The artifact type of a published disk: `application/vnd.diskimage.<type>`, with `.gzip` or `.zstd` for compressed
+ * bytes (Konflux's and Flight Control's convention).
  */
 export function diskArtifactType(disk: Pick<Disk, 'type' | 'compress'>): string {
   const compression = disk.compress === 'none' ? '' : `.${disk.compress}`;
@@ -86,13 +85,13 @@ export function diskArtifactType(disk: Pick<Disk, 'type' | 'compress'>): string 
 
 /** The disks of one builder run. */
 export interface BuilderRun {
-  /** Types to give to the builder, sorted and without doubles. */
+  /** Types for the builder, sorted and unique. */
   types: DiskType[];
-  /** The disks published from the run's files. */
+  /** The disks that are published from the run's files. */
   disks: Disk[];
 }
 
-/** Groups the disks of a release into builder runs: all `disk` types together, every `iso` type for itself. */
+/** Groups the disks of a release into builder runs: all `disk` types together, each `iso` type alone. */
 export function builderRuns(disks: readonly Disk[]): BuilderRun[] {
   const runs = new Map<string, Disk[]>();
   for (const disk of disks) {

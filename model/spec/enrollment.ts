@@ -1,23 +1,22 @@
 /**
- * How devices of an image come to their enrollment (guide, "Choosing an Enrollment Method"), and the build secrets of a
- * spec: as the user writes them, and as a release's request carries them. Names only: no secret is in a spec or a
- * request.
+ * How devices enroll (guide, "Choosing an Enrollment Method") and which build secrets a spec names, as the user writes
+ * them and as a request has them. Names only: neither holds a secret.
  */
 import { z } from 'zod';
 
-/** Name of the agent configuration in a context, as the guide's Containerfiles add it. */
+/** Name of the agent configuration in a context, as in the guide's Containerfiles. */
 export const AGENT_CONFIGURATION = 'config.yaml';
-/** Where an agent looks for it on a device; enrollment in a drop-in below conf.d is silently ignored. */
+/** Its path on a device. An agent silently ignores enrollment in a drop-in below conf.d. */
 export const AGENT_CONFIGURATION_PATH = '/etc/flightctl/config.yaml';
 
-/** Longest validity that may be asked for (days): Flight Control's own certificate authority lives no longer. */
+/** Longest validity (days): that of Flight Control's own certificate authority. */
 const MAX_DAYS = 3650;
-/** Validity of a certificate where the spec says nothing (days; the guide's own command). */
+/** Default validity of a certificate (days), as in the guide's command. */
 const DEFAULT_DAYS = 365;
-/** The only signer for which the client prints an agent configuration; the second is its full name. */
+/** The only signer for which flightctl prints an agent configuration, and its full name. */
 const SIGNERS = ['enrollment', 'flightctl.io/enrollment'] as const;
 
-/** The name of a secret, as the worker configuration has it. */
+/** The name of a secret in the worker configuration. */
 export const SecretName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a secret of the worker configuration');
@@ -69,14 +68,14 @@ export const BuildSecret = z.strictObject({
 });
 export type BuildSecret = z.infer<typeof BuildSecret>;
 
-/** How a release binds its devices, every default filled in. */
+/** How a release binds its devices, with defaults filled in. */
 export const RequestedEnrollment = z.union([
   z.object({ binding: z.literal('late') }),
   z.object({ binding: z.literal('early'), config: SecretName }),
   z.object({
     binding: z.literal('early'),
     signer: z.enum(SIGNERS),
-    /** Validity to ask for. */
+    /** The validity that is requested. */
     days: z.number().int().min(1).max(MAX_DAYS),
   }),
 ]);
@@ -91,12 +90,11 @@ export function requestedEnrollment(section: z.infer<typeof EnrollmentSection>):
   return { binding, signer: section.signer ?? SIGNERS[0], days };
 }
 
-/** How long before its end a certificate is to be replaced (ms): devices must enroll by it until the next release. */
+/** How long before its end a certificate is replaced (ms), since devices enroll with it until the next release. */
 const RENEW_BEFORE = 30 * 24 * 60 * 60_000;
 
 /**
- * `true` when devices will soon not be able to enroll by an image's certificate. One that was asked for a short time is
- * replaced when half of it has passed. Pure.
+ * `true` when an image's certificate ends soon. A short-lived one is replaced when half of its time has passed. Pure.
  *
  * @param ends ISO 8601
  */
@@ -105,7 +103,7 @@ export function endsSoon(ends: string, enrollment: RequestedEnrollment | undefin
   return Date.parse(ends) - now.getTime() <= Math.min(RENEW_BEFORE, asked / 2);
 }
 
-/** What a request says of secrets and enrollment; absent where the spec says nothing. */
+/** Secrets and enrollment in a request; absent where the spec has none. */
 export const SecretInputs = z.object({
   enrollment: RequestedEnrollment.optional(),
   secrets: z.array(BuildSecret).optional(),
@@ -114,7 +112,7 @@ export const SecretInputs = z.object({
 });
 export type SecretInputs = z.infer<typeof SecretInputs>;
 
-/** The part of something larger that {@link SecretInputs} describes, without what is absent. Pure. */
+/** The secrets and enrollment in a larger object, without absent ones. Pure. */
 export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
   return {
     enrollment,
@@ -123,12 +121,12 @@ export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs):
   };
 }
 
-/** The part that decides what `podman build` makes: late binding puts nothing into an image. Pure. */
+/** The part that decides the result of `podman build`. Late binding puts nothing into an image. Pure. */
 export function imageSecretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
   return secretInputs({ enrollment: enrollment?.binding === 'early' ? enrollment : undefined, secrets, pullSecret });
 }
 
-/** `true` when what is built holds a secret: nothing of it may stay on the host. Pure. */
+/** `true` when the build holds a secret, so that nothing of it may stay on the host. Pure. */
 export function isPrivate({ enrollment, pullSecret }: SecretInputs): boolean {
   return enrollment?.binding === 'early' || pullSecret !== undefined;
 }

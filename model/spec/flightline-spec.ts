@@ -34,7 +34,7 @@ const GitContext = z.strictObject({
     .describe('directory of the repository that is the context'),
 });
 
-/** Null takes the value from the environment of whoever runs the command, as `--build-arg NAME` does. */
+/** Null takes the value from the command's environment, as `--build-arg NAME` does. */
 const BuildArguments = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of a build argument'),
   z.union([z.string(), z.number(), z.boolean()]).transform(String).nullable(),
@@ -88,7 +88,7 @@ const DiskSection = z
     }
   });
 
-/** In the place of the logs' repository: logs stay on their hosts. */
+/** Instead of a repository for logs: they stay on their hosts. */
 export const NO_LOGS = 'none';
 
 const RepositoriesSection = z.strictObject({
@@ -127,7 +127,7 @@ const BootTestSection = z.strictObject({
   timeout: durationBetween('10s', '2h').default('5m').describe('for it to appear: 90s, 5m, 1h'),
 });
 
-/** With more disks the record would not fit into a payload of 10 kB. */
+/** A record with more disks would not fit into a payload of 10 kB. */
 const MAX_DISKS = 6;
 
 /** The schema of `flightline.yaml`. */
@@ -213,5 +213,5 @@ export const FlightlineSpec = z
     }
   });
 
-/** The parsed spec, defaults filled in. */
+/** The parsed spec, with defaults filled in. */
 export type FlightlineSpec = z.infer<typeof FlightlineSpec>;

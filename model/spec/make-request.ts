@@ -1,4 +1,4 @@
-/** Makes a request of a spec: fills in defaults and templates, and looks whether the whole can be used. Pure. */
+/** Makes a request from a spec: fills in defaults and templates, and checks the whole. Pure. */
 import type { z } from 'zod';
 import { buildOptions } from './build-options.ts';
 import { DISK_TYPES } from './disk.ts';
@@ -14,7 +14,7 @@ import type { ContextSource, ReleaseRequest } from './request.ts';
 /** Longest request (bytes as JSON), which must fit into a payload of 10 kB. */
 const MAX_REQUEST_BYTES = 9_000;
 
-/** What the client knows beside the spec. */
+/** What the client knows besides the spec. */
 export interface RequestFacts {
   context: ContextSource;
   /** Replaces `image.tag`. */
@@ -31,11 +31,11 @@ export interface RequestFacts {
   timing?: Partial<Timing>;
 }
 
-/** The answer of {@link makeRequest}: the request, or every problem, each with the path in the spec it concerns. */
+/** The answer of {@link makeRequest}: the request, or every problem with its path in the spec. */
 type RequestResult =
   { ok: true; request: ReleaseRequest } | { ok: false; problems: { path: string; message: string }[] };
 
-/** Build arguments with their values; one without a value that the environment lacks, too, is not given. */
+/** Build arguments with their values. Leaves out one that has no value in the spec or in the environment. */
 function givenArguments(
   buildArgs: Readonly<Record<string, string | null>>,
   environment: Readonly<Record<string, string | undefined>>,
@@ -46,7 +46,7 @@ function givenArguments(
   );
 }
 
-/** What is wrong at a path of the spec. */
+/** A problem, and its path in the spec. */
 interface Problem {
   path: string;
   message: string;
@@ -107,7 +107,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
   return problems.length > 0 ? { ok: false, problems } : { ok: true, request };
 }
 
-/** Fills in a template, and notes why the result cannot be used. */
+/** Fills in a template. Notes a problem when the result cannot be used. */
 function expander(problems: Problem[]) {
   return (
     path: string,
@@ -130,7 +130,7 @@ function expander(problems: Problem[]) {
   };
 }
 
-/** What a request has only where the spec says so. */
+/** Parts of a request that are absent where the spec has none. */
 function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolicy']): Partial<ReleaseRequest> {
   return {
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
@@ -148,7 +148,7 @@ function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolic
   };
 }
 
-/** What is wrong with the request as a whole. */
+/** Problems of the request as a whole. */
 function problemsOfWhole(request: ReleaseRequest, expanded: boolean): Problem[] {
   const problems: Problem[] = [];
   const taken = [

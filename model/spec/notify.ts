@@ -1,7 +1,7 @@
 /** `notify` of the spec and the request: which webhook gets which events. */
 import { z } from 'zod';
 
-/** What is told. `recovered`: a release that had been held was released; it is told besides `released`. */
+/** Events. `recovered` comes besides `released` when a release had been held. */
 export const NOTIFICATION_EVENTS = ['held', 'failed', 'released', 'recovered'] as const;
 export type NotificationEvent = (typeof NOTIFICATION_EVENTS)[number];
 
@@ -10,7 +10,7 @@ export const WebhookName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is the name of a webhook of the worker configuration');
 
-/** Who is told what: `notify` of the spec, and of the request. */
+/** Which webhook gets which events: `notify` of the spec and of the request. */
 export const NotifyEntry = z.strictObject({
   webhook: WebhookName.describe("name of a webhook of the control worker's configuration"),
   on: z

@@ -1,6 +1,6 @@
 /**
- * A release's request: what the client sends to the `release` workflow. It is the spec with every default and template
- * filled in, and the context as a digest. It fits in a payload (at most {@link MAX_REQUEST_BYTES}).
+ * A release's request, the input of the `release` workflow: the spec with defaults and templates filled in, and the
+ * context as a digest. It fits into a payload (at most {@link MAX_REQUEST_BYTES}).
  */
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions } from './build-options.ts';
@@ -12,8 +12,8 @@ import { Digest, ImageReference, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
 
 /**
- * Where the files come from. `artifact`: packed by the client, in the registry as a context artifact. `git`: packed by
- * a control worker into the same kind of artifact; `ref` is the commit that the client looked up.
+ * Where the files come from. `artifact`: the client packed them into a context artifact. `git`: a control worker packs
+ * them into one; `ref` is the commit that the client looked up.
  */
 export const ContextSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('artifact'), digest: Digest }),
@@ -50,11 +50,11 @@ export const BootTest = z.object({
 });
 export type BootTest = z.infer<typeof BootTest>;
 
-/** For `rebuild: when-changed`: what the last signed record shows to be the same is not made again. */
+/** For `rebuild: when-changed`, which takes over what the last signed record shows to be unchanged. */
 const RebuildWhenChanged = z.object({
-  /** Age in milliseconds from which an image is built anew all the same; null for none. */
+  /** Age in milliseconds from which an image is built anew even when unchanged; null for none. */
   maxAge: z.number().int().positive().nullable(),
-  /** Tag of the last release that a schedule knows of; null when the tags of the request are all that is known. */
+  /** Tag of the last release, from a schedule; null to look at the request's own tags. */
   last: Tag.nullable(),
 });
 type RebuildWhenChanged = z.infer<typeof RebuildWhenChanged>;
@@ -85,20 +85,20 @@ export const ReleaseRequest = z.object({
   verification: z.enum(VERIFICATIONS).optional(),
   disks: z.array(RequestedDisk),
   builder: z.object({ image: ImageReference, rootfs: z.string().nullable() }),
-  /** Left out when nothing is booted. */
+  /** Absent without a boot test. */
   bootTest: BootTest.optional(),
   /** A person must approve before any tag moves. */
   approval: z.literal('required').optional(),
   onFailure: z.enum(['hold', 'fail']),
-  /** Absolute directory on the build host where the disk files are left; null to leave none. */
+  /** Absolute directory on the build host in which the disk files stay; null for none. */
   keepFiles: z.string().regex(/^\//).nullable(),
   timing: TimingSchema,
-  /** Left out when nobody is told. */
+  /** Absent without notifications. */
   notify: z.array(NotifyEntry).optional(),
   ...SecretInputs.shape,
-  /** Absent where every run is a release, and for tags that may not move. */
+  /** Absent where everything is always made, and for tags that may not move. */
   rebuild: RebuildWhenChanged.optional(),
-  /** Set by a nightly run: it is told when the release is held. */
+  /** Set by a nightly run, which is then told when the release is held. */
   tellParent: z.boolean().optional(),
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;

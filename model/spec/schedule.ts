@@ -1,4 +1,4 @@
-/** The keys of flightline.yaml for nightly releases: when they run, and when one is skipped. */
+/** The keys of flightline.yaml for nightly releases. */
 import { z } from 'zod';
 import { parseDuration } from '../base/duration.ts';
 
@@ -13,13 +13,13 @@ export const Cron = z
     message: 'is not a cron expression of five fields: minute, hour, day of month, month, day of week',
   });
 
-/** With seven fields the first is the second and the last the year; with six there is a year. */
+/** Seven fields have a second first and a year last; six have a year last. */
 function hasFields(text: string): boolean {
   const fields = text.split(/\s+/);
   return fields.length >= 5 && fields.length <= 7 && fields.every((field) => /^[\w*/,?-]+$/.test(field));
 }
 
-/** An IANA time zone. Whether the server knows it is seen when the schedule is made. */
+/** An IANA time zone. The server checks it when the schedule is made. */
 export const TimeZone = z.string().regex(/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/, 'is not a time zone such as Europe/Berlin');
 
 /** `schedule` of flightline.yaml. */

@@ -1,4 +1,4 @@
-/** Names by which files and variables that hold secrets are known. Pure. */
+/** Recognises files and variables that hold secrets by their names. Pure. */
 
 /** Names of files that hold secrets, by the programs that write them. */
 const SECRET_FILES: readonly RegExp[] = [
@@ -10,22 +10,22 @@ const SECRET_FILES: readonly RegExp[] = [
   /^\.env(?:\..+)?$/,
   /^(?:\.netrc|\.pgpass|\.git-credentials|\.npmrc|\.pypirc|\.htpasswd|kubeconfig|credentials)$/,
 ];
-/** Examples of them, as projects keep them. */
+/** Examples from projects. */
 const EXAMPLES = /\.(?:pub|example|sample|template)$/;
 
-/** Names of variables that hold secrets, and not the path of one. */
+/** Names of variables that hold a secret, not the path of one. */
 const SECRET_NAMES =
   /(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIALS?)(?:_|$)/i;
 const ABOUT_SECRETS = /_(?:FILE|PATH|DIR|NAME|ID|URL)$/i;
 
-/** Whether a file's name is one of a secret. Docker's config.json is one where Docker keeps it. */
+/** `true` for the name of a file that holds a secret. Docker's config.json counts where Docker keeps it. */
 export function isSecretFile(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (EXAMPLES.test(name)) return false;
   return SECRET_FILES.some((pattern) => pattern.test(name)) || /(?:^|\/)\.docker\/config\.json$/.test(path);
 }
 
-/** Whether a variable's name is one of a secret. */
+/** `true` for the name of a variable that holds a secret. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAMES.test(name) && !ABOUT_SECRETS.test(name);
 }

@@ -1,7 +1,4 @@
-/**
- * Reads the text of a YAML file by a schema, with every problem at its line and column. Pure: the caller reads the
- * file.
- */
+/** Reads YAML text by a schema, and gives every problem its line and column. Pure: the caller reads the file. */
 import leven from 'leven';
 import type { z } from 'zod';
 import { readYaml, type Problem } from './yaml-text.ts';
@@ -10,8 +7,8 @@ import { readYaml, type Problem } from './yaml-text.ts';
 type FileResult<T> = { ok: true; value: T } | { ok: false; problems: Problem[] };
 
 /**
- * Parses YAML text by a zod schema. All problems are listed: doubled keys, unknown keys with the nearest known one,
- * wrong values; of a text that is no YAML the first.
+ * Parses YAML text by a zod schema. Lists all problems: duplicate keys, unknown keys with the nearest known one, wrong
+ * values. Of text that is not YAML it lists the first one.
  */
 export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Schema): FileResult<z.infer<Schema>> {
   const read = readYaml(text);
@@ -27,17 +24,17 @@ export function parseYamlFile<Schema extends z.ZodType>(text: string, schema: Sc
   return { ok: false, problems: unique(problems) };
 }
 
-/** The message of a key that must be there; it follows the path without a colon. */
+/** The message for a missing key. It follows the path without a colon. */
 const MISSING = 'is missing';
 
-/** What a schema finds wrong, in words: where, and for an unknown key its name. */
+/** A problem that a schema finds: path, message and, for an unknown key, its name. */
 interface Explained {
   path: PropertyKey[];
   message: string;
   key?: string;
 }
 
-/** Puts a schema's issues into words; an unknown key is told with the nearest known one. */
+/** Words a schema's issues. Names the nearest known key for an unknown one. */
 export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Explained[] {
   return issues.flatMap((issue) => explain(issue));
 
@@ -46,24 +43,24 @@ export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIss
       const known = knownKeys(schema, issue.path);
       return issue.keys.map((key) => ({ path: issue.path, key, message: unknownKeyMessage(key, known) }));
     }
-    // A union reports one list of issues per branch: the branch with the fewest is the one the user meant.
+    // A union reports a list of issues per branch. The user meant the branch with the fewest.
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
       const best = [...issue.errors].sort(
         (left, right) => depth(right) - depth(left) || left.length - right.length,
       )[0]!;
       return best.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }));
     }
-    // zod's own words for a key that is not there speak of types.
+    // zod's message for a missing key is about types.
     const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
     return [{ path: issue.path, message: isMissing ? MISSING : issue.message }];
   }
 }
 
-/** Lines of problems that are shown at once, each cut at so many characters: more is read by nobody. */
+/** How many problems are shown at once, and the longest line. */
 const SHOWN_PROBLEMS = 3;
 const SHOWN_LENGTH = 300;
 
-/** Lines about what is wrong, cut to what a person reads at once: the first ones, and how many more there are. */
+/** The first problems, shortened, and how many more there are. */
 export function fewLines(lines: readonly string[]): string[] {
   const shown = lines.slice(0, SHOWN_PROBLEMS).map((line) => {
     const one = line.replaceAll(/\s*[\r\n]+\s*/g, ' ');
@@ -127,7 +124,7 @@ interface SchemaNode {
   _zod: { def: SchemaDefinition };
 }
 
-/** The keys that objects at a path of the schema know; wrappers, arrays and unions are looked through. */
+/** The keys that the schema knows at a path, through wrappers, arrays and unions. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let nodes = objectsOf(schema as unknown as SchemaNode);
   for (const part of path) {

@@ -8,15 +8,15 @@ import { repositoryIsWithin } from '../oci/reference.ts';
 /** Where a worker looks without `--config`. */
 export const DEFAULT_WORKER_CONFIGURATION = '/etc/flightline/worker.yaml';
 
-/** Seconds for one command of `flightctl` where the operator says nothing. */
+/** Default for one command of `flightctl` (seconds). */
 const FLIGHTCTL_REQUEST_TIMEOUT = 120;
 
 const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
 const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is a name: letters, digits, ".", "_" and "-"');
-/** A registry, or a repository below one: matches itself and what is below it, by path segment. */
+/** A registry, or a repository in one. Matches itself and all below it, by path segment. */
 const Scope = z.string().regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a registry or repository without tag');
 
-/** A repository with what is below it, or one of its tags; `*` in the tag stands for any text. */
+/** A repository with all below it, or one of its tags; `*` in the tag stands for any text. */
 const ApprovalTarget = z
   .string()
   .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
@@ -50,7 +50,7 @@ const Registry = z.strictObject({
 });
 export type RegistryConfiguration = z.infer<typeof Registry>;
 
-/** A file that reaches `podman build --secret id=…,src=FILE`, where a comma would end it. */
+/** A file for `podman build --secret id=…,src=FILE`, where a comma would end its path. */
 const SecretFile = AbsolutePath.regex(/^[^,]*$/, 'must not hold a comma');
 
 const Secret = z.strictObject({
@@ -76,12 +76,12 @@ const FlightctlSection = z.strictObject({
 });
 export type FlightctlConfiguration = z.infer<typeof FlightctlSection>;
 
-/** From the most to say to the least. */
+/** From the most verbose to the least. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const LogLevel = z.enum(LOG_LEVELS);
 export type LogLevel = z.infer<typeof LogLevel>;
 
-/** What a metrics endpoint can be bound to: the SDK takes no names. */
+/** The address of a metrics endpoint. The SDK takes no names. */
 export const ListenAddress = z
   .string()
   .regex(
@@ -149,7 +149,7 @@ export const WorkerConfiguration = z.strictObject({
     .describe("address of Temporal's Web UI, for links in notifications"),
 });
 
-/** The parsed worker configuration, defaults filled in. */
+/** The parsed worker configuration, with defaults filled in. */
 export type WorkerConfiguration = z.infer<typeof WorkerConfiguration>;
 
 /** The most specific registry entry that covers a repository; `undefined` when none does. */
@@ -167,7 +167,7 @@ export function isAllowed(scopes: readonly string[], repository: string): boolea
   return scopes.some((scope) => repositoryIsWithin(repository, scope));
 }
 
-/** `true` when a git URL's scheme is one of these. */
+/** `true` when a git URL has one of these schemes. */
 export function isAllowedScheme(schemes: readonly string[], url: string): boolean {
   return schemes.includes(url.slice(0, url.indexOf('://')));
 }

@@ -1,7 +1,7 @@
-/** Reads YAML, and JSON with it, so that whatever is wrong with the text itself is told at its place. Pure. */
+/** Reads YAML and JSON. Gives each problem of the text its position. Pure. */
 import { isAlias, isCollection, isMap, isNode, isPair, LineCounter, parseDocument, visit, type Document } from 'yaml';
 
-/** One thing wrong in a file: where (1-based) and what. */
+/** A problem in a file, with its position (1-based). */
 export interface Problem {
   line: number;
   column: number;
@@ -10,39 +10,39 @@ export interface Problem {
   message: string;
 }
 
-/** A text that is YAML. */
+/** Parsed YAML. */
 interface YamlText {
-  /** As JavaScript has it; null for an empty text. */
+  /** The value; null for an empty text. */
   value: unknown;
-  /** The place of a value; with `key` that of the key itself; of the nearest value above where there is none. */
+  /** The position of a value, or with `key` of its key. Without one, that of the nearest value above. */
   place: (path: readonly PropertyKey[], key?: string) => Pick<Problem, 'line' | 'column'>;
 }
 
-/** Most places at which one anchor's content may be repeated: ten such levels would fill the memory. */
+/** How often an anchor's content may be repeated. Ten levels of many aliases would fill the memory. */
 const MAX_ALIASES = 100;
 
 const MAX_DEPTH = 200;
-/** `- - - x`: lists in lists in one line. */
+/** `- - - x`: nested lists in one line. */
 const COMPACT_LEVELS = new RegExp(String.raw`(?:[-?:][ \t]+){${MAX_DEPTH}}`);
 
 type ReadYaml = { ok: true; yaml: YamlText } | { ok: false; problems: Problem[] };
 
-/** Reads a text. Of a syntax error only the first is told: the rest follow from it. */
+/** Reads a text. Reports the first syntax error only, since the others follow from it. */
 export function readYaml(text: string): ReadYaml {
   const start = { line: 1, column: 1 };
   if (isTooDeep(text)) return refused(start, 'is nested too deeply');
   try {
     return parse(text);
   } catch (error) {
-    // The parser's words for aliases that multiply.
+    // The parser's error for aliases that multiply.
     if (error instanceof ReferenceError) return refused(start, 'its aliases repeat too much');
     throw error;
   }
 }
 
 /**
- * The parser calls itself for each level, and V8 ends the whole process when it compiles a regular expression at the
- * end of its stack. Brackets in strings are counted too: no configuration has so many that are left open.
+ * Refuses deep nesting. The parser recurses, and V8 ends the process when it compiles a regular expression at the end
+ * of the stack. Brackets in strings count too, since no configuration leaves so many open.
  */
 function isTooDeep(text: string): boolean {
   let depth = 0;
@@ -60,7 +60,7 @@ function parse(text: string): ReadYaml {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  // Its own warnings go to Node's, which are no answer to a user.
+  // The parser's own warnings would be printed as warnings of Node.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const template = unquotedTemplate(text);
   if (document.errors.length > 0) {
@@ -83,7 +83,7 @@ function refused(place: Pick<Problem, 'line' | 'column'>, message: string): Read
 const QUOTE_TEMPLATE = 'quote it: YAML takes a value that begins with {{ for a map; write "{{…}}"';
 const KEY_IS_COLLECTION = 'a key must be a text';
 
-/** The first node that has no meaning in a configuration: an alias without its anchor, or a map as a key. */
+/** The first node that no configuration can mean: an alias without an anchor, or a map as a key. */
 function wrongNode(document: Document): { offset: number; message: string } | undefined {
   let found: { offset: number; message: string } | undefined;
   const anchors = new Set<string>();
@@ -107,13 +107,13 @@ function wrongNode(document: Document): { offset: number; message: string } | un
   return found;
 }
 
-/** Where a `{{name}}` begins a value without quotes; null when none does. */
+/** Where a `{{name}}` begins an unquoted value; null when none does. */
 function unquotedTemplate(text: string): number | null {
   const found = /^[ \t]*(?:[^\s#'"][^\n#'"]*?:[ \t]+)?(?:- +|\[[ \t]*)*\{\{[ \t]*[A-Za-z]\w*[ \t]*\}\}/m.exec(text);
   return found && found.index + found[0].lastIndexOf('{{');
 }
 
-/** Offset of the node a path names, or of the key itself; of the nearest existing parent where the node is absent. */
+/** The offset of a path's node, or of its key. Of an absent node, that of the nearest parent. */
 function offsetOf(document: Document, path: readonly PropertyKey[], key?: string): number {
   if (key !== undefined) {
     const parent = path.length === 0 ? document.contents : document.getIn(path, true);

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { STAGES } from './stage.ts';
 
-/** What a long activity reports about itself; at most 1 kB. Shown live, never relied upon. */
+/** What a long activity reports; at most 1 kB. It is shown live, and nothing relies on it. */
 export const Progress = z.object({
   stage: z.enum(STAGES),
-  /** What it does now, in words: `org.osbuild.qemu`, `pushing layers`. */
+  /** The current step: `org.osbuild.qemu`, `pushing layers`. */
   step: z.string().optional(),
   done: z.number().optional(),
   total: z.number().optional(),

@@ -1,6 +1,6 @@
 /** The stages of a release, a row each, and the statuses of stages and releases. */
 
-/** What a request asks for, as far as it decides which stages there are. */
+/** The parts of a request that decide which stages there are. */
 interface AskedFor {
   readonly verification?: unknown;
   readonly bootTest?: { readonly disk: string } | undefined;
@@ -9,10 +9,7 @@ interface AskedFor {
 interface StageDeclaration {
   /** It writes a log on its host. */
   log?: true;
-  /**
-   * For a stage that is not always there: the subject of its row; `undefined` leaves it out. `subject` is that of its
-   * part.
-   */
+  /** For an optional stage: the subject of its row, or `undefined` to leave it out. `subject` is its part's. */
   about?: (subject: string, asked: AskedFor) => string | undefined;
 }
 
@@ -22,8 +19,8 @@ type Part = 'start' | 'image' | 'run' | 'disk' | 'end';
 const SIGNING = { sign: {}, verify: {} };
 
 /**
- * The one table of stages, in the order in which they run. Names, rows of a release and logs derive from it; what does
- * a stage is the activity of its name (model/contract/), and a workflow calls it.
+ * The table of stages, in the order in which they run. Names, rows of a release and logs derive from it. The activity
+ * of the same name (model/contract/) does the stage, and a workflow calls it.
  */
 const STAGE_TABLE = {
   start: { resolve: {} },
@@ -47,16 +44,16 @@ const STAGE_TABLE = {
 export type Stage = { [Name in Part]: keyof (typeof STAGE_TABLE)[Name] }[Part];
 
 const PARTS = Object.keys(STAGE_TABLE) as Part[];
-/** Stages in the order in which they run. Disks are signed and verified as the image is. */
+/** Stages in the order in which they run. Disks are signed and verified like the image. */
 export const STAGES: readonly Stage[] = [...new Set(PARTS.flatMap(declarations).map(([name]) => name))];
 
-/** What names a row of a release: the stage, and what it is about: `image`, `release`, or the disks. */
+/** Names a row of a release by its stage and its subject: `image`, `release`, or the disks. */
 export interface StageKey {
   name: Stage;
   subject: string;
 }
 
-/** The rows of a part for a subject, as far as they are asked for. */
+/** The rows of a part for a subject that the request has. */
 export function stagesOf(part: Part, subject: string, asked: AskedFor = {}): StageKey[] {
   return declarations(part).flatMap(([name, { about }]) => {
     const of = about ? about(subject, asked) : subject;
@@ -64,12 +61,12 @@ export function stagesOf(part: Part, subject: string, asked: AskedFor = {}): Sta
   });
 }
 
-/** The rows of a disk that is not made but taken over. */
+/** The rows of a disk that is taken over from an earlier release. */
 export function signingStages(subject: string): StageKey[] {
   return (Object.keys(SIGNING) as Stage[]).map((name) => ({ name, subject }));
 }
 
-/** `true` for the stages of the image that run after it was pushed: each new signature makes them due again. */
+/** `true` for the stages of the image that follow its push. A new signature makes them due again. */
 export function followsPush(stage: Stage): boolean {
   const image = declarations('image').map(([name]) => name);
   return image.indexOf(stage) > image.indexOf('push');
@@ -115,7 +112,7 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
 
-/** The key of one, in the form of the SDK, which need not be loaded for it. */
+/** The key of a search attribute in the SDK's form, without loading the SDK. */
 export function searchAttribute<Name extends SearchAttributeName>(
   name: Name,
 ): { name: Name; type: (typeof SEARCH_ATTRIBUTES)[Name] } {

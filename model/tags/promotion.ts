@@ -1,6 +1,6 @@
 /**
- * A promotion gives the digests of a release, image and disks together, another name, with signatures and a record for
- * it. Nothing is built, and within one registry no blob is transferred.
+ * A promotion gives the image and disks of a release another name, with signatures and a record for it. It builds
+ * nothing, and transfers no blob within one registry.
  */
 import { z } from 'zod';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
@@ -58,7 +58,7 @@ export const PromotedItem = z.object({
 });
 export type PromotedItem = z.infer<typeof PromotedItem>;
 
-/** What a promotion will do, with everything mutable looked up once. */
+/** The plan of a promotion, with everything mutable resolved. */
 export const PromotionPlan = z.object({
   /** Names of the keys: the one that signed the source, and the one that signs the target. */
   sourceKey: z.string(),
@@ -67,10 +67,10 @@ export const PromotionPlan = z.object({
   record: Digest,
   /** Where the target's record goes. */
   recordRepository: Repository,
-  /** Workflow id of the release that made the source, and when it began. */
+  /** Workflow id of the source's release, and when it began. */
   madeBy: z.string(),
   made: z.string().nullable(),
-  /** The operator requires an approval. */
+  /** `true` when the operator requires approval. */
   approval: z.boolean(),
   /** The disks, then the image. */
   items: z.array(PromotedItem).min(1),
@@ -79,7 +79,7 @@ export type PromotionPlan = z.infer<typeof PromotionPlan>;
 
 const PROMOTION_STATUSES = ['running', 'held', 'promoted', 'failed', 'cancelled'] as const;
 
-/** State of a promotion, and its result. */
+/** The state of a promotion, which is also its result. */
 export const Promotion = z.object({
   schemaVersion: z.literal(1),
   /** The workflow id. */
@@ -90,7 +90,7 @@ export const Promotion = z.object({
   target: z.string(),
   /** Name of the key; null until it is known. */
   key: z.string().nullable(),
-  /** What it is doing now, in words. */
+  /** The current step, in words. */
   step: z.string(),
   /** Each with its new name; empty until looked up. */
   items: z.array(
@@ -99,7 +99,7 @@ export const Promotion = z.object({
       reference: z.string(),
       digest: Digest,
       verified: z.boolean(),
-      /** Number of mounted blobs; null when they were transferred, or before the copy. */
+      /** Number of mounted blobs; null before the copy, or when blobs were transferred. */
       mounted: z.number().int().nonnegative().nullable(),
     }),
   ),
@@ -116,15 +116,15 @@ export const PromotionFailure = z.object({ promotion: Promotion });
 // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The target's repository for disks or records: what follows the source's name follows the target's. A repository that
- * does not begin with the source's name serves both. Pure.
+ * The target's repository for disks or records: the target's name, with what follows the source's name. A repository
+ * that does not begin with the source's name serves both. Pure.
  */
 export function counterpart(repository: string, source: string, target: string): string {
   return repository.startsWith(source) ? target + repository.slice(source.length) : repository;
 }
 
 /**
- * What a promotion copies: the published disks of the record, then the image.
+ * The items to copy: the published disks of the record, then the image.
  *
  * @returns the items, or in words why the record cannot be promoted
  */

@@ -1,6 +1,6 @@
 /**
- * A shared tag: one that several releases move in turn, such as `nightly` or `stable`. One workflow makes all its moves
- * and keeps its history. It never moves the tag to an older release unless told to.
+ * A shared tag, such as `nightly` or `stable`, moves from release to release. One workflow makes all its moves and
+ * keeps its history. It moves the tag to an older release only when asked to.
  */
 import { z } from 'zod';
 import { ReleaseIdentity } from '../release/identity.ts';
@@ -9,7 +9,7 @@ import { Digest, Repository, Tag, parseReference } from '../oci/reference.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
-/** Workflow types: `sharedTag` keeps a tag; `tagNow` looks at a tag without such a workflow. */
+/** Workflow types: `sharedTag` keeps a tag, `tagNow` reads a tag without such a workflow. */
 export const SHARED_TAG_WORKFLOW = 'sharedTag';
 export const TAG_NOW_WORKFLOW = 'tagNow';
 
@@ -27,20 +27,20 @@ export function sharedTagId(repository: string, tag: string): string {
 /** Who moved a tag: a release with it in `alsoTag`, a promotion, a rollback, or another tool (`found`). */
 const MOVE_KINDS = ['release', 'promotion', 'rollback', 'found'] as const;
 
-/** Longest reason, and longest name of a person, that are kept (characters). */
+/** Longest reason, and longest name of a person (characters). */
 export const MAX_WORDS = 200;
 const Words = z.string().max(MAX_WORDS);
 
-/** What a shared tag pointed at, from `at` until the next entry's `at`. */
+/** What a shared tag pointed at from `at` until the next entry's `at`. */
 export const TagEntry = z.object({
   kind: z.enum(MOVE_KINDS),
   /** Of the image. */
   digest: Digest,
-  /** Of the signed record, in the record repository; null when it is not written yet, or not found. */
+  /** Digest of the signed record; null when it is not written yet, or not found. */
   record: Digest.nullable(),
   /** The workflow id of the release that made the image; null without a verified record. */
   release: z.string().nullable(),
-  /** When that release began, ISO 8601. It decides what is older. */
+  /** When that release began, ISO 8601, which decides what is older. */
   made: z.string().nullable(),
   /** When the tag was moved, or found, ISO 8601. */
   at: z.string(),
@@ -54,9 +54,9 @@ export type TagEntry = z.infer<typeof TagEntry>;
 export const SharedTagInput = z.object({
   repository: Repository,
   tag: Tag,
-  /** The oldest first. The last one is what the tag points at. */
+  /** The oldest first. The tag points at the last one. */
   entries: z.array(TagEntry),
-  /** Number of messages before the workflow continues as new; for tests. */
+  /** After how many messages the workflow continues as new, for tests. */
   messagesPerRun: z.number().int().positive().optional(),
 });
 export type SharedTagInput = z.infer<typeof SharedTagInput>;
@@ -64,12 +64,12 @@ export type SharedTagInput = z.infer<typeof SharedTagInput>;
 /** Input of the update `move`. */
 export const MoveInput = ReleaseIdentity.extend({
   kind: z.enum(['release', 'promotion']),
-  /** The workflow id of the release that made the image, and when that began. */
+  /** The workflow id of the release that made the image, and when it began. */
   madeBy: z.string(),
   made: z.string().nullable(),
   by: Words.nullable(),
   why: Words,
-  /** Moves the tag even when what is there is newer. */
+  /** Moves the tag even from a newer release. */
   allowOlder: z.boolean(),
   key: z.string(),
   recordRepository: Repository,
@@ -80,16 +80,16 @@ export const MoveInput = ReleaseIdentity.extend({
 export type MoveInput = z.infer<typeof MoveInput>;
 
 export const MoveResult = z.object({
-  /** In words why the tag was not moved; null when it was. */
+  /** Why the tag was not moved, in words; null when it was. */
   refused: z.string().nullable(),
   /** `repository:tag` of everything that moved. */
   moved: z.array(z.string()),
-  /** Digests that the registry no longer has. If there are any, nothing was moved. */
+  /** Digests that the registry has lost. If there are any, no tag has moved. */
   vanished: z.array(Digest),
 });
 export type MoveResult = z.infer<typeof MoveResult>;
 
-/** Input of the signal `recorded`: the record for the tag's last move is written. */
+/** Input of the signal `recorded`, sent when the record for the tag's last move is written. */
 export const Recorded = z.object({ digest: Digest, record: Digest });
 export type Recorded = z.infer<typeof Recorded>;
 
@@ -135,15 +135,15 @@ export const TagNow = z.object({
 export type TagNow = z.infer<typeof TagNow>;
 
 /**
- * When what a record is about was made: its release began, or the image was built that it took over. Null when the
- * record does not say.
+ * When the image of a record was made: when its release began, or when the image that it took over was built. Null when
+ * the record does not say.
  */
 export function madeAt(record: Pick<ReleaseRecord, 'image' | 'stages'>): string | null {
   return record.image.builtAt ?? record.stages.find(({ name }) => name === 'resolve')?.startedAt ?? null;
 }
 
 /**
- * Disks have the name only when the record is of that very name: further tags of a release are for the image alone.
+ * Disks have the tag only when the record is for that tag, since further tags of a release are for the image alone.
  * Pure.
  */
 export function diskMoves(record: ReleaseRecord, repository: string, tag: string): TagMove[] {

@@ -1,4 +1,4 @@
-/** A tag to be moved. */
+/** A tag to move. */
 import { z } from 'zod';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 
@@ -8,7 +8,7 @@ export const TagMove = z.object({
   digest: Digest,
   /**
    * What the tag may point at now, besides `digest`: this digest, nothing (`null`), what a release of a repository
-   * left, or `any`. Else `tag-moved`.
+   * left, or `any`. Anything else fails with `tag-moved`.
    */
   expected: z.union([Digest, z.null(), z.literal('any'), z.object({ leftBy: Repository })]),
 });

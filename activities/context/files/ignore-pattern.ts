@@ -1,29 +1,29 @@
 /**
- * One rule of an ignore file, as podman's matcher reads it (containers/storage, `pkg/fileutils`): a shell pattern that
- * is turned into a regular expression of Go, with all that follows from it. `+`, `(`, `)`, `|`, `^` and `{2}` mean in a
- * rule what they mean in a regular expression. A generator tests this against podman itself. Pure.
+ * One rule of an ignore file, matched as podman does (containers/storage, `pkg/fileutils`): it turns the pattern into a
+ * regular expression of Go. So `+`, `(`, `)`, `|`, `^` and `{2}` mean what they mean in a regular expression. A
+ * generator tests this against podman itself. Pure.
  */
 import { posix } from 'node:path';
 
 /** A rule of an ignore file. */
 export interface IgnorePattern {
-  /** `!`: takes back what earlier rules ignore. */
+  /** `!`: includes again what earlier rules ignore. */
   takesBack: boolean;
-  /** Without `!`, cleaned. */
+  /** The pattern without `!`, cleaned. */
   text: string;
-  /** `true` when the rule speaks of the path, or of a directory above it. */
+  /** `true` when the rule matches the path or a directory above it. */
   matches(path: string): boolean;
-  /** `false` only when the rule cannot speak of anything below the directory. */
+  /** `false` only when the rule cannot match anything below the directory. */
   reachesBelow(directory: string): boolean;
 }
 
-/** A rule that podman refuses, or that cannot be read as podman reads it. */
+/** A rule that podman refuses, or that cannot be matched as podman does. */
 export class IgnorePatternError extends Error {}
 
 /**
  * Reads a line of an ignore file.
  *
- * @returns null for a comment and for what says nothing.
+ * @returns null for comments and empty rules
  * @throws IgnorePatternError
  */
 export function readIgnorePattern(line: string): IgnorePattern | null {
@@ -53,7 +53,7 @@ export function readIgnorePattern(line: string): IgnorePattern | null {
   };
 }
 
-/** A class, and whatever else a regular expression has, may match a "/" too. */
+/** Classes and other parts of a regular expression may match "/" too. */
 function mayCrossDirectories(part: string): boolean {
   return part.includes('**') || /[[\](){}|+^\\]/.test(part);
 }
@@ -72,8 +72,8 @@ function clean(path: string): string {
 const badPattern = () => new IgnorePatternError('syntax error in pattern');
 
 /**
- * What `filepath.Match` of Go takes for a pattern: classes have an end and whole ranges, and a `\` has something to
- * escape.
+ * `true` for a pattern that Go's `filepath.Match` accepts: classes end and have complete ranges, and `\` escapes
+ * something.
  */
 function checkSyntax(characters: readonly string[]): void {
   let at = 0;
@@ -81,7 +81,7 @@ function checkSyntax(characters: readonly string[]): void {
     let character = characters[at++];
     if (character === undefined || character === '-' || character === ']') throw badPattern();
     if (character === '\\') character = characters[at++];
-    // A byte that is no UTF-8 is refused in a class, and matches anything that is none elsewhere.
+    // Go refuses a byte that is not UTF-8 in a class. Elsewhere it matches any such byte.
     if (character === undefined || character === '\uFFFD' || at >= characters.length) throw badPattern();
   };
   while (at < characters.length) {
@@ -107,7 +107,7 @@ function compile(pattern: string): RegExp {
   }
 }
 
-/** The regular expression that podman makes of a pattern. It knows nothing of classes: a `*` in one is replaced too. */
+/** The regular expression that podman makes of a pattern. It also replaces a `*` in a class. */
 function goExpression(pattern: string): string {
   const characters = Array.from(pattern.replace(/^\uFEFF/, ''));
   let expression = '^';
@@ -126,7 +126,7 @@ function goExpression(pattern: string): string {
   return `${expression}(/.*)?$`;
 }
 
-/** Go's escapes with a letter, as what stands inside of a class. */
+/** Go's escapes with a letter, as the inside of a class. */
 const CLASSES: Readonly<Record<string, string>> = { d: '0-9', w: '0-9A-Za-z_', s: '\\t\\n\\f\\r ' };
 const CONTROLS: Readonly<Record<string, string>> = {
   a: '\\x07',
@@ -140,7 +140,7 @@ const CONTROLS: Readonly<Record<string, string>> = {
 const literal = (character: string) =>
   character.replace(/[\\^$.*+?()[\]{}|/-]/, (sign) => `\\u{${sign.charCodeAt(0).toString(16)}}`);
 
-/** A regular expression of Go as one of this language. */
+/** Translates a regular expression of Go. */
 function fromGo(characters: readonly string[]): string {
   let at = 0;
   let expression = '';

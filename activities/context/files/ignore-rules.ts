@@ -1,20 +1,20 @@
-/** Which files of a context podman ignores: the ignore file that is in force, and what its rules say. */
+/** Finds the ignore file that applies to a context, and reads its rules. */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { IgnorePatternError, readIgnorePattern, type IgnorePattern } from './ignore-pattern.ts';
 import { textOfBytes } from './path-bytes.ts';
 
-/** The rules in force. Paths are relative to the context, with `/`. */
+/** The rules that apply. Paths are relative to the context, with `/`. */
 export interface IgnoreRules {
   /** The ignore file (absolute) and its content; null when there is none. */
   file: string | null;
   content: Buffer | null;
-  /** `true` when podman leaves the path out. What lies below an ignored directory may be taken back all the same. */
+  /** `true` when podman leaves the path out. A `!` rule may still include a file below an ignored directory. */
   ignores(path: string): boolean;
-  /** `true` when a `!` rule may take back something below the directory: only then is an ignored one looked into. */
+  /** `true` when a `!` rule may include something below the directory, so that an ignored one must be read. */
   reachesBelow(directory: string): boolean;
-  /** `true` when podman looks into this ignored directory while it copies one above it. */
+  /** `true` when podman reads this ignored directory while it copies one above it. */
   isWalked(directory: string): boolean;
 }
 
@@ -55,7 +55,7 @@ async function findIgnoreFile(directory: string, containerfile: string | undefin
   for (const name of IN_CONTEXT) {
     const file = join(directory, name);
     if (!(await exists(file))) continue;
-    // podman resolves a link here as if the context were the root of the file system.
+    // podman resolves this link as if the context were the root of the file system.
     await requireInside(directory, file);
     return file;
   }

@@ -1,4 +1,4 @@
-/** What a `Containerfile.in` includes: podman hands it to cpp, which reads these files whatever is ignored. */
+/** Finds what a `Containerfile.in` includes. podman runs cpp on it, which reads ignored files too. */
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -6,10 +6,10 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 const INCLUDE = /^[ \t]*#[ \t]*include[ \t]+["<]([^">\n]+)[">]/gm;
 
 /**
- * The files of a context that a Containerfile includes, and those that they include, relative to the context. Which of
- * them cpp takes in the end is not asked here: what is not there is left to it.
+ * The files of a context that a Containerfile includes, directly or not, relative to the context. cpp decides which of
+ * them it takes, and reports what is missing.
  *
- * @throws FlightlineError `context-invalid` for a file that is there, but outside of the context.
+ * @throws FlightlineError `context-invalid` for a file outside the context
  */
 export async function includedFiles(containerfile: string, text: Buffer, directory: string): Promise<Set<string>> {
   const found = new Set<string>();

@@ -1,4 +1,4 @@
-/** What belongs to a context: everything but what podman ignores. */
+/** Lists the files of a context: all that podman does not ignore. */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -17,11 +17,11 @@ export function pathIn(directory: string, path: Buffer): Buffer {
 }
 
 /**
- * Lists a context in byte order, so that a directory stands before what is in it. The directories above a file that a
- * `!` rule takes back are listed too.
+ * Lists a context in byte order, so that a directory precedes its content. Includes the directories above a file that a
+ * `!` rule includes.
  *
  * @param needed paths that podman reads whatever the rules say
- * @throws FlightlineError `context-invalid` when something cannot be read, and for a device, pipe or socket.
+ * @throws FlightlineError `context-invalid` for an unreadable file, and for a device, pipe or socket
  */
 export async function listContext(
   directory: string,
@@ -54,7 +54,7 @@ export async function listContext(
     try {
       return await readdir(pathIn(directory, below), { encoding: 'buffer', withFileTypes: true });
     } catch (error) {
-      // podman copies what it can reach, and does not open each directory that a `!` rule could mean.
+      // podman copies what it can reach. It need not open each directory that a `!` rule might match.
       if (ignored && (error as NodeJS.ErrnoException).code === 'EACCES' && !rules.isWalked(textOfBytes(below)))
         return [];
       throw new FlightlineError(

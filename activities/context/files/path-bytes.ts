@@ -1,6 +1,6 @@
 /** Paths are bytes, which need not be UTF-8. Pure. */
 
-/** UTF-8 as Go reads it, for rules and the names that they speak of: each byte that is none is U+FFFD. */
+/** UTF-8 as Go reads it, for rules and names: each invalid byte becomes U+FFFD. */
 export function textOfBytes(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   if (!text.includes('\uFFFD')) return text;
@@ -16,7 +16,7 @@ export function textOfBytes(bytes: Buffer): string {
   return read;
 }
 
-/** A path for messages: one line, whatever its bytes are. */
+/** A path in one line, for messages. */
 export function showPath(bytes: Buffer): string {
   // oxlint-disable-next-line no-control-regex
   return textOfBytes(bytes).replace(/[\u0000-\u001f\u007f]/g, (character) => JSON.stringify(character).slice(1, -1));

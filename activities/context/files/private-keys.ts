@@ -1,14 +1,14 @@
-/** Private keys in a context, which must not lie where anybody can pull. */
+/** Finds private keys in a context, which must not become public. */
 import { open, stat } from 'node:fs/promises';
 import { pathIn, type ContextEntry } from './listing.ts';
 import { showPath } from './path-bytes.ts';
 
-/** A key file is small: larger files are not searched for one (bytes). */
+/** Larger files are not searched for keys (bytes). */
 const LARGEST_KEY_FILE = 256 * 1024;
-/** PEM private keys of all kinds, and the key inside a Flight Control agent configuration. */
+/** PEM private keys, and the key in a Flight Control agent configuration. */
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|^\s*client-key-data:\s*\S/m;
 
-/** The files of a context whose content looks like a private key, relative to it. */
+/** Files that seem to hold a private key, relative to the context. */
 export async function findPrivateKeys(directory: string, entries: readonly ContextEntry[]): Promise<string[]> {
   const found: string[] = [];
   for (const { kind, path } of entries) {
