@@ -428,7 +428,7 @@ describe.concurrent('a signature that somebody else wrote over', () => {
 
   test('again and again holds the branch', async () => {
     const { standIns, start, until } = house();
-    const request = requestFor('fought-over');
+    const request = requestFor('fought-over', { disks: {} });
     const release = idOf(request);
     standIns.behave(release, {
       verify: () => {

@@ -15,5 +15,6 @@ export const NAMESPACES = [
   'upgrade',
   'versions',
   'races',
+  'beside',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

@@ -1,10 +1,17 @@
-/** A branch of a release: does its work until it succeeds, and waits for a person in between. */
+/**
+ * A branch of a release: does its work until it succeeds, and waits for a person in between. The branch of a disk that
+ * is taken over is here whole.
+ */
 import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow';
 import type { Failure } from '../../model/failure/failure.ts';
 import { isOfBranch } from '../../model/release/stage-table.ts';
 import type { StageStatus } from '../../model/stage/stage.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from '../failure.ts';
+import { signAndVerify } from '../signing.ts';
+import type { Plan } from './plan.ts';
+import { forgetReused } from './reused.ts';
 import type { ShownRelease } from './show.ts';
+import { isOutdated } from './state.ts';
 
 /** How the work of a branch ended: `outdated` when the plan has changed. */
 export type BranchEnd = 'done' | 'outdated';
@@ -12,14 +19,14 @@ export type BranchEnd = 'done' | 'outdated';
 /**
  * Does the work of a branch until it succeeds. A failure that a person can fix holds the branch.
  *
- * @param isOutdated whether the plan has changed; asked before and after a hold
+ * @param outdated whether the plan has changed; asked before and after a hold
  * @throws ReleaseFailed when the release must end.
  */
 export async function untilDone(
   release: ShownRelease,
   branch: string,
   work: () => Promise<BranchEnd>,
-  isOutdated: () => boolean,
+  outdated: () => boolean,
 ): Promise<BranchEnd> {
   const { active } = release.state;
   active.add(branch);
@@ -31,8 +38,8 @@ export async function untilDone(
         if (!(error instanceof StageFailed)) throw error;
         // Work that a cancellation ended may look like a failure.
         if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
-        if (!isOutdated()) await hold(release, branch, error.failure);
-        if (isOutdated()) return 'outdated';
+        if (!outdated()) await hold(release, branch, error.failure, outdated);
+        if (outdated()) return 'outdated';
       }
     }
   } finally {
@@ -40,8 +47,32 @@ export async function untilDone(
   }
 }
 
-/** Waits for `flightline retry`, or for approval. */
-async function hold(release: ShownRelease, branch: string, failure: Failure): Promise<void> {
+/** Signs and verifies the disks taken over from an earlier release. One that the registry lost is made anew. */
+export async function verifyReused(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+  const { state } = release;
+  const { request } = plan;
+  const { key, tag, timing } = request;
+  for (const disk of state.reused.values()) {
+    const { type, digest, verified } = disk;
+    if (digest === null || verified) continue;
+    const { repository } = request.disks.find((one) => one.type === type)!;
+    const input = { ...state.identity, key, repository, digest, tags: [tag], timing };
+    const work = async (): Promise<BranchEnd> => {
+      try {
+        await signAndVerify(release, type, input, disk);
+      } catch (error) {
+        if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
+        forgetReused(state, [type]);
+      }
+      return 'done';
+    };
+    if ((await untilDone(release, type, work, () => isOutdated(state, plan))) === 'outdated') return 'outdated';
+  }
+  return 'done';
+}
+
+/** Waits for `flightline retry`, for approval, or until the branch is outdated. */
+async function hold(release: ShownRelease, branch: string, failure: Failure, outdated: () => boolean): Promise<void> {
   const { state } = release;
   const { table, holds, resumes } = state;
   const { onFailure, timing } = state.request;
@@ -62,7 +93,8 @@ async function hold(release: ShownRelease, branch: string, failure: Failure): Pr
   release.showHold(branch, failure);
   try {
     const summary = `${branch} is held: ${failure.kind}`;
-    if (await condition(() => state.resumes !== resumes, timing.holdFor, { summary })) return;
+    const isOver = () => state.resumes !== resumes || outdated();
+    if (await condition(isOver, timing.holdFor, { summary })) return;
   } finally {
     holds.delete(branch);
   }

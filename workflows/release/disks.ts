@@ -14,23 +14,18 @@ import { builderRunId } from '../../model/oci/reference.ts';
 import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
 import { builderRunSummary } from '../../model/release/summaries.ts';
 import { builderRunFailureFrom, failureFrom, mayGoBack, StageFailed } from '../failure.ts';
-import { signAndVerify } from '../signing.ts';
-import { untilDone, type BranchEnd } from './branch.ts';
+import { untilDone, verifyReused, type BranchEnd } from './branch.ts';
 import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
-import { disksToMake, forgetReused } from './reused.ts';
-import { forgetRun, isOutdated, resetRows, unpushImage, type RunState } from './state.ts';
+import { disksToMake } from './reused.ts';
+import { forgetRun, isImageLost, isOutdated, resetRows, type RunState } from './state.ts';
 
 type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
 
-/**
- * Waits until every disk of the plan is published, signed and verified: `outdated` when another plan is to be
- * followed, or the image must be pushed again first. Runs that the plan does not concern go on.
- */
-export async function makeDisks(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+/** Begins the runs of a pushed image that do not run yet. Runs that the plan does not concern go on. */
+export async function beginDisks(release: ShownRelease, plan: Plan): Promise<void> {
   const { state } = release;
   const { runs } = state;
-  if ((await verifyReused(release, plan)) === 'outdated') return 'outdated';
   const wanted = requestedRuns(disksToMake(state, plan.request)).map((run) => {
     const input = runInput(release, plan, run);
     return { run, input, key: builderRunKey(input.build, run, plan.request) };
@@ -46,37 +41,31 @@ export async function makeDisks(release: ShownRelease, plan: Plan): Promise<Bran
         input,
       );
   }
+}
+
+/**
+ * Waits until every disk of the plan is published, signed and verified: `outdated` when another plan is to be
+ * followed, or the image must be pushed again first.
+ *
+ * @throws whatever a disk ended the release with
+ */
+export async function makeDisks(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
+  const { state } = release;
+  const { runs } = state;
+  if ((await verifyReused(release, plan)) === 'outdated') return 'outdated';
+  // The image branch pushes it again first.
+  if (isImageLost(state)) return 'outdated';
+  await beginDisks(release, plan);
   const outcomes = () => [...runs.values()].map(({ outcome }) => outcome);
   const stopped = () => outcomes().some((one) => one === 'failed' || one === 'again' || one === 'image-lost');
   await condition(() => outcomes().every((one) => one === 'done') || stopped() || isOutdated(state, plan));
-  for (const [subject, { outcome }] of runs) if (outcome === 'failed') throw release.running.get(subject)!.error;
-  // Only now, when the image branch does not run.
-  if (outcomes().includes('image-lost')) unpushImage(state);
+  throwIfFailed(release);
   return stopped() || isOutdated(state, plan) ? 'outdated' : 'done';
 }
 
-/** Signs and verifies the disks taken over from an earlier release. One that the registry lost is made anew. */
-async function verifyReused(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
-  const { state } = release;
-  const { request } = plan;
-  const { key, tag, timing } = request;
-  for (const disk of state.reused.values()) {
-    const { type, digest, verified } = disk;
-    if (digest === null || verified) continue;
-    const { repository } = request.disks.find((one) => one.type === type)!;
-    const input = { ...state.identity, key, repository, digest, tags: [tag], timing };
-    const work = async (): Promise<BranchEnd> => {
-      try {
-        await signAndVerify(release, type, input, disk);
-      } catch (error) {
-        if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
-        forgetReused(state, [type]);
-      }
-      return 'done';
-    };
-    if ((await untilDone(release, type, work, () => isOutdated(state, plan))) === 'outdated') return 'outdated';
-  }
-  return 'done';
+/** @throws whatever a disk ended the release with */
+export function throwIfFailed({ state, running }: ShownRelease): void {
+  for (const [subject, { outcome }] of state.runs) if (outcome === 'failed') throw running.get(subject)!.error;
 }
 
 /** Ends the runs of an image that will be rebuilt, and of disks that are no longer asked for. */
@@ -86,17 +75,6 @@ export async function retireOutdated(release: ShownRelease, { request, resolved 
     release,
     ({ imageInputs, run }) => imageInputs !== resolved.imageInputs || !subjects.includes(run.subject),
   );
-}
-
-/** Makes the disks with one of these digests again. A builder run adopts what still exists. */
-export function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
-  for (const { type, digest } of state.reused.values()) {
-    if (digest !== null && digests.includes(digest)) forgetReused(state, [type]);
-  }
-  for (const [subject, { result }] of state.runs) {
-    const lost = result?.disks.some(({ digest }) => digest !== null && digests.includes(digest));
-    if (lost) forgetRun(state, subject);
-  }
 }
 
 /** Cancels all builder runs and waits for their end. */
@@ -171,18 +149,40 @@ function begin(release: ShownRelease, run: RunState, input: BuilderRunInput): vo
 
 /** Runs child workflows until one succeeds. What the registry lost is made again at once. */
 async function children(release: ShownRelease, run: RunState, input: BuilderRunInput): Promise<BranchEnd> {
+  const { state } = release;
   for (;;) {
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+    const wasVerified = state.image.verified;
     try {
       await child(release, run, input);
       return 'done';
     } catch (error) {
+      if (!wasVerified && error instanceof StageFailed && wantsSignature(error.failure)) {
+        if ((await imageVerified(release, run)) === 'outdated') return 'outdated';
+        continue;
+      }
       if (!(error instanceof StageFailed) || !goesBack(release, run, error.failure)) throw error;
       if (error.failure.stage !== 'disk-build') continue;
       run.outcome = 'image-lost';
       return 'outdated';
     }
   }
+}
+
+/** The host's own policy lets it pull only what is signed, and the image may be signed in a moment. */
+function wantsSignature({ kind, stage }: Failure): boolean {
+  return kind === 'signature-rejected' && stage === 'disk-build';
+}
+
+/** Waits for it, as nobody who works: a release whose image is held is held. */
+async function imageVerified(release: ShownRelease, { run: { subject }, plan }: RunState): Promise<BranchEnd> {
+  const { state } = release;
+  resetRows(state, subject);
+  state.active.delete(subject);
+  release.changed();
+  await condition(() => state.image.verified || isOutdated(state, plan));
+  state.active.add(subject);
+  return isOutdated(state, plan) ? 'outdated' : 'done';
 }
 
 /** Whether the registry lost the image or what the run had published, and the run may try again by itself. */

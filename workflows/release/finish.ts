@@ -14,12 +14,11 @@ import { runStage, settled } from '../run-stage.ts';
 import { sign, signingAgain } from '../signing.ts';
 import { tellRecorded } from '../tags/shared-tag.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
-import { redoRuns } from './disks.ts';
 import { cleanUp, keepLogs } from '../host/clean-up.ts';
 import { approvalSubject, tagMoves, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
-import { disksToMake, presentDisks } from './reused.ts';
-import { addMoved, isOutdated, unpushImage, type ReleaseState } from './state.ts';
+import { disksToMake, forgetReused, presentDisks } from './reused.ts';
+import { addMoved, forgetRun, isOutdated, unpushImage, type ReleaseState } from './state.ts';
 import { publishedRecord } from './record.ts';
 
 /** What an interrupted tag activity reports. */
@@ -141,6 +140,17 @@ async function signMoves(release: ShownRelease, { request }: Plan, moves: readon
     const subject = request.disks.find((disk) => disk.repository === repository)?.type ?? 'image';
     const input = { ...release.state.identity, key, repository, digest, tags: [tag], timing };
     await sign(release, subject, input, `sign ${subject} for ${tag} again`);
+  }
+}
+
+/** Makes the disks with one of these digests again. A builder run adopts what still exists. */
+function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
+  for (const { type, digest } of state.reused.values()) {
+    if (digest !== null && digests.includes(digest)) forgetReused(state, [type]);
+  }
+  for (const [subject, { result }] of state.runs) {
+    const lost = result?.disks.some(({ digest }) => digest !== null && digests.includes(digest));
+    if (lost) forgetRun(state, subject);
   }
 }
 

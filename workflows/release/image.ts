@@ -1,4 +1,7 @@
-/** The image branch: proof of signing, build, push, sign, verify, and what a device would say. */
+/**
+ * The image branch: proof of signing, build, push, sign, verify, and what a device would say. Disks begin once it is
+ * pushed.
+ */
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ProveSigningResult } from '../../model/contract/sign.ts';
@@ -10,16 +13,20 @@ import { activities } from '../activities.ts';
 import { runStage } from '../run-stage.ts';
 import { signAndVerify } from '../signing.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
+import { beginDisks } from './disks.ts';
 import { BUILD_SPACE, buildInput, imageTags, signedRepositories, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
-import { discardImage, isOutdated, unpushImage } from './state.ts';
+import { discardImage, isImageLost, isOutdated, unpushImage } from './state.ts';
 
 /**
  * Builds the image, pushes it by digest, signs and verifies it. Skips the steps that are done. Stops before a step when
  * the plan has changed.
  */
 export async function makeImage(release: ShownRelease, plan: Plan): Promise<BranchEnd> {
-  const outdated = () => isOutdated(release.state, plan);
+  const { state } = release;
+  // A disk that ends the release lets nobody be waited for.
+  const outdated = () =>
+    isOutdated(state, plan) || [...state.runs.values()].some(({ outcome }) => outcome === 'failed');
   return untilDone(release, 'image', () => imageSteps(release, plan, outdated), outdated);
 }
 
@@ -45,8 +52,11 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
   if (state.image.builtWith !== null && state.image.builtWith !== state.proof.publicKey) discardImage(state);
   for (;;) {
     if (outdated()) return 'outdated';
+    if (state.image.push && isImageLost(state)) unpushImage(state);
     if (!state.image.push) await buildAndPush(release, plan);
     if (outdated()) return 'outdated';
+    // Whether a device takes an image with a policy of its own is known only after device-verify.
+    if (!request.verification) await beginDisks(release, plan);
     try {
       await signImage(release, request);
       if (outdated()) return 'outdated';

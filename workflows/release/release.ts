@@ -1,7 +1,8 @@
 /**
  * The `release` workflow: one run of the pipeline for one `repository:tag`.
  *
- *     resolve ── image (build, push, sign, verify) ── disks, each run alone ── finish (approval, tags, record)
+ *     resolve ── image (build, push ─┬─ sign, verify) ─────┬─ finish (approval, tags, record)
+ *                                    └─ disks, each run alone ─┘
  */
 import {
   allHandlersFinished,
@@ -21,7 +22,7 @@ import { fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure, unexpecte
 import { heldSignal, hostSignal, recordQuery } from '../signals-and-queries.ts';
 import { activities } from '../activities.ts';
 import { runStage, settled, type Settled } from '../run-stage.ts';
-import { makeDisks, retireOutdated, stopDisks } from './disks.ts';
+import { makeDisks, retireOutdated, stopDisks, throwIfFailed } from './disks.ts';
 import { finish } from './finish.ts';
 import { cleanUp } from '../host/clean-up.ts';
 import { makeImage, proofFailure, proveSigning } from './image.ts';
@@ -76,6 +77,7 @@ async function pipeline(shown: ShownRelease): Promise<Completion> {
     const plan = state.plan!;
     const { unchanged } = plan.resolved;
     if (unchanged) return endUnchanged(shown, unchanged);
+    throwIfFailed(shown);
     await retireOutdated(shown, plan);
     if ((await makeImage(shown, plan)) === 'outdated') continue;
     if ((await makeDisks(shown, plan)) === 'outdated') continue;

@@ -189,6 +189,11 @@ function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
   if (state.image.push?.digest === reuse.digest) takeOverDisks(state, reuse.disks);
 }
 
+/** Whether a disk's run found that the registry lost the image. */
+export function isImageLost({ runs }: ReleaseState): boolean {
+  return [...runs.values()].some(({ outcome }) => outcome === 'image-lost');
+}
+
 /** The registry lost the image: it is to be pushed, signed and verified again. */
 export function unpushImage(state: ReleaseState): void {
   state.image.push = null;
