@@ -9,6 +9,7 @@ import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT, contextPlace } from '../../model
 import { blobArtifact, MEDIA_TYPES } from '../../model/oci/manifest.ts';
 import { digestFile, writeLayout } from '../tools/registry/oci-layout.ts';
 import { createTar } from '../tools/tar.ts';
+import { allEnded } from '../tools/together.ts';
 import { readIgnoreRules } from './files/ignore-rules.ts';
 import { includedFiles } from './files/included-files.ts';
 import { inspectContextTar, LARGEST_TEXT, type ContextFacts } from './inspect.ts';
@@ -60,9 +61,14 @@ interface Tree {
 /**
  * Packs into an OCI layout below `scratch`, and applies the receiver's checks.
  *
+ * @param tarRuns called once another program does the work, and this one is free
  * @throws FlightlineError `context-invalid`
  */
-export async function packContext(sources: ContextSources, scratch: string): Promise<PackedContext> {
+export async function packContext(
+  sources: ContextSources,
+  scratch: string,
+  tarRuns: () => void = () => undefined,
+): Promise<PackedContext> {
   const rules = await readIgnoreRules(sources);
   const text = await readText(sources.containerfile);
   const needed = await includedFiles(sources.containerfile, text, sources.directory);
@@ -81,9 +87,10 @@ export async function packContext(sources: ContextSources, scratch: string): Pro
   const all = [...names.map((name) => Buffer.from(name)), ...paths];
   await writeFile(list, Buffer.concat(all.flatMap((name) => [name, Buffer.alloc(1)])));
   const tar = join(scratch, 'context.tar.gz');
-  await createTar(parts, list, tar, { time: sources.time });
-  const facts = await inspectContextTar(tar);
-  const { digest, size } = await digestFile(tar);
+  const packing = createTar(parts, list, tar, { time: sources.time });
+  tarRuns();
+  await packing;
+  const [facts, { digest, size }] = await allEnded([inspectContextTar(tar), digestFile(tar)]);
   const blob = { mediaType: MEDIA_TYPES.tarGzip, digest, size };
   const artifact = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
   const layout = join(scratch, 'layout');

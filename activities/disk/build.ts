@@ -31,6 +31,7 @@ import { repositoryOf } from '../tools/podman/build.ts';
 import { ensurePulled, tagImage } from '../tools/podman/images.ts';
 import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { allEnded } from '../tools/together.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
 /** How many of the builder's last lines a failure shows. */
@@ -204,27 +205,27 @@ async function prepare(
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
   const { host, input, context, name, run } = attempt;
-  const { repository, tag } = input.image;
   // The builder writes this name into the disk, as the origin of the device's updates.
-  const image = `${repository}:${tag}`;
-  context.report({ step: `pulling ${image}` });
-  await tagImage(await pullImage(attempt, access), image);
-  context.report({ step: `pulling ${input.builder.reference}` });
+  const image = `${input.image.repository}:${input.image.tag}`;
+  const { types, rootfs, release, timing } = input;
   const { reference, digest } = input.builder;
-  const repositoryOfBuilder = repositoryOf(reference);
-  await pullForRelease(host.work, input.release, access, { repository: repositoryOfBuilder, digest }, input.timing);
-  const { types, rootfs } = input;
-  const { graphRoot } = await podmanInfo();
+  const repository = repositoryOf(reference);
+  context.report({ step: `pulling ${image} and ${reference}` });
+  const [config] = await allEnded([
+    fetchBuilderConfig(host, access, input, run),
+    pullImage(attempt, access).then((pulled) => tagImage(pulled, image)),
+    pullForRelease(host.work, release, access, { repository, digest }, timing),
+  ]);
   return {
     name,
-    builder: `${repositoryOfBuilder}@${digest}`,
+    builder: `${repository}@${digest}`,
     image,
     types,
     rootfs,
-    graphRoot,
+    graphRoot: (await podmanInfo()).graphRoot,
     output: run.output,
     log: run.log,
-    config: await fetchBuilderConfig(host, access, input, run, context),
+    config,
     volumes: input.entitled ? await entitlementVolumes() : [],
   };
 }

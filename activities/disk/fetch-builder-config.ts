@@ -9,7 +9,6 @@ import { CONTEXT_LAYOUT } from '../../model/oci/labels.ts';
 import { fetchContext } from '../context/context-artifact.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import type { BuilderCommand } from '../tools/builder/builder.ts';
-import type { Task } from '../tools/process/task.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { ifMissing } from '../host/space.ts';
 import type { DiskRun } from './run.ts';
@@ -22,10 +21,8 @@ export async function fetchBuilderConfig(
   access: RegistryAccess,
   input: Wanted,
   run: DiskRun,
-  context: Pick<Task, 'report'>,
 ): Promise<BuilderCommand['config']> {
   if (!input.builderConfig) return null;
-  context.report({ step: 'fetching the builder configuration' });
   const { format, digest } = input.builderConfig;
   const path = run.config[format];
   // The host that built the image has its context unpacked.

@@ -21,7 +21,7 @@ export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' }
 /** Milliseconds between two checks of a running container. Each takes two small reads. */
 const LOOK = 1_000;
 /** Milliseconds until its end is noticed. This check takes one small read. */
-const NOTICE = 100;
+const NOTICE = 50;
 /** Milliseconds until podman must know the exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
 const ASK = 200;

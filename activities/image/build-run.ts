@@ -19,6 +19,7 @@ import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
 import { classifyBuild, wasRemovedMeanwhile, type FailedBuild } from '../tools/podman/classify.ts';
 import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
+import { allEnded } from '../tools/together.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
 /** Last lines of a build in its failure. */
@@ -71,13 +72,12 @@ async function runOnce(
   const cgroup = buildCgroup(cgroupManager, host.work.installation, release);
   const pipe = join(own, 'build-output');
   const args = buildArguments({ ...run, idFile, cgroup, output: pipe });
-  await noteWorkingContainers(own);
   await rm(pipe, { force: true });
-  const temporary = await temporaryDirectory(own, run.cache);
+  const mkfifo = runCommand('mkfifo', ['--mode=600', pipe]);
+  const [temporary] = await allEnded([temporaryDirectory(own, run.cache), noteWorkingContainers(own), mkfifo]);
   const log = new CappedLog(logFile, 'a');
   const output = new BuildOutput();
   let diskFull = false;
-  await runCommand('mkfifo', ['--mode=600', pipe]);
   const endPipe = openNamedPipe(pipe, (line) => {
     const shown = output.read(line);
     if (!shown) return;

@@ -38,7 +38,7 @@ import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import type { LocalImage } from '../tools/podman/images.ts';
-import { allEnded } from '../tools/together.ts';
+import { allEnded, together } from '../tools/together.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
@@ -93,9 +93,11 @@ async function build(
   const repositories = [input.context.repository, ...input.pushTo];
   return withRegistryAccess(host.configuration, repositories, async (access) => {
     context.report({ step: 'proving push rights' });
-    for (const repository of new Set(input.pushTo)) await access.repository(repository).provePushRight();
-    // An earlier attempt, whose worker is gone, may still be at it.
-    await endBuild(placeOf(host, input));
+    await allEnded([
+      together([...new Set(input.pushTo)], (repository) => access.repository(repository).provePushRight()),
+      // An earlier attempt, whose worker is gone, may still be at it.
+      endBuild(placeOf(host, input)),
+    ]);
     const parts = await openHostParts(host, input, access);
     // Before anything is pulled: a host that is not registered gets no further.
     await volumesFor(host, input.bases);

@@ -13,6 +13,7 @@ import { signedName } from './signatures.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
+import { together } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
 
 /** The `proveSigning` activity of sign workers. */
@@ -25,7 +26,7 @@ async function proveRightToSign(
     const files = await stampOf(key);
     if (!proven.has(files)) await proveKey(access, key, timing.command);
     proven.add(files);
-    for (const repository of new Set(repositories)) await access.repository(repository).provePushRight();
+    await together([...new Set(repositories)], (repository) => access.repository(repository).provePushRight());
   });
   return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 }

@@ -83,6 +83,7 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
   for (const line of checked.warnings) output.note(`warning: ${line}`);
   const packing = packAhead(checked);
   try {
+    await packing?.begun;
     return await withTemporal((temporal) =>
       withInterrupt(async (signal) => {
         const started = await startFromSpec(temporal, checked, options, output, signal, packing);

@@ -20,6 +20,8 @@ const NAMED_KEYS = 5;
 
 /** A context that is being packed. */
 export interface Packing {
+  /** Another program packs, or nothing will: loading the SDK before would keep it from being started. */
+  begun: Promise<void>;
   /** Fails as {@link packContext} does. */
   packed: Promise<PackedContext>;
   /** Removes what is packed. It may be called again. */
@@ -29,11 +31,13 @@ export interface Packing {
 /** Begins to pack: other programs do it, while this one loads Temporal's SDK, which takes as long. */
 export function startPacking(sources: Sources): Packing {
   const { path, remove } = temporaryDirectory('flightline-context-');
-  const packed = packContext(sources, path);
+  let tarRuns = () => {};
+  const begun = new Promise<void>((resolve) => (tarRuns = resolve));
+  const packed = packContext(sources, path, tarRuns);
   // Whoever waits for it is told.
-  packed.catch(() => undefined);
+  packed.catch(tarRuns);
   // A command that failed meanwhile does not wait for the packing, which may still write.
-  return { packed, remove };
+  return { begun, packed, remove };
 }
 
 /**
@@ -51,10 +55,13 @@ export async function sendLocalContext(
   packing: Packing | null,
 ): Promise<string> {
   return withUserAccess(async (access) => {
+    // Asked while it is packed.
+    const asked = options.publicContext
+      ? Promise.resolve('private' as const)
+      : patiently(repository, output, () => access.repository(repository).exposure());
+    asked.catch(() => undefined);
     const packed = await (packing?.packed ?? packContext(sources, access.directory));
-    const exposure = options.publicContext
-      ? 'private'
-      : await patiently(repository, output, () => access.repository(repository).exposure());
+    const exposure = await asked;
     if (exposure !== 'private' && packed.privateKeys.length > 0) {
       throw new UserError('public-context', ...exposedKeys(repository, packed.privateKeys, exposure));
     }

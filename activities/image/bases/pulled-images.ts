@@ -13,6 +13,7 @@ import type { Timing } from '../../../model/base/timing.ts';
 import { ifMissing } from '../../host/space.ts';
 import { inspectImage, pullByDigest, tagImage, type ListedImage, type LocalImage } from '../../tools/podman/images.ts';
 import { podman } from '../../tools/podman/podman.ts';
+import { allEnded } from '../../tools/together.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
 import type { WorkDirectory } from '../../host/work-directory.ts';
 
@@ -52,8 +53,7 @@ export async function pullForRelease(
     return standing;
   }
   await pullByDigest(access, repository, digest, timing, end);
-  await tagImage(name, mark);
-  const pulled = await inspectImage(name);
+  const [, pulled] = await allEnded([tagImage(name, mark), inspectImage(name)]);
   if (!pulled) throw new FlightlineError('container-lost', `${name} was removed from this host meanwhile`);
   return pulled;
 }

@@ -24,6 +24,7 @@ export class RegistryAccess implements Reach {
    * A registries.d directory under which sigstore signatures are read and written as attachments, for every registry.
    */
   readonly registriesDirectory: string;
+  readonly protocols: Reach['protocols'] = new Map();
   private readonly isInsecure: (repository: string) => boolean;
   private readonly clients = new Map<string, RepositoryClient>();
 

@@ -29,6 +29,8 @@ export type Answer = HttpResponse & { url: URL; challenged: boolean };
 export interface Reach {
   /** The file with the logins; `undefined` looks through the user's own. */
   readonly authfile: string | undefined;
+  /** What insecure registries were found to speak. */
+  readonly protocols: Map<string, 'http:' | 'https:'>;
   /** `true` where plain HTTP or an unverified certificate is allowed. */
   insecure(repository: string): boolean;
 }
@@ -39,8 +41,6 @@ export class RepositoryApi {
   readonly reach: Reach;
   /** Authorization headers, by scope. */
   private readonly authorizations = new Map<string, string>();
-  /** What an insecure registry was found to speak. */
-  private protocol: 'http:' | 'https:' | undefined;
 
   constructor(repository: string, reach: Reach) {
     this.repository = repository;
@@ -111,19 +111,20 @@ export class RepositoryApi {
       typeof path === 'string' ? new URL(`${protocol}//${host}/v2/${name}${path}`) : path;
     const go = (url: URL) => follow(url, { ...options, authorization }, insecure);
     if (!insecure || path instanceof URL) return asRegistryErrors(() => go(at('https:')));
-    const { protocol } = this;
+    const { protocols } = this.reach;
+    const protocol = protocols.get(host);
     if (protocol) return asRegistryErrors(() => go(at(protocol)));
     // As containers/image does: TLS without verification first, then plain HTTP.
     try {
       const answer = await go(at('https:'));
-      this.protocol = 'https:';
+      protocols.set(host, 'https:');
       return answer;
     } catch (error) {
       if (!(error instanceof HttpError) || error.code === 'TIMEOUT') {
         return asRegistryErrors(() => Promise.reject(error));
       }
       const answer = await asRegistryErrors(() => go(at('http:')));
-      this.protocol = 'http:';
+      protocols.set(host, 'http:');
       return answer;
     }
   }

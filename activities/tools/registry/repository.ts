@@ -132,6 +132,7 @@ export class RepositoryClient extends RepositoryApi {
   async answersAnonymously(): Promise<boolean> {
     const anonymous = new RepositoryApi(this.repository, {
       authfile: '/dev/null',
+      protocols: this.reach.protocols,
       insecure: (repository) => this.reach.insecure(repository),
     });
     try {

@@ -170,7 +170,11 @@ describe('login', () => {
   test('a registry that is not marked insecure is never asked in the clear', async () => {
     answer = tokenRegistry(true);
     const { authfile } = await access(PASSWORD);
-    const own = new RepositoryClient(`${registry}/acme/edge`, { authfile, insecure: () => false });
+    const own = new RepositoryClient(`${registry}/acme/edge`, {
+      authfile,
+      protocols: new Map(),
+      insecure: () => false,
+    });
     await expect(own.headManifest('v1')).rejects.toMatchObject({
       failure: { kind: 'registry' },
     });
