@@ -37,6 +37,10 @@ export const EnrollmentSection = z
       .enum(['early', 'late'])
       .describe('early builds the agent configuration into the image, late leaves it to provisioning'),
     expiration: Days.optional().describe('early: how long the enrollment certificate is valid; default 365d'),
+    renewBefore: Days.optional().describe(
+      'early: how long before its end a scheduled release replaces the certificate; default 30d, and half of a ' +
+        'validity of less than 60d',
+    ),
     signer: z.enum(SIGNERS).optional().describe('early: signer of the certificate; default enrollment'),
     config: SecretName.optional().describe(
       "early: name of a secret of the build host's configuration that holds the agent configuration; none is " +
@@ -45,12 +49,16 @@ export const EnrollmentSection = z
   })
   .superRefine((section, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
-    for (const key of ['expiration', 'signer', 'config'] as const) {
+    for (const key of ['expiration', 'renewBefore', 'signer', 'config'] as const) {
       if (section[key] === undefined) continue;
       if (section.binding === 'late') refuse(key, 'is for early binding: leave it out');
       else if (key !== 'config' && section.config !== undefined) {
         refuse(key, 'does not go with config: no certificate is asked for then');
       }
+    }
+    const { expiration = `${DEFAULT_DAYS}d`, renewBefore } = section;
+    if (renewBefore !== undefined && daysOf(renewBefore) >= daysOf(expiration)) {
+      refuse('renewBefore', `is not shorter than the validity, ${expiration}: every release would ask for another one`);
     }
   });
 
@@ -77,6 +85,8 @@ export const RequestedEnrollment = z.union([
     signer: z.enum(SIGNERS),
     /** The validity that is requested. */
     days: z.number().int().min(1).max(MAX_DAYS),
+    /** Days before its end; absent for {@link RENEW_BEFORE}. */
+    renewBefore: z.number().int().min(1).max(MAX_DAYS).optional(),
   }),
 ]);
 export type RequestedEnrollment = z.infer<typeof RequestedEnrollment>;
@@ -87,20 +97,23 @@ export function requestedEnrollment(section: z.infer<typeof EnrollmentSection>):
   if (binding === 'late') return { binding };
   if (config !== undefined) return { binding, config };
   const days = section.expiration === undefined ? DEFAULT_DAYS : daysOf(section.expiration);
-  return { binding, signer: section.signer ?? SIGNERS[0], days };
+  const renewBefore = section.renewBefore && daysOf(section.renewBefore);
+  return { binding, signer: section.signer ?? SIGNERS[0], days, ...(renewBefore && { renewBefore }) };
 }
 
-/** How long before its end a certificate is replaced (ms), since devices enroll with it until the next release. */
-const RENEW_BEFORE = 30 * 24 * 60 * 60_000;
+/** How long before its end a certificate is replaced (days), since devices enroll with it until the next release. */
+const RENEW_BEFORE = 30;
 
 /**
- * `true` when an image's certificate ends soon. A short-lived one is replaced when half of its time has passed. Pure.
+ * `true` when an image's certificate ends within the time that the spec says. Where it says none, a short-lived one is
+ * replaced when half of its time has passed. Pure.
  *
  * @param ends ISO 8601
  */
 export function endsSoon(ends: string, enrollment: RequestedEnrollment | undefined, now: Date): boolean {
-  const asked = enrollment && 'days' in enrollment ? enrollment.days * 24 * 60 * 60_000 : Infinity;
-  return Date.parse(ends) - now.getTime() <= Math.min(RENEW_BEFORE, asked / 2);
+  const { days = Infinity, renewBefore = Math.min(RENEW_BEFORE, days / 2) } =
+    enrollment && 'days' in enrollment ? enrollment : {};
+  return Date.parse(ends) - now.getTime() <= renewBefore * 24 * 60 * 60_000;
 }
 
 /** Secrets and enrollment in a request; absent where the spec has none. */
@@ -121,9 +134,13 @@ export function secretInputs({ enrollment, secrets, pullSecret }: SecretInputs):
   };
 }
 
-/** The part that decides the result of `podman build`. Late binding puts nothing into an image. Pure. */
+/**
+ * The part that decides the result of `podman build`: not late binding, nor when a certificate is replaced. Pure.
+ */
 export function imageSecretInputs({ enrollment, secrets, pullSecret }: SecretInputs): SecretInputs {
-  return secretInputs({ enrollment: enrollment?.binding === 'early' ? enrollment : undefined, secrets, pullSecret });
+  if (enrollment?.binding !== 'early') return secretInputs({ secrets, pullSecret });
+  const built = 'days' in enrollment ? { ...enrollment, renewBefore: undefined } : enrollment;
+  return secretInputs({ enrollment: built, secrets, pullSecret });
 }
 
 /** `true` when the build holds a secret, so that nothing of it may stay on the host. Pure. */

@@ -212,17 +212,21 @@ describe('compared with an earlier release', () => {
   });
 
   it('a certificate that ends soon is a reason where what has changed is made anew', () => {
-    const reasons = (left: number, days: number, rebuild?: object) => {
+    const reasons = (left: number, days: number, rebuild?: object, renewBefore?: number) => {
       const certificateEnds = new Date(NOW.getTime() + left * DAY).toISOString();
       const enrollment = { binding: 'early', signer: 'enrollment', days } as const;
-      const made = current({ ...requestOf(rebuild), enrollment });
-      return found(recordOf(made, { certificateEnds }), made);
+      const made = current({ ...requestOf(rebuild), enrollment: { ...enrollment, renewBefore } });
+      // When it is replaced is nothing that an image is made of.
+      return found(recordOf(current({ ...requestOf(rebuild), enrollment }), { certificateEnds }), made);
     };
     expect(reasons(30, 365)).toHaveLength(1);
     expect(reasons(31, 365)).toEqual([]);
     expect(reasons(5, 8)).toEqual([]);
     expect(reasons(4, 8)).toHaveLength(1);
     expect(reasons(1, 365, { rebuild: 'always' })).toEqual([]);
+    expect(reasons(90, 365, undefined, 90)).toHaveLength(1);
+    expect(reasons(91, 365, undefined, 90)).toEqual([]);
+    expect(reasons(4, 8, undefined, 3)).toEqual([]);
   });
 
   it('an image that was taken over is as old as its own build', () => {
