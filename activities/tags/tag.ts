@@ -1,6 +1,6 @@
 /** The `tag` activity: tags only what is signed and complete, in the given order, and verifies each by its tag. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import type { Task } from '../tools/process/task.ts';
+import { currentTask, outsideTask, type Task } from '../tools/process/task.ts';
 import type { TagInput } from '../../model/contract/sign.ts';
 import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
@@ -11,13 +11,14 @@ import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { isOwnTag } from '../trust/own-tag.ts';
 import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import type { StoredManifest } from '../tools/registry/repository.ts';
 import { verifyTag } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
 
 type Move = z.infer<typeof TagMove>;
 
-/** The tag of an index's entry, placed before the index's own. */
-type EntryTag = Pick<Move, 'repository' | 'tag' | 'digest'>;
+/** The tag of an index's entry, placed before the index's own, and what it pointed at until then. */
+type EntryTag = Pick<Move, 'repository' | 'tag' | 'digest'> & { before: StoredManifest | null };
 
 /** The `tag` activity of sign workers. */
 async function tagRelease(
@@ -36,7 +37,7 @@ async function tagRelease(
 /**
  * Moves tags in order, and before an index's those of its entries. Everything is checked before the first one moves:
  * that each digest is there in full, signed for its name, and that no tag was moved by somebody else. A tag that stands
- * already is left as it is.
+ * already is left as it is. When an index's tag cannot be moved, those of its entries go back.
  *
  * @param timeout milliseconds for one command
  * @param onMoved told after each move what stands by now
@@ -62,27 +63,63 @@ export async function moveTags(
   const moved: string[] = [];
   for (const [index, move] of moves.entries()) {
     /** Tags of entries that stand without the index's own. */
-    const before: string[] = [];
+    let alone: EntryTag[] = [];
     try {
       for (const entry of entries[index]!) {
+        alone.push(entry);
+        onMoved([...moved, ...alone.map(nameOf)]);
         await place(access, entry);
-        before.push(`${entry.repository}:${entry.tag}`);
-        onMoved([...moved, ...before]);
       }
       // Look again: minutes may have passed since the first look.
       if ((await expectUnmoved(access, move)) !== move.digest) await place(access, move);
-      before.length = 0;
-      moved.push(`${move.repository}:${move.tag}`);
+      alone = [];
+      moved.push(nameOf(move));
       onMoved([...moved]);
       await verifyTag(access, key, move, timeout);
     } catch (error) {
-      throw withMoved(error, [...moved, ...before]);
+      // Of a worker that stops, the next attempt goes on.
+      const isOver = alone.length > 0 && currentTask()?.cancelReason() !== 'detach';
+      const left = isOver ? await outsideTask(() => putBack(access, alone, move)) : alone;
+      onMoved([...moved, ...left.map(nameOf)]);
+      throw withMoved(error, [...moved, ...left.map(nameOf)]);
     }
   }
   return { moved, vanished: [] };
 }
 
-async function place(access: RegistryAccess, { repository, tag, digest }: EntryTag): Promise<void> {
+function nameOf({ repository, tag }: Pick<Move, 'repository' | 'tag'>): string {
+  return `${repository}:${tag}`;
+}
+
+/**
+ * Lets the tags of an index's entries point where they did before. Answers what stands all the same: a registry may not
+ * delete tags, or not answer, and may have moved the index's own tag without saying so.
+ */
+async function putBack(
+  access: RegistryAccess,
+  entries: readonly EntryTag[],
+  move: Move,
+): Promise<Pick<Move, 'repository' | 'tag'>[]> {
+  const repository = access.repository(move.repository);
+  try {
+    const left: EntryTag[] = [];
+    for (const entry of entries) {
+      if (entry.before) await repository.putManifest(entry.tag, entry.before);
+      else if ((await repository.deleteManifest(entry.tag)) === 'unsupported') left.push(entry);
+    }
+    if ((await repository.headManifest(move.tag)) !== move.digest) return left;
+    for (const entry of entries) await place(access, entry);
+    return [move];
+  } catch (error) {
+    if (!(error instanceof FlightlineError)) throw error;
+    return [...entries];
+  }
+}
+
+async function place(
+  access: RegistryAccess,
+  { repository, tag, digest }: Pick<EntryTag, 'repository' | 'tag' | 'digest'>,
+): Promise<void> {
   const stored = await access.repository(repository).getManifest(digest);
   if (!stored) throw new FlightlineError('registry', `${repository}@${digest} vanished while it was tagged`);
   await access.repository(repository).putManifest(tag, stored);
@@ -113,7 +150,7 @@ async function entriesToTag(access: RegistryAccess, { repository, tag, digest }:
       if (now && parseManifest(now.bytes)?.manifests) {
         throw new FlightlineError('tag-moved', `${repository}:${name} is needed for ${tag}, and is another release's`);
       }
-      wanted.push({ repository, tag: name, digest: entry.digest });
+      wanted.push({ repository, tag: name, digest: entry.digest, before: now });
     }
   }
   return wanted;

@@ -8,6 +8,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import type { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { pack } from 'tar-stream';
@@ -26,9 +27,10 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
+import { startFaultProxy, type Misfortune } from '../support/fault-proxy.ts';
 import { LOGIN, startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { manifestOf, storedManifests, tagsOf } from '../support/registry.ts';
+import { eventually } from '../support/wait.ts';
 
 const PASSPHRASE = 'a passphrase that no output may hold';
 const identity = { release: 'release/test:v1', runId: 'run', timing: DEFAULT_TIMING, key: 'release' };
@@ -233,6 +235,50 @@ describe('signing and tagging', () => {
     });
     expect(await anyAccess().repository(repository).headManifest('v1')).toBe(first);
   });
+});
+
+test('an index whose tag cannot be moved leaves the tags of its entries as they were', async () => {
+  const proxy = await startFaultProxy(() => registry.address);
+  try {
+    const { keys } = configuration;
+    const release = { ...keys['release']!, repositories: [proxy.address] };
+    const { sign, tag } = await offeredOn('sign', { configuration: { ...configuration, keys: { ...keys, release } } });
+    const repository = `${proxy.address}/acme/unmoved`;
+    const [former, latter] = [await pushDisk(repository, 'former'), await pushDisk(repository, 'latter')];
+    for (const digest of [former, latter])
+      await run(sign, { ...identity, repository, digest, tags: ['v1', 'v2', 'v3'] });
+    const move = (name: string, digest: string) => ({
+      ...identity,
+      moves: [{ repository, tag: name, digest, expected: 'any' as const }],
+    });
+    const at = (name: string) => anyAccess().repository(repository).headManifest(name);
+    const stop = (name: string, what: Misfortune) =>
+      proxy.inject({ method: 'PUT', path: new RegExp(`/${name}$`), what });
+
+    await run(tag, move('v1', former));
+    const entry = await at('v1-amd64');
+    const failing = stop('v1', { status: 500 });
+    const { kind, message } = await failureOf(run(tag, move('v1', latter)));
+    expect([kind, message]).toEqual(['registry', expect.not.stringContaining('moved already')]);
+    expect([await at('v1'), await at('v1-amd64')]).toEqual([former, entry]);
+    failing.lift();
+
+    const cancelled = async (name: string) => {
+      const stalled = stop(name, 'stall');
+      const environment = new MockActivityEnvironment({}, { logger });
+      const ended = environment.run(tag, move(name, latter)).catch((error: unknown) => error);
+      await eventually('its index is being tagged', async () => (stalled.hits > 0 ? true : undefined));
+      environment.cancel();
+      return ((await ended) as CancelledFailure).details;
+    };
+    // The registry of this test deletes no tags, as one does behind the proxy.
+    expect(await cancelled('v2')).toEqual([{ moved: [`${repository}:v2-amd64`] }]);
+    const deletion = proxy.inject({ method: 'DELETE', path: /\/v3-amd64$/, what: { status: 202 } });
+    expect(await cancelled('v3')).toEqual([{ moved: [] }]);
+    expect(deletion.hits).toBe(1);
+  } finally {
+    await proxy.stop();
+  }
 });
 
 test('a registry that is busy where the signatures lie is asked again, and accuses nobody', async () => {

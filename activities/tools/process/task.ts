@@ -35,7 +35,7 @@ export interface Task {
   count<Name extends CounterName>(name: Name, value: number, labels: LabelsOf<Name>): void;
 }
 
-const storage = new AsyncLocalStorage<Task>();
+const storage = new AsyncLocalStorage<Task | undefined>();
 
 /** The task that the caller runs in; `undefined` outside one. */
 export function currentTask(): Task | undefined {
@@ -45,4 +45,9 @@ export function currentTask(): Task | undefined {
 /** Runs `body` in a task: all that it calls finds the task by {@link currentTask}. */
 export function runTask<Result>(task: Task, body: () => Result): Result {
   return storage.run(task, body);
+}
+
+/** Runs `body` outside the task: what is put right after a cancellation must not end with it. */
+export function outsideTask<Result>(body: () => Result): Result {
+  return storage.run(undefined, body);
 }

@@ -36,7 +36,7 @@ const NO_TAG = 'flightline-no-such-tag-0f6d5b0c';
 const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
 
 /** A manifest as the registry keeps it. */
-interface StoredManifest {
+export interface StoredManifest {
   digest: string;
   mediaType: string;
   bytes: Buffer;
