@@ -58,6 +58,8 @@ export class RepositoryApi {
     const key = `${scope} ${alsoPull ?? ''}`;
     const cached = authorizations.get(key);
     const first = await this.send(path, options, cached);
+    // Storage behind a redirect speaks for itself alone: it is no registry that asks for a login or denies a right.
+    if (this.isElsewhere(first.url)) return { ...first, challenged: cached !== undefined };
     if (first.status !== 401) return { ...refuseDenied(first, repository, scope), challenged: cached !== undefined };
     authorizations.delete(key);
     const login = await loginFor(this.reach, repository);
@@ -65,11 +67,13 @@ export class RepositoryApi {
     const wanted = { repository, scope, alsoPull };
     let authorization = await authorize(this.reach, wanted, challenges, login);
     let second = await this.send(path, options, authorization);
+    if (this.isElsewhere(second.url)) return { ...second, challenged: true };
     const isToken = authorization?.startsWith('Bearer ') === true;
     if (second.status === 401 && login && isToken) {
       // The login was accepted and its token refused: it came too late, or from a server whose clock is off.
       authorization = await authorize(this.reach, wanted, challenges, login);
       second = await this.send(path, options, authorization);
+      if (this.isElsewhere(second.url)) return { ...second, challenged: true };
     }
     if (second.status === 401) {
       const asked = `${registryOf(repository)} refuses to ${allowedBy(scope)} ${repository}`;
@@ -90,13 +94,19 @@ export class RepositoryApi {
    * @param answer to the request that began it
    */
   async dropUpload(answer: Answer): Promise<void> {
-    const upload = answer.headers.location ? new URL(answer.headers.location, answer.url) : undefined;
+    const { location } = answer.headers;
+    const upload = location && URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined;
     // The token goes to no other host than the registry, and not in the clear because a proxy forgot its own protocol.
     if (upload?.host !== answer.url.host) return;
     upload.protocol = answer.url.protocol;
     await this.ask('pull,push', upload, { method: 'DELETE' }).catch((error: unknown) => {
       if (!(error instanceof FlightlineError)) throw error;
     });
+  }
+
+  /** `true` of an address that is not the registry's own. */
+  private isElsewhere(url: URL): boolean {
+    return url.host !== new URL(`${url.protocol}//${apiAddress(this.repository).host}`).host;
   }
 
   /** Sends over plain HTTP where that is allowed and TLS is not spoken, following redirects. */
@@ -109,7 +119,8 @@ export class RepositoryApi {
     const { host, name } = apiAddress(this.repository);
     const at = (protocol: 'http:' | 'https:') =>
       typeof path === 'string' ? new URL(`${protocol}//${host}/v2/${name}${path}`) : path;
-    const go = (url: URL) => follow(url, { ...options, authorization }, insecure);
+    const go = (url: URL) =>
+      follow(url, { ...options, authorization: this.isElsewhere(url) ? undefined : authorization }, insecure);
     if (!insecure || path instanceof URL) return asRegistryErrors(() => go(at('https:')));
     const { protocols } = this.reach;
     const protocol = protocols.get(host);
@@ -161,7 +172,12 @@ async function follow(
     if (![301, 302, 303, 307, 308].includes(answer.status) || !location || hops === MAX_REDIRECTS) {
       return { ...answer, url: target };
     }
-    target = new URL(location, target);
+    if (!URL.canParse(location, target.href)) throw new HttpError(target, 'REDIRECT', 'redirects to no address');
+    const next = new URL(location, target);
+    if (next.protocol !== 'https:' && !(insecure && next.protocol === 'http:')) {
+      throw new HttpError(target, 'REDIRECT', `redirects to ${next.protocol}//${next.host}, which is not HTTPS`);
+    }
+    target = next;
   }
 }
 

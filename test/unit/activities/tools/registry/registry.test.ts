@@ -265,6 +265,45 @@ describe('answers', () => {
     }
   });
 
+  test('storage behind a redirect gets no token, is asked for no login, and denies no right', async () => {
+    const asked: string[] = [];
+    let denies = 0;
+    const elsewhere = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}${request.headers.authorization ? ' +auth' : ''}`);
+      if (request.url === '/token') return void response.end('{"token":"theirs"}');
+      if (denies > 0) {
+        const realm = `http://${request.headers.host}/token`;
+        return error(response, denies, 'EXPIRED', { 'www-authenticate': `Bearer realm="${realm}"` });
+      }
+      response.writeHead(200, { link: '</next>; rel="next"' }).end('{"tags":["v1"]}');
+    });
+    elsewhere.listen(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/storage`;
+    answer = (request, response) => {
+      if (request.headers.authorization) response.writeHead(307, { location }).end();
+      else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
+    };
+    try {
+      const own = (await access(PASSWORD)).repository(`${registry}/a/b`);
+      await expect(own.listTags()).rejects.toThrow('without an end');
+      for (denies of [401, 403]) {
+        await expect(own.getBlob(DIGEST, 100)).rejects.toMatchObject({ failure: { kind: 'registry' } });
+      }
+      expect(asked.filter((request) => request.includes('+auth') || request.includes('token'))).toEqual([]);
+    } finally {
+      elsewhere.close();
+    }
+  });
+
+  test.each(['http://[', 'ftp://127.0.0.1/x'])('no redirect leads to %s', async (location) => {
+    answer = (_, response) => response.writeHead(307, { location }).end();
+    const own = (await access()).repository(`${registry}/a/b`);
+    await expect(own.headManifest('v1')).rejects.toMatchObject({
+      failure: { kind: 'registry', message: expect.stringMatching(/redirects to (no address|ftp:)/) },
+    });
+  });
+
   test('a registry that is not there is a passing failure', async () => {
     const own = await access();
     server.close();
