@@ -2,7 +2,7 @@
  * How tools reach registries: which login, plain HTTP or TLS, and where signatures are kept. Everything is passed by
  * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
  */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -116,8 +116,10 @@ export async function removeLeftAccess(): Promise<void> {
     if (pid === undefined || started === undefined) continue;
     const identity = { pid: Number(pid), started };
     if (isOutOfSight(identity) || isAlive(identity)) continue;
-    // It may be of another user.
-    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+    const path = join(tmpdir(), name);
+    // Another user may make a directory of this name, and put a link into the way of what is removed in it.
+    if ((await lstat(path).catch(() => null))?.uid !== process.geteuid?.()) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -53,6 +53,13 @@ describe('worker configurations', () => {
     expect(values.flatMap((value) => value.split(' '))).toEqual(expect.arrayContaining(MEMORY));
   });
 
+  it.each(['control', 'build', 'sign'])('%s: the unit shares no temporary directory', (role) => {
+    const unit = read(`systemd/flightline-${role}.service`);
+    const own = `TMPDIR=/var/cache/${valuesOf(unit, 'CacheDirectory')[0]}`;
+    const isPrivate = valuesOf(unit, 'CacheDirectoryMode')[0] === '0700' && valuesOf(unit, 'Environment').includes(own);
+    expect(valuesOf(unit, 'PrivateTmp')[0] === 'yes' || isPrivate).toBe(true);
+  });
+
   it('the container image starts a worker with what holds less memory', () => {
     const [, values] = /^ENV (.*)$/m.exec(read('Containerfile'))!;
     expect(values!.split(' ')).toEqual(expect.arrayContaining(MEMORY));

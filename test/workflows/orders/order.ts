@@ -15,7 +15,7 @@ const FAULTS: Record<string, readonly Outcome[]> = {
   claim: ['disk-full'],
   build: ['silence', 'containerfile', 'disk-full', 'no-slot'],
   push: ['silence', 'registry-denied', 'disk-vanished', 'no-slot'],
-  diskBuild: ['silence', 'builder', 'disk-full', 'no-slot'],
+  diskBuild: ['silence', 'builder', 'disk-full', 'no-slot', 'disk-vanished'],
   publish: ['silence', 'registry-denied', 'no-slot', 'disk-vanished'],
   sign: ['key-missing', 'disk-vanished'],
   verify: ['signature-rejected', 'disk-vanished'],
@@ -196,6 +196,7 @@ class Player {
         continue;
       }
       const record = await world.record();
+      world.requireNoFault(record);
       if (record.status !== 'held') throw new Broken(`nothing is under way, and it is ${record.status}`);
       if (++retries > CALM_RETRIES) throw new Broken(`held again and again: ${record.failure?.message}`);
       this.seen = record;

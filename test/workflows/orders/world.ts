@@ -298,9 +298,15 @@ export class World {
     if (missing.length > 0) throw new Broken(`a record is published of what is not there: ${missing.join()}`);
   }
 
+  /** A fault of the code ends a release truthfully, but no order of events may lead to one. */
+  requireNoFault({ failure }: ReleaseRecord): void {
+    if (failure?.message.includes('a fault of flightline')) throw new Broken(failure.message);
+  }
+
   /** What must hold at an end: whatever was tagged is named by the record, which is published or told. */
   async requireTold(): Promise<void> {
     const told = await this.record();
+    this.requireNoFault(told);
     const published = this.registry.records.at(-1);
     if (this.end === 'completed' && told.status === 'released' && !published)
       throw new Broken('released without record');

@@ -1,10 +1,11 @@
 /** The private files of registry commands: nothing of a killed process stays. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { identityOf } from '../../../../../activities/tools/process/process-identity.ts';
 import { removeLeftAccess, withRegistryAccess } from '../../../../../activities/tools/registry/access.ts';
 
 const ROOT = join(import.meta.dirname, '../../../../..');
@@ -17,28 +18,52 @@ await withRegistryAccess({ registries: [] }, [], () => {
 });
 `;
 
-it('removes the logins of a killed process, and leaves those of a living one', async () => {
+/** Runs `body` with a temporary directory of the test's own. */
+async function inTemporary(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-access-'));
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = directory;
   try {
-    const args = ['--import', 'tsx', '--input-type=module', '--eval', CHILD];
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(child.stdout, 'data');
-    const own = async () => (await readdir(directory)).filter((name) => name.startsWith('flightline-registry-'));
-    await withRegistryAccess({ registries: [] }, [], async (access) => {
-      expect(await own()).toHaveLength(2);
-      await removeLeftAccess();
-      expect(await own()).toHaveLength(2);
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-      await removeLeftAccess();
-      expect((await own()).map((name) => join(directory, name))).toEqual([access.directory]);
-    });
-    expect(await own()).toEqual([]);
+    await body(directory);
   } finally {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+}
+
+it(
+  'removes the logins of a killed process, and leaves those of a living one',
+  () =>
+    inTemporary(async (directory) => {
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', CHILD];
+      const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+      await once(child.stdout, 'data');
+      const own = async () => (await readdir(directory)).filter((name) => name.startsWith('flightline-registry-'));
+      await withRegistryAccess({ registries: [] }, [], async (access) => {
+        expect(await own()).toHaveLength(2);
+        await removeLeftAccess();
+        expect(await own()).toHaveLength(2);
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        await removeLeftAccess();
+        expect((await own()).map((name) => join(directory, name))).toEqual([access.directory]);
+      });
+      expect(await own()).toEqual([]);
+    }),
+  60_000,
+);
+
+it.runIf(process.geteuid?.() === 0)('touches nothing of another user, whatever its name', () =>
+  inTemporary(async (directory) => {
+    // The name says: of a process that ended, on this machine.
+    const theirs = join(directory, `flightline-registry-4194304.${identityOf(process.pid)!.started}.abcdef`);
+    await mkdir(theirs);
+    await chown(theirs, 65_534, 65_534);
+    await removeLeftAccess();
+    expect(await readdir(directory)).toHaveLength(1);
+    await chown(theirs, 0, 0);
+    await removeLeftAccess();
+    expect(await readdir(directory)).toEqual([]);
+  }),
+);
