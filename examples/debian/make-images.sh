@@ -6,6 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base=localhost/flightline/debian-base:trixie
 builder=localhost/flightline/debian-builder:1
+packages=localhost/flightline/debian-builder-packages
 suite=trixie
 mirror=
 cache=
@@ -51,6 +52,7 @@ done
 for program in mmdebstrap podman flock sha256sum tar; do
   command -v "$program" >/dev/null || fail "$program is missing: install it with the system's package manager"
 done
+packages=$packages:$suite
 [ "$(id -u)" = 0 ] || fail "needs root, as privileged disk builds do: run it with sudo"
 architecture=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 
@@ -81,8 +83,8 @@ choose_mirror() {
   while read -r candidate; do
     candidate=${candidate%/}
     if [ ! -x "$helper" ] || {
-      "$helper" download-file "$candidate/dists/$suite/InRelease" "$work/InRelease" >/dev/null 2>&1 &&
-        grep -q '^Origin: Debian$' "$work/InRelease"
+      "$helper" download-file "$candidate/dists/$suite/InRelease" "$work/InRelease.$1" >/dev/null 2>&1 &&
+        grep -q '^Origin: Debian$' "$work/InRelease.$1"
     }; then
       echo "$candidate"
       return
@@ -104,6 +106,7 @@ common=(
   # mmdebstrap leaves this machine's name and resolver in the root.
   --customize-hook='echo localhost >"$1/etc/hostname"; : >"$1/etc/resolv.conf"; : >"$1/etc/machine-id"'
 )
+roots="${common[*]} $suite $architecture $SOURCE_DATE_EPOCH"
 for scheme in http https; do
   proxy=$(apt-config dump --format '%v%n' "Acquire::$scheme::Proxy" 2>/dev/null || true)
   [ -z "$proxy" ] || common+=(--aptopt="Acquire::$scheme::Proxy \"$proxy\"")
@@ -144,12 +147,14 @@ make_root() {
   local name=$1 tar=$work/$1.tar kept=
   if [ -n "$cache" ]; then
     mkdir -p "$cache"
-    kept=$cache/$name-$root_inputs.tar
+    kept=$cache/$name-$(hash_of <<<"$roots $(declare -f "root_of_$name") $move_kernel $public_sources").tar
     if [ -z "$force" ] && [ -f "$kept" ]; then
       ln -s "$(realpath "$kept")" "$tar"
       return
     fi
   fi
+  local chosen
+  chosen=$(choose_mirror "$name")
   local source="deb $chosen $suite main" keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   [ ! -f "$keyring" ] || source="deb [signed-by=$keyring] $chosen $suite main"
   "root_of_$name" "$suite" "$tar" "$source"
@@ -159,12 +164,13 @@ make_root() {
   fi
 }
 
-# Imports a tar under a name and removes the image that had the name before, unless it has other names or children.
-import() {
-  local name=$1 inputs=$2 tar=$3 before names
-  shift 3
+# Runs a command that makes an image of this name, and removes the one that had the name before, unless that has other
+# names or children.
+replace() {
+  local name=$1 before names
+  shift
   before=$(podman image inspect --format '{{.Id}}' "$name" 2>/dev/null || true)
-  podman import --quiet --change "LABEL $inputs_label=$inputs" "$@" "$tar" "$name" >/dev/null
+  "$@" >/dev/null
   [ -n "$before" ] || return 0
   names=$(podman image inspect --format '{{len .RepoTags}}' "$before" 2>/dev/null || true)
   [ "$names" != 0 ] || podman rmi "$before" >/dev/null 2>&1 || true
@@ -172,33 +178,45 @@ import() {
 
 make_base() {
   make_root base
-  import "$base" "$root_inputs" "$work/base.tar" --change 'LABEL containers.bootc=1' --change 'CMD ["/sbin/init"]'
+  replace "$base" podman import --quiet --change "LABEL $inputs_label=$base_inputs" \
+    --change 'LABEL containers.bootc=1' --change 'CMD ["/sbin/init"]' "$work/base.tar" "$base"
 }
 
+# The packages are a layer of their own: another program of the builder is made without a mirror, in a second.
 make_builder() {
-  make_root builder
   local program=usr/lib/bootc-image-builder
+  if ! is_made "$packages" "$packages_inputs"; then
+    make_root builder
+    replace "$packages" podman import --quiet --change "LABEL $inputs_label=$packages_inputs" \
+      "$work/builder.tar" "$packages"
+  fi
   mkdir -p "$work/program/$program" "$work/program/usr/bin"
   cp "$here"/builder/* "$work/program/$program/"
+  chmod -R u=rwX,go=rX "$work/program"
   chmod 0755 "$work/program/$program/bootc-image-builder"
   ln -s "/$program/bootc-image-builder" "$work/program/usr/bin/bootc-image-builder"
-  tar --create --file "$work/program.tar" --directory "$work/program" --sort=name --owner=0 --group=0 --numeric-owner \
-    --mtime="@$SOURCE_DATE_EPOCH" "./$program" ./usr/bin/bootc-image-builder
-  cp "$work/builder.tar" "$work/whole.tar"
-  tar --concatenate --file "$work/whole.tar" "$work/program.tar"
-  import "$builder" "$builder_inputs" "$work/whole.tar" \
-    --change 'ENTRYPOINT ["/usr/bin/bootc-image-builder"]' --change 'WORKDIR /output' \
-    --change 'VOLUME /output' --change 'VOLUME /store' --change 'VOLUME /rpmmd' \
-    --change 'VOLUME /var/lib/containers/storage'
+  cat >"$work/Containerfile" <<CONTAINERFILE
+FROM $packages
+COPY program /
+LABEL $inputs_label=$builder_inputs
+ENTRYPOINT ["/usr/bin/bootc-image-builder"]
+WORKDIR /output
+VOLUME /output /store /rpmmd /var/lib/containers/storage
+CONTAINERFILE
+  replace "$builder" podman build --quiet --layers=false --pull=never --timestamp="$SOURCE_DATE_EPOCH" \
+    --tag "$builder" --file "$work/Containerfile" "$work"
 }
 
 # What an image depends on; its hash is a label of the image, and an image with the same hash is not made again.
 inputs_label=io.flightline.example.inputs
-root_inputs=$({ cat "$here/make-images.sh" && echo "$suite $architecture"; } | sha256sum | cut -c1-64)
-builder_inputs=$({ echo "$root_inputs" && cd "$here/builder" && sha256sum -- *; } | sha256sum | cut -c1-64)
+hash_of() { sha256sum | cut -c1-64; }
+base_inputs=$(hash_of <<<"$roots $(declare -f root_of_base) $move_kernel $public_sources")
+packages_inputs=$(hash_of <<<"$roots $(declare -f root_of_builder)")
+builder_inputs=$({ echo "$packages_inputs" && declare -f make_builder && cd "$here/builder" && sha256sum -- *; } | hash_of)
 
-inputs_of() {
-  podman image inspect --format "{{index .Labels \"$inputs_label\"}}" "$1" 2>/dev/null || true
+is_made() {
+  [ -z "$force" ] &&
+    [ "$(podman image inspect --format "{{index .Labels \"$inputs_label\"}}" "$1" 2>/dev/null)" = "$2" ]
 }
 
 # Of two runs at a time the second waits, and finds the work done.
@@ -206,8 +224,8 @@ exec {lock}>"${TMPDIR:-/tmp}/flightline-make-images.lock"
 flock "$lock"
 
 wanted=()
-[ -z "$force" ] && [ "$(inputs_of "$base")" = "$root_inputs" ] || wanted+=(base)
-[ -z "$force" ] && [ "$(inputs_of "$builder")" = "$builder_inputs" ] || wanted+=(builder)
+is_made "$base" "$base_inputs" || wanted+=(base)
+is_made "$builder" "$builder_inputs" || wanted+=(builder)
 if [ ${#wanted[@]} = 0 ]; then
   echo "unchanged: $base and $builder were made from the same inputs"
   exit 0
@@ -237,8 +255,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-chosen=$(choose_mirror)
-echo "making ${wanted[*]} from Debian $suite ($architecture) of $chosen"
+echo "making ${wanted[*]} from Debian $suite ($architecture)"
 # Each in a process group of its own, so that an interruption ends all of it.
 set -m
 for name in "${wanted[@]}"; do

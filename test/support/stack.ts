@@ -1,5 +1,6 @@
 /** An embedded stack for tests: private directory, random ports, the example images in its registry. */
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,11 @@ import { publishExampleImages } from '../../workers/stack/example-images.ts';
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 
-/** A registry's storage with the example images in it, so that not every stack has to compress and push them again. */
-const SEED = join(import.meta.dirname, '../../.flightline/test-registry');
+/**
+ * A registry's storage with the example images in it, so that not every stack has to compress and push them again. Its
+ * name says of which sources they were made: those of other sources would be pushed anew to every stack.
+ */
+const SEED = join(import.meta.dirname, '../../.flightline', `test-registry-${sourcesOfExamples()}`);
 
 /** What a test file must know of a running stack; plain data, since the stack may live in another process. */
 export interface StackFacts {
@@ -117,6 +121,15 @@ export async function startTestStack(
   const started = { ...factsOf(stack), stack, pidOf: (role: Role) => pidOf(stack, role), end };
   running.add(started);
   return started;
+}
+
+function sourcesOfExamples(): string {
+  const directory = join(import.meta.dirname, '../../examples/debian');
+  const hash = createHash('sha256').update(readFileSync(join(directory, 'make-images.sh')));
+  for (const name of readdirSync(join(directory, 'builder')).sort()) {
+    hash.update(name).update(readFileSync(join(directory, 'builder', name)));
+  }
+  return hash.digest('hex').slice(0, 12);
 }
 
 async function keepSeed(storage: string): Promise<void> {

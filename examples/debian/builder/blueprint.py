@@ -29,6 +29,11 @@ BLUEPRINT = dict.fromkeys(
     ('name', 'description', 'version', 'packages', 'modules', 'enabled_modules', 'groups', 'containers', 'distro',
      'architecture', 'minimal'), ANY,
 ) | {'customizations': CUSTOMIZATIONS}  # fmt: skip
+FILE_SYSTEMS = ('ext4', 'xfs', 'vfat', 'btrfs', 'swap')
+# Where the real program lets files and directories be written (osbuild/image-builder, pkg/policies).
+FILES = ('/etc', '/root', '/usr/local/bin', '/usr/local/sbin')
+NO_FILES = ('/etc/fstab', '/etc/shadow', '/etc/passwd', '/etc/group')
+DIRECTORIES = ('/etc',)
 APPLIED = ('user', 'group', 'kernel', 'filesystem')
 UNITS = {'': 1, 'b': 1, 'kb': 10**3, 'kib': 2**10, 'mb': 10**6, 'mib': 2**20, 'gb': 10**9, 'gib': 2**30,
          'tb': 10**12, 'tib': 2**40}  # fmt: skip
@@ -43,9 +48,10 @@ class Blueprint(NamedTuple):
     kernel_arguments: str
     minimum_size: int
     not_supported: list[str]
+    customizations: dict
 
 
-EMPTY = Blueprint([], [], '', 0, [])
+EMPTY = Blueprint([], [], '', 0, [], {})
 
 
 def load(path: str | None) -> Blueprint:
@@ -144,6 +150,26 @@ def size(value) -> int:
     return int(parsed[1]) * UNITS[parsed[2].lower()]
 
 
+def check(customizations: dict) -> None:
+    """What no manifest can be made of, in the words of the real program; BuildError."""
+    for partition in customizations.get('disk', {}).get('partitions', []):
+        form = partition.get('fs_type', 'ext4')
+        if form not in FILE_SYSTEMS:
+            raise BuildError(
+                'error reading disk customizations: invalid partitioning customizations: '
+                f'unknown or invalid filesystem type (fs_type) for mountpoint "{partition.get("mountpoint", "")}": {form}'
+            )
+    for kind, allowed, denied in (('directories', DIRECTORIES, ()), ('files', FILES, NO_FILES)):
+        paths = [one.get('path', '') for one in customizations.get(kind, [])]
+        wrong = [path for path in paths if not _below(path, allowed) or _below(path, denied)]
+        if wrong:
+            raise BuildError(f'the following custom {kind} are not allowed: {json.dumps(wrong, separators=(" ", ""))}')
+
+
+def _below(path: str, directories: tuple[str, ...]) -> bool:
+    return any(path == one or path.startswith(f'{one}/') for one in directories)
+
+
 def _named(items: list[dict], kind: str) -> list[dict]:
     for item in items:
         if not NAME.fullmatch(item.get('name', '')):
@@ -171,4 +197,5 @@ def _blueprint(data: dict) -> Blueprint:
         kernel_arguments=append,
         minimum_size=minimum,
         not_supported=not_supported,
+        customizations=custom,
     )

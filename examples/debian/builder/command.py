@@ -11,16 +11,19 @@ import tomllib
 
 import blueprint
 import flags
+import inspection
 import progress
 import storage
 from disk_types import check_types, exports
 from failure import BuildError, Cancelled
-from plan import ARCHITECTURES, Request, identifiers, manifest
+from plan import ARCHITECTURES, Request, identifiers, manifest, needed
 from process import run, stop_on_signals
+from root import inside
 from stages import Workshop
 
 VERSION = 'build_revision: example-debian-1\nbuild_time: unknown\nbuild_tainted: false'
 PACE_LABEL = 'io.flightline.example.builder-seconds'
+MANIFEST_LABEL = 'io.flightline.example.manifest-seconds'
 CAP_SYS_ADMIN = 21
 MACHINES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
 
@@ -74,12 +77,12 @@ def check_setup(target: str | None) -> None:
 
 def _kernel_arguments(root: str, machine: str) -> str:
     """The image's own kernel arguments, from /usr/lib/bootc/kargs.d as bootc defines them."""
-    directory = f'{root}/usr/lib/bootc/kargs.d'
+    directory = inside(root, 'usr/lib/bootc/kargs.d')
     arguments = []
     for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
         if name.endswith('.toml'):
             try:
-                with open(f'{directory}/{name}', 'rb') as file:
+                with open(inside(root, f'usr/lib/bootc/kargs.d/{name}'), 'rb') as file:
                     data = tomllib.load(file)
             except tomllib.TOMLDecodeError as error:
                 raise BuildError(f'cannot decode /usr/lib/bootc/kargs.d/{name}: {error}') from error
@@ -89,10 +92,11 @@ def _kernel_arguments(root: str, machine: str) -> str:
 
 
 def _kernel(root: str) -> str:
-    modules = f'{root}/usr/lib/modules'
+    modules = inside(root, 'usr/lib/modules')
     versions = sorted(os.listdir(modules)) if os.path.isdir(modules) else []
     for version in reversed(versions):
-        if all(os.path.isfile(f'{modules}/{version}/{name}') for name in ('vmlinuz', 'initramfs.img')):
+        files = [f'usr/lib/modules/{version}/{name}' for name in ('vmlinuz', 'initramfs.img')]
+        if all(os.path.isfile(inside(root, file)) for file in files):
             return version
     raise BuildError('no kernel in container (/usr/lib/modules/<version>/{vmlinuz,initramfs.img})')
 
@@ -134,9 +138,12 @@ def prepare(options: flags.Options, bar: progress.Verbose, directory: str) -> tu
         )
     if image.architecture not in ARCHITECTURES:
         raise BuildError(f'unsupported architecture "{image.architecture}"')
-    root = storage.mount(image, directory)
+    with inspection.container(reference):
+        root = storage.mount(image, directory)
+        time.sleep(_seconds(image, MANIFEST_LABEL))
     if 'iso' in types and not os.path.isdir(f'{root}/usr/lib/live/boot'):
         raise BuildError('no live-boot in container')
+    blueprint.check(configuration.customizations)
     for key in configuration.not_supported[:1]:
         # Without a newline, as the real program has it.
         sys.stderr.write(f'blueprint validation failed for image type "{types[0]}": {key}: not supported')
@@ -161,6 +168,15 @@ def print_manifest(options: flags.Options) -> None:
             print(json.dumps(manifest(request), indent=2))
         finally:
             storage.unmount(directory)
+
+
+def _seconds(image: storage.Image, label: str) -> float:
+    """A time that a label of the image asks for; 0 without it."""
+    value = image.labels.get(label, '0')
+    try:
+        return float(value)
+    except ValueError as error:
+        raise BuildError(f'label {label}: "{value}" is not a number') from error
 
 
 def build(options: flags.Options) -> None:
@@ -201,7 +217,7 @@ def _build(options: flags.Options, bar: progress.Verbose, directory: str, output
     bar.message(f'Building {name}')
     shop = Workshop(request, root, directory, bar.log)
     try:
-        perform(plan, shop, bar)
+        perform(needed(plan['pipelines'], list(exports(types))), shop, bar)
         export(directory, output, types)
     except BuildError as error:
         bar.log(str(error))
@@ -213,15 +229,10 @@ def _build(options: flags.Options, bar: progress.Verbose, directory: str, output
     change_owner(output, options.get('chown', ''))
 
 
-def perform(plan: dict, shop: Workshop, bar: progress.Verbose) -> None:
-    """Does every stage of the plan, with the log that osbuild writes."""
-    pipelines = plan['pipelines']
+def perform(pipelines: list[dict], shop: Workshop, bar: progress.Verbose) -> None:
+    """Does every stage of the pipelines, with the log that osbuild writes."""
     ids = identifiers(pipelines)
-    seconds = shop.request.image.labels.get(PACE_LABEL, '0')
-    try:
-        pace = progress.Pace(float(seconds), sum(len(one['stages']) for one in pipelines))
-    except ValueError as error:
-        raise BuildError(f'label {PACE_LABEL}: "{seconds}" is not a number') from error
+    pace = progress.Pace(_seconds(shop.request.image, PACE_LABEL), sum(len(one['stages']) for one in pipelines))
     shop.log(f'starting -Pipeline source org.osbuild.containers-storage: {shop.request.image.id}')
     shop.log('Build\n  root: <host>\n\n⏱  Duration: 0.00s')
     for number, (pipeline, stage_ids) in enumerate(zip(pipelines, ids, strict=True)):

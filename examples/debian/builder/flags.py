@@ -16,6 +16,7 @@ SHARED = {
     'in-vm': bool,
     'use-librepo': bool,
     'no-default-kernel-args': bool,
+    'seed': str,
     'verbose': bool,
     'version': bool,
     'help': bool,

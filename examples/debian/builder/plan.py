@@ -79,7 +79,7 @@ def _loader(request: Request, root_arguments: str) -> dict:
 
 
 def _disk(request: Request) -> list[dict]:
-    """The raw disk, and a pipeline for each form made of it."""
+    """The raw disk and a pipeline for each form made of it, whatever is asked for, as in the real program's manifest."""
     identity = json.dumps([request.image.id, request.reference, request.rootfs, request.kernel_arguments])
     disk, boot, filesystem = (str(uuid.uuid5(NAMESPACE, identity + part)) for part in ('disk', 'boot', 'root'))
     root_start = BOOT_START + BOOT_SIZE
@@ -101,44 +101,62 @@ def _disk(request: Request) -> list[dict]:
     ]  # fmt: skip
     pipelines = [{'name': 'image', 'stages': stages}]
     formats = {
-        'qcow2': {'type': 'qcow2', 'compat': '1.1'},
-        'vmdk': {'type': 'vmdk', 'subformat': 'streamOptimized'},
+        'qcow2': ('disk.qcow2', {'type': 'qcow2', 'compat': '1.1'}),
+        'vmdk': ('disk.vmdk', {'type': 'vmdk', 'subformat': 'streamOptimized'}),
+        'vpc': ('disk.vhd', {'type': 'vpc', 'subformat': 'fixed'}),
     }
-    for name, form in formats.items():
-        if name in request.types:
-            options = {'filename': TYPES[name].file, 'format': form}
-            pipelines.append({'name': name, 'stages': [{'type': 'org.osbuild.qemu', 'options': options}]})
+    for name, (filename, form) in formats.items():
+        options = {'filename': filename, 'format': form}
+        pipelines.append({'name': name, 'stages': [_made_of('image', stage='org.osbuild.qemu', options=options)]})
+    pipelines += [
+        {
+            'name': 'ovf',
+            'stages': [
+                _made_of('vmdk', stage='org.osbuild.copy', options={'paths': [{'from': 'disk.vmdk', 'to': 'disk'}]}),
+                {'type': 'org.osbuild.ovf', 'options': {'vmdk': 'disk'}},
+            ],
+        },
+        {'name': 'archive', 'stages': [_made_of('ovf', stage='org.osbuild.tar', options={'filename': 'disk.ova'})]},
+        {'name': 'gce', 'stages': [_made_of('image', stage='org.osbuild.tar', options={'filename': 'image.tar.gz'})]},
+    ]
     return pipelines
+
+
+def _made_of(*pipelines: str, stage: str, options: dict) -> dict:
+    """A stage that reads what other pipelines have made."""
+    references = [f'name:{name}' for name in pipelines]
+    files = {'type': 'org.osbuild.files', 'origin': 'org.osbuild.pipeline', 'references': references}
+    return {'type': stage, 'inputs': {'files': files}, 'options': options}
 
 
 def _iso(request: Request) -> list[dict]:
     """A live system: the image as a compressed file system, started from a FAT image in the iso."""
-    label = 'LIVE'
+    boot = {'label': 'BOOT', 'volid': request.image.id[:8]}
+    medium = {'filename': TYPES['iso'].file, 'volid': 'LIVE'}
     return [
         {'name': 'os-tree', 'stages': _tree(request, None)},
         {
             'name': 'efiboot-tree',
             'stages': [
-                {'type': 'org.osbuild.mkfs.fat', 'options': {'label': 'BOOT', 'volid': request.image.id[:8]}},
+                _made_of('os-tree', stage='org.osbuild.mkfs.fat', options=boot),
                 _loader(request, 'boot=live components'),
             ],
         },
         {
             'name': 'bootiso-tree',
             'stages': [
-                {
-                    'type': 'org.osbuild.squashfs',
-                    'options': {'filename': 'live/filesystem.squashfs', 'compression': {'method': 'zstd', 'level': 1}},
-                }
+                _made_of('os-tree', stage='org.osbuild.squashfs', options={
+                    'filename': 'live/filesystem.squashfs', 'compression': {'method': 'zstd', 'level': 1},
+                }),
             ],
         },
         {
             'name': 'bootiso',
             'stages': [
-                {'type': 'org.osbuild.xorrisofs', 'options': {'filename': TYPES['iso'].file, 'volid': label}},
+                _made_of('bootiso-tree', 'efiboot-tree', stage='org.osbuild.xorrisofs', options=medium),
             ],
         },
-    ]
+    ]  # fmt: skip
 
 
 def manifest(request: Request) -> dict:
@@ -150,6 +168,17 @@ def manifest(request: Request) -> dict:
             'org.osbuild.containers-storage': {'items': {f'sha256:{request.image.id}': {}}},
         },
     }
+
+
+def needed(pipelines: list[dict], exports: list[str]) -> list[dict]:
+    """The pipelines that the exports are made of: osbuild runs no others of a manifest."""
+    wanted = set(exports)
+    for pipeline in reversed(pipelines):
+        if pipeline['name'] in wanted:
+            for stage in pipeline['stages']:
+                for files in stage.get('inputs', {}).values():
+                    wanted.update(name.removeprefix('name:') for name in files['references'])
+    return [pipeline for pipeline in pipelines if pipeline['name'] in wanted]
 
 
 def identifiers(pipelines: list[dict]) -> list[list[str]]:

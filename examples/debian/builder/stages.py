@@ -8,6 +8,7 @@ import users
 from failure import BuildError
 from plan import MIB, Request
 from process import run
+from root import inside
 
 # Where a device can read which image it was made from; the key is the one ostree uses in a deployment's .origin file.
 ORIGIN = 'etc/example-builder/origin'
@@ -31,8 +32,8 @@ class Workshop:
         run(list(arguments), self.log, stdin=stdin, environment=self.environment)
 
     def write(self, path: str, text: str) -> None:
-        """Writes a file of the root; the path has no leading slash."""
-        target = os.path.join(self.root, path)
+        """Writes a file of the root. A link in the path is followed inside the root."""
+        target = inside(self.root, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, 'w', encoding='utf-8') as file:
             file.write(text)
@@ -60,7 +61,7 @@ def container_deploy(shop: Workshop, _options: dict) -> None:
     # As new as /usr: else the first boot spends seconds on rebuilding caches that are up to date.
     for marker in ('etc/.updated', 'var/.updated'):
         shop.write(marker, '')
-        os.utime(f'{shop.root}/{marker}', times=(os.stat(f'{shop.root}/usr').st_mtime,) * 2)
+        os.utime(inside(shop.root, marker), times=(os.stat(inside(shop.root, 'usr')).st_mtime,) * 2)
 
 
 def groups(shop: Workshop, _options: dict) -> None:
@@ -110,8 +111,9 @@ def mkfs_fat(shop: Workshop, options: dict) -> None:
 
 
 def _kernel_files(shop: Workshop) -> dict[str, str]:
-    modules = f'{shop.root}/usr/lib/modules/{shop.request.kernel}'
-    return {'linux': f'{modules}/vmlinuz', 'initrd': f'{modules}/initramfs.img'}
+    modules = f'usr/lib/modules/{shop.request.kernel}'
+    names = {'linux': 'vmlinuz', 'initrd': 'initramfs.img'}
+    return {target: inside(shop.root, f'{modules}/{name}') for target, name in names.items()}
 
 
 def systemd_boot(shop: Workshop, options: dict) -> None:

@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable
 
 from failure import BuildError
+from root import inside
 
 HASHED = ('$2b$', '$5$', '$6$', '$y$')
 ALPHABET = string.ascii_letters + string.digits + './'
@@ -29,7 +30,7 @@ def hashed(password: str) -> str:
 
 
 def _known(root: str, file: str) -> set[str]:
-    with open(f'{root}/etc/{file}', encoding='utf-8') as lines:
+    with open(inside(root, f'etc/{file}'), encoding='utf-8') as lines:
         return {line.split(':', 1)[0] for line in lines}
 
 

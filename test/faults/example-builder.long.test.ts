@@ -1,0 +1,86 @@
+/** The example builder, run as a person runs it: what it says of its stages, and what it writes where. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { advance, countStages, NO_PROGRESS, withTotal } from '../../activities/tools/builder/progress.ts';
+import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
+import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
+import { podman as podmanOf } from '../support/host-state.ts';
+
+const IMAGE = 'localhost/test/linked:1';
+const BUILDER = EXAMPLE_IMAGES.builder.local;
+/** Where the root file system begins on its disks: after 1 MiB and the boot partition. */
+const ROOT = 513 * 2 ** 20;
+const podman = (...args: string[]) => podmanOf({ environment: {} }, args);
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-example-builder-'));
+  const links = [
+    'RUN mkdir /etc/elsewhere && ln -sf /etc/elsewhere/table /etc/fstab',
+    'RUN rm -f /etc/machine-id && ln -s ../../../../../../../etc/elsewhere/id /etc/machine-id',
+    'RUN mv /etc/passwd /etc/elsewhere/passwd && ln -s /etc/elsewhere/passwd /etc/passwd',
+  ];
+  await writeFile(join(directory, 'Containerfile'), [`FROM ${EXAMPLE_IMAGES.base.local}`, ...links, ''].join('\n'));
+  await podman('build', '--quiet', '--layers=false', '--pull=never', '--network=none', '--tag', IMAGE, directory);
+});
+afterAll(async () => {
+  await podman('rmi', '--force', '--ignore', IMAGE);
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Runs it to its end, and keeps its container. Returns its lines and its manifest. */
+async function build(name: string, types: readonly DiskType[]): Promise<{ lines: string[]; manifest: string }> {
+  const output = join(directory, name);
+  const flags = ['--privileged', '--security-opt=label=type:unconfined_t', '--pull=never', `--name=${name}`];
+  const volumes = [`--volume=${output}:/output`, '--volume=/var/lib/containers/storage:/var/lib/containers/storage'];
+  await mkdir(output);
+  const command = ['build', '--progress=verbose', ...types.map((type) => `--type=${type}`), IMAGE];
+  const said = await podman('run', ...flags, ...volumes, BUILDER, ...command);
+  const manifest = await readFile(join(output, `manifest-${types.join('-')}.json`), 'utf8');
+  return { lines: said.split('\n'), manifest };
+}
+
+it.each<[DiskType[]]>([[['qcow2']], [['raw']], [['qcow2', 'vmdk']], [['iso']]])(
+  'counts as many stages for %j as are run',
+  async (types) => {
+    const name = `flightline-test-${types.join('-')}`;
+    try {
+      const { lines, manifest } = await build(name, types);
+      const exports = types.map((type) => DISK_TYPES[type].directory);
+      const total = countStages(manifest, exports)!;
+      const isStage = (line: string) => /^org\.osbuild\.\S+: [0-9a-f]{64} /.test(line);
+      expect(lines.filter(isStage)).toHaveLength(total);
+      let progress = withTotal(NO_PROGRESS, total);
+      const shares = lines.map((line) => {
+        progress = advance(progress, line);
+        return (100 * progress.done) / total;
+      });
+      expect(shares).toEqual(shares.toSorted((left, right) => left - right));
+      expect(shares.at(-1)).toBe(100);
+      const pipelines = (JSON.parse(manifest) as { pipelines: { name: string }[] }).pipelines.map((one) => one.name);
+      if (!types.includes('iso')) expect(pipelines).toEqual(expect.arrayContaining(['vpc', 'ovf', 'archive', 'gce']));
+    } finally {
+      await podman('rm', '--force', '--volumes', name);
+    }
+  },
+);
+
+it('writes into the image, and not into its own root, where a link of the image is absolute', async () => {
+  const name = 'flightline-test-links';
+  try {
+    await build(name, ['raw']);
+    const changed = (await podman('diff', name)).split('\n').map((line) => line.slice(2));
+    expect(changed.filter((path) => path.startsWith('/etc') && path !== '/etc')).toEqual([]);
+    const disk = `--volume=${join(directory, name, 'image')}:/disk`;
+    const read = async (path: string) => {
+      const command = ['debugfs', '-R', `cat ${path}`, `/disk/disk.raw?offset=${ROOT}`];
+      return podman('run', '--rm', '--pull=never', disk, '--entrypoint', command[0]!, BUILDER, ...command.slice(1));
+    };
+    expect(await read('/etc/elsewhere/table')).toMatch(/^UUID=\S+ \/ ext4 /);
+    expect(await read('/etc/elsewhere/id')).toBe('');
+  } finally {
+    await podman('rm', '--force', '--volumes', name);
+  }
+});
