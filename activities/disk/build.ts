@@ -18,6 +18,7 @@ import { pullForRelease } from '../image/bases/pulled-images.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { builderMessage, classifyBuilder } from '../tools/builder/classify.ts';
+import { removeBuilder } from '../tools/builder/remove-builder.ts';
 import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import {
@@ -45,6 +46,8 @@ interface Attempt {
   /** Digest of the disk inputs, which gives the container its name. */
   readonly inputs: string;
   readonly name: string;
+  /** `repository:tag`: the builder writes the name that it gets into the disk, as the origin of the device's updates. */
+  readonly image: string;
   readonly run: DiskRun;
 }
 
@@ -71,9 +74,10 @@ async function buildDisks(
 
 function describe(host: HostContext, input: DiskBuildInput, context: Task): Attempt {
   const { repository, tag, digest } = input.image;
+  const image = `${repository}:${tag}`;
   const inputs = diskInputsDigest({
     image: digest,
-    origin: `${repository}:${tag}`,
+    origin: image,
     builder: input.builder.digest,
     configuration: input.builderConfig?.digest ?? null,
     rootfs: input.rootfs,
@@ -81,7 +85,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     architecture: input.architecture,
   });
   const name = builderContainerName(input.release, inputs);
-  return { host, input, context, inputs, name, run: diskRun(host.work.release(input.release), input.types) };
+  return { host, input, context, inputs, name, image, run: diskRun(host.work.release(input.release), input.types) };
 }
 
 async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]> {
@@ -151,7 +155,7 @@ function check(end: BuilderEnd, log: CappedLog): void {
  * After a retry with another spec, the container of the former inputs may still exist and write to the same directory.
  * Returns `true` when the container of these inputs exists.
  */
-async function removeOtherContainers({ host, input, name }: Attempt): Promise<boolean> {
+async function removeOtherContainers({ host, input, name, image }: Attempt): Promise<boolean> {
   const own = {
     [INSTALLATION_LABEL]: host.work.installation,
     [RELEASE_LABEL]: input.release,
@@ -159,7 +163,7 @@ async function removeOtherContainers({ host, input, name }: Attempt): Promise<bo
   };
   const there = await containersWithLabels(own);
   for (const other of there) {
-    if (other !== name) await removeContainer(other, input.timing.stopGrace);
+    if (other !== name) await removeBuilder(other, image, input.timing.stopGrace);
   }
   return there.includes(name);
 }
@@ -167,10 +171,10 @@ async function removeOtherContainers({ host, input, name }: Attempt): Promise<bo
 /**
  * The container of an earlier attempt, running or ended. Removes one that never ran or is lost.
  */
-async function findContainer({ name }: Attempt): Promise<ContainerState | null> {
+async function findContainer({ name, image }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
   const decision = decideBuilder(container, container !== null && (await hasConmon(container)));
-  if (decision === 'replace') await removeContainer(name);
+  if (decision === 'replace') await removeBuilder(name, image);
   return decision === 'attach' || decision === 'collect' ? container : null;
 }
 
@@ -204,9 +208,7 @@ async function prepare(
   attempt: Attempt,
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
-  const { host, input, context, name, run } = attempt;
-  // The builder writes this name into the disk, as the origin of the device's updates.
-  const image = `${input.image.repository}:${input.image.tag}`;
+  const { host, input, context, name, image, run } = attempt;
   const { types, rootfs, release, timing } = input;
   const { reference, digest } = input.builder;
   const repository = repositoryOf(reference);
@@ -242,8 +244,8 @@ async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<st
 }
 
 /** Ends the container, and removes its output. */
-async function abandon({ name, run }: Attempt, grace: number): Promise<void> {
-  await removeContainer(name, grace);
+async function abandon({ name, image, run }: Attempt, grace: number): Promise<void> {
+  await removeBuilder(name, image, grace);
   await removeRun(run);
 }
 

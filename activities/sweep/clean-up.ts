@@ -14,6 +14,7 @@ import { listImages } from '../tools/podman/images.ts';
 import { mayHavePrivateLayers, removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
 import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
+import { removeInspections } from '../tools/builder/remove-builder.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
@@ -42,7 +43,9 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   }
   removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
   if (await endMachine(machineName(installation, release))) removed.push('running boot test');
-  removed.push(...(await unname(namesOfRelease(await listImages({ cleanUp: true }), installation, release))));
+  const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release);
+  const inspections = await removeInspections(images.map(({ id }) => id));
+  removed.push(...inspections.map((name) => `container ${name}`), ...(await unname(images)));
   if (await mayHavePrivateLayers(host.work.release(release))) {
     removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
   }

@@ -11,9 +11,9 @@ import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import { builderMessage } from '../../activities/tools/builder/classify.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
 import { countStages } from '../../activities/tools/builder/progress.ts';
+import { removeBuilder } from '../../activities/tools/builder/remove-builder.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
 import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
-import { removeContainer } from '../../activities/tools/podman/container/container.ts';
 import { imageExists, tagImage, listImages } from '../../activities/tools/podman/images.ts';
 import { podman, podmanInfo } from '../../activities/tools/podman/podman.ts';
 import { temporaryDirectory } from '../../activities/tools/temporary-directory.ts';
@@ -85,7 +85,7 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
     return { kind: 'failed', said: builderMessage(clean(error.stderr), MESSAGE_LINES) || error.message };
   } finally {
     await scratch.remove();
-    await removeContainer(name);
+    await removeBuilder(name, image);
     await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
   }
 }

@@ -9,6 +9,8 @@ export function containerState(stdout: string): ContainerState {
     id: container.Id,
     name: container.Name,
     labels: container.Config.Labels ?? {},
+    entrypoint: container.Config.Entrypoint ?? [],
+    removesItself: container.HostConfig?.AutoRemove ?? false,
     status: container.State.Status,
     exitCode: container.State.ExitCode,
     ended: endWasNoted(container.State.FinishedAt),
@@ -22,6 +24,9 @@ export interface ContainerState {
   id: string;
   name: string;
   labels: Record<string, string>;
+  entrypoint: readonly string[];
+  /** It was started with `--rm`. */
+  removesItself: boolean;
   /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
   status: string;
   exitCode: number;
@@ -40,7 +45,11 @@ const Inspected = z
     z.object({
       Id: z.string(),
       Name: z.string(),
-      Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+      Config: z.object({
+        Labels: z.record(z.string(), z.string()).nullish(),
+        Entrypoint: z.array(z.string()).nullish(),
+      }),
+      HostConfig: z.object({ AutoRemove: z.boolean().optional() }).optional(),
       State: z.object({
         Status: z.string(),
         ExitCode: z.number(),

@@ -3,11 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
-import type { CommandResult } from '../../process/command.ts';
+import { runCommand, type CommandResult } from '../../process/command.ts';
 import { parseOutput, podman } from '../podman.ts';
 import { containerState, type ContainerState } from './container-state.ts';
 
-const Listed = z.array(z.object({ Names: z.array(z.string()) })).nullable();
+const Listed = z
+  .array(
+    z.object({
+      Id: z.string(),
+      Names: z.array(z.string()),
+      ImageID: z.string(),
+      Command: z.array(z.string()).nullish(),
+    }),
+  )
+  .nullable();
 
 /** The container with a name; null when it does not exist. */
 export async function inspectContainer(name: string): Promise<ContainerState | null> {
@@ -26,8 +35,29 @@ export async function inspectContainer(name: string): Promise<ContainerState | n
 /** The names of all containers, running or not, that have every one of these labels. */
 export async function containersWithLabels(labels: Record<string, string>): Promise<string[]> {
   const filters = Object.entries(labels).flatMap(([name, value]) => ['--filter', `label=${name}=${value}`]);
-  const { stdout } = await podman('podman ps', ['ps', '--all', ...filters, '--format', 'json'], { cleanUp: true });
-  return (parseOutput('podman ps', Listed, stdout) ?? []).flatMap((container) => container.Names.slice(0, 1));
+  return (await listContainers(filters)).flatMap(({ names }) => names.slice(0, 1));
+}
+
+/** All containers, running or not, that `podman ps` lists with these arguments. */
+export async function listContainers(filters: readonly string[] = []): Promise<ListedContainer[]> {
+  const args = ['ps', '--all', '--no-trunc', ...filters, '--format', 'json'];
+  const { stdout } = await podman('podman ps', args, { cleanUp: true });
+  return (parseOutput('podman ps', Listed, stdout) ?? []).map((container) => ({
+    id: container.Id,
+    names: container.Names,
+    image: container.ImageID,
+    command: container.Command ?? [],
+  }));
+}
+
+/** A container in a list. */
+interface ListedContainer {
+  id: string;
+  names: readonly string[];
+  /** Id of its image. */
+  image: string;
+  /** Arguments of its entry point. */
+  command: readonly string[];
 }
 
 async function containerExists(name: string): Promise<boolean> {
@@ -56,6 +86,8 @@ async function readProc(pid: number, file: string): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
 }
 
+/** Milliseconds for a removal among no processes. */
+const APART = 60_000;
 /** Milliseconds in which a killed process is gone, and in which podman notices. */
 const SETTLE = 3_000;
 
@@ -66,15 +98,18 @@ const SETTLE = 3_000;
 export async function removeContainer(name: string, grace = 0): Promise<boolean> {
   const container = await inspectContainer(name);
   if (!container) return false;
-  if (await hasConmon(container)) {
+  const watched = await hasConmon(container);
+  if (watched) {
     if (grace > 0) await tolerant(['stop', '--time', String(Math.ceil(grace / 1_000)), name]);
   } else {
     await killInit(container);
   }
   // With its conmon dead the first removal fails, and the second succeeds (toolchain notes).
+  const removal = ['rm', '--force', '--time', '0', '--volumes', name];
   for (let attempt = 1; attempt <= 3; attempt++) {
-    const { exitCode } = await tolerant(['rm', '--force', '--time', '0', '--volumes', name]);
-    if (exitCode === 0 || !(await containerExists(name))) return true;
+    const isLost = attempt === 1 ? !watched && isSaidToRun(container) : await isLostNow(name);
+    if ((await (isLost ? apart(removal) : tolerant(removal))).exitCode === 0) return true;
+    if (!(await containerExists(name))) return true;
   }
   throw new FlightlineError('host-setup', `the container ${name} cannot be removed`, {
     remedy: `remove it by hand (podman rm --force ${name})`,
@@ -91,6 +126,25 @@ async function killInit(container: ContainerState): Promise<void> {
     }
     await sleep(100);
   }
+}
+
+async function isLostNow(name: string): Promise<boolean> {
+  const container = await inspectContainer(name);
+  return container !== null && isSaidToRun(container) && !(await hasConmon(container));
+}
+
+function isSaidToRun({ status }: ContainerState): boolean {
+  return ['running', 'paused', 'stopping'].includes(status);
+}
+
+/**
+ * Runs podman where no process of this machine is seen. Of a container whose processes are gone podman still has the
+ * pid, which may be anybody's by now, or was of another process namespace: it would wait for that process to end.
+ */
+async function apart(args: readonly string[]): Promise<Pick<CommandResult, 'exitCode'>> {
+  const command = ['--pid', '--fork', '--kill-child', '--mount-proc', 'podman', ...args];
+  // Where unshare does not work, the next attempt is made without it.
+  return runCommand('unshare', command, { timeout: APART, cleanUp: true }).catch(() => ({ exitCode: 1 }));
 }
 
 async function tolerant(args: readonly string[]): Promise<CommandResult> {
