@@ -104,6 +104,10 @@ const ROWS = {
     'the builder refused its configuration, a disk type or the root file system',
     'fix builder.config or the disk types',
   ),
+  'image-unsuitable': holdingForSpec(
+    'the builder cannot make such a disk of this image: something that it needs is not in it',
+    'change the Containerfile or its base, or ask for other disk types',
+  ),
   builder: holding(
     'the builder failed, or did not leave exactly one complete file for each type',
     "read the builder's log (`flightline logs RELEASE disk-build`) and fix the cause",

@@ -7,7 +7,7 @@ import { recordFrom, runFlightline, startFlightline } from '../support/flightlin
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
-import type { TestStack } from '../support/stack.ts';
+import { TEST_TIMING, type TestStack } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
 import { startFaultyStack, type Behaviour } from './faulty-builder.ts';
 
@@ -57,6 +57,33 @@ describe('a builder that', () => {
     expect(cancelled.exitCode, cancelled.stderr).toBe(0);
     expect(await tagsOf(`${project.repository}/diskimage-qcow2`)).toEqual([]);
     expect(await tagsOf(project.repository)).not.toContain('v1');
+    expect(await leftOvers(stack)).toEqual([]);
+  });
+});
+
+describe('a builder that prints nothing for longer than the limit', () => {
+  const LIMIT = 8_000;
+  const run = async (behaviour: Behaviour) => {
+    const project = await projectWith(behaviour);
+    const environment = { ...stack.environment, FLIGHTLINE_TIMING: JSON.stringify({ ...TEST_TIMING, stall: LIMIT }) };
+    return { project, ended: await runFlightline(['run', project.spec, '--json'], { environment }) };
+  };
+
+  it.each<[Behaviour]>([['computes-in-silence'], ['reads-in-silence']])('and %s makes its disk', async (behaviour) => {
+    const { ended } = await run(behaviour);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    const builds = recordFrom(ended).stages.filter(({ name }) => name === 'disk-build');
+    expect(builds).toMatchObject([{ status: 'done', attempts: 1 }]);
+  });
+
+  it('and sleeps is ended, and held', async () => {
+    const { project, ended } = await run('sleeps');
+    expect(ended.exitCode, ended.stderr).toBe(4);
+    expect(recordFrom(ended).failure).toMatchObject({ kind: 'stalled', stage: 'disk-build' });
+    expect(recordFrom(ended).failure!.message).toMatch(/no processor time.*\nDisk image building step$/);
+    expect(await builderContainers(stack)).toEqual([]);
+    const cancelled = await runFlightline(['cancel', project.release], { environment: stack.environment });
+    expect(cancelled.exitCode, cancelled.stderr).toBe(0);
     expect(await leftOvers(stack)).toEqual([]);
   });
 });

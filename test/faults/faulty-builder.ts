@@ -23,6 +23,13 @@ export const BEHAVIOURS = {
   // Exit code 0: nobody but the format itself says that something is missing.
   'cuts-off-its-file': `mkdir /output/qcow2; head -c 1000000 /dev/urandom > /raw
     qemu-img convert -O qcow2 /raw /output/qcow2/disk.qcow2; truncate -s 500000 /output/qcow2/disk.qcow2`,
+  // Each for longer than the limit of the test, and then it makes its disk.
+  'computes-in-silence': `while [ $SECONDS -lt 25 ]; do for i in {1..40000}; do :; done; sleep 0.3; done
+    mkdir /output/qcow2; qemu-img convert -O qcow2 /etc/os-release /output/qcow2/disk.qcow2`,
+  'reads-in-silence': `head -c 1000000 /dev/urandom > /store/work; sync
+    while [ $SECONDS -lt 25 ]; do dd if=/store/work of=/dev/null iflag=direct bs=64k status=none; sleep 1; done
+    mkdir /output/qcow2; qemu-img convert -O qcow2 /etc/os-release /output/qcow2/disk.qcow2`,
+  sleeps: 'echo "Disk image building step"; sleep 600 & wait',
   slow: `trap 'exit 143' TERM; type=qcow2; [[ $* == *--type=iso* ]] && type=iso
     declare -A names=([qcow2]=qcow2 [iso]=bootiso); out=/output/\${names[$type]}
     mkdir $out; echo half > $out/$HOSTNAME.$type; sleep 6 & wait $!

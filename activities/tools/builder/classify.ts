@@ -5,6 +5,11 @@
 import type { Verdict } from '../podman/classify.ts';
 import { anyOf } from '../any-of.ts';
 
+/** `image-unsuitable` with what the image must get. */
+function unsuitable(action: string): Verdict {
+  return { kind: 'image-unsuitable', remedy: action };
+}
+
 interface Rule {
   pattern: RegExp;
   verdict: Verdict;
@@ -25,6 +30,44 @@ const RULES: readonly Rule[] = [
     verdict: { kind: 'loop-device' },
   },
   { pattern: /is not a bootc image/, verdict: { kind: 'not-bootc' } },
+  {
+    pattern: /no dnf in container|initializing dnf in/,
+    verdict: unsuitable(
+      'the iso types of this builder install packages with the dnf of the image: add it, or ask for other disk types',
+    ),
+  },
+  {
+    pattern: /could not read kernel info from container|no valid kernel modules directory|no kernel in container/,
+    verdict: unsuitable('the image needs one kernel in /usr/lib/modules/VERSION, as vmlinuz and initramfs.img'),
+  },
+  {
+    pattern: anyOf(
+      /failed to run bootc (?:container inspect|install print-configuration)|failed to unmarshal bootc/,
+      /bootc: (?:command )?not found|exec(?:utable file)?[^\n]*bootc[^\n]*(?:not found|No such file)/,
+    ),
+    verdict: unsuitable('the image needs a bootc that works, since the builder runs it: update its base'),
+  },
+  {
+    pattern: /missing \S+ in os-release|failed to infer distro|missing required info: /,
+    verdict: unsuitable('/etc/os-release of the image must have ID, VERSION_ID and NAME'),
+  },
+  {
+    pattern: /initramfs requires ostree|failed to run lsinitrd/,
+    verdict: unsuitable('the initramfs of the image must have the dracut modules that the message names'),
+  },
+  {
+    pattern: /cannot find UEFI vendor|bootupctl[^\n]*(?:not found|No such file)|Failed to (?:run|find)[^\n]*bootupctl/,
+    verdict: unsuitable('the image needs a boot loader that bootupd can install: the packages bootupd, shim and grub'),
+  },
+  {
+    pattern:
+      /cannot read selinux config|SELinux enabled, but no policy found|file_contexts[^\n]*(?:No such file|not found)/,
+    verdict: unsuitable('the image needs a SELinux policy in /etc/selinux (selinux-policy-targeted), or none at all'),
+  },
+  {
+    pattern: /image found is for unexpected architecture|requested bootc arch|no live-boot in container/,
+    verdict: { kind: 'image-unsuitable' },
+  },
   {
     pattern: anyOf(
       /could not access container storage|cannot find "\/var\/lib\/containers\/storage\/overlay"/,
@@ -51,7 +94,10 @@ const RULES: readonly Rule[] = [
     verdict: { kind: 'host-setup' },
   },
   {
-    pattern: /no default root filesystem type|DefaultRootFs/,
+    pattern: anyOf(
+      /no default root filesystem type|DefaultRootFs|cannot get rootfs type for container/,
+      /No root filesystem specified|No install configuration found, and no filesystem specified/,
+    ),
     verdict: {
       kind: 'builder-configuration',
       remedy: 'set builder.rootfs (such as xfs)',
@@ -59,9 +105,31 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: anyOf(
+      /^(?:useradd|usermod|chpasswd|groupadd)(?:\.local)?: (?!warning)/im,
+      /can't set uid of existing user|name "[^"\n]*" doesn't conform to validating regex/,
+      /(?:user|group) ID must be |(?:user|group) must be either a string/,
+    ),
+    verdict: {
+      kind: 'builder-configuration',
+      remedy: 'correct the users and groups of builder.config: the image has other users and groups than they suppose',
+    },
+  },
+  {
+    pattern: anyOf(
       /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk/,
       /unknown or unsupported filesystem type|cannot detect build types|no installer payload/,
-      /error reading disk customizations|invalid partitioning customizations|custom files are not allowed/,
+      /error reading disk customizations|invalid partitioning customizations/,
+      /custom (?:files|directories) are not allowed|errors occurred while validating custom mountpoints/,
+      /error: [^\n]*blueprint validation failed|firstboot (?:name|customization)/,
+      /customizations\.\S+ (?:cannot be used with|requires )|customizations\.\S+: (?:required|not supported on)/,
+      /cannot (?:use disk customization|combine disk and filesystem customizations|decode Ignition config)/,
+      /can't decode Ignition config|invalid partition (?:table|type)|maximum number of partitions reached/,
+      /error creating (?:\S+ )*?(?:partition|volume|subvolume)\b|btrfs under lvm is not supported/,
+      /partitioning mode (?:\S+ )?(?:set for|not supported)|unsupported partitioning mode/,
+      /is smaller (?:\(\d+\) )?than the (?:requested|minimum)/,
+      /unsupported root filesystem type|unknown data size units|error parsing size/,
+      /kickstart (?:sudo|unattended|users)[^\n]* not compatible|unsupported kickstart options/,
+      /cannot build iso for different target arches|chown permission check failed|unsupported file extension for/,
       /min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
     ),
     verdict: { kind: 'builder-configuration' },
@@ -114,10 +182,13 @@ const NOISE = anyOf(
 
 /** What a person needs to see of a failed run: its last lines without the noise around them. */
 export function builderMessage(lines: readonly string[], count: number): string {
-  return lines
-    .filter((line) => line.trim() !== '' && !NOISE.test(line))
-    .slice(-count)
-    .join('\n');
+  let isTrace = false;
+  const telling = lines.filter((line) => {
+    // Where a stage of osbuild failed in its Python: the exception, which is not indented, says why.
+    isTrace = line.startsWith('Traceback (most recent call last)') || (isTrace && /^\s/.test(line));
+    return !isTrace && line.trim() !== '' && !NOISE.test(line);
+  });
+  return telling.slice(-count).join('\n');
 }
 
 /** Network words further up are what some stage survived. */
