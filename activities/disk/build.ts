@@ -8,10 +8,10 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/stage/stage.ts';
-import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { watchBuilder, type BuilderEnd } from './watch.ts';
 import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
+import { requireHost } from './require-host.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
 import { pullForRelease } from '../image/bases/pulled-images.ts';
@@ -46,7 +46,7 @@ interface Attempt {
   /** Digest of the disk inputs, which gives the container its name. */
   readonly inputs: string;
   readonly name: string;
-  /** `repository:tag`: the builder writes the name that it gets into the disk, as the origin of the device's updates. */
+  /** `repository:tag`: the builder writes this name into the disk, as the origin of the device's updates. */
   readonly image: string;
   readonly run: DiskRun;
 }
@@ -82,6 +82,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     configuration: input.builderConfig?.digest ?? null,
     rootfs: input.rootfs,
     types: input.types,
+    arguments: input.arguments,
     architecture: input.architecture,
   });
   const name = builderContainerName(input.release, inputs);
@@ -90,15 +91,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
 
 async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]> {
   const { host, input, context, inputs, name, run } = attempt;
-  if (input.architecture !== host.architecture) {
-    throw new FlightlineError(
-      'invalid-input',
-      `${host.name} builds for ${host.architecture}, not ${input.architecture}`,
-    );
-  }
-  if (!isAllowed(host.configuration.builders, repositoryOf(input.builder.reference))) {
-    throw new FlightlineError('builder-not-allowed', `${host.name} may not run the builder ${input.builder.reference}`);
-  }
+  requireHost(host, input);
   const isThere = await removeOtherContainers(attempt);
   const noted = await readResult(run, inputs);
   if (noted) {
@@ -225,6 +218,7 @@ async function prepare(
     types,
     rootfs,
     graphRoot: (await podmanInfo()).graphRoot,
+    options: input,
     output: run.output,
     log: run.log,
     config,

@@ -4,7 +4,7 @@ import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
-import type { DiskType } from '../../model/spec/disk.ts';
+import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
@@ -54,13 +54,14 @@ export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'f
 export function withContext(request: AnyRequest, context: Pick<InputParts, 'files' | 'config'>): InputParts {
   const { buildArgs, architecture, verification, key, disks, builder, bootTest } = request;
   const { rootfs } = builder;
+  const { arguments: options } = builderOptions(builder);
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
   return {
     files: context.files,
     config: context.config,
     settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
     disks: Object.fromEntries(
-      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs })]),
+      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs, options })]),
     ),
     bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
     ...gitParts(request.context),
@@ -188,7 +189,7 @@ function diskDifferences(
     ...(parts.config === recorded.config ? [] : ['builder.config differs']),
     ...(parts.disks[type] === recorded.disks[type]
       ? []
-      : [`form, compression or root file system of disk ${type} differ`]),
+      : [`form, compression, root file system or builder arguments of disk ${type} differ`]),
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []
       : [`disk ${type} has not passed this boot test`]),

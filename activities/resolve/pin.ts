@@ -1,4 +1,5 @@
 /** Names of images as a spec or a Containerfile has them, and what they point at now. */
+import { forbiddenOption } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
@@ -21,6 +22,12 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
       'builder-not-allowed',
       `the builder ${builder.repository} may not run here; allowed are ${configuration.builders.join(', ') || 'none'}`,
     );
+  }
+  const forbidden = forbiddenOption(request.builder, configuration.forbiddenBuilderOptions);
+  if (forbidden !== undefined) {
+    throw new FlightlineError('builder-not-allowed', `the operator forbids the builder option ${forbidden}`, {
+      remedy: `leave ${forbidden} out of builder in the spec, or ask the operator to allow it`,
+    });
   }
   return builder;
 }

@@ -31,7 +31,7 @@ type BuilderCheck =
   | { kind: 'failed'; said: string };
 
 /** What is checked. */
-interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config'> {
+interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config' | 'options'> {
   /** Digest of the image inputs, by which the image is found. */
   imageInputs: string;
   /** The builder by digest, `repository@sha256:…`. */
@@ -56,7 +56,8 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
   }
 }
 
-async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput, id: string): Promise<BuilderCheck> {
+async function runManifest(input: BuilderCheckInput, id: string): Promise<BuilderCheck> {
+  const { builder, types, rootfs, config, options } = input;
   const random = randomBytes(6).toString('hex');
   const name = `flightline-dry-run-${random}`;
   // The builder needs a name, and the image may have none.
@@ -67,7 +68,7 @@ async function runManifest({ builder, types, rootfs, config }: BuilderCheckInput
   try {
     const given = config && { ...config, path: join(scratch.path, `config.${config.format}`) };
     if (config && given) await writeFile(given.path, builderText(await readFile(config.path, 'utf8'), config.format));
-    const args = manifestArguments({ name, builder, image, types, rootfs, config: given, graphRoot });
+    const args = manifestArguments({ name, builder, image, types, rootfs, config: given, graphRoot, options });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
     const stages = countStages(

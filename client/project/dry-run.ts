@@ -204,6 +204,7 @@ async function builderChecks(
       types,
       imageInputs,
       rootfs: request.builder.rootfs,
+      options: request.builder,
       builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
       config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
     });

@@ -1,6 +1,6 @@
 /** Activities of a host for disks: inputs and results. */
 import { z } from 'zod';
-import { DISK_TYPE_NAMES } from '../spec/disk.ts';
+import { DISK_TYPE_NAMES, BuilderArguments, BuilderNetwork } from '../spec/disk.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { DiskFile, PinnedImage } from '../release/record.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
@@ -24,6 +24,9 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   timing: TimingSchema,
   /** The builder installs packages of a RHEL base, and gets the host's entitlements for it. */
   entitled: z.boolean().optional(),
+  /** Of the builder's command line. */
+  arguments: BuilderArguments.optional(),
+  network: BuilderNetwork.optional(),
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
 

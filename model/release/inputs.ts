@@ -1,6 +1,7 @@
 /**
  * Digests over inputs. Equal digests mean that the stage would make the same thing, so its result is adopted.
  */
+import type { BuilderArguments } from '../spec/disk.ts';
 import { digestOf, sha256 } from '../base/digest.ts';
 import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
@@ -39,6 +40,8 @@ interface DiskInputs {
   rootfs: string | null;
   types: string[];
   architecture: string;
+  /** Absent when the spec has none. */
+  arguments?: BuilderArguments | undefined;
 }
 
 /** The disk inputs' digest of a builder run. */

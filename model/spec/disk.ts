@@ -2,6 +2,7 @@
  * Disk types: a row each. Names, export directories and file names are those of bootc-image-builder
  * (its README and `internal/bibimg/imagetypes.go`); artifact types are the guide's `application/vnd.diskimage.<type>`.
  */
+import { z } from 'zod';
 
 /** How the file of a disk is compressed before it is published. */
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
@@ -107,4 +108,47 @@ export function builderRuns(disks: readonly Disk[]): BuilderRun[] {
 /** The subject of a builder run in stage tables and workflow ids: `qcow2+vmdk`. */
 export function builderRunSubject(run: Pick<BuilderRun, 'types'>): string {
   return run.types.join('+');
+}
+
+/** Named as flags of bootc-image-builder are; one that is absent is left to the builder. */
+export const BuilderArguments = z.strictObject({
+  inVm: z.boolean().optional().describe('whether osbuild runs in a virtual machine; newer builders do not know it'),
+  useLibrepo: z.boolean().optional().describe('whether packages of an iso are downloaded with librepo'),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional()
+    .describe('what random values of the disk are derived from; older builders do not know it'),
+  defaultKernelArguments: z
+    .literal(false)
+    .optional()
+    .describe("false leaves out the builder's own kernel arguments; newer builders do not know it"),
+});
+export type BuilderArguments = z.infer<typeof BuilderArguments>;
+
+/** The network that the builder runs in; the host's own reaches what a bridge does not, such as IPv6. */
+export const BuilderNetwork = z.literal('host');
+
+/** What an operator can forbid. */
+export const BUILDER_OPTIONS = [...BuilderArguments.keyof().options, 'network'] as const;
+
+/** What of a builder's command line a spec asks for; absent where it says nothing. */
+export interface BuilderOptions {
+  arguments?: BuilderArguments | undefined;
+  network?: 'host' | undefined;
+}
+
+/** The options without those that say nothing, so that a spec without them gives what it always gave. */
+export function builderOptions(given: BuilderOptions): BuilderOptions {
+  const { arguments: asked, network } = given;
+  const isAsked = asked !== undefined && Object.values(asked).some((value) => value !== undefined);
+  return { ...(isAsked && { arguments: asked }), ...(network && { network }) };
+}
+
+/** The first option that an operator has forbidden; undefined when there is none. */
+export function forbiddenOption(given: BuilderOptions, forbidden: readonly string[]): string | undefined {
+  const asked = Object.entries(given.arguments ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return [...asked, ...(given.network ? ['network'] : [])].find((name) => forbidden.includes(name));
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions } from './build-options.ts';
-import { COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
+import { COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
 import { SecretInputs } from './enrollment.ts';
 import { NotifyEntry } from './notify.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -84,7 +84,13 @@ export const ReleaseRequest = z.object({
   /** Absent where the image brings no verification of its own. */
   verification: z.enum(VERIFICATIONS).optional(),
   disks: z.array(RequestedDisk),
-  builder: z.object({ image: ImageReference, rootfs: z.string().nullable() }),
+  builder: z.object({
+    image: ImageReference,
+    rootfs: z.string().nullable(),
+    /** Absent where the spec says nothing of them. */
+    arguments: BuilderArguments.optional(),
+    network: BuilderNetwork.optional(),
+  }),
   /** Absent without a boot test. */
   bootTest: BootTest.optional(),
   /** A person must approve before any tag moves. */

@@ -1,6 +1,7 @@
 /**
  * The operator's worker configuration, by default `/etc/flightline/worker.yaml`. It grants rights; a spec never does.
  */
+import { BUILDER_OPTIONS } from './disk.ts';
 import { z } from 'zod';
 import { HostName } from '../base/host.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';
@@ -110,6 +111,10 @@ export const WorkerConfiguration = z.strictObject({
     .array(Scope)
     .default(['quay.io/centos-bootc/bootc-image-builder'])
     .describe('builder images that may run privileged here'),
+  forbiddenBuilderOptions: z
+    .array(z.enum(BUILDER_OPTIONS))
+    .default([])
+    .describe('keys of builder.arguments that no spec may have, and network for builder.network'),
   keys: z.record(Name, Key).default({}),
   registries: z.array(Registry).default([]),
   secrets: z.record(Name, Secret).default({}).describe('files that builds may use, by name'),

@@ -104,6 +104,7 @@ export function stackWorkerConfiguration(options: {
     limits: { build: 2, disk: 1, transfer: 2 },
     cleaning: { below: '10%', until: '20%' },
     builders: [`${registry}/flightline/debian-builder`, BOOTC_IMAGE_BUILDER],
+    forbiddenBuilderOptions: [],
     keys: {
       [STACK_KEY]: {
         privateKey: paths.privateKey,

@@ -5,7 +5,7 @@ import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { ResolveResult } from '../../model/contract/control.ts';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
-import { DISK_TYPES } from '../../model/spec/disk.ts';
+import { DISK_TYPES, builderOptions } from '../../model/spec/disk.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { Failure } from '../../model/failure/failure.ts';
@@ -152,6 +152,7 @@ export function diskBuildInput(
     ...(bootTestOf(request, run.types) && { keepSlot: true }),
     timing,
     ...(entitled ? { entitled } : {}),
+    ...builderOptions(request.builder),
   };
 }
 
@@ -174,6 +175,7 @@ export function builderRunKey(
     request.keepFiles,
     bootTestOf(request, types) ?? null,
     run.disks.map((disk) => [disk.type, disk.publish, disk.compress, disk.repository]),
+    builderOptions(input),
   ]);
 }
 

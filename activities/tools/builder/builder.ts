@@ -2,7 +2,7 @@
  * The builder container: its command line, what to do with an existing one, and which files are its result. Pure.
  */
 import { join } from 'node:path';
-import { DISK_TYPES, type DiskType } from '../../../model/spec/disk.ts';
+import { DISK_TYPES, type DiskType, type BuilderOptions } from '../../../model/spec/disk.ts';
 import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import type { ContainerState } from '../podman/container/container-state.ts';
 
@@ -38,6 +38,7 @@ export interface BuilderCommand extends BuilderIdentity {
   log: string;
   graphRoot: string;
   config: { path: string; format: 'toml' | 'json' } | null;
+  options: BuilderOptions;
   /** Further volumes, `from:to:ro`. */
   volumes: readonly string[];
 }
@@ -78,7 +79,7 @@ export function builderArguments(command: BuilderCommand): string[] {
 /** The parameters of the builder's `manifest` command, which prints what a build would do, and builds nothing. */
 export interface ManifestCommand extends Pick<
   BuilderCommand,
-  'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config'
+  'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config' | 'options'
 > {}
 
 /** Arguments of `podman` for the builder's `manifest` command. */
@@ -97,8 +98,9 @@ export function manifestArguments(command: ManifestCommand): string[] {
 }
 
 /** The right to mount and inspect the image, its storage, and the configuration. */
-function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config'>): string[] {
+function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config' | 'options'>): string[] {
   return [
+    ...(command.options.network ? [`--network=${command.options.network}`] : []),
     '--privileged',
     '--security-opt=label=type:unconfined_t',
     ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
@@ -106,10 +108,15 @@ function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config'>): stri
   ];
 }
 
-function types(command: Pick<BuilderCommand, 'types' | 'rootfs'>): string[] {
+function types(command: Pick<BuilderCommand, 'types' | 'rootfs' | 'options'>): string[] {
+  const { inVm, useLibrepo, seed, defaultKernelArguments } = command.options.arguments ?? {};
   return [
     ...[...command.types].sort().map((type) => `--type=${type}`),
     ...(command.rootfs === null ? [] : [`--rootfs=${command.rootfs}`]),
+    ...(inVm === undefined ? [] : [`--in-vm=${inVm}`]),
+    ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
+    ...(seed === undefined ? [] : [`--seed=${seed}`]),
+    ...(defaultKernelArguments === false ? ['--no-default-kernel-args'] : []),
   ];
 }
 

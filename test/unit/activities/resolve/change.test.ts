@@ -156,7 +156,7 @@ describe('compared with an earlier release', () => {
       'another compression, of one disk',
       current(disks(...both)),
       current(disks({ type: 'qcow2', compress: 'zstd' }, { type: 'vmdk' })),
-      [/^qcow2!: form, compression or root file system of disk qcow2 differ$/],
+      [/^qcow2!: form, compression, root file system or builder arguments of disk qcow2 differ$/],
     ],
     [
       'a container disk',
@@ -165,6 +165,7 @@ describe('compared with an earlier release', () => {
       [/^qcow2!: form/],
     ],
     ['another root file system', current(), current(requestOf({ builder: { rootfs: 'xfs' } })), [/^qcow2!: form/]],
+    ['a seed', current(), current(requestOf({ builder: { arguments: { seed: 1 } } })), [/^qcow2!: form.*arguments/]],
     [
       'another repository of a disk',
       current(),

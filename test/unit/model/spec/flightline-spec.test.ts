@@ -310,6 +310,8 @@ describe('inputs', () => {
       architecture: 'amd64',
     };
     expect(diskInputsDigest({ ...disk, rootfs: 'xfs' })).not.toBe(diskInputsDigest(disk));
+    expect(diskInputsDigest({ ...disk, arguments: { seed: 1 } })).not.toBe(diskInputsDigest(disk));
+    expect(diskInputsDigest({ ...disk, arguments: undefined })).toBe(diskInputsDigest(disk));
     expect(builderContainerName('release/a', diskInputsDigest(disk))).toMatch(/^flightline-[0-9a-f]{12}$/);
   });
   it('depend on what is put into the image: of secrets the names, of enrollment what is asked', () => {

@@ -22,6 +22,7 @@ const command = {
   log: '/w/container.log',
   graphRoot: '/srv/storage',
   config: { path: '/w/config.toml', format: 'toml' as const },
+  options: {},
   volumes: ['/etc/pki/entitlement:/etc/pki/entitlement:ro'],
 };
 
@@ -56,6 +57,21 @@ describe('the command line of the builder', () => {
       '--rootfs=xfs',
       'quay.io/acme/edge:1',
     ]);
+  });
+
+  it('gives it what the spec asks for, and no more', () => {
+    const given = { inVm: true, useLibrepo: false, seed: 7, defaultKernelArguments: false } as const;
+    const asked = builderArguments({ ...command, options: { arguments: given, network: 'host' } });
+    expect(asked.filter((word) => !args.includes(word))).toEqual([
+      '--network=host',
+      '--in-vm=true',
+      '--use-librepo=false',
+      '--seed=7',
+      '--no-default-kernel-args',
+    ]);
+    expect(asked.indexOf('--network=host')).toBeLessThan(asked.indexOf(command.builder));
+    expect(asked.indexOf('--seed=7')).toBeGreaterThan(asked.indexOf(command.builder));
+    expect(asked.at(-1)).toBe(command.image);
   });
 
   it('says whose container it is', () => {
