@@ -48,11 +48,13 @@ const row = (directory: string, suffix: string, format: DiskFormat, more: Partia
 const ISO = { family: 'iso', boot: { format: 'raw', medium: 'cdrom' } } as const;
 const bootable = (format: 'qcow2' | 'raw' | 'vmdk' | 'vpc') => ({ boot: { format, medium: 'disk' } }) as const;
 
-/** Every disk type the spec accepts. `ami` and `raw` are one file published twice. */
+/**
+ * Every disk type the spec accepts: all but `bootc-installer`, which needs a second image to boot from. `ami` and `raw`
+ * are one file published twice.
+ */
 export const DISK_TYPES = {
   ami: row('image', 'ami', 'raw', { compress: 'gzip', ...bootable('raw') }),
   'anaconda-iso': row('bootiso', 'iso', 'iso', ISO),
-  'bootc-installer': row('bootiso', 'iso', 'iso', ISO),
   gce: row('gce', 'gce.tgz', 'tar.gz'),
   iso: row('bootiso', 'iso', 'iso', ISO),
   ova: row('archive', 'ova', 'tar'),

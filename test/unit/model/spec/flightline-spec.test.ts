@@ -279,7 +279,6 @@ it.each([
   ['qcow2', 'none', 'application/vnd.diskimage.qcow2'],
   ['raw', 'gzip', 'application/vnd.diskimage.raw.gzip'],
   ['iso', 'none', 'application/vnd.diskimage.iso'],
-  ['bootc-installer', 'none', 'application/vnd.diskimage.iso'],
 ] as const)('the artifact type of %s, %s', (type, compress, expected) => {
   expect(diskArtifactType({ type, compress })).toBe(expected);
 });
