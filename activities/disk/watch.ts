@@ -18,7 +18,7 @@ import { cgroupUsage } from '../tools/process/usage.ts';
 /** How a builder container ended. `lost`: its conmon died, and the exit code with it. */
 export type BuilderEnd = { kind: 'exited'; exitCode: number } | { kind: 'lost' } | { kind: 'stalled' };
 
-/** Milliseconds between two checks of a running container. Each takes two small reads. */
+/** Milliseconds between two checks of a running container. Each takes a small read for each of its processes. */
 const LOOK = 1_000;
 /** Milliseconds until its end is noticed. This check takes one small read. */
 const NOTICE = 50;
@@ -84,7 +84,7 @@ function workOf({ pid }: ContainerState, run: DiskRun, pause: number): () => Pro
   return async () => {
     const before = last;
     last = { size: await bytesBelow(run.output), ...(await cgroupUsage(pid)) };
-    return last.size !== before.size || last.io > before.io || last.cpu - before.cpu > IDLE_SHARE * pause;
+    return last.size !== before.size || last.io !== before.io || last.cpu - before.cpu > IDLE_SHARE * pause;
   };
 }
 

@@ -1,5 +1,5 @@
 /** The example builder, run as a person runs it: what it says of its stages, and what it writes where. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -17,13 +17,11 @@ let directory: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'flightline-example-builder-'));
-  const links = [
-    'RUN mkdir /etc/elsewhere && ln -sf /etc/elsewhere/table /etc/fstab',
-    'RUN rm -f /etc/machine-id && ln -s ../../../../../../../etc/elsewhere/id /etc/machine-id',
-    'RUN mv /etc/passwd /etc/elsewhere/passwd && ln -s /etc/elsewhere/passwd /etc/passwd',
-  ];
-  await writeFile(join(directory, 'Containerfile'), [`FROM ${EXAMPLE_IMAGES.base.local}`, ...links, ''].join('\n'));
-  await podman('build', '--quiet', '--layers=false', '--pull=never', '--network=none', '--tag', IMAGE, directory);
+  await mkdir(join(directory, 'root/etc/elsewhere'), { recursive: true });
+  await symlink('/etc/elsewhere/table', join(directory, 'root/etc/fstab'));
+  await symlink('../../../../../../../../etc/elsewhere/id', join(directory, 'root/etc/machine-id'));
+  await writeFile(join(directory, 'Containerfile'), `FROM ${EXAMPLE_IMAGES.base.local}\nCOPY root /\n`);
+  await podman('build', '--quiet', '--layers=false', '--pull=never', '--tag', IMAGE, directory);
 });
 afterAll(async () => {
   await podman('rmi', '--force', '--ignore', IMAGE);

@@ -4,12 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cgroupProcesses } from './cgroup-processes.ts';
 
 /** Sums since the cgroup was made; what cannot be read counts as 0. */
 interface CgroupUsage {
   /** Processor time in milliseconds. */
   cpu: number;
-  /** Bytes read from and written to block devices. */
+  /**
+   * Bytes read from and written to storage, as the cgroup and its processes know it; it may fall when a process ends.
+   */
   io: number;
 }
 
@@ -19,16 +22,28 @@ export async function cgroupUsage(
   { proc, mount }: { proc: string; mount: string } = { proc: '/proc', mount: '/sys/fs/cgroup' },
 ): Promise<CgroupUsage> {
   const usage = { cpu: 0, io: 0 };
+  let own = '/';
   for (const line of (await text(join(proc, String(pid), 'cgroup'))).split('\n')) {
     // `hierarchy:controllers:path`, without controllers for v2 (cgroups(7)).
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
+    // The process may be in the root of a hierarchy that nobody uses.
+    if (path.length > own.length) own = path;
     for (const directory of directoriesOf(controllers, mount)) {
       usage.cpu = Math.max(usage.cpu, await cpuOf(join(directory, path)));
       usage.io = Math.max(usage.io, await ioOf(join(directory, path)));
     }
   }
+  // Newer kernels count block devices with cgroup v1 only where they are limited: the processes know it too.
+  if (own !== '/') usage.io += await ioOfProcesses(await cgroupProcesses(own, mount), proc);
   return usage;
+}
+
+/** What processes have transferred, with their children that have ended (proc(5), `/proc/PID/io`). */
+async function ioOfProcesses(pids: readonly number[], proc: string): Promise<number> {
+  const texts = await Promise.all(pids.map((pid) => text(join(proc, String(pid), 'io'))));
+  const bytes = texts.flatMap((one) => [...one.matchAll(/^(?:read|write)_bytes: (\d+)$/gm)].map(([, sum]) => sum));
+  return bytes.reduce((sum, one) => sum + Number(one), 0);
 }
 
 /** Where a hierarchy is mounted: v2 at the top, or beside v1's; v1 under its controllers' names, alone or joined. */

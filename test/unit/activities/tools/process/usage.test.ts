@@ -37,6 +37,20 @@ describe('what a cgroup has used', () => {
     expect(usage).toEqual({ cpu: 2500, io: 123 });
   });
 
+  it('counts what its processes have transferred where the cgroup does not', async () => {
+    const usage = await usageOf({
+      'proc/7/cgroup': '4:cpu,cpuacct:/a\n3:blkio:/a\n',
+      'proc/7/io': 'rchar: 9\nwchar: 9\nread_bytes: 100\nwrite_bytes: 20\ncancelled_write_bytes: 5\n',
+      'proc/8/io': 'read_bytes: 3\nwrite_bytes: 0\n',
+      'cgroup/cpuacct/a/cpuacct.usage': '0\n',
+      'cgroup/cpuacct/a/cgroup.procs': '7\n',
+      'cgroup/cpuacct/a/below/cgroup.procs': '8\n',
+      'cgroup/blkio/a/cgroup.procs': '7\n',
+      'cgroup/blkio/a/blkio.throttle.io_service_bytes': 'Total 0\n',
+    });
+    expect(usage).toEqual({ cpu: 0, io: 123 });
+  });
+
   it('is nothing where there is no such process', async () => {
     expect(await usageOf({})).toEqual({ cpu: 0, io: 0 });
   });
