@@ -15,13 +15,13 @@ import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
-import { podmanInfo } from '../activities/tools/podman/podman.ts';
 import { removeLeftAccess } from '../activities/tools/registry/access.ts';
 import { lockDirectory } from './host/lock.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { installRuntime } from './telemetry/runtime.ts';
+import { warmUp } from './warm-up.ts';
 import type { WorkflowSource } from './workflow-source.ts';
 import { prepareControl } from './temporal/prepare-control.ts';
 import { startTakeOver } from './temporal/take-over.ts';
@@ -108,8 +108,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     await poll(workers, options.signal, () => {
       if (source && configuration.workerVersioning) undo.push(startTakeOver(client, source, logger));
       if (host) undo.push(startJanitor(host, client, logger));
-      // The first claim needs it. Whoever needs it is told why it fails.
-      if (host) void podmanInfo().catch(() => undefined);
+      warmUp(roles, configuration, logger);
       if (listen !== undefined && host) undo.push(measureHost(host, logger));
       if (listen !== undefined && roles.includes('control')) undo.push(measureReleases(client, logger));
       notices.info(

@@ -62,8 +62,7 @@ async function buildDisks(
     context.report({ host: host.name, container: attempt.name });
     try {
       const files = await withLog(log, () => diskBuild(attempt, log.path));
-      const { inputs, name: container } = attempt;
-      return { host: host.name, log: await existingLog(log), inputs, files, container };
+      return { host: host.name, log: await existingLog(log), inputs: attempt.inputs, files, container: attempt.name };
     } catch (error) {
       // A detach leaves the container running. The next attempt finds it by name.
       if (context.cancelReason() === 'requested') await abandon(attempt, input.timing.stopGrace);
@@ -109,12 +108,13 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   }
   try {
     check(end, log);
-    return await takeResult(run, inputs, input.types);
+    const files = await takeResult(run, inputs, input.types);
+    // Nothing waits for it: one that stays goes with the release.
+    void removeContainer(name).catch(() => undefined);
+    return files;
   } catch (error) {
     await abandon(attempt, end.kind === 'stalled' ? input.timing.stopGrace : 0);
     throw error;
-  } finally {
-    await removeContainer(name);
   }
 }
 

@@ -22,6 +22,7 @@ import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
+import { allEnded } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
@@ -99,13 +100,16 @@ export async function lookUp(
   context: ContextSummary,
   since: SinceLast | null,
 ): Promise<Resolved> {
-  await requireOwnTags(configuration, request);
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const parts = inputParts(request, context);
-  const bases = await foreseenBases(configuration, request, { ...context, parts });
   const repositories = [...ownRepositories(request), ...(builderReference ? [builderReference.repository] : [])];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    const builder = builderReference ? await pinBuilder(access, formatReference(builderReference)) : null;
+    const [, bases, builder, existingTag] = await allEnded([
+      requireOwnTags(configuration, request),
+      foreseenBases(configuration, request, { ...context, parts }),
+      builderReference ? pinBuilder(access, formatReference(builderReference)) : Promise.resolve(null),
+      access.repository(request.repository).headManifest(request.tag),
+    ]);
     const imageInputs = imageInputsDigest({
       files: context.files,
       bases,
@@ -122,7 +126,7 @@ export async function lookUp(
       bases,
       builder,
       builderConfig: context.builderConfig,
-      existingTag: await access.repository(request.repository).headManifest(request.tag),
+      existingTag,
       ...(asksApproval(configuration, request) && { approval: true }),
       parts,
     };

@@ -1,7 +1,6 @@
 /** The `record` activity: the release's result as a signed artifact in the registry, named last of all. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { Task } from '../tools/process/task.ts';
-import { join } from 'node:path';
 import type { RecordInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -11,9 +10,8 @@ import { openKey, type OpenedKey } from '../trust/keys.ts';
 import { audit } from '../trust/sign.ts';
 import { signDigest, type SignatureWritten } from '../trust/signatures.ts';
 import { moveTags } from './tag.ts';
-import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { copyImage } from '../tools/registry/skopeo.ts';
+import { sendArtifact } from '../tools/registry/send-artifact.ts';
 import { verifyDigest } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -81,9 +79,7 @@ async function pushRecord(
   const { bytes, blob, layout } = recordArtifact(record);
   const { digest } = layout.root;
   if ((await access.repository(repository).headManifest(digest)) !== null) return digest;
-  const directory = join(access.directory, 'record');
-  await writeLayout(directory, layout, [{ digest: blob, bytes }]);
-  await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}@${digest}` }, { timeout });
+  await sendArtifact(access, { repository }, { layout, blobs: [{ digest: blob, bytes }] }, timeout);
   return digest;
 }
 

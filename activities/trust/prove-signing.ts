@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { ProveSigningInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { sha256 } from '../../model/base/digest.ts';
+import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { blobArtifact } from '../../model/oci/manifest.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, type OpenedKey } from './keys.ts';
@@ -23,12 +24,34 @@ async function proveRightToSign(
 ): Promise<ActivityAnswer<'proveSigning'>> {
   const key = await openKey(worker.configuration, keyName, repositories);
   await withRegistryAccess(worker.configuration, repositories, async (access) => {
-    const files = await stampOf(key);
-    if (!proven.has(files)) await proveKey(access, key, timing.command);
-    proven.add(files);
+    await proveOnce(access, key, timing.command);
     await together([...new Set(repositories)], (repository) => access.repository(repository).provePushRight());
   });
   return { publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
+
+/**
+ * Proves each key of a sign worker, so that no release waits for it.
+ *
+ * @returns what is wrong, a line for each key that cannot sign
+ */
+export async function proveKeys(configuration: WorkerConfiguration): Promise<string[]> {
+  const problems: string[] = [];
+  for (const name of Object.keys(configuration.keys)) {
+    try {
+      const key = await openKey(configuration, name, []);
+      await withRegistryAccess(configuration, [], (access) => proveOnce(access, key, DEFAULT_TIMING.command));
+    } catch (error) {
+      problems.push(`the key "${name}" cannot sign: ${(error as Error).message}`);
+    }
+  }
+  return problems;
+}
+
+async function proveOnce(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
+  const files = await stampOf(key);
+  if (!proven.has(files)) await proveKey(access, key, timeout);
+  proven.add(files);
 }
 
 /** The files by which this process has proved a key: one that is written to, or replaced, is to be proved again. */

@@ -5,6 +5,8 @@ import { offeredOn } from '../../activities/index.ts';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -14,8 +16,10 @@ import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openKey } from '../../activities/trust/keys.ts';
+import { proveKeys } from '../../activities/trust/prove-signing.ts';
 import { readRecord } from '../../activities/trust/record.ts';
 import { signDigest, signedNames } from '../../activities/trust/signatures.ts';
+import { sendArtifact } from '../../activities/tools/registry/send-artifact.ts';
 import { digestFile, writeLayout } from '../../activities/tools/registry/oci-layout.ts';
 import { withRegistryAccess, withUserAccess, RegistryAccess } from '../../activities/tools/registry/access.ts';
 import { copyImage, generateKey } from '../../activities/tools/registry/skopeo.ts';
@@ -387,6 +391,16 @@ describe('keys', () => {
     expect(elsewhere.message).toContain(`${registry.address}/acmes/x`);
   });
 
+  test('tells of all keys at once which cannot sign', async () => {
+    const problems = await proveKeys(configuration);
+    expect(problems.map((line) => /^the key "([^"]*)" cannot sign: /.exec(line)?.[1])).toEqual([
+      'wrong-passphrase',
+      'no-pair',
+      'gone',
+    ]);
+    expect(problems.join()).not.toMatch(/a passphrase that|another passphrase/);
+  });
+
   test('a wrong passphrase leaves no signature', async () => {
     const repository = repositoryNamed('locked');
     const digest = await pushImage(repository, 'etc/hostname');
@@ -564,6 +578,48 @@ describe('the layout', () => {
     const ours = repositoryNamed('ours/diskimage-vmdk');
     await push(ours, layout, await readFile(file));
     expect(await manifestOf(`${ours}@${layout.root.digest}`)).toEqual(await manifestOf(`${theirs}:v1`));
+  });
+
+  test('of a small artifact takes requests, and skopeo where the registry takes uploads elsewhere', async () => {
+    const bytes = Buffer.from('what was said');
+    const blob = { mediaType: 'text/plain', digest: `sha256:${sha256(bytes)}`, size: bytes.length };
+    const artifact = {
+      layout: blobArtifact({ artifactType: 'application/vnd.flightline.test', blob }),
+      blobs: [{ digest: blob.digest, bytes }],
+    };
+    const { digest } = artifact.layout.root;
+    // The registry names itself as the host of an upload, and not this way to it.
+    const programs: string[] = [];
+    const elsewhere = createServer((from, to) => {
+      programs.push(from.headers['user-agent'] ?? '');
+      const [hostname, port] = registry.address.split(':');
+      const headers = { ...from.headers, host: registry.address };
+      const onward = request({ hostname, port, method: from.method, path: from.url, headers }, (answer) => {
+        to.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(to);
+      });
+      from.pipe(onward);
+    });
+    elsewhere.listen(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    try {
+      const way = `127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+      for (const repository of [`${way}/acme/sent-elsewhere`, `${registry.address}/acme/sent-here`]) {
+        await withAccess(async (access) => {
+          await sendArtifact(access, { repository }, artifact, 60_000);
+          expect(await access.repository(repository).missingPart(digest)).toBeNull();
+          await sendArtifact(access, { repository, tag: 'v1' }, artifact, 60_000);
+          expect(await access.repository(repository).headManifest('v1')).toBe(digest);
+        });
+      }
+      const usesSkopeo = (names: string[]) => names.some((name) => name.includes('skopeo/'));
+      expect(usesSkopeo(programs)).toBe(true);
+      const here = (await readFile(registry.log, 'utf8')).split('\n').filter((line) => line.includes('acme/sent-here'));
+      expect(here.length).toBeGreaterThan(0);
+      expect(usesSkopeo(here)).toBe(false);
+    } finally {
+      elsewhere.close();
+    }
   });
 
   test('of a single artifact arrives digest for digest', async () => {

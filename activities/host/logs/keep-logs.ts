@@ -4,12 +4,10 @@
  */
 import type { ActivityAnswer } from '../../../model/contract/activities.ts';
 import type { Task } from '../../tools/process/task.ts';
-import { join } from 'node:path';
 import type { KeepLogsInput } from '../../../model/contract/host.ts';
 import { contextTag } from '../../../model/oci/reference.ts';
-import { writeLayout } from '../../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../../tools/registry/access.ts';
-import { copyImage } from '../../tools/registry/skopeo.ts';
+import { sendArtifact } from '../../tools/registry/send-artifact.ts';
 import type { HostBody, HostContext } from '../work-directory.ts';
 import { type PackedLogs, packLogs } from './packed-logs.ts';
 
@@ -37,9 +35,7 @@ async function sendLogs(
   const { digest } = packed.layout.root;
   const tag = contextTag(digest);
   if ((await access.repository(repository).headManifest(tag)) === digest) return;
-  const directory = join(access.directory, 'logs');
-  await writeLayout(directory, packed.layout, packed.blobs);
-  await copyImage(access, { source: `oci:${directory}`, destination: `docker://${repository}:${tag}` }, { timeout });
+  await sendArtifact(access, { repository, tag }, packed, timeout);
 }
 
 export default keepHostLogs satisfies HostBody<'keepLogs'>;

@@ -88,17 +88,24 @@ export class RepositoryApi {
     return { ...refuseDenied(second, repository, scope), challenged: true };
   }
 
+  /** Where an upload that the registry began goes on; undefined on another host, which must not see the token. */
+  uploadOf(answer: Answer): URL | undefined {
+    const { location } = answer.headers;
+    const upload = location && URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined;
+    if (upload?.host !== answer.url.host) return undefined;
+    // A proxy in front may have made it forget its own protocol: nothing is sent in the clear for that.
+    upload.protocol = answer.url.protocol;
+    return upload;
+  }
+
   /**
    * Drops an upload that the registry began. Not every registry knows how to; an abandoned one expires.
    *
    * @param answer to the request that began it
    */
   async dropUpload(answer: Answer): Promise<void> {
-    const { location } = answer.headers;
-    const upload = location && URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined;
-    // The token goes to no other host than the registry, and not in the clear because a proxy forgot its own protocol.
-    if (upload?.host !== answer.url.host) return;
-    upload.protocol = answer.url.protocol;
+    const upload = this.uploadOf(answer);
+    if (!upload) return;
     await this.ask('pull,push', upload, { method: 'DELETE' }).catch((error: unknown) => {
       if (!(error instanceof FlightlineError)) throw error;
     });
