@@ -2,13 +2,14 @@
  * A context as an artifact in a registry: sent by the client or, for git, by a control worker, and fetched by build
  * hosts.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { contextTag } from '../../model/oci/reference.ts';
 import { bytesOf, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { ONE_REQUEST, sendArtifact } from '../tools/registry/send-artifact.ts';
 import { layoutBlobPath } from '../tools/registry/oci-layout.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
@@ -37,7 +38,7 @@ interface ContextName {
 export async function sendContext(access: RegistryAccess, repository: string, packed: PackedContext): Promise<void> {
   const tag = contextTag(packed.digest);
   if ((await access.repository(repository).headManifest(tag)) === packed.digest) return;
-  await copyImage(access, { source: `oci:${packed.layout}`, destination: `docker://${repository}:${tag}` }, TRANSFER);
+  await sendArtifact(access, { repository, tag }, packed.artifact, TRANSFER);
 }
 
 /**
@@ -70,23 +71,32 @@ export async function fetchContext(
   );
 }
 
-async function fetchTar(access: RegistryAccess, artifact: ContextName, scratch: string): Promise<string> {
-  const layout = join(scratch, 'fetched');
-  if ((await access.repository(artifact.repository).headManifest(artifact.digest)) === null) {
-    throw new FlightlineError(
-      'context-invalid',
-      `the context ${artifact.repository}@${artifact.digest} is not in the registry`,
-    );
-  }
-  await copyImage(
-    access,
-    { source: `docker://${artifact.repository}@${artifact.digest}`, destination: `oci:${layout}` },
-    TRANSFER,
-  );
-  const manifest = parseManifest(await readFile(layoutBlobPath(layout, artifact.digest)));
+async function fetchTar(access: RegistryAccess, { repository, digest }: ContextName, scratch: string): Promise<string> {
+  const name = `${repository}@${digest}`;
+  const stored = await access.repository(repository).getManifest(digest);
+  if (!stored) throw new FlightlineError('context-invalid', `the context ${name} is not in the registry`);
+  const manifest = parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (manifest?.artifactType !== CONTEXT_ARTIFACT_TYPE || manifest.layers?.length !== 1 || !layer) {
-    throw new FlightlineError('context-invalid', `${artifact.repository}@${artifact.digest} is not a context artifact`);
+    throw new FlightlineError('context-invalid', `${name} is not a context artifact`);
   }
+  const small = layer.size <= ONE_REQUEST && (await fetchSmall(access, repository, layer.digest));
+  if (small) {
+    const file = join(scratch, 'context.tar.gz');
+    await writeFile(file, small);
+    return file;
+  }
+  const layout = join(scratch, 'fetched');
+  await copyImage(access, { source: `docker://${name}`, destination: `oci:${layout}` }, TRANSFER);
   return layoutBlobPath(layout, layer.digest);
+}
+
+/** Null when it did not arrive: skopeo has more patience, and words for it. */
+async function fetchSmall(access: RegistryAccess, repository: string, digest: string): Promise<Buffer | null> {
+  try {
+    return await access.repository(repository).getBlob(digest, ONE_REQUEST);
+  } catch (error) {
+    if (error instanceof FlightlineError && error.failure.kind === 'registry') return null;
+    throw error;
+  }
 }

@@ -6,8 +6,8 @@ import { mkdir, readFile, realpath, stat, symlink, utimes, writeFile } from 'nod
 import { basename, join, relative } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT, contextPlace } from '../../model/oci/labels.ts';
-import { blobArtifact, MEDIA_TYPES } from '../../model/oci/manifest.ts';
-import { digestFile, writeLayout } from '../tools/registry/oci-layout.ts';
+import { blobArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
+import { digestFile, writeLayout, type LayoutBlob } from '../tools/registry/oci-layout.ts';
 import { createTar } from '../tools/tar.ts';
 import { allEnded } from '../tools/together.ts';
 import { readIgnoreRules } from './files/ignore-rules.ts';
@@ -38,6 +38,8 @@ interface ContextSources {
 export interface PackedContext {
   /** The layout's directory. */
   layout: string;
+  /** The artifact, and its blob in the layout. */
+  artifact: { layout: Layout; blobs: readonly LayoutBlob[] };
   /** Digest of the artifact. */
   digest: string;
   /** Bytes of the packed files. */
@@ -98,7 +100,14 @@ export async function packContext(
   const keys = trees.map(async (tree) =>
     (await findPrivateKeys(tree.directory, tree.entries)).map((path) => `${tree.shown}${path}`),
   );
-  return { layout, digest: artifact.root.digest, size, facts, privateKeys: (await Promise.all(keys)).flat() };
+  return {
+    layout,
+    artifact: { layout: artifact, blobs: [{ digest, path: tar }] },
+    digest: artifact.root.digest,
+    size,
+    facts,
+    privateKeys: (await Promise.all(keys)).flat(),
+  };
 }
 
 /** Lists a further build context. Always includes its ignore file, even one that ignores itself. */

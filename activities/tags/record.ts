@@ -79,7 +79,7 @@ async function pushRecord(
   const { bytes, blob, layout } = recordArtifact(record);
   const { digest } = layout.root;
   if ((await access.repository(repository).headManifest(digest)) !== null) return digest;
-  await sendArtifact(access, { repository }, { layout, blobs: [{ digest: blob, bytes }] }, timeout);
+  await sendArtifact(access, { repository }, { layout, blobs: [{ digest: blob, bytes }] }, { timeout });
   return digest;
 }
 

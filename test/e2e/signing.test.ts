@@ -606,9 +606,9 @@ describe('the layout', () => {
       const way = `127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
       for (const repository of [`${way}/acme/sent-elsewhere`, `${registry.address}/acme/sent-here`]) {
         await withAccess(async (access) => {
-          await sendArtifact(access, { repository }, artifact, 60_000);
+          await sendArtifact(access, { repository }, artifact, { timeout: 60_000 });
           expect(await access.repository(repository).missingPart(digest)).toBeNull();
-          await sendArtifact(access, { repository, tag: 'v1' }, artifact, 60_000);
+          await sendArtifact(access, { repository, tag: 'v1' }, artifact, { timeout: 60_000 });
           expect(await access.repository(repository).headManifest('v1')).toBe(digest);
         });
       }

@@ -35,7 +35,7 @@ async function sendLogs(
   const { digest } = packed.layout.root;
   const tag = contextTag(digest);
   if ((await access.repository(repository).headManifest(tag)) === digest) return;
-  await sendArtifact(access, { repository, tag }, packed, timeout);
+  await sendArtifact(access, { repository, tag }, packed, { timeout });
 }
 
 export default keepHostLogs satisfies HostBody<'keepLogs'>;

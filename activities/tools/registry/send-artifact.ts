@@ -1,5 +1,7 @@
-/** Sends what flightline has written itself into a registry: a record, logs. */
+/** Sends what flightline has written itself into a registry: a context, a record, logs. */
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { Layout } from '../../../model/oci/manifest.ts';
 import { together } from '../together.ts';
 import type { RegistryAccess } from './access.ts';
@@ -8,8 +10,8 @@ import { writeLayout, type LayoutBlob } from './oci-layout.ts';
 import type { RepositoryClient } from './repository.ts';
 import { copyImage } from './skopeo.ts';
 
-/** Bytes that one request takes along. Starting skopeo takes longer. */
-const ONE_REQUEST = 1024 * 1024;
+/** Bytes that one request takes along. Starting skopeo takes longer; what is larger is left to its patience. */
+export const ONE_REQUEST = 16 * 1024 * 1024;
 
 /** An artifact, and its blobs. */
 interface Artifact {
@@ -20,39 +22,47 @@ interface Artifact {
 /**
  * Sends an artifact to a tag, or without one to its digest.
  *
- * @param timeout milliseconds for a large one
+ * @param limits of a transfer that takes long, in milliseconds
  * @throws FlightlineError a registry's failure
  */
 export async function sendArtifact(
   access: RegistryAccess,
   { repository, tag }: { repository: string; tag?: string },
   artifact: Artifact,
-  timeout: number,
+  limits: { timeout: number; stall?: number },
 ): Promise<void> {
   if (await sentInRequests(access.repository(repository), tag, artifact)) return;
   const { layout, blobs } = artifact;
   const directory = join(access.directory, 'artifact');
   await writeLayout(directory, layout, blobs);
   const destination = `docker://${repository}${tag === undefined ? `@${layout.root.digest}` : `:${tag}`}`;
-  await copyImage(access, { source: `oci:${directory}`, destination }, { timeout });
+  await copyImage(access, { source: `oci:${directory}`, destination }, limits);
 }
 
-/** `false` for an artifact that is too large for it, and where the registry takes uploads elsewhere. */
-async function sentInRequests(
-  to: RepositoryClient,
-  tag: string | undefined,
-  { layout: { root, documents }, blobs }: Artifact,
-): Promise<boolean> {
-  const small = blobs.flatMap((blob) => ('bytes' in blob && blob.bytes.length <= ONE_REQUEST ? [blob] : []));
+/** `false` for what is too large, or too much for the connection, and where the registry takes uploads elsewhere. */
+async function sentInRequests(to: RepositoryClient, tag: string | undefined, artifact: Artifact): Promise<boolean> {
+  const { root, documents } = artifact.layout;
   const manifest = documents.find(({ descriptor }) => descriptor.digest === root.digest);
-  if (small.length < blobs.length || !manifest) return false;
-  const parts = documents.flatMap(({ descriptor: { digest }, bytes }) =>
-    bytes === manifest.bytes ? [] : { digest, bytes },
-  );
-  const sent = await together([...small, ...parts], ({ digest, bytes }) => putBlob(to, digest, bytes));
-  if (sent.includes(false)) return false;
-  await to.putManifest(tag ?? root.digest, { mediaType: root.mediaType, bytes: Buffer.from(manifest.bytes) });
-  return true;
+  const small = await Promise.all(artifact.blobs.map(bytesOfSmall));
+  if (!manifest || small.includes(null)) return false;
+  const parts = documents
+    .filter((document) => document !== manifest)
+    .map(({ descriptor: { digest }, bytes }) => ({ digest, bytes }));
+  try {
+    const sent = await together([...small, ...parts], (part) => putBlob(to, part!.digest, part!.bytes));
+    if (sent.includes(false)) return false;
+    await to.putManifest(tag ?? root.digest, { mediaType: root.mediaType, bytes: Buffer.from(manifest.bytes) });
+    return true;
+  } catch (error) {
+    if (error instanceof FlightlineError && error.failure.kind === 'registry') return false;
+    throw error;
+  }
+}
+
+async function bytesOfSmall(blob: LayoutBlob): Promise<{ digest: string; bytes: Uint8Array } | null> {
+  const size = 'bytes' in blob ? blob.bytes.length : (await stat(blob.path)).size;
+  if (size > ONE_REQUEST) return null;
+  return { digest: blob.digest, bytes: 'bytes' in blob ? blob.bytes : await readFile(blob.path) };
 }
 
 /** Stores a blob by one request ("Pushing a blob monolithically"). `false` where the upload lies on another host. */
