@@ -92,7 +92,7 @@ export class RepositoryApi {
   uploadOf(answer: Answer): URL | undefined {
     const { location } = answer.headers;
     const upload = location && URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined;
-    if (upload?.host !== answer.url.host) return undefined;
+    if (upload?.host !== answer.url.host || this.isElsewhere(upload)) return undefined;
     // A proxy in front may have made it forget its own protocol: nothing is sent in the clear for that.
     upload.protocol = answer.url.protocol;
     return upload;
