@@ -27,7 +27,7 @@ export interface SoakOptions {
 
 /** Runs it. Answers whether all was well. */
 export async function soak(options: SoakOptions): Promise<boolean> {
-  const { minutes, seed, say } = options;
+  const { minutes, seed, say, signal } = options;
   const site = await openSite(
     {
       hosts: ['host-a', 'host-b'],
@@ -44,7 +44,8 @@ export async function soak(options: SoakOptions): Promise<boolean> {
     await site.end({ keep: !well });
     if (!well) say(`What is left to look at: ${site.stack.directory}`);
   }
-  say(`${well ? 'All is well' : 'Something is wrong'} after ${minutes} minutes with seed ${seed}.`);
+  const length = signal.aborted ? 'until it was interrupted' : `after ${minutes} minutes`;
+  say(`${well ? 'All is well' : 'Something is wrong'} ${length} with seed ${seed}.`);
   return well;
 }
 
