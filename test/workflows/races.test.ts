@@ -9,6 +9,7 @@ import type { RecordInput } from '../../model/contract/sign.ts';
 import { DECIDE_UPDATE, shownDigests } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import type { ReleaseHandle } from './house.ts';
 import { useHouse } from './setup.ts';
@@ -216,6 +217,32 @@ describe.concurrent('a changed spec', () => {
       digestOf('context'),
       digestOf('other context'),
     ]);
+  });
+
+  test('that came in time is followed, however long its resolve takes', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = requestFor('in-time', { disks: {}, timing: { holdFor: 5_000, heartbeatTimeout: 30_000 } });
+    const registry = gate();
+    standIns.behave(idOf(request), {
+      build: ({ context }, { ordinary }) => {
+        if (context.digest === digestOf('context')) throw failed('containerfile', 'exit status 1');
+        return ordinary();
+      },
+      resolve: async ({ request: asked }, { ordinary }) => {
+        if (asked.context.kind === 'artifact' && asked.context.digest !== digestOf('context')) await registry.opened;
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    await until(handle, 'held', ({ status }) => status === 'held');
+    const retrying = retry(handle, otherContext(request));
+    await eventually('the time of the hold is up', async () => {
+      const { events } = await handle.fetchHistory();
+      return events?.some(({ timerFiredEventAttributes: fired }) => fired) || undefined;
+    });
+    registry.open();
+    expect(await retrying).toEqual({ resumed: ['image'] });
+    expect((await handle.result()).status).toBe('released');
   });
 
   test('cannot leave behind what was tagged, and a failed release tells of it', async () => {

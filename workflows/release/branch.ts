@@ -95,6 +95,9 @@ async function hold(release: ShownRelease, branch: string, failure: Failure, out
     const summary = `${branch} is held: ${failure.kind}`;
     const isOver = () => state.resumes !== resumes || outdated();
     if (await condition(isOver, timing.holdFor, { summary })) return;
+    // A changed spec came in time, and a slow registry must not make it late.
+    await condition(() => !state.resolving);
+    if (isOver()) return;
   } finally {
     holds.delete(branch);
   }

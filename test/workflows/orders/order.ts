@@ -125,7 +125,8 @@ class Player {
   private quick(): Pending[] {
     const { possible } = this.world;
     const quick = possible.filter(({ name }) => name !== this.slow);
-    return quick.length > 0 || this.next() < 64 ? possible : quick;
+    if (quick.length === 0 || quick.length === possible.length) return possible;
+    return this.next() < 64 ? possible : quick;
   }
 
   private async answer(one: Pending, number: number): Promise<void> {
