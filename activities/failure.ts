@@ -1,8 +1,8 @@
-/** From whatever an activity threw to a failure of a known kind. */
+/** Makes a failure of a known kind from whatever an activity threw. */
 import { failureOf, FlightlineError, type Failure } from '../model/failure/failure.ts';
 import { redact } from './tools/process/redact.ts';
 
-/** The failure that an error stands for, redacted. `stage` is named in it. */
+/** The failure for an error, redacted. It names `stage`. */
 export function knownFailure(error: unknown, stage: string): Failure {
   if (error instanceof FlightlineError) {
     return { ...error.failure, message: redact(error.failure.message), stage };

@@ -1,6 +1,6 @@
 /**
- * The frame of every activity: it parses the input, keeps the heartbeat, tells a cancel that was asked for from a
- * detach, turns errors into failures of a known kind, and measures and logs each attempt. Only it knows Temporal's
+ * The frame of every activity: it parses the input, sends the heartbeat, tells a requested cancellation from a detach,
+ * turns errors into failures of a known kind, and measures and logs each attempt. Nothing else knows Temporal's
  * activity context.
  */
 import { Context } from '@temporalio/activity';
@@ -20,18 +20,18 @@ import { runTask, type Task } from './tools/process/task.ts';
 /** Activities that an attempt may run a second time in one process: those that start programs of their own. */
 const ONE_AT_A_TIME = (['build', 'disk', 'transfer'] as const).flatMap(activitiesOn);
 /**
- * Steps that need nobody but their host: what a registry answers there has kinds of its own. An unknown failure that
- * comes back with the same words will come back again.
+ * Steps that need only their host, since registries have kinds of failure of their own. An unknown failure that repeats
+ * itself word for word will do so again.
  */
 const LOCAL = (['build', 'disk'] as const).flatMap(activitiesOn);
-/** So many heartbeats fit into the time after which the server gives an attempt up. */
+/** How many heartbeats fit into the time after which the server gives an attempt up. */
 const BEATS = 10;
-/** Pause between two heartbeats of an activity without a heartbeat timeout (ms): nobody waits for them. */
+/** Pause between two heartbeats of an activity without a heartbeat timeout (ms). */
 const IDLE_PAUSE = 10_000;
 /** Longest last line shown live (characters): heartbeat details stay below 1 kB. */
 const MAX_LINE = 200;
 
-/** An attempt's task, its progress, and what is to be told if it fails. */
+/** An attempt's task, its progress, and what its failure will carry. */
 interface Attempt {
   readonly context: ActivityContext;
   readonly progress: Record<string, unknown>;
@@ -39,8 +39,8 @@ interface Attempt {
 }
 
 /**
- * Makes an activity of its body: the input is parsed by the schema (`invalid-input` if it does not fit), the progress
- * is sent as heartbeat, errors become failures of their kind, and `attempts` is added to the result.
+ * Makes an activity of its body: parses the input by the schema (`invalid-input` if it does not fit), sends the
+ * progress as heartbeat, turns errors into failures of their kind, and adds `attempts` to the result.
  */
 export function framed<Input extends z.ZodType, Result extends object>(
   activityName: ActivityName,
@@ -130,7 +130,7 @@ function begin(activity: Context, name: string): Attempt {
         activity.log.log(level, redact(message), Object.fromEntries(clean) as Record<string, string | number>);
       },
       count: (metric, value, labels) => counterOf(metricMeter, metric).add(value, labels),
-      // A client is made only for the activities that ask the server.
+      // Make a client only for activities that ask the server.
       get server() {
         const { workflowExecution, activityId, workflowNamespace } = info;
         const updateId = `${workflowExecution?.runId ?? ''}/${activityId}`;
@@ -141,7 +141,7 @@ function begin(activity: Context, name: string): Attempt {
   return begun;
 }
 
-/** Sends the progress as heartbeat now, and again and again until the answer is called. */
+/** Sends the progress as heartbeat, now and regularly until the returned function is called. */
 function keepHeart(activity: Context, progress: Record<string, unknown>): () => void {
   const beat = () => activity.heartbeat({ ...progress });
   beat();
@@ -151,8 +151,8 @@ function keepHeart(activity: Context, progress: Record<string, unknown>): () => 
 }
 
 /**
- * Logs that an attempt begins; the answer logs and measures how it ended. What is no stage is not measured, and is news
- * only when it fails; a claim that fails only waits for its turn.
+ * Logs that an attempt begins. The returned function logs and measures its end. An activity that is no stage is not
+ * measured, and logged only when it fails; a failed claim only waits for its turn.
  */
 function observe(activity: Context, name: string): (outcome: StageOutcome, failure?: TemporalFailure) => void {
   const isStage = (STAGES as readonly string[]).includes(name);
@@ -186,8 +186,8 @@ function observe(activity: Context, name: string): (outcome: StageOutcome, failu
 }
 
 /**
- * Turns any error into a Temporal failure whose type is the kind; its details are the failure and what else is told.
- * What happens `again` is not tried a third time: a person looks at it.
+ * Turns any error into a Temporal failure whose type is the kind. Its details are the failure and what the task told.
+ * What happens `again` is not tried a third time, since a person must look at it.
  */
 function toApplicationFailure(error: unknown, stage: string, told?: object, again = false): ApplicationFailure {
   const failure = knownFailure(error, stage);
@@ -199,7 +199,7 @@ function toApplicationFailure(error: unknown, stage: string, told?: object, agai
   });
 }
 
-/** The words of a failure of no known kind; null of any other. */
+/** The message of a failure of no known kind; null for other failures. */
 function unknownMessage(error: unknown, stage: string): string | null {
   if (error instanceof TemporalFailure) return null;
   const { kind, message } = knownFailure(error, stage);

@@ -1,22 +1,20 @@
 /** A worker process: from roles and a configuration to polling task queues, until it is told to stop. */
-import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { offeredOn } from '../activities/index.ts';
 import { drainingOf, drainingReason } from '../activities/host/drain.ts';
-import { renewLeases } from '../activities/host/leases.ts';
-import { openWorkDirectory, type HostContext } from '../activities/host/work-directory.ts';
+import type { HostContext } from '../activities/host/work-directory.ts';
 import { FlightlineError } from '../model/failure/failure.ts';
 import type { ActivityQueue } from '../model/contract/activity.ts';
 import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
-import { chooseHostName, loadWorkerConfiguration, machineArchitecture } from './configuration.ts';
+import { chooseHostName, loadWorkerConfiguration } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
 import { removeLeftAccess } from '../activities/tools/registry/access.ts';
-import { lockDirectory } from './host/lock.ts';
+import { openHost, openSignDirectory } from './host/open-directories.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
@@ -168,47 +166,6 @@ async function poll(workers: readonly Worker[], signal: AbortSignal | undefined,
   const ends = await Promise.allSettled(runs);
   signal?.removeEventListener('abort', stop);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-}
-
-async function openHost(
-  roles: readonly Role[],
-  name: string,
-  configuration: WorkerConfiguration,
-  undo: (() => unknown)[],
-): Promise<HostContext | undefined> {
-  if (!roles.includes('build')) return undefined;
-  const architecture = machineArchitecture();
-  const work = await openWorkDirectory(configuration.directories.work);
-  const lock = await lockDirectory(work.path, {
-    name: 'worker.lock',
-    remedy: 'end that worker first, or give this one a work directory of its own (directories.work)',
-  });
-  undo.push(() => lock.release());
-  const host: HostContext = { name, architecture, configuration, work, startedAt: new Date().toISOString() };
-  // It fails on a full disk. The worker must start in order to clean up; leases then lapse.
-  await renewLeases(host).catch(() => undefined);
-  return host;
-}
-
-/** A sign worker works without a directory. With one, a restart is noticed at once, and a second signer is refused. */
-async function openSignDirectory(
-  configuration: WorkerConfiguration,
-  logger: Logger,
-  undo: (() => unknown)[],
-): Promise<string | undefined> {
-  const directory = join(configuration.directories.work, 'sign');
-  try {
-    const lock = await lockDirectory(directory, {
-      name: 'worker.lock',
-      remedy: 'two signers overwrite the signatures of each other: end that worker first',
-    });
-    undo.push(() => lock.release());
-    return directory;
-  } catch (error) {
-    if (error instanceof FlightlineError) throw error;
-    logger.warn({ error }, `${directory} cannot be used: after a kill, signing resumes only after a heartbeat timeout`);
-    return undefined;
-  }
 }
 
 type Configured = Pick<HostContext, 'configuration'>;

@@ -8,7 +8,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/stage/stage.ts';
-import { watchBuilder, type BuilderEnd } from './watch.ts';
+import { requireSuccess, watchBuilder, type BuilderEnd } from './watch.ts';
 import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { requireHost } from './require-host.ts';
@@ -17,7 +17,6 @@ import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
 import { pullForRelease } from '../image/bases/pulled-images.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
-import { builderMessage, classifyBuilder } from '../tools/builder/classify.ts';
 import { removeBuilder } from '../tools/builder/remove-builder.ts';
 import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
@@ -34,9 +33,6 @@ import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
-
-/** How many of the builder's last lines a failure shows. */
-const MESSAGE_LINES = 25;
 
 /** What all steps of an attempt share. */
 interface Attempt {
@@ -107,7 +103,7 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
     await log.close();
   }
   try {
-    check(end, log);
+    requireSuccess(end, log);
     const files = await takeResult(run, inputs, input.types);
     // Nothing waits for it: one that stays goes with the release.
     void removeContainer(name).catch(() => undefined);
@@ -116,32 +112,6 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
     await abandon(attempt, end.kind === 'stalled' ? input.timing.stopGrace : 0);
     throw error;
   }
-}
-
-/** @throws FlightlineError unless the builder succeeded. */
-function check(end: BuilderEnd, log: CappedLog): void {
-  const said = builderMessage(log.tail(200), MESSAGE_LINES);
-  if (end.kind === 'lost') {
-    throw new FlightlineError(
-      'container-lost',
-      `the builder container was lost (its conmon died); its last output:\n${said}`,
-    );
-  }
-  if (end.kind === 'stalled') {
-    throw new FlightlineError(
-      'stalled',
-      `the builder has stalled: no output, no processor time, nothing read or written; its last output:\n${said}`,
-    );
-  }
-  if (end.exitCode === 0) return;
-  const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
-  const how =
-    kind === 'container-lost'
-      ? `was ended from outside (exit code ${end.exitCode}); its last output`
-      : kind === 'out-of-memory'
-        ? `was killed, as when memory runs out (exit code ${end.exitCode}); its last output`
-        : `ended with exit code ${end.exitCode}`;
-  throw new FlightlineError(kind, `the builder ${how}:\n${said}`, { remedy });
 }
 
 /**

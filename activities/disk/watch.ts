@@ -1,10 +1,12 @@
 /** Watches a builder container to its end, from any worker process: its log, its progress, and whether it stalls. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timing } from '../../model/base/timing.ts';
+import { FlightlineError } from '../../model/failure/failure.ts';
 import { plannedStages, type DiskRun } from './run.ts';
 import { bytesBelow } from '../host/space.ts';
 import type { DiskType } from '../../model/spec/disk.ts';
 import type { Task } from '../tools/process/task.ts';
+import { builderMessage, classifyBuilder } from '../tools/builder/classify.ts';
 import { advance, NO_PROGRESS, withTotal } from '../tools/builder/progress.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
 import { ContainerLogReader } from '../tools/podman/container/container-log.ts';
@@ -25,6 +27,8 @@ const NOTICE = 50;
 /** Milliseconds until podman must know the exit code after conmon is gone, and between two questions. */
 const SETTLE = 10_000;
 const ASK = 200;
+/** How many of the builder's last lines a failure shows. */
+const MESSAGE_LINES = 25;
 /** Share of one processor below which a container only waits. An idle virtual machine takes one or two hundredths. */
 const IDLE_SHARE = 0.05;
 
@@ -107,4 +111,30 @@ async function settle(container: ContainerState): Promise<BuilderEnd> {
     await sleep(ASK);
   }
   return { kind: 'lost' };
+}
+
+/** @throws FlightlineError unless the builder succeeded. */
+export function requireSuccess(end: BuilderEnd, log: CappedLog): void {
+  const said = builderMessage(log.tail(200), MESSAGE_LINES);
+  if (end.kind === 'lost') {
+    throw new FlightlineError(
+      'container-lost',
+      `the builder container was lost (its conmon died); its last output:\n${said}`,
+    );
+  }
+  if (end.kind === 'stalled') {
+    throw new FlightlineError(
+      'stalled',
+      `the builder has stalled: no output, no processor time, nothing read or written; its last output:\n${said}`,
+    );
+  }
+  if (end.exitCode === 0) return;
+  const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
+  const how =
+    kind === 'container-lost'
+      ? `was ended from outside (exit code ${end.exitCode}); its last output`
+      : kind === 'out-of-memory'
+        ? `was killed, as when memory runs out (exit code ${end.exitCode}); its last output`
+        : `ended with exit code ${end.exitCode}`;
+  throw new FlightlineError(kind, `the builder ${how}:\n${said}`, { remedy });
 }

@@ -1,4 +1,4 @@
-/** The `claim` activity: this host promises a slot and space to a branch, or says why it does not. */
+/** The `claim` activity: this host promises a slot and space to a branch, or says why not. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ClaimInput } from '../../model/contract/host.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -8,12 +8,12 @@ import { podmanInfo } from '../tools/podman/podman.ts';
 import type { HostBody, HostContext } from './work-directory.ts';
 
 /**
- * A waiting claim is remembered for this many of its pauses: several hosts share the queue, so each sees only some of
- * the attempts.
+ * For how many of its pauses a waiting claim is remembered. Several hosts share the queue, so that each sees only some
+ * of the attempts.
  */
 const REMEMBERED_PAUSES = 10;
 
-/** `space` tells the host's room; by default of its work directory and podman's storage. */
+/** `space` reads the host's free space; by default that of its work directory and podman's storage. */
 async function claimHost(
   host: HostContext,
   input: ClaimInput,

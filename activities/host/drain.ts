@@ -1,6 +1,6 @@
 /**
- * Draining a host: while a file lies in its work directory it grants no claims, and so empties. The file survives
- * restarts of the worker. Whoever may write to the work directory may create it.
+ * Draining a host: while its work directory has a certain file, it grants no claims, and so empties. The file survives
+ * restarts of the worker. Anybody with write access to the work directory may create it.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,14 +19,14 @@ const Draining = z.object({
 });
 export type Draining = z.infer<typeof Draining>;
 
-/** Since when the host is being drained, and why; null when it is not. A file with other content drains too. */
+/** Since when the host has been drained, and why; null when it is not. A file with other content drains too. */
 export async function drainingOf(work: Pick<WorkDirectory, 'path'>): Promise<Draining | null> {
   // `touch draining.json` is enough.
   const touched = { since: new Date(0).toISOString(), comment: null };
   return (await readNote(join(work.path, FILE), Draining, touched)) ?? null;
 }
 
-/** Begins to drain the host. A host that is being drained already keeps its time. */
+/** Begins to drain the host. One that is already being drained keeps its time. */
 export async function beginDrain(
   work: Pick<WorkDirectory, 'path'>,
   comment: string | null,
@@ -45,7 +45,7 @@ export async function endDrain(work: Pick<WorkDirectory, 'path'>): Promise<boole
   return was;
 }
 
-/** Why a host that is being drained refuses a claim: `host-a is being drained (new kernel)`. */
+/** Why a drained host refuses a claim: `host-a is being drained (new kernel)`. */
 export function drainingReason(host: string, draining: Pick<Draining, 'comment'>): string {
   return `${host} is being drained${draining.comment === null ? '' : ` (${draining.comment})`}`;
 }

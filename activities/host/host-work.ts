@@ -1,4 +1,4 @@
-/** What a build host does now. Pure. */
+/** What a build host is doing. Pure. */
 import { MAX_LISTED, type HostStatus } from '../../model/contract/host-status.ts';
 import type { RunningActivity } from '../running.ts';
 import { hostQueue } from '../../model/contract/queue.ts';
@@ -6,7 +6,7 @@ import { isRemembered, isVoid, slotCounts } from './lease-decision.ts';
 import type { LeaseFiles } from './lease-files.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** Slots, leases, waiting claims and running stages, from files and from this process. Pure. */
+/** Slots, leases, waiting claims and running stages, from the host's files and this process. Pure. */
 export function workOf(
   host: Pick<HostContext, 'name' | 'configuration'>,
   { leases, requests }: Pick<LeaseFiles, 'leases' | 'requests'>,

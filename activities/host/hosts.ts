@@ -1,4 +1,4 @@
-/** The build hosts that the Temporal server knows: those that ask it for work. */
+/** Finds the build hosts that ask the Temporal server for work. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ActivityContext, WorkerBody } from '../server.ts';
 import type { HostsInput } from '../../model/contract/control.ts';

@@ -1,4 +1,4 @@
-/** Decides who gets a slot of a host, and when. Pure: files, clock and file systems are read elsewhere. */
+/** Decides which branch gets a slot of a host, and when. Pure: files, clock and file systems are read elsewhere. */
 import { z } from 'zod';
 
 /** The kinds of slot that a host limits. */
@@ -8,15 +8,15 @@ type Slot = (typeof SLOTS)[number];
 const Instant = z.iso.datetime();
 const Bytes = z.number().int().nonnegative();
 
-/** A granted lease, as its file holds it. */
+/** A granted lease, as in its file. */
 export const Lease = z.object({
   /** Workflow id and run id of the release. */
   release: z.string(),
   runId: z.string(),
   branch: z.string(),
-  /** Null once the slot was returned. The space stays promised until the release is cleaned up. */
+  /** Null once the slot is returned. The space stays promised until clean-up. */
   slot: z.enum(SLOTS).nullable(),
-  /** Bytes promised, including those written already. */
+  /** Promised bytes, including those that are already written. */
   space: Bytes,
   requestedAt: Instant,
   grantedAt: Instant,
@@ -27,7 +27,7 @@ export const Lease = z.object({
 });
 export type Lease = z.infer<typeof Lease>;
 
-/** A waiting claim, as its file holds it. */
+/** A waiting claim, as in its file. */
 export const LeaseRequest = z.object({
   release: z.string(),
   runId: z.string(),
@@ -49,13 +49,13 @@ interface HostState {
   /** Free and total bytes of the fullest file system that a build writes to. */
   readonly free: number;
   readonly total: number;
-  /** Bytes that each release has written below the work directory. The free space has shrunk by them already. */
+  /** Bytes that each release has written below the work directory, by which the free space has already shrunk. */
   readonly used: ReadonlyMap<string, number>;
   /** Why the host is being drained (activities/host/drain.ts); null when it is not. */
   readonly draining: string | null;
 }
 
-/** Granted, or why not. With `disk-full` waiting does not help. */
+/** Granted, or why not. For `disk-full`, waiting does not help. */
 export type ClaimDecision =
   | { readonly granted: true }
   | { readonly granted: false; readonly kind: 'no-slot' | 'disk-full'; readonly reason: string };
@@ -77,7 +77,7 @@ export function slotCounts(lease: Lease, now: Date): boolean {
   return lease.slot !== null && !hasLapsed(lease, now);
 }
 
-/** `true` for a lapsed lease that was never used. A used one keeps its space, since its files may be there. */
+/** `true` for a lapsed lease that was never used. A used one keeps its space, since its files may exist. */
 export function isVoid(lease: Lease, now: Date): boolean {
   return lease.slot !== null && lease.confirmedAt === null && !slotCounts(lease, now);
 }
@@ -88,8 +88,8 @@ export function isRemembered(request: Pick<LeaseRequest, 'seenUntil'>, now: Date
 }
 
 /**
- * Grants or refuses a claim. A branch with a lease gets the same one again; otherwise it needs a free slot and enough
- * space, and the oldest request comes first.
+ * Grants or refuses a claim. A branch with a lease gets it again. Others need a free slot and enough space, and the
+ * oldest request comes first.
  */
 export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): ClaimDecision {
   const held = host.leases.find((lease) => sameBranch(lease, claim));
@@ -121,14 +121,14 @@ export function decideClaim(claim: LeaseRequest, host: HostState, now: Date): Cl
 }
 
 /**
- * The leases that stay when the claim is granted: all but its own former one and void ones. A new run of a release also
- * takes over the leases of its former run, which has ended, since both share one workflow id.
+ * The leases that remain when the claim is granted: all but its own former one and void ones. A new run of a release
+ * also takes over the leases of its former run, which has ended: one workflow id has one open run.
  */
 export function leasesBeside(claim: LeaseRequest, leases: readonly Lease[], now: Date): Lease[] {
   return leases.filter((lease) => !isVoid(lease, now) && !sameBranch(lease, claim) && !isFormerRun(lease, claim));
 }
 
-/** Bytes as text, in the unit that suits `scale`. */
+/** Bytes as text, in the unit for `scale`. */
 function inUnit(bytes: number, scale: number, round: (value: number) => number): string {
   const [unit, name] = scale >= 1024 ** 3 ? [1024 ** 3, 'GiB'] : [1024 ** 2, 'MiB'];
   return `${round(bytes / unit)} ${name}`;
@@ -152,8 +152,8 @@ function isEarlier(request: LeaseRequest, claim: LeaseRequest): boolean {
 }
 
 /**
- * `false` for a request that would not fit even when all that runs has ended: held releases keep their space for days,
- * and it must not keep the others from a free slot so long.
+ * `false` for a request that would not fit even if all that runs had ended. Held releases keep their space for days,
+ * and such a request must not block the others that long.
  */
 function mayFit(request: LeaseRequest, host: HostState, now: Date): boolean {
   const keeping = leasesBeside(request, host.leases, now).filter((lease) => !slotCounts(lease, now));

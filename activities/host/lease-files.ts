@@ -1,4 +1,4 @@
-/** The files of a host's leases: a 0600 JSON file each in its work directory. */
+/** Reads a host's leases: one JSON file (0600) each in its work directory. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -8,10 +8,10 @@ import { readNote } from '../tools/note.ts';
 import { Lease, LeaseRequest } from './lease-decision.ts';
 import type { HostContext } from './work-directory.ts';
 
-/** What leases need of a host. */
+/** The part of a host that leases need. */
 export type LeaseHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
-/** The content of the files. `damaged` are paths of files that hold neither a lease nor a request; they are ignored. */
+/** The content of the files. `damaged` are the paths of files with neither a lease nor a request. */
 export interface LeaseFiles {
   readonly leases: readonly Lease[];
   readonly requests: readonly LeaseRequest[];

@@ -8,11 +8,11 @@ import type { LeaseHost } from './lease-files.ts';
 import type { Task } from '../tools/process/task.ts';
 
 /**
- * Confirms the lease of a branch while `body` runs, and gives its slot back at the end. The slot is kept when the same
- * activity comes back: after a detach, and after a failure that the server tries again. If it does not, the lease
- * lapses by itself. `keepSlot` keeps it after a success too, for what follows on this host.
+ * Confirms the lease of a branch while `body` runs, and returns its slot at the end. It keeps the slot when the
+ * activity will run again: after a detach, and after a failure that the server retries. Otherwise the lease lapses by
+ * itself. `keepSlot` keeps it after a success too, for the next step on this host.
  *
- * @throws FlightlineError `no-slot` when the branch has no lease on this host: it was cleaned up, or lapsed unused.
+ * @throws FlightlineError `no-slot` when the branch has no lease here, since it was cleaned up or lapsed unused
  */
 export async function withLease<Result>(
   host: LeaseHost,

@@ -1,6 +1,6 @@
 /**
- * A host's leases: a 0600 JSON file each in its work directory, so that a restarted worker knows them. One process owns
- * a work directory, and makes one change at a time.
+ * A host's leases, one JSON file (0600) each in its work directory, so that they survive a restart of the worker. One
+ * process owns a work directory, and makes one change at a time.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ import {
 import { type LeaseHost, requestFile, leaseFile, keyOf, readLeaseFiles } from './lease-files.ts';
 
 /**
- * Grants or refuses a claim, and writes it down: a granted one as a lease, a refused one as a request, which comes
- * before later ones as long as it is repeated. The same branch gets the same lease again.
+ * Grants or refuses a claim, and stores it: a granted one as a lease, a refused one as a request, which precedes later
+ * ones while it is repeated. The same branch gets the same lease again.
  */
 export async function claimLease(
   host: LeaseHost,
@@ -33,7 +33,7 @@ export async function claimLease(
   space: () => Promise<Space>,
   now = new Date(),
 ): Promise<ClaimDecision> {
-  // Outside the queue: when podman does not answer, running builds must still be able to confirm their leases.
+  // Not in the queue: while podman does not answer, running builds must be able to confirm their leases.
   const room = await space();
   return exclusively(host, async () => {
     const files = await readLeaseFiles(host);
@@ -65,7 +65,7 @@ export async function claimLease(
       space: claim.space,
       requestedAt,
       grantedAt: now.toISOString(),
-      // A used lease has files, and still counts as used.
+      // A used lease has files, so it still counts as used.
       confirmedAt: held?.runId === runId && held.confirmedAt !== null ? now.toISOString() : null,
       lifetime: timing.leaseLifetime,
     } satisfies Lease);
@@ -74,7 +74,7 @@ export async function claimLease(
   });
 }
 
-/** Forgets a waiting claim, because this host is excluded for it. */
+/** Forgets a waiting claim that excludes this host. */
 export async function forgetRequest(host: LeaseHost, branch: Pick<Lease, 'release' | 'branch'>): Promise<void> {
   await exclusively(host, () => rm(requestFile(host, branch), { force: true }));
 }
@@ -85,8 +85,8 @@ export async function confirmLease(host: LeaseHost, release: string, branch: str
 }
 
 /**
- * Confirms the lease now, and regularly until the returned function is called. That function resolves when no
- * confirmation is under way.
+ * Confirms the lease now, and regularly until the returned function is called. It resolves when no confirmation is
+ * under way.
  */
 export async function keepLease(
   host: LeaseHost,
@@ -110,9 +110,9 @@ export async function keepLease(
 }
 
 /**
- * Returns the slot of a branch. The space of a disk build stays promised, less what it has written, since publication
- * may need it. An image build's space is not: its image is in the container storage, and the free space accounts for
- * it. `false` when the branch has no lease here.
+ * Returns the slot of a branch. A disk build keeps its promised space, less what it has written, since publication may
+ * need it. An image build does not: its image is in the container storage, so the free space accounts for it. `false`
+ * when the branch has no lease here.
  */
 export async function returnSlot(host: LeaseHost, release: string, branch: string): Promise<boolean> {
   return change(host, release, branch, (lease) => ({
@@ -123,8 +123,8 @@ export async function returnSlot(host: LeaseHost, release: string, branch: strin
 }
 
 /**
- * Extends leases that were in use when the worker ended by a whole lifetime: nothing could confirm them meanwhile, and
- * their containers may still run. Call it before claims are answered.
+ * Extends the leases that were in use when the worker ended by a whole lifetime: nothing could confirm them, and their
+ * containers may still run. Call it before claims are answered.
  */
 export async function renewLeases(host: LeaseHost, now = new Date()): Promise<void> {
   await exclusively(host, async () => {
@@ -149,8 +149,8 @@ export async function releaseLeases(host: LeaseHost, release: string): Promise<s
 }
 
 /**
- * Removes what no longer counts: void leases, forgotten requests, damaged files, and files that a killed process left
- * half written. Returns what was removed, in words.
+ * Removes void leases, forgotten requests, damaged files, and files that a killed process left half written. Returns
+ * what it removed, in words.
  */
 export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<string[]> {
   return exclusively(host, async () => {
@@ -178,14 +178,13 @@ export async function sweepLeases(host: LeaseHost, now = new Date()): Promise<st
   });
 }
 
-/** The key ({@link releaseKey}) of every release that has a file here, whatever it contains. */
+/** The keys ({@link releaseKey}) of all releases that have a file here, whatever it contains. */
 export async function leasedKeys(host: LeaseHost): Promise<Set<string>> {
   return new Set((await readdir(host.work.leases)).map(keyOf));
 }
 
 /**
- * The leases that nothing confirms: void ones, those of a release between two activities, and those that it left
- * behind.
+ * The leases that nothing confirms: void ones, those of releases between two activities, and those left behind.
  */
 export async function lapsedLeases(host: LeaseHost, now = new Date()): Promise<Lease[]> {
   return (await readLeaseFiles(host)).leases.filter((lease) => hasLapsed(lease, now));

@@ -1,4 +1,4 @@
-/** How much space a host has: what its file systems report, and what releases have written below the work directory. */
+/** Reads a host's space: that of its file systems, and what releases have written below the work directory. */
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface Space {
 }
 
 /**
- * The space of the file systems that hold the paths: the smallest of each figure. Paths that do not exist are ignored.
+ * The smallest figures of the paths' file systems. Ignores paths that do not exist.
  */
 export async function spaceOf(paths: readonly string[]): Promise<Space> {
   const space = { free: Number.MAX_SAFE_INTEGER, total: Number.MAX_SAFE_INTEGER };

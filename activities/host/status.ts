@@ -1,4 +1,4 @@
-/** The `hostStatus` activity: what this host has and does, for `flightline hosts`. */
+/** The `hostStatus` activity: what this host has and is doing, for `flightline hosts`. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { MAX_LISTED, type HostStatusInput } from '../../model/contract/host-status.ts';
 import { runningActivities } from '../running.ts';
@@ -12,7 +12,7 @@ import { containersWithLabels } from '../tools/podman/container/container.ts';
 import { version } from '../tools/version.ts';
 import type { HostBody, HostContext } from './work-directory.ts';
 
-/** The share of the given time that podman may take: the answer must still travel back. */
+/** The share of the given time for podman, since the answer must travel back. */
 const PATIENCE = 0.5;
 
 async function describeStatus(host: HostContext, { within }: HostStatusInput): Promise<ActivityAnswer<'hostStatus'>> {

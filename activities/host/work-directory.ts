@@ -1,4 +1,4 @@
-/** A host's work directory: its paths, and the installation id that marks what was made from it. */
+/** A host's work directory: its paths, and the installation id on all that is made from it. */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface WorkDirectory {
   readonly requests: string;
   /** Logs, by release. */
   readonly logs: string;
-  /** What RUN steps keep for their next builds: a directory for each project, as old as its last use. */
+  /** Caches of RUN steps: a directory per project, whose time is that of its last use. */
   readonly caches: string;
   /** Directory of a release's own files (context, disks, layouts). Does not create it. */
   release(release: string): string;
@@ -31,7 +31,7 @@ export interface WorkDirectory {
   releaseLogs(release: string): string;
 }
 
-/** What the activities of a build host share. */
+/** What activities know of their build host. */
 export interface HostContext {
   /** The host's name, stable across restarts. */
   readonly name: string;
@@ -87,7 +87,7 @@ export async function openWorkDirectory(path: string): Promise<WorkDirectory> {
 }
 
 async function installationId(file: string): Promise<string> {
-  // Linked into place when complete: neither a crash nor a second process leaves or reads part of an id.
+  // Linked into place when complete, so that neither a crash nor a second process leaves or reads part of an id.
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, `${randomUUID()}\n`, { mode: 0o600 });
   await link(draft, file).catch((error: NodeJS.ErrnoException) => {

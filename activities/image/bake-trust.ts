@@ -1,5 +1,5 @@
 /**
- * `verification: bake`: what an image's devices are to trust, as the last layer of the image (the guide, "Configuring
+ * `verification: bake`: the last layer of an image, with what its devices will trust (the guide, "Configuring
  * devices").
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,18 +20,18 @@ import { writeDeviceTree } from '../trust/device-tree.ts';
 import { deviceLayer } from '../context/own-layers.ts';
 import { copyFromImage } from '../tools/podman/image-files.ts';
 
-/** Digest that names the image with its trust: another key is another image, although the context is the same. */
+/** The digest that names an image with its trust, since another key makes another image of the same context. */
 export function trustedInputs(imageInputs: string, trust: DeviceTrust): string {
   return `sha256:${sha256(canonicalJson({ imageInputs, trust }))}`;
 }
 
 /**
- * Writes a build of one layer on an image: the device's files, its policy merged into the one that the image has.
+ * Writes the context of a one-layer build: the device's files, with the policy merged into the image's own.
  *
  * @param image id in the host's storage
- * @param directory is made anew, in the layout that `podman build` is given (`CONTEXT_LAYOUT`)
- * @returns what is worth a line in the log
- * @throws FlightlineError `device-policy` when the image's policy rejects the repository, or is none.
+ * @param directory is made anew (`CONTEXT_LAYOUT`)
+ * @returns lines for the log
+ * @throws FlightlineError `device-policy` when the image's policy rejects the repository or cannot be read
  */
 export async function writeTrustLayer(
   image: string,
@@ -54,7 +54,7 @@ export async function writeTrustLayer(
   return [`${found ? 'merged the key into' : 'wrote'} ${DEVICE_POLICY} of the image`, ...notes];
 }
 
-/** An image's policy with the key in it. @throws FlightlineError `device-policy` */
+/** An image's policy with the key added. @throws FlightlineError `device-policy` */
 function mergedPolicy(text: string, repositories: readonly string[], keyPath: string) {
   const merged = mergePolicy(readPolicy(text, `${DEVICE_POLICY} of the image`), repositories, keyPath);
   if (merged.rejected.length > 0) {

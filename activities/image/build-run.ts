@@ -6,6 +6,7 @@ import { statfsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import type { FailureKind } from '../../model/failure/failures.ts';
 import type { Task } from '../tools/process/task.ts';
 import { endProcesses, forgetWorkingContainers, noteWorkingContainers } from '../tools/podman/build-process.ts';
 import { BuildOutput, missingImage, type UsedImage } from '../tools/podman/build-output.ts';
@@ -16,7 +17,7 @@ import { openNamedPipe } from '../tools/process/named-pipe.ts';
 import { unmountBelow } from '../tools/mounts.ts';
 import { redact } from '../tools/process/redact.ts';
 import { buildArguments, type BuildCommand } from '../tools/podman/build.ts';
-import { classifyBuild, wasRemovedMeanwhile, type FailedBuild } from '../tools/podman/classify.ts';
+import { classifyBuild, type FailedBuild } from '../tools/podman/classify.ts';
 import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import { allEnded } from '../tools/together.ts';
@@ -51,11 +52,9 @@ type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: 
  */
 export async function podmanBuild(...given: Parameters<typeof runOnce>): Promise<BuildEnd> {
   for (let left = TRIES - 1; ; left--) {
-    try {
-      return await runOnce(...given);
-    } catch (error) {
-      if (left === 0 || !(error instanceof FlightlineError) || !wasRemovedMeanwhile(error.message)) throw error;
-    }
+    const end = await runOnce(...given);
+    if (!('again' in end)) return end;
+    if (left === 0) throw end.again;
   }
 }
 
@@ -65,7 +64,7 @@ async function runOnce(
   context: Task,
   logFile: string,
   run: BuildRun,
-): Promise<BuildEnd> {
+): Promise<BuildEnd | { again: FlightlineError }> {
   const own = host.work.release(release);
   const idFile = join(own, 'image-id');
   const { cgroupManager, graphRoot } = await podmanInfo();
@@ -102,8 +101,8 @@ async function runOnce(
     if (!(error instanceof CommandError)) throw error;
     const said = lastWords(error, run);
     if (said !== '') log.write(said);
-    const { begun, startFailure } = output;
-    const failure = buildError(error, log, { error: said, begun, startFailure, diskFull });
+    const { failure, again } = buildError(error, log, { error: said, diskFull, output });
+    if (again) return { again: failure };
     const missing = error.exitCode === null ? null : missingImage(said);
     if (missing === null) throw failure;
     return { missing, failure, output };
@@ -173,15 +172,19 @@ function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRu
   );
 }
 
-function buildError(error: CommandError, log: CappedLog, failed: FailedBuild): FlightlineError {
-  if (error.notFound) return new FlightlineError('host-setup', 'podman is not installed', { cause: error });
+function buildError(
+  error: CommandError,
+  log: CappedLog,
+  { output: { begun, startFailure }, ...rest }: Pick<FailedBuild, 'error' | 'diskFull'> & { output: BuildOutput },
+) {
+  const failureOf = (kind: FailureKind, message: string, remedy?: string) =>
+    new FlightlineError(kind, message, { remedy, cause: error });
+  if (error.notFound) return { failure: failureOf('host-setup', 'podman is not installed') };
   // A signal that no cancellation sent: the kernel ran out of memory, or a person ended it.
   if (error.signal !== null) {
-    return new FlightlineError('worker-restarted', `podman build was ended by ${error.signal} from outside`, {
-      cause: error,
-    });
+    return { failure: failureOf('worker-restarted', `podman build was ended by ${error.signal} from outside`) };
   }
   const lines = log.tail(MESSAGE_LINES).filter((line) => line.trim() !== '');
-  const { kind, remedy } = classifyBuild(failed);
-  return new FlightlineError(kind, `podman build failed:\n${lines.join('\n')}`, { remedy, cause: error });
+  const { kind, remedy, again } = classifyBuild({ ...rest, begun, startFailure });
+  return { failure: failureOf(kind, `podman build failed:\n${lines.join('\n')}`, remedy), again };
 }

@@ -1,6 +1,6 @@
 /**
- * The `keepLogs` activity: sends the logs of a release on this host to the registry as an artifact, to be read when the
- * host has removed them. The record names its digest; a tag of that digest keeps garbage collectors away.
+ * The `keepLogs` activity: sends this host's logs of a release to the registry as an artifact, which remains when the
+ * host has removed them. The record names its digest; a tag made of the digest keeps garbage collectors away.
  */
 import type { ActivityAnswer } from '../../../model/contract/activities.ts';
 import type { Task } from '../../tools/process/task.ts';

@@ -6,7 +6,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import { redact } from '../../tools/process/redact.ts';
 import type { HostContext } from '../work-directory.ts';
 
-/** Bytes of a page. A payload, which has at most 10 kB, holds it with its frame. */
+/** Bytes of a page, which fits into a payload of 10 kB. */
 const MAX_PAGE = 8_000;
 
 /** The log does not exist. */
@@ -15,8 +15,8 @@ export class MissingLog extends FlightlineError {}
 /**
  * A page of a file below the host's log directory.
  *
- * @param path absolute, or from the log directory
- * @throws FlightlineError `invalid-input` when the path lies elsewhere, links followed, or there is no such file.
+ * @param path absolute, or relative to the log directory
+ * @throws FlightlineError `invalid-input` when the path or a link leads elsewhere, or the file does not exist
  */
 export async function readLogPage(
   host: Pick<HostContext, 'name' | 'work'>,
@@ -65,8 +65,8 @@ async function readPage(file: FileHandle, offset: number): Promise<LogPageResult
 }
 
 /**
- * How many of the bytes make a page: at most {@link MAX_PAGE}, to the end of a line if there is one, else without half
- * a character. A secret that the redaction knows is thus never split between two pages.
+ * How many of the bytes make a page: at most {@link MAX_PAGE}, up to the end of a line if there is one, else up to a
+ * whole character. So no known secret is split between two pages.
  */
 function pageLength(bytes: Uint8Array): number {
   if (bytes.length > MAX_PAGE) {
@@ -84,7 +84,7 @@ function pageLength(bytes: Uint8Array): number {
   return limit;
 }
 
-/** Redaction and the mark for damaged bytes can make a text longer than a page. Its end is then left out. */
+/** Redaction and marks for damaged bytes can make a text longer than a page. Then its end is left out. */
 function fit(text: string): string {
   const bytes = Buffer.from(text);
   return bytes.length <= MAX_PAGE

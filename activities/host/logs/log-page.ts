@@ -6,7 +6,7 @@ import type { LogPageInput, LogPageResult } from '../../../model/contract/host.t
 import type { HostBody, HostContext } from '../work-directory.ts';
 import { MissingLog, readLogPage } from './log-file.ts';
 
-/** Milliseconds between two looks at a log that is being followed. */
+/** Milliseconds between two reads of a log that is being followed. */
 const LOOK = 250;
 
 async function logPage(
@@ -15,14 +15,14 @@ async function logPage(
   context: Task,
 ): Promise<ActivityAnswer<'logPage'>> {
   if (wait === undefined) return readLogPage(host, path, offset);
-  // Return before the attempt's time is over, and at once when the worker stops.
+  // Return before the attempt times out, and at once when the worker stops.
   for (const until = Date.now() + wait; ; await pause(LOOK)) {
     const page = await readLogPage(host, path, offset).catch(whenMissing(offset));
     if (page.text !== '' || page.restarted || Date.now() >= until || context.signal.aborted) return page;
   }
 }
 
-/** A log that is being followed may not exist yet, or its directory may be about to be made again. */
+/** A log that is being followed may not exist yet, or its directory may have been removed and is made again. */
 function whenMissing(offset: number): (error: unknown) => LogPageResult {
   return (error) => {
     if (!(error instanceof MissingLog)) throw error;

@@ -1,4 +1,4 @@
-/** The logs of a release on this host, packed as an artifact. */
+/** Packs this host's logs of a release as an artifact. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -15,12 +15,12 @@ import type { HostContext } from '../work-directory.ts';
 
 const MIB = 1024 * 1024;
 
-/** Bytes of one log, and of all logs of a release on one host, before compression: text shrinks to a tenth. */
+/** Bytes of one log, and of all logs of a release on one host, before compression to about a tenth. */
 const MAX_LOG = 16 * MIB;
 
 const MAX_ALL = 64 * MIB;
 
-/** Lines that are redacted before other tasks of the worker get their turn. */
+/** Lines that are redacted at a time, before other tasks of the worker get their turn. */
 const BATCH = 2_000;
 
 const compress = promisify(gzip);
@@ -34,7 +34,7 @@ export interface PackedLogs {
 /**
  * Packs the logs that exist; undefined when there are none. Equal logs give equal bytes.
  *
- * @param longest bytes of one log, of which the beginning and the end are kept
+ * @param longest bytes of one log; a longer one keeps its beginning and its end
  */
 export async function packLogs(
   host: Pick<HostContext, 'name' | 'work'>,
@@ -60,8 +60,8 @@ export async function packLogs(
 }
 
 /**
- * A log's text, redacted once more. Of a log above the limit it keeps the beginning, three quarters of the limit, and
- * the end.
+ * A log's text, redacted once more. A log above the limit keeps its beginning, three quarters of the limit, and its
+ * end.
  */
 async function readLog(
   host: Pick<HostContext, 'name' | 'work'>,
@@ -103,7 +103,7 @@ async function redactLines(text: string): Promise<string> {
 
 /** Which parts of a long log are kept. Pure. */
 
-/** Which bytes of a log are kept, as pairs of offset and length. Pure. */
+/** The bytes of a log that are kept, as pairs of offset and length. Pure. */
 function logParts(size: number, limit: number): [number, number][] {
   if (size <= limit) return [[0, size]];
   const end = Math.floor(limit / 4);
@@ -113,7 +113,7 @@ function logParts(size: number, limit: number): [number, number][] {
   ];
 }
 
-/** Joins a log's beginning and end at whole lines, so that no part of a secret stays. Pure. */
+/** Joins a log's beginning and end at whole lines, so that no part of a secret remains. Pure. */
 function joinParts(texts: readonly string[], left: number): string {
   const [beginning = '', end] = texts;
   if (end === undefined) return beginning;

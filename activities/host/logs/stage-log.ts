@@ -15,7 +15,7 @@ export async function stageLog(
   return { host: host.name, path: join(directory, `${name}.log`) };
 }
 
-/** Runs `body`. A failure of a known kind names the log, if there is one. */
+/** Runs `body`. A failure of a known kind gets the log's place, if there is a log. */
 export async function withLog<Result>(log: LogLocation, body: () => Promise<Result>): Promise<Result> {
   try {
     return await body();
@@ -25,7 +25,7 @@ export async function withLog<Result>(log: LogLocation, body: () => Promise<Resu
   }
 }
 
-/** The location of the log; null without a file, as when the stage adopted its result. */
+/** Where the log is; null without a file, as when the stage adopted its result. */
 export async function existingLog(log: LogLocation): Promise<LogLocation | null> {
   return lstat(log.path).then(
     () => log,

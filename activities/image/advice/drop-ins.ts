@@ -1,8 +1,8 @@
-/** Files of an operating system, and where their configuration is better put: two tables. Pure. */
+/** Two tables of better places for an operating system's configuration. Pure. */
 
 /**
- * Files that have a drop-in directory beside them, by their own manuals (sudoers(5), sysctl.d(5), sshd_config(5), …):
- * the file on the left is the distribution's, what is to be changed goes into a file on the right.
+ * Files with a drop-in directory, by their own manuals (sudoers(5), sysctl.d(5), sshd_config(5), …). The file on the
+ * left belongs to the distribution; changes go into a file on the right.
  */
 export const DROP_INS: Readonly<Record<string, string>> = {
   '/etc/NetworkManager/NetworkManager.conf': '/usr/lib/NetworkManager/conf.d',
@@ -13,7 +13,7 @@ export const DROP_INS: Readonly<Record<string, string>> = {
   '/etc/containers/registries.conf': '/etc/containers/registries.conf.d',
   '/etc/crio/crio.conf': '/etc/crio/crio.conf.d',
   '/etc/crontab': '/etc/cron.d',
-  // bootc's own: it makes the boot entries, and reads neither GRUB's defaults nor the kernel's command line file.
+  // bootc makes the boot entries. It reads neither GRUB's defaults nor the kernel's command line file.
   '/etc/default/grub': '/usr/lib/bootc/kargs.d',
   '/etc/kernel/cmdline': '/usr/lib/bootc/kargs.d',
   '/etc/dnsmasq.conf': '/etc/dnsmasq.d',
@@ -51,7 +51,7 @@ export const DROP_INS: Readonly<Record<string, string>> = {
   '/etc/systemd/user.conf': '/usr/lib/systemd/user.conf.d',
 };
 
-/** Directories of `/etc` that have a underUsr below `/usr` which the same program reads, by its own manual. */
+/** Directories of `/etc` with a counterpart below `/usr` that the same program reads, by its own manual. */
 const COUNTERPARTS: Readonly<Record<string, string>> = {
   '/etc/NetworkManager/conf.d': '/usr/lib/NetworkManager/conf.d',
   '/etc/NetworkManager/system-connections': '/usr/lib/NetworkManager/system-connections',
@@ -77,7 +77,7 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
   '/etc/udev/rules.d': '/usr/lib/udev/rules.d',
 };
 
-/** The path below `/usr` that does for a path of `/etc`; undefined when there is none that is known. */
+/** The path below `/usr` that can replace a path of `/etc`; undefined when none is known. */
 export function underUsr(path: string): string | undefined {
   const found = Object.entries(COUNTERPARTS).find(([directory]) => path.startsWith(`${directory}/`));
   return found && found[1] + path.slice(found[0].length);

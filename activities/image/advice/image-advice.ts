@@ -1,20 +1,20 @@
-/** What Flight Control's guide and bootc's guidance advise otherwise in what a build added to its base. Pure. */
+/** Advice of Flight Control's guide and bootc's guidance on what a build added to its base. Pure. */
 import { isSecretFile } from '../../../model/spec/secret-names.ts';
 import { underUsr, DROP_INS } from './drop-ins.ts';
 
-/** Paths that a line names, before the rest is counted. */
+/** How many paths a line names before it counts the rest. */
 const NAMED = 3;
 /**
- * Below /var, and no content of the image: temporary, links to /run, and what package managers leave, of which
- * `bootc container lint` speaks.
+ * Below /var, but no content of the image: temporary files, links to /run, and leftovers of package managers, which
+ * `bootc container lint` reports.
  */
 const NO_CONTENT = /^\/var\/(?:tmp|run|lock|log|cache|lib\/(?:dnf|rpm|rhsm|apt|dpkg|systemd))(?:\/|$)/;
-/** Where packages have tests and examples that are named as secrets are. */
+/** Where packages have tests and examples with names like those of secrets. */
 const OF_PACKAGES = /^\/usr\/(?:lib|lib64|share\/doc)\//;
-/** Links that `systemctl enable` and `mask` make stand here beside units. */
+/** Where `systemctl enable` and `mask` put links beside units. */
 const UNITS = /^\/etc\/systemd\/(?:system|user)\//;
 
-/** The advice on what an image has beyond its base, a line each. Pure. */
+/** The advice on what an image adds to its base, a line each. Pure. */
 export function imageAdvice({ added, changed }: { added: readonly string[]; changed: readonly string[] }): string[] {
   const secrets = added.filter((path) => isSecretFile(path) && !OF_PACKAGES.test(path));
   const content = outermost(added.filter((path) => path.startsWith('/var/') && !NO_CONTENT.test(path)));
@@ -28,7 +28,7 @@ export function imageAdvice({ added, changed }: { added: readonly string[]; chan
   ];
 }
 
-/** Without what lies below another one. */
+/** Leaves out paths below other paths. */
 function outermost(paths: readonly string[]): string[] {
   return paths.filter((path) => !paths.some((other) => path.startsWith(`${other}/`)));
 }

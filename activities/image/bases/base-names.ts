@@ -1,7 +1,7 @@
 /**
- * The names under which a build finds its bases. They are names of the host's storage, which all its builds share:
- * while a build uses one, a build that means another image by it waits. Afterwards they are gone, so that no later
- * build takes one for the tag's image.
+ * The names under which a build finds its bases. All builds of a host share its storage, so a build that means another
+ * image by a name waits while a build uses it. Afterwards the names go, so that no later build takes one for the tag's
+ * image.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinnedImage } from '../../../model/release/record.ts';
@@ -9,7 +9,7 @@ import { parseReference } from '../../../model/oci/reference.ts';
 import { inspectImage, tagImage, type LocalImage } from '../../tools/podman/images.ts';
 import { podman } from '../../tools/podman/podman.ts';
 
-/** What podman knows of a base in this host's storage. */
+/** What podman knows about a base in this host's storage. */
 type BaseFacts = Pick<LocalImage, 'id' | 'labels' | 'annotations' | 'steps'>;
 
 /** A base in this host's storage. */
@@ -18,20 +18,20 @@ export interface LocalBase extends PinnedImage, BaseFacts {}
 interface HeldName {
   id: string;
   users: number;
-  /** The image has its name. */
+  /** `true` when the image has its name. */
   named: Promise<void>;
-  /** Whom the name belonged to before; null for nobody. */
+  /** The image that had the name before; null for none. */
   before: string | null;
-  /** The last user has left, and the name is being given back. */
+  /** The last user has left, and the name is being restored. */
   closing: boolean;
 }
 
 /** The names that builds of this process use. */
 const held = new Map<string, HeldName>();
-/** Milliseconds between two looks at a name that another build uses. */
+/** Milliseconds between two checks of a name that another build uses. */
 const PAUSE = 200;
 
-/** Gives each base the name that it is asked for by, while `body` runs. */
+/** Gives each base the name that the Containerfile uses, while `body` runs. */
 export async function withBaseNames<Result>(
   bases: readonly Pick<LocalBase, 'reference' | 'id'>[],
   signal: AbortSignal,
@@ -39,10 +39,10 @@ export async function withBaseNames<Result>(
 ): Promise<Result> {
   const taken: string[] = [];
   try {
-    // In one order, so that no two builds wait for each other.
+    // In sorted order, so that no two builds wait for each other.
     for (const { reference, id } of bases.toSorted((left, right) => (left.reference < right.reference ? -1 : 1))) {
       const parsed = parseReference(reference);
-      // Whatever is asked for by digest has that name in the storage.
+      // An image that is named by digest has that name in the storage.
       if (!parsed.ok || parsed.reference.digest) continue;
       const { repository, tag = 'latest' } = parsed.reference;
       await take(`${repository}:${tag}`, id, signal, taken);
@@ -81,7 +81,7 @@ async function leave(name: string): Promise<void> {
   if (own.users > 0) return;
   own.closing = true;
   const { id, before } = own;
-  // Failures are not told: the name is given again, or was taken by a person meanwhile.
+  // Ignore failures: the name is set again, or a person has taken it meanwhile.
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   try {
     if (before === null) await podman('podman untag', ['untag', id, name], options);

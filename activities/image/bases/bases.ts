@@ -1,5 +1,5 @@
 /**
- * The bases of a build: pulled by the digests that they were looked up with, and those that podman asks for besides.
+ * The bases of a build: pulls those that resolve looked up, and those that podman asks for besides.
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { formatReference, parseReference } from '../../../model/oci/reference.ts';
@@ -14,7 +14,7 @@ import type { LocalBase } from './base-names.ts';
 import { pullForRelease } from './pulled-images.ts';
 import { requireRedHatLogin } from '../red-hat.ts';
 
-/** What podman may write before a name in a registry. */
+/** Prefix that podman may write before a name in a registry. */
 const TRANSPORT = 'docker://';
 
 type Pulling = Pick<BuildInput, 'release' | 'timing'>;
@@ -46,9 +46,9 @@ async function pullBase(host: HostContext, { release, timing }: Pulling, base: P
 }
 
 /**
- * Looks up and pulls an image that podman asks for and nobody foresaw.
+ * Looks up and pulls an image that podman asks for and resolve did not foresee.
  *
- * @returns null for what is no image of a registry: a stage that there is not, an image of this host only
+ * @returns null for what is no image of a registry: a missing stage, or an image of this host only
  * @throws FlightlineError `image-not-found`
  */
 export async function answerFor(
@@ -72,7 +72,7 @@ export async function answerFor(
   return pullBase(host, input, { reference, digest });
 }
 
-/** The base that is meant by what podman asks for; undefined when nobody has looked it up. */
+/** The base for a name that podman asks for; undefined when it was not looked up. */
 export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked: string): Base | undefined {
   const name = normalised(withoutTransport(asked));
   return bases.find(({ reference, digest }) => {
@@ -80,7 +80,7 @@ export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked:
   });
 }
 
-/** What podman took that nobody has looked up: by name, or because another image had the name meanwhile. Pure. */
+/** Images that podman took and that were not looked up: other names, or another image under a known name. Pure. */
 export function unanswered(
   bases: readonly (PinnedImage & Pick<LocalBase, 'id'>)[],
   used: readonly UsedImage[],
@@ -93,7 +93,7 @@ export function unanswered(
   return { unknown, exchanged };
 }
 
-/** An image that lies in the context, or that an earlier stage has written there. */
+/** `true` for an image in the context, or one that an earlier stage has written. */
 export function isOfContext(asked: string): boolean {
   const path = /^(?:oci|oci-archive|dir|docker-archive):([^:]+)/.exec(asked)?.[1];
   return path !== undefined && !path.startsWith('/') && !path.split('/').includes('..');
@@ -103,7 +103,7 @@ function withoutTransport(asked: string): string {
   return asked.startsWith(TRANSPORT) ? asked.slice(TRANSPORT.length) : asked;
 }
 
-/** `repository:latest` for a name without tag; a name with a digest without its tag, as podman has it. */
+/** A name as podman has it: with `latest` when it has no tag, without tag when it has a digest. */
 function normalised(name: string): string {
   const parsed = parseReference(name);
   if (!parsed.ok) return name;

@@ -1,22 +1,22 @@
-/** The names that a release has given to images in this host's storage, and their end. The layers stay, as cache. */
+/** Finds and removes the names that a release gave to images in this host's storage. The layers stay as cache. */
 import { isPrivateImage, releaseImages, builtImages } from '../../tools/podman/build.ts';
 import { type ListedImage } from '../../tools/podman/images.ts';
 import { podman } from '../../tools/podman/podman.ts';
 
-/** What is to be done with an image. */
+/** What to do with an image. */
 interface Unnaming {
   id: string;
-  /** Names to take away. */
+  /** Names to remove. */
   names: readonly string[];
-  /** The image goes too: it has no name left, and was pulled, so that it is nobody's cache, or holds a secret. */
+  /** Removes the image too, which has no other name and was pulled or holds a secret. */
   remove: boolean;
 }
 
-/** Below it lie the images that any installation on this machine has built. */
+/** The repository above the images that any installation on this machine has built. */
 const BUILT = 'localhost/flightline/';
 
 /**
- * Which names a release leaves on a host: those of what it built, the name under which the builder was given the image,
+ * The names that a release leaves on a host: those of what it built, the name under which the builder got the image,
  * and the digest that was pulled for it. Pure.
  */
 export function namesOfRelease(images: readonly ListedImage[], installation: string, release: string): Unnaming[] {
@@ -26,28 +26,28 @@ export function namesOfRelease(images: readonly ListedImage[], installation: str
   return images.flatMap((image) => {
     const built = image.names.filter((name) => name.startsWith(own));
     const pulled = image.names.filter((name) => name.startsWith(`${repository}@`));
-    // A person's own image of that name was not pulled by digest, and keeps it.
+    // A person's own image of that name was not pulled by digest, so it keeps the name.
     const given = pulled.length > 0 ? image.names.filter((name) => name === published) : [];
     const names = built.length + given.length > 0 ? [...built, ...given, ...pulled] : [];
-    // Its name may have been taken from it by a clean-up that was killed, or by an image that was built after it.
+    // A killed clean-up, or a later image of that name, may have taken its name.
     const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(own) && isPrivateImage(name));
     if (names.length === 0 && !(secret && image.names.length === 0)) return [];
     return [{ id: image.id, names, remove: names.length === image.names.length && (secret || !isCache(image)) }];
   });
 }
 
-/** It was built here, or by another installation, and holds no secret. */
+/** `true` for an image that any installation here built and that holds no secret. */
 function isCache(image: ListedImage): boolean {
   return [...image.names, ...image.formerNames].some((name) => name.startsWith(BUILT));
 }
 
-/** Takes names, and images where so decided. Returns what was done, in words. */
+/** Removes names, and images where so decided. Returns what was removed, in words. */
 export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> {
   const done: string[] = [];
   for (const { id, names, remove } of unnamings) {
-    // Somebody else may be quicker, or still use the image: the name is gone or stays theirs.
+    // Somebody else may have removed it, or still use the image.
     const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
-    // Without names `podman untag` would take all.
+    // Without names `podman untag` would remove all.
     const untagged =
       names.length > 0 && (await podman('podman untag', ['untag', id, ...names], options)).exitCode === 0;
     if (untagged) done.push(...names.map((name) => `name ${name}`));
@@ -57,7 +57,7 @@ export async function unname(unnamings: readonly Unnaming[]): Promise<string[]> 
 }
 
 /**
- * Removes an image, and those without a name that it was built on unless `--no-prune`. `false` when it is still in use.
+ * Removes an image and, without `--no-prune`, the nameless images that it was built on. `false` when it is in use.
  */
 export async function removeImage(id: string, flags: readonly '--no-prune'[] = []): Promise<boolean> {
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };

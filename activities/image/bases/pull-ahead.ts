@@ -1,4 +1,4 @@
-/** Pulls the builder while the image is built: it is a gigabyte that the disk build would wait for. */
+/** Pulls the builder while the image is built, so that the disk build does not wait for a gigabyte. */
 import type { BuildInput } from '../../../model/contract/build.ts';
 import { isAllowed } from '../../../model/spec/worker-configuration.ts';
 import { pullForRelease } from './pulled-images.ts';
@@ -10,10 +10,9 @@ import type { HostContext } from '../../host/work-directory.ts';
 type Wanted = Pick<BuildInput, 'builder' | 'release' | 'timing'>;
 
 /**
- * Runs `body`, and pulls the builder beside it from when `body` calls what it is given: once the bases are there, of
- * which the builder may share layers, which would be pulled twice. Answers when both have ended; a `body` that fails
- * ends the pull. That the pull fails is no failure here: the disk build, which may run on another host, pulls it again
- * and says what is wrong.
+ * Pulls the builder while `body` runs. `body` starts the pull once the bases are present, so that shared layers are
+ * pulled once. Returns when both have ended; a `body` that fails ends the pull. A failed pull is ignored: the disk
+ * build, which may run on another host, pulls again.
  */
 export async function withBuilderPulled<Result>(
   host: HostContext,

@@ -1,7 +1,6 @@
 /**
- * The bases and builders that this host's installation has pulled. Each has, beside the digest that it was pulled by, a
- * name that says so, and a file with the releases that used it. An image that a person brought gets neither, and is
- * never removed.
+ * The bases and builders that this installation has pulled. Each has a name that marks it as pulled, besides its
+ * digest, and a file with the releases that used it. An image that a person brought has neither, and is never removed.
  */
 import type { Dirent } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -19,7 +18,7 @@ import type { WorkDirectory } from '../../host/work-directory.ts';
 
 const MARKS = 'localhost/flightline-pulled/';
 
-/** The name that says that an installation pulled an image and may remove it. Pure. */
+/** The name that marks an image as pulled by an installation, which may remove it. Pure. */
 function pulledMark(installation: string, name: string): string {
   return `${MARKS}${installation}:${sha256(name).slice(0, 32)}`;
 }
@@ -27,10 +26,9 @@ function pulledMark(installation: string, name: string): string {
 const directoryOf = (work: Pick<WorkDirectory, 'path'>) => join(work.path, 'pulled');
 
 /**
- * Makes sure that the storage has an image, and notes that the release uses it here. What is there is not asked for
- * again. `end` ends the pull.
+ * Pulls an image unless the storage has it, and notes that the release uses it here. `end` ends the pull.
  *
- * @throws FlightlineError also when it was ended
+ * @throws FlightlineError also when `end` ended the pull
  */
 export async function pullForRelease(
   work: Pick<WorkDirectory, 'path' | 'installation'>,
@@ -43,7 +41,7 @@ export async function pullForRelease(
   const { repository, digest } = image;
   const name = `${repository}@${digest}`;
   const mark = pulledMark(work.installation, name);
-  // Noted first: the janitor must not take it between the pull and the note.
+  // Note first: the janitor must not remove it between the pull and the note.
   await mkdir(directoryOf(work), { recursive: true, mode: 0o700 });
   await appendFile(join(directoryOf(work), mark.slice(-32)), `${releaseKey(release)}\n`, { mode: 0o600 });
   const standing = await inspectImage(name);
@@ -58,7 +56,7 @@ export async function pullForRelease(
   return pulled;
 }
 
-/** When an image was used last (ms since 1970), and by which releases (their keys). */
+/** When an image was last used (ms since 1970), and by which releases (their keys). */
 interface Use {
   at: number;
   releases: readonly string[];
@@ -75,7 +73,7 @@ export async function usesOfPulled(work: Pick<WorkDirectory, 'path'>): Promise<M
   return uses;
 }
 
-/** An image that may go, with the names that it goes by. */
+/** An image that may be removed, with its names. */
 interface PulledImage {
   id: string;
   names: readonly string[];
@@ -83,9 +81,8 @@ interface PulledImage {
 }
 
 /**
- * The pulled images that no release needs which holds a lease here: those that have this installation's mark, and
- * otherwise only names by digest. One that another installation has marked too, or a person has named, is not among
- * them. Pure.
+ * The pulled images that no release with a lease here needs: those with this installation's mark and otherwise only
+ * names by digest. Leaves out images that another installation has marked or a person has named. Pure.
  */
 export function removablePulled(
   images: readonly ListedImage[],
@@ -99,13 +96,13 @@ export function removablePulled(
     if (marks.length === 0 || !names.every((name) => name.startsWith(own) || name.includes('@sha256:'))) return [];
     const used = marks.map((mark) => uses.get(mark.slice(own.length)) ?? { at: 0, releases: [] });
     if (used.some(({ releases }) => releases.some((key) => held.has(key)))) return [];
-    // The name by digest last: an image that a container still uses keeps it.
+    // The name by digest goes last: an image that a container still uses keeps it.
     const digests = names.filter((name) => !marks.includes(name));
     return [{ id, names: [...marks, ...digests], usedAt: Math.max(...used.map(({ at }) => at)) }];
   });
 }
 
-/** Removes one by its names. `false` when something still uses it. */
+/** Removes an image by its names. `false` when something still uses it. */
 export async function removePulled(work: Pick<WorkDirectory, 'path'>, { names }: PulledImage): Promise<boolean> {
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   const { exitCode } = await podman('podman rmi', ['rmi', ...names], options);

@@ -37,6 +37,12 @@ export function classifyPodman(output: string): Verdict {
   return verdict ?? { kind: 'unexpected' };
 }
 
+/**
+ * An image or layer that was removed while podman looked at it: podman does not lock its storage for a whole build, and
+ * a clean-up may run beside it.
+ */
+const REMOVED_MEANWHILE = /checking if cached image exists from a previous build: [^\n]*$|layer not known$/;
+
 /** Exit status of a process that SIGKILL ended, as a shell and a container runtime report it (128 + 9). */
 const KILLED = 137;
 
@@ -52,8 +58,14 @@ export interface FailedBuild {
   diskFull: boolean;
 }
 
-/** What it means that `podman build` failed. A RUN that cannot reach a server is the Containerfile's affair. */
-export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBuild): Verdict {
+/** Why a `podman build` failed. */
+interface BuildVerdict extends Verdict {
+  /** A clean-up removed what podman was looking at: the same build may succeed at once. */
+  again?: boolean;
+}
+
+/** Why `podman build` failed. A RUN that cannot reach a server is the Containerfile's fault. */
+export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBuild): BuildVerdict {
   if (startFailure !== null && HOST_SETUP.test(startFailure)) return { kind: 'host-setup' };
   const status = /while running runtime: exit status (\d+)$/.exec(error)?.[1];
   if (status !== undefined) {
@@ -65,16 +77,8 @@ export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBu
   const cause = atStep?.[1] ?? error;
   if (NO_SPACE.test(cause)) return { kind: 'disk-full' };
   if (HOST_SETUP.test(cause) || NO_PREPROCESSOR.test(cause)) return { kind: 'host-setup' };
-  if (wasRemovedMeanwhile(cause)) return { kind: 'unexpected' };
+  if (REMOVED_MEANWHILE.test(cause)) return { kind: 'unexpected', again: true };
   // Before its first step podman has only read the Containerfile.
   if (atStep || !begun || AT_CONTAINERFILE.test(error)) return { kind: 'containerfile' };
   return { kind: 'unexpected' };
-}
-
-/**
- * Whether podman's last words say that an image or layer went while it looked at it: podman holds no lock on its
- * storage for a whole build, and a clean-up may run beside it.
- */
-export function wasRemovedMeanwhile(words: string): boolean {
-  return /checking if cached image exists from a previous build: [^\n]*$|layer not known$/.test(words);
 }

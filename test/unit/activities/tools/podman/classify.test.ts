@@ -130,4 +130,15 @@ describe('classifyBuild', () => {
   ])('%s: %s', (kind, _name, facts) => {
     expect(classifyBuild({ error: '', begun: true, startFailure: null, diskFull: false, ...facts }).kind).toBe(kind);
   });
+
+  it('runs a build again when a clean-up has removed what podman looked at, and no other', () => {
+    const build = (error: string) => classifyBuild({ error, begun: true, startFailure: null, diskFull: false });
+    const removed = 'checking if cached image exists from a previous build: getting top layer info: layer not known';
+    expect(build(`Error: building at STEP "COPY a /a": ${removed}`).again).toBe(true);
+    expect(build(`Error: ${removed}`).again).toBe(true);
+    expect(build(`Error: building at STEP "RUN echo ${removed}": while running runtime: exit status 1`).again).toBe(
+      undefined,
+    );
+    expect(build('Error: committing container: database is locked').again).toBe(undefined);
+  });
 });
