@@ -1,4 +1,4 @@
-/** The one table of bodies: what does the work of each activity. Nobody else imports the frame. */
+/** The table of bodies, which do the work of activities. Nothing else imports the frame. */
 import { pathToFileURL } from 'node:url';
 import { ACTIVITIES, activitiesOn } from '../model/contract/activities.ts';
 import type { ActivitiesOn, ActivityName } from '../model/contract/activities.ts';
@@ -9,7 +9,7 @@ import type { HostContext } from './host/work-directory.ts';
 import type { ActivityContext } from './server.ts';
 import { codeFile } from './tools/package-root.ts';
 
-/** What bodies know of where they run: control and sign workers their configuration, build workers their host. */
+/** What bodies know of their worker: its configuration on control and sign workers, the host on build workers. */
 type Place<Queue extends ActivityQueue> = Queue extends 'control' | 'sign'
   ? { configuration: WorkerConfiguration }
   : HostContext;
@@ -23,8 +23,8 @@ async function loadBody(name: ActivityName): Promise<Body> {
 }
 
 /**
- * The activities of a queue, as a worker offers them. They are loaded now, and no others: an update of the package must
- * not reach a worker that runs, and a sign worker needs nothing of podman.
+ * The activities of a queue, as a worker offers them. They are loaded now, and no others: a running worker must not mix
+ * in an update of the package, and a sign worker needs nothing of podman.
  */
 export async function offeredOn<Queue extends ActivityQueue>(
   queue: Queue,

@@ -1,4 +1,4 @@
-/** The `notify` activity tells a webhook what became of a release. The server retries it. */
+/** The `notify` activity: tells a webhook about a release. The server retries it. */
 import type { ActivityAnswer } from '../model/contract/activities.ts';
 import type { ActivityContext, WorkerBody } from './server.ts';
 import { FlightlineError } from '../model/failure/failure.ts';
@@ -12,7 +12,7 @@ import { deliveryOf, verdictOf } from './delivery.ts';
 
 /** Milliseconds for a webhook to answer. */
 const ANSWER_WITHIN = 15_000;
-/** Bytes of an answer; nothing in it is used. */
+/** Bytes of an answer, which is not used. */
 const MAX_ANSWER = 256 * 1024;
 
 /** The `notify` activity of control workers. */
@@ -43,13 +43,13 @@ async function post(webhook: string, url: URL, headers: Record<string, string>, 
     const { status } = await send(url, { method: 'POST', headers, body, timeout: ANSWER_WITHIN, limit: MAX_ANSWER });
     return status;
   } catch (error) {
-    // Of a URL only the host is told: its path may be a password, as with chat services.
+    // Name only the host of a URL: its path may be a password, as with chat services.
     if (error instanceof HttpError) throw new FlightlineError('webhook', `the webhook "${webhook}": ${error.message}`);
     throw error;
   }
 }
 
-/** The webhook of a name. @throws FlightlineError `webhook-missing` */
+/** The webhook with a name. @throws FlightlineError `webhook-missing` */
 function webhookNamed(
   { webhooks }: Pick<WorkerConfiguration, 'webhooks'>,
   name: string,
@@ -63,7 +63,7 @@ function webhookNamed(
   );
 }
 
-/** Refuses webhooks that do not exist before anything is built. @throws FlightlineError `webhook-missing` */
+/** Refuses unknown webhooks before anything is built. @throws FlightlineError `webhook-missing` */
 export function requireWebhooks(
   configuration: Pick<WorkerConfiguration, 'webhooks'>,
   entries: readonly NotifyEntry[],

@@ -1,7 +1,7 @@
-/** The activities of this process that run now, and whose turn it is. */
+/** The running activities of this process, and their order. */
 import type { Task } from './tools/process/task.ts';
 
-/** An activity of this process that runs now. */
+/** A running activity of this process. */
 export interface RunningActivity {
   name: string;
   taskQueue: string;
@@ -13,7 +13,7 @@ export interface RunningActivity {
 
 const running = new Set<RunningActivity>();
 
-/** The activities that run in this process, the longest running first. */
+/** The running activities of this process, the longest running first. */
 export function runningActivities(): RunningActivity[] {
   return [...running];
 }
@@ -28,10 +28,10 @@ export async function whileRunning<Result>(activity: RunningActivity, body: () =
   }
 }
 
-/** What the last attempt at an activity failed with. */
+/** The message of each activity's last failed attempt. */
 const lastFailures = new Map<string, string>();
 
-/** Notes what an attempt failed with; `true` when the one before failed with the same words. Null when it did not. */
+/** Notes an attempt's failure, or null. `true` when the attempt before failed with the same words. */
 export function isRepeated(activity: string, message: string | null): boolean {
   const isSame = message !== null && lastFailures.get(activity) === message;
   if (message === null || isSame) lastFailures.delete(activity);
@@ -39,12 +39,12 @@ export function isRepeated(activity: string, message: string | null): boolean {
   return isSame;
 }
 
-/** The end of what runs, by queue and input. Never rejects. */
+/** The end of running work, by queue and input. Never rejects. */
 const underWay = new Map<string, Promise<unknown>>();
 
 /**
- * Runs the body when the same work that an earlier attempt is at has ended: the server gives up an attempt before that
- * one has noticed, and two would end each other's processes.
+ * Runs the body once an earlier attempt at the same work has ended: the server may give up an attempt before the
+ * attempt notices, and two at once would end each other's processes.
  */
 export async function inTurn<Result>(key: string, task: Task, body: () => Promise<Result>): Promise<Result> {
   for (let before = underWay.get(key); before; before = underWay.get(key)) {

@@ -1,4 +1,4 @@
-/** What activities ask of the Temporal server. */
+/** The Temporal server, for activities. */
 import {
   ScheduleNotFoundError,
   WithStartWorkflowOperation,
@@ -18,17 +18,17 @@ import type { Task } from './tools/process/task.ts';
 export interface Server {
   /** Namespace of the workflow that the activity belongs to. */
   readonly namespace: string;
-  /** The releases of an image repository that the server knows, with what their requests and records tell. */
+  /** The releases of an image repository that the server knows, with their requests and records. */
   releasesOf(repository: string): Promise<OpenRelease[]>;
-  /** What the schedule of an image repository starts its releases with, unparsed; null when it has none. */
+  /** The unparsed input of the releases that an image repository's schedule starts; null without a schedule. */
   scheduledFor(repository: string): Promise<unknown>;
-  /** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+  /** Identities of the workers that have asked for activities of a task queue in the last minutes. */
   pollersOf(queue: string): Promise<string[]>;
   /**
-   * Sends an update to a workflow of the control workers, which is started where there is none, and waits for its
+   * Sends an update to a workflow of the control workers, starts the workflow if there is none, and waits for the
    * answer. A later attempt of the same activity waits for the same update.
    *
-   * @throws FlightlineError what the update failed with.
+   * @throws FlightlineError the failure of the update
    */
   updateWithStart(message: WorkflowMessage): Promise<unknown>;
   /**
@@ -38,7 +38,7 @@ export interface Server {
   cancelHeld(workflowId: string): Promise<boolean>;
 }
 
-/** What the body of an activity is given besides its input. */
+/** What the body of an activity gets besides its input. */
 export interface ActivityContext extends Task {
   readonly server: Server;
 }
@@ -50,14 +50,14 @@ export type WorkerBody<Name extends ActivityName> = (
   context: ActivityContext,
 ) => Promise<ActivityAnswer<Name>>;
 
-/** An update, and the workflow that is to have it. */
+/** An update, and the workflow that gets it. */
 interface WorkflowMessage {
   workflow: { type: string; id: string; input: object; summary: string };
   update: string;
   input: object;
 }
 
-/** A release as the server lists it. */
+/** A release in the server's list. */
 export interface OpenRelease {
   /** Workflow id. */
   release: string;
@@ -65,7 +65,7 @@ export interface OpenRelease {
   closedAt: number | null;
   /** Its input, unparsed. */
   request: unknown;
-  /** What the `record` query answers, unparsed; null of one that was released, or that nobody can tell any more. */
+  /** The unparsed answer of the `record` query; null for a released one, or when nobody can answer. */
   record: unknown;
 }
 
@@ -73,7 +73,7 @@ export interface OpenRelease {
 const ACTIVITIES = 2;
 const STATUS = searchAttribute('FlightlineStatus');
 
-/** The server as an activity sees it. `updateId` names the activity: all its attempts send the same update. */
+/** The server, for one activity. `updateId` names the activity, so that all its attempts send the same update. */
 export function serverOf(client: Client, updateId: string, namespace = client.options.namespace): Server {
   const known: KnownRuns = { requests: new Map(), records: new Map() };
   return {
@@ -114,7 +114,7 @@ export function serverOf(client: Client, updateId: string, namespace = client.op
   };
 }
 
-/** Identities of the workers that asked for activities of a task queue within the server's last minutes. */
+/** Identities of the workers that have asked for activities of a task queue in the last minutes. */
 export async function pollersOf(
   { connection, options }: Pick<Client, 'connection' | 'options'>,
   queue: string,
@@ -127,7 +127,7 @@ export async function pollersOf(
   return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
 }
 
-/** What a workflow was started with, unparsed; null when the server does not tell. */
+/** The unparsed input of a workflow; null when the server does not have it. */
 async function inputOf(client: Client, workflowId: string, runId: string): Promise<unknown> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace: client.options.namespace,
@@ -138,7 +138,7 @@ async function inputOf(client: Client, workflowId: string, runId: string): Promi
   return input ? defaultPayloadConverter.fromPayload(input) : null;
 }
 
-/** By run id: what a run was asked and ended with never changes, and a prune looks before each removal. */
+/** By run id: the input and result of a run never change, and a prune reads them before each removal. */
 interface KnownRuns {
   requests: Map<string, unknown>;
   records: Map<string, unknown>;
@@ -149,14 +149,14 @@ async function listReleases(
   repository: string,
   { requests, records }: KnownRuns,
 ): Promise<OpenRelease[]> {
-  // A repository's grammar has no quotation mark.
+  // A repository name has no quotation mark.
   const query = `WorkflowType = '${RELEASE_WORKFLOW}' AND FlightlineRepository = '${repository}'`;
   const found: OpenRelease[] = [];
   for await (const { workflowId, runId, status, closeTime } of client.workflow.list({ query })) {
     const closed = status.name !== 'RUNNING' && status.name !== 'PAUSED';
     if (!requests.has(runId)) requests.set(runId, await inputOf(client, workflowId, runId));
     const record = () => client.workflow.getHandle(workflowId, runId).query<unknown>(RECORD_QUERY);
-    // What failed or was cancelled left what it had pushed.
+    // A failed or cancelled release leaves what it had pushed.
     if (closed && status.name !== 'COMPLETED' && !records.has(runId))
       records.set(runId, await record().catch(() => null));
     found.push({
@@ -179,7 +179,7 @@ async function scheduledFor(client: Client, repository: string): Promise<unknown
   }
 }
 
-/** What an update failed with; any other error as it is. */
+/** The failure of an update; other errors as they are. */
 function updateError(error: unknown): unknown {
   if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) return error;
   const parsed = Failure.safeParse(error.cause.details?.[0]);

@@ -8,7 +8,6 @@ import type { HostContext } from '../activities/host/work-directory.ts';
 import { FlightlineError } from '../model/failure/failure.ts';
 import type { ActivityQueue } from '../model/contract/activity.ts';
 import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
-import type { WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';

@@ -1,6 +1,6 @@
 /**
- * The image of an author's Containerfile. podman alone reads it; where podman asks for an image that nobody foresaw,
- * that one is looked up and the build goes on from its cache.
+ * Builds the image of an author's Containerfile. podman alone reads it. An image that podman asks for and resolve did
+ * not foresee is looked up, and the build goes on from its cache.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ import { podmanBuild } from './build-run.ts';
 import { hasStaleStep } from './stale-steps.ts';
 import { volumesFor, type HostParts, type PrivateFlags } from './secrets/build-secrets.ts';
 
-/** What a build shares with the rest of its activity. */
+/** What a build shares with its activity. */
 export interface ContainerfileBuild {
   readonly host: HostContext;
   readonly input: BuildInput;
@@ -34,20 +34,20 @@ export interface ContainerfileBuild {
   readonly logFile: string;
 }
 
-/** An image, and what podman made it of. */
+/** An image, and the images that podman made it from. */
 interface BuiltImage {
   image: LocalImage;
   bases: PinnedImage[];
-  /** The one that its last stage is built on; null for `scratch`. */
+  /** The base of its last stage; null for `scratch`. */
   base: PinnedImage | null;
 }
 
 /**
  * Builds it.
  *
- * @param bases those that are foreseen
- * @param name what the image is to be called; null for none
- * @throws FlightlineError `containerfile` with podman's words, `image-not-found`, and others of the host's
+ * @param bases the bases that resolve foresaw
+ * @param name the image's name; null for none
+ * @throws FlightlineError `containerfile` with podman's words, `image-not-found`, and others of the host
  */
 export async function buildContainerfile(
   build: ContainerfileBuild,
@@ -108,7 +108,7 @@ export async function buildContainerfile(
   }
 }
 
-/** The name by digest that a base has in the storage. */
+/** A base's name by digest in the storage. */
 function storedName(bases: readonly LocalBase[], image: string): string {
   const base = baseFor(bases, image);
   return base ? `${repositoryOf(base.reference)}@${base.digest}` : image;
@@ -119,7 +119,7 @@ function plain({ reference, digest }: PinnedImage): PinnedImage {
 }
 
 /**
- * What the labels will be, if the Containerfile is what it looks like: a build that turns out otherwise is made again.
+ * The labels, if the Containerfile is what it seems to be. A build that turns out otherwise is made again.
  */
 async function expectedLabels(
   input: BuildInput,
@@ -147,8 +147,7 @@ function areRight(
 }
 
 /**
- * What nobody has looked up of what a build took. @throws FlightlineError when one of its bases was exchanged
- * meanwhile.
+ * The images that a build took and that were not looked up. @throws FlightlineError when a base was replaced meanwhile.
  */
 async function used(bases: readonly LocalBase[], taken: readonly UsedImage[], host: string): Promise<string[]> {
   const { unknown, exchanged } = unanswered(bases, taken);
@@ -161,13 +160,13 @@ async function used(bases: readonly LocalBase[], taken: readonly UsedImage[], ho
   return (await inStorage(unknown)).map(({ asked }) => asked);
 }
 
-/** Without those that a RUN has only spoken of, in podman's words. */
+/** Leaves out images that only a RUN has printed, in podman's words. */
 async function inStorage(images: readonly UsedImage[]): Promise<UsedImage[]> {
   const stored = new Set((await inspectImages(images.map(({ id }) => id))).map(({ id }) => id));
   return images.filter(({ id }) => stored.has(id));
 }
 
-/** The bases with those that were looked up. @throws FlightlineError for what cannot be, or is asked for again. */
+/** Adds the bases that podman lacked. @throws FlightlineError for one that cannot be found, or is asked for again. */
 function withAnswers(
   bases: readonly LocalBase[],
   asked: readonly string[],
@@ -182,7 +181,7 @@ function withAnswers(
       continue;
     }
     const words = 'failure' in end ? end.failure.failure.message : '';
-    // It has its name, and podman takes it for a platform only that it is made for.
+    // It has its name, so podman refuses it for its platform.
     if (answer && words.endsWith('image not known')) {
       throw new FlightlineError('containerfile', `${words}\n${name} was pulled for the platform of this release`, {
         remedy: {
@@ -192,7 +191,7 @@ function withAnswers(
       });
     }
     const parsed = parseReference(name);
-    // A stage that there is not, or a name that podman has refused although it was there.
+    // A missing stage, or a name that podman has refused although the image was there.
     if ('failure' in end && (parsed.ok || (!words.endsWith('image not known') && !name.startsWith('localhost/'))))
       throw end.failure;
     const problem = parsed.ok ? `${name} cannot be looked up` : parsed.problem;
@@ -202,8 +201,8 @@ function withAnswers(
 }
 
 /**
- * Where a project's RUN steps keep what they cache (`--mount=type=cache`). What would see a secret, or is to be fetched
- * anew, has a cache of its own, which goes with the build.
+ * The directory of a project's RUN caches (`--mount=type=cache`); null for a build with secrets or fresh packages,
+ * whose cache goes with it.
  */
 function cacheOf({ work }: HostContext, input: BuildInput): string | null {
   if (isPrivate(input) || (input.secrets ?? []).length > 0 || input.fresh !== undefined) return null;
@@ -211,8 +210,8 @@ function cacheOf({ work }: HostContext, input: BuildInput): string | null {
 }
 
 /**
- * What an image tells of its last base, and which labels its own steps set. `hasOthers`: it has annotations that are
- * neither asked for nor its base's, but of another build, one of whose steps podman took from its cache.
+ * What an image says of its last base, and which labels its own steps set. `hasOthers`: it has annotations of another
+ * build, from which podman took a step in its cache.
  */
 function factsOf(
   image: LocalImage,

@@ -1,6 +1,5 @@
 /**
- * One run of `podman build` for a release: its cgroup, its directory for temporary files, its log, and what its end
- * means.
+ * One run of `podman build` for a release: its cgroup, its temporary directory, its log, and the meaning of its end.
  */
 import { statfsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
@@ -23,32 +22,29 @@ import { podmanInfo } from '../tools/podman/podman.ts';
 import { allEnded } from '../tools/together.ts';
 import type { HostContext } from '../host/work-directory.ts';
 
-/** Last lines of a build in its failure. */
+/** How many of a build's last lines its failure shows. */
 const MESSAGE_LINES = 25;
-/** How often a build is run when what podman looks at is removed each time. */
+/** How often a build is run when a clean-up disturbs it each time. */
 const TRIES = 3;
-/** Bytes below which a file system is full for whoever writes a block more. */
+/** A file system with fewer free bytes counts as full. */
 const FULL = 1024 * 1024;
 
-/** What a run is given besides podman's arguments. */
+/** What a run needs besides podman's arguments. */
 export interface BuildRun extends Omit<BuildCommand, 'idFile' | 'cgroup' | 'output'> {
-  /**
-   * Where `--mount=type=cache` keeps its files; below the build's temporary directory when null, so that they go with
-   * it.
-   */
+  /** Where `--mount=type=cache` keeps its files; null for the build's temporary directory. */
   cache: string | null;
 }
 
 /** How a run ended: with an image, or at an image that podman does not have. */
 type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: string; failure: FlightlineError }) & {
-  /** What it has said of its steps. */
+  /** What podman said of its steps. */
   output: Pick<BuildOutput, 'cached' | 'hasArguments' | 'made'>;
 };
 
 /**
- * Runs it, at once again where a clean-up beside it removed what podman was looking at. Its output goes to the log.
+ * Runs the build, and at once again when a clean-up has removed what podman was looking at. Its output goes to the log.
  *
- * @throws FlightlineError of the kind that podman's words mean
+ * @throws FlightlineError of the kind that podman's words tell
  */
 export async function podmanBuild(...given: Parameters<typeof runOnce>): Promise<BuildEnd> {
   for (let left = TRIES - 1; ; left--) {
@@ -83,14 +79,14 @@ async function runOnce(
     const { step } = shown;
     const text = redact(shown.text);
     log.write(text);
-    // A text is only a reason to look: a failed step's files are gone before podman says that it failed.
+    // Look now, and do not trust the text alone: a failed step's files are gone before podman says that it failed.
     if (/no space left on device/i.test(text)) diskFull ||= [graphRoot, own].some(isFull);
     context.report({
       line: text,
       ...(step && { step: redact(step.instruction), done: step.number - 1, total: step.total }),
     });
   });
-  // RUN steps hold the pipe open; unless they end too, podman's end would not be noticed.
+  // RUN steps hold the pipe open. Unless they end too, podman's end is not noticed.
   const end = () => void endProcesses(cgroup);
   context.signal.addEventListener('abort', end, { once: true });
   try {
@@ -118,7 +114,7 @@ async function runOnce(
   return { image, used: [...output.used.values()], output };
 }
 
-/** Podman has built, and its notes name no image that it took: nothing could be said of the bases. */
+/** podman has built, but its notes name no image that it took, so that the bases are unknown. */
 function notUnderstood(host: string): FlightlineError {
   return new FlightlineError('host-setup', `podman on ${host} does not say which images a build has used`, {
     remedy: {
@@ -129,8 +125,8 @@ function notUnderstood(host: string): FlightlineError {
 }
 
 /**
- * A directory for what podman would share between all builds of a host: it keeps the text of a heredoc under its
- * delimiter there, and what is cached for RUN under the name of the cache.
+ * Makes a directory for files that podman would share between all builds of a host: the text of a heredoc, under its
+ * delimiter, and what RUN caches, under the name of the cache.
  */
 async function temporaryDirectory(own: string, cache: string | null): Promise<string> {
   const directory = join(own, 'tmp');
@@ -138,7 +134,7 @@ async function temporaryDirectory(own: string, cache: string | null): Promise<st
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (cache !== null) {
     await mkdir(cache, { recursive: true, mode: 0o700 });
-    // By its time the janitor knows when it was used last.
+    // Its time tells the janitor when it was last used.
     await utimes(cache, new Date(), new Date());
     await symlink(cache, join(directory, `buildah-cache-${process.getuid!()}`));
   }
@@ -155,14 +151,14 @@ function isFull(directory: string): boolean {
   return bavail * bsize < FULL || (files > 0 && ffree === 0);
 }
 
-/** What podman itself said last, with the paths that the author knows. */
+/** podman's own last words, with the author's paths. */
 function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRun): string {
   const at = stderr.search(/^Error: (?![^]*^Error: )/m);
   if (at < 0) return '';
   return (
     stderr
       .slice(at)
-      // A note that comes when podman has closed its log file.
+      // podman may print this note after it has closed its log file.
       .replace(/^Failed to write to log, .*$/gm, '')
       .trim()
       .replaceAll(`${context}/`, '')
@@ -180,7 +176,7 @@ function buildError(
   const failureOf = (kind: FailureKind, message: string, remedy?: string) =>
     new FlightlineError(kind, message, { remedy, cause: error });
   if (error.notFound) return { failure: failureOf('host-setup', 'podman is not installed') };
-  // A signal that no cancellation sent: the kernel ran out of memory, or a person ended it.
+  // No cancellation sent the signal: the kernel ran out of memory, or a person ended the build.
   if (error.signal !== null) {
     return { failure: failureOf('worker-restarted', `podman build was ended by ${error.signal} from outside`) };
   }

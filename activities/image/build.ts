@@ -1,4 +1,4 @@
-/** The `build` activity: the image of a release in this host's storage, from its context and its bases by digest. */
+/** The `build` activity: builds a release's image in this host's storage, from its context and its bases by digest. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,13 +45,13 @@ import type { HostBody, HostContext } from '../host/work-directory.ts';
 /** The branch of a release whose lease an image build uses. */
 const BRANCH = 'image';
 
-/** What is built, and what a release must know of it. */
+/** An image, and what its release must know about it. */
 type Built = { image: LocalImage; bases: PinnedImage[] } & EnrolledFacts;
 
 /** What the steps of an attempt share. */
 interface Attempt extends ContainerfileBuild {
   readonly access: RegistryAccess;
-  /** Begins to pull the builder, which nothing here waits for. */
+  /** Begins to pull the builder. Nothing here waits for it. */
   readonly pullBuilder: () => void;
 }
 
@@ -66,7 +66,7 @@ async function buildImage(host: HostContext, input: BuildInput, context: Task): 
       await forgetSecrets(host, input);
       return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
     } catch (error) {
-      // Nothing can be re-attached to: whatever the reason, the next attempt goes on from podman's cached layers.
+      // Nothing can be attached to again: the next attempt goes on from podman's cached layers.
       if (context.cancelReason()) await endBuild(placeOf(host, input));
       throw error;
     }
@@ -95,17 +95,17 @@ async function build(
     context.report({ step: 'proving push rights' });
     await allEnded([
       together([...new Set(input.pushTo)], (repository) => access.repository(repository).provePushRight()),
-      // An earlier attempt, whose worker is gone, may still be at it.
+      // The build of an earlier attempt, whose worker is gone, may still run.
       endBuild(placeOf(host, input)),
     ]);
     const parts = await openHostParts(host, input, access);
-    // Before anything is pulled: a host that is not registered gets no further.
+    // Before any pull: a host that is not registered gets no further.
     await volumesFor(host, input.bases);
     const attempt: Attempt = { host, input, context, access, parts, logFile, pullBuilder };
     const { imageInputs, trust } = input;
     const whole = nameOf(attempt, trust ? trustedInputs(imageInputs, trust) : imageInputs);
     const found = await adopt(attempt, whole);
-    // An adopted one is looked at too: whoever built it may have been killed before.
+    // Check an adopted image too: its worker may have been killed before the check.
     if (found) return told(parts, { ...(await checked(attempt, found)), adopted: true });
     const plain = await checked(
       attempt,
@@ -116,13 +116,13 @@ async function build(
   });
 }
 
-/** With what a person is to know of it, if there is anything. */
+/** Adds warnings about the image, if there are any. */
 function told<Result extends { advice: string[] }>(parts: HostParts, { advice, ...result }: Result) {
   const warnings = [...parts.warnings, ...advice];
   return warnings.length > 0 ? { ...result, warnings } : result;
 }
 
-/** The local name of what is built of such inputs. What holds a secret is named after the run, and goes with it. */
+/** The local name of an image of such inputs. One that holds a secret is named after the run, and goes with it. */
 function nameOf({ host, input }: Attempt, inputs: string): string {
   const { installation } = host.work;
   return isPrivate(input)
@@ -130,7 +130,7 @@ function nameOf({ host, input }: Attempt, inputs: string): string {
     : builtImageName(installation, input.release, inputs);
 }
 
-/** What an earlier attempt made under this name, and what it holds. */
+/** The image that an earlier attempt made under this name, and what it holds. */
 async function adopt(attempt: Attempt, name: string): Promise<Built | null> {
   const { host, input } = attempt;
   const found = await findBuilt(host.work.release(input.release), input, name);
@@ -166,7 +166,7 @@ async function buildContext(attempt: Attempt): Promise<Built> {
   return { image: built.image, bases: built.bases, ...facts };
 }
 
-/** Adds the layer of `verification: bake` to what was built. */
+/** Adds the layer of `verification: bake` to the image. */
 async function addTrust(
   attempt: Attempt,
   { image, bases }: Built,
@@ -186,7 +186,7 @@ async function addTrust(
   return whole;
 }
 
-/** Builds a Containerfile of flightline's own, on an image that keeps the word for what it was built on itself. */
+/** Builds flightline's own Containerfile on an image, which keeps its own word for its base. */
 async function addLayer(
   { host, input, context, logFile }: Attempt,
   { labels }: LocalImage,
@@ -206,14 +206,14 @@ async function addLayer(
     volumes: [],
     cache: null,
     secrets: more.secrets,
-    // Annotations are no part of what an image inherits.
+    // An image does not inherit annotations.
     flags: [...more.flags, ...annotationFlags(input), ...annotations],
   });
   if ('missing' in end) throw end.failure;
   return end.image;
 }
 
-/** What was built, once a device could boot it, it is bound as the spec says, and its own bootc accepts it. */
+/** The image, once it is bootable and bound as the spec says, and its own bootc accepts it. */
 async function checked(
   { host, input, context, logFile }: Attempt,
   built: Built,

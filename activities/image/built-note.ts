@@ -1,4 +1,4 @@
-/** What a release's directory keeps of an image that was built: the bases that podman took for it. */
+/** A note in a release's directory: the bases that podman took for each image. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PinnedImage } from '../../model/release/record.ts';

@@ -1,9 +1,9 @@
 /**
- * device-verify, for `verification: bake`: would a device made of this image accept it, and refuse what another key
- * signed? Asked with the files that are in the image, at the paths where they are there.
+ * device-verify, for `verification: bake`: would a device made from this image accept it, and refuse what another key
+ * signed? Tested with the files in the image, at their own paths.
  *
- * The image of another key is this very image after its public key was exchanged for one that nobody signed with: to a
- * device they are the same, and nothing foreign has to be published in the release's repository for it.
+ * To test the refusal, the public key is replaced by one that nobody signed with. To a device that is the same as an
+ * image that another key signed, and nothing foreign is published in the release's repository.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { generateKeyPairSync } from 'node:crypto';
@@ -70,7 +70,7 @@ async function verify(
   const image = await ensurePulled(access, repository, digest, timing).catch((error: unknown) => {
     throw intoRegistry(error, 'registry');
   });
-  // By this name the clean-up knows what was pulled for the release.
+  // Clean-up finds what was pulled for the release by this name.
   await tagImage(image, `${repository}:${tag}`);
   const directory = join(host.work.release(release), 'device');
   const name = `flightline-device-${releaseKey(release)}`;
@@ -108,9 +108,9 @@ async function verify(
 }
 
 /**
- * Whose program asks. The image's own, where it has skopeo (as podman does, it reads the image's files by
- * containers/image) and the registry answers without a login: a login of this host is not given to programs of an
- * image. Else the host's.
+ * Whose skopeo asks. The image's own, if it has one and the registry answers without a login, since programs of an
+ * image do not get this host's login. skopeo reads the image's files as podman does, by containers/image. Else the
+ * host's.
  */
 async function placeOf(
   container: Pick<DeviceContainer, 'name' | 'labels' | 'image' | 'repository'>,
@@ -148,7 +148,7 @@ async function hasSkopeo(container: Pick<DeviceContainer, 'name' | 'labels' | 'i
   }
 }
 
-/** Why the device of a container would not take the image; null when it takes it. Any other failure is thrown. */
+/** Why the device would refuse the image; null when it accepts it. Throws any other failure. */
 async function refusalOf(container: DeviceContainer, logFile: string, stall: number): Promise<string | null> {
   try {
     await runCommand('podman', deviceArguments(container), { stall, logFile, keepOutput: false });
@@ -156,7 +156,7 @@ async function refusalOf(container: DeviceContainer, logFile: string, stall: num
   } catch (error) {
     const refusal = error instanceof CommandError && !error.timedOut ? deviceRefusal(error.output) : null;
     if (refusal === null) throw registryError(error, `verifying ${container.repository} in the image`);
-    // Without its key it refuses too, and proves nothing.
+    // Without its key it refuses too, which proves nothing.
     if (container.otherKey !== null && refusal.kind !== 'signature') {
       throw new FlightlineError('device-policy', `a device made of this image cannot verify: ${refusal.text}`);
     }

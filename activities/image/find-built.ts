@@ -1,4 +1,4 @@
-/** Finds what an earlier attempt at a build has made, so that it is not made again. */
+/** Finds the image of an earlier attempt, so that it is not built again. */
 import type { BuildInput } from '../../model/contract/build.ts';
 import { INPUTS_LABEL, OCI } from '../../model/oci/labels.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
@@ -6,8 +6,8 @@ import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
 import { readBuilt } from './built-note.ts';
 
 /**
- * The image that an earlier attempt made under a name: its labels say of what, and its name here that this installation
- * made it. `directory` is the release's own.
+ * The image that an earlier attempt made under a name. Its labels tell its inputs, and its name tells that this
+ * installation made it. `directory` is the release's own.
  */
 export async function findBuilt(
   directory: string,
@@ -27,7 +27,7 @@ function isWanted({ tags, formerNames, labels, created }: LocalImage, input: Bui
     (input.fresh === undefined || created >= new Date(input.fresh)) &&
     labels[INPUTS_LABEL] === input.imageInputs &&
     labels[OCI.version] === input.tag &&
-    // The same files may come from another commit by now, and the image would name the former.
+    // The same files may come from another commit now, and the image names the former one.
     (input.commit === null || labels[OCI.revision] === input.commit) &&
     (input.source === null || labels[OCI.source] === input.source)
   );

@@ -1,6 +1,6 @@
 /**
- * What is to be said of an image that was just built, before it is pushed: what bootc refuses would fail on the device,
- * and what is advised otherwise.
+ * Checks an image before it is pushed: what bootc refuses would fail on the device, and Flight Control's guide has more
+ * advice.
  */
 import { z } from 'zod';
 import { OCI } from '../../model/oci/labels.ts';
@@ -15,18 +15,18 @@ import { type LocalImage } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { imageAdvice } from './advice/image-advice.ts';
 
-/** Longest time (ms): it reads the file tree once. */
+/** Longest time to read the file tree once (ms). */
 const WITHIN = 15 * 60_000;
-/** Last lines of it in a failure. */
+/** How many of its last lines a failure shows. */
 const MESSAGE_LINES = 25;
 /**
- * Below podman's own exit codes (podman-run(1): 125 to 127) all are the program's; 127 too says something of the image.
+ * Exit codes below podman's own (podman-run(1): 125 to 127) are the program's. 127 also tells something of the image.
  */
 const ENDINGS = [...Array.from({ length: 125 }, (_, code) => code), 127];
 
 /**
- * Lints an image with the bootc inside of it; one without is left alone. Its output goes to the build's log, its
- * warnings to the worker's log too.
+ * Lints an image with its own bootc, if it has one. The output goes to the build's log, warnings to the worker's log
+ * too.
  *
  * @throws FlightlineError `image-lint` with what bootc said.
  */
@@ -43,7 +43,7 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
       return podman('linting the image', lintArguments(command), options);
     };
     const { exitCode } = await run().catch(async (error: unknown) => {
-      // One that a killed worker left has the name.
+      // A container that a killed worker left has the name.
       if (context.cancelReason() === undefined && (await removeContainer(name))) return run();
       throw error;
     });
@@ -60,7 +60,7 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
     throw new FlightlineError('image-lint', `bootc container lint refused the image:\n${said.join('\n')}`);
   } finally {
     await log.close();
-    // Whoever was interrupted: as the first process of its container bootc does not heed SIGTERM.
+    // After any interruption: as the first process of its container bootc ignores SIGTERM.
     if (context.cancelReason()) await removeContainer(name);
   }
 }
@@ -69,8 +69,8 @@ export async function lintImage(command: LintCommand, logFile: string, context: 
 const ImageDiff = z.object({ added: z.array(z.string()).default([]), changed: z.array(z.string()).default([]) });
 
 /**
- * The advice on an image, a line each, but for files that are there on request. Nothing when podman cannot compare it
- * with its base, such as one not here.
+ * The advice on an image, a line each, except on files that the spec asks for. None when podman cannot compare it with
+ * its base, as when that is not on this host.
  */
 export async function lookAtImage(
   { id, labels }: Pick<LocalImage, 'id' | 'labels'>,

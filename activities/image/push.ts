@@ -1,6 +1,4 @@
-/**
- * The `push` activity: the image from this host's storage to its repository, by digest and without a tag.
- */
+/** The `push` activity: pushes the image from this host's storage by digest, without a tag. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +18,7 @@ import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tool
 import { intoRegistry } from '../tools/registry/classify.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
-/** What was pushed, as it is noted in the release's directory. */
+/** The note of what was pushed, in the release's directory. */
 const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
 
 async function pushImage(host: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
@@ -47,7 +45,7 @@ async function push(
   const noteFile = join(directory, 'pushed.json');
   const earlier = await readNote(noteFile, Pushed);
   if (earlier?.imageId === imageId && earlier.repository === repository) {
-    // Compression is not promised to give the same bytes twice: what is signed already must be found, not made again.
+    // Compression may give other bytes the second time, so find what is signed already instead of making it again.
     if ((await access.repository(repository).missingPart(earlier.digest)) === null) return earlier.digest;
   }
   const image = await inspectImage(imageId);
@@ -77,9 +75,9 @@ async function push(
   return digest.data;
 }
 
-/** Podman does not say how much it sent: the manifest says how much the image is in the registry. */
+/** Bytes of the image in the registry, from its manifest, since podman does not say how much it sent. */
 async function countPushed(access: RegistryAccess, repository: string, digest: string, context: Task): Promise<void> {
-  // A number for a graph must not fail what was pushed.
+  // A number for a graph must not fail the push.
   const stored = await access
     .repository(repository)
     .getManifest(digest)

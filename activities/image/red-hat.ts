@@ -1,6 +1,6 @@
 /**
- * What building on RHEL takes (guide, "RHEL-based"): a login to Red Hat's registry, and a host that is registered,
- * whose entitlements reach the steps that install packages.
+ * Requirements of a build on RHEL (guide, "RHEL-based"): a login to Red Hat's registry, and a registered host, whose
+ * entitlements reach the steps that install packages.
  */
 import { X509Certificate } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
@@ -12,18 +12,18 @@ import type { RegistryAccess } from '../tools/registry/access.ts';
 import { loginFor } from '../tools/registry/login/login.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 
-/** Where a registered host keeps what it is entitled to (subscription-manager(8)). */
+/** Where a registered host keeps its entitlements (subscription-manager(8)). */
 const ENTITLEMENTS = '/etc/pki/entitlement';
-/** Certificates by which the package servers are recognised; a host of another distribution may lack them. */
+/** Certificates of the package servers. A host of another distribution may lack them. */
 const AUTHORITIES = '/etc/rhsm/ca';
-/** What podman mounts into every container (containers-mounts.conf(5)); the first that is there counts. */
+/** What podman mounts into every container (containers-mounts.conf(5)). The first existing file counts. */
 const MOUNTS_FILES = ['/etc/containers/mounts.conf', '/usr/share/containers/mounts.conf'];
-/** Milliseconds for a program that asks nobody but this host. */
+/** Milliseconds for a program that asks only this host. */
 const LOOK_WITHIN = 60_000;
 
 /**
- * Whether this host is registered; `unknown` without subscription-manager, as where entitlements were brought from
- * another host.
+ * Whether this host is registered; `unknown` without subscription-manager, as on a host that got its entitlements from
+ * another one.
  */
 type Identity = 'registered' | 'unregistered' | 'unknown';
 
@@ -33,7 +33,7 @@ interface Entitlement {
   ends: Date;
 }
 
-/** What a host says of its registration. */
+/** A host's registration. */
 export interface Registration {
   identity: Identity;
   entitlements: readonly Entitlement[];
@@ -75,7 +75,7 @@ async function readEntitlements(directory: string): Promise<Entitlement[]> {
     try {
       found.push({ file, ends: new Date(new X509Certificate(await readFile(file)).validTo) });
     } catch {
-      // A file that is no certificate entitles to nothing.
+      // A file that is no certificate grants nothing.
     }
   }
   return found;
@@ -89,7 +89,7 @@ export async function requireRegistration(host: string): Promise<void> {
   }
 }
 
-/** @throws FlightlineError `registry-login` when one of the images is Red Hat's and there is no login for it. */
+/** @throws FlightlineError `registry-login` when there is no login for one of Red Hat's images. */
 export async function requireRedHatLogin(
   access: RegistryAccess,
   images: readonly string[],
@@ -106,8 +106,8 @@ export async function requireRedHatLogin(
 }
 
 /**
- * Volumes, `from:to:ro`, by which a build or builder container gets this host's entitlements; none where podman gives
- * them itself.
+ * Volumes, `from:to:ro`, with this host's entitlements for a build or builder container; none where podman mounts them
+ * itself.
  */
 export async function entitlementVolumes(mountsFiles = MOUNTS_FILES, authorities = AUTHORITIES): Promise<string[]> {
   let mounts: string | null = null;
@@ -120,7 +120,7 @@ export async function entitlementVolumes(mountsFiles = MOUNTS_FILES, authorities
   return mountsSubscription(mounts ?? '') ? [] : paths.map((path) => `${path}:${path}:ro`);
 }
 
-/** Whether podman itself maps the host's subscription to where the images look for it, as on RHEL and Fedora. */
+/** `true` when podman itself mounts the host's subscription where images look for it, as on RHEL and Fedora. */
 function mountsSubscription(mounts: string): boolean {
   return mounts
     .split('\n')

@@ -1,7 +1,7 @@
 /**
- * Whether what podman found in its cache is what it would have made. It knows a step by its text and by the contents
- * that it copies: not by the times of these files, nor by what a RUN sees of another stage or image, nor, except for a
- * RUN, by the values of build arguments.
+ * Tells whether podman would have made what it found in its cache. podman identifies a step by its text and the
+ * contents that it copies: not by the times of these files, nor by what a RUN sees of another stage or image, nor,
+ * except for a RUN, by the values of build arguments.
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -11,19 +11,19 @@ import type { BuildOutput } from '../tools/podman/build-output.ts';
 import { contextDirectories, type BuildOptions } from '../../model/spec/build-options.ts';
 import { layerDirectories } from '../tools/podman/images.ts';
 
-/** What podman expands, and keeps in its cache as it is written. */
+/** What podman expands, but keeps in its cache unexpanded. */
 const EXPANDED = /^(?!RUN ).*\$/i;
-/** The contents of a heredoc are made by the build: whatever time they have is one of a build. */
+/** The build writes the contents of a heredoc, so that their time is always that of a build. */
 const HEREDOC = /<</;
 const COPY = /^(?:COPY|ADD) /i;
 const FROM = /^(?:COPY|ADD) (?:--\S+ )*--from=["']?([^\s"']+)/i;
 const MOUNT_FROM = / --mount=\S*?\bfrom=["']?([^\s"',]+)/gi;
 
 /**
- * `true` when a step could have come out otherwise than it lies in the cache.
+ * `true` when a step might come out other than it is in the cache.
  *
  * @param output of the build that took steps from the cache
- * @param own what this build has made itself, before it was begun again
+ * @param own images that this build made itself before it was started again
  */
 export async function hasStaleStep(
   output: Pick<BuildOutput, 'cached' | 'hasArguments'>,
@@ -41,9 +41,9 @@ export async function hasStaleStep(
   const layers = await layerDirectories(copies.map(({ id }) => id));
   if (layers === null) return true;
   const known = new Map<number, Set<number>>();
-  // The further contexts lie beside it.
+  // The further contexts are beside it.
   await eachFile(Buffer.from(dirname(context)), (size, time) => {
-    // Archives hold whole seconds, cut off or rounded.
+    // Archives have whole seconds, cut off or rounded.
     known.set(size, (known.get(size) ?? new Set()).add(Math.floor(time)).add(Math.round(time)));
   });
   let stale = false;
@@ -52,14 +52,14 @@ export async function hasStaleStep(
     const isOfStage = from !== undefined && !directories.includes(from);
     await eachFile(Buffer.from(layers[index]!), (size, time) => {
       const times = known.get(size);
-      // A stage has made files of its own, with times of a build.
+      // A stage has written files of its own, with times of a build.
       stale ||= times === undefined ? !isOfStage : !times.has(Math.floor(time));
     });
   }
   return stale;
 }
 
-/** Goes through regular files below a directory: bytes, and seconds since 1970. */
+/** Bytes, and seconds since 1970, of the regular files below a directory. */
 async function eachFile(directory: Buffer, visit: (size: number, time: number) => void): Promise<void> {
   const entries = await readdir(directory, { encoding: 'buffer', withFileTypes: true }).catch(ifMissing([]));
   for (const entry of entries) {

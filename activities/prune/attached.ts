@@ -1,18 +1,18 @@
-/** What speaks of a manifest beside it: signatures, attestations, bills of materials. It goes with the manifest. */
+/** Removes what is attached to a manifest: signatures, attestations, bills of materials. */
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 
 /** Tags that cosign keeps beside a digest. */
 const SUFFIXES = ['sig', 'att', 'sbom'];
 
-/** `true` for the tag of what speaks of a digest. */
+/** `true` for the tag of something that is attached to a digest. */
 export function isAttached(tag: string): boolean {
   return /^sha256-[0-9a-f]{64}\.[a-z]+$/.test(tag);
 }
 
 /**
- * Removes what speaks of a digest, and what speaks of that: a signed attestation has a signature of its own. The tag of
- * a registry without the referrers API (OCI distribution specification v1.1, "Referrers Tag Schema") goes last.
+ * Removes what is attached to a digest, and what is attached to that: a signed attestation has its own signature. The
+ * tag of a registry without the referrers API (OCI distribution specification v1.1, "Referrers Tag Schema") goes last.
  */
 export async function removeAttached(access: RegistryAccess, repository: string, digest: string): Promise<void> {
   const name = digest.replace(':', '-');
@@ -24,7 +24,7 @@ export async function removeAttached(access: RegistryAccess, repository: string,
     await removeWithAttached(access, repository, referrer);
   }
   const listed = await access.repository(repository).getManifest(name);
-  // The tag of a context or log is named after its own digest.
+  // The tag of a context or of logs contains its own digest.
   if (!listed || listed.digest === digest) return;
   for (const { digest: referrer } of parseManifest(listed.bytes)?.manifests ?? []) {
     await removeWithAttached(access, repository, referrer);

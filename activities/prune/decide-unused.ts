@@ -1,13 +1,13 @@
-/** Decides about what no release has any more: contexts, and what failed releases left. Pure. */
+/** Decides about what no release needs any more: contexts, and what failed releases left. Pure. */
 import type { PruneReason } from '../../model/release/prune.ts';
 import { contextTag } from '../../model/oci/reference.ts';
 import type { PruneDecision, Removal, Stored, Survey } from './surveyed.ts';
 import { usedDigests } from './used-digests.ts';
 
-/** What no record names stays this long after its release closed (ms): it may be about to run again. */
+/** How long what no record names is kept after its release closed (ms), since the release may run again. */
 const GRACE = 24 * 60 * 60_000;
 
-/** What a failed or cancelled release left goes, unless a tag, a kept record or an open release has it by now. */
+/** Removes what a failed or cancelled release left, unless a tag, a kept record or an open release needs it. */
 export function decideUnfinished(
   survey: Survey,
   candidates: ReadonlyMap<string, { removals: readonly Removal[] }>,

@@ -10,7 +10,7 @@ import { usedDigests } from './used-digests.ts';
 /**
  * Decides about every tag of the image and context repositories, sorted by kind and tag. A release is removed when it
  * is older than both limits of the policy, its record is verified and its own, its tag points where the record says, no
- * open release has its name, and nothing that stays uses any of its digests.
+ * open release has its name, and nothing that stays uses one of its digests.
  *
  * @param now milliseconds since 1970
  */
@@ -71,16 +71,14 @@ export function isOwnName(
   return image.reference === `${repository}:${tag}` && promotion === undefined;
 }
 
-/**
- * What is removed with a release: its own tags that point where the record says; last the record, which is the list.
- */
+/** What is removed with a release: its own tags that point where the record says, and last the record itself. */
 function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal[] {
   const find = (repository: string, digest: string | null, name = tag): Removal[] => {
     const found = (survey.tags.get(repository) ?? []).find((one) => one.tag === name);
     if (!found || (digest !== null && found.digest !== digest)) return [];
     return [{ repository, tag: name, digest: found.digest, entries: found.entries, nameOnly: false }];
   };
-  // Another release may have such a name. One that an interrupted prune left has no index any more.
+  // Another release may have such a tag. One that an interrupted prune left has no index any more.
   const entry = (repository: string, name: string) => (survey.records.has(name) ? [] : find(repository, null, name));
   return [
     ...find(survey.repository, record.image.digest),
@@ -94,7 +92,7 @@ function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal
   ];
 }
 
-/** Keeps candidates whose digests something needs that stays, or takes only their name where that is possible. */
+/** Keeps candidates whose digests something else needs, or removes only their tag where that is possible. */
 function settle(
   survey: Survey,
   candidates: Map<string, { reason: PruneReason; removals: Removal[] }>,

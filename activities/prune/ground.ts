@@ -1,4 +1,4 @@
-/** What a prune looks at: a repository with the keys that sign there, and the releases that Temporal knows. */
+/** The ground of a prune: a repository, the keys that sign there, and the releases that Temporal knows. */
 import type { PruneRequest } from '../../model/release/prune.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { Server } from '../server.ts';
@@ -7,20 +7,20 @@ import type { PruneGround } from './prune-repository.ts';
 import { keysFor, knownReleases, scheduledRelease } from './survey.ts';
 import type { KnownRelease } from './surveyed.ts';
 
-/** The releases of a repository that the server knows, and the one that its schedule would start. */
+/** A repository's releases that the server knows, and the one that its schedule would start. */
 export async function releasesKnownTo(server: Server, repository: string): Promise<KnownRelease[]> {
   const [releases, scheduled] = await Promise.all([server.releasesOf(repository), server.scheduledFor(repository)]);
   return [...knownReleases(releases), ...scheduledRelease(scheduled)];
 }
 
-/** Runs `body` with the keys that sign in a repository, and access to all places that they list. */
+/** Runs `body` with the keys that sign in a repository, and access to all repositories that they list. */
 export async function withGround<Result>(
   configuration: WorkerConfiguration,
   request: PruneRequest,
   body: (ground: Pick<PruneGround, 'access' | 'request' | 'keys'>) => Promise<Result>,
 ): Promise<Result> {
   const keys = await keysFor(configuration, request);
-  // Disks may lie in any repository that the keys list, so their logins are needed too.
+  // Disks may be in any repository that the keys list, so their logins are needed too.
   const scopes = keys.flatMap(({ repositories }) => repositories);
   const places = [request.repository, request.recordRepository, request.contextRepository, ...scopes];
   return withRegistryAccess(configuration, places, (access) => body({ access, request, keys }));

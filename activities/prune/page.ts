@@ -1,4 +1,4 @@
-/** What a prune decided, as pages of groups. Pure. */
+/** A prune's decision, in pages of groups. Pure. */
 import { jsonBytes } from '../../model/failure/failure.ts';
 import type { PruneGroup } from '../../model/release/prune.ts';
 import type { PruneDecision } from './surveyed.ts';
@@ -6,7 +6,7 @@ import type { PruneDecision } from './surveyed.ts';
 /** Bytes of the groups in a page, which must fit into a payload of 10 kB. */
 const MAX_PAGE = 8_000;
 
-/** A page of the decision, from a tag on, as large as a payload may be. Pure. */
+/** A page of the decision from a tag on, as large as a payload may be. Pure. */
 export function pageOf(
   decisions: readonly PruneDecision[],
   from: number,
@@ -17,7 +17,7 @@ export function pageOf(
   return { groups: groupDecisions(decisions.slice(from, end)), next: end < decisions.length ? end : null };
 }
 
-/** Decisions grouped by kind, verdict and reason, as they are shown. Pure. */
+/** Decisions grouped by kind, verdict and reason, to be shown. Pure. */
 function groupDecisions(decisions: readonly PruneDecision[]): PruneGroup[] {
   const groups = new Map<string, PruneGroup>();
   for (const { kind, verdict, reason, tag } of decisions) {

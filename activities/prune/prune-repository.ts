@@ -1,8 +1,8 @@
 /**
- * Prune removes old releases from the registry. Of each release it removes first the image's tag, so that nobody finds
- * it, then its disks and logs, then the signatures and whatever else speaks of them, and last its record in the same
- * way. The record is the list of what to remove: after an interruption the next prune finds it and goes on. At every
- * moment each tag points at something signed, and an image's tag at a complete release.
+ * Prune removes old releases from the registry. Of each release it first removes the image's tag, so that nobody finds
+ * it, then its disks and logs with their signatures and other attachments, and last its record. The record lists what
+ * to remove: after an interruption the next prune finds it and goes on. At every moment each tag points at something
+ * signed, and an image's tag at a complete release.
  */
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PruneRequest } from '../../model/release/prune.ts';
@@ -13,8 +13,7 @@ import { surveyAgain, surveyRepository, type RecordKey } from './survey.ts';
 import type { KnownRelease, PruneDecision, Removal } from './surveyed.ts';
 
 /**
- * No further release is begun after this time (ms): the sign worker has one slot, and releases wait for their
- * signatures.
+ * After this time (ms) no further removal begins: the sign worker has one slot, and releases wait for their signatures.
  */
 const TURN = 60_000;
 /** What a prune needs. */
@@ -52,8 +51,8 @@ function requireDeletion(deletion: string, repository: string, decisions: readon
 }
 
 /**
- * Removes what is decided, contexts first. Before each the registry and Temporal are looked at again, and the same
- * decision is taken: what became needed meanwhile stays.
+ * Removes what is decided, contexts first. Before each removal it reads the registry and Temporal again, and decides
+ * again: what is needed by then stays.
  *
  * @returns how many are left for the next turn
  */
@@ -93,7 +92,7 @@ async function remove(
 
 async function removeManifest(access: RegistryAccess, removal: Removal, byTag: boolean): Promise<void> {
   const { repository, tag, digest, entries, nameOnly } = removal;
-  // When only the digest is deleted, some registries keep the name, and others refuse while there is one.
+  // When only the digest is deleted, some registries keep the tag, and others refuse while there is one.
   if (byTag) await access.repository(repository).deleteManifest(tag);
   if (nameOnly) return;
   for (const one of [digest, ...entries]) await access.repository(repository).deleteManifest(one);

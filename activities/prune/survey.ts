@@ -1,5 +1,5 @@
 /**
- * Collects what a prune decides on: tags, verified records, releases, and how the registry deletes. Changes nothing.
+ * Collects the facts for a prune: tags, verified records, releases, and how the registry deletes. Changes nothing.
  */
 import type { OpenRelease } from '../server.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -53,7 +53,7 @@ export async function keysFor(
 }
 
 /**
- * The releases of a repository that Temporal lists. One that cannot be read is an error: nothing is removed on a guess.
+ * The releases of a repository that Temporal lists. An unreadable one is an error: nothing is removed on a guess.
  */
 export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
   return listed.map(({ release, closedAt, request, record }) => {
@@ -71,7 +71,7 @@ export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
   });
 }
 
-/** The context of a directory that a schedule starts its releases with: it was sent once. */
+/** The context with which a schedule starts its releases, sent once from a directory. */
 export function scheduledRelease(input: unknown): KnownRelease[] {
   const context = NightlyInput.safeParse(input).data?.template.context;
   return context?.kind === 'artifact' ? [{ tag: null, closedAt: null, digests: [], context: context.digest }] : [];
@@ -119,8 +119,8 @@ export async function surveyRepository(
 }
 
 /**
- * The survey brought up to date: looks up new names, the tags of one release, and further names of others. Other tags
- * do not move.
+ * Brings the survey up to date: looks up new tags, the tags of one release, and further tags of others. Other tags do
+ * not move.
  */
 export async function surveyAgain(
   access: RegistryAccess,
@@ -141,7 +141,7 @@ export async function surveyAgain(
     const names = await access.repository(repository).listTags();
     const stood = list.filter((one) => (isOwn(one.tag) || entriesOfOwn.has(one.tag)) && names.includes(one.tag));
     const others = names.filter((name) => !stood.some((one) => one.tag === name));
-    // Contexts and logs are named after their digest, and never move.
+    // The tags of contexts and logs contain their digests, and never move.
     const known = list.filter((one) => one.tag === contextTag(one.digest) && others.includes(one.tag));
     const asked = others.filter((name) => !known.some((one) => one.tag === name));
     tags.set(repository, [...stood, ...known, ...(await readTagged(access, repository, asked))]);
@@ -155,7 +155,7 @@ export async function surveyAgain(
   return { ...before, tags, records: new Map(found), releases };
 }
 
-/** What is there of some manifests, or of their signatures. */
+/** Those manifests that exist, or have signatures. */
 async function present(access: RegistryAccess, stored: readonly Stored[]): Promise<Survey['unfinished']> {
   const found = await together(stored, async ({ repository, digest }) => {
     const manifest = await access.repository(repository).getManifest(digest);

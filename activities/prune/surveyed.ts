@@ -1,4 +1,4 @@
-/** What a prune looks at, and what it decides. */
+/** The facts and decisions of a prune. */
 import type { PruneGroup, PruneReason } from '../../model/release/prune.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 
@@ -23,9 +23,9 @@ export interface Stored {
   digest: string;
 }
 
-/** What Temporal knows of a release. */
+/** A release as Temporal knows it. */
 export interface KnownRelease {
-  /** Null for those that a schedule is to start. */
+  /** Null for a release that a schedule will start. */
   tag: string | null;
   /** When it closed (ms since 1970); null while it is running or held. */
   closedAt: number | null;
@@ -50,7 +50,7 @@ export interface Survey {
   /** Records by their tag; null for one that is not verified. */
   records: ReadonlyMap<string, VerifiedRecord | null>;
   releases: readonly KnownRelease[];
-  /** What failed and cancelled releases had pushed, or its signatures, and is there. */
+  /** What failed and cancelled releases had pushed and still exists, or its signatures. */
   unfinished: readonly (Stored & { entries: readonly string[] })[];
   deletion: Deletion;
 }

@@ -1,4 +1,4 @@
-/** What a release would make otherwise than an earlier one's record says, or beyond it: decides `unchanged`. Pure. */
+/** Compares a release with an earlier one's record: decides `unchanged`, and what is made again. Pure. */
 import { dirname } from 'node:path';
 import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
@@ -11,24 +11,24 @@ import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
 
-/** A request, its tags filled in or not: they are no inputs. */
+/** A request. Its tags need not be filled in, since they are no inputs. */
 type AnyRequest = ReleaseRequest | NightlyTemplate;
 
-/** One thing that is not as the record says, or that the request asks for beyond it. */
+/** A difference between the request and the record. */
 export interface Difference {
-  /** What is made again for it: everything, one disk, or only names, signatures and the record. */
+  /** What is made again for it: everything, one disk, or only tags, signatures and the record. */
   subject: 'image' | DiskType | 'release';
   reason: string;
-  /** Something that stands whole would be replaced, which `tagPolicy: create` does not do. */
+  /** `true` when something complete would be replaced, which `tagPolicy: create` forbids. */
   replaces: boolean;
 }
 
-/** What a release would be made of now. */
+/** The inputs of a release now. */
 export interface Current {
   request: AnyRequest;
-  /** Of a git context with another commit than the recorded one, only `git` counts. */
+  /** For a git context with another commit than the recorded one, only `git` counts. */
   parts: InputParts;
-  /** Digest of the context artifact, for the words. */
+  /** Digest of the context artifact, for messages. */
   context: string;
   bases: readonly PinnedImage[];
   builder: PinnedImage | null;
@@ -41,7 +41,7 @@ function shortDigest(value: unknown): string {
   return sha256(canonicalJson(value)).slice(0, 16);
 }
 
-/** What a record keeps of its inputs for {@link changeSince}. The request's git context is at its commit. */
+/** The inputs that a record keeps for {@link changeSince}. The request's git context is at its commit. */
 export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'files' | 'builderConfig'>): InputParts {
   const { files, builderConfig } = context;
   return withContext(request, {
@@ -83,9 +83,9 @@ const short = (digest: string | undefined) => (digest === undefined ? 'none' : d
 const shortCommit = (commit: string | null) => commit?.slice(0, 12) ?? 'none';
 
 /**
- * What a release would make otherwise than the record says, or beyond it.
+ * The differences between what a release would make and the record.
  *
- * @param now against which ages are measured
+ * @param now the time from which ages are measured
  */
 export function changeSince(record: ReleaseRecord, current: Current, now: Date): Difference[] {
   const { request, parts } = current;
@@ -124,7 +124,7 @@ function contextReasons(context: string, recorded: InputParts, current: Current)
   const { place, commit, files } = current.parts;
   if (place !== recorded.place) return ['the context comes from another place'];
   if (commit !== recorded.commit) return [`commit ${shortCommit(recorded.commit)} → ${shortCommit(commit)}`];
-  // The files of a commit are those of the commit.
+  // A commit always has the same files.
   return commit !== null || files === recorded.files ? [] : [`context ${short(context)} → ${short(current.context)}`];
 }
 
@@ -133,7 +133,7 @@ function goneReasons(before: readonly PinnedImage[], after: readonly PinnedImage
   return gone.map(({ reference }) => `base ${reference} is gone`);
 }
 
-/** Each reference that has another digest than before. One that is named no more is a change of the Containerfile. */
+/** Each reference with another digest than before. A missing one is a change of the Containerfile. */
 function pinnedReasons(what: string, before: readonly PinnedImage[], after: readonly PinnedImage[]): string[] {
   return after.flatMap(({ reference, digest }) => {
     const old = before.find((one) => one.reference === reference)?.digest;
@@ -150,7 +150,7 @@ function ageReasons(
   const { certificateEnds } = record.image;
   const built = builtAt(record);
   const age = built === null ? null : now.getTime() - Date.parse(built);
-  // A tag that is made once must not be refused for a certificate that still lasts.
+  // A tag that is made once must not be refused because of a certificate that is still valid.
   const isOver = (ends: string) => (rebuild ? endsSoon(ends, enrollment, now) : !(new Date(ends) > now));
   return [
     ...(certificateEnds !== undefined && isOver(certificateEnds)
@@ -165,7 +165,7 @@ function tooOld(age: number | null, maxAge: number): string {
   return `${since} (maxAge ${formatAge(maxAge)})`;
 }
 
-/** `true` when an image is to be built without what is left of earlier builds: for the sake of the packages. */
+/** `true` when an image must be built without cache, to get new packages. */
 export function isTooOld(record: ReleaseRecord, maxAge: number | null, now: Date): boolean {
   const built = builtAt(record);
   return maxAge !== null && (built === null || now.getTime() - Date.parse(built) >= maxAge);
@@ -208,16 +208,16 @@ function builderReasons(before: PinnedImage | null, now: PinnedImage | null): st
     : pinnedReasons('builder', before ? [before] : [], now ? [now] : []);
 }
 
-/** The tags under which the last record may lie, the likeliest first. */
+/** The tags that the last record may have, the likeliest first. */
 export function lastTags(request: Pick<ReleaseRequest, 'tag' | 'alsoTag' | 'rebuild'>): string[] {
   const last = request.rebuild?.last ?? null;
   return [...new Set([...request.alsoTag.slice(0, 1), ...(last === null ? [] : [last]), request.tag])];
 }
 
-/** Longest reason (characters): several digests, and small in a payload. */
+/** Longest reason (characters): room for several digests, and small in a payload. */
 const MAX_REASON = 600;
 
-/** Longest reason in a record (characters): with six disks there is little room left. */
+/** Longest reason in a record (characters), where six disks leave little room. */
 const MAX_RECORDED_REASON = 200;
 
 /** Reasons as one line, each once. */
@@ -225,7 +225,7 @@ export function reasonOf(differences: readonly Pick<Difference, 'reason'>[]): st
   return cut([...new Set(differences.map(({ reason }) => reason))].join('; '), MAX_REASON);
 }
 
-/** A reason as a record holds it. */
+/** A reason, shortened for a record. */
 export function recordedReason(reason: string): string {
   return cut(reason, MAX_RECORDED_REASON);
 }

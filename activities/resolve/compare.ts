@@ -1,5 +1,5 @@
 /**
- * The `compare` activity of a nightly run: what a release would make anew, found without building or sending anything.
+ * The `compare` activity of a nightly run: finds what a release would make anew, without building or sending anything.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -19,7 +19,7 @@ import { newestCommit } from '../tools/git.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { WorkerBody } from '../server.ts';
 
-/** Rejects with what resolve would reject. */
+/** Fails as resolve would. */
 async function compareNightly(
   { configuration }: { configuration: WorkerConfiguration },
   { template, at }: CompareInput,
@@ -51,7 +51,7 @@ async function compareNow(request: ReleaseRequest, configuration: WorkerConfigur
   );
 }
 
-/** What a release would be made of; the context is read only when the record does not know it. */
+/** The inputs of a release. Reads the context only when the record does not know it. */
 async function current(
   access: RegistryAccess,
   record: ReleaseRecord,
@@ -68,7 +68,7 @@ async function current(
   return byContext(record, summary, request, configuration);
 }
 
-/** For a record that says too little to be compared with: nothing is like it. */
+/** For a record that says too little for a comparison. */
 function unlike(request: ReleaseRequest, { inputs }: ReleaseRecord): Current {
   const unknown = { files: `sha256:${'0'.repeat(64)}`, builderConfig: null };
   return {

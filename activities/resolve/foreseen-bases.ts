@@ -1,7 +1,7 @@
 /**
- * The images that a build will probably ask for, looked up ahead. What the last record says that podman used for the
- * same files and settings is certain; what the Containerfile seems to name is a hint, so that one which cannot be
- * looked up is no failure: the build host does so when podman asks for it.
+ * Looks up the images that a build will probably need. What podman used for the same files and settings, by the last
+ * record, is certain. What the Containerfile seems to name is a guess, so a failed look-up is no failure: the build
+ * host looks it up when podman asks for it.
  */
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -14,7 +14,7 @@ import { withRegistryAccess } from '../tools/registry/access.ts';
 import { lastTags } from './change.ts';
 import { pin, referenceFrom } from './pin.ts';
 
-/** Looks them up. Reads only. */
+/** Looks up the bases. Reads only. */
 export async function foreseenBases(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
@@ -30,7 +30,7 @@ export async function foreseenBases(
 }
 
 /**
- * The names that podman used for the same files, by the last signed record; `certain` when the settings were the same,
+ * The names that podman used for the same files, by the last signed record. `certain` when the settings were the same
  * too.
  */
 async function lastNames(

@@ -1,4 +1,4 @@
-/** What a release would be made of now, to be compared with the last record. */
+/** The inputs of a release now, for a comparison with the last record. */
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { movedNames, needsApproval } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -11,7 +11,7 @@ import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 
-/** By the record's word for the context, which is not read; null when the record does not know the request's. */
+/** By what the record says of the context, without reading it; null when the record does not know this context. */
 export async function byRecordedContext(
   { inputs }: ReleaseRecord,
   request: ReleaseRequest,
@@ -20,14 +20,14 @@ export async function byRecordedContext(
   const { context } = request;
   const recorded = inputs?.parts;
   if (!inputs || !recorded || (context.kind !== 'git' && context.digest !== inputs.context)) return null;
-  // Another commit is a change by itself; whatever it names is looked up by the release.
+  // Another commit is a change by itself. The release looks up what it names.
   const named = inputs.base.map(({ reference }) => reference);
   const images = await lookUpImages(request, named, configuration);
   const approval = asksApproval(configuration, request);
   return { request, parts: withContext(request, recorded), context: inputs.context, approval, ...images };
 }
 
-/** By what was read of the context. Its bases are those of the record: another Containerfile is a change by itself. */
+/** By the context that was read. The bases are those of the record: another Containerfile is a change by itself. */
 export async function byContext(
   { inputs }: ReleaseRecord,
   context: ContextSummary,

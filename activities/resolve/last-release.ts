@@ -1,4 +1,4 @@
-/** An earlier release as its signed record in the registry tells it, and what has changed since or is missing of it. */
+/** Compares with an earlier release by its signed record: what has changed since, and what is missing. */
 import type { KeyObject } from 'node:crypto';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
@@ -10,7 +10,7 @@ import { readPublicKey } from '../trust/keys.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 
-/** What is to be made, compared with an earlier release. */
+/** What to make, compared with an earlier release. */
 export type SinceLast =
   | { change: 'none' | 'part'; record: ReleaseRecord; differences: readonly Difference[]; reason: string }
   | {
@@ -18,15 +18,15 @@ export type SinceLast =
       record: ReleaseRecord | null;
       differences: readonly Difference[];
       reason: string;
-      /** Nothing of earlier builds is used. */
+      /** Builds without cache. */
       fresh: boolean;
     };
 
 /**
- * Compares with the last release. The record counts only if it is signed by the request's key for its name. What it
- * names and is not there is a difference like any other.
+ * Compares with the last release. Its record counts only if the request's key signed it for its name. What the record
+ * names and the registry lacks is a difference too.
  *
- * @param look looks up what a release would be made of now; not called when there is nothing to compare with
+ * @param look looks up the inputs now; not called when there is nothing to compare with
  */
 export async function sinceLastRelease(
   access: RegistryAccess,
@@ -41,8 +41,7 @@ export async function sinceLastRelease(
 }
 
 /**
- * Compares with the release of the request's own tag. There is something to compare with only when the tag's record is
- * signed by the request's key.
+ * Compares with the release of the request's own tag, if the request's key signed its record.
  */
 export async function sinceOwnTag(
   access: RegistryAccess,
@@ -93,7 +92,7 @@ async function keyOf(configuration: WorkerConfiguration, name: string): Promise<
   return path === undefined ? null : readPublicKey(path).catch(() => null);
 }
 
-/** The record and the name under which it was found, or why there is none to go by. */
+/** The record and its tag, or why there is none to compare with. */
 async function lastRecord(
   access: RegistryAccess,
   request: ReleaseRequest,
@@ -119,13 +118,13 @@ async function lastRecord(
   return `no record of an earlier release in ${recordRepository} (looked for ${tags.join(', ')})`;
 }
 
-/** The tag of a reference of this repository; undefined for another. */
+/** The tag of a reference in this repository; undefined in others. */
 function tagOf(reference: string, repository: string): string | undefined {
   const parsed = parseReference(reference);
   return parsed.ok && parsed.reference.repository === repository ? parsed.reference.tag : undefined;
 }
 
-/** The name by which the record was found must be the image's. */
+/** The tag of the record must be the image's. */
 async function movedName(access: RegistryAccess, record: ReleaseRecord, name: string): Promise<Difference[]> {
   if (name === record.image.reference) return [];
   const colon = name.lastIndexOf(':');

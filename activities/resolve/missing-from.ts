@@ -1,4 +1,4 @@
-/** What of a release's record is not in the registry: names, entries, blobs and signatures. */
+/** Finds what a record names and the registry lacks: tags, entries of indexes, blobs and signatures. */
 import type { KeyObject } from 'node:crypto';
 import { indexEntries } from '../../model/oci/manifest.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
@@ -10,8 +10,8 @@ import { signedNames, unsignedTags } from '../trust/signatures.ts';
 import type { Difference } from './change.ts';
 
 /**
- * What is not there in full, or not signed by the key for its name. When nothing is missing, all that the record and
- * the request name was seen now, down to the blobs, and its signatures were verified.
+ * What is incomplete, or not signed by the key for its name. When nothing is missing, all that the record and the
+ * request name was read now, down to the blobs, and its signatures were verified.
  */
 export async function missingFrom(
   access: RegistryAccess,
@@ -34,7 +34,7 @@ export async function missingFrom(
   return found.flat();
 }
 
-/** What the record says of an image or disk. */
+/** An image or disk in the record. */
 interface Recorded {
   reference: string;
   digest: string;
@@ -61,7 +61,7 @@ async function missingOf(
   ].map((reason) => ({ subject: 'release', reason, replaces: false }));
 }
 
-/** The tags of an index's entries that do not stand. */
+/** The missing tags of an index's entries. */
 async function untaggedEntries(
   access: RegistryAccess,
   repository: string,
@@ -77,8 +77,8 @@ async function untaggedEntries(
 }
 
 /**
- * Further tags that the image never had, or that are gone. The image was signed for a tag that it had: where that
- * points by now is another release's or a person's decision.
+ * Further tags that the image never had, or that are gone. A tag that the image is signed for may point elsewhere by
+ * now: another release or a person decided that.
  */
 async function missingTags(
   access: RegistryAccess,

@@ -1,4 +1,4 @@
-/** What is refused before anything is looked up: whoever starts a release may ask for anything. */
+/** Refuses what the operator does not allow, before anything is looked up. */
 import { movedNames } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { repositoryIsWithin } from '../../model/oci/reference.ts';
@@ -18,8 +18,8 @@ export function requirePermitted(configuration: WorkerConfiguration, request: Re
 }
 
 /**
- * Tags beside the release's own repository may be another project's, and so may those below it, where another project
- * may have its images. Whatever `tagPolicy` says, a release takes only what an earlier one of its own name left.
+ * Tags outside the release's own repository may be another project's, and so may those below it, where another project
+ * may have its images. Whatever `tagPolicy` says, a release only replaces what an earlier one of its own name left.
  *
  * @throws FlightlineError `tag-exists`
  */
@@ -38,7 +38,7 @@ export async function requireOwnTags(configuration: WorkerConfiguration, request
   });
 }
 
-/** Tags beside the release's own repository may be another project's. @throws FlightlineError `tag-exists` */
+/** Refuses tags of another project outside the release's own repository. @throws FlightlineError `tag-exists` */
 export async function requireFree(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<void> {
   const beside = movedNames(request).filter(({ repository }) => !repositoryIsWithin(repository, request.repository));
   const repositories = beside.map(({ repository }) => repository);

@@ -1,4 +1,4 @@
-/** Names of images as a spec or a Containerfile has them, and what they point at now. */
+/** Looks up what image names of a spec or Containerfile point at now. */
 import { forbiddenOption } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
@@ -14,7 +14,7 @@ export function referenceFrom(image: string): Reference {
   return parsed.reference;
 }
 
-/** The builder as it is named, if it may run here. @throws FlightlineError `builder-not-allowed` */
+/** The builder's name, if it may run here. @throws FlightlineError `builder-not-allowed` */
 export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configuration: WorkerConfiguration): Reference {
   const builder = referenceFrom(request.builder.image);
   if (!isAllowed(configuration.builders, builder.repository)) {
@@ -32,7 +32,7 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
   return builder;
 }
 
-/** Looks a mutable reference up; one with a digest is only checked. */
+/** Looks up a mutable reference. Only checks one with a digest. */
 export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   const reference = referenceFrom(image);
   const wanted = reference.digest ?? reference.tag ?? 'latest';

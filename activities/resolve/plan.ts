@@ -1,4 +1,4 @@
-/** The `plan` activity of a dry run: what resolve would answer, with nothing sent. */
+/** The `plan` activity of a dry run: the result of resolve, without sending anything. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanInput, ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';

@@ -1,4 +1,4 @@
-/** The stage `resolve`: looks everything mutable up once, and refuses what it can before anything is built. */
+/** The stage `resolve`: looks up everything mutable once, and refuses what it can before anything is built. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
@@ -27,12 +27,12 @@ import type { WorkerBody } from '../server.ts';
 
 type Resolved = Omit<ResolveResult, 'attempts'>;
 
-/** The activity `resolve`. Reads only, but for packing a git context. Whatever it rejects ends the release. */
+/** The activity `resolve`. Reads only, except that it packs a git context. A failure ends the release. */
 async function resolveRelease(
   { configuration }: { configuration: WorkerConfiguration },
   { request }: ResolveInput,
 ): Promise<ActivityAnswer<'resolve'>> {
-  // Before a context is fetched: what may not run here needs no further look.
+  // Before fetching a context: what may not run here needs no further work.
   if (request.disks.length > 0) builderFrom(request, configuration);
   requirePermitted(configuration, request);
   let reading: Promise<ContextSummary> | undefined;
@@ -42,7 +42,7 @@ async function resolveRelease(
   return lookUp(configuration, request, await context(), since);
 }
 
-/** Sends a git context, and reads what must be known of it, as of one that was sent. */
+/** Sends a git context. Reads the facts of the context, sent by whomever. */
 function readContext(configuration: WorkerConfiguration, request: ReleaseRequest): Promise<ContextSummary> {
   return withRegistryAccess(configuration, ownRepositories(request), async (access) => {
     const sent = await contextArtifact(access, request, configuration);
@@ -53,7 +53,7 @@ function readContext(configuration: WorkerConfiguration, request: ReleaseRequest
 /**
  * With `rebuild: when-changed`: what has changed since the last release; null without it.
  *
- * @param context called only when the last record does not say what is in the request's context
+ * @param context called only when the last record does not know the request's context
  */
 export async function compareWithLast(
   configuration: WorkerConfiguration,
@@ -65,7 +65,7 @@ export async function compareWithLast(
     sinceLastRelease(access, request, configuration, async (record) => {
       const recorded = record.inputs?.parts;
       const now = recorded && withContext(request, recorded);
-      // Another commit may name other images: the recorded ones are of no interest then, and may be gone.
+      // Another commit may name other images. The recorded ones do not matter then, and may be gone.
       const same = now !== undefined && now.commit === recorded!.commit && now.place === recorded!.place;
       const known = same ? await byRecordedContext(record, request, configuration) : null;
       return known ?? byContext(record, await context(), request, configuration);
@@ -73,7 +73,7 @@ export async function compareWithLast(
   );
 }
 
-/** What the release of a record was made of, for one that is made of the same. */
+/** The inputs of a record's release, for a release with the same inputs. */
 function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Resolved, 'unchanged'> {
   const { image, base, builder, context } = inputs!;
   return {
@@ -86,14 +86,14 @@ function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Reso
   };
 }
 
-/** The repositories that a release reads before it has anything of its own. */
+/** The repositories that a release reads before it has built anything. */
 export function ownRepositories(
   request: Pick<ReleaseRequest, 'repository' | 'contextRepository' | 'recordRepository'>,
 ): string[] {
   return [request.repository, request.contextRepository, request.recordRepository];
 }
 
-/** Looks up whatever the request and its context name. Reads only. `since` as {@link compareWithLast} answers. */
+/** Looks up what the request and its context name. Reads only. `since` is the result of {@link compareWithLast}. */
 export async function lookUp(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
@@ -151,7 +151,7 @@ async function pinBuilder(access: RegistryAccess, image: string): Promise<Pinned
   return pin(access, image, 'builder.image');
 }
 
-/** What of an earlier release is not made again, and why the rest is. */
+/** The parts of an earlier release that are not made again, and why the rest is. */
 function whatIsNew(
   since: SinceLast,
   request: ReleaseRequest,
@@ -175,7 +175,7 @@ function whatIsNew(
   };
 }
 
-/** A disk names its image as the place of its updates: under another name it is made again. */
+/** A disk contains its image's name, for updates. Under another name it is made again. */
 function reusedDisks(
   { record, differences }: Extract<SinceLast, { change: 'none' | 'part' }>,
   request: ReleaseRequest,
@@ -190,8 +190,7 @@ function reusedDisks(
 }
 
 /**
- * What is new of a tag that exists: with `tagPolicy: create` nothing that stands whole is replaced, and what is missing
- * is made.
+ * What to make for an existing tag. With `tagPolicy: create` nothing complete is replaced, and what is missing is made.
  *
  * @throws FlightlineError `tag-exists` when the request asks for something else under the same name.
  */

@@ -1,9 +1,9 @@
-/** The `supersede` activity of a nightly run: a release that an earlier night left held makes room. */
+/** The `supersede` activity of a nightly run: cancels a release that an earlier night left held. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ActivityContext, WorkerBody } from '../server.ts';
 import type { SupersedeInput } from '../../model/contract/control.ts';
 
-/** One that goes on by now is left alone. */
+/** Leaves a release alone that is no longer held. */
 async function supersede(
   _worker: object,
   { release }: SupersedeInput,

@@ -1,6 +1,6 @@
 /**
- * The `cleanUp` activity: removes everything that a release made on this host, except its logs and the files that
- * `--keep-files` keeps.
+ * The `cleanUp` activity: removes everything that a release made on this host, except its logs and the files of
+ * `--keep-files`.
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { lstat, rm } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
 import type { HostBody, HostContext } from '../host/work-directory.ts';
 
-/** What clean-up needs of a host. */
+/** The part of a host that clean-up needs. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
 
 async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<ActivityAnswer<'cleanUp'>> {
@@ -30,9 +30,9 @@ async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<Acti
 
 /**
  * Removes what the release made here: its builder containers, its build with the working containers, its boot test, the
- * names of its images, its directory, and last its leases, so that a lease always means that something may be left. A
- * running container gets `grace` (ms) between SIGTERM and SIGKILL. Returns what was removed, in words; nothing when it
- * is called again.
+ * names of its images, and its directory. Its leases go last, so that a lease always means that something may be left.
+ * A running container gets `grace` (ms) between SIGTERM and SIGKILL. Returns what was removed, in words; nothing for a
+ * second call.
  */
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
   const { installation } = host.work;
@@ -58,7 +58,7 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
 export async function removeDirectory(path: string): Promise<boolean> {
   const there = (await lstat(path).catch(ifMissing(undefined))) !== undefined;
   await unmountBelow(path);
-  // A process that is being ended may still create a file while its directory is emptied.
+  // A process that is ending may still create a file while its directory is emptied.
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   return there;
 }

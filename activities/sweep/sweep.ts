@@ -1,6 +1,6 @@
 /**
- * The janitor of a build host removes what a release left behind because its clean-up could not run. It touches only
- * what its own installation made, and only when the release is closed or has no lease on this host.
+ * The janitor of a build host removes what releases left behind whose clean-up could not run: only what its own
+ * installation made, and only when the release is closed or has no lease on this host.
  */
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
@@ -24,22 +24,20 @@ import { trimStorage } from './trim-storage.ts';
 const DAY = 24 * 60 * 60_000;
 /** How long logs are kept (ms). */
 const LOG_LIFETIME = 7 * DAY;
-/** How long what a project's RUN steps cache stays after its last build (ms). */
+/** How long the RUN caches of a project are kept after its last build (ms). */
 const CACHE_LIFETIME = 30 * DAY;
-/**
- * A private directory lives as long as its stage. One that is older than any stage (ms) was left by a killed worker.
- */
+/** A private directory lasts as long as its stage. A killed worker left one that is older than any stage (ms). */
 const TEMPORARY_LIFETIME = DAY;
 const TEMPORARY_PREFIXES = ['flightline-registry-', 'flightline-context-'];
 
 /**
- * Sweeps once. `isOpen` says whether a release (workflow id) is running or held. When it cannot say it throws, and so
+ * Sweeps once. `isOpen` tells whether a release (workflow id) is running or held. It throws when it cannot tell, and so
  * does the sweep: nothing is removed on a guess. Returns what was removed, in words.
  */
 export async function sweep(host: CleanUpHost, isOpen: (release: string) => Promise<boolean>): Promise<string[]> {
   const { work } = host;
   const removed: string[] = [];
-  // List before reading the leases: whatever is listed then has its lease already, if it ever gets one.
+  // List before reading the leases, so that whatever is listed already has its lease, if it gets one at all.
   const containers = await releasesOfContainers(work.installation);
   const directories = await readdir(join(work.path, 'releases')).catch(ifMissing<string[]>([]));
   const images = await listImages({ cleanUp: true });
@@ -87,7 +85,7 @@ async function removeOldLogs(logs: string, now: Date): Promise<string[]> {
   for (const entry of await readdir(logs, { withFileTypes: true }).catch(ifMissing<Dirent[]>([]))) {
     if (!entry.isDirectory()) continue;
     const directory = join(logs, entry.name);
-    // A stage that has just begun makes its directory some time before it writes.
+    // A stage makes its directory some time before it writes there.
     const isNew = !(await isOlder(directory, DAY, now));
     for (const name of await readdir(directory)) {
       const path = join(directory, name);
@@ -111,7 +109,7 @@ async function removeOldCaches(caches: string, now: Date): Promise<string[]> {
 }
 
 /**
- * Removes leftover private directories, which hold logins or somebody's files. Only this user's: the system's
+ * Removes leftover private directories, which hold logins or users' files. Only this user's, since the system's
  * temporary directory may be shared.
  */
 async function removeTemporaries(now: Date): Promise<string[]> {

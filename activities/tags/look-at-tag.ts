@@ -1,4 +1,4 @@
-/** The `lookAtTag` activity of control workers: what a shared tag points at, with its record. */
+/** The `lookAtTag` activity of control workers: reads what a shared tag points at, and its record. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { madeAt, type LookAtTagInput, type TagNow } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -23,7 +23,7 @@ async function look(
   const digest = await access.repository(repository).headManifest(tag);
   if (digest === null) return { digest, record: null };
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag });
-  // A record about another image does not describe what is there now.
+  // A record about another image does not describe this one.
   if (!found || found.record.image.digest !== digest) return { digest, record: null };
   const { record } = found;
   return { digest, record: { digest: found.digest, release: record.release, made: madeAt(record) } };

@@ -1,4 +1,4 @@
-/** Why a release cannot be promoted, as failures that a person reads. */
+/** The failures of releases that cannot be promoted. */
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PromotionRequest } from '../../model/tags/promotion.ts';
 

@@ -71,7 +71,7 @@ async function plan(
   };
 }
 
-/** The source's key is the default. Where it may not sign, a person names another. */
+/** The source's key is the default. Where it may not sign, the user must name another. */
 function requireKeyFor(configuration: WorkerConfiguration, key: string, repositories: readonly string[]): void {
   try {
     allowedKey(configuration, key, repositories);
@@ -84,9 +84,7 @@ function requireKeyFor(configuration: WorkerConfiguration, key: string, reposito
   }
 }
 
-/**
- * A version that was released under its own name is not replaced by another one. @throws FlightlineError `tag-exists`
- */
+/** Refuses to replace a version that was released under this name. @throws FlightlineError `tag-exists` */
 async function requireNoRelease(
   access: RegistryAccess,
   configuration: WorkerConfiguration,

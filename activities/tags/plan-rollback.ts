@@ -1,4 +1,4 @@
-/** The `planRollback` activity of control workers: what a rollback of a shared tag would move. */
+/** The `planRollback` activity of control workers: plans a rollback of a shared tag. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PlanRollbackInput, RollbackPlan } from '../../model/contract/tags.ts';
 import { needsApproval } from '../../model/release/approval.ts';

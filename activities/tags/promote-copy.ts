@@ -1,4 +1,4 @@
-/** The `promoteCopy` activity of sign workers: copies a digest into the target's repository, by mounting if it can. */
+/** The `promoteCopy` activity of sign workers: copies a digest to the target's repository, if possible by mounting. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { PromoteCopyInput } from '../../model/contract/tags.ts';
 import { registryOf } from '../../model/oci/reference.ts';

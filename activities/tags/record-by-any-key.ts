@@ -12,7 +12,7 @@ interface SignedRecord {
 }
 
 /**
- * The record of a name, signed for it by any key of the configuration that may sign there; null without one.
+ * The record of a name that any configured key which may sign there has signed; null without one.
  *
  * @param name.at the record's digest or another tag of it; the default is the tag.
  */

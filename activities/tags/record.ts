@@ -1,4 +1,4 @@
-/** The `record` activity: the release's result as a signed artifact in the registry, named last of all. */
+/** The `record` activity: publishes the release's result as a signed artifact, which is tagged last of all. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { RecordInput } from '../../model/contract/sign.ts';
@@ -41,7 +41,7 @@ export async function writeRecord(
   const subject = { repository, digest, tags };
   await signDigest(access, key, subject, { timeout: timing.command, written });
   await verifyDigest(access, key, subject, timing.command);
-  // A record's tag follows the release's: where the release may move a tag, the record may too.
+  // The record may move its tag where the release may move its own.
   const named = await tagsToMove(access, input);
   const expected = { leftBy: record.image.reference.slice(0, record.image.reference.lastIndexOf(':')) };
   const moves = named.map((tag) => ({ repository, tag, digest, expected }));
@@ -52,8 +52,7 @@ export async function writeRecord(
 }
 
 /**
- * The names that the record takes: of a shared tag that another release has moved meanwhile, that one's record is the
- * right one.
+ * The tags that the record gets. A shared tag that another release has moved meanwhile belongs to that one's record.
  */
 async function tagsToMove(
   access: RegistryAccess,

@@ -62,7 +62,7 @@ export async function moveTags(
   }
   const moved: string[] = [];
   for (const [index, move] of moves.entries()) {
-    /** Tags of entries that stand without the index's own. */
+    /** Tags of entries that have moved without the index's own. */
     let alone: EntryTag[] = [];
     try {
       for (const entry of entries[index]!) {
@@ -70,7 +70,7 @@ export async function moveTags(
         onMoved([...moved, ...alone.map(nameOf)]);
         await place(access, entry);
       }
-      // Look again: minutes may have passed since the first look.
+      // Read again: minutes may have passed since the first check.
       if ((await expectUnmoved(access, move)) !== move.digest) await place(access, move);
       alone = [];
       moved.push(nameOf(move));
@@ -137,7 +137,7 @@ async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): 
   return [...vanished];
 }
 
-/** The tags of the entries that do not stand yet. @throws FlightlineError `tag-moved` when another release has one. */
+/** The missing tags of the entries. @throws FlightlineError `tag-moved` when another release has one. */
 async function entriesToTag(access: RegistryAccess, { repository, tag, digest }: Move): Promise<EntryTag[]> {
   const index = await access.repository(repository).getManifest(digest);
   const manifest = index && parseManifest(index.bytes);

@@ -1,6 +1,4 @@
-/**
- * git for control workers: checks one commit out, never asking for a password and never running hooks of a repository.
- */
+/** git for control workers: checks out one commit, without asking for passwords or running a repository's hooks. */
 import { lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -10,17 +8,15 @@ import { anyOf } from './any-of.ts';
 
 /** Milliseconds for one git command against a remote. */
 const REMOTE_TIMEOUT = 10 * 60_000;
-/** What a file begins with whose content lies in Git LFS, and the most bytes that it has. */
+/** The beginning of a pointer to Git LFS, and the most bytes of one. */
 const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
 const LARGEST_POINTER = 1024;
 /** Most file names in a message. */
 const NAMED = 3;
 
-/**
- * A checkout leaves pointers to Git LFS alone: what they stand for comes afterwards, from where the operator allows.
- */
+/** A checkout leaves pointers to Git LFS alone. Their content is fetched afterwards, from where the operator allows. */
 const WITHOUT_LFS = { process: '', smudge: '', clean: '', required: 'false' };
-/** What `git lfs install` writes: without it, Git LFS fetches nothing. */
+/** The configuration of `git lfs install`, without which Git LFS fetches nothing. */
 const WITH_LFS = {
   process: 'git-lfs filter-process',
   smudge: 'git-lfs smudge -- %f',
@@ -45,8 +41,8 @@ function environment(schemes: readonly string[], lfs: Record<string, string> = W
 }
 
 /**
- * Checks one commit of a remote out into an empty directory, with its submodules at their commits and the contents of
- * files in Git LFS, all by the allowed schemes. What git keeps for itself is removed.
+ * Checks out one commit of a remote into an empty directory, with its submodules and the contents of files in Git LFS,
+ * all by the allowed schemes. Removes git's own files.
  *
  * @returns the commit's time, in seconds since 1970
  * @throws FlightlineError `context-invalid`, `git-not-allowed`, `registry`; `host-setup` when a program is missing.
@@ -59,7 +55,7 @@ export async function checkOutCommit(
 ): Promise<{ time: number }> {
   const run = (...args: string[]) => git(['-C', directory, ...args], schemes);
   await git(['init', '--quiet', directory], schemes);
-  // Submodules with relative URLs are looked up beside it.
+  // Relative URLs of submodules start from it.
   await run('remote', 'add', 'origin', url);
   await run('fetch', '--quiet', '--depth', '1', 'origin', commit);
   await run('checkout', '--quiet', '--detach', 'FETCH_HEAD');
@@ -106,7 +102,7 @@ async function fetchLargeFiles(tree: string, schemes: readonly string[]): Promis
   });
 }
 
-/** The files of a work tree, without submodules, that Git LFS keeps and that are pointers to it. */
+/** The files of a work tree, without submodules, that are pointers to Git LFS. */
 async function pointersIn(tree: string, schemes: readonly string[]): Promise<string[]> {
   const { stdout: files } = await git(['-C', tree, 'ls-files', '-z'], schemes);
   if (files === '') return [];
@@ -130,7 +126,7 @@ async function isPointer(file: string): Promise<boolean> {
   }
 }
 
-/** Git LFS takes its server from the repository's own .lfsconfig, and does not heed what git allows. */
+/** Git LFS takes its server from the repository's own .lfsconfig, and ignores which schemes git allows. */
 async function requireAllowedServers(tree: string, schemes: readonly string[]): Promise<void> {
   const { stdout } = await runCommand(
     'git',

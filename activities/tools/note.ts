@@ -1,6 +1,6 @@
 /**
- * Notes: small JSON files by which a host remembers what it did. A crash or a power cut leaves the former note or the
- * new one, never part of one. No library: those that replace a file (write-file-atomic) do not sync its directory.
+ * Notes: small JSON files in which a host remembers what it did. A crash or a power cut leaves the former note or the
+ * new one, never part of one. Libraries that replace a file (write-file-atomic) do not sync its directory.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { z } from 'zod';
 /**
  * The note in a file; `undefined` when the file does not exist.
  *
- * @param damaged the answer for a file that holds something else, by default as if there were none
+ * @param damaged the result for a file with other content; by default as if there were none
  * @throws when the file cannot be read for another reason
  */
 export async function readNote<Schema extends z.ZodType, Damaged = undefined>(
@@ -34,7 +34,7 @@ export async function readNote<Schema extends z.ZodType, Damaged = undefined>(
   }
 }
 
-/** Writes a note, for its owner alone, and waits until the disk has it. The directory must exist. */
+/** Writes a note, readable by its owner only, and waits until the disk has it. The directory must exist. */
 export async function writeNote<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
@@ -56,7 +56,7 @@ export async function writeNote<Schema extends z.ZodType>(
   }
 }
 
-/** The same, synchronously: the note is written even if the process is killed next. */
+/** The same, synchronously, so that the note is written even if the process is killed next. */
 export function writeNoteSync<Schema extends z.ZodType>(path: string, schema: Schema, note: z.infer<Schema>): void {
   const draft = `${path}.${randomUUID()}`;
   try {

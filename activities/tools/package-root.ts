@@ -1,4 +1,4 @@
-/** Where this package lies, and its code in it: the sources, or what the build makes of them in dist/. */
+/** Where this package and its code are: the sources, or the build in dist/. */
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 
@@ -16,7 +16,7 @@ export function packageRoot(): string {
   return directory;
 }
 
-/** The directory of the code that runs. The build moves code between files: nothing may be found beside its source. */
+/** The directory of the running code. The build moves code between files, so nothing may be sought beside a source. */
 export function codeRoot(): string {
   return SUFFIX === '.js' ? join(packageRoot(), 'dist') : packageRoot();
 }

@@ -1,4 +1,4 @@
-/** QEMU for boot tests: its programs, firmware and arguments, and the end of one that was left behind. */
+/** QEMU for boot tests: its programs, firmware and arguments, and how to end one that was left behind. */
 import { access, constants, lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
@@ -10,7 +10,7 @@ import { argumentsWith, processesWithArgument, signal } from './process/processe
 /** `kvm` runs the guest on the processor, `tcg` emulates one. */
 export type Accelerator = 'kvm' | 'tcg';
 
-/** UEFI firmware: its code, and the variables that each machine gets a copy of. */
+/** UEFI firmware: its code, and its variables, of which each machine gets a copy. */
 interface Firmware {
   code: string;
   variables: string;
@@ -18,12 +18,12 @@ interface Firmware {
 }
 
 interface Machine {
-  /** Looked for in this order; Red Hat's QEMU is not on PATH. */
+  /** Tried in this order. Red Hat's QEMU is not on PATH. */
   programs: readonly string[];
   machine: string;
   /**
-   * The emulated processor. On amd64 all that QEMU can emulate, since distributions ask for different levels, but
-   * 5-level paging, which costs time in emulation and has no use here.
+   * The emulated processor. On amd64 all that QEMU can emulate, since distributions need different levels, except
+   * 5-level paging, which only costs time.
    */
   processor: string;
   firmware: readonly Firmware[];
@@ -70,7 +70,7 @@ const MEMORY = 2_048;
 export interface QemuCommand {
   architecture: Architecture;
   accelerator: Accelerator;
-  /** By which the process is found again. */
+  /** Identifies the process. */
   name: string;
   type: DiskType;
   disk: string;
@@ -107,7 +107,7 @@ export function qemuArguments(command: QemuCommand): string[] {
     'none',
     '-nic',
     'none',
-    // A guest that starts again has not come up.
+    // A guest that restarts has not booted.
     '-no-reboot',
     ...pflash(command.firmware.code, 'readonly=on,'),
     ...pflash(command.variables, ''),
@@ -123,7 +123,7 @@ export function qemuArguments(command: QemuCommand): string[] {
   ];
 }
 
-/** In QEMU's options a comma ends a value, and two stand for one. */
+/** In QEMU's options a comma ends a value, and two commas mean one. */
 function escaped(path: string): string {
   return path.replaceAll(',', ',,');
 }
@@ -157,8 +157,8 @@ export async function findQemu(architecture: Architecture): Promise<{ program: s
 }
 
 /**
- * The accelerators to try on this machine, the best first. KVM may open and still not work: a guest that says nothing
- * tells.
+ * The accelerators to try on this machine, the best first. KVM may open and still not work, which only a silent guest
+ * shows.
  */
 export async function accelerators(): Promise<Accelerator[]> {
   const kvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
@@ -196,14 +196,13 @@ async function isFile(path: string): Promise<boolean> {
 
 const PREFIX = 'flightline-boot-test';
 
-/** The name of a release's machine, by which it is found after its worker was killed. */
+/** The name of a release's machine, by which it is found after its worker has died. */
 export function machineName(installation: string, release: string): string {
   return `${PREFIX}-${installation}-${releaseKey(release)}`;
 }
 
 /**
- * The machines of an installation whose release ({@link releaseKey}) is not among these: nobody waits for them any
- * more.
+ * The machines of an installation whose release ({@link releaseKey}) is not among these, so that nobody waits for them.
  */
 export async function forgottenMachines(installation: string, held: ReadonlySet<string>): Promise<string[]> {
   const prefix = `${PREFIX}-${installation}-`;
@@ -221,7 +220,7 @@ export async function endMachine(name: string): Promise<boolean> {
     const found = await processesWithArgument(name);
     if (found.length === 0) return seen;
     seen = true;
-    // It writes to nothing that is kept.
+    // It writes nothing that is kept, so SIGKILL does no harm.
     for (const pid of found) signal(pid, 'SIGKILL');
     await sleep(100);
   }

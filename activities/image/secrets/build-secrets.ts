@@ -1,4 +1,4 @@
-/** What a build is given besides its context and bases, such as secrets, and what it made of them. */
+/** Secrets and entitlements of a build, and what it made of them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BuildInput } from '../../../model/contract/build.ts';
@@ -37,16 +37,16 @@ import type { HostContext } from '../../host/work-directory.ts';
 /** Where bootc looks for logins on a device (guide, "Building the OS Image"). */
 const PULL_SECRET_PATH = '/etc/ostree/auth.json';
 
-/** What is known, before anything is built, of what a build needs of its host. */
+/** What a build needs of its host, as known before it begins. */
 export interface HostParts {
   secrets: BuildSecretFile[];
-  /** What becomes a file of the image, in a layer of its own: the secret, and the instruction. */
+  /** A file of the image in a layer of its own: the secret, and the instruction. */
   pullSecret: { secret: BuildSecretFile; layer: string } | null;
   warnings: string[];
 }
 
 /**
- * Looks whether this host has what the build asks of it.
+ * Checks that this host has what the build needs.
  *
  * @throws FlightlineError `secret-missing`, `secret-not-allowed`
  */
@@ -75,7 +75,7 @@ async function openPullSecret(host: HostContext, input: BuildInput, name: string
 }
 
 /**
- * Volumes, `from:to:ro`, by which the steps of a build get what its bases entitle to.
+ * Volumes, `from:to:ro`, with the entitlements for the steps of a build.
  *
  * @throws FlightlineError `not-registered`
  */
@@ -85,12 +85,12 @@ export async function volumesFor(host: HostContext, bases: readonly PinnedImage[
   return entitlementVolumes();
 }
 
-/** Files of the image that hold a secret because the spec asks for it: nobody is advised against them. */
+/** Files of the image that hold a secret at the spec's request, which need no advice. */
 export function secretFiles(input: Pick<BuildInput, 'pullSecret'>): string[] {
   return input.pullSecret === undefined ? [] : [PULL_SECRET_PATH];
 }
 
-/** Another one for each run: podman's cache knows a secret by its id only, and would give out an older one's layer. */
+/** A new id for each run: podman's cache knows a secret by its id only, and would give out an older secret's layer. */
 function pullSecretId({ release, runId }: Pick<BuildInput, 'release' | 'runId'>): string {
   return `${OWN_SECRET_PREFIX}pull-secret-${runKey(release, runId)}`;
 }
@@ -110,8 +110,7 @@ async function exposures(access: RegistryAccess, input: BuildInput): Promise<str
 }
 
 /**
- * What the image that was built of the same inputs holds; null when it is not to be adopted, since its certificate has
- * ended.
+ * The enrollment in an image of the same inputs; null when its certificate has ended, so that it is not adopted.
  */
 export async function enrolledImage(host: HostContext, input: BuildInput): Promise<EnrolledFacts | null> {
   if (input.enrollment?.binding !== 'early') return {};
@@ -119,12 +118,12 @@ export async function enrolledImage(host: HostContext, input: BuildInput): Promi
   return enrolled && factsOf(enrolled);
 }
 
-/** The build is done: what was at hand for another attempt goes. */
+/** Call when the build is done: removes what was kept for another attempt. */
 export async function forgetSecrets(host: HostContext, input: BuildInput): Promise<void> {
   if (input.enrollment?.binding === 'early') await forgetConfiguration(host, input, input.enrollment);
 }
 
-/** What a build tells of its enrollment. */
+/** What a build reports about its enrollment. */
 export interface EnrolledFacts {
   /** ISO 8601; absent when there is no certificate. */
   certificateEnds?: string;
@@ -136,14 +135,14 @@ function factsOf({ ends, request }: Pick<Enrolled, 'ends' | 'request'>): Enrolle
   return { certificateEnds: ends.toISOString(), ...(request !== null && { certificateRequest: request }) };
 }
 
-/** The flags of `podman build` by which what it keeps between steps is found again, for a build on such bases (ids). */
+/** The flags of `podman build` that mark the images between its steps, for a build on such bases (ids). */
 export type PrivateFlags = (bases: readonly string[]) => Promise<string[]>;
 
 /**
- * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, whatever
- * became of the build, neither the context nor what podman keeps between steps holds a secret.
+ * Runs the build of an unpacked context, with the agent configuration in it, if there is one. Afterwards, even when the
+ * build failed, neither the context nor the images between its steps hold a secret.
  *
- * @param build is given further flags of `podman build`
+ * @param build gets further flags of `podman build`
  */
 export async function withPrivateParts<Result>(
   host: HostContext,
@@ -160,7 +159,7 @@ export async function withPrivateParts<Result>(
   const mark = input.pullSecret === undefined ? null : pullSecretId(input);
   const flags: PrivateFlags = async (bases) => [
     ...(await privateLayerFlags(installation, input.release, { context: isEarly, secrets: usesSecrets, mark, bases })),
-    // The cache knows a secret by its id only, and would give out what another project's secret has made.
+    // The cache knows a secret by its id only, and would give out layers made with another project's secret.
     ...(usesSecrets ? ['--no-cache'] : []),
   ];
   try {
@@ -184,7 +183,7 @@ async function withAgentConfiguration<Result>(
   if (enrollment?.binding !== 'early') throw new Error('only early binding builds a configuration in');
   stage.report({ step: 'requesting an enrollment certificate' });
   const configuration = await agentConfiguration(host, input, enrollment);
-  // The author's rules were made without it, and may leave it out: `*`, then what is wanted.
+  // The author's rules may ignore it: `*`, then what is wanted.
   const ignoreFile = join(dirname(context), 'ignore-rules');
   const rules = await readFile(`${containerfile}${CONTEXT_LAYOUT.ignoreSuffix}`, 'utf8').catch(ifMissing(''));
   await writeFile(ignoreFile, `${rules}\n!${AGENT_CONFIGURATION}\n`);
@@ -199,7 +198,7 @@ async function withAgentConfiguration<Result>(
 }
 
 /**
- * Looks whether the image is bound as the spec says.
+ * Checks that the image is bound as the spec says.
  *
  * @throws FlightlineError `enrollment-binding`
  */

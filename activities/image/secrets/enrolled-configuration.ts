@@ -1,7 +1,7 @@
 /**
- * Early binding: the agent configuration that goes into an image, from Flight Control's client or from a secret.
- * The release's own directory (0700) keeps it until the build is done, for a repeated attempt, and the end of the
- * image's certificate until the release ends.
+ * Early binding: the agent configuration that goes into an image, from Flight Control's client or from a secret. The
+ * release's own directory (0700) keeps it for a repeated attempt until the build is done, and the end of the
+ * certificate until the release ends.
  */
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,9 +22,9 @@ import {
   type EnrollingHost,
 } from './request-certificate.ts';
 
-/** What a release's directory keeps of its enrollment. */
+/** The note of an enrollment in a release's directory. */
 const Kept = z.object({
-  /** The run of the release, and what was asked: another one's certificate is never used. */
+  /** The run of the release, and the request: another run's certificate is never used. */
   runId: z.string(),
   asked: z.string(),
   /** The agent configuration; null for an operator's own, and once the build is done. */
@@ -32,13 +32,13 @@ const Kept = z.object({
   ends: z.iso.datetime(),
   /** The request in Flight Control; null for an operator's own. */
   request: z.string().nullable(),
-  /** An image holds it. */
+  /** `true` when an image holds it. */
   built: z.boolean(),
 });
 type Kept = z.infer<typeof Kept>;
 
 /**
- * The agent configuration of a release's image: the one at hand, else a new one.
+ * The agent configuration of a release's image: the kept one, else a new one.
  *
  * @throws FlightlineError of the kinds `enrollment…`, `secret…`, and `host-setup` without a client.
  */
@@ -58,7 +58,7 @@ export async function agentConfiguration(
   return configuration;
 }
 
-/** An image holds it now. It may be refused for something else, and be built again with what is at hand. */
+/** Call when an image holds it. The image may still be refused, and be built again with the same one. */
 export async function noteEnrolled(
   host: EnrollingHost,
   build: EnrolledBuild,
@@ -73,7 +73,7 @@ export async function noteEnrolled(
   });
 }
 
-/** The build is done: from now on only the end of the certificate is kept. */
+/** Call when the build is done: only the end of the certificate is kept from then on. */
 export async function forgetConfiguration(
   host: EnrollingHost,
   build: EnrolledBuild,
@@ -90,8 +90,8 @@ export async function forgetConfiguration(
 }
 
 /**
- * The certificate in the image that this run has built here: when it ends, and its request. Null when it has ended, or
- * when there is no such image.
+ * The end and the request of the certificate in the image that this run built here. Null when it has ended, or without
+ * such an image.
  */
 export async function enrolledUntil(
   host: EnrollingHost,
@@ -108,7 +108,7 @@ export async function enrolledUntil(
  * Puts the agent configuration into an unpacked context.
  *
  * @param directory the unpacked context
- * @returns what takes it away again
+ * @returns a function that removes it
  * @throws FlightlineError `context-invalid` when the context has a file of that name.
  */
 export async function placeConfiguration(
@@ -116,7 +116,7 @@ export async function placeConfiguration(
   configuration: AgentConfiguration,
 ): Promise<() => Promise<void>> {
   const file = join(directory, AGENT_CONFIGURATION);
-  // Resolve looks too; a link must lead nowhere all the same.
+  // resolve checks too, but a link must still lead nowhere.
   if (await lstat(file).catch(() => null)) throw configurationInContext();
   await writeFile(file, configuration.text, { mode: 0o600, flag: 'wx' });
   return () => rm(file, { force: true });
@@ -145,7 +145,7 @@ function keptFile(host: EnrollingHost, build: EnrolledBuild): string {
 }
 
 async function readKept(host: EnrollingHost, build: EnrolledBuild, enrollment: EarlyEnrollment): Promise<Kept | null> {
-  // Whoever reads nothing asks again.
+  // An unreadable note means a new request.
   const kept = await readNote(keptFile(host, build), Kept);
   return kept?.runId === build.runId && kept.asked === canonicalJson(enrollment) ? kept : null;
 }

@@ -1,7 +1,7 @@
 /**
- * The images between the steps of a build that puts a secret into its image. Podman keeps them as cache; those that may
- * hold the secret must go, whatever became of the build. They are told by a label that podman gives to them alone:
- * neither the image that is built in the end has it, nor does it keep a later build from using what stays.
+ * The images between the steps of a build that puts a secret into its image. podman keeps them as cache, and those that
+ * may hold the secret must go, even after a failed build. podman gives a label to them alone: the final image does not
+ * have it, and it does not keep a later build from using those that stay.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,22 +11,22 @@ import { podman } from '../../tools/podman/podman.ts';
 import { readNote, writeNote } from '../../tools/note.ts';
 import { ALL, mayHoldSecret, type StepImage, SECRETS } from './step-image.ts';
 
-/** On the images between the steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
+/** The label on images between steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
 const LABEL = 'io.flightline.private';
 
-/** What of a build holds a secret. */
+/** The parts of a build that hold a secret. */
 interface PrivateBuild {
-  /** The context does: every step that reads it. */
+  /** The context holds it, so every step that reads the context may. */
   context: boolean;
-  /** So does every step that mounts a secret. */
+  /** Every step that mounts a secret may hold it. */
   secrets: boolean;
-  /** Steps in whose instruction this text is; null for none. Letters, digits and dashes. */
+  /** Steps whose instruction has this text may hold it; null for none. Letters, digits and dashes. */
   mark: string | null;
-  /** The images that the Containerfile builds on, as far as they are known, by id. */
+  /** Ids of the known images that the Containerfile builds on. */
   bases: readonly string[];
 }
 
-/** The flags of `podman build` by which what it keeps between steps is found again. */
+/** The flags of `podman build` that mark the images between its steps. */
 export async function privateLayerFlags(
   installation: string,
   release: string,
@@ -38,15 +38,15 @@ export async function privateLayerFlags(
 }
 
 /**
- * The flag of a build of one step on an image that has no name: such an image has the label, and what is built on it
- * would inherit it.
+ * The flag for a one-step build on an image without a name: such an image has the label, and the new image would
+ * inherit it.
  */
 export const NOT_BETWEEN_STEPS = `--unsetlabel=${LABEL}`;
 
-/** In a release's directory: a build began here whose steps may hold a secret. */
+/** File in a release's directory: a build began here whose steps may hold a secret. */
 const NOTE = 'private-layers.json';
 
-/** Notes, before a build whose steps may hold a secret, that there is something to remove. */
+/** Notes before a build that its steps may hold a secret, and must be removed. */
 export async function notePrivateLayers(directory: string): Promise<void> {
   await writeNote(join(directory, NOTE), z.object({}), {});
 }
@@ -57,13 +57,13 @@ export async function mayHavePrivateLayers(directory: string): Promise<boolean> 
 }
 
 /**
- * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` says of a
- * release's key whether its builds count: none of them may run. Returns what was removed, in words.
+ * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` selects
+ * releases by their keys; none of their builds may be running. Returns what was removed, in words.
  */
 export async function removePrivateLayers(installation: string, concerns: (key: string) => boolean): Promise<string[]> {
   const removed: string[] = [];
   for (const { id } of (await stepImages(installation, concerns)).filter(mayHoldSecret)) {
-    // What is in use by another build's container stays, and is found the next time.
+    // An image that another build's container uses stays, and is found the next time.
     const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
     if ((await podman('podman rmi', ['rmi', '--no-prune', id], options)).exitCode === 0) {
       removed.push(`layer ${id.slice(0, 12)}`);

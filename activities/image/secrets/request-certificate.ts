@@ -1,6 +1,6 @@
 /**
- * Asks Flight Control's client for an enrollment certificate. What the server has issued is asked for again when the
- * client or its worker was killed: a second request would leave the first certificate behind, valid for a year.
+ * Requests an enrollment certificate from Flight Control's client. After the client or its worker was killed, it
+ * fetches the issued certificate: a second request would leave the first one behind, valid for a year.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,12 +34,12 @@ export interface Enrolled extends AgentConfiguration {
   request: string | null;
 }
 
-/** Beyond the server's own deadline (ms): the client may hang all the same. */
+/** Added to the server's own deadline (ms), since the client may hang even so. */
 const GRACE = 30_000;
 
-/** A request that the server has taken. */
+/** A request that the server has accepted. */
 const Submitted = z.object({
-  /** The run of the release, and what was asked: another one's certificate is never used. */
+  /** The run of the release, and the request: another run's certificate is never used. */
   runId: z.string(),
   asked: z.string(),
   request: z.string(),
@@ -61,7 +61,7 @@ export async function requestCertificate(host: EnrollingHost, build: EnrolledBui
   return inTurn(client.configDirectory, () => new Enrolling(host, build, client, asked).certificate());
 }
 
-/** One enrollment. Its files lie below the release's directory, and go with it if nothing else removes them. */
+/** One enrollment. Its files are below the release's directory, and go with it at the latest. */
 class Enrolling {
   private readonly host: EnrollingHost;
   private readonly build: EnrolledBuild;
@@ -84,7 +84,7 @@ class Enrolling {
     if (issued) return issued;
     await this.prepare();
     try {
-      // An account that lacks a right would leave a certificate behind that nobody gets.
+      // An account that lacks a right would leave a certificate behind that nobody can fetch.
       await this.run(enrollmentConfigArguments(this.client.configDirectory));
       const { text, request } = await this.request();
       const read = readAgentConfiguration(text, this.asked.days, new Date());
@@ -92,14 +92,14 @@ class Enrolling {
       await this.forget();
       return { ...read.configuration, request };
     } catch (error) {
-      // What was submitted, and got no answer, may have been issued.
+      // A request without an answer may have been issued.
       const isUnanswered = error instanceof FlightlineError && error.failure.kind === 'enrollment-service';
       if (!isUnanswered || !(await readNote(this.note, Submitted))) await this.forget();
       throw error;
     }
   }
 
-  /** The certificate of a request that a former attempt sent; null when there is none that can be used. */
+  /** The certificate of an earlier attempt's request; null when none can be used. */
   private async issued(): Promise<Enrolled | null> {
     const submitted = await readNote(this.note, Submitted);
     if (submitted?.runId !== this.build.runId || submitted.asked !== canonicalJson(this.asked)) return null;
@@ -112,7 +112,7 @@ class Enrolling {
       await this.forget();
       return { ...read.configuration, request };
     } catch (error) {
-      // The server may know it later. Whatever else it says, a new request will tell.
+      // The server may know it later. A new request will report any other problem.
       if (error instanceof FlightlineError && error.failure.kind !== 'enrollment-service') return null;
       throw error;
     }
@@ -145,7 +145,7 @@ class Enrolling {
     return rm(this.scratch, { recursive: true, force: true });
   }
 
-  /** Runs the client. It writes a key into its output directory first of all, and leaves it there when it fails. */
+  /** Runs the client. It first writes a key into its output directory, and leaves it there when it fails. */
   private async run(args: string[], onError: (line: string) => void = () => undefined): Promise<string> {
     const { client, host, scratch } = this;
     const timeout = client.requestTimeout * 1000 + GRACE;
@@ -155,7 +155,7 @@ class Enrolling {
       return (await runCommand(client.program, args, { cwd: scratch, environment, timeout, onLine })).stdout;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      // The error itself goes no further: its standard output may hold a key.
+      // Do not pass on the error itself: its standard output may hold a key.
       if (error.notFound) {
         throw new FlightlineError('host-setup', `${client.program} is not installed on ${host.name}`, {
           remedy:
@@ -184,7 +184,7 @@ class Enrolling {
 /** Calls that run or wait, by login. */
 const calls = new Map<string, Promise<unknown>>();
 
-/** One call after another: the client renews its login by writing the file anew, and two at once would lose it. */
+/** One call at a time: the client renews its login by rewriting the file, and two at once would lose it. */
 async function inTurn<Result>(configDirectory: string, call: () => Promise<Result>): Promise<Result> {
   const before = calls.get(configDirectory) ?? Promise.resolve();
   const own = before.then(call);

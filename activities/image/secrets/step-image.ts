@@ -1,9 +1,9 @@
-/** The images between the steps of a build, and whether one may hold a secret. Pure. */
+/** Tells which images between the steps of a build may hold a secret. Pure. */
 
-/** In the place of a number: no step holds the secret but those with the mark. */
+/** Instead of a number: only steps with the mark hold the secret. */
 export const ALL = 'all';
 
-/** Or those that mount a secret besides. */
+/** Instead of a number: steps with the mark, and steps that mount a secret, hold it. */
 export const SECRETS = 'secrets';
 
 /** An image between two steps. */
@@ -11,13 +11,13 @@ export interface StepImage {
   id: string;
   /** Value of the label. */
   label: string;
-  /** What it was made by, its base's steps first (`created_by` of the OCI image configuration). */
+  /** The instructions that made it, its base's first (`created_by` of the OCI image configuration). */
   history: readonly string[];
 }
 
 /**
- * Whether an image between two steps may hold a secret. Where the context does, only what a RUN made that mounts
- * nothing, and instructions that add no file, are known to hold none; so are the steps of the bases. Pure.
+ * `true` when an image between two steps may hold a secret. If the context holds it, only these are known to hold none:
+ * a RUN that mounts nothing, instructions that add no file, and the steps of the bases. Pure.
  */
 export function mayHoldSecret({ label, history }: Pick<StepImage, 'label' | 'history'>): boolean {
   const [, , trusted = '', mark = ''] = label.split('/');

@@ -7,14 +7,13 @@ import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '.
 import type { ContainerState } from '../podman/container/container-state.ts';
 
 /**
- * Where the builder looks for the host's storage; it accepts no other place (bib, "could not access container
- * storage").
+ * Where the builder expects the host's storage. It accepts no other path (bib, "could not access container storage").
  */
 const STORAGE = '/var/lib/containers/storage';
 /** Bytes after which conmon truncates the container's log. */
 const LOG_SIZE = '256mb';
 
-/** Whose container it is. */
+/** Identifies a builder container. */
 interface BuilderIdentity {
   installation: string;
   release: string;
@@ -29,7 +28,7 @@ export interface BuilderCommand extends BuilderIdentity {
   name: string;
   /** The builder image, by digest. */
   builder: string;
-  /** The image as devices will know it, `R:T`: the builder writes this name into the disk as update origin. */
+  /** The image, `R:T`. The builder writes this name into the disk as the origin of updates. */
   image: string;
   types: readonly DiskType[];
   rootfs: string | null;
@@ -60,7 +59,7 @@ export function builderArguments(command: BuilderCommand): string[] {
     '--detach',
     `--name=${command.name}`,
     '--pull=never',
-    // conmon writes this file whether or not a worker looks: the log is whole after a restart.
+    // conmon writes this file even without a worker, so the log is whole after a restart.
     '--log-driver=k8s-file',
     `--log-opt=path=${command.log}`,
     `--log-opt=max-size=${LOG_SIZE}`,
@@ -97,7 +96,7 @@ export function manifestArguments(command: ManifestCommand): string[] {
   ];
 }
 
-/** The right to mount and inspect the image, its storage, and the configuration. */
+/** Flags that let the builder mount and inspect the image, its storage, and the configuration. */
 function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config' | 'options'>): string[] {
   return [
     ...(command.options.network ? [`--network=${command.options.network}`] : []),
@@ -125,14 +124,14 @@ function volume(from: string, to: string): [string, string] {
 }
 
 /**
- * `start`: there is none. `attach`: it runs. `collect`: it ended. `replace`: it never ran, or cannot tell what became
- * of it.
+ * `start`: there is none. `attach`: it is running. `collect`: it has ended. `replace`: it never ran, or its end is
+ * unknown.
  */
 type BuilderDecision = 'start' | 'attach' | 'collect' | 'replace';
 
 /**
- * What is done with the container of a builder run's name. `conmon`: whether the process that will note its exit code
- * lives. A container that says it runs without it says so for ever.
+ * Decides what to do with the container of a builder run. `conmon`: the process that notes its exit code is alive.
+ * Without conmon a container says `running` for ever.
  */
 export function decideBuilder(
   container: Pick<ContainerState, 'status' | 'ended'> | null,
@@ -146,16 +145,16 @@ export function decideBuilder(
       return conmon ? 'attach' : 'replace';
     case 'exited':
     case 'stopped':
-      // One that a reboot ended is `exited` with exit code 0, and its disk is half written.
+      // A container that a reboot ended is `exited` with exit code 0, and its disk is half written.
       return container.ended ? 'collect' : 'replace';
-    // `created`, `configured`, `initialized`: the worker died in between, or the host was restarted. `removing`,
-    // `unknown`: no result.
+    // `created`, `configured`, `initialized`: the worker died, or the host was restarted, before it ran. `removing`,
+    // `unknown`: it has no result.
     default:
       return 'replace';
   }
 }
 
-/** An entry of a directory, as far as a result needs to know it. */
+/** The facts of a directory entry that a result needs. */
 export interface OutputEntry {
   name: string;
   file: boolean;
@@ -184,7 +183,7 @@ export function pickResult(type: DiskType, entries: readonly OutputEntry[]): Res
 const HASH = /\$(?:[1-9]|2[abxy]|y|gy|7|sha1|md5)\$[./A-Za-z0-9$,=]{8,}/g;
 const PASSWORD = /("(?:plaintext_)?password"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
 
-/** A line of the builder without passwords and their hashes: osbuild prints the options of every stage. */
+/** A line of the builder without passwords and their hashes, since osbuild prints the options of every stage. */
 export function withoutPasswords(line: string): string {
   return line.replace(PASSWORD, '$1"[secret]"').replace(HASH, '[secret]');
 }

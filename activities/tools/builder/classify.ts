@@ -1,6 +1,6 @@
 /**
- * What a failed builder run means. bib ends with 1 for everything, so its text decides (os-image-pipelines §1.6,
- * bib-observed "Errors"). Lines of the nested podman may be mixed in, so nothing is matched as a whole. Pure.
+ * Tells why a builder run failed. bib always ends with exit code 1, so its text decides. Lines of the nested podman may
+ * be mixed in, so no text is matched as a whole. Pure.
  */
 import type { Verdict } from '../podman/classify.ts';
 import { anyOf } from '../any-of.ts';
@@ -143,7 +143,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Faults of the network on the way to package repositories and registries; bib's iso types need them. */
+/** Network faults on the way to package repositories and registries, which bib's iso types use. */
 const NETWORK = anyOf(
   /could not resolve host|temporary failure in name resolution|no such host/i,
   /connection (?:refused|reset|timed out)|i\/o timeout|TLS handshake timeout|Timeout was reached/i,
@@ -158,7 +158,7 @@ const KILLED = 137;
 const SIGNALLED: readonly number[] = [2, 129, 130, 143];
 
 /**
- * What it means that a builder container ended with another exit code than 0. `output`: its last lines, both streams.
+ * Why a builder container ended with an exit code other than 0. `output`: its last lines, both streams.
  */
 export function classifyBuilder(output: string, exitCode: number): Verdict {
   if (exitCode === KILLED) return { kind: 'out-of-memory' };
@@ -172,15 +172,15 @@ export function classifyBuilder(output: string, exitCode: number): Verdict {
 }
 
 /**
- * What every failure prints around its cause: osbuild unmounts and tells times, QEMU says farewell, the nested podman
- * looks at containers that are not its own.
+ * Noise around the cause of a failure: osbuild unmounts and prints times, QEMU says that it ends, the nested podman
+ * complains about containers that are not its own.
  */
 const NOISE = anyOf(
   /Refreshing container [0-9a-f]+|Using cgroups-v1|^(?:mount\/\S* |umount: ).*unmounted|^\s*⏱ +Duration/,
   /^qemu-system-\S+: terminating on signal/,
 );
 
-/** What a person needs to see of a failed run: its last lines without the noise around them. */
+/** The last lines of a failed run, without the noise around them. */
 export function builderMessage(lines: readonly string[], count: number): string {
   let isTrace = false;
   const telling = lines.filter((line) => {
@@ -191,7 +191,7 @@ export function builderMessage(lines: readonly string[], count: number): string 
   return telling.slice(-count).join('\n');
 }
 
-/** Network words further up are what some stage survived. */
+/** A stage may have survived network faults further up. */
 function lastErrors(output: string): string {
   return output.split('\n').slice(-40).join('\n');
 }

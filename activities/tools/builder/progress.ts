@@ -1,16 +1,16 @@
 /**
- * Where a builder run stands, from its verbose output: osbuild heads every stage with its name and id, and bib writes
- * down all stages in `manifest-<types>.json` before the first (bib-observed, "stdout / stderr contract"). Pure.
+ * Reads a builder run's progress from its verbose output: osbuild prints every stage's name and id, and bib writes all
+ * stages into `manifest-<types>.json` before the first one. Pure.
  */
 import { z } from 'zod';
 
-/** How far a builder run is. */
+/** The progress of a builder run. */
 interface BuilderProgress {
-  /** What it does now: `org.osbuild.qemu`, or bib's own step in words. */
+  /** The current step: `org.osbuild.qemu`, or bib's own words. */
   step: string | undefined;
   /** Stages that have ended. */
   done: number;
-  /** Stages of the whole run; `undefined` until the manifest is there. */
+  /** Stages of the whole run; `undefined` before the manifest exists. */
   total: number | undefined;
 }
 
@@ -18,7 +18,7 @@ interface BuilderProgress {
 export const NO_PROGRESS: BuilderProgress = { step: undefined, done: 0, total: undefined };
 
 const STAGE = /^(org\.osbuild\.[\w.-]+): [0-9a-f]{8,}(?: |$)/;
-/** bib's own lines (verbose, on stderr) that say what comes next. */
+/** bib's own lines (verbose, on stderr) about the next step. */
 const STEPS =
   /^((?:Done g|G)enerating manifest|Manifest generation step|Disk image building step|Building|Build complete)\b/;
 
@@ -36,12 +36,12 @@ export function advance(progress: BuilderProgress, line: string): BuilderProgres
   return progress;
 }
 
-/** The progress when the number of all stages is known. */
+/** The progress, once the number of stages is known. */
 export function withTotal(progress: BuilderProgress, total: number): BuilderProgress {
   return bounded({ ...progress, total });
 }
 
-/** A stage may run again (a retry within osbuild): never more than all. */
+/** osbuild may retry a stage, so the count is limited to the total. */
 function bounded(progress: BuilderProgress): BuilderProgress {
   return { ...progress, done: Math.min(progress.done, progress.total ?? progress.done) };
 }
@@ -54,8 +54,8 @@ type Pipeline = z.infer<typeof Manifest>['pipelines'][number];
 
 /**
  * Number of stages that osbuild runs for these exports, from the text of a `manifest-*.json`; `undefined` while it is
- * not whole, or of another version. bib lists the pipelines of every disk type it knows, and osbuild runs only what the
- * exports are made of.
+ * incomplete, or for another version. bib lists the pipelines of every disk type, and osbuild runs only those that the
+ * exports need.
  */
 export function countStages(text: string, exports: readonly string[]): number | undefined {
   let pipelines: Pipeline[];
@@ -66,12 +66,12 @@ export function countStages(text: string, exports: readonly string[]): number | 
   }
   const named = new Map(pipelines.map((pipeline) => [pipeline.name, pipeline]));
   const known = exports.every((name) => named.has(name)) && pipelines.some((one) => pipelinesNamedIn(one).length > 0);
-  // Where the manifest does not say what an export is made of, everything is run as far as is known.
+  // If the manifest does not tell what an export needs, count all pipelines.
   const needed = new Set(known ? exports.map((name) => named.get(name)!) : pipelines);
   for (const pipeline of needed) {
     for (const name of pipelinesNamedIn(pipeline)) {
       const other = named.get(name);
-      // A set that grows while it is walked is walked to its end.
+      // The loop also visits what is added meanwhile.
       if (other) needed.add(other);
     }
   }

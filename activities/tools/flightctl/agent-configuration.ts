@@ -1,7 +1,6 @@
 /**
  * The Flight Control agent configuration with an enrollment, as `flightctl certificate request --output=embedded`
- * prints it. Checked as far as a device could not enroll without it; what else it holds is the agent's business. What
- * is wrong is told without quoting any of it. Pure.
+ * prints it. Checks only what a device needs to enroll. Messages quote nothing of it. Pure.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
@@ -11,17 +10,17 @@ import { readYaml } from '../../../model/spec/yaml-text.ts';
 export interface AgentConfiguration {
   /** The file's text: a secret. */
   text: string;
-  /** When devices cannot enroll by it any more: its certificate or the authority that vouches for it has ended. */
+  /** When devices can no longer enroll with it: the end of its certificate or of the certificate's authority. */
   ends: Date;
   /** The parts that must not appear in any output. */
   secrets: string[];
 }
 
-/** The answer of {@link readAgentConfiguration}: the configuration, or all that is wrong with it, each in a line. */
+/** The answer of {@link readAgentConfiguration}: the configuration, or its problems, a line each. */
 type AgentConfigurationResult = { ok: true; configuration: AgentConfiguration } | { ok: false; problems: string[] };
 
 /**
- * The agent's schema (flightctl `internal/agent/config`, 1.2 and 1.3) as far as enrollment goes. The agent ignores
+ * The part of the agent's schema for enrollment (flightctl `internal/agent/config`, 1.2 and 1.3). The agent ignores
  * unknown keys.
  */
 const AgentFile = z.looseObject({
@@ -44,20 +43,20 @@ const AgentFile = z.looseObject({
 });
 type Authentication = z.infer<typeof AgentFile>['enrollment-service']['authentication'];
 
-/** Clocks of two machines may differ by so much (ms). */
+/** How much the clocks of two machines may differ (ms). */
 const CLOCK_SKEW = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
 /**
- * Reads an agent configuration and checks it: the client ends with exit code 0 on several answers that no device can
- * use, such as an empty one, or a certificate that is valid for no time at all.
+ * Reads and checks an agent configuration. The client also ends with exit code 0 on answers that no device can use,
+ * such as an empty one, or a certificate without any validity.
  *
- * @param days validity that was asked for; null when it is not known, as for a file of somebody's.
+ * @param days the requested validity; null when unknown, as for a person's own file
  */
 export function readAgentConfiguration(text: string, days: number | null, now: Date): AgentConfigurationResult {
   if (text.trim() === '') return { ok: false, problems: ['it is empty'] };
   const file = readYaml(text);
-  // The parser's own words quote the file.
+  // The parser's message quotes the file.
   if (!file.ok) return { ok: false, problems: file.problems.map(({ line }) => `line ${line}: is not YAML`) };
   const { value } = file.yaml;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -100,7 +99,7 @@ function readAuthentication(
   return { ok: true, configuration: { text, ends: new Date(certificate.validTo), secrets } };
 }
 
-/** When the first of a bundle of certificates in base64 ends; null when it holds none that can be read. */
+/** The earliest end in a bundle of certificates in base64; null when none can be read. */
 function endOfAuthorities(data: string | undefined): Date | null {
   const bundle = Buffer.from(data ?? '', 'base64').toString('utf8');
   const certificates = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -123,7 +122,7 @@ function pem(
 ): string | null {
   const data = authentication[name];
   if (data === undefined) {
-    // `--output=reference` names files that stay on the machine that asked.
+    // `--output=reference` names files that stay on the requesting machine.
     problems.push(`${named(name)} is missing: request the configuration with --output=embedded`);
     return null;
   }

@@ -1,6 +1,6 @@
 /**
- * What a failed `flightctl certificate request` means, read from its standard error: the exit code is always 1. Texts
- * of flightctl 1.2 and 1.3. Pure.
+ * Tells why `flightctl certificate request` failed by its standard error, since the exit code is always 1. Texts of
+ * flightctl 1.2 and 1.3. Pure.
  */
 import type { FailureKind } from '../../../model/failure/failures.ts';
 
@@ -12,7 +12,7 @@ interface FlightctlVerdict {
 
 const LOGIN_SERVER = "log in to Flight Control's API (`flightctl login --config-dir DIR https://api.…`)";
 
-/** A server that does not answer, or not now. */
+/** A server that does not answer now. */
 const AWAY = [
   /connection (?:refused|reset)|no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving/,
   /context deadline exceeded|Client\.Timeout|TLS handshake timeout|unexpected EOF|: EOF/,
@@ -21,9 +21,9 @@ const AWAY = [
   .map(({ source }) => source)
   .join('|');
 
-/** The first row whose text is there counts. */
+/** The first matching row counts. */
 const ROWS: readonly (FlightctlVerdict & { text: RegExp })[] = [
-  // The client then sends the token that it has, and is refused: the login itself is in order.
+  // The client then sends its old token, and is refused although the login itself is in order.
   { text: new RegExp(`(?:renew|refresh)(?:ing)? token: .*(?:${AWAY})`), kind: 'enrollment-service' },
   {
     text: /getting enrollment config: server returned 403/,
@@ -61,8 +61,7 @@ export function classifyFlightctl(stderr: string): FlightctlVerdict {
 }
 
 /**
- * What the client said, without its account of what went well: from the last `Error: ` on, which may stand within a
- * line.
+ * The client's error, from the last `Error: ` on, which may be within a line.
  */
 export function flightctlMessage(stderr: string): string {
   const at = stderr.indexOf('Error: ');

@@ -2,7 +2,7 @@
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 
-/** Whose image is looked at. */
+/** The image to lint. */
 export interface LintCommand {
   installation: string;
   release: string;
@@ -10,14 +10,12 @@ export interface LintCommand {
   imageId: string;
 }
 
-/** Name of the container that lints a release's image: one that a killed worker left is found by it. */
+/** Name of the container that lints a release's image, by which a killed worker's container is found. */
 export function lintContainerName({ installation, release }: Pick<LintCommand, 'installation' | 'release'>): string {
   return `flightline-lint-${sha256(`${installation}\n${release}`).slice(0, 12)}`;
 }
 
-/**
- * Arguments of `podman`. The image's own bootc looks at the image's own files; it needs neither network nor privilege.
- */
+/** Arguments of `podman`. The image's own bootc reads the image's own files, without network or privileges. */
 export function lintArguments(command: LintCommand): string[] {
   const labels = {
     [INSTALLATION_LABEL]: command.installation,
@@ -39,7 +37,7 @@ export function lintArguments(command: LintCommand): string[] {
   ];
 }
 
-/** What came of a lint: `absent` when the image has no bootc. `warnings` are whole lines. */
+/** The result of a lint: `absent` when the image has no bootc. `warnings` are whole lines. */
 type LintVerdict = { kind: 'absent' } | { kind: 'passed' | 'failed'; warnings: string[] };
 
 /** Exit codes of `podman run` (podman-run(1)): 127 for a command that is not in the image. */
@@ -47,7 +45,7 @@ const NOT_FOUND = 127;
 
 /** Reads an exit code and all lines (bootc `crates/lib/src/lints.rs`: `Lint warning: NAME: …`). */
 export function readLint(exitCode: number, lines: readonly string[]): LintVerdict {
-  // A bootc that itself ends with 127 says nothing like it.
+  // A bootc that itself ends with 127 prints no such line.
   const absent = (line: string) => /\bbootc\b.*(?:not found|no such file)/i.test(line);
   if (exitCode === NOT_FOUND && lines.some(absent)) return { kind: 'absent' };
   const warnings = lines.filter((line) => /^(?:Lint )?warning:/i.test(line.trim())).map((line) => line.trim());

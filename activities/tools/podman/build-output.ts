@@ -1,42 +1,42 @@
 /**
- * What `podman --log-level=debug build` prints, line by line: which images it took, and whose words a line is. Texts of
- * buildah 1.33 (podman 4.9) to 1.39 (podman 5.4). Pure.
+ * Reads the output of `podman --log-level=debug build` line by line: which images it took, and who printed a line.
+ * Texts of buildah 1.33 (podman 4.9) to 1.39 (podman 5.4). Pure.
  */
 
-/** A line for the log, and the step that it begins. */
+/** A line for the log, with the step that it begins. */
 interface OutputLine {
   text: string;
   step?: { instruction: string; number: number; total: number };
 }
 
-/** An image as podman found it in its storage. */
+/** An image that podman found in its storage. */
 export interface UsedImage {
-  /** As the Containerfile asks for it, arguments expanded. */
+  /** Its name in the Containerfile, with arguments expanded. */
   asked: string;
-  /** The name by which it was found. */
+  /** The name by which podman found it. */
   name: string;
   /** 64 hexadecimal digits. */
   id: string;
 }
 
-/** Where podman's own line begins: a RUN may have printed something before it without a line feed. */
+/** Where podman's own line begins, since a RUN may have printed text without a line feed before it. */
 const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
 const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.+)/;
-/** Characters of an instruction that a person is shown. */
+/** How many characters of an instruction are shown. */
 const SHOWN = 100;
 /** The image of a `FROM` as podman prints it in a step. An earlier stage has its id. */
 const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
 const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
-/** An image that does not come from a registry. podman copies it into its storage, under its id or its own names. */
+/** An image that is not from a registry. podman copies it into its storage, under its id or its own names. */
 const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
 /** The image after a step, new or from the cache. */
 const MADE = /^--> (Using cache )?([0-9a-f]{12})/;
 const ID = /^[0-9a-f]{64}$/;
-/** The runtime makes a container, then starts it. */
+/** The runtime creates a container, then starts it. */
 const RUNTIME = /^Running \["[^"]*" "(create|start)"/;
 
-/** A step that podman has not made, but found in its cache. */
+/** A step that podman found in its cache. */
 interface CachedStep {
   instruction: string;
   /** 12 hexadecimal digits of the image after it. */
@@ -47,14 +47,11 @@ interface CachedStep {
 export class BuildOutput {
   /** The images from outside that the build has used, by the name it asked for. */
   readonly used = new Map<string, UsedImage>();
-  /** The first step has begun: the Containerfile was understood. */
+  /** The first step has begun, so podman has understood the Containerfile. */
   begun = false;
   /** A stage is built on an image from outside. */
   usesImage = false;
-  /**
-   * What the runtime said of the first container, if it could not be started, in which case no program has printed
-   * anything.
-   */
+  /** The runtime's error if it could not start the first container; then no program has printed anything. */
   startFailure: string | null = null;
   /** A step declares a build argument. */
   hasArguments = false;
@@ -67,7 +64,7 @@ export class BuildOutput {
   private pulling = '';
   private container: 'none' | 'create' | 'start' = 'none';
 
-  /** Reads a line. Returns what a person should see; null for podman's notes. */
+  /** Reads a line. Returns what a person should see, or null for podman's notes. */
   read(line: string): OutputLine | null {
     const debug = DEBUG.exec(line);
     if (debug) {
@@ -93,7 +90,7 @@ export class BuildOutput {
     return { text };
   }
 
-  /** A step has ended; that it was in the cache is said in a line of its own before. */
+  /** A step has ended. A line before tells if it was in the cache. */
   private end(id: string, wasCached: boolean): void {
     if (wasCached) this.cached.push({ instruction: this.instruction, id });
     else if (this.cached.at(-1)?.id !== id) this.made.add(id);
@@ -103,7 +100,7 @@ export class BuildOutput {
   private note(text: string): void {
     const runtime = RUNTIME.exec(text);
     if (runtime) {
-      // Once one has started, what looks like a note may be printed by a RUN.
+      // Once a container has started, a RUN may print what looks like a note.
       if (this.container !== 'start') this.container = runtime[1] as 'create' | 'start';
       return;
     }
@@ -112,13 +109,13 @@ export class BuildOutput {
     if (!found) return;
     const [, sought = '', name = '', id = ''] = found;
     const asked = TRANSPORT.test(this.pulling) ? this.pulling : sought;
-    // Each step is built on the image of the one before, by its id.
+    // Each step is built on the former step's image, by its id.
     if (ID.test(asked) && this.between.has(id.slice(0, 12))) return;
     this.used.set(asked, { asked, name, id });
   }
 }
 
-/** The text of a note; quoted as Go's `%q` does, of which JSON knows all that stands in a name. */
+/** The text of a note, quoted by Go's `%q`. For the characters of names that is JSON. */
 function message(quoted: string): string {
   if (!quoted.startsWith('"')) return quoted;
   try {
@@ -128,7 +125,7 @@ function message(quoted: string): string {
   }
 }
 
-/** The image that a build lacks, by podman's last words; null when it failed for something else. */
+/** The image that a build lacks, by podman's last words; null when it failed for another reason. */
 export function missingImage(error: string): string | null {
   const asked =
     /creating build container: (.+): image not known$/.exec(error) ??

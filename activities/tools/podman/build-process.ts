@@ -1,6 +1,6 @@
 /**
- * The end of a `podman build` and of everything it started. It outlives the signal that ends podman, and the worker:
- * its RUN steps go on in their cgroup, and working containers without a label stay in the storage.
+ * Ends a `podman build` and everything that it started. After podman or the worker has ended, RUN steps go on in their
+ * cgroup, and working containers without a label stay in the storage.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { unmountBelow } from '../mounts.ts';
 import { readNote } from '../note.ts';
 import { processesWithArgument, signal } from '../process/processes.ts';
 
-/** Milliseconds that podman gets to put its storage in order before SIGKILL, and in which all must be gone. */
+/** Milliseconds for podman to tidy its storage before SIGKILL, and for all processes to be gone. */
 const TERM = 3_000;
 const GONE = 15_000;
 const PAUSE = 100;
@@ -27,10 +27,10 @@ export interface BuildPlace {
 }
 
 /**
- * Ends the release's build on this host, if one runs or ran: podman itself, its RUN steps, and its working containers.
+ * Ends the release's build on this host, if there is one: podman itself, its RUN steps, and its working containers.
  * Returns what it removed, in words.
  *
- * @throws Error when a working container stays, as it does while the storage is full.
+ * @throws Error when a working container stays, as while the storage is full
  */
 export async function endBuild({ installation, release, directory }: BuildPlace): Promise<string[]> {
   const info = await podmanInfo();
@@ -44,15 +44,14 @@ export async function endBuild({ installation, release, directory }: BuildPlace)
 }
 
 /**
- * Notes which working containers there are before a build begins: one that comes later and loses its note may be the
- * build's.
+ * Notes which working containers exist before a build begins. A later one that loses its own note may be the build's.
  */
 export async function noteWorkingContainers(directory: string): Promise<void> {
   const ids = (await listWorkingContainers()).map(({ id }) => id);
   await writeFile(join(directory, BEFORE), JSON.stringify(ids), { mode: 0o600 });
 }
 
-/** Notes that podman has built and removed its working containers, so that nobody looks for them. */
+/** Notes that podman has removed its working containers, so that nobody looks for them. */
 export async function forgetWorkingContainers(directory: string): Promise<void> {
   await rm(join(directory, BEFORE), { force: true });
 }
@@ -74,13 +73,13 @@ export async function endProcesses(cgroup: string): Promise<boolean> {
 const Listed = z
   .array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish(), State: z.string() }))
   .nullable();
-/** The part of buildah's own note about a working container (`buildah.json`, buildah 1.39) that says whose it is. */
+/** The part of buildah's note about a working container (`buildah.json`, buildah 1.39) that tells whose it is. */
 const WorkingContainer = z.object({ CommonBuildOpts: z.object({ CgroupParent: z.string() }) });
-/** How buildah names its containers: other programs keep containers in the same storage. */
+/** The names of buildah's containers, since other programs have containers in the same storage. */
 const WORKING_NAME = /-working-container(?:-\d+)?$/;
 /** File of {@link noteWorkingContainers}. */
 const BEFORE = 'working-containers-before.json';
-/** A container that is just being made has its note within milliseconds; one without it for so long is half removed. */
+/** A new container gets its note within milliseconds. One without a note for this long is half removed. */
 const HALF_REMOVED = 1_000;
 
 interface Working {
@@ -96,9 +95,9 @@ async function listWorkingContainers(): Promise<Working[]> {
 }
 
 /**
- * Working containers have no labels; buildah's note in the storage names the cgroup that the build was given. A removal
- * that the full storage stops midway has deleted that note already: such a one is known by what was there before the
- * build.
+ * Finds a build's working containers. They have no labels, but buildah's note in the storage names the build's cgroup.
+ * A removal that a full storage stops has deleted that note already; such a container is known by not having existed
+ * before the build.
  */
 async function removeWorkingContainers(
   cgroup: string,
@@ -129,12 +128,12 @@ async function removeWorkingContainers(
   return own.map(({ name }) => name);
 }
 
-/** The working containers that there were before the last build; `unknown` when its note is damaged. */
+/** The working containers before the last build; `unknown` when its note is damaged. */
 async function readBefore(directory: string): Promise<string[] | 'no build' | 'unknown'> {
   return (await readNote(join(directory, BEFORE), z.array(z.string()), 'unknown')) ?? 'no build';
 }
 
-/** The cgroup that a working container's note names; null without a note, `''` when it is not ours to read. */
+/** The cgroup in a working container's note; null without a note, `''` when we may not read it. */
 async function cgroupOf(info: PodmanInfo, id: string): Promise<string | null> {
   const file = join(info.graphRoot, `${info.graphDriver}-containers`, id, 'userdata', 'buildah.json');
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) =>

@@ -4,28 +4,27 @@ import { INPUTS_LABEL, OCI } from '../../../model/oci/labels.ts';
 import type { PinnedImage } from '../../../model/release/record.ts';
 import { parseReference } from '../../../model/oci/reference.ts';
 
-/** Repository, known on this host only, of all images that an installation has built. */
+/** The local repository of all images that an installation has built. */
 export function builtImages(installation: string): string {
   return `localhost/flightline/${installation}`;
 }
 
-/** Repository of a release's own images on its host: `localhost/flightline/<installation>/<16 hex>`. */
+/** The local repository of a release's own images: `localhost/flightline/<installation>/<16 hex>`. */
 export function releaseImages(installation: string, release: string): string {
   return `${builtImages(installation)}/${releaseKey(release)}`;
 }
 
 /**
- * Name of the image that a release built from these inputs. The name, and not a label, says who built it: labels are
- * published, would make the same inputs give other bytes on each host, and are inherited by whatever a person builds on
- * the image.
+ * Name of the image that a release built from these inputs. The name tells who built it. A label would not do: labels
+ * are published, would make equal inputs give other bytes on each host, and are inherited by images on top.
  */
 export function builtImageName(installation: string, release: string, imageInputs: string): string {
   return `${releaseImages(installation, release)}:${imageInputs.replace('sha256:', '').slice(0, 16)}`;
 }
 
 /**
- * The same for an image that holds a secret: only the run that built it adopts it, and it does not stay as cache. That
- * its name says so, and not a label, holds for what a killed worker left, too.
+ * The same for an image that holds a secret: only the run that built it adopts it, and it does not stay as cache. The
+ * name also tells what a killed worker left.
  */
 export function privateImageName(installation: string, release: string, imageInputs: string, runId: string): string {
   return `${builtImageName(installation, release, imageInputs)}-${runKey(release, runId)}`;
@@ -36,7 +35,7 @@ export function isPrivateImage(name: string): boolean {
   return /^localhost\/flightline\/[^/]+\/[0-9a-f]+:[0-9a-f]+-[0-9a-f]+$/.test(name);
 }
 
-/** A secret as a build gets it: what the Containerfile calls it, and its file (absolute path) on the host. */
+/** A secret of a build: its id in the Containerfile, and its file (absolute path) on the host. */
 export interface BuildSecretFile {
   id: string;
   file: string;
@@ -46,11 +45,11 @@ export interface BuildSecretFile {
 export interface BuildCommand {
   /** Absolute path of the unpacked context. */
   context: string;
-  /** Absolute path of the Containerfile, under the name that its author gave it: the name has a meaning to podman. */
+  /** Absolute path of the Containerfile, under its author's name, which has a meaning to podman. */
   containerfile: string;
-  /** What the image is to be called; null when it is not the last of its build. */
+  /** The image's name; null when another build follows on top. */
   name: string | null;
-  /** Absolute path of the file or named pipe to which podman writes all but its last words. */
+  /** Absolute path of the file or named pipe that gets podman's output except its last words. */
   output: string;
   /** File to which podman writes the image's id. */
   idFile: string;
@@ -79,14 +78,14 @@ export function releaseLabels(facts: {
     [OCI.source]: facts.source,
     [OCI.baseName]: facts.base?.reference ?? null,
     [OCI.baseDigest]: facts.base?.digest ?? null,
-    // The image's own configuration says when it was made; a label of ours would make equal inputs differ.
+    // The image's configuration has its time. A label would make images of equal inputs differ.
     [OCI.created]: null,
   };
 }
 
 /**
- * The labels to write. `null` takes away what the image would inherit from its base and what would be untrue of it;
- * what the Containerfile sets itself is left as it is, where nothing better is known.
+ * The labels to write. `null` removes what the image would inherit from its base and what would not be true of it. A
+ * label that the Containerfile sets itself stays, where nothing better is known.
  */
 export function labelsToSet(
   labels: Readonly<Record<string, string | null>>,
@@ -95,12 +94,12 @@ export function labelsToSet(
   return Object.fromEntries(Object.entries(labels).filter(([name, value]) => value !== null || !isOwn(name)));
 }
 
-/** Arguments of `podman` for a build. Nothing is pulled: podman asks for what it lacks by failing. */
+/** Arguments of `podman` for a build. It pulls nothing, and fails for an image that it lacks. */
 export function buildArguments(command: BuildCommand): string[] {
   const labels = Object.entries(command.labels);
   return [
-    // Which images it took is told in its notes only; with a log file they, and what RUN prints, stay apart from its
-    // last words.
+    // Only podman's notes tell which images it took. With a log file, notes and RUN's output stay apart from its last
+    // words.
     '--log-level=debug',
     'build',
     `--logfile=${command.output}`,
@@ -116,19 +115,19 @@ export function buildArguments(command: BuildCommand): string[] {
     ...command.secrets.map(({ id, file }) => `--secret=id=${id},src=${file}`),
     ...command.volumes.map((volume) => `--volume=${volume}`),
     ...command.flags,
-    // Takes a label away even where --label or the Containerfile sets it.
+    // Removes a label even where --label or the Containerfile sets it.
     ...labels.filter(([, value]) => value === null).map(([name]) => `--unsetlabel=${name}`),
     ...labels.filter(([, value]) => value !== null).map(([name, value]) => `--label=${name}=${value}`),
     command.context,
   ];
 }
 
-/** The argument by which a running build is recognised among all processes. */
+/** The argument that identifies a running build among all processes. */
 export function cgroupArgument(cgroup: string): string {
   return `--cgroup-parent=${cgroup}`;
 }
 
-/** The repository of a reference that the contract has checked. */
+/** The repository of a reference that a schema has checked. */
 export function repositoryOf(reference: string): string {
   const parsed = parseReference(reference);
   return parsed.ok ? parsed.reference.repository : reference;

@@ -1,4 +1,4 @@
-/** Reads from podman's output why it failed. Pure. */
+/** Tells by podman's output why it failed. Pure. */
 import { classifyRegistry, type RegistryVerdict } from '../registry/classify.ts';
 import { anyOf } from '../any-of.ts';
 
@@ -7,27 +7,26 @@ export type Verdict = RegistryVerdict;
 
 const NO_SPACE = /no space left on device|disk quota exceeded/i;
 
-/** A host on which podman itself cannot work; texts of podman 5.4, netavark 1.14, crun 1.21 and runc 1.1. */
+/** A host on which podman cannot work. Texts of podman 5.4, netavark 1.14, crun 1.21 and runc 1.1. */
 const HOST_SETUP = anyOf(
   /unable to execute nft|could not find "netavark"|cgroups in hybrid mode not supported|setting rlimit/i,
   /setrlimit|OCI runtime "[^"]*" not found|database .* does not match|database configuration mismatch/i,
   /must be (?:run as )?root|policy\.json: no such file|kernel does not support overlay/i,
 );
 
-/** A Containerfile whose name ends in `.in` is read by `cpp`. */
+/** podman runs `cpp` on a Containerfile whose name ends in `.in`. */
 const NO_PREPROCESSOR = /cpp: not found|"cpp": executable file not found/;
 
-/** What podman refuses of an instruction without naming it as a step. */
+/** Errors about an instruction in which podman names no step. */
 const AT_CONTAINERFILE = /resolving step |creating build container: |no stage or image found with that name/;
 
 /**
- * What it means that a pull, a push or any other command than `build` failed. `unexpected` when nothing is known about
- * it.
+ * Why a pull, a push or any other command than `build` failed; `unexpected` when unknown.
  */
 export function classifyPodman(output: string): Verdict {
   if (HOST_SETUP.test(output)) return { kind: 'host-setup' };
   const verdict = classifyRegistry(output);
-  // No key of the worker's is in play: what podman checks images by is the machine's own policy.json.
+  // This is about no key of the worker: podman checks images by the machine's own policy.json.
   if (verdict?.kind === 'signature-rejected' || verdict?.kind === 'key-missing') {
     return {
       kind: 'signature-rejected',
@@ -43,18 +42,18 @@ export function classifyPodman(output: string): Verdict {
  */
 const REMOVED_MEANWHILE = /checking if cached image exists from a previous build: [^\n]*$|layer not known$/;
 
-/** Exit status of a process that SIGKILL ended, as a shell and a container runtime report it (128 + 9). */
+/** Exit status of a process that SIGKILL ended, by a shell or container runtime (128 + 9). */
 const KILLED = 137;
 
 /** How a `podman build` failed, without the output of RUN steps. */
 export interface FailedBuild {
   /** Podman's last words, `Error: …`. */
   error: string;
-  /** A step had begun. */
+  /** `true` when a step had begun. */
   begun: boolean;
   /** The runtime's error about a container that it could not start; null when all started. */
   startFailure: string | null;
-  /** A file system that the build writes to was full meanwhile. */
+  /** `true` when a file system that the build writes to was full meanwhile. */
   diskFull: boolean;
 }
 
@@ -72,7 +71,7 @@ export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBu
     if (diskFull) return { kind: 'disk-full' };
     return { kind: Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
   }
-  // The text of the step stands in front of the cause.
+  // The cause follows the text of the step.
   const atStep = /^Error: building at STEP "[^]*": (.+)$/.exec(error);
   const cause = atStep?.[1] ?? error;
   if (NO_SPACE.test(cause)) return { kind: 'disk-full' };

@@ -1,11 +1,11 @@
-/** A file below the root of an image. Follows links as a container would. */
+/** Finds a file below the root of an image, and follows links as a container would. */
 import { lstat, readlink } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 
-/** More links than a path has by right (as Linux counts them): a loop. */
+/** More links than this in a path are a loop, as in Linux. */
 const MAX_LINKS = 40;
 
-/** What there is at a path in an image. */
+/** A file in an image. */
 export interface ImageFile {
   kind: 'file' | 'directory' | 'other';
   /** Permission bits. */
@@ -13,8 +13,7 @@ export interface ImageFile {
 }
 
 /**
- * The file at an absolute path below a root; links of the tree are followed within it, as in a container. Null when
- * there is none.
+ * The file at an absolute path below a root. Follows links within the root, as in a container. Null when there is none.
  */
 export async function fileInside(root: string, path: string): Promise<ImageFile | null> {
   let links = 0;

@@ -17,9 +17,10 @@ export async function imageFile(image: string, path: string): Promise<ImageFile 
 }
 
 /**
- * Copies a file or directory out of an image; links are looked up within it, so that none leads to a file of this host.
+ * Copies a file or directory out of an image. Follows links within the image, so that none leads to a file of this
+ * host.
  *
- * @param labels by which a clean-up finds the container that is made for it, should this process die
+ * @param labels for the container that is made for it, by which clean-up finds it if this process dies
  * @returns `false` when the image has nothing there
  */
 export async function copyFromImage(
@@ -30,7 +31,7 @@ export async function copyFromImage(
 ): Promise<boolean> {
   const name = `flightline-files-${randomUUID()}`;
   const labelled = Object.entries(labels).map(([label, value]) => `--label=${label}=${value}`);
-  // It never runs; an image without a command needs one to be made a container of.
+  // It never runs, but podman creates no container from an image without a command.
   await podman(`looking into ${image}`, ['create', `--name=${name}`, '--pull=never', ...labelled, image, '/none']);
   try {
     await podman(`copying ${path} of ${image}`, ['cp', `${name}:${path}`, destination]);

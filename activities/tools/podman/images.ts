@@ -1,4 +1,4 @@
-/** Images in podman's storage: what it knows of one, all of them, pulls, names. */
+/** Images in podman's storage: inspects, lists, pulls and names them. */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { Timing } from '../../../model/base/timing.ts';
@@ -31,7 +31,7 @@ export interface LocalImage {
   annotations: Readonly<Record<string, string>>;
   /** Number of layers. */
   layers: number;
-  /** The instruction of each step that made it, those of its base first. */
+  /** The instructions of the steps that made it, its base's first. */
   steps: readonly string[];
   /** `repository:tag`. */
   tags: readonly string[];
@@ -39,20 +39,20 @@ export interface LocalImage {
   formerNames: readonly string[];
 }
 
-/** The image with a name or id; null when the storage has none. Ten times as fast as listing many images. */
+/** The image with a name or id; null when the storage has none. Ten times faster than listing many images. */
 export async function inspectImage(name: string): Promise<LocalImage | null> {
   const { stdout, stderr, exitCode } = await podman(`inspecting ${name}`, ['image', 'inspect', name], {
     okExitCodes: [0, 125],
   });
   if (exitCode !== 0) {
-    // Its words spare a question; other words are no answer.
+    // This text is an answer, and saves another command. Other texts are errors.
     if (/^Error: .*: image not known$/m.test(stderr) || !(await imageExists(name))) return null;
     throw new FlightlineError('unexpected', `podman image inspect ${name} failed`);
   }
   return readImages(stdout)[0] ?? null;
 }
 
-/** Several at once; those that the storage does not have are left out. Asks although the stage is cancelled. */
+/** Several images at once, without those that the storage lacks. Works in a cancelled stage too. */
 export async function inspectImages(names: readonly string[]): Promise<LocalImage[]> {
   if (names.length === 0) return [];
   const options = { cleanUp: true, okExitCodes: [0, 125] };
@@ -92,7 +92,7 @@ const ListedImages = z
   )
   .nullable();
 
-/** An image as a list of images tells it. */
+/** An image in a list of images. */
 export interface ListedImage {
   /** Configuration digest, 64 hexadecimal digits. */
   id: string;
@@ -109,8 +109,8 @@ export interface ListedImage {
  * The images of the storage, each once, the newest first.
  *
  * @param options.label `NAME` or `NAME=VALUE`, which they must have
- * @param options.betweenSteps also those that podman keeps between the steps of a build
- * @param options.cleanUp asks although the stage is cancelled
+ * @param options.betweenSteps includes the images between the steps of a build
+ * @param options.cleanUp works in a cancelled stage too
  */
 export async function listImages(
   options: { label?: string; betweenSteps?: boolean; cleanUp?: boolean } = {},
@@ -133,7 +133,7 @@ export async function listImages(
   return [...images.values()].sort((left, right) => right.created - left.created);
 }
 
-/** Flags by which podman reaches a repository: the activity's own logins, and TLS or not. */
+/** podman's flags for a repository: the activity's own logins, and TLS or not. */
 function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
   return [
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
@@ -151,8 +151,8 @@ function pullArguments(
 }
 
 /**
- * Arguments that push an image by its digest, which is written to a file. No tag is made: one must never point at what
- * is unsigned.
+ * Arguments that push an image by its digest, which podman writes to a file. They make no tag, since no tag may point
+ * at something unsigned.
  */
 export function pushArguments(
   access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
@@ -164,8 +164,8 @@ export function pushArguments(
 }
 
 /**
- * Pulls an image by digest, and answers its name in the storage. A pull that hangs for `timing.stall` (ms) is ended;
- * `end` ends it too.
+ * Pulls an image by digest, and returns its name in the storage. Ends a pull that hangs for `timing.stall` (ms); `end`
+ * ends it too.
  */
 export async function pullByDigest(
   access: RegistryAccess,
@@ -191,14 +191,14 @@ export async function ensurePulled(
   return (await imageExists(name)) ? name : pullByDigest(access, repository, digest, timing);
 }
 
-/** Gives an image another name in the storage; who had the name before loses it. */
+/** Gives an image another name in the storage, and takes the name from the image that had it. */
 export async function tagImage(image: string, name: string): Promise<void> {
   await podman(`naming ${image} ${name}`, ['tag', image, name]);
 }
 
 const Layer = z.object({ GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }).nullish() }) });
 
-/** Where the files of the last layer of each image are (absolute); null when the storage does not say so. */
+/** The absolute path of each image's last layer; null when the storage does not tell. */
 export async function layerDirectories(ids: readonly string[]): Promise<string[] | null> {
   const { stdout, exitCode } = await podman('podman image inspect', ['image', 'inspect', ...ids], {
     okExitCodes: [0, 125],

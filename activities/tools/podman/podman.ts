@@ -1,4 +1,4 @@
-/** Runs podman, and reads its set-up. */
+/** Runs podman, and reads its configuration. */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { CommandError, lastLines, runCommand, type CommandOptions, type CommandResult } from '../process/command.ts';
@@ -6,16 +6,14 @@ import { classifyPodman, type Verdict } from './classify.ts';
 
 /** Lines of output in a failure's message. */
 const MESSAGE_LINES = 20;
-/**
- * Milliseconds for a command that moves no image; a storage that is locked for ever must not hold an activity for ever.
- */
+/** Milliseconds for a command that moves no image, so that a locked storage does not block an activity for ever. */
 const QUICK = 5 * 60_000;
 
 /**
- * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`. A transfer is given
- * `stall`, by which one that hangs is noticed; any other command has 5 minutes unless a `timeout` says otherwise.
+ * Runs podman. `what` names the command in a failure: `pulling quay.io/acme/base@sha256:…`. A transfer gets `stall`,
+ * after which a hanging one is ended; other commands have 5 minutes, or `timeout`.
  *
- * @throws FlightlineError of the kind that podman's output tells.
+ * @throws FlightlineError of the kind that podman's output tells
  */
 export async function podman(
   what: string,
@@ -29,7 +27,7 @@ export async function podman(
     if (error.notFound) throw new FlightlineError('host-setup', 'podman is not installed', { cause: error });
     const last = error.stderr.split('\n').findLast((line) => line.startsWith('Error: '));
     const said = last ?? lastLines(error.stderr || error.stdout, MESSAGE_LINES);
-    // A registry may take a connection and say nothing more.
+    // A registry may accept a connection and then say nothing.
     const hangs = error.timedOut && options.stall !== undefined;
     const { kind, remedy }: Verdict = hangs ? { kind: 'registry' } : classifyPodman(said);
     throw new FlightlineError(kind, `${what} failed: ${error.timedOut ? error.message : said || error.message}`, {
@@ -44,7 +42,7 @@ const Info = z.object({
   store: z.object({ graphRoot: z.string(), graphDriverName: z.string() }),
 });
 
-/** What other tools must know about this host's podman. */
+/** This host's podman, for other tools. */
 export interface PodmanInfo {
   cgroupManager: 'cgroupfs' | 'systemd';
   /** Absolute path of the storage, by default `/var/lib/containers/storage`. */
@@ -55,8 +53,8 @@ export interface PodmanInfo {
 let known: Promise<PodmanInfo> | undefined;
 
 /**
- * What podman says about itself. It is asked once in the life of a process: `podman info` also asks the package manager
- * for versions, which takes 0.3 s, and a storage elsewhere needs a new start of the worker anyhow.
+ * What podman reports about itself. Runs once per process: `podman info` also asks the package manager for versions,
+ * which takes 0.3 s, and moving the storage takes a restart of the worker anyway.
  */
 export async function podmanInfo(): Promise<PodmanInfo> {
   const asked = (known ??= askPodman());
@@ -69,7 +67,7 @@ export async function podmanInfo(): Promise<PodmanInfo> {
 }
 
 async function askPodman(): Promise<PodmanInfo> {
-  // Several stages may wait for the one answer: the end of the first one must not be theirs.
+  // Several stages may wait for this answer: the end of one must not end the others' wait.
   const { stdout } = await podman('podman info', ['info', '--format', 'json'], { cleanUp: true });
   const { host, store } = parseOutput('podman info', Info, stdout);
   return { cgroupManager: host.cgroupManager, graphRoot: store.graphRoot, graphDriver: store.graphDriverName };

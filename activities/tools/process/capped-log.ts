@@ -1,13 +1,13 @@
-/** A stage's log: mode 0600, limited in length. A log that is too long keeps its beginning and its end. */
+/** A stage's log: mode 0600, of limited length. A longer log keeps its beginning and its end. */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 
-/** Bytes of a log (64 MiB): an osbuild log has some hundred kilobytes, a chatty RUN without end fills no disk. */
+/** Bytes of a log (64 MiB). osbuild's has some hundred kilobytes; an endless RUN must not fill the disk. */
 const LIMIT = 64 * 1024 * 1024;
-/** Lines kept for a failure's message, and for the end of a log that was cut. */
+/** Lines that are kept for a failure's message, and for the end of a shortened log. */
 const TAIL_LINES = 200;
 
-/** Writes lines to a file up to the limit; remembers the last ones in any case. */
+/** Writes lines to a file up to the limit, and remembers the last ones. */
 export class CappedLog {
   readonly path: string;
   private readonly stream: WriteStream;
@@ -21,7 +21,7 @@ export class CappedLog {
     this.path = path;
     this.limit = limit;
     this.stream = createWriteStream(path, { flags, mode: 0o600 });
-    // A log that cannot be written must not end the work it is about.
+    // A failure to write the log must not end the work.
     this.stream.on('error', () => undefined);
   }
 

@@ -1,4 +1,4 @@
-/** Where a cgroup lies, and the processes in it. */
+/** The directories of a cgroup, and the processes in it. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,13 +1,13 @@
 /**
- * The cgroup that the RUN steps of one `podman build` live in, and its end. Works with cgroup v2, v1 and both at once
- * (hybrid), and with podman's cgroupfs and systemd managers.
+ * The cgroup of a `podman build`'s RUN steps, and its end. Works with cgroup v2, v1 and both at once (hybrid), and with
+ * podman's cgroupfs and systemd managers.
  */
 import { rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { releaseKey } from '../../../model/release/inputs.ts';
 import { MOUNT, treeOf, rootsOf, cgroupProcesses, cgroupPath } from './cgroup-processes.ts';
 
-/** What `--cgroup-parent` is given for a release's build: a path for the cgroupfs manager, a slice for systemd's. */
+/** `--cgroup-parent` for a release's build: a path for the cgroupfs manager, a slice for systemd's. */
 export function buildCgroup(manager: 'cgroupfs' | 'systemd', installation: string, release: string): string {
   const key = releaseKey(release);
   // A dash in a slice's name is a level of the hierarchy.
@@ -19,7 +19,7 @@ export function buildCgroup(manager: 'cgroupfs' | 'systemd', installation: strin
 /** Sends SIGKILL to every process of a cgroup, once. Returns how many there were. */
 export async function killCgroup(cgroup: string, mount = MOUNT): Promise<number> {
   for (const directory of await rootsOf(cgroup, mount)) {
-    // Ends forking processes too; only cgroup v2 of Linux 5.14 and later has it.
+    // Also ends forking processes. Only cgroup v2 of Linux 5.14 and later has it.
     await writeFile(join(directory, 'cgroup.kill'), '1', { flag: 'r+' }).catch(() => undefined);
   }
   const pids = await cgroupProcesses(cgroup, mount);

@@ -1,6 +1,6 @@
 /**
- * Runs one program to its end: arguments as an array and no shell, a clean environment, output redacted, a deadline,
- * and an end when the stage is cancelled. Tool wrappers (podman, skopeo, …) call it; nothing else spawns.
+ * Runs a program to its end: arguments as an array, no shell, a clean environment, redacted output, a deadline, and an
+ * end when the stage is cancelled. Nothing else spawns programs.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
@@ -29,9 +29,9 @@ const PASSED_THROUGH = [
   'SSL_CERT_DIR',
 ];
 
-/** Bytes of standard output kept when a caller wants it whole; more is an error. */
+/** Bytes of standard output for callers that want it whole; more is an error. */
 const MAX_OUTPUT = 64 * 1024 * 1024;
-/** Characters of each stream kept for messages. */
+/** Characters of each stream that are kept for messages. */
 const TAIL = 8_000;
 /** Milliseconds between SIGTERM and SIGKILL. */
 const KILL_DELAY = 5_000;
@@ -45,10 +45,7 @@ export interface CommandOptions {
   environment?: Record<string, string>;
   /** Milliseconds after which the program is ended; none by default. */
   timeout?: number;
-  /**
-   * Milliseconds after which a program that neither reads nor writes is ended, as if its time had run out; none by
-   * default.
-   */
+  /** Milliseconds after which a program that neither reads nor writes is ended, as by its timeout; none by default. */
   stall?: number;
   /** File (0600) to which both streams are appended, redacted. */
   logFile?: string;
@@ -62,19 +59,19 @@ export interface CommandOptions {
   keepOutput?: boolean;
   /** Aborted when the program is no longer needed: it is ended, and its exit is not an error. */
   end?: AbortSignal;
-  /** For ending and removing what a stage made: starts, and goes on, in a cancelled stage too. Default false. */
+  /** For removing what a stage made: runs in a cancelled stage too. Default false. */
   cleanUp?: boolean;
 }
 
 export interface CommandResult {
   exitCode: number;
-  /** Whole (see `keepOutput`), as printed: not redacted, since callers parse it. */
+  /** Whole (see `keepOutput`) and not redacted, since callers parse it. */
   stdout: string;
   /** The last {@link TAIL} characters, redacted. */
   stderr: string;
 }
 
-/** A program that could not be started, ended with another exit code than allowed, or ran out of time. */
+/** A program that could not be started, ended with a forbidden exit code, or ran out of time. */
 export class CommandError extends Error {
   readonly program: string;
   /** `null` when it did not run or was ended by a signal. */

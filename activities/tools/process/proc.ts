@@ -1,6 +1,6 @@
-/** What texts of /proc say (proc(5)). Pure. */
+/** Reads texts of /proc (proc(5)). Pure. */
 
-/** Names of the capability's bit: linux/capability.h. */
+/** The capability's bit, from linux/capability.h. */
 const CAP_SYS_RESOURCE = 24n;
 
 /** `true` when the text of /proc/self/status has CAP_SYS_RESOURCE among the effective capabilities. */

@@ -1,4 +1,4 @@
-/** The identity of a process. Pids are reused, so a pid is kept together with the start time of its process. */
+/** The identity of a process: its pid with its start time, since pids are reused. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { startTicks } from './proc.ts';
 
@@ -37,13 +37,13 @@ export function programOf(pid: number): string | undefined {
   return readProc(`/proc/${pid}/comm`)?.trim();
 }
 
-/** `true` for a process of another container or machine, of which we cannot see whether it runs. */
+/** `true` for a process of another container or machine, which we cannot see. */
 export function isOutOfSight({ started }: ProcessIdentity): boolean {
   return started.slice(started.indexOf('-') + 1) !== place();
 }
 
 let known: string | undefined;
-/** The boot and the PID namespace, of which a pid is a number. */
+/** The boot and the PID namespace in which a pid has a meaning. */
 function place(): string {
   if (known === undefined) {
     const boot = (readProc('/proc/sys/kernel/random/boot_id') ?? '').trim().replaceAll('-', '');
@@ -60,7 +60,7 @@ function readProc(path: string): string | undefined {
   }
 }
 
-/** `lock.<pid>.<start>.<random>`: everything is in the name, so no half-written content can be read. */
+/** `lock.<pid>.<start>.<random>`: the name has everything, so that no half-written content can be read. */
 export function lockFileName(name: string, identity: ProcessIdentity, random: string): string {
   return `${name}.${identity.pid}.${identity.started}.${random}`;
 }

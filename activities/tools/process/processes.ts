@@ -1,4 +1,4 @@
-/** The processes of this machine, found by their arguments: what a killed worker left is known by nothing else. */
+/** Finds processes of this machine by their arguments, which alone tell what a killed worker left. */
 import { readdir, readFile } from 'node:fs/promises';
 
 /** The processes that have exactly this among their arguments. */
@@ -22,7 +22,7 @@ async function commandLines(): Promise<{ pid: number; words: string[] }[]> {
   return found;
 }
 
-/** Sends a signal; nothing happens to a process that has ended. */
+/** Sends a signal. Does nothing for a process that has ended. */
 export function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(pid, name);

@@ -1,21 +1,21 @@
 /**
- * Keeps secrets out of logs, heartbeats, failures and history: known values in their usual spellings, credentials in
+ * Keeps secrets out of logs, heartbeats, failures and history: known values in their usual encodings, credentials in
  * URLs, and bearer tokens.
  */
 
 const BLOT = '[secret]';
-/** Shorter values would blot out ordinary words. */
+/** Shorter values might be ordinary words. */
 const SHORTEST = 4;
-/** Shorter pieces of base64 would be met by chance. */
+/** Shorter pieces of base64 would match by chance. */
 const SHORTEST_BASE64 = 5;
 const BASE64 = /[A-Za-z0-9+/_-]/;
 
-/** Spellings of known values; the longest first, since one value may begin like another. */
+/** Encodings of known values, the longest first, since one value may begin like another. */
 let plain: string[] = [];
-/** What the base64 of a text with a known value in it holds in any case. */
+/** What the base64 of any text with a known value contains. */
 let encoded: string[] = [];
 
-/** From now on this value is blotted out of all that passes {@link redact}. Each line of a longer value counts too. */
+/** From now on {@link redact} removes this value, and each of its lines. */
 export function registerSecret(value: string): void {
   for (const part of new Set([value, ...value.split('\n')].map((text) => text.trim()))) {
     if (part.length < SHORTEST || plain.includes(part)) continue;
@@ -31,15 +31,14 @@ export function redact(text: string): string {
   for (const core of encoded) clean = withoutBase64(clean, core);
   return (
     clean
-      // Looked for from "://" on: trying every letter of a long word as the scheme's first would take minutes.
+      // Search from "://" on: trying every letter of a long word as a scheme's first would take minutes.
       .replace(/(?<=[a-z0-9+.-]:\/\/)[^/\s@]+@/gi, `${BLOT}@`)
       .replace(/\b(authorization:?\s*(?:basic|bearer)|bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${BLOT}`)
   );
 }
 
 /**
- * Cuts a text that is still growing, redacted: what can be given out, and what is to be kept until more has come,
- * since a known secret may have begun in it.
+ * Splits a growing text: the redacted part that can be given out, and the rest, in which a known secret may have begun.
  */
 export function cutRedacted(text: string): { piece: string; rest: string } {
   const clean = redact(text);
@@ -48,10 +47,10 @@ export function cutRedacted(text: string): { piece: string; rest: string } {
   return { piece: clean.slice(0, at), rest: clean.slice(at) };
 }
 
-/** As it is; in JSON, and in JSON in JSON; percent-encoded as in URLs and forms, digits in both cases. */
+/** Plain; in JSON, and in JSON in JSON; percent-encoded as in URLs and forms, with hexadecimal digits in both cases. */
 function spellings(value: string): string[] {
   const json = JSON.stringify(value).slice(1, -1);
-  // Half a character cannot be percent-encoded; a buffer has none.
+  // Half a character cannot be percent-encoded. A buffer has none.
   const percent = encodeURIComponent(Buffer.from(value).toString());
   const strict = percent.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
   const percents = [percent, strict, strict.replaceAll('%20', '+')];
@@ -60,8 +59,8 @@ function spellings(value: string): string[] {
 }
 
 /**
- * Three bytes make four characters, so the value's place among the bytes decides what it becomes. The characters that
- * hold bits of its neighbours are left out.
+ * Three bytes make four characters, so the base64 of a value depends on its position. Leaves out the characters that
+ * contain bits of its neighbours.
  */
 function base64Cores(value: string): string[] {
   const bytes = Buffer.from(value);
@@ -76,7 +75,7 @@ function base64Cores(value: string): string[] {
   return [...cores, ...urlSafe].filter((core) => core.length >= SHORTEST_BASE64);
 }
 
-/** Blots out the whole word of base64 that a core stands in. */
+/** Removes the whole base64 word around a core. */
 function withoutBase64(text: string, core: string): string {
   let clean = '';
   let rest = 0;

@@ -1,7 +1,6 @@
 /**
- * The task that a tool works for: when it must end, and who is told how far it is. Tools know nothing of their caller
- * beyond it. Whoever begins a task runs it by {@link runTask}; without one, as in the client, a tool runs to its end
- * and reports to nobody.
+ * The task that a tool works for: when it must end, and where progress goes. It is all that tools know of their caller,
+ * which runs it by {@link runTask}. Without a task, as in the client, a tool runs to its end and reports nothing.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CounterName, LabelsOf } from '../../../model/base/metric.ts';
@@ -9,7 +8,7 @@ import type { Progress } from '../../../model/stage/progress.ts';
 
 /**
  * Why a running task must end. `requested`: somebody asked; stop everything and clean up. `detach`: this process shuts
- * down or was given up; leave containers running, the next attempt re-attaches.
+ * down or was given up; leave containers running, since the next attempt attaches to them.
  */
 type CancelReason = 'requested' | 'detach';
 
@@ -18,12 +17,9 @@ export interface Task {
   readonly signal: AbortSignal;
   /** Why; `undefined` while nothing was cancelled. */
   cancelReason(): CancelReason | undefined;
-  /**
-   * Throws when the task is cancelled. Call it before an exit code is classified: a rolling restart is not a broken
-   * build.
-   */
+  /** Throws when the task is cancelled. Call it before classifying an exit code: a rolling restart breaks no build. */
   throwIfCancelled(): void;
-  /** What must be known if the task does not succeed, such as tags that were moved: its failure carries it. */
+  /** What the task's failure must carry, such as tags that have moved. */
   tellUnlessDone(facts: object): void;
   /** Replaces members of the progress shown live. */
   report(progress: Partial<Progress>): void;

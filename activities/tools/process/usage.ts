@@ -1,12 +1,9 @@
-/**
- * What the processes of a cgroup have used so far: whether a program that prints nothing works or sleeps. cgroup v2, v1
- * and both at once.
- */
+/** What a cgroup's processes have used, to tell whether a silent program works. cgroup v2, v1 and both at once. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupProcesses } from './cgroup-processes.ts';
 
-/** Sums since the cgroup was made; what cannot be read counts as 0. */
+/** Sums since the cgroup was made. What cannot be read counts as 0. */
 interface CgroupUsage {
   /** Processor time in milliseconds. */
   cpu: number;
@@ -16,7 +13,7 @@ interface CgroupUsage {
   io: number;
 }
 
-/** The usage of the cgroup that a process lives in, with those below it. */
+/** The usage of a process's cgroup, with those below it. */
 export async function cgroupUsage(
   pid: number,
   { proc, mount }: { proc: string; mount: string } = { proc: '/proc', mount: '/sys/fs/cgroup' },

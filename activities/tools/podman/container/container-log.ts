@@ -5,7 +5,7 @@ import { type ContainerLine, LineJoiner } from './line-joiner.ts';
 /** Bytes read at once. */
 const CHUNK = 256 * 1024;
 
-/** Reads a container's log again and again. */
+/** Reads a container's log bit by bit. */
 export class ContainerLogReader {
   private readonly path: string;
   private readonly joiner = new LineJoiner();
@@ -26,7 +26,7 @@ export class ContainerLogReader {
       return [];
     }
     try {
-      // conmon puts a new file in the place of one that grew too long.
+      // conmon replaces a file that has grown too long.
       const { ino } = await file.stat({ bigint: true });
       if (ino !== this.inode) {
         this.inode = ino;
@@ -45,7 +45,7 @@ export class ContainerLogReader {
     }
   }
 
-  /** What was begun and not ended, when nothing more will come. */
+  /** The incomplete lines, when nothing more will come. */
   end(): ContainerLine[] {
     return this.joiner.end();
   }

@@ -1,8 +1,8 @@
-/** A container as podman tells it. */
+/** The state of a container. */
 import { z } from 'zod';
 import { parseOutput } from '../podman.ts';
 
-/** A container from the output of `podman container inspect`. @throws FlightlineError for an output of another form. */
+/** A container from the output of `podman container inspect`. @throws FlightlineError for other output */
 export function containerState(stdout: string): ContainerState {
   const container = parseOutput('podman container inspect', Inspected, stdout)[0]!;
   return {
@@ -30,9 +30,7 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `paused`, `stopping`, `exited`, … */
   status: string;
   exitCode: number;
-  /**
-   * Its end was noted, so that the exit code is its own. After a reboot podman says `exited` and 0 of what ran before.
-   */
+  /** conmon noted its end, so the exit code is its own. After a reboot podman says `exited` and 0 for running ones. */
   ended: boolean;
   /** 0 when it does not run. */
   pid: number;
@@ -62,7 +60,7 @@ const Inspected = z
   .min(1);
 
 /**
- * Whether a container's end was seen: only conmon's note gives it a time, and Go's zero time (year 1) is none. Pure.
+ * `true` when conmon noted a container's end. Only then it has a time; Go's zero time (year 1) is none. Pure.
  */
 function endWasNoted(finishedAt: string): boolean {
   return Date.parse(finishedAt) > 0;

@@ -1,4 +1,4 @@
-/** Containers on this host: what became of one, and its end. */
+/** Inspects and ends containers on this host. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -25,7 +25,7 @@ export async function inspectContainer(name: string): Promise<ContainerState | n
     cleanUp: true,
   });
   if (exitCode !== 0) {
-    // Its words spare a question; other words are no answer.
+    // This text is an answer, and saves another command. Other texts are errors.
     if (/^Error: no such container /m.test(stderr) || !(await containerExists(name))) return null;
     throw new FlightlineError('unexpected', `podman container inspect ${name} failed`);
   }
@@ -71,12 +71,12 @@ async function containerExists(name: string): Promise<boolean> {
 /** `true` while conmon watches the container. Without conmon nothing records its exit code. */
 export async function hasConmon(container: Pick<ContainerState, 'id' | 'conmonPid'>): Promise<boolean> {
   if (container.conmonPid <= 0) return false;
-  // The pid may be another process's by now: conmon has the container's id among its arguments.
+  // The pid may belong to another process now. conmon has the container's id among its arguments.
   const argv = await readProc(container.conmonPid, 'cmdline');
   return argv.split('\0').includes(container.id);
 }
 
-/** `true` while the container's own first process lives. */
+/** `true` while the container's first process is alive. */
 export async function hasInit(container: Pick<ContainerState, 'id' | 'pid'>): Promise<boolean> {
   if (container.pid <= 0) return false;
   return (await readProc(container.pid, 'cgroup')).includes(container.id);
@@ -88,12 +88,12 @@ async function readProc(pid: number, file: string): Promise<string> {
 
 /** Milliseconds for a removal among no processes. */
 const APART = 60_000;
-/** Milliseconds in which a killed process is gone, and in which podman notices. */
+/** Milliseconds until a killed process is gone, and until podman notices. */
 const SETTLE = 3_000;
 
 /**
- * Ends and removes a container with its anonymous volumes, in whatever state it is. `grace` (ms) is the time between
- * SIGTERM and SIGKILL; 0 kills at once. `false` when there was none.
+ * Ends and removes a container in any state, with its anonymous volumes. `grace` (ms) is the time between SIGTERM and
+ * SIGKILL; 0 kills at once. `false` when there was none.
  */
 export async function removeContainer(name: string, grace = 0): Promise<boolean> {
   const container = await inspectContainer(name);
@@ -104,7 +104,7 @@ export async function removeContainer(name: string, grace = 0): Promise<boolean>
   } else {
     await killInit(container);
   }
-  // With its conmon dead the first removal fails, and the second succeeds (toolchain notes).
+  // When its conmon is dead, the first removal fails and the second succeeds.
   const removal = ['rm', '--force', '--time', '0', '--volumes', name];
   for (let attempt = 1; attempt <= 3; attempt++) {
     const isLost = attempt === 1 ? !watched && isSaidToRun(container) : await isLostNow(name);
@@ -116,7 +116,7 @@ export async function removeContainer(name: string, grace = 0): Promise<boolean>
   });
 }
 
-/** SIGKILL to the first process of a container's own process namespace ends all of them. */
+/** SIGKILL to the first process of a container's process namespace ends all of them. */
 async function killInit(container: ContainerState): Promise<void> {
   for (let waited = 0; waited < SETTLE && (await hasInit(container)); waited += 100) {
     try {

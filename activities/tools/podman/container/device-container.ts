@@ -19,7 +19,7 @@ interface DeviceFiles {
   keys: string;
 }
 
-/** One question to a device. */
+/** A question to a device. */
 export interface DeviceContainer {
   name: string;
   labels: Readonly<Record<string, string>>;
@@ -30,11 +30,11 @@ export interface DeviceContainer {
   insecure: boolean;
   /** Name of the key that the image trusts. */
   key: string;
-  /** A public key that takes the place of that key; null leaves it. */
+  /** A public key that replaces that key; null keeps it. */
   otherKey: string | null;
-  /** Whose skopeo. */
+  /** Whose skopeo runs. */
   tool: 'image' | 'host';
-  /** The host's login, for its own program only. */
+  /** The host's login, for the host's own program only. */
   access: { authfile: string | undefined; directory: string } | null;
   /**
    * On the host. `pulled`: a directory for what the image's program pulls. The others: copies of what the image has,
@@ -52,23 +52,23 @@ function containerArguments(container: Pick<DeviceContainer, 'name' | 'labels'>)
     '--rm',
     `--name=${container.name}`,
     '--pull=never',
-    // An image of an operating system is not to be started as one.
+    // Do not start the image's operating system.
     '--systemd=false',
     '--security-opt=label=disable',
     ...Object.entries(container.labels).map(([label, value]) => `--label=${label}=${value}`),
   ];
 }
 
-/** Asks whether the image has skopeo. */
+/** Finds out whether the image has skopeo. */
 export function probeArguments(container: Pick<DeviceContainer, 'name' | 'labels' | 'image'>): string[] {
   const { image } = container;
   return [...containerArguments(container), '--network=none', '--entrypoint=skopeo', image, '--version'];
 }
 
 /**
- * Asks whether a device takes the image. The image's own program pulls it, as a device does. The host's runs on the
- * host's root file system, of which it sees a copy with the image's policy, registries.d and keys in their places, and
- * copies the image onto itself, which moves no layers.
+ * Finds out whether a device accepts the image. The image's own program pulls it, as a device does. The host's program
+ * runs on the host's root file system, with the image's policy, registries.d and keys in their places, and copies the
+ * image onto itself, which moves no layers.
  */
 export function deviceArguments(container: DeviceContainer): string[] {
   const { repository, digest, tool, access, files, image, key, otherKey } = container;
@@ -86,7 +86,7 @@ export function deviceArguments(container: DeviceContainer): string[] {
   const destination = 'pulled' in files ? `dir:${PULLED}` : source;
   return [
     ...containerArguments(container),
-    // A registry on a loopback address is in the host's network only.
+    // Only the host's network reaches a registry on a loopback address.
     ...(isLoopbackRegistry(registryOf(repository)) ? ['--network=host'] : []),
     ...volumes.map((volume) => `--volume=${volume}`),
     ...(tool === 'image' ? ['--entrypoint=skopeo', image] : ['--rootfs', '/:O', 'skopeo']),
@@ -101,7 +101,7 @@ export function deviceArguments(container: DeviceContainer): string[] {
   ];
 }
 
-/** Why a device does not take an image: the signature, or files by which it cannot tell. */
+/** Why a device refuses an image: its signature, or unusable files. */
 interface DeviceRefusal {
   kind: 'signature' | 'files';
   text: string;

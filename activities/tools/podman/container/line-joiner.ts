@@ -1,10 +1,10 @@
-/** Joins what conmon writes to lines. Pure. */
+/** Joins conmon's entries to lines. Pure. */
 import { cutRedacted } from '../../process/redact.ts';
 
-/** A line longer than this (characters) is given out in pieces, redacted: a secret may stand across their border. */
+/** A longer line (characters) is split and redacted, since a secret may be on both sides of the split. */
 const MAX_LINE = 64 * 1024;
 
-/** One line of a container, whole. */
+/** A whole line of a container. */
 export interface ContainerLine {
   stream: 'stdout' | 'stderr';
   text: string;
@@ -20,7 +20,7 @@ export class LineJoiner {
   private rest = '';
   private readonly parts = { stdout: '', stderr: '' };
 
-  /** The lines that are whole with this text. */
+  /** The lines that this text completes. */
   add(text: string): ContainerLine[] {
     const entries = (this.rest + text).split('\n');
     this.rest = entries.pop() ?? '';
@@ -37,13 +37,13 @@ export class LineJoiner {
       }
       const { piece, rest } = ends ? { piece: whole, rest: '' } : cutRedacted(whole);
       this.parts[stream] = rest;
-      // osbuild redraws some lines with carriage returns: the last state counts.
+      // osbuild redraws some lines with carriage returns. The last state counts.
       lines.push({ stream, text: piece.trimEnd().replace(/^.*\r/s, '') });
     }
     return lines;
   }
 
-  /** What was begun and not ended, when nothing more will come. */
+  /** The incomplete lines, when nothing more will come. */
   end(): ContainerLine[] {
     const lines = (['stdout', 'stderr'] as const)
       .filter((stream) => this.parts[stream] !== '')
