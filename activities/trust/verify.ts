@@ -12,6 +12,7 @@ import { pulledKind, type PulledKind } from './pulled-kind.ts';
 import { signedNames, unsignedTags } from './signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
+import { allEnded } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
 
 /** Milliseconds for a pull of any size over any connection. */
@@ -49,8 +50,10 @@ export async function verifyDigest(
   }
   const name = `docker://${repository}@${digest}`;
   const policy = await writeDevicePolicy(access, repository, key.publicKeyFile);
-  await copyImage(access, { source: name, destination: name, policy }, { timeout });
-  const unsigned = await unsignedTags(access, key.publicKey, subject);
+  const [, unsigned] = await allEnded([
+    copyImage(access, { source: name, destination: name, policy }, { timeout }),
+    unsignedTags(access, key.publicKey, subject),
+  ]);
   if (unsigned.length > 0) {
     const names = unsigned.map((tag) => `${repository}:${tag}`).join(', ');
     throw new FlightlineError('signature-rejected', `${repository}@${digest} is not signed by the key for ${names}`);
