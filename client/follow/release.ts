@@ -32,10 +32,12 @@ export async function followRelease(
 ): Promise<ReleaseRecord> {
   const display = displayFor(output);
   const patience = new Patience('the release', (text) => display.note(text), options.signal);
-  let mayWake = true;
-  const ended = reader.ended().then(() => void (mayWake = false));
+  let isOver = false;
+  const ended = reader.ended().then(() => void (isOver = true));
   try {
     for (;;) {
+      // A look that began before the end may not have seen it.
+      const looksAfterEnd = isOver;
       const view = await patience.ask('Temporal', () => reader.read());
       if (view) {
         display.show(view);
@@ -43,7 +45,7 @@ export async function followRelease(
         if (isFinal(status) || (status === 'held' && options.until === 'settled')) return view.record;
       }
       // Once: what ended the wait may have been Temporal going away.
-      await (mayWake ? Promise.race([pause(LOOK, options.signal), ended]) : pause(LOOK, options.signal));
+      await (looksAfterEnd ? pause(LOOK, options.signal) : Promise.race([pause(LOOK, options.signal), ended]));
     }
   } finally {
     display.close();
