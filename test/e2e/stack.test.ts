@@ -8,11 +8,11 @@ import { cp, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../activities/tools/package-root.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
-import { RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
+import { DECIDE_UPDATE, shownDigests } from '../../model/release/approval.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { isAlive } from '../../activities/tools/process/process-identity.ts';
@@ -22,6 +22,7 @@ import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import type { StackEvent } from '../../workers/stack/supervisor.ts';
 import { eventually } from '../support/wait.ts';
 import { idOf, requestFor } from '../workflows/facts.ts';
+import { openHouse } from '../workflows/house.ts';
 
 const SUPPORT = join(import.meta.dirname, '../support');
 let directory: string;
@@ -216,22 +217,21 @@ async function versionWith(name: string, code: string): Promise<NonNullable<Stac
   return (role, file) => [process.execPath, main, 'worker', '--role', role, '--config', file];
 }
 
-it('goes on after an upgrade with what is under way, and names what would not go on', async () => {
-  const request = requestFor('upgraded', { disks: {}, timing: { retryFor: 600_000 } });
+it('goes on after an upgrade with what is held, and names what would not go on', async () => {
+  const request = requestFor('upgraded', { disks: {}, approval: 'required' });
   const release = idOf(request);
-  const withClient = async <Result>(stack: Stack, use: (client: Client) => Promise<Result>) => {
-    const connection = await Connection.connect({ address: stack.temporal.address });
-    return use(new Client({ connection })).finally(() => connection.close());
-  };
-  const status = (client: Client) => client.workflow.getHandle(release).query<{ status: string }>(RECORD_QUERY);
+  const bundle = join(packageRoot(), 'dist/workflow-bundle.js');
+  // Hosts and signer are stand-ins; the former version's control worker too.
+  const houseOn = ({ temporal }: Stack, more: Partial<Parameters<typeof openHouse>[0]> = {}) =>
+    openHouse({ address: temporal.address, namespace: 'default', bundle, ...more });
+  const shown = ({ status, failure }: ReleaseRecord) => status === 'held' && failure?.kind === 'approval-needed';
 
-  const first = await start({ roles: ['control'], workerCommand: await versionWith('first', '') });
-  await withClient(first, async (client) => {
-    // No registry is there to resolve from, which is tried again for minutes.
-    const options = { workflowId: release, taskQueue: CONTROL_QUEUE, args: [request] };
-    await client.workflow.start(RELEASE_WORKFLOW, options);
-    expect(await status(client)).toMatchObject({ status: 'running' });
-  }).finally(() => first.stop());
+  const first = await start({ roles: [] });
+  const former = await houseOn(first);
+  const record = await former
+    .start(request)
+    .then((handle) => former.until(handle, 'held', shown))
+    .finally(() => former.close().finally(() => first.stop()));
 
   const changed = await versionWith('changed', 'void new Promise((go) => setTimeout(go, 1));');
   await expect(start({ roles: ['control'], workerCommand: changed })).rejects.toThrow(
@@ -243,12 +243,16 @@ it('goes on after an upgrade with what is under way, and names what would not go
     workerCommand: await versionWith('last', '/* the same in other words */'),
     configure: (configuration) => ({ ...configuration, workerVersioning: true }),
   });
-  await withClient(last, async (client) => {
-    await eventually('the release goes on with the new version', async () => {
-      const { searchAttributes } = await client.workflow.getHandle(release).describe();
-      return searchAttributes['TemporalWorkflowVersioningBehavior']?.[0] === 'Pinned' ? true : undefined;
-    });
-    expect(await status(client)).toMatchObject({ status: 'running' });
-    await client.workflow.getHandle(release).cancel();
-  }).finally(() => last.stop());
+  const house = await houseOn(last, { control: false, standIns: former.standIns });
+  try {
+    const handle = house.client.workflow.getHandle<(request: ReleaseRequest) => Promise<ReleaseRecord>>(release);
+    const word = { decision: 'approve', by: 'ann@x', comment: '', digests: shownDigests(record) };
+    await handle.executeUpdate(DECIDE_UPDATE, { args: [word] });
+    expect(await handle.result()).toMatchObject({ status: 'released', image: { digest: record.image.digest } });
+    const { searchAttributes } = await handle.describe();
+    expect(searchAttributes['TemporalWorkflowVersioningBehavior']).toEqual(['Pinned']);
+    expect(house.standIns.callsOf(release, 'build')).toHaveLength(1);
+  } finally {
+    await house.close().finally(() => last.stop());
+  }
 });

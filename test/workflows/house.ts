@@ -52,10 +52,12 @@ export async function openHouse(options: {
   buildId?: string;
   /** The control worker has a version, as with `workerVersioning`. */
   versioned?: boolean;
+  /** `false` where a control worker runs already. */
+  control?: boolean;
   /** Those of another house that is open too: it has the same queues. */
   standIns?: StandIns;
 }): Promise<House> {
-  const { address, namespace, bundle, buildId, versioned = false, standIns = new StandIns() } = options;
+  const { address, namespace, bundle, buildId, versioned = false, control = true, standIns = new StandIns() } = options;
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, identity: 'test client' });
@@ -72,10 +74,14 @@ export async function openHouse(options: {
       ...more,
     });
   const workers = await Promise.all([
-    worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, {
-      workflowBundle: { codePath: bundle },
-      ...(buildId === undefined ? {} : versioningOptions({ buildId }, versioned)),
-    }),
+    ...(control
+      ? [
+          worker(CONTROL_QUEUE, null, CONTROL_ACTIVITIES, {
+            workflowBundle: { codePath: bundle },
+            ...(buildId === undefined ? {} : versioningOptions({ buildId }, versioned)),
+          }),
+        ]
+      : []),
     worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record', 'promoteCopy', 'promoteRecord'], {
       maxConcurrentActivityTaskExecutions: 1,
     }),
