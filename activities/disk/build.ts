@@ -77,6 +77,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     configuration: input.builderConfig?.digest ?? null,
     rootfs: input.rootfs,
     types: input.types,
+    driver: input.driver,
     arguments: input.arguments,
     architecture: input.architecture,
   });
@@ -189,6 +190,7 @@ async function prepare(
     rootfs,
     graphRoot: (await podmanInfo()).graphRoot,
     options: input,
+    driver: input.driver ?? 'bootc-image-builder',
     output: run.output,
     log: run.log,
     config,

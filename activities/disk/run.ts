@@ -7,7 +7,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { incompleteness } from './complete.ts';
 import { readNote, writeNote } from '../tools/note.ts';
 import { countStages } from '../tools/builder/progress.ts';
-import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
+import { isManifest, pickResult, type OutputEntry } from '../tools/builder/builder.ts';
 
 /** Paths of a builder run, all absolute. */
 export interface DiskRun {
@@ -84,6 +84,7 @@ export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFil
  * truncated.
  */
 export async function takeResult(run: DiskRun, inputs: string, types: readonly DiskType[]): Promise<BuiltFile[]> {
+  for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
   const files: BuiltFile[] = [];
   for (const type of types) {
     const directory = join(run.output, DISK_TYPES[type].directory);
@@ -101,7 +102,6 @@ export async function takeResult(run: DiskRun, inputs: string, types: readonly D
   }
   // Sync the disks before the note: after a power cut a disk could have its full length but hold zeros.
   for (const path of new Set(files.map((file) => file.path))) await flush(path);
-  for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
   for (const path of [run.log, ...Object.values(run.config)]) await rm(path, { force: true });
   const noted: z.infer<typeof Result> = { inputs, files: [] };
   for (const file of files) noted.files.push({ ...file, modified: (await lstat(file.path)).mtimeMs });
@@ -134,8 +134,8 @@ export async function plannedStages(run: DiskRun, types: readonly DiskType[]): P
 }
 
 async function manifests(run: DiskRun): Promise<string[]> {
-  const names = await readdir(run.output).catch(() => []);
-  return names.filter((name) => /^manifest-.*\.json$/.test(name));
+  const names = await readdir(run.output, { recursive: true }).catch(() => []);
+  return names.filter(isManifest);
 }
 
 async function listDirectory(directory: string): Promise<OutputEntry[]> {

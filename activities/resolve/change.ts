@@ -55,13 +55,14 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
   const { buildArgs, architecture, verification, key, disks, builder, bootTest } = request;
   const { rootfs } = builder;
   const { arguments: options } = builderOptions(builder);
+  const { driver } = builder;
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
   return {
     files: context.files,
     config: context.config,
     settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
     disks: Object.fromEntries(
-      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs, options })]),
+      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs, options, driver })]),
     ),
     bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
     ...gitParts(request.context),

@@ -31,7 +31,7 @@ type BuilderCheck =
   | { kind: 'failed'; said: string };
 
 /** What is checked. */
-interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config' | 'options'> {
+interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config' | 'options' | 'driver'> {
   /** Digest of the image inputs, by which the image is found. */
   imageInputs: string;
   /** The builder by digest, `repository@sha256:…`. */
@@ -57,7 +57,7 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
 }
 
 async function runManifest(input: BuilderCheckInput, id: string): Promise<BuilderCheck> {
-  const { builder, types, rootfs, config, options } = input;
+  const { builder, driver, types, rootfs, config, options } = input;
   const random = randomBytes(6).toString('hex');
   const name = `flightline-dry-run-${random}`;
   // The builder needs a name, and the image may have none.
@@ -68,7 +68,7 @@ async function runManifest(input: BuilderCheckInput, id: string): Promise<Builde
   try {
     const given = config && { ...config, path: join(scratch.path, `config.${config.format}`) };
     if (config && given) await writeFile(given.path, builderText(await readFile(config.path, 'utf8'), config.format));
-    const args = manifestArguments({ name, builder, image, types, rootfs, config: given, graphRoot, options });
+    const args = manifestArguments({ name, builder, driver, image, types, rootfs, config: given, graphRoot, options });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
     const stages = countStages(

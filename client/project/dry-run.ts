@@ -192,7 +192,7 @@ async function builderChecks(
   if (!builder) return [];
   const checks: PlanCheck[] = [];
   const path = loaded.local?.builderConfig ?? null;
-  for (const { subject, types } of requestedRuns(request.disks)) {
+  for (const { subject, types } of requestedRuns(request.disks, request.builder)) {
     if (signal.aborted) throw new Interrupted();
     const name = `builder manifest ${subject}`;
     if (builderConfig !== null && path === null) {
@@ -205,6 +205,7 @@ async function builderChecks(
       imageInputs,
       rootfs: request.builder.rootfs,
       options: request.builder,
+      driver: request.builder.driver ?? 'bootc-image-builder',
       builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
       config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
     });

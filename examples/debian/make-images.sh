@@ -193,8 +193,8 @@ make_builder() {
   mkdir -p "$work/program/$program" "$work/program/usr/bin"
   cp "$here"/builder/* "$work/program/$program/"
   chmod -R u=rwX,go=rX "$work/program"
-  chmod 0755 "$work/program/$program/bootc-image-builder"
-  ln -s "/$program/bootc-image-builder" "$work/program/usr/bin/bootc-image-builder"
+  chmod 0755 "$work/program/$program/"{bootc-image-builder,image-builder}
+  ln -s "/$program/"{bootc-image-builder,image-builder} "$work/program/usr/bin/"
   cat >"$work/Containerfile" <<CONTAINERFILE
 FROM $packages
 COPY program /

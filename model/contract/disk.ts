@@ -24,6 +24,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   timing: TimingSchema,
   /** The builder installs packages of a RHEL base, and gets the host's entitlements for it. */
   entitled: z.boolean().optional(),
+  /** Absent for bootc-image-builder. */
+  driver: z.literal('image-builder').optional(),
   /** Of the builder's command line. */
   arguments: BuilderArguments.optional(),
   network: BuilderNetwork.optional(),

@@ -40,6 +40,8 @@ interface DiskInputs {
   rootfs: string | null;
   types: string[];
   architecture: string;
+  /** Absent for bootc-image-builder. */
+  driver?: 'image-builder' | undefined;
   /** Absent when the spec has none. */
   arguments?: BuilderArguments | undefined;
 }

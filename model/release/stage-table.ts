@@ -41,7 +41,7 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'>,
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'> & { builder?: ReleaseRequest['builder'] },
   reused: readonly string[] = [],
 ): StageKey[] {
   const made = request.disks.filter(({ type }) => !reused.includes(type));
@@ -49,7 +49,7 @@ export function releaseStages(
     ...stagesOf('start', 'release'),
     ...stagesOf('image', 'image', request),
     ...reused.flatMap(signingStages),
-    ...requestedRuns(made).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    ...requestedRuns(made, request.builder).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
     ...stagesOf('end', 'release'),
   ];
 }
@@ -63,8 +63,11 @@ export interface RequestedRun {
 }
 
 /** Groups the disks of a request into builder runs. */
-export function requestedRuns(disks: readonly RequestedDisk[]): RequestedRun[] {
-  return builderRuns(disks).map((run) => ({
+export function requestedRuns(
+  disks: readonly RequestedDisk[],
+  builder?: Pick<ReleaseRequest['builder'], 'driver'>,
+): RequestedRun[] {
+  return builderRuns(disks, builder?.driver).map((run) => ({
     subject: builderRunSubject(run),
     types: run.types,
     disks: disks.filter((disk) => run.disks.some(({ type }) => type === disk.type)),

@@ -94,11 +94,22 @@ export interface BuilderRun {
   disks: Disk[];
 }
 
+/** The command lines of builders that flightline speaks. `image-builder` makes one type for each call. */
+export const BUILDER_DRIVERS = ['bootc-image-builder', 'image-builder'] as const;
+export type BuilderDriverName = (typeof BUILDER_DRIVERS)[number];
+
+/** The driver of a builder image that a spec does not name one for: image-builder's own images are called so. */
+export function driverOf(image: string): BuilderDriverName {
+  const name = image.replace(/@.*$/, '').split('/').at(-1)!.replace(/:.*$/, '');
+  return /^image-builder(?:-cli)?$/.test(name) ? 'image-builder' : 'bootc-image-builder';
+}
+
 /** Groups the disks of a release into builder runs: all `disk` types together, each `iso` type alone. */
-export function builderRuns(disks: readonly Disk[]): BuilderRun[] {
+export function builderRuns(disks: readonly Disk[], driver: BuilderDriverName = 'bootc-image-builder'): BuilderRun[] {
   const runs = new Map<string, Disk[]>();
   for (const disk of disks) {
-    const key = DISK_TYPES[disk.type].family === 'iso' ? disk.type : 'disk';
+    const isAlone = driver === 'image-builder' || DISK_TYPES[disk.type].family === 'iso';
+    const key = isAlone ? disk.type : 'disk';
     runs.set(key, [...(runs.get(key) ?? []), disk]);
   }
   return [...runs.values()].map((group) => ({

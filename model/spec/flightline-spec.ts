@@ -1,7 +1,15 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
-import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
+import {
+  COMPRESSIONS,
+  DISK_TYPE_NAMES,
+  DISK_TYPES,
+  PUBLISH_FORMS,
+  BUILDER_DRIVERS,
+  BuilderArguments,
+  BuilderNetwork,
+} from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from '../base/duration.ts';
 import { NotifyEntry } from './notify.ts';
@@ -107,6 +115,10 @@ const RepositoriesSection = z.strictObject({
 const BuilderSection = z.strictObject({
   image: ImageReference.default('quay.io/centos-bootc/bootc-image-builder:latest').describe('the builder image'),
   rootfs: z.enum(['ext4', 'xfs', 'btrfs']).optional().describe("root file system; default is the image's own"),
+  driver: z
+    .enum(BUILDER_DRIVERS)
+    .optional()
+    .describe("whose command line the builder has; default is told from the image's name"),
   arguments: BuilderArguments.optional().describe("further parts of the builder's command line"),
   network: BuilderNetwork.optional().describe("host: the builder runs in the host's network, not behind a bridge"),
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),

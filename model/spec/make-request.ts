@@ -1,7 +1,7 @@
 /** Makes a request from a spec: fills in defaults and templates, and checks the whole. Pure. */
 import type { z } from 'zod';
 import { buildOptions } from './build-options.ts';
-import { DISK_TYPES, builderOptions } from './disk.ts';
+import { DISK_TYPES, builderOptions, driverOf } from './disk.ts';
 import { requestedEnrollment, secretInputs } from './enrollment.ts';
 import { parseDuration } from '../base/duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
@@ -97,7 +97,12 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     key: spec.signing.key,
     verification: spec.verification,
     disks,
-    builder: { image: spec.builder.image, rootfs: spec.builder.rootfs ?? null, ...builderOptions(spec.builder) },
+    builder: {
+      image: spec.builder.image,
+      rootfs: spec.builder.rootfs ?? null,
+      ...driverPart(spec.builder),
+      ...builderOptions(spec.builder),
+    },
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
@@ -128,6 +133,11 @@ function expander(problems: Problem[]) {
     if (!parsed.success) problems.push({ path, message: `"${expanded.text}" ${parsed.error.issues[0]!.message}` });
     return expanded.text;
   };
+}
+
+/** The driver where it is not the usual one. */
+function driverPart({ driver, image }: FlightlineSpec['builder']): Pick<ReleaseRequest['builder'], 'driver'> {
+  return (driver ?? driverOf(image)) === 'image-builder' ? { driver: 'image-builder' } : {};
 }
 
 /** Parts of a request that are absent where the spec has none. */

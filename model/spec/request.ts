@@ -87,6 +87,8 @@ export const ReleaseRequest = z.object({
   builder: z.object({
     image: ImageReference,
     rootfs: z.string().nullable(),
+    /** Absent for bootc-image-builder. */
+    driver: z.literal('image-builder').optional(),
     /** Absent where the spec says nothing of them. */
     arguments: BuilderArguments.optional(),
     network: BuilderNetwork.optional(),

@@ -26,7 +26,7 @@ type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
 export async function beginDisks(release: ShownRelease, plan: Plan): Promise<void> {
   const { state } = release;
   const { runs } = state;
-  const wanted = requestedRuns(disksToMake(state, plan.request)).map((run) => {
+  const wanted = requestedRuns(disksToMake(state, plan.request), plan.request.builder).map((run) => {
     const input = runInput(release, plan, run);
     return { run, input, key: builderRunKey(input.build, run, plan.request) };
   });
@@ -70,7 +70,7 @@ export function throwIfFailed({ state, running }: ShownRelease): void {
 
 /** Ends the runs of an image that will be rebuilt, and of disks that are no longer asked for. */
 export async function retireOutdated(release: ShownRelease, { request, resolved }: Plan): Promise<void> {
-  const subjects = requestedRuns(disksToMake(release.state, request)).map(({ subject }) => subject);
+  const subjects = requestedRuns(disksToMake(release.state, request), request.builder).map(({ subject }) => subject);
   await retire(
     release,
     ({ imageInputs, run }) => imageInputs !== resolved.imageInputs || !subjects.includes(run.subject),

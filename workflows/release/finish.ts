@@ -52,7 +52,7 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
 /** Whether something that the registry lost must be made again before anything is tagged. */
 function somethingIsLost(state: ReleaseState): boolean {
   const { image, runs, request } = state;
-  const wanted = requestedRuns(disksToMake(state, request));
+  const wanted = requestedRuns(disksToMake(state, request), request.builder);
   return image.push === null || wanted.some(({ subject }) => !runs.has(subject));
 }
 

@@ -152,6 +152,7 @@ export function diskBuildInput(
     ...(bootTestOf(request, run.types) && { keepSlot: true }),
     timing,
     ...(entitled ? { entitled } : {}),
+    ...(request.builder.driver && { driver: request.builder.driver }),
     ...builderOptions(request.builder),
   };
 }
@@ -176,6 +177,7 @@ export function builderRunKey(
     bootTestOf(request, types) ?? null,
     run.disks.map((disk) => [disk.type, disk.publish, disk.compress, disk.repository]),
     builderOptions(input),
+    input.driver ?? null,
   ]);
 }
 

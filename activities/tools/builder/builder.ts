@@ -2,9 +2,17 @@
  * The builder container: its command line, what to do with an existing one, and which files are its result. Pure.
  */
 import { join } from 'node:path';
-import { DISK_TYPES, type DiskType, type BuilderOptions } from '../../../model/spec/disk.ts';
+import { DISK_TYPES, type BuilderDriverName, type DiskType } from '../../../model/spec/disk.ts';
 import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import type { ContainerState } from '../podman/container/container-state.ts';
+import { bootcImageBuilder } from './drivers/bootc-image-builder.ts';
+import { configPath, type BuilderDriver, type BuilderRequest } from './drivers/driver.ts';
+import { imageBuilder } from './drivers/image-builder.ts';
+
+const DRIVERS: Record<BuilderDriverName, BuilderDriver> = {
+  'bootc-image-builder': bootcImageBuilder,
+  'image-builder': imageBuilder,
+};
 
 /**
  * Where the builder expects the host's storage. It accepts no other path (bib, "could not access container storage").
@@ -23,21 +31,16 @@ interface BuilderIdentity {
 }
 
 /** The parameters of a builder run. */
-export interface BuilderCommand extends BuilderIdentity {
+export interface BuilderCommand extends BuilderIdentity, BuilderRequest {
+  driver: BuilderDriverName;
   /** Name of the container. */
   name: string;
   /** The builder image, by digest. */
   builder: string;
-  /** The image, `R:T`. The builder writes this name into the disk as the origin of updates. */
-  image: string;
-  types: readonly DiskType[];
-  rootfs: string | null;
   /** Absolute paths on the host. */
   output: string;
   log: string;
   graphRoot: string;
-  config: { path: string; format: 'toml' | 'json' } | null;
-  options: BuilderOptions;
   /** Further volumes, `from:to:ro`. */
   volumes: readonly string[];
 }
@@ -68,17 +71,14 @@ export function builderArguments(command: BuilderCommand): string[] {
     ...volume(command.output, '/output'),
     ...command.volumes.map((one) => `--volume=${one}`),
     command.builder,
-    'build',
-    '--progress=verbose',
-    ...types(command),
-    command.image,
+    ...DRIVERS[command.driver].build(command),
   ];
 }
 
 /** The parameters of the builder's `manifest` command, which prints what a build would do, and builds nothing. */
 export interface ManifestCommand extends Pick<
   BuilderCommand,
-  'name' | 'builder' | 'image' | 'types' | 'rootfs' | 'graphRoot' | 'config' | 'options'
+  'name' | 'builder' | 'driver' | 'graphRoot' | keyof BuilderRequest
 > {}
 
 /** Arguments of `podman` for the builder's `manifest` command. */
@@ -90,9 +90,7 @@ export function manifestArguments(command: ManifestCommand): string[] {
     '--pull=never',
     ...privileged(command),
     command.builder,
-    'manifest',
-    ...types(command),
-    command.image,
+    ...DRIVERS[command.driver].manifest(command),
   ];
 }
 
@@ -102,20 +100,8 @@ function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config' | 'opti
     ...(command.options.network ? [`--network=${command.options.network}`] : []),
     '--privileged',
     '--security-opt=label=type:unconfined_t',
-    ...(command.config ? volume(command.config.path, `/config.${command.config.format}:ro`) : []),
+    ...(command.config ? volume(command.config.path, `${configPath(command.config.format)}:ro`) : []),
     ...volume(command.graphRoot, STORAGE),
-  ];
-}
-
-function types(command: Pick<BuilderCommand, 'types' | 'rootfs' | 'options'>): string[] {
-  const { inVm, useLibrepo, seed, defaultKernelArguments } = command.options.arguments ?? {};
-  return [
-    ...[...command.types].sort().map((type) => `--type=${type}`),
-    ...(command.rootfs === null ? [] : [`--rootfs=${command.rootfs}`]),
-    ...(inVm === undefined ? [] : [`--in-vm=${inVm}`]),
-    ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
-    ...(seed === undefined ? [] : [`--seed=${seed}`]),
-    ...(defaultKernelArguments === false ? ['--no-default-kernel-args'] : []),
   ];
 }
 
@@ -164,6 +150,11 @@ export interface OutputEntry {
 
 /** The answer of {@link pickResult}: the file's name, or why there is no result. */
 type ResultChoice = { ok: true; name: string; size: number } | { ok: false; problem: string };
+
+/** Whether a file of the output directory is a builder's manifest, which may hold passwords or their hashes. */
+export function isManifest(path: string): boolean {
+  return /^manifest-[^/]*\.json$|\.osbuild-manifest\.json$/.test(path);
+}
 
 /** A disk type's result: the one regular file in its directory (names differ between builders and versions). */
 export function pickResult(type: DiskType, entries: readonly OutputEntry[]): ResultChoice {

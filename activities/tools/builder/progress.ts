@@ -3,6 +3,7 @@
  * stages into `manifest-<types>.json` before the first one. Pure.
  */
 import { z } from 'zod';
+import { anyOf } from '../any-of.ts';
 
 /** The progress of a builder run. */
 interface BuilderProgress {
@@ -18,9 +19,11 @@ interface BuilderProgress {
 export const NO_PROGRESS: BuilderProgress = { step: undefined, done: 0, total: undefined };
 
 const STAGE = /^(org\.osbuild\.[\w.-]+): [0-9a-f]{8,}(?: |$)/;
-/** bib's own lines (verbose, on stderr) about the next step. */
-const STEPS =
-  /^((?:Done g|G)enerating manifest|Manifest generation step|Disk image building step|Building|Build complete)\b/;
+/** The builder's own lines (verbose, on stderr) about the next step. */
+const STEPS = anyOf(
+  /^(?:(?:Done g|G)enerating manifest|Manifest generation step|(?:Disk i|I)mage building step)\b/,
+  /^Build(?:ing| complete)\b/,
+);
 
 /** The progress after one more line of either stream. */
 export function advance(progress: BuilderProgress, line: string): BuilderProgress {

@@ -107,7 +107,9 @@ def _content(root: str) -> int:
     return int(sizes[-1].split()[0])
 
 
-def prepare(options: flags.Options, bar: progress.Verbose, directory: str) -> tuple[Request, str]:
+def prepare(
+    options: flags.Options, bar: progress.Verbose, directory: str, given: blueprint.Blueprint | None = None
+) -> tuple[Request, str]:
     """Checks the request, mounts the image below the directory and returns the request with the root's path."""
     reference = options.arguments[0]
     types = options.get('type', ['qcow2'])
@@ -125,7 +127,7 @@ def prepare(options: flags.Options, bar: progress.Verbose, directory: str) -> tu
         raise BuildError(f'unsupported architecture "{target}"')
     storage.check_mounted()
     check_types(types)
-    configuration = blueprint.load(options.get('config'))
+    configuration = given or blueprint.load(options.get('config'))
     image = storage.inspect(reference)
     if image.labels.get('containers.bootc') != '1':
         raise BuildError(f'image {reference} is not a bootc image')
@@ -215,18 +217,22 @@ def _build(options: flags.Options, bar: progress.Verbose, directory: str, output
         file.write(json.dumps(plan, indent=2) + '\n')
     bar.pulse('Disk image building step')
     bar.message(f'Building {name}')
-    shop = Workshop(request, root, directory, bar.log)
+    run_osbuild(plan, Workshop(request, root, directory, bar.log), bar, types, output)
+    bar.message('Build complete!')
+    bar.message(f'Results saved in {output}')
+    change_owner(output, options.get('chown', ''))
+
+
+def run_osbuild(plan: dict, shop: Workshop, bar: progress.Verbose, types: list[str], output: str) -> None:
+    """Makes the disks of the plan and exports them, with the log and the error that osbuild would have."""
     try:
         perform(needed(plan['pipelines'], list(exports(types))), shop, bar)
-        export(directory, output, types)
+        export(shop.directory, output, types)
     except BuildError as error:
         bar.log(str(error))
         bar.log('manifest - failed\nFailed')
         detail = '' if bar.raw_log else '\nBuildLog:\n' + '\n'.join(bar.kept) + f'\nOutput:\n{error}'
         raise BuildError(f'cannot run osbuild: error running osbuild: exit status 1{detail}') from error
-    bar.message('Build complete!')
-    bar.message(f'Results saved in {output}')
-    change_owner(output, options.get('chown', ''))
 
 
 def perform(pipelines: list[dict], shop: Workshop, bar: progress.Verbose) -> None:

@@ -80,9 +80,16 @@ def parse(argv: list[str]) -> Options:
     """Reads the command line; a wrong one raises BuildError in the words of the real program."""
     argv = list(argv)
     command = argv.pop(0) if argv and argv[0] in COMMANDS else 'build'
-    known = COMMANDS[command]
+    options = read(argv, COMMANDS[command])
+    options.command = command
+    return options
+
+
+def read(argv: list[str], known: dict[str, type]) -> Options:
+    """Reads what comes after a command that knows these flags."""
+    argv = list(argv)
     options = Options()
-    options.command, options.arguments = command, []
+    options.arguments = []
     while argv:
         word = argv.pop(0)
         if word == '--':

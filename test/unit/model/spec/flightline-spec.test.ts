@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builderRuns, diskArtifactType } from '../../../../model/spec/disk.ts';
+import { builderRuns, diskArtifactType, driverOf } from '../../../../model/spec/disk.ts';
 import { failureOf, jsonBytes, MAX_MESSAGE } from '../../../../model/failure/failure.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { builderContainerName, diskInputsDigest, imageInputsDigest } from '../../../../model/release/inputs.ts';
@@ -253,6 +253,24 @@ describe('makeRequest', () => {
   it('refuses what would not fit in a payload', () => {
     const result = make((text) => text.replace('tag: v1', `buildArgs: {X: ${'y'.repeat(9_000)}}`));
     expect(result).toMatchObject({ ok: false, problems: [{ message: expect.stringContaining('too large') }] });
+  });
+});
+
+describe('the driver of a builder', () => {
+  it.each([
+    ['quay.io/centos-bootc/bootc-image-builder:latest', 'bootc-image-builder'],
+    ['127.0.0.1:5000/flightline/debian-builder:1', 'bootc-image-builder'],
+    ['ghcr.io/osbuild/image-builder-cli:latest', 'image-builder'],
+    ['ghcr.io:443/osbuild/image-builder@sha256:' + '0'.repeat(64), 'image-builder'],
+    ['quay.io/acme/my-image-builder:1', 'bootc-image-builder'],
+  ])('%s: %s', (image, driver) => {
+    expect(driverOf(image)).toBe(driver);
+  });
+
+  it('decides how many types are made at once', () => {
+    const disks = (['qcow2', 'vmdk'] as const).map((type) => ({ type, publish: 'none', compress: 'none' }) as const);
+    expect(builderRuns(disks, 'image-builder').map(({ types }) => types)).toEqual([['qcow2'], ['vmdk']]);
+    expect(builderRuns(disks, 'bootc-image-builder').map(({ types }) => types)).toEqual([['qcow2', 'vmdk']]);
   });
 });
 

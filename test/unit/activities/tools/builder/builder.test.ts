@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   builderArguments,
   decideBuilder,
+  manifestArguments,
   pickResult,
   withoutPasswords,
   type OutputEntry,
@@ -22,6 +23,7 @@ const command = {
   log: '/w/container.log',
   graphRoot: '/srv/storage',
   config: { path: '/w/config.toml', format: 'toml' as const },
+  driver: 'bootc-image-builder' as const,
   options: {},
   volumes: ['/etc/pki/entitlement:/etc/pki/entitlement:ro'],
 };
@@ -72,6 +74,32 @@ describe('the command line of the builder', () => {
     expect(asked.indexOf('--network=host')).toBeLessThan(asked.indexOf(command.builder));
     expect(asked.indexOf('--seed=7')).toBeGreaterThan(asked.indexOf(command.builder));
     expect(asked.at(-1)).toBe(command.image);
+  });
+
+  it('is image-builder’s own, for one type', () => {
+    const given = { inVm: true, seed: 7, defaultKernelArguments: false } as const;
+    const one = { ...command, driver: 'image-builder', types: ['vhd'], options: { arguments: given } } as const;
+    const asked = builderArguments(one);
+    expect(asked.slice(asked.indexOf(command.builder) + 1)).toEqual([
+      'build',
+      '--progress=verbose',
+      '--output-dir=/output/vpc',
+      '--output-name=disk',
+      '--with-manifest',
+      '--bootc-ref=quay.io/acme/edge:1',
+      '--bootc-default-fs=xfs',
+      '--blueprint=/config.toml',
+      '--in-vm=true',
+      '--seed=7',
+      '--bootc-no-default-kernel-args',
+      'vhd',
+    ]);
+    const manifest = manifestArguments({ ...one, rootfs: null, config: null, options: {} });
+    expect(manifest.slice(manifest.indexOf(command.builder) + 1)).toEqual([
+      'manifest',
+      '--bootc-ref=quay.io/acme/edge:1',
+      'vhd',
+    ]);
   });
 
   it('says whose container it is', () => {
