@@ -1,4 +1,4 @@
-/** Stack traces that name the sources, by the source maps that the build writes beside its files. */
+/** Makes stack traces name the sources, by the source maps beside the built files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { relative } from 'node:path';
@@ -8,8 +8,8 @@ import { packageRoot } from './package-root.ts';
 const PLACE = /(file:\/\/\/[^\s()]+\.m?js):(\d+):(\d+)/g;
 
 /**
- * A stack trace with its places as the sources have them: `client/main.ts:17:3`. Maps are read only now: Node's own
- * `--enable-source-maps` reads them all at each start.
+ * A stack trace with positions in the sources: `client/main.ts:17:3`. Reads maps only now; Node's
+ * `--enable-source-maps` would read them all at each start.
  */
 export function sourceStack(stack: string): string {
   return stack.replaceAll(PLACE, (place, file: string, line: string, column: string) => {

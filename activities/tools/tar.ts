@@ -1,10 +1,9 @@
-/** GNU tar, which alone keeps everything that a file has: names as bytes, hard links, extended attributes, times. */
+/** Runs GNU tar, which alone keeps all of a file: names as bytes, hard links, extended attributes, times. */
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CommandError, lastLines, runCommand } from './process/command.ts';
 
 /**
- * What podman's COPY keeps of a file's attributes (buildah, `copier/xattrs.go`); others belong to the machine, not to
- * the file.
+ * The attributes of a file that podman's COPY keeps (buildah, `copier/xattrs.go`). Others belong to the machine.
  */
 const ATTRIBUTES = [
   '--xattrs',
@@ -20,12 +19,12 @@ export function isPackedAttribute(name: string): boolean {
 }
 
 /**
- * Packs the files that a list names, each alone, into a `tar+gzip` file in POSIX format, owned by root. The same files
- * with the same times give the same bytes. A first `/./` in a name is packed as `/`, and `/.` at its end is not: what
- * stands before may be a link.
+ * Packs the files in a list, without recursion, into a `tar+gzip` file in POSIX format, owned by root. The same files
+ * with the same times give the same bytes. A first `/./` in a name is packed as `/`, and `/.` at its end is left out,
+ * since the part before may be a link.
  *
  * @param list file of names relative to `directory`, each ended by a zero byte
- * @param time seconds since 1970 that every file gets; its own by default
+ * @param time the time of every file, in seconds since 1970; by default its own
  */
 export async function createTar(
   directory: string,
@@ -45,7 +44,7 @@ export async function createTar(
     '--numeric-owner',
     ...(time === undefined ? [] : [`--mtime=@${time}`]),
     ...ATTRIBUTES,
-    // Of names and the targets of hard links, not of symbolic ones.
+    // Applies to names and targets of hard links, not of symbolic links.
     '--transform=flags=rhS;s,/\\.$,,;s,/\\./,/,',
     `--directory=${directory}`,
     '--null',
@@ -70,7 +69,7 @@ export async function extractTar(file: string, directory: string): Promise<void>
 
 async function tar(args: readonly string[]): Promise<void> {
   try {
-    // Only there are names bytes and nothing else.
+    // Only there are names plain bytes.
     await runCommand('tar', args, { environment: { LC_ALL: 'C' }, keepOutput: false });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

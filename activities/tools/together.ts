@@ -1,7 +1,7 @@
 /** At once. */
 const AT_ONCE = 6;
 
-/** The results for all items, in order, with a few of them under way at once. */
+/** The results for all items, in order, with a few running at once. */
 export async function together<Item, Result>(
   items: readonly Item[],
   body: (item: Item) => Promise<Result>,
@@ -15,7 +15,7 @@ export async function together<Item, Result>(
   return results;
 }
 
-/** The results of all, once each has ended: what failed first in their order is thrown only then. */
+/** The results of all, once each has ended. Only then throws the first failure in their order. */
 export async function allEnded<const Work extends readonly Promise<unknown>[]>(
   work: Work,
 ): Promise<{ -readonly [Index in keyof Work]: Awaited<Work[Index]> }> {

@@ -1,11 +1,11 @@
-/** Writes the files of a device below a directory that stands for its root. */
+/** Writes a device's files below a directory that represents its root. */
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DeviceFile } from '../../model/device/signature-policy.ts';
 
 /**
- * Writes the files (0644), each whole or not at all, and the directories that are missing (0755), whatever the umask;
- * what is there keeps its mode.
+ * Writes the files (0644), each whole or not at all, and missing directories (0755), whatever the umask. Existing
+ * directories keep their mode.
  *
  * @returns the paths written, in order
  */

@@ -5,7 +5,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 
-/** A key whose files exist. The private key stays in its file: only skopeo reads it. */
+/** A key whose files exist. Only skopeo reads the private key. */
 export interface OpenedKey {
   name: string;
   /** Absolute paths. */
@@ -16,7 +16,7 @@ export interface OpenedKey {
 }
 
 /**
- * Opens a key by name, for use in these repositories. From now on its passphrase is redacted from all output.
+ * Opens a key by name for these repositories. From now on its passphrase is redacted from all output.
  *
  * @throws FlightlineError `key-not-allowed` when it does not list one of them; `key-missing` when there is no such key
  * or one of its files cannot be read.

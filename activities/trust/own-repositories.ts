@@ -3,8 +3,8 @@ import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /**
- * A spec names any repositories, and the sign worker's key may sign for more than one project. So a release writes
- * below its own repository only, or where the operator says so.
+ * A spec may name any repository, and a key may sign for several projects. So a release writes only below its own
+ * repository, or where the operator allows it.
  *
  * @throws FlightlineError `repository-not-allowed`
  */

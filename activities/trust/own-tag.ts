@@ -3,8 +3,8 @@ import type { RegistryAccess } from '../tools/registry/access.ts';
 import { claimedName } from './record.ts';
 
 /**
- * Whether a tag beside a release's own repository is what an earlier release of the same repository left. Another
- * project may have its images, disks or records there.
+ * `true` when an earlier release of the same repository made a tag outside that repository, where another project may
+ * have images, disks or records.
  *
  * @param owner the release's own repository
  */
@@ -18,7 +18,7 @@ export async function isOwnTag(
   return name === null ? !(await hasRecord(access, repository, tag)) : name.startsWith(`${owner}:`);
 }
 
-/** `true` when a release of its own made the tag: its record lies where records lie without another word. */
+/** `true` when a release of its own made the tag, whose record is at the default place. */
 async function hasRecord(access: RegistryAccess, repository: string, tag: string): Promise<boolean> {
   try {
     return (await access.repository(`${repository}/release`).headManifest(tag)) !== null;

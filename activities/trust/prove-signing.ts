@@ -1,4 +1,4 @@
-/** Proves that signing works, before an hour is spent on something to sign. */
+/** Proves that signing works, before an hour is spent on a build. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -65,7 +65,7 @@ async function stampOf({ privateKey, passphraseFile, publicKeyFile }: OpenedKey)
   return (await Promise.all(stamps)).join('\n');
 }
 
-/** The name that the proof signs for. It exists nowhere, and the signature is thrown away. */
+/** The name that the proof signs for. It does not exist, and the signature is discarded. */
 const PROOF_NAME = 'flightline.invalid/proof:of-key';
 
 /**

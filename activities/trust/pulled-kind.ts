@@ -1,4 +1,4 @@
-/** Tells what a pulled image or artifact is, from the directory that `skopeo copy … dir:` wrote. */
+/** Tells what was pulled, by the directory that `skopeo copy … dir:` wrote. */
 import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
 
-/** What people call it. */
+/** What was pulled. */
 export type PulledKind = 'image' | 'artifact' | 'container-disk' | 'record' | 'context';
 
 /** The kind, and the manifest that says so. @throws FlightlineError `registry` when there is no valid manifest. */

@@ -1,4 +1,4 @@
-/** Reads records of releases from a registry: what no key of ours signed is none. */
+/** Reads records of releases from a registry. Only a record that one of our keys signed counts. */
 import type { KeyObject } from 'node:crypto';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
@@ -11,9 +11,8 @@ import { signedNames } from './signatures.ts';
 const MAX_RECORD = 1024 * 1024;
 
 /**
- * The record that a tag names, if it is signed by the key for that very name. Null when there is none, when it is
- * signed by nobody or somebody else, when it is damaged, or when no public key is at hand: what is not verified is
- * not trusted.
+ * The record that a tag names, if the key signed it for that name. Null when there is none, when the key did not sign
+ * it, when it is damaged, or without a public key: what is not verified is not trusted.
  *
  * @param publicKey path of the PEM file, or null
  * @throws FlightlineError a registry's failure
@@ -28,8 +27,8 @@ export async function readRecord(
 }
 
 /**
- * The same with the record's own digest. `at`: looks there instead of at the tag, for a record that a shared tag
- * named before; it must be signed for the tag all the same.
+ * The same with the record's own digest. `at` reads there instead of the tag, for a record that a shared tag named
+ * before. It must still be signed for the tag.
  */
 export async function findRecord(
   access: RegistryAccess,
@@ -59,8 +58,8 @@ export async function readVerifiedRecord(
 }
 
 /**
- * The name that a record is of, whoever made it; null when the tag names no record. It is not verified: good for
- * nothing but refusing to replace it.
+ * The name that a record is of, whoever made it; null when the tag names no record. It is not verified: use it only to
+ * refuse to replace the record.
  */
 export async function claimedName(access: RegistryAccess, repository: string, tag: string): Promise<string | null> {
   const stored = await access.repository(repository).getManifest(tag);

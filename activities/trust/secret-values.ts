@@ -1,12 +1,12 @@
-/** What a secret's file holds. Pure. */
+/** The values in a secret's file. Pure. */
 import { z } from 'zod';
 
 /** Shorter parts of a secret are not redacted, since they may be ordinary words (characters). */
 const SHORTEST = 8;
 
 /**
- * What must be redacted of a secret's file: in JSON its strings, and the passwords of registry logins in plain text;
- * otherwise its lines. Not the names of members, nor short parts, which may be ordinary words. Pure.
+ * The values to redact for a secret's file: in JSON its strings, and the passwords of registry logins in plain text;
+ * otherwise its lines. Not names of members or short parts, which may be ordinary words. Pure.
  */
 export function secretValues(text: string): string[] {
   const json = parseJson(text);

@@ -14,8 +14,7 @@ interface OpenedSecret {
 }
 
 /**
- * Opens a secret by name, for images that go to these repositories. From now on its values are redacted from all
- * output.
+ * Opens a secret by name for images of these repositories. From now on its values are redacted from all output.
  *
  * @throws FlightlineError `secret-missing` when there is no such secret or its file cannot be read,
  * `secret-not-allowed` when it does not list one of the repositories.
@@ -46,7 +45,7 @@ function allowedSecret(
   repositories: readonly string[],
 ): NamedSecret {
   const secret = Object.hasOwn(configuration.secrets, name) ? configuration.secrets[name] : undefined;
-  // The author of a spec must not learn the other names.
+  // The author of a spec must not learn other names.
   if (!secret) throw new FlightlineError('secret-missing', `the build host has no secret "${name}"`);
   requireAllowed(`the secret "${name}"`, secret.repositories, repositories);
   return secret;

@@ -1,6 +1,6 @@
 /**
  * sigstore signatures beside an image (containers/image `docs/signature-protocols.md`, cosign's SIGNATURE_SPEC). skopeo
- * writes them; this file reads them from the `.sig` tag and checks them. There is exactly one signature per digest, key
+ * writes them. This file reads them from the `.sig` tag and checks them. There is exactly one signature per digest, key
  * and name.
  */
 import { verify, type KeyObject } from 'node:crypto';
@@ -15,7 +15,7 @@ import { together } from '../tools/together.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
-/** Bytes. A payload of flightline has about 300; a longer one is somebody else's. */
+/** Longest payload (bytes). Flightline's have about 300; a longer one is not ours. */
 const MAX_PAYLOAD = 16 * 1024;
 /** How often an overwritten signature is written again before it counts as a failure. */
 const SIGN_ROUNDS = 5;
@@ -29,7 +29,7 @@ const Payload = z.object({
 });
 
 /**
- * The name that a payload signs for; `undefined` unless the key made the signature and the payload is about the digest.
+ * The name that a payload signs for; `undefined` unless the key made the signature and the payload has the digest.
  * Pure.
  *
  * @param signature base64 of the ASN.1 signature
@@ -47,7 +47,7 @@ export function signedName(
     const { critical } = Payload.parse(JSON.parse(new TextDecoder().decode(payload)));
     return critical.image['docker-manifest-digest'] === digest ? critical.identity['docker-reference'] : undefined;
   } catch {
-    // Whatever it is, it is not a signature by this key.
+    // It is not a signature by this key.
     return undefined;
   }
 }
@@ -72,7 +72,7 @@ export async function signedNames(
   return names;
 }
 
-/** What is signed: a digest, and the tags that it is signed for. */
+/** A digest, and the tags that it is signed for. */
 interface Subject {
   repository: string;
   digest: string;
@@ -87,9 +87,9 @@ interface Signed {
 }
 
 /**
- * The digests that need a signature for a device to accept a subject. They include the entries of an index: a pull by
- * the index's tag picks an entry and verifies that, and each entry has tags of its own. Entries come first. Null when
- * the registry does not have the digest.
+ * The digests that need a signature so that a device accepts a subject, entries of an index first: a pull by the
+ * index's tag picks an entry and verifies that, and each entry has its own tags. Null when the registry lacks the
+ * digest.
  */
 async function digestsToSign(access: RegistryAccess, { repository, digest, tags }: Subject): Promise<Signed[] | null> {
   const stored = await access.repository(repository).getManifest(digest);
@@ -102,7 +102,7 @@ async function digestsToSign(access: RegistryAccess, { repository, digest, tags 
   ];
 }
 
-/** A signature by the key that there is not. */
+/** A missing signature by the key. */
 interface Missing {
   digest: string;
   tag: string;
@@ -138,8 +138,8 @@ interface SigningRun {
 }
 
 /**
- * The runs that write missing signatures: a tag that an index and all of its entries lack takes one, since to unlock
- * the key is most of the work. What has its signature is not signed again. Pure.
+ * The runs that write missing signatures. A tag that an index and all its entries lack takes one run, since most of the
+ * work is to unlock the key. Existing signatures are not made again. Pure.
  */
 function signingRuns(targets: readonly Signed[], missing: readonly Missing[]): SigningRun[] {
   const index = targets.find(({ isIndex }) => isIndex);
@@ -156,7 +156,7 @@ function signingRuns(targets: readonly Signed[], missing: readonly Missing[]): S
   ];
 }
 
-/** A signature that was written. */
+/** A written signature. */
 export interface SignatureWritten {
   repository: string;
   digest: string;
@@ -164,8 +164,8 @@ export interface SignatureWritten {
 }
 
 /**
- * Signs a digest for each tag that the key has not signed yet, and reads each signature back. Every signer reads,
- * changes and writes the same `.sig`, so one may overwrite another's signature; a lost one is written again.
+ * Signs a digest for each tag that the key has not signed yet, and reads each signature back. All signers read, change
+ * and write the same `.sig`, so that one may overwrite another's signature. A lost one is written again.
  *
  * @param options.written called for each signature, before it is read back
  * @returns the tags that this call signed

@@ -1,4 +1,4 @@
-/** Verification under the policy of a device: by a worker that did not build the image, and for people, by pulling. */
+/** Verifies under a device's policy: by a worker that did not build the image, and for people, by pulling. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -32,8 +32,8 @@ async function verifySubject(
 }
 
 /**
- * Verifies a digest as a device would, and that it is signed for each tag. No blob is transferred: the copy goes onto
- * itself.
+ * Verifies a digest as a device would, and that it is signed for each tag. Transfers no blob, since it copies the
+ * digest onto itself.
  *
  * @param timeout milliseconds for the copy
  * @throws FlightlineError `signature-rejected`, `disk-vanished` when the digest is gone, or a registry's failure.

@@ -85,9 +85,9 @@ function requestOf(loaded: LoadedSpec, facts: RequestFacts): ReleaseRequest {
 async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<RequestFacts> {
   const { spec, local } = loaded;
   const common = {
-    ...(options.tag === undefined ? {} : { tag: options.tag }),
-    ...(options.onFailure === undefined ? {} : { onFailure: options.onFailure }),
-    ...(options.keepFiles === undefined ? {} : { keepFiles: options.keepFiles }),
+    tag: options.tag,
+    onFailure: options.onFailure,
+    keepFiles: options.keepFiles,
     timing: timingFromEnvironment(process.env),
     date: dateValue(new Date()),
     environment: process.env,

@@ -13,9 +13,9 @@ export function listFilter(
   now: Date,
 ): ListFilter {
   return {
-    ...(status === undefined ? {} : { statuses: statusesOf(status) }),
-    ...(repository === undefined ? {} : { repository: scopeOf(repository) }),
-    ...(since === undefined ? {} : { since: sinceOf(since, now) }),
+    statuses: status === undefined ? undefined : statusesOf(status),
+    repository: repository === undefined ? undefined : scopeOf(repository),
+    since: since === undefined ? undefined : sinceOf(since, now),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * How tools reach registries: which login, plain HTTP or TLS, and where signatures are kept. Everything is passed by
- * explicit flags and files in a private directory that lives as long as the activity; nothing is written under /etc.
+ * How tools reach registries: which login, plain HTTP or TLS, and where signatures are. All of it is passed by explicit
+ * flags and files in a private directory that lasts as long as the activity. Nothing is written under /etc.
  */
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { loginsIn } from './login/login.ts';
 import { RepositoryClient } from './repository.ts';
 import type { Reach } from './repository-api.ts';
 
-/** The files that an activity needs for a set of repositories, and the repositories. */
+/** The files that an activity needs for its repositories, and clients of the repositories. */
 export class RegistryAccess implements Reach {
   /** Private directory (0700), removed afterwards. */
   readonly directory: string;
@@ -28,7 +28,7 @@ export class RegistryAccess implements Reach {
   private readonly isInsecure: (repository: string) => boolean;
   private readonly clients = new Map<string, RepositoryClient>();
 
-  /** @param isInsecure besides loopback addresses, where plain HTTP or an unverified certificate is always allowed */
+  /** @param isInsecure allows plain HTTP or an unverified certificate, as loopback addresses always do */
   constructor(
     files: Pick<RegistryAccess, 'directory' | 'authfile' | 'registriesDirectory'>,
     isInsecure: (repository: string) => boolean = () => false,
@@ -43,7 +43,7 @@ export class RegistryAccess implements Reach {
     return isLoopbackRegistry(registryOf(repository)) || this.isInsecure(repository);
   }
 
-  /** A repository's client: the same one each time, since it keeps its tokens. */
+  /** A repository's client, the same one each time, since it keeps tokens. */
   repository(name: string): RepositoryClient {
     const client = this.clients.get(name) ?? new RepositoryClient(name, this);
     this.clients.set(name, client);
@@ -52,7 +52,7 @@ export class RegistryAccess implements Reach {
 }
 
 /**
- * Runs `body` with access to the repositories as the worker configuration grants it; the private files are gone
+ * Runs `body` with the access to repositories that the worker configuration grants. Removes the private files
  * afterwards.
  */
 export async function withRegistryAccess<Result>(
@@ -71,7 +71,7 @@ export async function withRegistryAccess<Result>(
 
 /** The same for a person at the command line: their own logins, and plain HTTP on loopback addresses only. */
 export async function withUserAccess<Result>(body: (access: RegistryAccess) => Promise<Result>): Promise<Result> {
-  // containers-auth.json(5): a person who names a file means that one, also for the programs that are started here.
+  // containers-auth.json(5): this file also counts for the programs that are started here.
   const authfile = process.env['REGISTRY_AUTH_FILE'];
   return withDirectory((directory, registriesDirectory) =>
     body(new RegistryAccess({ directory, authfile, registriesDirectory })),
@@ -79,10 +79,10 @@ export async function withUserAccess<Result>(body: (access: RegistryAccess) => P
 }
 
 /**
- * Tries once more what a registry refused because of the login. Each program fetches its own token: the first one may
- * have expired during a long upload, or may not have been valid yet because clocks differ.
+ * Retries once what a registry refused because of the login. Each program fetches its own token: the first one may have
+ * expired during a long upload, or may not have been valid yet because clocks differ.
  *
- * @throws the error of the second try, which says that it was one
+ * @throws the error of the second try, which says so
  */
 export async function withFreshToken<Result>(work: () => Promise<Result>): Promise<Result> {
   const isRefused = (error: unknown) => error instanceof FlightlineError && error.failure.kind === 'registry-login';
@@ -103,7 +103,7 @@ export async function withFreshToken<Result>(work: () => Promise<Result>): Promi
 /** The content of a registries.d file that keeps sigstore signatures in the registry, beside the image. */
 const SIGSTORE_ATTACHMENTS = 'default-docker:\n  use-sigstore-attachments: true\n';
 
-/** Private directories: the process that made one is in its name. */
+/** Prefix of private directories, whose names contain their process. */
 const PREFIX = 'flightline-registry-';
 
 /**
@@ -126,7 +126,7 @@ export async function removeLeftAccess(): Promise<void> {
 async function withDirectory<Result>(
   body: (directory: string, registriesDirectory: string) => Promise<Result>,
 ): Promise<Result> {
-  // Only Linux tells it, and a person's machine may be another.
+  // Only Linux tells it; a person's machine may run another system.
   const own = identityOf(process.pid);
   return withTemporaryDirectory(own ? `${PREFIX}${own.pid}.${own.started}.` : PREFIX, async (directory) => {
     const registriesDirectory = join(directory, 'registries.d');

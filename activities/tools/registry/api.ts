@@ -1,4 +1,4 @@
-/** What all requests to a registry's API have in common: addresses, limits, and what its refusals mean. */
+/** What all requests to a registry's API share: addresses, limits, and the meaning of refusals. */
 import { z } from 'zod';
 import { registryOf } from '../../../model/oci/reference.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -9,7 +9,7 @@ export const ANSWER_WITHIN = 60_000;
 /** Bytes of an answer, unless it is a manifest or blob. */
 export const MAX_ANSWER = 1024 * 1024;
 
-/** What a request needs the right to do. */
+/** The right that a request needs. */
 export type Scope = 'pull' | 'pull,push' | 'delete';
 
 /** What a scope allows, in words: `push to`. */
@@ -28,7 +28,7 @@ export async function asRegistryErrors<Result>(body: () => Promise<Result>): Pro
   }
 }
 
-/** Where the API of a repository is; Docker Hub's has another name than its images. */
+/** Where the API of a repository is. Docker Hub's has another host name than its images. */
 export function apiAddress(repository: string): { host: string; name: string } {
   const registry = registryOf(repository);
   const name = repository.slice(registry.length + 1);
@@ -36,7 +36,7 @@ export function apiAddress(repository: string): { host: string; name: string } {
   return { host: 'registry-1.docker.io', name: name.includes('/') ? name : `library/${name}` };
 }
 
-/** The name of a repository within its registry's API. */
+/** The name of a repository in its registry's API. */
 export function apiName(repository: string): string {
   return apiAddress(repository).name;
 }
@@ -54,7 +54,7 @@ const Errors = z.object({
   errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
 });
 
-/** What a registry says about its refusal, in the distribution specification's error format. */
+/** A registry's words about its refusal, in the distribution specification's error format. */
 export function said(answer: HttpResponse): string {
   try {
     const { errors } = Errors.parse(JSON.parse(answer.body.toString('utf8')));
@@ -65,8 +65,8 @@ export function said(answer: HttpResponse): string {
 }
 
 /**
- * The address of the next page in a Link header (RFC 8288, `rel="next"`); it may be relative. `undefined` when there is
- * none, or when it leads to another host, which must not see the registry's token. Pure.
+ * The address of the next page in a Link header (RFC 8288, `rel="next"`), which may be relative. `undefined` without
+ * one, or when it leads to another host, which must not see the registry's token. Pure.
  */
 export function nextPage(header: string | string[] | undefined, base: URL): URL | undefined {
   const links = [header ?? []].flat().join(',');
@@ -76,7 +76,7 @@ export function nextPage(header: string | string[] | undefined, base: URL): URL 
     if (!/;\s*rel\s*=\s*"?next"?/i.test(parameters!) || !URL.canParse(target!, base.href)) continue;
     const url = new URL(target!, base);
     if (url.host !== base.host) return undefined;
-    // A proxy in front may have made it forget its own protocol.
+    // Behind a proxy a registry may not know its own protocol.
     url.protocol = base.protocol;
     return url;
   }

@@ -1,7 +1,6 @@
 /**
- * Reads from the output of skopeo or podman why a copy, pull, push or verification failed. Both print the
- * texts of containers/image (5.34 was read and run) around the registry's own words (OCI distribution specification,
- * "Error Codes"). Pure.
+ * Tells by the output of skopeo or podman why a copy, pull, push or verification failed. Both print the texts of
+ * containers/image (as of 5.34) around the registry's own words (OCI distribution specification, "Error Codes"). Pure.
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { FailureKind } from '../../../model/failure/failures.ts';
@@ -18,7 +17,7 @@ interface Rule extends RegistryVerdict {
   pattern: RegExp;
 }
 
-/** What happened on the way, or what the registry answered; then what was wrong with what it gave. First match wins. */
+/** Network faults and the registry's answers first, then what is wrong with the content. The first match counts. */
 const RULES: readonly Rule[] = [
   { kind: 'disk-full', pattern: /no space left on device|disk quota exceeded/i },
   {
@@ -77,9 +76,9 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * The kind of failure that the text tells of; `undefined` when nothing in it is known. Go writes `what: its cause`, so
- * that the last part says what happened first: an image is "rejected" also because the registry did not give its
- * signature. Names are left out: a repository may be called `denied`.
+ * The kind of failure in a text; `undefined` when nothing in it is known. Go writes `what: its cause`, so the last part
+ * tells the cause: an image is "rejected" also when the registry did not give its signature. Ignores names, since a
+ * repository may be called `denied`.
  */
 export function classifyRegistry(output: string): RegistryVerdict | undefined {
   const text = output.replace(/\bdocker:\/\/[^\s"]+/g, '').replace(/\\"[^"\\]*\\"/g, '');
@@ -93,8 +92,8 @@ export function classifyRegistry(output: string): RegistryVerdict | undefined {
 }
 
 /**
- * The failure of a program that spoke to a registry. `what` says what was tried: `signing quay.io/acme/edge@sha256:…`.
- * A timeout is `registry`, an unknown text `unexpected`. Returns other errors unchanged.
+ * The failure of a program that used a registry. `what` names the attempt: `signing quay.io/acme/edge@sha256:…`. A
+ * timeout is `registry`, an unknown text `unexpected`. Returns other errors unchanged.
  */
 export function registryError(error: unknown, what: string): unknown {
   if (!(error instanceof CommandError)) return error;
@@ -112,9 +111,8 @@ export function registryError(error: unknown, what: string): unknown {
 }
 
 /**
- * The same for what goes *into* a registry. Nobody mistyped a name there: a push that gets "not found" meets a registry
- * that lost the upload or has no such repository, and a copy within a registry one that lost what the release had
- * pushed.
+ * The same for what goes *into* a registry, where nobody mistyped a name. For "not found", a push meets a registry that
+ * has lost the upload or has no such repository, and a copy within a registry one that has lost what was pushed.
  */
 export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown {
   if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') return error;
@@ -124,7 +122,7 @@ export function intoRegistry(error: unknown, from: 'host' | 'registry'): unknown
   return new FlightlineError('registry', message, { remedy, cause: error });
 }
 
-/** The sentence inside the last log line (`time="…" level=fatal msg="…"`) of skopeo or podman; else the last lines. */
+/** The message in the last log line (`time="…" level=fatal msg="…"`) of skopeo or podman; else the last lines. */
 export function plainText(stderr: string): string {
   const message = /level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"\s*$/.exec(stderr.trim());
   return message ? message[1]!.replace(/\\(.)/g, '$1') : lastLines(stderr, 5).replace(/^Error: /, '');

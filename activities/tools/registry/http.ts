@@ -1,6 +1,6 @@
 /**
- * One HTTP request with a deadline and a limit on the answer's size. Made of node:http and not of fetch, which in Node
- * 20 can neither accept an unverified certificate nor go through a proxy; registries need both.
+ * One HTTP request with a deadline and a limit on the answer's size. It uses node:http, since fetch in Node 20 can
+ * neither accept an unverified certificate nor use a proxy, and registries need both.
  */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -27,8 +27,8 @@ export interface HttpResponse {
 }
 
 /**
- * The server could not be reached, did not answer in time, or answered too much. The message names host and cause, no
- * secret.
+ * The server could not be reached, did not answer in time, or answered too much. The message names host and cause, and
+ * has no secret.
  */
 export class HttpError extends Error {
   /** Node's error code, such as `ECONNREFUSED`; `TIMEOUT`; `TOO_LARGE`. */
@@ -96,7 +96,7 @@ async function collect(url: URL, incoming: IncomingMessage, limit: number): Prom
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) };
 }
 
-/** Options that lead a request through a proxy: by CONNECT for https, by the absolute address for http. */
+/** Options for a request through a proxy: CONNECT for https, the absolute address for http. */
 async function throughProxy(
   url: URL,
   proxy: URL,
@@ -147,7 +147,7 @@ async function throughProxy(
   });
 }
 
-/** Node wraps the errors of several addresses in one without a message. */
+/** Node wraps the errors of several addresses in an error without a message. */
 function firstCause(error: unknown): { code: string; message: string } {
   const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   if (!(inner instanceof Error)) return { code: 'UNKNOWN', message: String(inner) };

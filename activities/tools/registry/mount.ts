@@ -1,7 +1,6 @@
 /**
- * Makes an image or artifact known under another repository of its registry, without a byte of its blobs: each is
- * mounted there (OCI distribution specification v1.1, "Mounting a blob from another repository"), then the manifests
- * are stored.
+ * Copies an image or artifact to another repository of its registry without transferring blobs: mounts each blob (OCI
+ * distribution specification v1.1, "Mounting a blob from another repository"), then stores the manifests.
  */
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
@@ -14,8 +13,8 @@ const NOTHING = { mounted: 0 };
 /**
  * Copies a digest, and of an index its entries, by mounting.
  *
- * @returns how many blobs were mounted; null when the registry does not mount, and nothing but mounted blobs was left.
- * @throws FlightlineError `disk-vanished` when the source is not there in full; a registry's failure.
+ * @returns how many blobs were mounted; null when the registry does not mount, and then only mounted blobs are left
+ * @throws FlightlineError `disk-vanished` when the source is incomplete; a registry's failure
  */
 export async function mountManifest(
   from: RepositoryClient,

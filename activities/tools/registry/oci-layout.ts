@@ -10,8 +10,8 @@ import { currentTask } from '../process/task.ts';
 export type LayoutBlob = { digest: string } & ({ bytes: Uint8Array } | { path: string });
 
 /**
- * Makes `directory` a layout with one root; whatever it held before is gone. A linked file shares its bytes with the
- * layout: do not write to it afterwards.
+ * Makes `directory` a layout with one root, and removes what was in it. A linked file shares its bytes with the layout:
+ * do not write to it afterwards.
  */
 export async function writeLayout(directory: string, layout: Layout, blobs: readonly LayoutBlob[]): Promise<void> {
   await rm(directory, { recursive: true, force: true });
@@ -27,12 +27,12 @@ export async function writeLayout(directory: string, layout: Layout, blobs: read
   await writeFile(join(directory, 'oci-layout'), LAYOUT_FILE);
 }
 
-/** Where a layout keeps the blob of a digest. */
+/** The path of a blob in a layout. */
 export function layoutBlobPath(directory: string, digest: string): string {
   return join(directory, 'blobs', ...digest.split(':'));
 }
 
-/** Digest and size (bytes) of a file; ends early, throwing, when the stage is cancelled. */
+/** Digest and size (bytes) of a file. Throws early when the stage is cancelled. */
 export async function digestFile(path: string): Promise<{ digest: string; size: number }> {
   const stage = currentTask();
   const hash = createHash('sha256');

@@ -1,9 +1,9 @@
-/** The proxy that the environment names for an address. Pure. */
+/** Finds the proxy for an address in the environment. Pure. */
 
 /**
- * The proxy for an address by the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, also in lower case), read
- * as Go's `http.ProxyFromEnvironment` reads them, since skopeo and podman do; `undefined` for none. Loopback is never
- * proxied.
+ * The proxy for an address by the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, also in lower case);
+ * `undefined` for none. Reads them as Go's `http.ProxyFromEnvironment` does, as skopeo and podman do. Loopback
+ * addresses have no proxy.
  */
 export function proxyFor(url: URL, environment: Record<string, string | undefined>): URL | undefined {
   const value = (name: string) => environment[name] || environment[name.toLowerCase()] || undefined;

@@ -1,6 +1,6 @@
 /**
- * How a request reaches a repository's part of a registry's API: TLS or plain HTTP, redirects, login. Answers other
- * than 401 and 403 are the caller's to judge.
+ * Sends requests to a repository in a registry's API: TLS or plain HTTP, redirects, login. The caller judges answers
+ * other than 401 and 403.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -12,7 +12,7 @@ import { loginFor } from './login/login.ts';
 import { authorize, parseChallenges } from './login/challenge.ts';
 
 const MAX_REDIRECTS = 5;
-/** Longest total wait for a busy registry (ms). After that Temporal retries the activity. */
+/** Longest total wait for a busy registry (ms). Then Temporal retries the activity. */
 const PATIENCE = 60_000;
 /** Shortest pause before a request is sent again (ms). */
 const LEAST_WAIT = 500;
@@ -27,7 +27,7 @@ export type Answer = HttpResponse & { url: URL; challenged: boolean };
 
 /** How a repository may be reached. */
 export interface Reach {
-  /** The file with the logins; `undefined` looks through the user's own. */
+  /** The file with the logins; `undefined` searches the user's own. */
   readonly authfile: string | undefined;
   /** What insecure registries were found to speak. */
   readonly protocols: Map<string, 'http:' | 'https:'>;
@@ -70,14 +70,14 @@ export class RepositoryApi {
     if (this.isElsewhere(second.url)) return { ...second, challenged: true };
     const isToken = authorization?.startsWith('Bearer ') === true;
     if (second.status === 401 && login && isToken) {
-      // The login was accepted and its token refused: it came too late, or from a server whose clock is off.
+      // The login was accepted but its token refused: it is too old, or from a server with a wrong clock.
       authorization = await authorize(this.reach, wanted, challenges, login);
       second = await this.send(path, options, authorization);
       if (this.isElsewhere(second.url)) return { ...second, challenged: true };
     }
     if (second.status === 401) {
       const asked = `${registryOf(repository)} refuses to ${allowedBy(scope)} ${repository}`;
-      // A token was granted, so the login is right, and its rights are not enough.
+      // A token was granted, so the login is right, but lacks rights.
       if (login && isToken) throw denied(asked, scope);
       throw new FlightlineError(
         'registry-login',
@@ -99,9 +99,9 @@ export class RepositoryApi {
   }
 
   /**
-   * Drops an upload that the registry began. Not every registry knows how to; an abandoned one expires.
+   * Drops an upload that the registry began. Not every registry supports it; an abandoned upload expires.
    *
-   * @param answer to the request that began it
+   * @param answer the answer to the request that began it
    */
   async dropUpload(answer: Answer): Promise<void> {
     const upload = this.uploadOf(answer);
@@ -116,7 +116,7 @@ export class RepositoryApi {
     return url.host !== new URL(`${url.protocol}//${apiAddress(this.repository).host}`).host;
   }
 
-  /** Sends over plain HTTP where that is allowed and TLS is not spoken, following redirects. */
+  /** Sends, and follows redirects. Uses plain HTTP where that is allowed and there is no TLS. */
   private async send(
     path: string | URL,
     options: RequestOptions,
@@ -188,7 +188,7 @@ async function follow(
   }
 }
 
-/** Sends again what a registry that is busy asks to be sent later, as long as it does not ask for too much patience. */
+/** Sends again when a busy registry says, up to a total wait. */
 async function sendPatiently(url: URL, request: HttpRequest): Promise<HttpResponse> {
   for (let left = PATIENCE; ;) {
     const answer = await send(url, request);
@@ -199,7 +199,7 @@ async function sendPatiently(url: URL, request: HttpRequest): Promise<HttpRespon
   }
 }
 
-/** Milliseconds after which a registry that answers 429 or 503 wants to be asked again (RFC 9110, Retry-After). */
+/** Milliseconds until a registry that answers 429 or 503 can be asked again (RFC 9110, Retry-After). */
 function retryAfter({ status, headers }: HttpResponse, now: number): number | undefined {
   const value = headers['retry-after'];
   if ((status !== 429 && status !== 503) || value === undefined) return undefined;

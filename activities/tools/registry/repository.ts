@@ -1,7 +1,6 @@
 /**
- * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: does a digest
- * exist, what does a manifest say, may this login push, which tags are there. Failures are {@link FlightlineError}s and
- * hold no secret.
+ * A small client of the OCI distribution specification v1.1, for what skopeo cannot do or does slowly: finds digests,
+ * reads manifests, checks push rights, lists tags. Failures are {@link FlightlineError}s without secrets.
  */
 import { sha256 } from '../../../model/base/digest.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
@@ -22,10 +21,10 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/** Tags asked for at once. Some registries answer fewer, and distribution 2.8 answers all whatever is asked. */
+/** Tags per page. Some registries answer fewer, and distribution 2.8 always answers all. */
 const PAGE = 1000;
 
-/** Bytes of one answer: a repository with a hundred thousand tags in one page. */
+/** Bytes of one answer, enough for a hundred thousand tags in one page. */
 const MAX_PAGE = 16 * 1024 * 1024;
 
 /** A registry that lists more pages than this is faulty. */
@@ -35,7 +34,7 @@ const MAX_PAGES = 10_000;
 const NO_TAG = 'flightline-no-such-tag-0f6d5b0c';
 const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
 
-/** A manifest as the registry keeps it. */
+/** A manifest in the registry. */
 export interface StoredManifest {
   digest: string;
   mediaType: string;
@@ -44,7 +43,7 @@ export interface StoredManifest {
 
 /** One repository of a registry. Made by {@link RegistryAccess.repository}. */
 export class RepositoryClient extends RepositoryApi {
-  /** The digest that a tag or digest has now; null when there is none. */
+  /** The digest that a tag or digest points at; null when there is none. */
   async headManifest(reference: string): Promise<string | null> {
     const answer = await this.ask('pull', `/manifests/${reference}`, {
       method: 'HEAD',
@@ -79,7 +78,7 @@ export class RepositoryClient extends RepositoryApi {
     return { digest, mediaType, bytes: answer.body };
   }
 
-  /** Stores a manifest whose parts are there under a tag or its digest. */
+  /** Stores a manifest under a tag or its digest. Its parts must be in the repository. */
   async putManifest(
     reference: string,
     { mediaType, bytes }: Pick<StoredManifest, 'mediaType' | 'bytes'>,
@@ -108,7 +107,7 @@ export class RepositoryClient extends RepositoryApi {
   }
 
   /**
-   * Proves that the login may push, by opening an upload and dropping it. Nothing stays behind.
+   * Proves that the login may push, by opening and dropping an upload. Nothing remains.
    *
    * @throws FlightlineError `registry-login`, `registry-denied` or `registry`.
    */
@@ -137,7 +136,7 @@ export class RepositoryClient extends RepositoryApi {
     });
     try {
       const answer = await anonymous.ask('pull', '/tags/list?n=1');
-      // A registry that never asked who it is serves everybody, also a repository that is not there yet.
+      // A registry that never asked for a login serves everybody, even for a repository that does not exist yet.
       return answer.status === 200 || (answer.status === 404 && !answer.challenged);
     } catch (error) {
       if (error instanceof FlightlineError && error.failure.kind !== 'registry') return false;
@@ -146,7 +145,7 @@ export class RepositoryClient extends RepositoryApi {
   }
 
   /**
-   * Who can pull, for the owner of a login. Of a repository that does not exist yet it is unknown: a push may make it
+   * Who can pull, for the owner of a login. Unknown for a repository that does not exist yet: a push may make it
    * public.
    *
    * @throws FlightlineError `registry` when it does not answer.
@@ -162,14 +161,14 @@ export class RepositoryClient extends RepositoryApi {
     }
   }
 
-  /** The first part of a digest that the registry does not have, as {@link inspect} says it; null when all is there. */
+  /** The first missing part of a digest, as by {@link inspect}; null when it is complete. */
   async missingPart(digest: string): Promise<string | null> {
     return (await this.inspect(digest)).missing;
   }
 
   /**
-   * A manifest, and the first part of it that the registry does not have, in words: the manifest itself, an entry of an
-   * index, a configuration or a layer; `missing` is null when all is there. Blobs are asked for by HEAD.
+   * A manifest, and its first missing part in words: the manifest itself, an entry of an index, a configuration or a
+   * layer. `missing` is null when it is complete. Checks blobs by HEAD.
    */
   async inspect(digest: string): Promise<{ manifest: Manifest | null; missing: string | null }> {
     const stored = await this.getManifest(digest);
@@ -192,7 +191,7 @@ export class RepositoryClient extends RepositoryApi {
     return true;
   }
 
-  /** All tags, however many pages the registry makes of them; none when there is no such repository. */
+  /** All tags, over all pages; none when there is no such repository. */
   async listTags(): Promise<string[]> {
     const tags = new Set<string>();
     let next: string | URL | undefined = `/tags/list?n=${PAGE}`;
@@ -222,8 +221,8 @@ export class RepositoryClient extends RepositoryApi {
   }
 
   /**
-   * Deletes a tag, or the manifest of a digest with every tag that points at it. `unsupported`: the registry does not
-   * delete this kind of reference, or nothing at all.
+   * Deletes a tag, or the manifest of a digest with all its tags. `unsupported`: the registry does not delete this kind
+   * of reference, or anything at all.
    *
    * @throws FlightlineError `registry-login`, `registry-denied` or `registry`.
    */
@@ -236,7 +235,7 @@ export class RepositoryClient extends RepositoryApi {
     return 'deleted';
   }
 
-  /** How the registry lets manifests be deleted, asked with names that do not exist: nothing is changed. */
+  /** How the registry deletes manifests. Asks with names that do not exist, and so changes nothing. */
   async deletion(): Promise<'tag' | 'digest' | 'none'> {
     if ((await this.deleteManifest(NO_TAG)) !== 'unsupported') return 'tag';
     return (await this.deleteManifest(NO_DIGEST)) === 'unsupported' ? 'none' : 'digest';

@@ -27,12 +27,12 @@ interface Copy {
   /** With its transport: `docker://R@D`, `docker://R:T`, `oci:DIR`, `dir:DIR`. */
   source: string;
   destination: string;
-  /** Of an index: `all` (default) copies every entry; `index-only` the index alone, whose entries must be there. */
+  /** For an index: `all` (default) copies every entry; `index-only` copies the index, whose entries must exist. */
   multiArch?: 'all' | 'index-only';
-  /** Adds a signature to those that the digest has. Without it a copy carries no signature along. */
+  /** Adds a signature to those of the digest. Without it a copy has no signatures. */
   sign?: CopySignature;
   /**
-   * A policy.json that the source must satisfy. Without it everything is accepted, whatever the machine's policy says.
+   * A policy.json that the source must satisfy. Without it everything is accepted, even against the machine's policy.
    */
   policy?: string;
 }
@@ -53,7 +53,7 @@ export function copyArguments(
   access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
 ): string[] {
   return [
-    // Do not depend on the machine's policy.json: verification is a step of its own.
+    // Do not depend on the machine's policy.json: verification is a separate step.
     ...(copy.policy === undefined ? ['--insecure-policy'] : ['--policy', copy.policy]),
     '--registries.d',
     access.registriesDirectory,
@@ -151,8 +151,8 @@ export async function generateKey(
 }
 
 /**
- * Everything is rejected but the repository, whose images must carry a signature by the key for the very name they are
- * pulled by. The entry is the one that devices get. Pure.
+ * The policy of a device: rejects everything but the repository, whose images must have a signature by the key for the
+ * name that they are pulled by. Pure.
  */
 function devicePolicy(repository: string, publicKeyFile: string): string {
   return JSON.stringify(policyFor([repository], publicKeyFile, 'reject'));

@@ -1,4 +1,4 @@
-/** Authfiles: where a user's lie, and what is stored in one (containers-auth.json(5)). */
+/** A user's authfiles: where they are, and what they contain (containers-auth.json(5)). */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -17,7 +17,7 @@ export const Authfile = z.looseObject({
 
 export type Authfile = z.infer<typeof Authfile>;
 
-/** Where a user's logins lie, first match first. */
+/** Where a user's logins are, in the order of precedence. */
 export function userAuthfiles(environment: Record<string, string | undefined>): string[] {
   if (environment.REGISTRY_AUTH_FILE) return [environment.REGISTRY_AUTH_FILE];
   const runtime = environment.XDG_RUNTIME_DIR ?? `/run/containers/${process.getuid?.() ?? 0}`;
@@ -51,7 +51,7 @@ export function storedLogin(authfile: Authfile, repository: string): Login | und
   return undefined;
 }
 
-/** Every login that covers a repository, by the scope that programs look for. Pure. */
+/** All logins that cover a repository, by the scope that programs look for. Pure. */
 export function storedLogins(authfile: Authfile, repository: string): { scope: string; login: Login }[] {
   return Object.entries(authfile.auths).flatMap(([written, entry]) => {
     const scope = normalise(written);
@@ -61,7 +61,7 @@ export function storedLogins(authfile: Authfile, repository: string): { scope: s
   });
 }
 
-/** A login as containers-auth.json(5) keeps it. Pure. */
+/** A login in the form of containers-auth.json(5). Pure. */
 export function entryOf(login: Login): z.infer<typeof Entry> {
   if (login.kind === 'token') return { identitytoken: login.token };
   return { auth: Buffer.from(`${login.username}:${login.password}`).toString('base64') };
@@ -73,7 +73,7 @@ function scopesOf(repository: string): string[] {
   return parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
 }
 
-/** Scopes are written by many tools: with a scheme, with `/v1/`, and Docker Hub under its old name. */
+/** Normalises a scope. Tools write a scheme, `/v1/`, or the old name of Docker Hub. */
 function normalise(scope: string): string {
   const bare = scope.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$|\/$/, '');
   return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare;

@@ -1,4 +1,4 @@
-/** The login that a registry asks for: its challenge, and the token or password that answers it. */
+/** A registry's challenge, and the token or password that answers it. */
 import { z } from 'zod';
 import { registryOf } from '../../../../model/oci/reference.ts';
 import { FlightlineError } from '../../../../model/failure/failure.ts';
@@ -52,7 +52,7 @@ interface Wanted {
   alsoPull: string | undefined;
 }
 
-/** The Authorization header that a challenge asks for; `undefined` when there is nothing to answer with. */
+/** The Authorization header for a challenge; `undefined` without a login. */
 export async function authorize(
   access: InsecureRegistries,
   wanted: Wanted,
@@ -86,7 +86,7 @@ async function fetchToken(
   }
   const query = new URLSearchParams({
     ...(parameters.service && { service: parameters.service }),
-    // Like `skopeo delete`: not every token server knows the action "delete".
+    // As `skopeo delete` does: not every token server knows the action "delete".
     scope: `repository:${apiAddress(repository).name}:${scope === 'delete' ? '*' : scope}`,
   });
   if (alsoPull !== undefined) query.append('scope', `repository:${apiAddress(alsoPull).name}:pull`);
@@ -118,7 +118,7 @@ async function fetchToken(
     const parsed = TokenAnswer.parse(JSON.parse(answer.body.toString('utf8')));
     token = parsed.token || parsed.access_token;
   } catch {
-    // Told below, without quoting an answer that may hold a token.
+    // Reported below, without quoting an answer that may hold a token.
   }
   if (!token) throw new FlightlineError('registry', `${registry} answered a login without a token`);
   return token;

@@ -11,8 +11,8 @@ import { Authfile, entryOf, storedLogin, storedLogins, userAuthfiles, type Login
 const HELPER_TIMEOUT = 20_000;
 
 /**
- * The login for a repository; `undefined` when the authfile has none or does not exist. With no authfile in the
- * access, the user's own are looked through. A damaged file is skipped there, since it is not flightline's.
+ * The login for a repository; `undefined` when the authfile has none or does not exist. Without an authfile it searches
+ * the user's own, and skips damaged ones, which are not flightline's.
  */
 export async function loginFor(
   access: { readonly authfile: string | undefined },
@@ -31,10 +31,10 @@ export async function loginFor(
 }
 
 /**
- * The logins for a repository in an authfile as podman or docker wrote it, by the scope that programs look for. A
- * credential helper is asked here, so that what it answers is redacted.
+ * The logins for a repository in an authfile of podman or docker, by the scope that programs look for. Runs credential
+ * helpers, so that their answers are redacted.
  *
- * @throws FlightlineError `registry-login` when the file cannot be used; its content is not quoted.
+ * @throws FlightlineError `registry-login`, without quoting the file, when it cannot be used
  */
 export async function loginsIn(file: string, repository: string): Promise<Record<string, unknown>> {
   const authfile = parseAuthfile(await readText(file), file);
@@ -71,7 +71,7 @@ async function helperLogin(authfile: Authfile, repository: string): Promise<Logi
       ? { kind: 'token', token: answer.Secret }
       : { kind: 'password', username: answer.Username, password: answer.Secret };
   } catch {
-    // "credentials not found" is a failure too. The registry is then asked without a login.
+    // "credentials not found" is a failure too. Go on without a login.
     return undefined;
   }
 }
