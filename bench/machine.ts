@@ -1,4 +1,4 @@
-/** What the measurements were made on. */
+/** Describes the machine of the measurements. */
 import { readFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';

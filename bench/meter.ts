@@ -1,11 +1,11 @@
-/** A way to the registry that counts the bytes that are sent there: of the connections, so headers are among them. */
+/** A proxy to the registry that counts the bytes that are sent there, headers included. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface Meter {
   /** `127.0.0.1:PORT`. */
   address: string;
-  /** Bytes that were sent to the registry by now. */
+  /** Bytes that were sent to the registry so far. */
   sent(): number;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** What the kernel says of processes and files (proc(5)). */
+/** The kernel's figures about processes and files (proc(5)). */
 import { readFile, readdir, statfs } from 'node:fs/promises';
 import { execa } from 'execa';
 
@@ -53,13 +53,13 @@ export async function diskUse(directories: readonly string[]): Promise<number> {
   return Number(/^(\d+)\ttotal$/m.exec(stdout)?.[1] ?? 0);
 }
 
-/** Sum of the lengths of all files below a directory. */
+/** Total length of all files below a directory. */
 export async function bytesBelow(directory: string): Promise<number> {
   const { stdout } = await execa('find', [directory, '-type', 'f', '-printf', '%s\n'], { reject: false });
   return stdout.split('\n').reduce((sum, line) => sum + Number(line), 0);
 }
 
-/** The names in a directory; none when it is not there. */
+/** The names in a directory; none when it does not exist. */
 export async function namesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => []);
 }

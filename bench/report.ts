@@ -2,7 +2,7 @@
 import { holds, type Growth, type Row, type Unit } from './case.ts';
 import { exponent, spread } from './statistics.ts';
 
-/** A number as it is shown: three digits that count. */
+/** A number with three significant digits. */
 export function shown(value: number, unit: Unit): string {
   const digits = Number(value.toPrecision(3));
   const text = Math.abs(digits) >= 1_000 ? Math.round(value).toLocaleString('en') : String(digits);
@@ -120,7 +120,7 @@ function wrapped(text: string): string[] {
 const BEGIN = '<!-- measured by npm run bench: what stands between these lines is written anew each time -->';
 const END = '<!-- end of what is measured -->';
 
-/** Puts the measured part in the place of the one that is there. Throws when the document has no place for it. */
+/** Replaces the measured part. Throws when the document has no place for it. */
 export function withMeasured(document: string, measured: string): string {
   const begin = document.indexOf(BEGIN);
   const end = document.indexOf(END);

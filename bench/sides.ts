@@ -16,7 +16,7 @@ import type { Inputs, Wish } from './inputs.ts';
 import { writtenBytes } from './readings.ts';
 import type { Site } from './site.ts';
 
-/** A release that is asked for. */
+/** A requested release. */
 export interface Order {
   inputs: Inputs;
   repository: string;
@@ -65,7 +65,7 @@ function nextName(kind: string): string {
   return `${kind}-${made}`;
 }
 
-/** Waits until nothing that was written before is still on its way to the disk, which the next run would pay for. */
+/** Waits until the disk has all earlier writes, so that they do not slow down the next run. */
 export async function settle(): Promise<void> {
   await execa('sync');
 }

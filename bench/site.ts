@@ -1,4 +1,4 @@
-/** What the measurements run on: a stack of their own, and for each side a podman storage of its own. */
+/** Where the measurements run: a stack of their own, and a podman storage for each side. */
 import { startBuildHost, type BuildHost, type BuildHostOptions } from '../test/support/second-host.ts';
 import { startTestStack, type TestStack } from '../test/support/stack.ts';
 import type { Role } from '../model/contract/queue.ts';

@@ -1,4 +1,4 @@
-/** What is said of measured numbers. Pure. */
+/** Statistics of measured numbers. Pure. */
 
 export interface Spread {
   least: number;

@@ -1,4 +1,4 @@
-/** `npm run soak`: does a release survive everything that usually kills it? */
+/** `npm run soak`: shows that releases survive what usually kills them. */
 import { parseArgs } from 'node:util';
 import { restartCost } from './soak/restart-cost.ts';
 import { soak } from './soak/run.ts';

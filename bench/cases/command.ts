@@ -1,4 +1,4 @@
-/** How soon the command answers, and a worker works. */
+/** How soon the command answers, and how soon a worker polls. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';

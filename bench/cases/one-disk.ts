@@ -9,7 +9,7 @@ import type { CaseOnSite, Plan } from '../case.ts';
 /** Seconds of a builder run that hides nothing of what stands around it. */
 const SHORT = 1;
 
-/** What a pair of runs gave. */
+/** The figures of a pair of runs. */
 interface Pair {
   ratio: number;
   /** Seconds that flightline takes longer. */

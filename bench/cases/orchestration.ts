@@ -1,4 +1,4 @@
-/** What flightline's workflows cost by themselves: every stage is answered at once by a stand-in. */
+/** What flightline's workflows cost alone: a stand-in answers every stage at once. */
 import { cpus } from 'node:os';
 import { runFlightline } from '../../test/support/flightline.ts';
 import type { CaseApart } from '../case.ts';

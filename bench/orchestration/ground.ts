@@ -19,7 +19,7 @@ import type { Stack } from '../../workers/stack/stack.ts';
 import { cpuSeconds } from '../readings.ts';
 import { disksOf } from './disks.ts';
 
-/** What became of some releases. */
+/** The figures of some releases. */
 export interface Batch {
   /** From the first start to the end of the last one. */
   seconds: number;

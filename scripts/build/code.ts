@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ACTIVITIES } from '../../model/contract/activities.ts';
 
-/** What is started or imported by its name in dist/. All else goes into chunks, which these share. */
+/** Files that are started or imported by name in dist/. All others go into shared chunks. */
 const ENTRIES = [
   'client/main.ts',
   'client/commands/*.ts',
@@ -21,8 +21,8 @@ const REQUIRE =
   'const require = $createRequire(import.meta.url);';
 
 /**
- * Bundles the code with the libraries that it loads, so that a start reads a dozen files instead of hundreds. Nothing
- * is renamed or shortened: stack traces stay legible, and source maps lie beside the files.
+ * Bundles the code with the libraries that it loads, so that a start reads a dozen files instead of hundreds. Does not
+ * minify, so that stack traces stay legible, and writes source maps beside the files.
  *
  * @returns the paths of all files that went into it.
  */

@@ -14,7 +14,7 @@ The build puts these packages into the files of dist/. Each is used under its ow
 `;
 
 /**
- * The licences of the packages that lie bundled in dist/, by the paths of the files that went into it.
+ * The licences of the packages that are bundled in dist/, by the paths of the bundled files.
  *
  * @throws Error for a package that says no licence.
  */

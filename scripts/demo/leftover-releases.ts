@@ -1,4 +1,4 @@
-/** Releases of an earlier demo that was killed: they would go on now, and take the host from this one. */
+/** Cancels releases of a killed demo, which would go on now and take the host from this one. */
 import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { REQUEST_TIMEOUT, type Temporal } from '../../client/temporal/temporal.ts';
 import type { Output } from '../../client/terminal/output.ts';

@@ -1,4 +1,4 @@
-/** The demo's copy of an example: in the stack's registry, under a tag of its own. */
+/** Makes the demo's copy of an example: for the stack's registry, with its own tag. */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';

@@ -7,7 +7,7 @@ import type { AptSource } from '../setup/apt-sources.ts';
 
 const execute = promisify(execFile);
 
-/** Something of this machine that is seen inside the root, read-only. */
+/** A path of this machine that the root sees, read-only. */
 export interface Bind {
   from: string;
   to: string;

@@ -23,7 +23,7 @@ export function parseResults(text: string): StepResult[] {
     });
 }
 
-/** A line per step and whether all that was wanted happened in time. */
+/** A line per step, and whether every step succeeded in time. */
 export function verdict(results: readonly StepResult[], wanted: readonly string[]): { lines: string[]; ok: boolean } {
   const lines: string[] = [];
   let ok = true;

@@ -76,7 +76,7 @@ export function namesSuite(sources: readonly AptSource[], ...suites: string[]): 
   return sources.some((source) => source.suites.some((suite) => suites.includes(suite)));
 }
 
-/** What is to be written so that apt knows trixie too. */
+/** The files that make apt know trixie. */
 export interface TrixieFiles {
   /** Text of the deb822 file. */
   sources: string;

@@ -12,7 +12,7 @@ export interface Missing {
   found?: string;
 }
 
-/** How a machine gets what it misses. */
+/** How a machine gets its missing tools. */
 export interface Plan {
   manager: 'apt' | 'dnf';
   packages: string[];
@@ -29,7 +29,7 @@ export class SetupError extends Error {
   override name = 'SetupError';
 }
 
-/** Decides how a machine gets what it misses. Throws SetupError for a distribution that we do not know. */
+/** Decides how a machine gets its missing tools. Throws SetupError for an unknown distribution. */
 export function makePlan(os: OsRelease, missing: readonly Missing[], aptSources: readonly AptSource[]): Plan {
   const family = familyOf(os);
   if (family === undefined) {

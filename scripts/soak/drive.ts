@@ -1,4 +1,4 @@
-/** One release of a soak, from its start to the end that was asked for. */
+/** Drives one release of a soak from its start to the requested end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT } from '../../client/terminal/exit-codes.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -18,7 +18,7 @@ export interface Driven {
 
 /** A person gives up after so many holds that nobody asked for. */
 const MAX_HOLDS = 6;
-/** Milliseconds between two looks at a release. */
+/** Milliseconds between two reads of a release. */
 const LOOK = 1_000;
 
 /** Starts a release and does what a person would, until it has ended or is held as asked. */

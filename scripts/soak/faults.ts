@@ -8,10 +8,10 @@ import type { BuildHost } from '../../test/support/second-host.ts';
 import type { Chance } from './random.ts';
 import { WORK_SIZE, type Site } from './site.ts';
 
-/** Causes a fault and undoes what must be undone. Answers its name, or `undefined` when there was nothing to break. */
+/** Causes a fault and undoes it. Returns its name, or `undefined` when there was nothing to break. */
 export type Fault = (site: Site, chance: Chance) => Promise<string | undefined>;
 
-/** Milliseconds for which something stands still. */
+/** How long a process is stopped (ms). */
 const PAUSE = [1_500, 20_000] as const;
 
 const Inspected = z.array(z.object({ State: z.object({ Pid: z.number(), ConmonPid: z.number() }) })).min(1);
@@ -144,8 +144,8 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
 ];
 
 /**
- * Lets the registry collect its garbage, what has no tag included. It must not run meanwhile on what it uploads, and
- * remembers what it had: it is started again.
+ * Collects the registry's garbage, including manifests without a tag. Then restarts the registry, which remembers the
+ * blobs that it had.
  */
 export async function collectGarbage(site: Site): Promise<void> {
   await pause(Math.max(0, (lastKilled.get('registry') ?? 0) + SERVER_REST - Date.now()));

@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same choices. */
+/** Repeatable chance: the same seed gives the same choices. */
 export interface Chance {
   /** A number from 0 up to, and not including, 1. */
   next(): number;
