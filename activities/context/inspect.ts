@@ -147,6 +147,12 @@ function hasPlace(top: string, depth: number, kind: TarEntry['kind']): boolean {
   return isBuilderConfig(top) && depth === 1 && kind === 'file';
 }
 
+/** A context itself, and not what is in it. */
+function isTop(name: string): boolean {
+  const [top, , ...below] = name.split('/');
+  return name === context || (top === contexts && below.length === 0);
+}
+
 /**
  * Adds an entry except its time. Each part follows its length, so that different entries never give equal bytes.
  */
@@ -157,7 +163,8 @@ async function addToDigest(digest: Hash, entry: TarEntry, text: Buffer | undefin
   const attributes = [...entry.attributes].sort(([left], [right]) => (left < right ? -1 : 1)).flat();
   const parts = [
     entry.kind,
-    entry.mode.toString(8),
+    // A clone's own directory has the mode that whoever made it wished, of which COPY takes nothing.
+    isTop(entry.name) ? '' : entry.mode.toString(8),
     entry.name,
     entry.target ?? '',
     content.digest('hex'),

@@ -16,13 +16,14 @@ import { readContainerfile } from '../context/containerfile.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
-import type { UsedImage } from '../tools/podman/build-output.ts';
+import type { BuiltStep, UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
 import { inspectImages, type LocalImage } from '../tools/podman/images.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
 import { answerFor, baseFor, isOfContext, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
-import { hasStaleStep } from './stale-steps.ts';
+import { hasStaleStep } from './cache/stale-steps.ts';
+import { StepNotes } from './cache/step-notes.ts';
 import { volumesFor, type HostParts, type PrivateFlags } from './secrets/build-secrets.ts';
 
 /** What a build shares with its activity. */
@@ -57,12 +58,7 @@ export async function buildContainerfile(
   privateFlags: PrivateFlags,
 ): Promise<BuiltImage> {
   const { host, input, context, parts, logFile } = build;
-  let known = [...bases];
-  for (const image of contextImages(input)) {
-    if (baseFor(known, image)) continue;
-    const answer = await answerFor(host, input, context, image);
-    if (answer) known.push(answer);
-  }
+  let known = await withContextImages(build, bases);
   let labels = await expectedLabels(input, unpacked.containerfile, known);
   let cached = input.fresh === undefined;
   const own = new Set<string>();
@@ -72,6 +68,8 @@ export async function buildContainerfile(
       ...(cached ? [] : ['--no-cache']),
       ...buildFlags(input, (image) => storedName(known, image), unpacked.contextNamed),
     ];
+    const volumes = await volumesFor(host, known);
+    const notes = new StepNotes(host.work.caches, input, volumes);
     const run = {
       ...unpacked,
       name,
@@ -79,8 +77,9 @@ export async function buildContainerfile(
       flags,
       buildArgs: input.buildArgs,
       secrets: parts.secrets,
-      volumes: await volumesFor(host, known),
+      volumes,
       cache: cacheOf(host, input),
+      onMade: (step: BuiltStep) => notes.note(step),
     };
     const end = await withBaseNames(known, context.signal, () =>
       podmanBuild(host, input.release, context, logFile, run),
@@ -93,11 +92,11 @@ export async function buildContainerfile(
       continue;
     }
     if ('missing' in end) throw end.failure;
-    const { base, isOwn, hasOthers } = factsOf(end.image, known, input.annotations ?? {});
-    if (cached && (hasOthers || (await hasStaleStep(end.output, own, unpacked, input)))) {
+    if (cached && (await hasStaleStep(end.output, own, notes, unpacked, input))) {
       cached = false;
       continue;
     }
+    const { base, isOwn } = factsOf(end.image, known);
     const right = labelsToSet(releaseLabels({ ...input, base }), isOwn);
     if (corrected || areRight(labels, right, end.image.labels)) {
       const taken = end.used.flatMap((image) => baseFor(known, image.asked) ?? []);
@@ -106,6 +105,16 @@ export async function buildContainerfile(
     labels = right;
     corrected = true;
   }
+}
+
+async function withContextImages({ host, input, context }: ContainerfileBuild, bases: readonly LocalBase[]) {
+  const known = [...bases];
+  for (const image of contextImages(input)) {
+    if (baseFor(known, image)) continue;
+    const answer = await answerFor(host, input, context, image);
+    if (answer) known.push(answer);
+  }
+  return known;
 }
 
 /** A base's name by digest in the storage. */
@@ -209,22 +218,14 @@ function cacheOf({ work }: HostContext, input: BuildInput): string | null {
   return join(work.caches, sha256(input.repository).slice(0, 16));
 }
 
-/**
- * What an image says of its last base, and which labels its own steps set. `hasOthers`: it has annotations of another
- * build, from which podman took a step in its cache.
- */
+/** What an image tells of its last base, and which labels its own steps set. */
 function factsOf(
   image: LocalImage,
   bases: readonly LocalBase[],
-  asked: Readonly<Record<string, string>>,
-): { base: LocalBase | null; isOwn: (label: string) => boolean; hasOthers: boolean } {
+): { base: LocalBase | null; isOwn: (label: string) => boolean } {
   const name = image.annotations[OCI.baseName];
   const base = (name !== undefined && baseFor(bases, name)) || null;
-  const expected = { ...base?.annotations, ...asked };
-  const hasOthers = Object.entries(image.annotations).some(
-    ([key, value]) => key !== OCI.baseName && key !== OCI.baseDigest && expected[key] !== value,
-  );
   // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
   const steps = image.steps.slice(base?.steps.length ?? 0).filter((step) => /#\(nop\) +LABEL /i.test(step));
-  return { base, isOwn: (label) => steps.some((step) => step.includes(label)), hasOthers };
+  return { base, isOwn: (label) => steps.some((step) => step.includes(label)) };
 }

@@ -1,14 +1,13 @@
 /**
  * One run of `podman build` for a release: its cgroup, its temporary directory, its log, and the meaning of its end.
  */
-import { statfsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { FailureKind } from '../../model/failure/failures.ts';
 import type { Task } from '../tools/process/task.ts';
 import { endProcesses, forgetWorkingContainers, noteWorkingContainers } from '../tools/podman/build-process.ts';
-import { BuildOutput, missingImage, type UsedImage } from '../tools/podman/build-output.ts';
+import { BuildOutput, missingImage, type BuiltStep, type UsedImage } from '../tools/podman/build-output.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { buildCgroup } from '../tools/process/cgroup.ts';
 import { CommandError, runCommand } from '../tools/process/command.ts';
@@ -21,18 +20,19 @@ import { inspectImage, type LocalImage } from '../tools/podman/images.ts';
 import { podmanInfo } from '../tools/podman/podman.ts';
 import { allEnded } from '../tools/together.ts';
 import type { HostContext } from '../host/work-directory.ts';
+import { Shortage } from './shortage.ts';
 
 /** How many of a build's last lines its failure shows. */
 const MESSAGE_LINES = 25;
 /** How often a build is run when a clean-up disturbs it each time. */
 const TRIES = 3;
-/** A file system with fewer free bytes counts as full. */
-const FULL = 1024 * 1024;
 
 /** What a run needs besides podman's arguments. */
 export interface BuildRun extends Omit<BuildCommand, 'idFile' | 'cgroup' | 'output'> {
   /** Where `--mount=type=cache` keeps its files; null for the build's temporary directory. */
   cache: string | null;
+  /** Told of each step that is not from podman's cache. */
+  onMade?: (step: BuiltStep) => void;
 }
 
 /** How a run ended: with an image, or at an image that podman does not have. */
@@ -71,21 +71,9 @@ async function runOnce(
   const mkfifo = runCommand('mkfifo', ['--mode=600', pipe]);
   const [temporary] = await allEnded([temporaryDirectory(own, run.cache), noteWorkingContainers(own), mkfifo]);
   const log = new CappedLog(logFile, 'a');
-  const output = new BuildOutput();
-  let diskFull = false;
-  const endPipe = openNamedPipe(pipe, (line) => {
-    const shown = output.read(line);
-    if (!shown) return;
-    const { step } = shown;
-    const text = redact(shown.text);
-    log.write(text);
-    // Look now, and do not trust the text alone: a failed step's files are gone before podman says that it failed.
-    if (/no space left on device/i.test(text)) diskFull ||= [graphRoot, own].some(isFull);
-    context.report({
-      line: text,
-      ...(step && { step: redact(step.instruction), done: step.number - 1, total: step.total }),
-    });
-  });
+  const output = new BuildOutput(run.onMade);
+  const shortage = new Shortage([graphRoot, own]);
+  const endPipe = openNamedPipe(pipe, (line) => readLine(line, { output, shortage, log, context }));
   // RUN steps hold the pipe open. Unless they end too, podman's end is not noticed.
   const end = () => void endProcesses(cgroup);
   context.signal.addEventListener('abort', end, { once: true });
@@ -97,7 +85,7 @@ async function runOnce(
     if (!(error instanceof CommandError)) throw error;
     const said = lastWords(error, run);
     if (said !== '') log.write(said);
-    const { failure, again } = buildError(error, log, { error: said, diskFull, output });
+    const { failure, again } = buildError(error, log, { error: said, shortage, output });
     if (again) return { again: failure };
     const missing = error.exitCode === null ? null : missingImage(said);
     if (missing === null) throw failure;
@@ -107,14 +95,40 @@ async function runOnce(
     await log.close();
     await removeTemporary(temporary);
   }
-  if (!output.begun || (output.usesImage && output.used.size === 0)) throw notUnderstood(host.name);
+  const { begun, usesImage, used, isRunning } = output;
+  if (!begun || isRunning || (usesImage && used.size === 0)) throw notUnderstood(host.name);
   const id = (await readFile(idFile, 'utf8')).trim().replace('sha256:', '');
   const image = await inspectImage(id);
   if (!image) throw new FlightlineError('unexpected', `podman built ${id} and does not know it any more`);
-  return { image, used: [...output.used.values()], output };
+  return { image, used: [...used.values()], output };
 }
 
-/** podman has built, but its notes name no image that it took, so that the bases are unknown. */
+interface Reading {
+  output: BuildOutput;
+  shortage: Shortage;
+  log: CappedLog;
+  context: Task;
+}
+
+function readLine(line: string, { output, shortage, log, context }: Reading): void {
+  const wasRunning = output.isRunning;
+  const shown = output.read(line);
+  if (output.isRunning && !wasRunning) shortage.begin();
+  // A failed step's files are gone before podman says that it failed.
+  if (wasRunning && !output.isRunning) shortage.look();
+  if (!shown) return;
+  const { step } = shown;
+  const text = redact(shown.text);
+  log.write(text);
+  // Only a reason to look: a step may tidy up before it ends.
+  if (/no space left on device/i.test(text)) shortage.look();
+  context.report({
+    line: text,
+    ...(step && { step: redact(step.instruction), done: step.number - 1, total: step.total }),
+  });
+}
+
+/** podman has built, but its notes name no image that it took, or no end of a RUN, so that the bases are unknown. */
 function notUnderstood(host: string): FlightlineError {
   return new FlightlineError('host-setup', `podman on ${host} does not say which images a build has used`, {
     remedy: {
@@ -146,11 +160,6 @@ async function removeTemporary(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-function isFull(directory: string): boolean {
-  const { bavail, bsize, ffree, files } = statfsSync(directory);
-  return bavail * bsize < FULL || (files > 0 && ffree === 0);
-}
-
 /** podman's own last words, with the author's paths. */
 function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRun): string {
   const at = stderr.search(/^Error: (?![^]*^Error: )/m);
@@ -171,8 +180,10 @@ function lastWords({ stderr }: CommandError, { context, containerfile }: BuildRu
 function buildError(
   error: CommandError,
   log: CappedLog,
-  { output: { begun, startFailure }, ...rest }: Pick<FailedBuild, 'error' | 'diskFull'> & { output: BuildOutput },
+  { error: said, output, shortage }: Pick<FailedBuild, 'error'> & { output: BuildOutput; shortage: Shortage },
 ) {
+  const { begun, startFailure } = output;
+  const { diskFull, outOfMemory } = shortage;
   const failureOf = (kind: FailureKind, message: string, remedy?: string) =>
     new FlightlineError(kind, message, { remedy, cause: error });
   if (error.notFound) return { failure: failureOf('host-setup', 'podman is not installed') };
@@ -181,6 +192,6 @@ function buildError(
     return { failure: failureOf('worker-restarted', `podman build was ended by ${error.signal} from outside`) };
   }
   const lines = log.tail(MESSAGE_LINES).filter((line) => line.trim() !== '');
-  const { kind, remedy, again } = classifyBuild({ ...rest, begun, startFailure });
+  const { kind, remedy, again } = classifyBuild({ error: said, begun, startFailure, diskFull, outOfMemory });
   return { failure: failureOf(kind, `podman build failed:\n${lines.join('\n')}`, remedy), again };
 }

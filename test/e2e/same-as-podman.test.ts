@@ -2,11 +2,13 @@
  * What is published is what podman builds of the same directory: released by the real activities, and compared file by
  * file.
  */
-import { rm, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { offeredOn } from '../../activities/index.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import { FlightlineSpec } from '../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
@@ -27,6 +29,50 @@ beforeAll(async () => {
 afterAll(async () => {
   await podman?.close();
 });
+
+/** A local image of one file. */
+async function imageOf(name: string, time: number): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-image-'));
+  try {
+    await writeFile(join(directory, name), name);
+    await utimes(join(directory, name), time, time);
+    await writeFile(join(directory, 'Containerfile'), `FROM scratch\nCOPY ${name} /\n`);
+    return (await execa('podman', ['build', '--quiet', '--layers=false', directory])).stdout;
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const flags = ['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
+  await execa('skopeo', [...flags, from, to]);
+}
+
+/** Publishes an image beside another, whose configuration alone is another: the layers and the history are the same. */
+async function withEnvironment({ reference }: PinnedImage, name: string, environment: string[]): Promise<PinnedImage> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-configured-'));
+  try {
+    await copy(`docker://${reference}`, `dir:${directory}`);
+    const read = async (file: string) => JSON.parse(await readFile(join(directory, file), 'utf8')) as Mutable;
+    const manifest = await read('manifest.json');
+    const configuration = await read(manifest.config.digest!.slice(7));
+    configuration.config.Env = environment;
+    const text = JSON.stringify(configuration);
+    manifest.config.digest = `sha256:${sha256(text)}`;
+    manifest.config.size = text.length;
+    await writeFile(join(directory, sha256(text)), text);
+    await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
+    const made = `${dirname(reference)}/${name}:1`;
+    await copy(`dir:${directory}`, `docker://${made}`);
+    return { reference: made, digest: `sha256:${sha256(JSON.stringify(manifest))}` };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+interface Mutable {
+  config: { digest?: string; size?: number; Env?: string[] };
+}
 
 /** One Containerfile of many stages `s0`, `s1` …: what each has below `/t` becomes a directory of the image. */
 function batchOf(stages: readonly string[]): string {
@@ -124,15 +170,48 @@ it('what podman kept of another build brings none of its annotations along', asy
   expect((await podman.compare(`# Of another project\n${text}`)).differences).toEqual([]);
 });
 
+describe('what podman kept is not taken where an image from outside has become another', () => {
+  const anew = ['--pull=always'];
+  it('of equal contents, with other times', async () => {
+    for (const time of [1_600_000_000, 1_650_000_000]) {
+      const image = await podman.publish('twin', await imageOf('kept', time));
+      const { differences, built } = await podman.compare(
+        'FROM @BASE@\nCOPY --from=@REGISTRY@/twin:1 /kept /t/',
+        {},
+        anew,
+      );
+      expect(differences).toEqual([]);
+      expect(built.bases).toEqual([podman.base, image]);
+    }
+  });
+
+  it('with equal layers and history, and another configuration', async () => {
+    for (const value of ['1', '2']) {
+      const image = await withEnvironment(podman.base, 'configured', ['PATH=/bin', `A=${value}`]);
+      const { differences, built } = await podman.compare('FROM @REGISTRY@/configured:1\nCOPY a.txt /t/', {}, anew);
+      expect(differences).toEqual([]);
+      expect(built.bases).toEqual([image]);
+    }
+  });
+});
+
+it('what podman kept of another proxy is not taken', async () => {
+  for (const proxy of ['http://one.example', 'http://two.example']) {
+    const flags = [`--build-arg=HTTP_PROXY=${proxy}`];
+    const text = 'FROM @BASE@\nENV KEPT=$HTTP_PROXY\nRUN mkdir /t && echo "$HTTP_PROXY" > /t/proxy';
+    expect((await podman.compare(text, { buildArgs: { HTTP_PROXY: proxy } }, flags)).differences).toEqual([]);
+  }
+});
+
 describe('what podman kept of another project with the same Containerfile is not taken', () => {
   const mount = 'RUN --mount=type=bind,from=one,target=/m cat /m/of-stage > /t/mounted';
-  const copy = 'FROM @BASE@\nLABEL kept=1\nCOPY a.txt /t/';
-  const whole = `FROM @BASE@ AS one\nCOPY of-stage /\n${copy}\n${mount}`;
+  const plain = 'FROM @BASE@\nLABEL kept=1\nCOPY a.txt /t/';
+  const whole = `FROM @BASE@ AS one\nCOPY of-stage /\n${plain}\n${mount}`;
   const argument = (value: string) => `FROM @BASE@\nARG V=${value}\nENV KEPT=$V`;
   const later = (directory: string) => utimes(join(directory, 'a.txt'), 1_750_000_000, 1_750_000_000);
   it.each<[string, ComparedProject]>([
     ['the first', { containerfile: whole, files: { 'of-stage': '1\n' } }],
-    ['for files of another time', { containerfile: copy, prepare: later }],
+    ['for files of another time', { containerfile: plain, prepare: later }],
     ['an argument', { containerfile: argument('1') }],
     ['for another value of a build argument', { containerfile: argument('2') }],
     ['for another content of a stage that a RUN looks at', { containerfile: whole, files: { 'of-stage': '2\n' } }],
@@ -143,10 +222,7 @@ describe('what podman kept of another project with the same Containerfile is not
 
 it('a base that moves after it was resolved is taken as it was resolved', async () => {
   const moving = `${podman.registry}/moving:1`;
-  const move = async ({ reference }: PinnedImage) => {
-    const flags = ['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
-    await execa('skopeo', [...flags, `docker://${reference}`, `docker://${moving}`]);
-  };
+  const move = ({ reference }: PinnedImage) => copy(`docker://${reference}`, `docker://${moving}`);
   await move(podman.base);
   const directory = await podman.project(`ARG B=${moving}\nFROM \${B} AS one\nCOPY a.txt /t/\nFROM one\nENV A=b`);
   try {
@@ -172,6 +248,44 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
   } finally {
     await rm(dirname(directory), { recursive: true });
   }
+});
+
+it('ignored-unreadable-directory: a directory that no rule takes back is never opened', async () => {
+  const files = {
+    '.containerignore': 'volume\n*.log\n!a/keep.log\n',
+    'volume/db': 'x',
+    'a/keep.log': 'k',
+    'a/x.log': 'x',
+  };
+  const containerfile = 'FROM @BASE@\nCOPY . /t/';
+  const directory = await podman.project({ containerfile, files });
+  const volume = join(directory, 'volume');
+  const opened = async () => (await stat(volume)).atimeMs > (await stat(volume)).mtimeMs;
+  try {
+    // The next look into it would be noted, whoever takes it.
+    await utimes(volume, 1_500_000_000, 1_600_000_000);
+    const { published } = await podman.release(await podman.prepare(directory));
+    expect(await opened()).toBe(false);
+    expect([...(await podman.files(published, 't/a')).keys()]).toEqual(['keep.log', 'x.log']);
+    await readdir(volume);
+    expect(await opened(), 'the file system notes times of access').toBe(true);
+  } finally {
+    await rm(dirname(directory), { recursive: true });
+  }
+  expect((await podman.compare({ containerfile, files })).differences).toEqual([]);
+});
+
+it("what a RUN prints of an image in the storage, in podman's words, makes it no base", async () => {
+  const { reference, digest } = podman.other;
+  const pull = ['pull', '--quiet', '--tls-verify=false', `${reference.replace(/:1$/, '')}@${digest}`];
+  const { stdout: id } = await execa('podman', pull);
+  const note = `Found image \\"${reference}\\" as \\"${reference}\\" in local containers storage ([x]@${id})`;
+  const line = `time="2026-01-02T03:04:05Z" level=debug msg="${note}"`;
+  const { differences, built } = await podman.compare(
+    `FROM @BASE@\nRUN mkdir /t && echo '${line}' >&2\nCOPY a.txt /t/`,
+  );
+  expect(differences).toEqual([]);
+  expect(built.bases).toEqual([podman.base]);
 });
 
 it('an image of another platform is refused by its name', async () => {

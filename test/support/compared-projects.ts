@@ -61,6 +61,37 @@ async function imageFiles(directory: string): Promise<void> {
   podman('rmi', name);
 }
 
+/** Small cases without files: each is a stage of that name, whose `/t` is compared. */
+const SMALL: Readonly<Record<string, string>> = {
+  'arg-several-on-a-line': 'FROM ${R}/${N}:${T} AS NAME\nCOPY a.txt /t/',
+  'arg-with-comment': 'FROM @REGISTRY@/base:${V} AS NAME\nCOPY a.txt /t/',
+  'expansion-removes-prefix': 'FROM @REGISTRY@/${PREFIXED#v}:1 AS NAME\nCOPY a.txt /t/',
+  'nested-defaults': 'FROM ${BASE} AS NAME\nCOPY a.txt /t/',
+  'from-in-quotes': 'FROM @BASE@ AS staging\nRUN echo staging > /s\nFROM @BASE@ AS NAME\nCOPY --from="staging" /s /t/s',
+  'from-by-build-argument': 'FROM @BASE@ AS NAME\nARG VARIANT\nCOPY --from=${VARIANT} /s /t/s',
+  'flag-over-two-lines':
+    'FROM @BASE@ AS NAME\nRUN --mount=type=bind,\\\nfrom=@BASE@,target=/d mkdir /t && ls /d/bin/sh > /t/mounted',
+  'heredoc-in-quotes':
+    'FROM @BASE@ AS NAME\nRUN mkdir /t && echo "read <<BODY here" > /t/quoted\nCOPY --from=@OTHER@ /other-file /t/',
+  'heredoc-with-file-descriptor': [
+    'FROM @BASE@ AS NAME',
+    'RUN mkdir /t',
+    'RUN 3<<BODY cat <&3 > /t/fd3\nFROM @REGISTRY@/none:1\nBODY',
+    'RUN <<BODY cat > /t/plain\nCOPY --from=@REGISTRY@/none:1 /a /b\nBODY',
+  ].join('\n'),
+  heredocs: [
+    'FROM @BASE@ AS NAME',
+    'COPY <<BODY /t/star\na * b\nline \\\nnext\n$HOME ${NOTHING:-dflt} \\$x\nBODY',
+    "COPY <<'BODY' /t/quoted\n$HOME * \\\nend\nBODY",
+    'COPY <<-BODY /t/dash\n\tone\n\t\ttwo\n\tBODY',
+    'RUN <<A cat > /t/a && <<B cat > /t/b\nFROM @REGISTRY@/none:1\nA\nfrom @REGISTRY@/none:1 as x\nB',
+    'RUN <<BODY\n#!/bin/sh\necho "script" > /t/script\nBODY',
+    'COPY <<one <<two /t/two/\n1\none\n2\ntwo',
+  ].join('\n'),
+  'odd-names-made-by-run':
+    'FROM @BASE@ AS NAME\nRUN mkdir /t && touch "/t/$(printf \'caf\\351\')" "/t/$(printf \'\\360\\235\\234\\213\')"',
+};
+
 /** A project, and what podman and flightline are told besides. */
 interface ProjectCase extends ComparedProject {
   more?: Partial<BuildInput>;
@@ -68,7 +99,34 @@ interface ProjectCase extends ComparedProject {
 }
 
 export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
-  'files with links, odd names, attributes and times': {
+  [Object.keys(SMALL).join(', ')]: {
+    containerfile: [
+      'ARG R=@REGISTRY@ N=base T=1',
+      'ARG V=1 # the version',
+      'ARG PREFIXED=vbase',
+      'ARG NAME=base\nARG TAG=1\nARG BASE="${BASE:-@REGISTRY@/${NAME}:${TAG}}"',
+      ...Object.entries(SMALL).map(([name, text]) => text.replace('NAME', name)),
+      'FROM scratch\nLABEL containers.bootc=1',
+      ...Object.keys(SMALL).map((name) => `COPY --from=${name} /t /${name}`),
+    ].join('\n'),
+    more: { buildArgs: { VARIANT: 'staging' } },
+    flags: ['--build-arg=VARIANT=staging'],
+  },
+  labels: {
+    containerfile: [
+      'FROM @BASE@ AS one',
+      'LABEL from.stage="one"',
+      'ARG V=7.1',
+      'ENV VER=$V',
+      'LABEL a="x,y" \\\n      b="v" \\\n      multi="line one \\\nline two"',
+      'LABEL c d',
+      'LABEL org.opencontainers.image.source=https://git.example.com/p',
+      `LABEL q='single $VER' e=esc\\ aped "k e y"=v`,
+      'FROM one',
+      'RUN touch /labels',
+    ].join('\n'),
+  },
+  'file-capabilities, hard-links, links-that-climb-out, modification-times, names-as-bytes': {
     containerfile: [
       'FROM @BASE@ AS one',
       'COPY odd/tool /tool',
@@ -80,7 +138,7 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
     ].join('\n'),
     prepare: oddFiles,
   },
-  'a Containerfile.in that includes and chooses': {
+  'dot-in-include, dot-in-conditional, ignore-take-back-below-directory': {
     name: 'os/Edge.in',
     containerfile:
       'FROM @BASE@\n#include "parts/common.in"\n#ifdef EDGE_GPU\nENV GPU=1\n#else\nENV GPU=0\n#endif\nENV AFTER=1',
@@ -90,7 +148,7 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
       '.containerignore': '*\n!a.txt\n!b.conf\n!dir/sub/three\n',
     },
   },
-  'an ignore file beside the Containerfile': {
+  'ignore-file-beside-containerfile, ignore-rules-have-case': {
     name: 'Edge',
     containerfile: 'FROM @BASE@\nCOPY . /t/',
     files: {
@@ -131,7 +189,7 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
     more: { buildArgs: { FROM: 'staging', DASH: '-x=y z', EMPTY: '', LINES: 'one\ntwo "$HOME"' } },
     flags: ['FROM=staging', 'DASH=-x=y z', 'EMPTY=', 'LINES=one\ntwo "$HOME"'].map((value) => `--build-arg=${value}`),
   },
-  'a stage that stands further down': {
+  'stage-further-down': {
     containerfile: 'FROM @BASE@\nCOPY --from=later /made /t/\nFROM @BASE@ AS later\nCOPY a.txt /made',
   },
   'directories as build contexts': {

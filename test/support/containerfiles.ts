@@ -186,12 +186,12 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'a heredoc without end': 'FROM @BASE@\nRUN <<END\ntrue\n',
   'ENV without value': 'FROM @BASE@\nENV A\n',
   'an unknown instruction': 'FROM @BASE@\nFROB x\n',
-  'a stage that copies from itself': 'FROM @BASE@ AS b\nCOPY --from=b /x /y\n',
+  'stage-copies-from-itself': 'FROM @BASE@ AS b\nCOPY --from=b /x /y\n',
   'a stage that is not there': 'FROM @BASE@\nCOPY --from=none /x /y\n',
   'a file that is not there': 'FROM @BASE@\nCOPY none /x\n',
   'a RUN that fails': 'FROM @BASE@\nRUN echo the very cause >&2; exit 3\n',
   "a RUN that prints podman's notes": `FROM @BASE@\nRUN ${NOTES}; exit 1\n`,
-  'an image that a RUN was to leave in the context':
+  'from-oci-directory':
     'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
   'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 1\n',
   'a program that is not there': 'FROM @BASE@\nRUN ["/none"]\n',

@@ -55,7 +55,7 @@ export interface PodmanComparison {
   since: number;
   /** Pushes a local image, made bootable, under a name. */
   publish: (name: string, image: string) => Promise<PinnedImage>;
-  /** Writes a project; the caller removes the directory above it. `@BASE@` and `@OTHER@` are replaced in its texts. */
+  /** Writes a project; the caller removes the directory above it. `@BASE@`, `@OTHER@` and `@REGISTRY@` are replaced. */
   project: (project: ComparedProject | string) => Promise<string>;
   /** Sends a project's context and grants the lease. */
   prepare: (directory: string, more?: Partial<BuildInput>, name?: string) => Promise<BuildInput>;
@@ -139,11 +139,16 @@ export async function openComparison(
     for (const [path, text] of Object.entries({ ...CONTEXT, ...more, [name]: containerfile })) {
       const file = join(directory, path);
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text.replaceAll('@BASE@', base.reference).replaceAll('@OTHER@', other.reference));
+      await writeFile(file, withReferences(text));
       await utimes(file, FILE_TIME, FILE_TIME);
     }
     await make?.(directory);
     return directory;
+  }
+
+  function withReferences(text: string): string {
+    const names = { '@BASE@': base.reference, '@OTHER@': other.reference, '@REGISTRY@': registry.address };
+    return Object.entries(names).reduce((written, [name, value]) => written.replaceAll(name, value), text);
   }
 
   /** Sends a project's context and grants the lease. */

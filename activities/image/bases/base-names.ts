@@ -10,7 +10,7 @@ import { inspectImage, tagImage, type LocalImage } from '../../tools/podman/imag
 import { podman } from '../../tools/podman/podman.ts';
 
 /** What podman knows about a base in this host's storage. */
-type BaseFacts = Pick<LocalImage, 'id' | 'labels' | 'annotations' | 'steps'>;
+type BaseFacts = Pick<LocalImage, 'id' | 'labels' | 'steps'>;
 
 /** A base in this host's storage. */
 export interface LocalBase extends PinnedImage, BaseFacts {}

@@ -40,8 +40,8 @@ async function pullBase(host: HostContext, { release, timing }: Pulling, base: P
     await requireRedHatLogin(access, [base.reference], host.name);
     const { digest } = base;
     const image = await pullForRelease(host.work, release, access, { repository, digest }, timing);
-    const { id, labels, annotations, steps } = image;
-    return { ...base, id, labels, annotations, steps };
+    const { id, labels, steps } = image;
+    return { ...base, id, labels, steps };
   });
 }
 

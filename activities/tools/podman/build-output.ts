@@ -19,7 +19,7 @@ export interface UsedImage {
   id: string;
 }
 
-/** Where podman's own line begins, since a RUN may have printed text without a line feed before it. */
+/** podman's own line, before which a RUN may have printed something without a line feed. */
 const DEBUG = /time="[^"]*" level=(?:trace|debug|info) msg=("(?:[^"\\]|\\.)*"|\S*).*$/;
 const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.+)/;
 /** How many characters of an instruction are shown. */
@@ -33,14 +33,16 @@ const TRANSPORT = /^(?:oci|oci-archive|dir|docker-archive):/;
 /** The image after a step, new or from the cache. */
 const MADE = /^--> (Using cache )?([0-9a-f]{12})/;
 const ID = /^[0-9a-f]{64}$/;
-/** The runtime creates a container, then starts it. */
-const RUNTIME = /^Running \["[^"]*" "(create|start)"/;
+/** The runtime makes a container, then starts it. It has the name of its directory, which is another for each RUN. */
+const RUNTIME = /^Running \["[^"]*" "(create|start)".* "buildah-([^"]+)"\]$/;
 
-/** A step that podman found in its cache. */
-interface CachedStep {
+/** A step that has ended. */
+export interface BuiltStep {
   instruction: string;
   /** 12 hexadecimal digits of the image after it. */
   id: string;
+  /** Images from outside that the build had used until then, by their ids. */
+  images: readonly string[];
 }
 
 /** Follows a build. */
@@ -51,30 +53,45 @@ export class BuildOutput {
   begun = false;
   /** A stage is built on an image from outside. */
   usesImage = false;
-  /** The runtime's error if it could not start the first container; then no program has printed anything. */
+  /** What the runtime said of a container that it could not start, so that no program has printed anything in it. */
   startFailure: string | null = null;
   /** A step declares a build argument. */
   hasArguments = false;
   /** Steps from the cache. */
-  readonly cached: CachedStep[] = [];
+  readonly cached: BuiltStep[] = [];
   /** The images after the other steps, 12 hexadecimal digits each. */
   readonly made = new Set<string>();
+  private readonly onMade: (step: BuiltStep) => void;
   private readonly between = new Set<string>();
   private instruction = '';
   private pulling = '';
-  private container: 'none' | 'create' | 'start' = 'none';
+  private created: string | null = null;
+  private running: string | null = null;
+
+  /** @param onMade is told of each step that is not from the cache */
+  constructor(onMade: (step: BuiltStep) => void = () => undefined) {
+    this.onMade = onMade;
+  }
+
+  /** A RUN is at work: whatever is read until its end may be its own words, notes and steps included. */
+  get isRunning(): boolean {
+    return this.running !== null;
+  }
 
   /** Reads a line. Returns what a person should see, or null for podman's notes. */
   read(line: string): OutputLine | null {
     const debug = DEBUG.exec(line);
-    if (debug) {
+    // A step's own text may hold what looks like one.
+    if (debug && (debug.index === 0 || this.isRunning)) {
+      const before = debug.index === 0 ? null : this.shown(line.slice(0, debug.index));
       this.note(message(debug[1]!));
-      return debug.index === 0 ? null : this.shown(line.slice(0, debug.index));
+      return before;
     }
     return this.shown(line);
   }
 
   private shown(text: string): OutputLine {
+    if (this.isRunning) return { text };
     const step = STEP.exec(text);
     if (step) {
       this.begun = true;
@@ -86,24 +103,33 @@ export class BuildOutput {
     }
     const made = MADE.exec(text);
     if (made) this.end(made[2]!, made[1] !== undefined);
-    if (this.container === 'create' && text.startsWith('error running container: ')) this.startFailure = text;
+    if (this.created !== null && text.startsWith('error running container: ')) this.startFailure = text;
     return { text };
   }
 
   /** A step has ended. A line before tells if it was in the cache. */
   private end(id: string, wasCached: boolean): void {
-    if (wasCached) this.cached.push({ instruction: this.instruction, id });
-    else if (this.cached.at(-1)?.id !== id) this.made.add(id);
+    const step = { instruction: this.instruction, id, images: [...this.used.values()].map((image) => image.id) };
+    if (wasCached) this.cached.push(step);
+    else if (this.cached.at(-1)?.id !== id) {
+      this.made.add(id);
+      this.onMade(step);
+    }
     this.between.add(id);
   }
 
   private note(text: string): void {
-    const runtime = RUNTIME.exec(text);
-    if (runtime) {
-      // Once a container has started, a RUN may print what looks like a note.
-      if (this.container !== 'start') this.container = runtime[1] as 'create' | 'start';
+    if (this.isRunning) {
+      // Of its directory podman speaks again once it has ended.
+      const isOver =
+        text.includes(`/${this.running}/mnt/`) && text.endsWith(' is apparently not really mounted, skipping');
+      if (isOver) this.running = null;
       return;
     }
+    const [, verb, container = ''] = RUNTIME.exec(text) ?? [];
+    if (verb === 'create') this.created = container;
+    if (verb === 'start') [this.created, this.running] = [null, container];
+    if (verb) return;
     this.pulling = PULLING.exec(text)?.[1] ?? this.pulling;
     const found = FOUND.exec(text);
     if (!found) return;

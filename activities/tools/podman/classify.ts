@@ -55,6 +55,8 @@ export interface FailedBuild {
   startFailure: string | null;
   /** `true` when a file system that the build writes to was full meanwhile. */
   diskFull: boolean;
+  /** `true` when the kernel killed a process meanwhile, for lack of memory. */
+  outOfMemory: boolean;
 }
 
 /** Why a `podman build` failed. */
@@ -64,12 +66,12 @@ interface BuildVerdict extends Verdict {
 }
 
 /** Why `podman build` failed. A RUN that cannot reach a server is the Containerfile's fault. */
-export function classifyBuild({ error, begun, startFailure, diskFull }: FailedBuild): BuildVerdict {
+export function classifyBuild({ error, begun, startFailure, diskFull, outOfMemory }: FailedBuild): BuildVerdict {
   if (startFailure !== null && HOST_SETUP.test(startFailure)) return { kind: 'host-setup' };
   const status = /while running runtime: exit status (\d+)$/.exec(error)?.[1];
   if (status !== undefined) {
     if (diskFull) return { kind: 'disk-full' };
-    return { kind: Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
+    return { kind: outOfMemory || Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
   }
   // The cause follows the text of the step.
   const atStep = /^Error: building at STEP "[^]*": (.+)$/.exec(error);

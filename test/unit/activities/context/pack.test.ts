@@ -192,6 +192,9 @@ describe('digests', () => {
     const later = await pack();
     expect(later.digest).not.toBe(first.digest);
     expect(later.facts.files).toBe(first.facts.files);
+    // Whoever makes a clone has a umask of their own.
+    execFileSync('chmod', ['0701', project]);
+    expect((await pack()).facts.files).toBe(first.facts.files);
     expect((await pack({ time: 5 })).digest).toBe((await pack({ time: 5 })).digest);
   });
 

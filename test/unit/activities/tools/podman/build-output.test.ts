@@ -7,6 +7,14 @@ const debug = (message: string) => `time="2026-11-29T14:42:06Z" level=debug msg=
 const found = (asked: string, id: string) =>
   debug(`Found image "${asked}" as "${asked}" in local containers storage ([overlay@/root+/run]@${id})`);
 
+const create = (name: string) =>
+  debug(
+    `Running ["/usr/bin/runc" "create" "--bundle" "/tmp/${name}" "--pid-file" "/tmp/${name}/pid" "buildah-${name}"]`,
+  );
+const start = (name: string) => debug(`Running ["/usr/bin/runc" "start" "buildah-${name}"]`);
+const ended = (name: string) => debug(`"/tmp/${name}/mnt/rootfs" is apparently not really mounted, skipping`);
+const run = (name: string) => [create(name), start(name)];
+
 function read(lines: readonly string[]): { output: BuildOutput; shown: string[] } {
   const output = new BuildOutput();
   const shown = lines.flatMap((line) => output.read(line)?.text ?? []);
@@ -30,7 +38,8 @@ describe('what podman prints of a build', () => {
       { asked: 'r.io/a/other:2', name: 'r.io/a/other:2', id: '17'.repeat(32) },
     ]);
     expect(shown).toHaveLength(5);
-    expect(output.cached).toEqual([{ instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12) }]);
+    const images = [BASE, '17'.repeat(32)];
+    expect(output.cached).toEqual([{ instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images }]);
     expect(output.made.size).toBe(0);
   });
 
@@ -74,22 +83,36 @@ describe('what podman prints of a build', () => {
     expect(output.begun).toBe(false);
     expect(output.read('[1/2] STEP 2/4: RUN x')?.step).toEqual({ instruction: 'RUN x', number: 2, total: 4 });
     expect(output.begun).toBe(true);
-    expect(output.read(`half a line${debug('closing stdin')}`)).toEqual({ text: 'half a line' });
     expect(output.read(debug('closing stdin'))).toBeNull();
+    for (const line of run('b1')) output.read(line);
+    expect(output.read(`half a line${debug('closing stdin')}`)).toEqual({ text: 'half a line' });
     expect(output.read('time="now" level=error msg="of a program"')?.text).toContain('of a program');
   });
 
-  const create = debug('Running ["/usr/bin/runc" "create" "--bundle" "/tmp/b"]');
-  const start = debug('Running ["/usr/bin/runc" "start" "b"]');
   const failure = 'error running container: from /usr/bin/runc creating container for [/x]: setting rlimit';
   it.each([
-    ['podman, of a container that it could not start', [create, failure], failure],
-    ['a RUN, which was started', [create, start, failure], null],
-    ['a RUN, after one that was not', [create, 'STEP 2/2: RUN y', create, start, failure], null],
-    ['a RUN that prints notes', [create, start, 'STEP 2/2: RUN y', create, failure], null],
+    ['podman, of a container that it could not start', [create('b1'), failure], failure],
+    ['podman, of one after another', [...run('b1'), ended('b1'), create('b2'), failure], failure],
+    ['a RUN, which was started', [...run('b1'), failure], null],
+    ['a RUN that prints notes', [...run('b1'), 'STEP 2/2: RUN y', ended('b2'), create('b2'), failure], null],
     ['a RUN without a runtime', [failure], null],
   ])('knows whose word it is: %s', (_, lines, expected) => {
     expect(read(lines).output.startFailure).toBe(expected);
+  });
+
+  it('takes nothing that a RUN prints for a note or a step', () => {
+    const printed = [
+      found('r.io/a/other:2', STEP),
+      'STEP 1/1: FROM r.io/a/other:2',
+      `--> ${STEP}`,
+      ...run('b2'),
+      ended('b2'),
+    ];
+    const step = `STEP 2/2: RUN ${found('r.io/a/other:2', STEP)}`;
+    const { output, shown } = read([step, ...run('b1'), ...printed, `end${ended('b1')}`, found('r.io/a/base:1', BASE)]);
+    expect([...output.used.keys()]).toEqual(['r.io/a/base:1']);
+    expect([output.usesImage, output.made.size, output.isRunning]).toEqual([false, 0, false]);
+    expect(shown).toEqual([step, 'STEP 1/1: FROM r.io/a/other:2', `--> ${STEP}`, 'end']);
   });
 
   it.each([

@@ -54,6 +54,7 @@ describe('classifyBuild', () => {
       { error: 'Error: building at STEP "RUN echo no space left on device": while running runtime: exit status 1' },
     ],
     ['disk-full', 'a RUN that fails while the disk is full', { error: failed, diskFull: true }],
+    ['out-of-memory', 'a RUN that fails because a process of it was killed', { error: failed, outOfMemory: true }],
     [
       'containerfile',
       'a RUN whose program is not there',
@@ -128,11 +129,14 @@ describe('classifyBuild', () => {
     ['unexpected', 'a storage that is in use', { error: 'Error: committing container: database is locked' }],
     ['unexpected', 'nothing said', { error: '' }],
   ])('%s: %s', (kind, _name, facts) => {
-    expect(classifyBuild({ error: '', begun: true, startFailure: null, diskFull: false, ...facts }).kind).toBe(kind);
+    expect(
+      classifyBuild({ error: '', begun: true, startFailure: null, diskFull: false, outOfMemory: false, ...facts }).kind,
+    ).toBe(kind);
   });
 
   it('runs a build again when a clean-up has removed what podman looked at, and no other', () => {
-    const build = (error: string) => classifyBuild({ error, begun: true, startFailure: null, diskFull: false });
+    const build = (error: string) =>
+      classifyBuild({ error, begun: true, startFailure: null, diskFull: false, outOfMemory: false });
     const removed = 'checking if cached image exists from a previous build: getting top layer info: layer not known';
     expect(build(`Error: building at STEP "COPY a /a": ${removed}`).again).toBe(true);
     expect(build(`Error: ${removed}`).again).toBe(true);

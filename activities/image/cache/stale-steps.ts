@@ -1,15 +1,16 @@
 /**
  * Tells whether podman would have made what it found in its cache. podman identifies a step by its text and the
- * contents that it copies: not by the times of these files, nor by what a RUN sees of another stage or image, nor,
- * except for a RUN, by the values of build arguments.
+ * contents that it copies: not by the times of these files, nor by what a RUN sees of another stage, nor, except for a
+ * RUN, by the values of build arguments. What else it does not compare is in the notes on each step.
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ifMissing } from '../host/space.ts';
-import type { UnpackedContext } from '../context/unpack.ts';
-import type { BuildOutput } from '../tools/podman/build-output.ts';
-import { contextDirectories, type BuildOptions } from '../../model/spec/build-options.ts';
-import { layerDirectories } from '../tools/podman/images.ts';
+import { ifMissing } from '../../host/space.ts';
+import type { UnpackedContext } from '../../context/unpack.ts';
+import type { StepNotes } from './step-notes.ts';
+import type { BuildOutput } from '../../tools/podman/build-output.ts';
+import { contextDirectories, type BuildOptions } from '../../../model/spec/build-options.ts';
+import { layerDirectories } from '../../tools/podman/images.ts';
 
 /** What podman expands, but keeps in its cache unexpanded. */
 const EXPANDED = /^(?!RUN ).*\$/i;
@@ -24,14 +25,17 @@ const MOUNT_FROM = / --mount=\S*?\bfrom=["']?([^\s"',]+)/gi;
  *
  * @param output of the build that took steps from the cache
  * @param own images that this build made itself before it was started again
+ * @param notes of earlier builds
  */
 export async function hasStaleStep(
   output: Pick<BuildOutput, 'cached' | 'hasArguments'>,
   own: ReadonlySet<string>,
+  notes: Pick<StepNotes, 'knows'>,
   { context }: UnpackedContext,
   options: BuildOptions,
 ): Promise<boolean> {
   const steps = output.cached.filter(({ id }) => !own.has(id));
+  for (const step of steps) if (!(await notes.knows(step))) return true;
   if (output.hasArguments && steps.some(({ instruction }) => EXPANDED.test(instruction))) return true;
   const directories = Object.keys(contextDirectories(options));
   const mounts = (instruction: string) => [...instruction.matchAll(MOUNT_FROM)].map(([, name]) => name!);

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { hasStaleStep } from '../../../../activities/image/stale-steps.ts';
+import { hasStaleStep } from '../../../../../activities/image/cache/stale-steps.ts';
 
 const ID = '0123456789ab';
 const UNPACKED = { context: '/none/context', containerfile: '', builderConfig: null, contextNamed: () => '' };
+const notes = (known: boolean) => ({ knows: () => Promise.resolve(known) });
 const OPTIONS = { buildContexts: { files: '../files', tools: 'docker-image://quay.io/acme/tools:1' } };
 
 it.each([
@@ -18,7 +19,14 @@ it.each([
   ['RUN echo --mount=none from=stage', false, false],
   ['COPY <<END /x', false, false],
 ])('%s from the cache, with build arguments: %s, is stale: %s', async (instruction, hasArguments, stale) => {
-  const output = { cached: [{ instruction, id: ID }], hasArguments };
-  expect(await hasStaleStep(output, new Set(), UNPACKED, OPTIONS)).toBe(stale);
-  expect(await hasStaleStep(output, new Set([ID]), UNPACKED, OPTIONS), 'made by the same build').toBe(false);
+  const output = { cached: [{ instruction, id: ID, images: [] }], hasArguments };
+  expect(await hasStaleStep(output, new Set(), notes(true), UNPACKED, OPTIONS)).toBe(stale);
+  expect(await hasStaleStep(output, new Set([ID]), notes(false), UNPACKED, OPTIONS), 'made by the same build').toBe(
+    false,
+  );
+});
+
+it('a step that was made under other circumstances is stale', async () => {
+  const output = { cached: [{ instruction: 'RUN true', id: ID, images: [] }], hasArguments: false };
+  expect(await hasStaleStep(output, new Set(), notes(false), UNPACKED, OPTIONS)).toBe(true);
 });
