@@ -1,6 +1,7 @@
 /** Decides about what no release needs any more: contexts, and what failed releases left. Pure. */
 import type { PruneReason } from '../../model/release/prune.ts';
-import { contextTag } from '../../model/oci/reference.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
+import { contextTag, entryTag } from '../../model/oci/reference.ts';
 import type { PruneDecision, Removal, Stored, Survey } from './surveyed.ts';
 import { usedDigests } from './used-digests.ts';
 
@@ -13,7 +14,8 @@ export function decideUnfinished(
   candidates: ReadonlyMap<string, { removals: readonly Removal[] }>,
   now: number,
 ): PruneDecision[] {
-  const used = usedDigests(survey, candidates);
+  const loose = new Map(survey.unfinished.map((one) => [nameOf(one), { removals: looseTags(survey, one) }]));
+  const used = usedDigests(survey, new Map([...candidates, ...loose]));
   const past = survey.releases.flatMap(({ closedAt, unfinished = [] }) =>
     closedAt !== null && now - closedAt > GRACE ? unfinished.map(nameOf) : [],
   );
@@ -25,6 +27,7 @@ export function decideUnfinished(
       verdict: 'remove',
       reason: 'unfinished',
       removals: [
+        ...loose.get(nameOf({ repository, digest }))!.removals,
         {
           repository,
           tag: digest,
@@ -34,6 +37,20 @@ export function decideUnfinished(
         },
       ],
     }));
+}
+
+/** Tags of an index's entries whose own tag was never placed: the release was stopped in between. */
+function looseTags(survey: Survey, { repository, entries }: Survey['unfinished'][number]): Removal[] {
+  const list = survey.tags.get(repository) ?? [];
+  const isOf = (tag: string, index: string) => ARCHITECTURES.some((one) => entryTag(index, one) === tag);
+  return list
+    .filter(
+      ({ tag, digest }) =>
+        entries.includes(digest) &&
+        ARCHITECTURES.some((one) => tag.endsWith(`-${one}`)) &&
+        !list.some((other) => isOf(tag, other.tag)),
+    )
+    .map(({ tag, digest }) => ({ repository, tag, digest, entries: [], nameOnly: false }));
 }
 
 const nameOf = ({ repository, digest }: Stored) => `${repository}@${digest}`;

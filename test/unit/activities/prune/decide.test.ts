@@ -320,6 +320,16 @@ describe('what is decided about what failed releases left', () => {
     expect(unfinished(looked(NOW - 1000))).toEqual([]);
   });
 
+  it('goes with the tag of an entry that was placed before the release was stopped', () => {
+    const stopped = withTags(looked(NOW - GRACE - 1), R, tagged('v3-amd64', 'entry'));
+    const entry = { repository: R, tag: 'v3-amd64', digest: digest('entry'), entries: [], nameOnly: false };
+    const index = { ...left, tag: left.digest, entries: [digest('entry')], nameOnly: false };
+    expect(unfinished(stopped).map(({ removals }) => removals)).toEqual([[entry, index]]);
+    // With an index's own tag beside it, it is that one's.
+    const standing = withTags(looked(NOW - GRACE - 1), R, tagged('v3-amd64', 'entry'), tagged('v3', 'other'));
+    expect(unfinished(standing).map(({ removals }) => removals)).toEqual([[{ ...index, entries: [] }]]);
+  });
+
   it('stays when a tag, a record or an open release has it by now', () => {
     const gone = NOW - GRACE - 1;
     expect(unfinished(withTags(looked(gone), R, tagged('by-hand', 'left')))).toEqual([]);
