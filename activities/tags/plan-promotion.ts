@@ -4,7 +4,7 @@ import type { PlanPromotionInput } from '../../model/contract/tags.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { counterpart, promotedItems, type PromotionPlan, type PromotionRequest } from '../../model/tags/promotion.ts';
-import { madeAt } from '../../model/tags/shared-tag.ts';
+import { madeAt, refusalOfMove } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { allowedKey } from '../trust/keys.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
@@ -55,7 +55,7 @@ async function plan(
   const repositories = [...planned.items.map(({ to }) => to.repository), recordRepository];
   requireOwnRepositories(configuration, target.repository, repositories);
   if (request.key === null) requireKeyFor(configuration, found.key, repositories);
-  await requireNoRelease(access, configuration, request, recordRepository);
+  await requireMovable(access, configuration, request, { recordRepository, digest: now, made: madeAt(record) });
   return {
     sourceKey: found.key,
     key,
@@ -84,20 +84,40 @@ function requireKeyFor(configuration: WorkerConfiguration, key: string, reposito
   }
 }
 
-/** Refuses to replace a version that was released under this name. @throws FlightlineError `tag-exists` */
-async function requireNoRelease(
+/**
+ * Refuses to replace a version that was released under this name, or something that was made later: before anything is
+ * signed for it. The tag's workflow looks again when it moves the tag.
+ *
+ * @throws FlightlineError `tag-exists`, `back-in-time`
+ */
+async function requireMovable(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
-  { source, target }: PromotionRequest,
-  recordRepository: string,
+  { source, target, allowOlder }: PromotionRequest,
+  { recordRepository, digest, made }: { recordRepository: string; digest: string; made: string | null },
 ): Promise<void> {
   const name = `${target.repository}:${target.tag}`;
   if (name === `${source.repository}:${source.tag}`) throw notPromotable(`${name} cannot be promoted to itself`);
   const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
-  if (!there || there.record.promotion || there.record.image.reference !== name) return;
-  throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
-    remedy: { action: 'promote to another tag', then: null },
-  });
+  if (!there) return;
+  const { record } = there;
+  if (!record.promotion && record.image.reference === name) {
+    throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
+      remedy: { action: 'promote to another tag', then: null },
+    });
+  }
+  const now = await access.repository(target.repository).headManifest(target.tag);
+  if (now === null || now !== record.image.digest) return;
+  const found = {
+    kind: 'found',
+    digest: now,
+    record: there.digest,
+    release: record.release,
+    made: madeAt(record),
+  } as const;
+  const entry = { ...found, at: '', by: null, why: '' };
+  const refused = refusalOfMove([entry], { kind: 'promotion', made, allowOlder, digest });
+  if (refused !== null) throw new FlightlineError('back-in-time', `${name} was not moved: ${refused}`);
 }
 
 export default planPromotion satisfies WorkerBody<'planPromotion'>;

@@ -93,6 +93,26 @@ export type MoveResult = z.infer<typeof MoveResult>;
 export const Recorded = z.object({ digest: Digest, record: Digest });
 export type Recorded = z.infer<typeof Recorded>;
 
+/**
+ * Why a tag may not be moved, in words; null when it may. It goes to what was made later, never back; and a release
+ * that had begun when a person rolled the tag back does not undo that.
+ */
+export function refusalOfMove(
+  entries: readonly TagEntry[],
+  move: Pick<MoveInput, 'kind' | 'made' | 'allowOlder'> & { digest: string },
+): string | null {
+  const now = entries.at(-1);
+  if (!now || move.allowOlder || move.made === null || now.digest === move.digest) return null;
+  const whose = now.release ? `of ${now.release.replace(/^release\//, '')}, which began` : 'made';
+  if (now.made !== null && move.made < now.made) {
+    return `it points at ${now.digest} ${whose} later, at ${now.made}`;
+  }
+  if (now.kind === 'rollback' && move.kind === 'release' && move.made < now.at) {
+    return `${now.by ?? 'somebody'} rolled it back at ${now.at}, after this release had begun`;
+  }
+  return null;
+}
+
 /** Input of the update `rollback`. */
 export const RollbackInput = z.object({
   recordRepository: Repository,

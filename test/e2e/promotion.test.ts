@@ -3,6 +3,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { signatureTag } from '../../model/oci/reference.ts';
 import { Promotion } from '../../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { sharedTagId, TagHistory } from '../../model/tags/shared-tag.ts';
@@ -165,9 +166,12 @@ it('moves a tag on with a second release, back by a rollback, and tells it all',
   expect(await digestOf(stable)).toBe(second.image.digest);
   expect(await digestOf(disk)).toBe(second.disks[0]!.digest);
 
+  const since = (await readFile(stack.registryLog, 'utf8')).length;
   const back = await flightline('promote', project.release, '--to', 'stable', '--json');
   expect(back.exitCode).toBe(1);
   expect(promotionOf(back).failure).toMatchObject({ kind: 'back-in-time' });
+  // Its signatures were not even looked at: none was made for a name that it does not get.
+  expect((await logged(since)).filter((line) => line.includes(signatureTag(first.image.digest!)))).toEqual([]);
   expect(await digestOf(stable)).toBe(second.image.digest);
 
   const rollback = await flightline('rollback', stable, '--comment', 'v2 does not boot', '--json');

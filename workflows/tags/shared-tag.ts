@@ -23,6 +23,7 @@ import {
   MoveInput,
   Recorded,
   RECORDED_SIGNAL,
+  refusalOfMove,
   ROLLBACK_UPDATE,
   RollbackInput,
   sharedTagId,
@@ -36,7 +37,7 @@ import {
 import type { Timing } from '../../model/base/timing.ts';
 import { failureFrom, parseInput, toTemporalFailure } from '../failure.ts';
 import { activities } from '../activities.ts';
-import { entryBefore, keptEntries, refusalOfMove } from './tag-entries.ts';
+import { entryBefore, keptEntries } from './tag-entries.ts';
 
 const moveUpdate = defineUpdate<MoveResult, [MoveInput]>(MOVE_UPDATE);
 const rollbackUpdate = defineUpdate<RollbackResult, [RollbackInput]>(ROLLBACK_UPDATE);

@@ -1,8 +1,8 @@
 /** Whether a shared tag may move, what it pointed at before, and how much of that is kept. */
 import { describe, expect, test } from 'vitest';
 import { jsonBytes } from '../../../../model/failure/failure.ts';
-import type { TagEntry } from '../../../../model/tags/shared-tag.ts';
-import { entryBefore, keptEntries, refusalOfMove } from '../../../../workflows/tags/tag-entries.ts';
+import { refusalOfMove, type TagEntry } from '../../../../model/tags/shared-tag.ts';
+import { entryBefore, keptEntries } from '../../../../workflows/tags/tag-entries.ts';
 import { digestOf } from '../../../workflows/facts.ts';
 
 /** An entry for an image by its name, made and moved on days of one month. */
