@@ -67,6 +67,13 @@ export function isSilence(error: unknown): boolean {
   return type === 'HEARTBEAT' || type === 'SCHEDULE_TO_START';
 }
 
+/** `true` when an activity that fell silent had begun: one that waits for its start may be a later attempt. */
+export function hadBegun(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof TimeoutFailure)) return false;
+  const { timeoutType, lastHeartbeatDetails } = error.cause;
+  return timeoutType !== 'SCHEDULE_TO_START' || lastHeartbeatDetails != null;
+}
+
 /** `true` when a host's activity found no lease for its branch: it lapsed, or was cleaned up. */
 export function isLeaseLost(error: unknown): boolean {
   const kind: FailureKind = 'no-slot';

@@ -44,6 +44,7 @@ describe.concurrent('a host segment', () => {
     expect(standIns.callsOf(release, 'diskBuild').map(({ host }) => host)).toEqual(['host-a', 'host-a']);
     expect(standIns.callsOf(release, 'probe').map(({ host }) => host)).toEqual(['host-a']);
     expect(standIns.callsOf(release, 'claim')).toHaveLength(2);
+    expect(record.stages.find(({ name }) => name === 'disk-build')!.attempts).toBe(2);
   });
 
   test('claims its host again when the lease is gone before it is used', async () => {

@@ -13,6 +13,7 @@ import type { Timing } from '../../model/base/timing.ts';
 import {
   dispositionOf,
   failureFrom,
+  hadBegun,
   HostLost,
   isLeaseLost,
   isSilence,
@@ -71,19 +72,24 @@ export class ClaimedHost {
 
   /**
    * Runs an activity here. When the host falls silent but answers a probe, the same activity is scheduled again, and
-   * adopts what is there.
+   * adopts what is there; `attempts` counts what fell silent too.
    *
    * @param schedule schedules the activity; gets the schedule-to-start time-out in milliseconds.
    * @throws HostLost when the host answers no probe; LeaseLost when it has no lease of the branch any more.
    */
-  async run<Result>(schedule: (scheduleToStart: number) => Promise<Result>): Promise<Result> {
+  async run<Result extends { attempts: number }>(
+    schedule: (scheduleToStart: number) => Promise<Result>,
+  ): Promise<Result> {
     let patience = this.timing.hostScheduleToStart;
+    let before = 0;
     for (let silences = 1; ; silences++) {
       try {
-        return await schedule(patience);
+        const result = await schedule(patience);
+        return { ...result, attempts: before + result.attempts };
       } catch (error) {
         if (isLeaseLost(error)) throw new LeaseLost(this.name);
         if (!isSilence(error)) throw error;
+        if (hadBegun(error)) before += 1;
         if (!(await this.isAlive())) throw new HostLost(this.name);
         if (silences >= MAX_SILENCES) throw error;
         // Alive but busy: asking ever less often keeps the history short.
