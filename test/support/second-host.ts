@@ -22,6 +22,9 @@ import { eventually } from './wait.ts';
 const STORAGE = '/var/lib/containers';
 const PODMAN_STATE = [STORAGE, '/run/libpod', '/run/containers'];
 
+/** How often a file system that is written to meanwhile is made full before that fails. */
+const FULL_TRIES = 20;
+
 export interface BuildHostOptions {
   name: string;
   /** The host has podman's state for itself; else it uses the machine's, as the stack's own build worker does. */
@@ -179,10 +182,19 @@ export async function startBuildHost(
       if (!isOwn) throw new Error(`${name} has no file system of its own for that`);
       const place = which === 'work' ? work : STORAGE;
       const inside = (...command: string[]) => execa(enter[0]!, [...enter.slice(1), ...command]);
-      // What a file system says itself: mounts of containers lie over the directories.
-      const used = await inside('stat', '--file-system', '--format=%b %f %S', place);
-      const [blocks, free, size] = used.stdout.split(' ').map(Number) as [number, number, number];
-      await inside('mount', '-o', `remount,size=${bytes ?? (blocks - free) * size + 64 * 1024}`, place);
+      for (let tries = 1; ; tries++) {
+        // What a file system says itself: mounts of containers lie over the directories.
+        const used = await inside('stat', '--file-system', '--format=%b %f %S', place);
+        const [blocks, free, size] = used.stdout.split(' ').map(Number) as [number, number, number];
+        const wanted = bytes ?? (blocks - free) * size + 64 * 1024;
+        try {
+          await inside('mount', '-o', `remount,size=${wanted}`, place);
+          return;
+        } catch (error) {
+          // More has been written since.
+          if (bytes !== undefined || tries === FULL_TRIES) throw error;
+        }
+      }
     },
     end: async () => {
       if (isUp()) {

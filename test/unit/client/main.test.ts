@@ -57,7 +57,8 @@ it.concurrent.each([
         env: { ...process.env, TMPDIR: temporary, TEMPORAL_ADDRESS: address },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
-      const exit = once(child, 'exit');
+      // Not `exit`, which may come before its last words.
+      const exit = once(child, 'close');
       let said = '';
       child.stderr.on('data', (text) => (said += String(text)));
       const made = async () => (await readdir(temporary)).filter((name) => name.startsWith('flightline-context-'));
