@@ -172,7 +172,7 @@ async function closedRecord(
     if (carried) return carried;
     return endedOtherwise(await lastRecord(), failureOfError(outcome.error).message);
   }
-  if (status.name === 'CANCELLED') return { ...(await lastRecord()), status: 'cancelled' };
+  if (status.name === 'CANCELLED') return { ...stopped(await lastRecord()), status: 'cancelled' };
   return endedOtherwise(await lastRecord(), `the workflow was ended in Temporal (${status.name.toLowerCase()})`);
 
   async function lastRecord(): Promise<ReleaseRecord> {
@@ -205,14 +205,16 @@ async function result(
 
 /** For a workflow that ended without its own doing: what ran is over, and the record says so. */
 function endedOtherwise(record: ReleaseRecord, message: string): ReleaseRecord {
-  return {
-    ...record,
-    status: 'failed',
-    failure: record.failure ?? failureOf('unexpected', message, { remedy: 'find out who ended it' }),
-    stages: record.stages.map((row) =>
-      row.status === 'running' || row.status === 'waiting' ? { ...row, status: 'cancelled' as const } : row,
-    ),
-  };
+  const failure = record.failure ?? failureOf('unexpected', message, { remedy: 'find out who ended it' });
+  return { ...stopped(record), status: 'failed', failure };
+}
+
+/** Nothing runs any more: a record that was read before the end may say otherwise. */
+function stopped(record: ReleaseRecord): ReleaseRecord {
+  const stages = record.stages.map((row) =>
+    row.status === 'running' || row.status === 'waiting' ? { ...row, status: 'cancelled' as const } : row,
+  );
+  return { ...record, stages };
 }
 
 /**
