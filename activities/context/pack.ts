@@ -7,7 +7,7 @@ import { basename, join, relative } from 'node:path';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE, CONTEXT_LAYOUT, contextPlace } from '../../model/oci/labels.ts';
 import { blobArtifact, MEDIA_TYPES, type Layout } from '../../model/oci/manifest.ts';
-import { digestFile, writeLayout, type LayoutBlob } from '../tools/registry/oci-layout.ts';
+import { digestFile } from '../tools/registry/oci-layout.ts';
 import { createTar } from '../tools/tar.ts';
 import { allEnded } from '../tools/together.ts';
 import { readIgnoreRules } from './files/ignore-rules.ts';
@@ -34,12 +34,10 @@ interface ContextSources {
   time?: number;
 }
 
-/** A packed context, as an OCI layout in the caller's directory. */
+/** A packed context, whose archive is in the caller's directory. */
 export interface PackedContext {
-  /** The layout's directory. */
-  layout: string;
-  /** The artifact, and its blob in the layout. */
-  artifact: { layout: Layout; blobs: readonly LayoutBlob[] };
+  /** The artifact, and its one blob, the archive. */
+  artifact: { layout: Layout; blobs: readonly { digest: string; path: string }[] };
   /** Digest of the artifact. */
   digest: string;
   /** Bytes of the packed files. */
@@ -61,7 +59,7 @@ interface Tree {
 }
 
 /**
- * Packs into an OCI layout below `scratch`, and applies the receiver's checks.
+ * Packs into an archive below `scratch`, and applies the receiver's checks.
  *
  * @param tarRuns called once another program does the work, and this one is free
  * @throws FlightlineError `context-invalid`
@@ -95,13 +93,10 @@ export async function packContext(
   const [facts, { digest, size }] = await allEnded([inspectContextTar(tar), digestFile(tar)]);
   const blob = { mediaType: MEDIA_TYPES.tarGzip, digest, size };
   const artifact = blobArtifact({ artifactType: CONTEXT_ARTIFACT_TYPE, blob });
-  const layout = join(scratch, 'layout');
-  await writeLayout(layout, artifact, [{ digest, path: tar }]);
   const keys = trees.map(async (tree) =>
     (await findPrivateKeys(tree.directory, tree.entries)).map((path) => `${tree.shown}${path}`),
   );
   return {
-    layout,
     artifact: { layout: artifact, blobs: [{ digest, path: tar }] },
     digest: artifact.root.digest,
     size,

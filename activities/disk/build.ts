@@ -8,10 +8,11 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { logName } from '../../model/stage/stage.ts';
+import { requireBuilderOptions } from '../../model/spec/disk.ts';
+import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { requireSuccess, watchBuilder, type BuilderEnd } from './watch.ts';
 import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
-import { requireHost } from './require-host.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
 import { pullForRelease } from '../image/bases/pulled-images.ts';
@@ -83,6 +84,21 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
   });
   const name = builderContainerName(input.release, inputs);
   return { host, input, context, inputs, name, image, run: diskRun(host.work.release(input.release), input.types) };
+}
+
+/**
+ * Whether this host may make these disks, by its own configuration.
+ *
+ * @throws FlightlineError `invalid-input` or `builder-not-allowed`
+ */
+function requireHost({ name, architecture, configuration }: HostContext, input: DiskBuildInput): void {
+  if (input.architecture !== architecture) {
+    throw new FlightlineError('invalid-input', `${name} builds for ${architecture}, not ${input.architecture}`);
+  }
+  if (!isAllowed(configuration.builders, repositoryOf(input.builder.reference))) {
+    throw new FlightlineError('builder-not-allowed', `${name} may not run the builder ${input.builder.reference}`);
+  }
+  requireBuilderOptions(input, configuration.forbiddenBuilderOptions, name);
 }
 
 async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]> {
@@ -190,7 +206,7 @@ async function prepare(
     rootfs,
     graphRoot: (await podmanInfo()).graphRoot,
     options: input,
-    driver: input.driver ?? 'bootc-image-builder',
+    driver: input.driver,
     output: run.output,
     log: run.log,
     config,

@@ -1,5 +1,5 @@
 /** Looks up what image names of a spec or Containerfile point at now. */
-import { forbiddenOption } from '../../model/spec/disk.ts';
+import { requireBuilderOptions } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
@@ -23,12 +23,7 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
       `the builder ${builder.repository} may not run here; allowed are ${configuration.builders.join(', ') || 'none'}`,
     );
   }
-  const forbidden = forbiddenOption(request.builder, configuration.forbiddenBuilderOptions);
-  if (forbidden !== undefined) {
-    throw new FlightlineError('builder-not-allowed', `the operator forbids the builder option ${forbidden}`, {
-      remedy: `leave ${forbidden} out of builder in the spec, or ask the operator to allow it`,
-    });
-  }
+  requireBuilderOptions(request.builder, configuration.forbiddenBuilderOptions, 'the operator');
   return builder;
 }
 

@@ -3,7 +3,9 @@ import { Option, type Command } from '@commander-js/extra-typings';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { bytesInWords } from '../../model/base/words.ts';
 import { parseReference } from '../../model/oci/reference.ts';
+import { expandTemplate } from '../../model/base/template.ts';
 import { DISK_TYPE_NAMES } from '../../model/spec/disk.ts';
+import { DISK_REPOSITORY } from '../../model/spec/flightline-spec.ts';
 import { fetchDisk } from '../fetch/disk.ts';
 import { publicKeyOr } from '../project/public-key.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -60,7 +62,8 @@ function diskBeside(image: string, type: string): string {
   const parsed = parseReference(image);
   if (!parsed.ok) return image;
   const { repository } = parsed.reference;
-  return `${repository}/diskimage-${type}${image.slice(repository.length)}`;
+  const disk = expandTemplate(DISK_REPOSITORY, { repository, type });
+  return disk.ok ? `${disk.text}${image.slice(repository.length)}` : image;
 }
 
 /** Tells how far it is, a line now and then. */

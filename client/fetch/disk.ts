@@ -1,5 +1,6 @@
 /** Fetches a published disk as a device would take it, and goes on where an earlier attempt stopped. */
-import { lstat, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RegistryAccess } from '../../activities/tools/registry/access.ts';
 import { downloadBlob } from '../../activities/tools/registry/download.ts';
@@ -62,13 +63,13 @@ export async function fetchDisk(
   if (!held) throw noDisk(wanted.reference);
   const directory = resolve(wanted.directory);
   const named = held.name === undefined ? undefined : join(directory, held.name);
-  if (named !== undefined) await requireAbsent(named);
+  if (named !== undefined) requireAbsent(named);
 
   // Named by the digest: the same command finds what an earlier one has left.
   const scratch = join(directory, `.flightline-fetch-${digest.slice(7, 19)}`);
   await mkdir(scratch, { recursive: true });
   const blob = layoutBlobPath(scratch, held.blob.digest);
-  if (!(await isThere(blob))) await downloadBlob(repository, held.blob, blob, (at) => progress(at, held.blob.size));
+  await downloadBlob(repository, held.blob, blob, (at) => progress(at, held.blob.size));
   // What an earlier attempt copied beside the blob may be another image.
   for (const name of ['index.json', 'oci-layout']) await rm(join(scratch, name), { force: true });
   await pullAsDevice(access, { reference, publicKeyFile }, `oci:${scratch}`);
@@ -78,7 +79,8 @@ export async function fetchDisk(
   const path = named ?? (await unpack(blob, scratch, directory, wanted.reference));
   if (named !== undefined) await rename(blob, path);
   await rm(scratch, { recursive: true, force: true });
-  const file = await digestFile(path);
+  // An artifact's file is its blob, which has just been read whole.
+  const file = named === undefined ? await digestFile(path) : held.blob;
   return { digest, form: held.form, path, size: file.size, sha256: file.digest.replace('sha256:', '') };
 }
 
@@ -112,7 +114,7 @@ async function unpack(layer: string, scratch: string, directory: string, referen
   const [entry, ...others] = names;
   if (entry === undefined || others.length > 0) throw noDisk(reference);
   const path = join(directory, entry.slice(entry.lastIndexOf('/') + 1));
-  await requireAbsent(path);
+  requireAbsent(path);
   await tar(['--extract', '--file', layer, `--directory=${scratch}`, '--no-same-owner', entry], reference);
   const unpacked = join(scratch, entry);
   // Not a link, which may lead anywhere on this machine.
@@ -136,14 +138,7 @@ function noDisk(reference: string): UserError {
   return new UserError('not-a-disk', `${reference} is neither a disk artifact nor a container disk`, REMEDY);
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function requireAbsent(path: string): Promise<void> {
-  if (!(await isThere(path))) return;
+function requireAbsent(path: string): void {
+  if (!existsSync(path)) return;
   throw new UserError('file-exists', `${path} is there already`, 'move it away, or name another directory (--output)');
 }

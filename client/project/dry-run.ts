@@ -205,7 +205,7 @@ async function builderChecks(
       imageInputs,
       rootfs: request.builder.rootfs,
       options: request.builder,
-      driver: request.builder.driver ?? 'bootc-image-builder',
+      driver: request.builder.driver,
       builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
       config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
     });

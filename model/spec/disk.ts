@@ -3,6 +3,7 @@
  * (its README and `internal/bibimg/imagetypes.go`); artifact types are the guide's `application/vnd.diskimage.<type>`.
  */
 import { z } from 'zod';
+import { FlightlineError } from '../failure/failure.ts';
 
 /** How the file of a disk is compressed before it is published. */
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
@@ -160,8 +161,17 @@ export function builderOptions(given: BuilderOptions): BuilderOptions {
   return { ...(isAsked && { arguments: asked }), ...(network && { network }) };
 }
 
-/** The first option that an operator has forbidden; undefined when there is none. */
-export function forbiddenOption(given: BuilderOptions, forbidden: readonly string[]): string | undefined {
+/**
+ * Refuses an option that an operator has forbidden.
+ *
+ * @param who forbids it, for the message
+ * @throws FlightlineError `builder-not-allowed`
+ */
+export function requireBuilderOptions(given: BuilderOptions, forbidden: readonly string[], who: string): void {
   const asked = Object.entries(given.arguments ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  return [...asked, ...(given.network ? ['network'] : [])].find((name) => forbidden.includes(name));
+  const refused = [...asked, ...(given.network ? ['network'] : [])].find((name) => forbidden.includes(name));
+  if (refused === undefined) return;
+  throw new FlightlineError('builder-not-allowed', `${who} forbids the builder option ${refused}`, {
+    remedy: `leave ${refused} out of builder in the spec, or ask the operator to allow it`,
+  });
 }

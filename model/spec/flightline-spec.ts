@@ -99,10 +99,13 @@ const DiskSection = z
 /** Instead of a repository for logs: they stay on their hosts. */
 export const NO_LOGS = 'none';
 
+/** Where a disk is published unless a spec says otherwise: beside its image. */
+export const DISK_REPOSITORY = '{{repository}}/diskimage-{{type}}';
+
 const RepositoriesSection = z.strictObject({
   disk: z
     .string()
-    .default('{{repository}}/diskimage-{{type}}')
+    .default(DISK_REPOSITORY)
     .describe('where disks are published; {{repository}} and {{type}} are replaced'),
   record: z.string().default('{{repository}}/release').describe('where the signed record is published'),
   context: z.string().default('{{repository}}/context').describe('where the context is sent for the build host'),

@@ -109,12 +109,15 @@ describe('an artifact', () => {
     expect((await answersFor(sha256(DISK))).slice(before)).toEqual([String(1024 ** 2)]);
   });
 
-  it('whose part on this machine is damaged is refused, and fetched anew the next time', async () => {
+  it.each([
+    ['part', '.part'],
+    ['whole', ''],
+  ])('whose %s on this machine is damaged is refused, and fetched anew the next time', async (_what, ending) => {
     const image = name();
     const digest = await publishArtifact(image, 'raw', signerWith(own.privateKey));
     const blobs = join(output, `.flightline-fetch-${digest.slice(7, 19)}`, 'blobs/sha256');
     await mkdir(blobs, { recursive: true });
-    await writeFile(join(blobs, `${sha256(DISK)}.part`), Buffer.alloc(DISK.length));
+    await writeFile(join(blobs, `${sha256(DISK)}${ending}`), Buffer.alloc(DISK.length));
     const damaged = await fetchDisk(`${image}/diskimage-raw:v1`);
     expect(damaged.exitCode).toBe(1);
     expect(damaged.stdout).toContain('arrived damaged');

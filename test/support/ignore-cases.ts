@@ -1,5 +1,5 @@
 /** Ignore rules over trees, made from a seed, and what podman copies of each: the rules' own author is asked. */
-import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -7,7 +7,6 @@ import { readIgnorePattern } from '../../activities/context/files/ignore-pattern
 import { textOfBytes } from '../../activities/context/files/path-bytes.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { unpackContextTar } from '../../activities/context/unpack.ts';
-import { layoutBlobPath } from '../../activities/tools/registry/oci-layout.ts';
 
 /** Cases that one build looks at: starting podman is what takes the time. */
 const BATCH = 50;
@@ -97,11 +96,9 @@ async function prepare(directory: string, tree: IgnoreCase['tree'], rules: strin
   await writeFile(join(directory, 'Containerfile'), 'FROM scratch\n');
   const containerfile = join(directory, 'Containerfile');
   const packed = await packContext({ directory: original, containerfile, builderConfig: null }, directory);
-  const manifest = JSON.parse(await readFile(layoutBlobPath(packed.layout, packed.digest), 'utf8'));
   const unpacked = join(directory, 'unpacked');
   await mkdir(unpacked);
-  const tar = layoutBlobPath(packed.layout, manifest.layers[0].digest);
-  const { context } = await unpackContextTar(tar, unpacked, Infinity);
+  const { context } = await unpackContextTar(packed.artifact.blobs[0]!.path, unpacked, Infinity);
   const sent = await paths(context);
   // A build context with a name of its own is looked at alone: it has no Containerfile that the rules could stand
   // beside.

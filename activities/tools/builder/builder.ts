@@ -32,7 +32,8 @@ interface BuilderIdentity {
 
 /** The parameters of a builder run. */
 export interface BuilderCommand extends BuilderIdentity, BuilderRequest {
-  driver: BuilderDriverName;
+  /** Default: bootc-image-builder. */
+  driver: BuilderDriverName | undefined;
   /** Name of the container. */
   name: string;
   /** The builder image, by digest. */
@@ -71,7 +72,7 @@ export function builderArguments(command: BuilderCommand): string[] {
     ...volume(command.output, '/output'),
     ...command.volumes.map((one) => `--volume=${one}`),
     command.builder,
-    ...DRIVERS[command.driver].build(command),
+    ...driverOf(command).build(command),
   ];
 }
 
@@ -90,11 +91,15 @@ export function manifestArguments(command: ManifestCommand): string[] {
     '--pull=never',
     ...privileged(command),
     command.builder,
-    ...DRIVERS[command.driver].manifest(command),
+    ...driverOf(command).manifest(command),
   ];
 }
 
 /** Flags that let the builder mount and inspect the image, its storage, and the configuration. */
+function driverOf({ driver = 'bootc-image-builder' }: Pick<BuilderCommand, 'driver'>): BuilderDriver {
+  return DRIVERS[driver];
+}
+
 function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config' | 'options'>): string[] {
   return [
     ...(command.options.network ? [`--network=${command.options.network}`] : []),

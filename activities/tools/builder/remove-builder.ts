@@ -21,6 +21,7 @@ export async function removeBuilder(name: string, image: string, grace = 0): Pro
  * belongs. Returns their names.
  */
 export async function removeInspections(images: readonly string[]): Promise<string[]> {
+  if (images.length === 0) return [];
   const removed: string[] = [];
   for (const { id, image, command } of await listContainers()) {
     if (!images.includes(image) || command.join(' ') !== 'infinity') continue;

@@ -29,10 +29,10 @@ interface Blob {
 }
 
 /**
- * Downloads a blob to `file`, and checks it. What has arrived stays in `<file>.part` when it fails.
+ * Downloads a blob to `file`, and checks it. What has arrived stays in `<file>.part` when it fails. What lies there
+ * already is only taken once it is checked. Leaves no file when the registry gives no part of a blob.
  *
  * @param progress called with the bytes that are there
- * @returns `false`, with nothing done, when the registry gives no part of a blob
  * @throws FlightlineError `registry` when it does not answer, or when the blob is damaged; `image-not-found`
  */
 export async function downloadBlob(
@@ -40,10 +40,11 @@ export async function downloadBlob(
   blob: Blob,
   file: string,
   progress: (bytes: number) => void,
-): Promise<boolean> {
+): Promise<void> {
   const part = `${file}.part`;
-  if (!(await givesRanges(repository, blob.digest))) return false;
   await mkdir(dirname(file), { recursive: true });
+  await rename(file, part).catch(() => undefined);
+  if (!(await givesRanges(repository, blob.digest))) return rm(part, { force: true });
   const target = await open(part, 'a');
   try {
     let at = (await target.stat()).size;
@@ -66,7 +67,6 @@ export async function downloadBlob(
     throw new FlightlineError('registry', `${repository.repository}: the blob ${blob.digest} arrived damaged`);
   }
   await rename(part, file);
-  return true;
 }
 
 /** Bytes of the next piece, by the size of the last one and the time that it took (ms). Pure. */

@@ -23,3 +23,13 @@ export interface BuilderDriver {
 export function configPath(format: 'toml' | 'json'): string {
   return `/config.${format}`;
 }
+
+/** The flags that all faces call the same. */
+export function commonArguments({ arguments: given = {} }: BuilderOptions): string[] {
+  const { inVm, useLibrepo, seed } = given;
+  return [
+    ...(inVm === undefined ? [] : [`--in-vm=${inVm}`]),
+    ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
+    ...(seed === undefined ? [] : [`--seed=${seed}`]),
+  ];
+}

@@ -1,6 +1,6 @@
 /** osbuild/image-builder under its own name (`cmd/image-builder`): one type for each call. */
 import { DISK_TYPES } from '../../../../model/spec/disk.ts';
-import { configPath, type BuilderDriver, type BuilderRequest } from './driver.ts';
+import { commonArguments, configPath, type BuilderDriver, type BuilderRequest } from './driver.ts';
 
 export const imageBuilder: BuilderDriver = {
   build: (request) => {
@@ -12,15 +12,12 @@ export const imageBuilder: BuilderDriver = {
 };
 
 function shared({ rootfs, image, config, options }: BuilderRequest): string[] {
-  const { inVm, useLibrepo, seed, defaultKernelArguments } = options.arguments ?? {};
   return [
     `--bootc-ref=${image}`,
     ...(rootfs === null ? [] : [`--bootc-default-fs=${rootfs}`]),
     ...(config === null ? [] : [`--blueprint=${configPath(config.format)}`]),
-    ...(inVm === undefined ? [] : [`--in-vm=${inVm}`]),
-    ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
-    ...(seed === undefined ? [] : [`--seed=${seed}`]),
-    ...(defaultKernelArguments === false ? ['--bootc-no-default-kernel-args'] : []),
+    ...commonArguments(options),
+    ...(options.arguments?.defaultKernelArguments === false ? ['--bootc-no-default-kernel-args'] : []),
   ];
 }
 

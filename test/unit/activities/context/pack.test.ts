@@ -18,7 +18,6 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packContext, type PackedContext } from '../../../../activities/context/pack.ts';
 import { unpackContextTar } from '../../../../activities/context/unpack.ts';
-import { layoutBlobPath } from '../../../../activities/tools/registry/oci-layout.ts';
 
 /** Only root may give a file capabilities. */
 const isRoot = process.getuid?.() === 0;
@@ -46,8 +45,7 @@ async function pack(
   await mkdir(scratch);
   const containerfile = join(project, 'Containerfile');
   const packed = await packContext({ directory: project, containerfile, builderConfig: null, ...sources }, scratch);
-  const manifest = JSON.parse(await readFile(layoutBlobPath(packed.layout, packed.digest), 'utf8'));
-  return { ...packed, tar: layoutBlobPath(packed.layout, manifest.layers[0].digest) };
+  return { ...packed, tar: packed.artifact.blobs[0]!.path };
 }
 
 async function unpack({ tar }: { tar: string }) {

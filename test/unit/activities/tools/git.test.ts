@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { withGitContext } from '../../../../activities/context/git-context.ts';
 import { unpackContextTar } from '../../../../activities/context/unpack.ts';
-import { layoutBlobPath } from '../../../../activities/tools/registry/oci-layout.ts';
 
 const TIME = 1_767_323_045;
 const IDENTITY = ['-c', 'user.name=a', '-c', 'user.email=a@example.org', '-c', 'protocol.file.allow=always'];
@@ -52,10 +51,9 @@ const url = (name: string) => `file://${join(root, name)}`;
 /** The context of a commit as a host has it. */
 async function contextOf(ref: string, source: object = {}, schemes: string[] = ['file']): Promise<string> {
   const place = { subdirectory: '.', containerfile: 'Containerfile', builderConfig: null, ...source };
-  return withGitContext({ kind: 'git', url: url('project'), ref, ...place }, schemes, async ({ layout, digest }) => {
-    const manifest = JSON.parse(await readFile(layoutBlobPath(layout, digest), 'utf8'));
+  return withGitContext({ kind: 'git', url: url('project'), ref, ...place }, schemes, async ({ artifact }) => {
     const out = await mkdtemp(join(root, 'out-'));
-    return (await unpackContextTar(layoutBlobPath(layout, manifest.layers[0].digest), out, Infinity)).context;
+    return (await unpackContextTar(artifact.blobs[0]!.path, out, Infinity)).context;
   });
 }
 

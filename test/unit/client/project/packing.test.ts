@@ -11,12 +11,13 @@ it('a context that is packed ahead is there until it is removed, also when packi
     await writeFile(containerfile, 'FROM scratch\nCOPY file /\n');
     await writeFile(join(directory, 'file'), 'x');
     const packing = startPacking({ directory, containerfile, builderConfig: null, buildContexts: {} });
-    const { layout, digest } = await packing.packed;
-    expect(await readdir(layout)).toContain('index.json');
+    const { artifact, digest } = await packing.packed;
+    const place = dirname(artifact.blobs[0]!.path);
+    expect(await readdir(place)).toContain('context.tar.gz');
     expect(digest).toMatch(/^sha256:/);
     await packing.remove();
     await packing.remove();
-    await expect(readdir(dirname(layout))).rejects.toThrow('ENOENT');
+    await expect(readdir(place)).rejects.toThrow('ENOENT');
     await mkdir(join(directory, 'none'));
     const failing = startPacking({
       directory,

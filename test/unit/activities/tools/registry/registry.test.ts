@@ -57,6 +57,17 @@ function error(response: ServerResponse, status: number, code: string, headers: 
   response.end(JSON.stringify({ errors: [{ code, message: `${code} said the registry` }] }));
 }
 
+/** Starts storage elsewhere, to which the registry redirects whoever has logged in. */
+async function redirectTo(elsewhere: Server): Promise<void> {
+  elsewhere.listen(0, '127.0.0.1');
+  await once(elsewhere, 'listening');
+  const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/storage`;
+  answer = (request, response) => {
+    if (request.headers.authorization) response.writeHead(307, { location }).end();
+    else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
+  };
+}
+
 /** A registry with a token server that knows one password, and grants what `allowed` says. */
 function tokenRegistry(allowed: boolean) {
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -250,13 +261,7 @@ describe('answers', () => {
     const elsewhere = createServer((request, response) => {
       response.end(request.headers.authorization ? 'leaked' : MANIFEST);
     });
-    elsewhere.listen(0, '127.0.0.1');
-    await once(elsewhere, 'listening');
-    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/storage`;
-    answer = (request, response) => {
-      if (request.headers.authorization) response.writeHead(307, { location }).end();
-      else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
-    };
+    await redirectTo(elsewhere);
     try {
       const blob = await (await access(PASSWORD)).repository(`${registry}/a/b`).getBlob(DIGEST, 100);
       expect(blob?.toString()).toBe(MANIFEST);
@@ -277,13 +282,7 @@ describe('answers', () => {
       }
       response.writeHead(200, { link: '</next>; rel="next"' }).end('{"tags":["v1"]}');
     });
-    elsewhere.listen(0, '127.0.0.1');
-    await once(elsewhere, 'listening');
-    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/storage`;
-    answer = (request, response) => {
-      if (request.headers.authorization) response.writeHead(307, { location }).end();
-      else error(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' });
-    };
+    await redirectTo(elsewhere);
     try {
       const own = (await access(PASSWORD)).repository(`${registry}/a/b`);
       await expect(own.listTags()).rejects.toThrow('without an end');
