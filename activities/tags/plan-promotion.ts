@@ -4,7 +4,7 @@ import type { PlanPromotionInput } from '../../model/contract/tags.ts';
 import { needsApproval } from '../../model/release/approval.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { counterpart, promotedItems, type PromotionPlan, type PromotionRequest } from '../../model/tags/promotion.ts';
-import { madeAt, refusalOfMove } from '../../model/tags/shared-tag.ts';
+import { madeAt, refusalOfMove, refusalOfPromotion } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { allowedKey } from '../trust/keys.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
@@ -101,11 +101,8 @@ async function requireMovable(
   const there = await recordByAnyKey(access, configuration, { repository: recordRepository, tag: target.tag });
   if (!there) return;
   const { record } = there;
-  if (!record.promotion && record.image.reference === name) {
-    throw new FlightlineError('tag-exists', `${name} is a release's own tag: a promotion does not replace it`, {
-      remedy: { action: 'promote to another tag', then: null },
-    });
-  }
+  const refusal = refusalOfPromotion(target.repository, target.tag, record.release);
+  if (refusal) throw new FlightlineError(refusal.kind, refusal.message, refusal);
   const now = await access.repository(target.repository).headManifest(target.tag);
   if (now === null || now !== record.image.digest) return;
   const found = {

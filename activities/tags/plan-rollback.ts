@@ -22,25 +22,13 @@ function planRollback(
 async function plan(
   access: RegistryAccess,
   configuration: WorkerConfiguration,
-  { repository, tag, recordRepository, record: at }: PlanRollbackInput,
+  input: PlanRollbackInput,
 ): Promise<RollbackPlan> {
-  if (needsApproval(configuration.approvals, [{ repository, tags: [tag] }])) {
-    throw new FlightlineError(
-      'approval-needed',
-      `${repository}:${tag} moves only with approval; a rollback asks for none`,
-      {
-        remedy: {
-          action:
-            `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ` +
-            `${repository}:${tag} --allow-older\``,
-          then: null,
-        },
-      },
-    );
-  }
+  const { repository, tag, recordRepository, record: at } = input;
+  requireNoApproval(configuration, input, [repository, recordRepository]);
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag, at });
   const image = found?.record.image.digest;
-  if (!found || !image) {
+  if (!found || !image || !found.record.image.reference.startsWith(`${repository}:`)) {
     throw new FlightlineError(
       'invalid-input',
       `${recordRepository}${Digest.safeParse(at).success ? '@' : ':'}${at} is not a record that a known key ` +
@@ -61,7 +49,31 @@ async function plan(
     { repository, tag, digest: image, expected: 'any' as const },
     { repository: recordRepository, tag, digest: found.digest, expected: { leftBy: repository } },
   ];
+  requireNoApproval(
+    configuration,
+    input,
+    moves.map((move) => move.repository),
+  );
   return { key: found.key, record: found.digest, release: record.release, made: madeAt(record), moves };
+}
+
+/** @throws FlightlineError `approval-needed` when the operator wants the tag approved in one of the repositories. */
+function requireNoApproval(
+  { approvals }: Pick<WorkerConfiguration, 'approvals'>,
+  { repository, tag }: Pick<PlanRollbackInput, 'repository' | 'tag'>,
+  moved: readonly string[],
+): void {
+  const needed = moved.filter((one) => needsApproval(approvals, [{ repository: one, tags: [tag] }]));
+  if (needed.length === 0) return;
+  const names = needed.map((one) => `${one}:${tag}`).join(', ');
+  throw new FlightlineError('approval-needed', `${names} may move only with approval; a rollback asks for none`, {
+    remedy: {
+      action:
+        `promote what it is to be, which waits for approval: \`flightline promote ${repository}:OLDER --to ` +
+        `${repository}:${tag} --allow-older\``,
+      then: null,
+    },
+  });
 }
 
 export default planRollback satisfies WorkerBody<'planRollback'>;

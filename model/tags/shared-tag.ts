@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { TagMove } from './tag-move.ts';
-import { Digest, Repository, Tag, parseReference } from '../oci/reference.ts';
+import { failureOf, type Failure } from '../failure/failure.ts';
+import { Digest, releaseId, Repository, Tag, parseReference } from '../oci/reference.ts';
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
@@ -111,6 +112,18 @@ export function refusalOfMove(
     return `${now.by ?? 'somebody'} rolled it back at ${now.at}, after this release had begun`;
   }
   return null;
+}
+
+/**
+ * Why a promotion may not move a tag; null when it may. It never replaces the tag that a release was made for.
+ *
+ * @param release workflow id of the release that made what the tag points at; null when it is not known
+ */
+export function refusalOfPromotion(repository: string, tag: string, release: string | null): Failure | null {
+  if (release !== releaseId(repository, tag)) return null;
+  return failureOf('tag-exists', `${repository}:${tag} is a release's own tag: a promotion does not replace it`, {
+    remedy: { action: 'promote to another tag', then: null },
+  });
 }
 
 /** Input of the update `rollback`. */

@@ -2,10 +2,15 @@
  * Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log.
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import planRollback from '../../activities/tags/plan-rollback.ts';
+import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import { Promotion } from '../../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { sharedTagId, TagHistory } from '../../model/tags/shared-tag.ts';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
@@ -184,6 +189,19 @@ it('moves a tag on with a second release, back by a rollback, and tells it all',
     ['promotion', second.image.digest, second.release],
     ['rollback', first.image.digest, first.release],
   ]);
+  const { repository } = project;
+  const configured = parse(await readFile(join(stack.directory, 'worker.yaml'), 'utf8')) as object;
+  const plan = (approvals: string[], more: object) => {
+    const at = { repository, tag: 'stable', recordRepository: `${repository}/release`, ...more };
+    const input = { ...at, record: promotionOf(one).record!, timing: DEFAULT_TIMING };
+    return planRollback({ configuration: WorkerConfiguration.parse({ ...configured, approvals }) }, input);
+  };
+  await expect(plan([disk.slice(0, -':stable'.length)], {})).rejects.toMatchObject({
+    failure: { kind: 'approval-needed', message: expect.stringContaining(disk) },
+  });
+  const elsewhere = { repository: `${repository}/of-another-project` };
+  await expect(plan([], elsewhere)).rejects.toMatchObject({ failure: { kind: 'invalid-input' } });
+  expect((await plan([], {})).moves).toHaveLength(3);
   const none = await flightline('rollback', stable);
   expect([none.exitCode, none.stderr]).toEqual([
     1,

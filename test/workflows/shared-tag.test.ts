@@ -83,6 +83,21 @@ test('notes what somebody else did, and what a failed move did all the same', as
   await tag.client.workflow.getHandle(tag.id).terminate('end of test');
 });
 
+test('keeps what a release has made its own while a promotion waited', async () => {
+  const tag = openSharedTag(house(), 'own-tag');
+  const own = { digest: digestOf('record of stable'), release: `release/${tag.repository}:stable`, made: at(1) };
+  tag.standIns.behave(tag.id, {
+    lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: digestOf('stable'), record: own }),
+  });
+  await expect(tag.move('a', 2, { kind: 'promotion', allowOlder: true })).rejects.toMatchObject({
+    cause: { type: 'tag-exists', message: expect.stringContaining("is a release's own tag") },
+  });
+  expect(tag.standIns.callsOf(tag.id, 'tag')).toEqual([]);
+  // It may be moved along by a release that has it in alsoTag.
+  expect(await tag.move('b', 3)).toMatchObject({ refused: null });
+  await tag.client.workflow.getHandle(tag.id).terminate('end of test');
+});
+
 test('a release tells in its record what was refused, and its record takes only the tags that moved', async () => {
   const request = requestFor('refused', { alsoTag: ['nightly', 'stable'], disks: {} });
   const { standIns, start } = house();

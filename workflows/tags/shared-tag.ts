@@ -1,5 +1,4 @@
 /** The `sharedTag` workflow: every move of one shared tag, one at a time, and what it pointed at. */
-import type { ActivitiesOn } from '../../model/contract/activities.ts';
 import { ActivityFailure, type ApplicationFailure } from '@temporalio/common';
 import {
   allHandlersFinished,
@@ -24,6 +23,7 @@ import {
   Recorded,
   RECORDED_SIGNAL,
   refusalOfMove,
+  refusalOfPromotion,
   ROLLBACK_UPDATE,
   RollbackInput,
   sharedTagId,
@@ -107,6 +107,10 @@ class SharedTag {
     const { release, runId, key, moves, timing, kind, madeBy, made, by, why } = input;
     const { digest } = moves.at(-1)!;
     await this.look(input.recordRepository, timing);
+    // The promotion was planned some time ago: a release may have made this tag its own since.
+    const madeNow = this.entries.at(-1)?.release ?? null;
+    const own = kind === 'promotion' ? refusalOfPromotion(this.repository, this.tag, madeNow) : null;
+    if (own) throw toTemporalFailure(own, own);
     const refused = refusalOfMove(this.entries, { ...input, digest });
     if (refused !== null) return { refused, moved: [], vanished: [] };
     this.attempted = { kind, digest, record: null, release: madeBy, made, at: now(), by, why };
@@ -211,13 +215,8 @@ class SharedTag {
   }
 }
 
-function control(timing: Timing, summary: string): ActivitiesOn<'control'> {
-  return activities('control', timing, summary);
-}
-
-function sign(timing: Timing, summary: string): ActivitiesOn<'sign'> {
-  return activities('sign', timing, summary);
-}
+const control = (timing: Timing, summary: string) => activities('control', timing, summary);
+const sign = (timing: Timing, summary: string) => activities('sign', timing, summary);
 
 function lookAtTag(input: LookAtTagInput): Promise<TagNow> {
   return control(input.timing, `look at ${input.repository}:${input.tag}`).lookAtTag(input);
