@@ -47,7 +47,7 @@ export function askApproval(gate: ApprovalGate, subject: string, digests: readon
   }
   gate.asked = { subject, digests };
   if (gate.approved === subject) return null;
-  gate.approval = null;
+  Object.assign(gate, { approved: null, approval: null } satisfies Partial<ApprovalGate>);
   return failureOf('approval-needed', `${reference} is verified, and waits for approval: no tag has moved`, {
     stage: 'tag',
   });

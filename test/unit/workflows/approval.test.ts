@@ -39,6 +39,8 @@ describe('the gate', () => {
     expect(() => checkDecision(gate, { ...word, decision: 'reject' })).toThrow(/does not wait/);
     expect(askApproval(gate, 'another', digests)).toMatchObject({ kind: 'approval-needed' });
     expect(gate.approval).toBeNull();
+    // Whoever approved the first one did so before there was another.
+    expect(askApproval(gate, 'one', digests)).toMatchObject({ kind: 'approval-needed' });
   });
 
   test.each([
