@@ -91,23 +91,38 @@ export class Supervisor {
           this.onEvent({ type: 'stopped', child: name, message: `the ${child.plan.title} has stopped` });
         }),
       );
-      this.note();
+      this.noteEnd();
     }
     await Promise.allSettled(this.supervision);
     // A worker may have been started again at the very moment of the stop.
     for (const child of this.children.values()) await endProcess(child.identity, child.plan.stopWithin);
-    this.note();
+    this.noteEnd();
   }
 
   private async launch(plan: ChildPlan): Promise<Child> {
     const child = await startChild(plan);
     this.children.set(plan.name, child);
-    this.note();
+    try {
+      this.note();
+    } catch (error) {
+      // Nobody would find it after a kill of this process.
+      await endProcess(child.identity, plan.stopWithin);
+      throw error;
+    }
     return child;
   }
 
   private note(): void {
     writeState(this.directory, { version: 1, ports: this.ports, children: this.running() });
+  }
+
+  /** What ends must end also where nothing can be written. The next start sees that a process has ended. */
+  private noteEnd(): void {
+    try {
+      this.note();
+    } catch {
+      // stack.json names one process too many.
+    }
   }
 
   private async keepAlive(first: Child, restart: Restart): Promise<void> {
@@ -119,7 +134,7 @@ export class Supervisor {
       if (Date.now() - startedAt > BACKOFF.healthy) deaths = 0;
       const wait = restartPause(deaths);
       deaths += 1;
-      this.note();
+      this.noteEnd();
       if (restart === 'needed' && deaths === MAX_DEATHS) {
         const error = await childError(
           child,

@@ -32,6 +32,7 @@ import { assertPortFree, chooseFreePorts } from '../../../../workers/stack/ports
 import { listeningInodes } from '../../../../activities/tools/process/proc.ts';
 import { readState, writeState } from '../../../../workers/stack/state.ts';
 import { endLeftOvers, Supervisor, type StackEvent } from '../../../../workers/stack/supervisor.ts';
+import { eventually } from '../../../support/wait.ts';
 
 const ports = { temporal: 20_001, ui: 20_002, registry: 20_003 };
 const paths = stackPaths('/data/stack');
@@ -260,10 +261,13 @@ describe('a process of the stack', () => {
 });
 
 describe('the supervisor', () => {
-  const until = async (what: () => boolean) => {
-    for (let tries = 0; !what() && tries < 200; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(what()).toBe(true);
-  };
+  const until = (what: string, isSo: () => boolean) =>
+    eventually(what, () => Promise.resolve(isSo() || undefined), { interval: 50 });
+  const supervisors: Supervisor[] = [];
+  // Whatever failed: a supervisor that goes on would write into a directory that is gone.
+  afterEach(async () => {
+    for (const supervisor of supervisors.splice(0)) await supervisor.stop([['child']]);
+  });
   function supervise() {
     const events: StackEvent[] = [];
     const fatal: Error[] = [];
@@ -273,6 +277,7 @@ describe('the supervisor', () => {
       onEvent: (event) => events.push(event),
       onFatal: (error) => fatal.push(error),
     });
+    supervisors.push(supervisor);
     return { supervisor, events, fatal, types: () => events.map((event) => event.type) };
   }
 
@@ -292,7 +297,7 @@ describe('the supervisor', () => {
     const [first] = readState(directory)!.children;
     expect(isAlive(first!)).toBe(true);
     process.kill(first!.pid, 'SIGKILL');
-    await until(() => types().filter((type) => type === 'ready').length === 2);
+    await until('it is ready again', () => types().filter((type) => type === 'ready').length === 2);
     expect(types()).toEqual(['starting', 'ready', 'died', 'restarting', 'ready']);
     const [second] = readState(directory)!.children;
     expect(second!.pid).not.toBe(first!.pid);
@@ -305,7 +310,7 @@ describe('the supervisor', () => {
     const { supervisor, types } = supervise();
     await supervisor.start(nodeChild(STAYS), 'always');
     process.kill(supervisor.running()[0]!.pid, 'SIGKILL');
-    await until(() => types().includes('died'));
+    await until('it died', () => types().includes('died'));
     await supervisor.stop([['child']]);
     expect(types()).not.toContain('restarting');
   });
@@ -314,14 +319,23 @@ describe('the supervisor', () => {
     const { supervisor, fatal, types } = supervise();
     await supervisor.start(nodeChild(STAYS), 'needed');
     for (let kills = 1; kills <= 3; kills += 1) {
-      await until(() => types().filter((type) => type === 'ready').length === kills);
+      await until('it is ready', () => types().filter((type) => type === 'ready').length === kills);
       process.kill(supervisor.running()[0]!.pid, 'SIGKILL');
     }
-    await until(() => fatal.length === 1);
+    await until('it is given up', () => fatal.length === 1);
     expect(fatal[0]!.message).toContain(
       'the test process died (SIGKILL) 3 times in a row, and the stack cannot go on without it',
     );
     await supervisor.stop([['child']]);
+  });
+
+  it('ends its processes also where nothing can be written', async () => {
+    const { supervisor } = supervise();
+    await supervisor.start(nodeChild(STAYS), 'always');
+    const [child] = supervisor.running();
+    await rm(directory, { recursive: true });
+    await supervisor.stop([['child']]);
+    expect(isAlive(child!)).toBe(false);
   });
 
   it('ends what an earlier stack left, and nobody else’s process of the same pid', async () => {
