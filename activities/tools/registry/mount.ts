@@ -47,8 +47,7 @@ async function mountBlob(
   to: RepositoryClient,
   digest: string,
 ): Promise<'there' | 'mounted' | 'not-mounted'> {
-  const there = await to.ask('pull', `/blobs/${digest}`, { method: 'HEAD' });
-  if (there.status === 200) return 'there';
+  if (await to.hasBlob(digest)) return 'there';
   const query = new URLSearchParams({ mount: digest, from: apiName(from.repository) });
   const answer = await to.ask('pull,push', `/blobs/uploads/?${query.toString()}`, {
     method: 'POST',

@@ -184,7 +184,8 @@ export class RepositoryClient extends RepositoryApi {
     return { manifest, missing: missing === undefined ? null : `the blob ${missing}` };
   }
 
-  private async hasBlob(digest: string): Promise<boolean> {
+  /** @throws FlightlineError a registry's failure */
+  async hasBlob(digest: string): Promise<boolean> {
     const answer = await this.ask('pull', `/blobs/${digest}`, { method: 'HEAD' });
     if (answer.status === 404) return false;
     expectSuccess(answer, this.repository, `the blob ${digest}`);
