@@ -50,6 +50,11 @@ export function expectSuccess(answer: HttpResponse, repository: string, what: st
   );
 }
 
+/** @throws FlightlineError `registry` when the registry is busy or broken, and so says nothing about what was asked. */
+export function expectAnswer(answer: HttpResponse, repository: string, what: string): void {
+  if (answer.status === 429 || answer.status >= 500) expectSuccess(answer, repository, what);
+}
+
 const Errors = z.object({
   errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
 });

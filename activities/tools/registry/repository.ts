@@ -7,7 +7,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import { parseManifest, type Manifest } from '../../../model/oci/manifest.ts';
 import { Digest, registryOf } from '../../../model/oci/reference.ts';
 import { together } from '../together.ts';
-import { expectSuccess, nextPage, readTags, said } from './api.ts';
+import { expectAnswer, expectSuccess, nextPage, readTags, said } from './api.ts';
 import { RepositoryApi, type Answer } from './repository-api.ts';
 
 /** Bytes of a manifest: the distribution specification's limit ("Pushing Manifests"). */
@@ -127,7 +127,11 @@ export class RepositoryClient extends RepositoryApi {
     await this.dropUpload(answer);
   }
 
-  /** `true` when everybody can pull without a login. */
+  /**
+   * `true` when everybody can pull without a login.
+   *
+   * @throws FlightlineError `registry` when it does not answer.
+   */
   async answersAnonymously(): Promise<boolean> {
     const anonymous = new RepositoryApi(this.repository, {
       authfile: '/dev/null',
@@ -136,6 +140,7 @@ export class RepositoryClient extends RepositoryApi {
     });
     try {
       const answer = await anonymous.ask('pull', '/tags/list?n=1');
+      expectAnswer(answer, this.repository, 'the tags');
       // A registry that never asked for a login serves everybody, even for a repository that does not exist yet.
       return answer.status === 200 || (answer.status === 404 && !answer.challenged);
     } catch (error) {
@@ -153,8 +158,9 @@ export class RepositoryClient extends RepositoryApi {
   async exposure(): Promise<'public' | 'private' | 'unknown'> {
     if (await this.answersAnonymously()) return 'public';
     try {
-      const { status } = await this.ask('pull', '/tags/list?n=1');
-      return status === 404 ? 'unknown' : 'private';
+      const answer = await this.ask('pull', '/tags/list?n=1');
+      expectAnswer(answer, this.repository, 'the tags');
+      return answer.status === 200 ? 'private' : 'unknown';
     } catch (error) {
       if (error instanceof FlightlineError && error.failure.kind !== 'registry') return 'unknown';
       throw error;

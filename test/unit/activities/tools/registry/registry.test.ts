@@ -120,6 +120,14 @@ describe('who can pull', () => {
     expect(await (await access(PASSWORD)).repository(`${registry}/acme/${name}`).exposure()).toBe(exposure);
   });
 
+  test.each([429, 500, 503])('is not guessed while the registry answers %i', async (status) => {
+    answer = (_, response) => error(response, status, 'BUSY');
+    const failure = expect.objectContaining({ kind: 'registry' }) as object;
+    const repository = (await access(PASSWORD)).repository(`${registry}/acme/edge`);
+    await expect(repository.exposure()).rejects.toMatchObject({ failure });
+    await expect(repository.answersAnonymously()).rejects.toMatchObject({ failure });
+  });
+
   test('is unknown where the own login may not look', async () => {
     answer = tokenRegistry(false);
     expect(await (await access(PASSWORD)).repository(`${registry}/acme/edge`).exposure()).toBe('unknown');
