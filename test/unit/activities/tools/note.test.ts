@@ -1,7 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import fs from 'node:fs';
+import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { readNote, writeNote, writeNoteSync } from '../../../../activities/tools/note.ts';
 
@@ -25,6 +27,25 @@ describe.each([
     expect(await readNote(path, Note)).toEqual({ name: 'two' });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(directory)).toEqual(['note.json']);
+  });
+
+  it('is on the disk before it takes its place, and its name before it is told', async () => {
+    // A power cut cannot be had here: what counts is that file and directory are synced.
+    const handle = await open(directory);
+    const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+    await handle.close();
+    const order: string[] = [];
+    const noted = (what: string) => () => void order.push(what);
+    vi.spyOn(prototype, 'sync').mockImplementation(async () => noted('sync')());
+    vi.spyOn(fs, 'fsyncSync').mockImplementation(noted('sync'));
+    syncBuiltinESMExports();
+    try {
+      await write(path, Note, { name: 'one' });
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    }
+    expect(order).toEqual(['sync', 'sync']);
   });
 
   it('of another shape is refused, and the former one stays', async () => {

@@ -4,9 +4,15 @@ import { once } from 'node:events';
 import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { identityOf } from '../../../../../activities/tools/process/process-identity.ts';
-import { removeLeftAccess, withRegistryAccess } from '../../../../../activities/tools/registry/access.ts';
+import {
+  removeLeftAccess,
+  withFreshToken,
+  withRegistryAccess,
+} from '../../../../../activities/tools/registry/access.ts';
+import { FlightlineError } from '../../../../../model/failure/failure.ts';
+import type { FailureKind } from '../../../../../model/failure/failures.ts';
 
 const ROOT = join(import.meta.dirname, '../../../../..');
 const CHILD = `
@@ -53,6 +59,35 @@ it(
     }),
   60_000,
 );
+
+describe('work that a registry refuses because of its login', () => {
+  const refused = (kind: FailureKind) => new FlightlineError(kind, '401 Unauthorized');
+  /** Fails so often, and counts. */
+  const failing = (times: number, kind: FailureKind = 'registry-login') => {
+    const work = { tries: 0, run: async () => (++work.tries > times ? 'done' : Promise.reject(refused(kind))) };
+    return work;
+  };
+
+  it('is done once more, with the token that its program fetches then', async () => {
+    const work = failing(1);
+    expect(await withFreshToken(work.run)).toBe('done');
+    expect(work.tries).toBe(2);
+  });
+
+  it('says that a fresh token made no difference', async () => {
+    const work = failing(9);
+    await expect(withFreshToken(work.run)).rejects.toMatchObject({
+      failure: { kind: 'registry-login', message: '401 Unauthorized; a fresh token made no difference' },
+    });
+    expect(work.tries).toBe(2);
+  });
+
+  it('is done once where something else is wrong', async () => {
+    const work = failing(9, 'registry-denied');
+    await expect(withFreshToken(work.run)).rejects.toMatchObject({ failure: { kind: 'registry-denied' } });
+    expect(work.tries).toBe(1);
+  });
+});
 
 it.runIf(process.geteuid?.() === 0)('touches nothing of another user, whatever its name', () =>
   inTemporary(async (directory) => {
