@@ -15,7 +15,7 @@ const ENTRIES = [
 ];
 /** The one file that takes Temporal's packages into dist/ with it. */
 const CLIENT_SDK = 'client/temporal/sdk.ts';
-/** Packages in CommonJS call `require`, which modules have not. */
+/** CommonJS packages call `require`, which ES modules do not have. */
 const REQUIRE =
   "import { createRequire as $createRequire } from 'node:module';\n" +
   'const require = $createRequire(import.meta.url);';
@@ -64,7 +64,7 @@ function temporalOutside(sdk: string): Plugin {
   };
 }
 
-/** zod's messages in English alone: all its languages are half of what zod has to load. */
+/** Bundles zod with its English messages only: all languages together are half of its code. */
 const zodInEnglish: Plugin = {
   name: 'zod-in-english',
   setup(builder) {

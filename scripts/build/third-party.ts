@@ -22,7 +22,7 @@ export async function thirdParty(root: string, bundled: readonly string[]): Prom
   const folders = new Set<string>();
   for (const path of bundled) {
     const [, folder] = /(node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
-    // Source maps of packages name files that lay beside them when they were made.
+    // The source maps of packages also name files that were not published with them.
     if (folder && existsSync(join(root, folder, 'package.json'))) folders.add(folder);
   }
   const parts = await Promise.all([...folders].sort().map((folder) => licenceOf(join(root, folder))));

@@ -46,7 +46,7 @@ function stillnessOf(child: 'control' | 'sign' | 'registry'): Fault {
   };
 }
 
-/** It answers, a piece at a time. */
+/** The registry answers slowly, piece by piece. */
 const slowRegistry: Fault = async (site, chance) => {
   for (const until = Date.now() + chance.between(...PAUSE); Date.now() < until; await pause(150)) {
     const pid = stackProcess(site, 'registry');

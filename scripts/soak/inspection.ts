@@ -93,7 +93,7 @@ async function repositoriesOf(registry: string): Promise<string[]> {
   }
 }
 
-/** Whatever is left on the hosts although every release has ended; the janitor gets its time. */
+/** What is left on the hosts after every release has ended and the janitor has had time to run. */
 export async function inspectHosts(site: Site): Promise<string[]> {
   let left: string[] = [];
   const look = async () => {

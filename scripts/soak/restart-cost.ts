@@ -24,7 +24,7 @@ export function median(values: readonly number[]): number {
 export async function restartCost({ builderSeconds, runs, say }: RestartCostOptions): Promise<boolean> {
   const site = await openSite({ hosts: 'machine', timing: {} }, say);
   try {
-    // The first one brings images to the host that the later ones find there.
+    // The first release pulls images to the host, which later ones find there.
     await diskBuild(site, 'warm-up', 1, false);
     const undisturbed = await diskBuild(site, 'undisturbed', builderSeconds, false);
     say(`undisturbed: ${inSeconds(undisturbed)}`);

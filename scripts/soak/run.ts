@@ -80,7 +80,7 @@ async function disturbed(site: Site, { minutes, seed, say, signal }: SoakOptions
     faults.add(name);
     say(`fault: ${name}`);
   });
-  // A fault that cannot be caused ends the soak: it would prove less than it says.
+  // End the soak when a fault cannot be caused: it would prove less than it claims.
   let broken = false;
   void faulting.catch((error: Error) => {
     broken = true;
@@ -110,7 +110,7 @@ async function disturbed(site: Site, { minutes, seed, say, signal }: SoakOptions
   return problems;
 }
 
-/** Held releases have shown that they are held; now a person gives them up, and nothing of them may stay either. */
+/** Cancels the releases that are held as asked: nothing of them may be left either. */
 async function giveUpHeld(site: Site, driven: readonly Driven[]): Promise<void> {
   const held = driven.filter(({ record }) => record.status === 'held');
   for (const { project } of held) await site.releases.cancel(project.release);

@@ -1,4 +1,4 @@
-/** What is asked of a release in a soak, and whether it came so. */
+/** What a soak asks of a release, and whether it got it. */
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Chance } from './random.ts';
 
@@ -54,7 +54,7 @@ export function unlike(wish: WishKind, status: ReleaseRecord['status']): string 
     approved: ['released'],
     fixed: ['released'],
     held: ['held'],
-    // It may have been done before it was cancelled.
+    // It may have ended before it was cancelled.
     cancelled: ['cancelled', 'released'],
   };
   return good[wish].includes(status) ? undefined : `it should be ${wish}, and is ${status}`;

@@ -3,7 +3,7 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 
-/** Beats the heart five times a second. */
+/** Sends a heartbeat five times a second. */
 const INFO = { attempt: 1, heartbeatTimeoutMs: 2_000 };
 
 /** Failures that a test expects are not worth a warning each. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { openComparison } from './podman-comparison.ts';
 
 const PROJECTS = ['a', 'b'] as const;
-/** Heredocs in a Containerfile: the more, the likelier two meet. */
+/** Heredocs in a Containerfile: the more there are, the likelier two collide. */
 const COPIES = 8;
 
 /** Everything that podman calls by a name: heredocs by their delimiter, caches and secrets by their id. */
@@ -32,7 +32,7 @@ function expectedFiles(project: string, secret: boolean): Map<string, string> {
 
 const secretOf = (project: string) => `secret of the project ${project}\n`;
 
-/** Builds both in each round, with caches or with secrets. Returns what the published images hold otherwise. */
+/** Builds both in each round, with caches or with secrets. Returns how the published images differ from that. */
 export async function foreignBytes(rounds: number): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-at-once-'));
   for (const project of PROJECTS) await writeFile(join(directory, project), secretOf(project));

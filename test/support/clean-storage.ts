@@ -1,5 +1,6 @@
 /**
- * Global set-up of the projects with real tools: what their stacks built and pulled leaves podman's storage at the end.
+ * Global set-up of the projects with real tools: at the end, removes what their stacks built and pulled from podman's
+ * storage.
  */
 import { execa } from 'execa';
 import { z } from 'zod';

@@ -41,7 +41,7 @@ async function oddFiles(directory: string): Promise<void> {
   await utimes(at('linked'), EARLIER, EARLIER);
 }
 
-/** Makes of a context the link to it. */
+/** Replaces a context by a link to it. */
 async function contextByLink(directory: string): Promise<void> {
   execFileSync('mv', [directory, `${directory}-real`]);
   await symlink(`${directory}-real`, directory);
@@ -92,7 +92,7 @@ const SMALL: Readonly<Record<string, string>> = {
     'FROM @BASE@ AS NAME\nRUN mkdir /t && touch "/t/$(printf \'caf\\351\')" "/t/$(printf \'\\360\\235\\234\\213\')"',
 };
 
-/** A project, and what podman and flightline are told besides. */
+/** A project, and further options for podman and flightline. */
 interface ProjectCase extends ComparedProject {
   more?: Partial<BuildInput>;
   flags?: string[];

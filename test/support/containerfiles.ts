@@ -15,7 +15,7 @@ export const CONTEXT: Readonly<Record<string, string>> = {
   'FROM scratch': 'a name like an instruction\n',
 };
 
-/** What podman says of a build, and a RUN may say, too. */
+/** Lines that podman prints about a build, and that a RUN may print as well. */
 const NOTES = [
   'STEP 1/3: FROM registry.example/a:1',
   `--> Using cache ${'9'.repeat(64)}`,
@@ -114,8 +114,8 @@ export const STAGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Ways to reach a base, and what arguments are worth there: the lines before the first FROM, and a stage of which `/t`
- * tells. All are in one Containerfile, whose stages `NAME` stands for.
+ * Ways to name a base, and the values of arguments there: the lines before the first FROM, and a stage that writes
+ * below `/t`. All are in one Containerfile; `NAME` stands for its stages.
  */
 export const FROMS: Readonly<Record<string, readonly [before: string, stage: string]>> = {
   'ARG before FROM': ['ARG B=@BASE@', 'FROM ${B} AS NAME\nCOPY a.txt /t/one'],
@@ -141,7 +141,8 @@ export const FROMS: Readonly<Record<string, readonly [before: string, stage: str
 };
 
 /**
- * What is looked at as an image of its own: its configuration, or how the file begins. Each has a stage without RUN.
+ * Cases that are compared as images of their own: for the configuration, or for how the file begins. Each has a stage
+ * without RUN.
  */
 export const IMAGES: Readonly<Record<string, string>> = {
   'ENV forms': 'FROM @BASE@\nENV A=1\nENV B="two words" C=\'three\' D=fo\\ ur\nENV E old form\nENV F=$A${B}',
@@ -179,7 +180,7 @@ export const IMAGES: Readonly<Record<string, string>> = {
   'quotes in quotes': `FROM @BASE@\nENV A="it's" B='say "x"'`,
 };
 
-/** What podman refuses, with words of its own. */
+/** Containerfiles that podman refuses. */
 export const REFUSED: Readonly<Record<string, string>> = {
   'nothing at all': '',
   'no FROM': 'RUN true\n',

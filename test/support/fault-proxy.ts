@@ -1,9 +1,9 @@
-/** An HTTP proxy in front of a registry, to be told what goes wrong on the way. */
+/** An HTTP proxy in front of a registry, which causes faults on request. */
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-/** What becomes of a request. */
+/** What happens to a request. */
 export type Misfortune =
   /** It is answered with this status and never reaches the registry. */
   | { status: number }
@@ -18,7 +18,7 @@ export interface FaultRule {
   /** Of the path with its query. */
   path: RegExp;
   what: Misfortune;
-  /** How often; without it until it is lifted. */
+  /** How often; by default until it is lifted. */
   times?: number;
 }
 

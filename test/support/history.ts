@@ -1,4 +1,4 @@
-/** Histories of releases with their children, and what can be read in them. */
+/** Histories of releases with their children, and their texts and sizes. */
 import type { Client } from '@temporalio/client';
 
 /** All that the server keeps of a workflow: history events, memo, search attributes, heartbeat details. */

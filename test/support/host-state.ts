@@ -80,8 +80,8 @@ function isBuilder(event: string): boolean {
 }
 
 /**
- * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Others, by
- * which an image is looked into, are not counted.
+ * How many builder containers podman has created for the stack since a moment (milliseconds since 1970). Containers
+ * that only look into an image are not counted.
  */
 export async function containersCreated(
   stack: Pick<StackFacts, 'work' | 'environment'>,

@@ -1,4 +1,4 @@
-/** Ignore rules over trees, made from a seed, and what podman copies of each: the rules' own author is asked. */
+/** Ignore rules and trees made from a seed, compared with what podman itself copies. */
 import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,9 +8,9 @@ import { textOfBytes } from '../../activities/context/files/path-bytes.ts';
 import { packContext } from '../../activities/context/pack.ts';
 import { unpackContextTar } from '../../activities/context/unpack.ts';
 
-/** Cases that one build looks at: starting podman is what takes the time. */
+/** Cases per build: starting podman takes most of the time. */
 const BATCH = 50;
-/** In one of so many cases the build is asked as well what it copies of the context that is sent. */
+/** In one of so many cases the build also copies from the context that was sent. */
 const COPIED_AGAIN = 5;
 
 /** A tree and the rules for it, both Latin-1: a character for a byte. */
@@ -163,7 +163,7 @@ const NAMES = [
   'a b',
 ];
 
-/** Cases from a seed. Their rules are such as are accepted: what is refused has tests of its own. */
+/** Cases from a seed, with rules that podman accepts. Refused rules have tests of their own. */
 export function ignoreCases(seed: number, count: number): IgnoreCase[] {
   const next = random(seed);
   const below = (limit: number) => Math.floor(next() * limit);
@@ -203,7 +203,7 @@ export function ignoreCases(seed: number, count: number): IgnoreCase[] {
     }
   }
 
-  /** The path of something in the tree, with parts of it made general. */
+  /** A path in the tree, with some of its parts replaced by wildcards. */
   function ofPath(path: string): string {
     let parts = path.split('/');
     if (chance(0.3)) parts = parts.slice(0, 1 + below(parts.length));

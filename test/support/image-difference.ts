@@ -1,4 +1,4 @@
-/** What two images differ in, as files and as configuration, read without the code under test. */
+/** The differences of two images, in files and configuration, read without the code under test. */
 import { execa } from 'execa';
 import type { Storage } from './storage.ts';
 
@@ -13,8 +13,8 @@ export interface ImagePair {
 }
 
 /**
- * Everything that the images of each pair differ in. Programs are started once for all pairs: that is what takes the
- * time.
+ * The differences of each pair of images. Programs are started once for all pairs, since starting them takes most of
+ * the time.
  *
  * @param storage holds `own`; the published images are pulled there, so that what lies in the registry is looked at
  * @param since as of {@link treesOf}
@@ -30,7 +30,7 @@ export async function differencesOf(storage: Storage, pairs: readonly ImagePair[
       return [...mapDifference(theirs.tree, ours.tree), ...mapDifference(theirs.facts, ours.facts)];
     });
   } finally {
-    // Not all: a build beside may have mounted others.
+    // Not `--all`: a build that runs at the same time may have mounted others.
     await storage.podman('image', 'unmount', '--force', ...images);
   }
 }
@@ -47,7 +47,7 @@ async function lookedAt(run: Storage['podman'], images: readonly string[], since
 
 /** Mounts images by their ids; the directories, in their order. */
 async function mountsOf(run: Storage['podman'], ids: readonly string[]): Promise<string[]> {
-  // podman answers in an order of its own.
+  // podman does not answer in the order of its arguments.
   const listed = JSON.parse(await run('image', 'mount', '--format=json', ...ids)) as Record<string, string>[];
   const places = new Map(listed.map(({ id, mountpoint }) => [id, mountpoint!]));
   return ids.map((id) => places.get(id)!);
@@ -55,7 +55,7 @@ async function mountsOf(run: Storage['podman'], ids: readonly string[]): Promise
 
 /**
  * Everything below each directory that an image decides, by path. Names are bytes as Latin-1. A time counts when it
- * lies before `since` (seconds since 1970): what a step has made meanwhile is as old as the step.
+ * is before `since` (seconds since 1970): later files are as old as the step that made them.
  */
 async function treesOf(roots: readonly string[], since: number): Promise<Map<string, Map<string, string>>> {
   const options = { encoding: 'latin1' } as const;

@@ -19,7 +19,7 @@ export function useProjectDirectory(): void {
   afterEach(() => rm(directory, { recursive: true, force: true }));
 }
 
-/** What nothing is found in: a base and the agent. */
+/** A Containerfile without findings: a base and the agent. */
 export const FROM = 'FROM quay.io/acme/os:1.2';
 export const AGENT = 'RUN dnf -y install flightctl-agent && dnf clean all && systemctl enable flightctl-agent.service';
 

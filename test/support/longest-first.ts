@@ -1,4 +1,4 @@
-/** The order of the files of real tools: those that take a minute and more first, so that none is left to run alone. */
+/** The order of test files with real tools: those of a minute and more first, so that none runs alone at the end. */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const LONGEST = [

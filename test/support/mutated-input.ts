@@ -102,7 +102,7 @@ async function agentConfiguration(directory: string): Promise<string> {
   });
 }
 
-/** What stands where it has no meaning, or another one. */
+/** Texts that mean nothing, or something else, where they are inserted. */
 const WORDS =
   '*v *a {{date}} {{commit}}-x { } [ ] " \' : - # | > ? = null ~ 1e999 -1 0x10 .nan yes [[ ]] """ \\ é 💥 $ ${ ' +
   '${A:-${B}} FROM COPY --from= ARG --mount=type= !!set !!binary __proto__: constructor: <<:';
@@ -227,7 +227,7 @@ export async function readMutated(count: number, seed: number): Promise<{ offenc
   return { offences, refused };
 }
 
-/** What is wrong with the answer to an error; nothing when a person can act upon it. */
+/** What is wrong with an error as it is printed; nothing when a person can act on it. */
 function complaint(error: unknown): string {
   const explained = explain(error);
   const told = errorText(explained);

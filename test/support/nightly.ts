@@ -1,4 +1,4 @@
-/** Schedules of a project for tests: set with short periods, looked at, and what their runs asked of the registry. */
+/** Schedules for tests: sets them with short periods, reads their runs, and what these asked of the registry. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ export async function schedule(stack: StackFacts, ...args: string[]): Promise<Re
   return JSON.parse(outcome.stdout) as Record<string, never>;
 }
 
-/** Pushes an image of one more file on another one; another each time. */
+/** Pushes an image with one more file than another one has; a new one each time. */
 export async function pushVariant(stack: StackFacts, from: string, reference: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-variant-'));
   try {

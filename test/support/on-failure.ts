@@ -11,7 +11,7 @@ import type { StackFacts } from './stack.ts';
 /** Lines of each log. */
 const LINES = 12;
 const LINE_LENGTH = 400;
-/** What is the same in all lines of a worker, or says only where in the SDK a line came from. */
+/** Members that are equal in all lines of a worker, or only say where in the SDK a line came from. */
 const BORING =
   /^(?:roles|host|namespace|taskQueue|sdkComponent|isLocal|workflow(?:Id|Type)|runId|activity(?:Id|Type)|log)$/;
 
@@ -24,7 +24,7 @@ beforeEach(({ onTestFailed }) => {
   const began = Date.now();
   onTestFailed(() => tell(began));
 });
-// A hook that fails is no test that fails.
+// A hook failed, not a test.
 // oxlint-disable-next-line no-empty-pattern -- vitest looks at the pattern for what a hook asks for
 afterAll(async ({}, file) => {
   if (!isTold && hasFailed(file)) await tell(fileBegan);

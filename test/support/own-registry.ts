@@ -21,7 +21,7 @@ export interface OwnRegistry {
   address: string;
   /** Path of the access log. */
   log: string;
-  /** Deletes what has no tag, as those who host a registry do by night. */
+  /** Deletes untagged manifests by `garbage-collect`, as operators of a registry do at night. */
   collectGarbage(): Promise<void>;
   stop(): Promise<void>;
 }

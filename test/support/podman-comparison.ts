@@ -40,14 +40,14 @@ export interface ComparedProject {
   name?: string;
   /** More files by path. */
   files?: Readonly<Record<string, string>>;
-  /** Makes what no text can. */
+  /** Makes what is not a text file, such as links and devices. */
   prepare?: (directory: string) => Promise<void>;
 }
 
 export interface PodmanComparison {
   /** A bootable image with a shell, in the registry. */
   base: PinnedImage;
-  /** Another, which no request foresees. */
+  /** Another one, which the plan of a request does not list. */
   other: PinnedImage;
   registry: string;
   host: HostContext;
@@ -70,7 +70,7 @@ export interface PodmanComparison {
     more?: Partial<BuildInput>,
     flags?: readonly string[],
   ) => Promise<{ differences: string[]; built: BuildResult }>;
-  /** podman's last words about a Containerfile, empty when it builds it, and what a release of it fails with. */
+  /** podman's error for a Containerfile (empty when it builds), and the failure of a release of it. */
   refusal: (containerfile: string) => Promise<{ own: string; failure: unknown }>;
   /** The texts of the files in a directory of a published image, by name. */
   files: (published: string, directory: string) => Promise<Map<string, string>>;
@@ -168,7 +168,7 @@ export async function openComparison(
     const claim = { release: id, runId: 'run', branch: 'image', space: 1, requestedAt: now, seenUntil: now };
     const space = () => Promise.resolve({ free: 1e12, total: 1e12 });
     await claimLease(host, { ...claim, slot: 'build' }, timing, space);
-    // The other image is not foreseen: it is looked up when podman asks for it.
+    // The plan does not list the other image: it is looked up when podman asks for it.
     const bases = [base];
     return {
       release: id,
@@ -243,7 +243,7 @@ export async function openComparison(
    */
   async function ownBuild(directory: string, name: string, flags: readonly string[]): Promise<string> {
     const args = ['build', '--no-cache', '--force-rm', '--quiet', '--tls-verify=false', `--file=${name}`];
-    // podman keeps heredocs and caches there, by names that builds at the same time have in common.
+    // podman keeps heredocs and caches there under names that simultaneous builds share.
     const temporary = await mkdtemp(join(tmpdir(), 'flightline-own-'));
     try {
       const options = { cwd: directory, env: { TMPDIR: temporary } };

@@ -1,4 +1,4 @@
-/** A stack whose registry can also be reached through a proxy that does harm. */
+/** A stack whose registry can also be reached through a proxy that causes faults. */
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 import { startTestStack, type TestStack } from './stack.ts';
 import type { StackOptions } from '../../workers/stack/stack.ts';

@@ -1,6 +1,6 @@
 /**
- * Containerfiles made from a seed. Several make one file: each is some stages of it, of which the last has its files
- * below `/t`, and gives an instruction to the image. They are such as podman accepts.
+ * Containerfiles made from a seed. A file has several cases. Each case is some of its stages, the last of which
+ * writes below `/t`, and an instruction for the image. podman accepts all of them.
  */
 import type { PodmanComparison } from './podman-comparison.ts';
 import { randomFrom, type Random } from './random.ts';
@@ -14,7 +14,7 @@ interface RandomCase {
   image: string;
 }
 
-/** What is published otherwise than podman builds it, of `count` cases of a seed. */
+/** How the published images of `count` cases of a seed differ from what podman builds. */
 export async function differencesOf(
   podman: PodmanComparison,
   seed: number,
@@ -25,7 +25,7 @@ export async function differencesOf(
   return (await podman.compare(containerfile)).differences;
 }
 
-/** The Containerfile of some cases of a seed; each is the same whichever others it stands with. */
+/** The Containerfile of some cases of a seed. A case does not depend on the others in its file. */
 function randomContainerfile(seed: number, first: number, count: number, mark: string): string {
   const cases = Array.from({ length: count }, (_, index) => randomCase(randomFrom(seed + first + index), index));
   const last = [
@@ -55,7 +55,7 @@ function randomCase(random: Random, index: number): RandomCase {
       [
         fromLine(base, name, random),
         ...(chance(0.4) ? [`ARG G${index}`] : []),
-        // A RUN writes there.
+        // A RUN writes below it.
         ...(steps.some((line) => line.startsWith('RUN')) ? ['COPY a.txt /t/'] : []),
         ...steps,
         told(random, index),

@@ -22,7 +22,7 @@ const FIXTURE = new URL('../unit/activities/tools/registry/faults.json', import.
 /** Time for one command (ms): both try some faults again and again. */
 const PATIENCE = 150_000;
 
-/** What becomes of the requests of a place; `times` of them, or all. */
+/** What happens to the requests of a place: to `times` of them, or to all. */
 interface Fault {
   name: string;
   times?: number;
@@ -77,7 +77,7 @@ interface Recorded {
 const directory = await mkdtemp(join(tmpdir(), 'flightline-faults-'));
 const registry = await startOwnRegistry();
 
-/** A proxy with one fault at one place; nothing is wrong without. */
+/** A proxy with one fault at one place, or with none. */
 async function startProxy(find: (address: string) => { place: Place; fault: Fault } | undefined) {
   let hits = 0;
   let address = '';
@@ -243,7 +243,7 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** Runs, and leaves out what is another each time: addresses, times, paths. */
+/** Runs, and leaves out what differs each time: addresses, times, paths. */
 async function record(
   operation: Operation,
   args: readonly string[],

@@ -22,7 +22,7 @@ import { eventually } from './wait.ts';
 const STORAGE = '/var/lib/containers';
 const PODMAN_STATE = [STORAGE, '/run/libpod', '/run/containers'];
 
-/** How often a file system that is written to meanwhile is made full before that fails. */
+/** How often to fill a file system that is being written to, before giving up. */
 const FULL_TRIES = 20;
 
 export interface BuildHostOptions {
@@ -160,7 +160,7 @@ export async function startBuildHost(
       await host.start();
     },
     freeze: async () => {
-      // Asked before: a podman that is stopped with a lock of the storage in its hand keeps the next one waiting.
+      // Ask first: a stopped podman that holds a lock of the storage would block this one.
       const containers = await host.containers();
       const stopped: number[] = [];
       const stopAll = (pids: readonly number[]) => {
@@ -169,7 +169,7 @@ export async function startBuildHost(
           stopped.push(pid);
         }
       };
-      // The worker first: it must not see that its container stands still.
+      // The worker first: it must not notice that its container has stopped.
       stopAll([host.pid()]);
       stopAll(await familyOf(host.pid()));
       stopAll(await processesOf(containers));
@@ -183,7 +183,7 @@ export async function startBuildHost(
       const place = which === 'work' ? work : STORAGE;
       const inside = (...command: string[]) => execa(enter[0]!, [...enter.slice(1), ...command]);
       for (let tries = 1; ; tries++) {
-        // What a file system says itself: mounts of containers lie over the directories.
+        // Ask the file system itself: containers' mounts cover the directories.
         const used = await inside('stat', '--file-system', '--format=%b %f %S', place);
         const [blocks, free, size] = used.stdout.split(' ').map(Number) as [number, number, number];
         const wanted = bytes ?? (blocks - free) * size + 64 * 1024;
@@ -191,7 +191,7 @@ export async function startBuildHost(
           await inside('mount', '-o', `remount,size=${wanted}`, place);
           return;
         } catch (error) {
-          // More has been written since.
+          // More was written in the meantime.
           if (bytes !== undefined || tries === FULL_TRIES) throw error;
         }
       }

@@ -13,7 +13,7 @@ import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 
 /**
  * A registry's storage with the example images in it, so that not every stack has to compress and push them again. Its
- * name says of which sources they were made: those of other sources would be pushed anew to every stack.
+ * name contains a digest of their sources: images of other sources would be pushed again to every stack.
  */
 const SEED = join(import.meta.dirname, '../../.flightline', `test-registry-${sourcesOfExamples()}`);
 
@@ -99,7 +99,7 @@ export async function startTestStack(
 ): Promise<TestStack> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flightline-stack-')));
   const storage = join(directory, 'registry');
-  // Whatever is out of date in it is pushed anew: images are compared by digest.
+  // Images are compared by digest; outdated ones are pushed again.
   const seeded = await cp(SEED, storage, { recursive: true }).then(
     () => true,
     () => false,

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * Stands in for the `flightctl` client: `certificate request` with the texts, files and exit codes of flightctl 1.2 and
- * 1.3. It asks no server; `stand-in.json` in its configuration directory says how it fares ({"mode":"…"}), and `calls`
- * there gets a line for each call: the arguments as JSON. Keys and certificates are real, made by openssl.
+ * 1.3. It asks no server; `stand-in.json` in its configuration directory says what goes wrong ({"mode":"…"}), and
+ * `calls` there gets a line for each call: the arguments as JSON. Keys and certificates are real, made by openssl.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

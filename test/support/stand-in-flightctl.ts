@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** How the stand-in fares: what goes wrong is named after it. */
+/** What goes wrong in the stand-in. */
 export type FlightctlMode =
   | 'ok'
   /** The login has expired. */

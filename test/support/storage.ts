@@ -9,7 +9,7 @@ import { unmountBelow } from '../../activities/tools/mounts.ts';
 export interface Storage {
   root: string;
   runroot: string;
-  /** Let a podman work in it. */
+  /** Options that make podman use it. */
   flags: readonly string[];
   podman: typeof podman;
   close: () => Promise<void>;

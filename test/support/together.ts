@@ -10,7 +10,7 @@ export function atMost(limit: number): <Result>(body: () => Promise<Result>) => 
     try {
       return await body();
     } finally {
-      // The place goes on to the next one.
+      // The next one takes over the place.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;

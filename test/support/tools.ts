@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { containersConfText, planContainersConf } from '../../workers/host/containers-conf.ts';
 import { machineFacts } from '../../workers/host/machine-facts.ts';
 
-/** Lets podman, called by this process, work on this machine. Returns what takes it back. */
+/** Sets up podman, as called by this process, for this machine. Returns a function that undoes it. */
 export async function usePrivateContainersConf(): Promise<() => Promise<void>> {
   const before = process.env.CONTAINERS_CONF;
   const { settings } = planContainersConf(machineFacts());

@@ -1,4 +1,4 @@
-/** A stack with two build hosts that a test starts, breaks and ends: what the fault tests with two hosts share. */
+/** A stack with two build hosts, which the fault tests start, break and stop. */
 import { expect } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Timing } from '../../model/base/timing.ts';
