@@ -11,7 +11,7 @@ import { builderRunId } from '../../model/oci/reference.ts';
 import { idOf, requestFor } from './facts.ts';
 import type { House, ReleaseHandle } from './house.ts';
 import { useHouse } from './setup.ts';
-import { failed, silent, untilCancelled } from './stand-ins.ts';
+import { failed, silent, untilCancelled, type ActivityName } from './stand-ins.ts';
 
 const house = useHouse('ends');
 const rowOf = (record: ReleaseRecord, name: string, subject: string) =>
@@ -33,8 +33,8 @@ async function cancelIn(
   handle: ReleaseHandle,
   stage: 'build' | 'disk-build' | 'tag',
   subject: string,
+  activity: ActivityName = stage === 'disk-build' ? 'diskBuild' : stage,
 ): Promise<ReleaseRecord> {
-  const activity = stage === 'disk-build' ? 'diskBuild' : stage;
   // The workflow calls it running when it is scheduled; what a worker has not begun is cancelled by the server alone.
   const begun = () => standIns.callsOf(handle.workflowId, activity).length > 0;
   await until(handle, `${stage} runs`, (record) => rowOf(record, stage, subject)?.status === 'running' && begun());
@@ -254,6 +254,15 @@ describe.concurrent('a cancelled release', () => {
     home.standIns.behave(idOf(unknown), { tag: untilCancelled });
     const maybe = await cancelIn(home, await home.start(unknown), 'tag', 'release');
     expect(maybe.failure?.message).toContain(`some may stand: ${unknown.repository}:v1`);
+
+    // Its own tag has moved; the workflow of a shared tag goes on with what it was asked for.
+    const shared = requestFor('cancel-tag-shared', { disks: {}, alsoTag: ['stable'] });
+    home.standIns.behave(idOf(shared), { moveSharedTag: untilCancelled });
+    const both = await cancelIn(home, await home.start(shared), 'tag', 'release', 'moveSharedTag');
+    expect(both.failure?.message).toBe(
+      `cancelled when these tags had been moved: ${shared.repository}:v1; cancelled while these tags were being ` +
+        `moved, and some may stand: ${shared.repository}:stable`,
+    );
   });
 
   test('ends although its host does not answer the clean-up', async () => {

@@ -17,7 +17,7 @@ import { RECORDED_SIGNAL, SHARED_TAG_WORKFLOW, sharedTagId } from '../../model/t
 import { eventually } from '../support/wait.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
-import { failed } from './stand-ins.ts';
+import { failed, untilCancelled } from './stand-ins.ts';
 import { promotionRequest } from './tags.ts';
 
 const house = useHouse('promotion');
@@ -156,6 +156,33 @@ test('copies again what the registry lost before it could be tagged', async () =
   const { id, handle } = await begin(request);
   expect(await handle.result()).toMatchObject({ status: 'promoted' });
   expect(standIns.callsOf(id, 'promoteCopy')).toHaveLength(4);
+});
+
+test('says which tags have moved, or may have, when it ends before its record is written', async () => {
+  const { standIns } = house();
+  const unrecorded = promotionRequest('unrecorded');
+  standIns.behave(promotionId(unrecorded.target.repository, 'stable'), {
+    promoteRecord: () => {
+      throw failed('registry-denied', 'no');
+    },
+  });
+  expect((await (await begin(unrecorded)).failure()).failure).toMatchObject({
+    kind: 'registry-denied',
+    message: expect.stringMatching(/^no \(moved already: .*unrecorded:stable\)$/),
+  });
+  const request = promotionRequest('cancelled');
+  standIns.behave(promotionId(request.target.repository, 'stable'), { moveSharedTag: untilCancelled });
+  const { id, handle, state } = await begin(request);
+  const moving = async () => (standIns.callsOf(id, 'moveSharedTag').length > 0 ? true : undefined);
+  await eventually('its tags are being moved', moving, { interval: 50 });
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow();
+  expect(await state()).toMatchObject({
+    status: 'cancelled',
+    failure: {
+      message: expect.stringMatching(/^cancelled before its record was written; it may have moved: .*:stable$/),
+    },
+  });
 });
 
 test('a release waits once all is verified, whatever onFailure says, and a person lets its tags move', async () => {

@@ -167,11 +167,14 @@ const DELETE = '`skopeo delete docker://TAG`';
 
 /** Tags that were or may have been moved before the release was cancelled; null when none was. */
 function cancelledWhileTagging({ moved, maybeMoved, request }: ReleaseState): Failure | null {
-  if (moved.length === 0 && maybeMoved.length === 0) return null;
-  const message =
-    moved.length > 0
-      ? `cancelled when these tags had been moved: ${moved.join(', ')}`
-      : `cancelled while these tags were being moved, and some may stand: ${maybeMoved.join(', ')}`;
+  const perhaps = maybeMoved.filter((name) => !moved.includes(name));
+  if (moved.length === 0 && perhaps.length === 0) return null;
+  const message = [
+    ...(moved.length > 0 ? [`cancelled when these tags had been moved: ${moved.join(', ')}`] : []),
+    ...(perhaps.length > 0
+      ? [`cancelled while these tags were being moved, and some may stand: ${perhaps.join(', ')}`]
+      : []),
+  ].join('; ');
   const { repository, tag, tagPolicy } = request;
   const again = `start the release of ${repository}:${tag} again`;
   return failureOf('unexpected', message, {

@@ -58,6 +58,9 @@ class PromotionRun {
   private readonly startedAt = new Date().toISOString();
   private readonly identity = { release: workflowInfo().workflowId, runId: workflowInfo().runId };
   private state: Promotion;
+  /** Tags that have moved, and those that are being moved. */
+  private moved: string[] = [];
+  private moving: string[] = [];
 
   constructor(request: PromotionRequest) {
     this.request = request;
@@ -92,11 +95,13 @@ class PromotionRun {
     if (end.ok) return this.state;
     const { error } = end;
     if (isCancellation(error)) {
-      this.show({ status: 'cancelled', step: 'cancelled' });
+      this.show({ status: 'cancelled', step: 'cancelled', failure: this.leftBehind() });
       throw error;
     }
-    const failure = reasonOf(error);
-    if (!failure) throw error;
+    const reason = reasonOf(error);
+    if (!reason) throw error;
+    const moved = this.moved.length > 0 ? ` (moved already: ${this.moved.join(', ')})` : '';
+    const failure = { ...reason, message: `${reason.message}${moved}` };
     this.show({ status: 'failed', step: 'failed', failure });
     throw toTemporalFailure(failure, { promotion: this.state });
   }
@@ -132,6 +137,16 @@ class PromotionRun {
     }
     await this.record(plan);
     this.show({ status: 'promoted', step: 'promoted' });
+  }
+
+  /** Tags that a cancelled promotion has moved, or may have moved: their workflow does what it was asked to do. */
+  private leftBehind(): Failure | null {
+    const { moved, moving } = this;
+    if (moved.length + moving.length === 0) return null;
+    const which = moved.length > 0 ? `moved these tags: ${moved.join(', ')}` : `may have moved: ${moving.join(', ')}`;
+    return failureOf('unexpected', `cancelled before its record was written; it ${which}`, {
+      remedy: { action: 'start the promotion again, which adopts what is there', then: null },
+    });
   }
 
   private async awaitApproval(plan: PromotionPlan): Promise<void> {
@@ -176,7 +191,8 @@ class PromotionRun {
       digest,
       expected: to.repository === target.repository ? 'any' : { leftBy: target.repository },
     }));
-    const { refused, vanished } = await tags.moveSharedTag({
+    this.moving = moves.map(({ repository, tag }) => `${repository}:${tag}`);
+    const { refused, moved, vanished } = await tags.moveSharedTag({
       ...identity,
       kind: 'promotion',
       madeBy: plan.madeBy,
@@ -189,6 +205,8 @@ class PromotionRun {
       moves,
       timing,
     });
+    this.moving = [];
+    this.moved = moved;
     if (refused === null) return vanished;
     throw new ReleaseFailed(failureOf('back-in-time', `${this.state.target} was not moved: ${refused}`));
   }
