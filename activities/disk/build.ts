@@ -20,6 +20,7 @@ import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { removeBuilder } from '../tools/builder/remove-builder.ts';
 import { builderArguments, decideBuilder, type BuilderCommand } from '../tools/builder/builder.ts';
+import { builderDriver } from '../tools/builder/drivers.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import {
   containersWithLabels,
@@ -111,17 +112,19 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
     return noted;
   }
   const container = (isThere ? await findContainer(attempt) : null) ?? (await start(attempt));
+  const { types } = input;
+  const driver = builderDriver(input.driver);
   const log = new CappedLog(logFile, 'w');
   let end: BuilderEnd;
   try {
     context.report({ step: 'running the builder' });
-    end = await watchBuilder(container, run, input.types, log, input.timing, context);
+    end = await watchBuilder(container, run, { types, driver }, log, input.timing, context);
   } finally {
     await log.close();
   }
   try {
-    requireSuccess(end, log);
-    const files = await takeResult(run, inputs, input.types);
+    requireSuccess(end, log, driver);
+    const files = await takeResult(run, inputs, types, driver);
     // Nothing waits for it: one that stays goes with the release.
     void removeContainer(name).catch(() => undefined);
     return files;

@@ -2,12 +2,12 @@
 import { lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DISK_TYPES, DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
+import { DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { incompleteness } from './complete.ts';
 import { readNote, writeNote } from '../tools/note.ts';
-import { countStages } from '../tools/builder/progress.ts';
-import { isManifest, pickResult, type OutputEntry } from '../tools/builder/builder.ts';
+import { pickResult, type OutputEntry } from '../tools/builder/builder.ts';
+import type { BuilderDriver } from '../tools/builder/driver.ts';
 
 /** Paths of a builder run, all absolute. */
 export interface DiskRun {
@@ -83,20 +83,23 @@ export async function readResult(run: DiskRun, inputs: string): Promise<BuiltFil
  * @throws FlightlineError `builder` when a type's directory does not hold exactly one file, or the file is empty or
  * truncated.
  */
-export async function takeResult(run: DiskRun, inputs: string, types: readonly DiskType[]): Promise<BuiltFile[]> {
-  for (const name of await manifests(run)) await rm(join(run.output, name), { force: true });
+export async function takeResult(
+  run: DiskRun,
+  inputs: string,
+  types: readonly DiskType[],
+  { results }: Pick<BuilderDriver, 'results'>,
+): Promise<BuiltFile[]> {
+  for (const name of await manifests(run, results)) await rm(join(run.output, name), { force: true });
   const files: BuiltFile[] = [];
   for (const type of types) {
-    const directory = join(run.output, DISK_TYPES[type].directory);
-    const choice = pickResult(type, await listDirectory(directory));
+    const below = results.directory(type);
+    const directory = join(run.output, below);
+    const choice = pickResult(type, below, await listDirectory(directory));
     if (!choice.ok) throw new FlightlineError('builder', choice.problem);
     const path = join(directory, choice.name);
     const problem = await incompleteness(type, path);
     if (problem) {
-      throw new FlightlineError(
-        'builder',
-        `the builder left ${join(DISK_TYPES[type].directory, choice.name)}, which ${problem}`,
-      );
+      throw new FlightlineError('builder', `the builder left ${join(below, choice.name)}, which ${problem}`);
     }
     files.push({ type, path, size: choice.size });
   }
@@ -123,17 +126,19 @@ async function flush(path: string): Promise<void> {
 }
 
 /** Number of stages of a run of these types, from the builder's manifest; `undefined` until that is complete. */
-export async function plannedStages(run: DiskRun, types: readonly DiskType[]): Promise<number | undefined> {
-  // An export is named after its directory.
-  const exports = types.map((type) => DISK_TYPES[type].directory);
-  for (const name of await manifests(run)) {
-    const count = countStages(await readFile(join(run.output, name), 'utf8').catch(() => ''), exports);
+export async function plannedStages(
+  run: DiskRun,
+  types: readonly DiskType[],
+  { progress, results }: Pick<BuilderDriver, 'progress' | 'results'>,
+): Promise<number | undefined> {
+  for (const name of await manifests(run, results)) {
+    const count = progress.count(await readFile(join(run.output, name), 'utf8').catch(() => ''), types);
     if (count !== undefined) return count;
   }
   return undefined;
 }
 
-async function manifests(run: DiskRun): Promise<string[]> {
+async function manifests(run: DiskRun, { isManifest }: BuilderDriver['results']): Promise<string[]> {
   const names = await readdir(run.output, { recursive: true }).catch(() => []);
   return names.filter(isManifest);
 }

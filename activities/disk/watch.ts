@@ -7,7 +7,8 @@ import { bytesBelow } from '../host/space.ts';
 import type { DiskType } from '../../model/spec/disk.ts';
 import type { Task } from '../tools/process/task.ts';
 import { builderMessage, classifyBuilder } from '../tools/builder/classify.ts';
-import { advance, NO_PROGRESS, withTotal } from '../tools/builder/progress.ts';
+import type { BuilderDriver } from '../tools/builder/driver.ts';
+import { NO_PROGRESS, withTotal } from '../tools/builder/progress.ts';
 import type { CappedLog } from '../tools/process/capped-log.ts';
 import { ContainerLogReader } from '../tools/podman/container/container-log.ts';
 import type { ContainerLine } from '../tools/podman/container/line-joiner.ts';
@@ -39,7 +40,7 @@ const IDLE_SHARE = 0.05;
 export async function watchBuilder(
   container: ContainerState,
   run: DiskRun,
-  types: readonly DiskType[],
+  { types, driver }: { types: readonly DiskType[]; driver: BuilderDriver },
   log: CappedLog,
   timing: Pick<Timing, 'stall'>,
   context: Task,
@@ -50,7 +51,7 @@ export async function watchBuilder(
     for (const { text } of lines) {
       const line = withoutPasswords(redact(text));
       log.write(line);
-      progress = advance(progress, line);
+      progress = driver.progress.advance(progress, line);
       if (line.trim() !== '') context.report({ line });
     }
     context.report({ step: progress.step, done: progress.done, total: progress.total });
@@ -65,7 +66,7 @@ export async function watchBuilder(
     const alive = await hasConmon(container);
     const lines = await reader.read();
     if (progress.total === undefined) {
-      const total = await plannedStages(run, types);
+      const total = await plannedStages(run, types, driver);
       if (total !== undefined) progress = withTotal(progress, total);
     }
     take(lines);
@@ -114,7 +115,7 @@ async function settle(container: ContainerState): Promise<BuilderEnd> {
 }
 
 /** @throws FlightlineError unless the builder succeeded. */
-export function requireSuccess(end: BuilderEnd, log: CappedLog): void {
+export function requireSuccess(end: BuilderEnd, log: CappedLog, { errors }: BuilderDriver): void {
   const said = builderMessage(log.tail(200), MESSAGE_LINES);
   if (end.kind === 'lost') {
     throw new FlightlineError(
@@ -129,7 +130,7 @@ export function requireSuccess(end: BuilderEnd, log: CappedLog): void {
     );
   }
   if (end.exitCode === 0) return;
-  const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode);
+  const { kind, remedy } = classifyBuilder(log.tail(200).join('\n'), end.exitCode, errors);
   const how =
     kind === 'container-lost'
       ? `was ended from outside (exit code ${end.exitCode}); its last output`

@@ -9,8 +9,7 @@ import { builderText } from '../../model/builder-config/builder-config.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import { builderMessage } from '../../activities/tools/builder/classify.ts';
-import { DISK_TYPES } from '../../model/spec/disk.ts';
-import { countStages } from '../../activities/tools/builder/progress.ts';
+import { builderDriver } from '../../activities/tools/builder/drivers.ts';
 import { removeBuilder } from '../../activities/tools/builder/remove-builder.ts';
 import { manifestArguments, withoutPasswords, type ManifestCommand } from '../../activities/tools/builder/builder.ts';
 import { CommandError, runCommand } from '../../activities/tools/process/command.ts';
@@ -71,10 +70,7 @@ async function runManifest(input: BuilderCheckInput, id: string): Promise<Builde
     const args = manifestArguments({ name, builder, driver, image, types, rootfs, config: given, graphRoot, options });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
-    const stages = countStages(
-      stdout,
-      types.map((type) => DISK_TYPES[type].directory),
-    );
+    const stages = builderDriver(driver).progress.count(stdout, types);
     if (stages === undefined) return { kind: 'failed', said: 'the builder did not print a manifest' };
     return {
       kind: 'passed',

@@ -1,5 +1,6 @@
 /** Activities of a host for disks: inputs and results. */
 import { z } from 'zod';
+import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { DISK_TYPE_NAMES, BuilderArguments, BuilderNetwork } from '../spec/disk.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { DiskFile, PinnedImage } from '../release/record.ts';
@@ -24,8 +25,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   timing: TimingSchema,
   /** The builder installs packages of a RHEL base, and gets the host's entitlements for it. */
   entitled: z.boolean().optional(),
-  /** Absent for bootc-image-builder. */
-  driver: z.literal('image-builder').optional(),
+  /** Absent for the usual one. */
+  driver: z.enum(BUILDER_DRIVERS).optional(),
   /** Of the builder's command line. */
   arguments: BuilderArguments.optional(),
   network: BuilderNetwork.optional(),

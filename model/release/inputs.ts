@@ -1,6 +1,7 @@
 /**
  * Digests over inputs. Equal digests mean that the stage would make the same thing, so its result is adopted.
  */
+import type { BuilderDriverName } from '../builder/builder-driver.ts';
 import type { BuilderArguments } from '../spec/disk.ts';
 import { digestOf, sha256 } from '../base/digest.ts';
 import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
@@ -40,8 +41,8 @@ interface DiskInputs {
   rootfs: string | null;
   types: string[];
   architecture: string;
-  /** Absent for bootc-image-builder. */
-  driver?: 'image-builder' | undefined;
+  /** Absent for the usual one. */
+  driver?: BuilderDriverName | undefined;
   /** Absent when the spec has none. */
   arguments?: BuilderArguments | undefined;
 }

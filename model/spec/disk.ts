@@ -1,9 +1,10 @@
 /**
- * Disk types: a row each. Names, export directories and file names are those of bootc-image-builder
- * (its README and `internal/bibimg/imagetypes.go`); artifact types are the guide's `application/vnd.diskimage.<type>`.
+ * Disk types: a row each. Names are those of bootc-image-builder (its README and `internal/bibimg/imagetypes.go`);
+ * artifact types are the guide's `application/vnd.diskimage.<type>`.
  */
 import { z } from 'zod';
 import { FlightlineError } from '../failure/failure.ts';
+import { makesOneType, type BuilderDriverName } from '../builder/builder-driver.ts';
 
 /** How the file of a disk is compressed before it is published. */
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
@@ -17,8 +18,6 @@ export type PublishForm = (typeof PUBLISH_FORMS)[number];
 export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vhd' | 'iso' | 'tar' | 'tar.gz' | 'tar.xz';
 
 interface DiskTypeRow {
-  /** Directory below the builder's output directory in which the result is the one regular file. */
-  directory: string;
   /** Media type suffix of the file as built: `application/vnd.diskimage.<suffix>`. */
   suffix: string;
   /** The file format, by which a truncated file is recognised and not published. */
@@ -35,8 +34,7 @@ interface DiskTypeRow {
   boot: { format: 'qcow2' | 'raw' | 'vmdk' | 'vpc'; medium: 'disk' | 'cdrom' } | null;
 }
 
-const row = (directory: string, suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
-  directory,
+const row = (suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}): DiskTypeRow => ({
   suffix,
   format,
   family: 'disk',
@@ -54,16 +52,16 @@ const bootable = (format: 'qcow2' | 'raw' | 'vmdk' | 'vpc') => ({ boot: { format
  * are one file published twice.
  */
 export const DISK_TYPES = {
-  ami: row('image', 'ami', 'raw', { compress: 'gzip', ...bootable('raw') }),
-  'anaconda-iso': row('bootiso', 'iso', 'iso', ISO),
-  gce: row('gce', 'gce.tgz', 'tar.gz'),
-  iso: row('bootiso', 'iso', 'iso', ISO),
-  ova: row('archive', 'ova', 'tar'),
-  'pxe-tar-xz': row('xz', 'pxe.tar.xz', 'tar.xz'),
-  qcow2: row('qcow2', 'qcow2', 'qcow2', { containerDisk: true, ...bootable('qcow2') }),
-  raw: row('image', 'raw', 'raw', { compress: 'gzip', containerDisk: true, ...bootable('raw') }),
-  vhd: row('vpc', 'vhd', 'vhd', bootable('vpc')),
-  vmdk: row('vmdk', 'vmdk', 'vmdk', bootable('vmdk')),
+  ami: row('ami', 'raw', { compress: 'gzip', ...bootable('raw') }),
+  'anaconda-iso': row('iso', 'iso', ISO),
+  gce: row('gce.tgz', 'tar.gz'),
+  iso: row('iso', 'iso', ISO),
+  ova: row('ova', 'tar'),
+  'pxe-tar-xz': row('pxe.tar.xz', 'tar.xz'),
+  qcow2: row('qcow2', 'qcow2', { containerDisk: true, ...bootable('qcow2') }),
+  raw: row('raw', 'raw', { compress: 'gzip', containerDisk: true, ...bootable('raw') }),
+  vhd: row('vhd', 'vhd', bootable('vpc')),
+  vmdk: row('vmdk', 'vmdk', bootable('vmdk')),
 } as const satisfies Record<string, DiskTypeRow>;
 
 export type DiskType = keyof typeof DISK_TYPES;
@@ -95,21 +93,14 @@ export interface BuilderRun {
   disks: Disk[];
 }
 
-/** The command lines of builders that flightline speaks. `image-builder` makes one type for each call. */
-export const BUILDER_DRIVERS = ['bootc-image-builder', 'image-builder'] as const;
-export type BuilderDriverName = (typeof BUILDER_DRIVERS)[number];
-
-/** The driver of a builder image that a spec does not name one for: image-builder's own images are called so. */
-export function driverOf(image: string): BuilderDriverName {
-  const name = image.replace(/@.*$/, '').split('/').at(-1)!.replace(/:.*$/, '');
-  return /^image-builder(?:-cli)?$/.test(name) ? 'image-builder' : 'bootc-image-builder';
-}
-
-/** Groups the disks of a release into builder runs: all `disk` types together, each `iso` type alone. */
-export function builderRuns(disks: readonly Disk[], driver: BuilderDriverName = 'bootc-image-builder'): BuilderRun[] {
+/**
+ * Groups the disks of a release into builder runs: all `disk` types together, each `iso` type alone; each type alone
+ * where the builder makes one for each call.
+ */
+export function builderRuns(disks: readonly Disk[], driver?: BuilderDriverName): BuilderRun[] {
   const runs = new Map<string, Disk[]>();
   for (const disk of disks) {
-    const isAlone = driver === 'image-builder' || DISK_TYPES[disk.type].family === 'iso';
+    const isAlone = makesOneType(driver) || DISK_TYPES[disk.type].family === 'iso';
     const key = isAlone ? disk.type : 'disk';
     runs.set(key, [...(runs.get(key) ?? []), disk]);
   }

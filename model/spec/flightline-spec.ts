@@ -1,15 +1,8 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
-import {
-  COMPRESSIONS,
-  DISK_TYPE_NAMES,
-  DISK_TYPES,
-  PUBLISH_FORMS,
-  BUILDER_DRIVERS,
-  BuilderArguments,
-  BuilderNetwork,
-} from './disk.ts';
+import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
+import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { durationBetween } from '../base/duration.ts';
 import { NotifyEntry } from './notify.ts';

@@ -1,7 +1,8 @@
 /** Makes a request from a spec: fills in defaults and templates, and checks the whole. Pure. */
 import type { z } from 'zod';
 import { buildOptions } from './build-options.ts';
-import { DISK_TYPES, builderOptions, driverOf } from './disk.ts';
+import { DEFAULT_DRIVER, driverOf } from '../builder/builder-driver.ts';
+import { DISK_TYPES, builderOptions } from './disk.ts';
 import { requestedEnrollment, secretInputs } from './enrollment.ts';
 import { parseDuration } from '../base/duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
@@ -137,7 +138,8 @@ function expander(problems: Problem[]) {
 
 /** The driver where it is not the usual one. */
 function driverPart({ driver, image }: FlightlineSpec['builder']): Pick<ReleaseRequest['builder'], 'driver'> {
-  return (driver ?? driverOf(image)) === 'image-builder' ? { driver: 'image-builder' } : {};
+  const told = driver ?? driverOf(image);
+  return told === DEFAULT_DRIVER ? {} : { driver: told };
 }
 
 /** Parts of a request that are absent where the spec has none. */

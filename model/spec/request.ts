@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions } from './build-options.ts';
+import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
 import { SecretInputs } from './enrollment.ts';
 import { NotifyEntry } from './notify.ts';
@@ -87,8 +88,8 @@ export const ReleaseRequest = z.object({
   builder: z.object({
     image: ImageReference,
     rootfs: z.string().nullable(),
-    /** Absent for bootc-image-builder. */
-    driver: z.literal('image-builder').optional(),
+    /** Absent for the usual one. */
+    driver: z.enum(BUILDER_DRIVERS).optional(),
     /** Absent where the spec says nothing of them. */
     arguments: BuilderArguments.optional(),
     network: BuilderNetwork.optional(),

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { BUILDER_DRIVERS } from '../../model/spec/disk.ts';
+import { BUILDER_DRIVERS } from '../../model/builder/builder-driver.ts';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
 import { podman } from '../support/host-state.ts';
 import { testBuilderRuns } from './builder-runs.ts';

@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { advance, countStages, NO_PROGRESS, withTotal } from '../../activities/tools/builder/progress.ts';
-import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
+import { builderDriver } from '../../activities/tools/builder/drivers.ts';
+import { NO_PROGRESS, withTotal } from '../../activities/tools/builder/progress.ts';
+import type { DiskType } from '../../model/spec/disk.ts';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
 import { podman as podmanOf } from '../support/host-state.ts';
 
@@ -46,8 +47,8 @@ it.each<[DiskType[]]>([[['qcow2']], [['raw']], [['qcow2', 'vmdk']], [['iso']]])(
     const name = `flightline-test-${types.join('-')}`;
     try {
       const { lines, manifest } = await build(name, types);
-      const exports = types.map((type) => DISK_TYPES[type].directory);
-      const total = countStages(manifest, exports)!;
+      const { advance, count } = builderDriver('bootc-image-builder').progress;
+      const total = count(manifest, types)!;
       const isStage = (line: string) => /^org\.osbuild\.\S+: [0-9a-f]{64} /.test(line);
       expect(lines.filter(isStage)).toHaveLength(total);
       let progress = withTotal(NO_PROGRESS, total);

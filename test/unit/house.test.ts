@@ -142,6 +142,20 @@ describe('activities and tools', () => {
     expect(loading).toEqual([]);
   });
 
+  it('nothing but the table of drivers knows one builder from another', () => {
+    const drivers = 'activities/tools/builder/drivers';
+    const wrong = inner.filter(
+      ({ file, target }) => isBelow(drivers, target) && !isBelow(drivers, file) && file !== `${drivers}.ts`,
+    );
+    const apart = inner.filter(
+      ({ file, target }) => isBelow(drivers, file) && isBelow(drivers, target) && dirname(file) !== dirname(target),
+    );
+    expect([...wrong, ...apart].map(shown)).toEqual([]);
+    const rows = ['model/builder/builder-driver.ts', `${drivers}.ts`];
+    const naming = house.filter(({ file, strings }) => strings.has('image-builder') && !rows.includes(file));
+    expect(naming.map(({ file }) => file)).toEqual([]);
+  });
+
   it('one file spawns', () => {
     const spawning = imports.filter(
       ({ file, from, typeOnly }) =>

@@ -2,17 +2,12 @@
  * The builder container: its command line, what to do with an existing one, and which files are its result. Pure.
  */
 import { join } from 'node:path';
-import { DISK_TYPES, type BuilderDriverName, type DiskType } from '../../../model/spec/disk.ts';
+import type { BuilderDriverName } from '../../../model/builder/builder-driver.ts';
+import type { DiskType } from '../../../model/spec/disk.ts';
 import { BRANCH_LABEL, INPUTS_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../../model/oci/labels.ts';
 import type { ContainerState } from '../podman/container/container-state.ts';
-import { bootcImageBuilder } from './drivers/bootc-image-builder.ts';
-import { configPath, type BuilderDriver, type BuilderRequest } from './drivers/driver.ts';
-import { imageBuilder } from './drivers/image-builder.ts';
-
-const DRIVERS: Record<BuilderDriverName, BuilderDriver> = {
-  'bootc-image-builder': bootcImageBuilder,
-  'image-builder': imageBuilder,
-};
+import { builderDriver } from './drivers.ts';
+import type { BuilderRequest } from './driver.ts';
 
 /**
  * Where the builder expects the host's storage. It accepts no other path (bib, "could not access container storage").
@@ -32,7 +27,7 @@ interface BuilderIdentity {
 
 /** The parameters of a builder run. */
 export interface BuilderCommand extends BuilderIdentity, BuilderRequest {
-  /** Default: bootc-image-builder. */
+  /** Absent for the usual one. */
   driver: BuilderDriverName | undefined;
   /** Name of the container. */
   name: string;
@@ -72,7 +67,7 @@ export function builderArguments(command: BuilderCommand): string[] {
     ...volume(command.output, '/output'),
     ...command.volumes.map((one) => `--volume=${one}`),
     command.builder,
-    ...driverOf(command).build(command),
+    ...builderDriver(command.driver).arguments.build(command),
   ];
 }
 
@@ -91,22 +86,19 @@ export function manifestArguments(command: ManifestCommand): string[] {
     '--pull=never',
     ...privileged(command),
     command.builder,
-    ...driverOf(command).manifest(command),
+    ...builderDriver(command.driver).arguments.manifest(command),
   ];
 }
 
 /** Flags that let the builder mount and inspect the image, its storage, and the configuration. */
-function driverOf({ driver = 'bootc-image-builder' }: Pick<BuilderCommand, 'driver'>): BuilderDriver {
-  return DRIVERS[driver];
-}
-
-function privileged(command: Pick<BuilderCommand, 'graphRoot' | 'config' | 'options'>): string[] {
+function privileged({ config, driver, graphRoot, options }: Omit<ManifestCommand, 'name'>): string[] {
+  const { configuration } = builderDriver(driver);
   return [
-    ...(command.options.network ? [`--network=${command.options.network}`] : []),
+    ...(options.network ? [`--network=${options.network}`] : []),
     '--privileged',
     '--security-opt=label=type:unconfined_t',
-    ...(command.config ? volume(command.config.path, `${configPath(command.config.format)}:ro`) : []),
-    ...volume(command.graphRoot, STORAGE),
+    ...(config ? volume(config.path, `${configuration.path(config.format)}:ro`) : []),
+    ...volume(graphRoot, STORAGE),
   ];
 }
 
@@ -156,14 +148,8 @@ export interface OutputEntry {
 /** The answer of {@link pickResult}: the file's name, or why there is no result. */
 type ResultChoice = { ok: true; name: string; size: number } | { ok: false; problem: string };
 
-/** Whether a file of the output directory is a builder's manifest, which may hold passwords or their hashes. */
-export function isManifest(path: string): boolean {
-  return /^manifest-[^/]*\.json$|\.osbuild-manifest\.json$/.test(path);
-}
-
 /** A disk type's result: the one regular file in its directory (names differ between builders and versions). */
-export function pickResult(type: DiskType, entries: readonly OutputEntry[]): ResultChoice {
-  const { directory } = DISK_TYPES[type];
+export function pickResult(type: DiskType, directory: string, entries: readonly OutputEntry[]): ResultChoice {
   const files = entries.filter((entry) => entry.file);
   const [only] = files;
   if (files.length !== 1 || !only) {

@@ -1,22 +1,18 @@
 /**
- * Tells why a builder run failed. bib always ends with exit code 1, so its text decides. Lines of the nested podman may
- * be mixed in, so no text is matched as a whole. Pure.
+ * Tells why a builder run failed. Builders always end with exit code 1, so their text decides. Lines of the nested
+ * podman may be mixed in, so no text is matched as a whole. Pure.
  */
 import type { Verdict } from '../podman/classify.ts';
 import { anyOf } from '../any-of.ts';
+import type { BuilderError } from './driver.ts';
 
 /** `image-unsuitable` with what the image must get. */
 function unsuitable(action: string): Verdict {
   return { kind: 'image-unsuitable', remedy: action };
 }
 
-interface Rule {
-  pattern: RegExp;
-  verdict: Verdict;
-}
-
-/** First match wins: causes that explain others come first. */
-const RULES: readonly Rule[] = [
+/** What the host lacks, which explains all else. */
+const HOST_ERRORS: readonly BuilderError[] = [
   { pattern: /no space left on device|disk quota exceeded/i, verdict: { kind: 'disk-full' } },
   {
     pattern: /out of memory|cannot allocate memory|signal: killed|Killed process/i,
@@ -29,7 +25,10 @@ const RULES: readonly Rule[] = [
     ),
     verdict: { kind: 'loop-device' },
   },
-  { pattern: /is not a bootc image/, verdict: { kind: 'not-bootc' } },
+];
+
+/** Of osbuild, osbuild/images, bootc and podman, which every builder runs. */
+const ERRORS: readonly BuilderError[] = [
   {
     pattern: /no dnf in container|initializing dnf in/,
     verdict: unsuitable(
@@ -89,11 +88,6 @@ const RULES: readonly Rule[] = [
     },
   },
   {
-    pattern:
-      /this command must be run in rootful|requires a privileged container|qemu-user-static|cannot validate the setup/,
-    verdict: { kind: 'host-setup' },
-  },
-  {
     pattern: anyOf(
       /no default root filesystem type|DefaultRootFs|cannot get rootfs type for container/,
       /No root filesystem specified|No install configuration found, and no filesystem specified/,
@@ -116,11 +110,10 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: anyOf(
-      /cannot read config|unknown keys found|<stdin> has errors|unsupported image type|cannot mix ISO\/disk/,
-      /unknown or unsupported filesystem type|cannot detect build types|no installer payload/,
+      /unknown keys found|<stdin> has errors|unknown or unsupported filesystem type|no installer payload/,
       /error reading disk customizations|invalid partitioning customizations/,
       /custom (?:files|directories) are not allowed|errors occurred while validating custom mountpoints/,
-      /error: [^\n]*blueprint validation failed|firstboot (?:name|customization)/,
+      /firstboot (?:name|customization)|min-free-space-percent|unsupported (?:architecture|file extension for)/,
       /customizations\.\S+ (?:cannot be used with|requires )|customizations\.\S+: (?:required|not supported on)/,
       /cannot (?:use disk customization|combine disk and filesystem customizations|decode Ignition config)/,
       /can't decode Ignition config|invalid partition (?:table|type)|maximum number of partitions reached/,
@@ -129,10 +122,15 @@ const RULES: readonly Rule[] = [
       /is smaller (?:\(\d+\) )?than the (?:requested|minimum)/,
       /unsupported root filesystem type|unknown data size units|error parsing size/,
       /kickstart (?:sudo|unattended|users)[^\n]* not compatible|unsupported kickstart options/,
-      /cannot build iso for different target arches|chown permission check failed|unsupported file extension for/,
-      /min-free-space-percent|unsupported architecture|unknown flag|accepts 1 arg|cannot handle AWS/,
     ),
     verdict: { kind: 'builder-configuration' },
+  },
+  {
+    pattern: /unknown flag: /,
+    verdict: {
+      kind: 'builder-configuration',
+      remedy: 'this builder does not know the flag: leave it out of builder.arguments, or name another builder.image',
+    },
   },
   {
     pattern: /Export \S+ not found in \[|unknown progress type/,
@@ -158,12 +156,15 @@ const KILLED = 137;
 const SIGNALLED: readonly number[] = [2, 129, 130, 143];
 
 /**
- * Why a builder container ended with an exit code other than 0. `output`: its last lines, both streams.
+ * Why a builder container ended with an exit code other than 0.
+ *
+ * @param output its last lines, both streams
+ * @param own the builder's own texts
  */
-export function classifyBuilder(output: string, exitCode: number): Verdict {
+export function classifyBuilder(output: string, exitCode: number, own: readonly BuilderError[]): Verdict {
   if (exitCode === KILLED) return { kind: 'out-of-memory' };
   if (SIGNALLED.includes(exitCode) && !/^(?:panic:|fatal error:)/m.test(output)) return { kind: 'container-lost' };
-  const rule = RULES.find(({ pattern }) => pattern.test(output));
+  const rule = [...HOST_ERRORS, ...own, ...ERRORS].find(({ pattern }) => pattern.test(output));
   if (rule) return rule.verdict;
   if (NETWORK.test(lastErrors(output))) {
     return { kind: 'registry', remedy: 'see that the network and the package repository answer' };

@@ -1,13 +1,12 @@
 /**
- * Reads a builder run's progress from its verbose output: osbuild prints every stage's name and id, and bib writes all
- * stages into `manifest-<types>.json` before the first one. Pure.
+ * Reads the progress of a builder run that ends in osbuild from its verbose output: osbuild prints every stage's name
+ * and id, and builders write all stages into a manifest before the first one. Pure.
  */
 import { z } from 'zod';
-import { anyOf } from '../any-of.ts';
 
 /** The progress of a builder run. */
-interface BuilderProgress {
-  /** The current step: `org.osbuild.qemu`, or bib's own words. */
+export interface BuilderProgress {
+  /** The current step: `org.osbuild.qemu`, or the builder's own words. */
   step: string | undefined;
   /** Stages that have ended. */
   done: number;
@@ -19,14 +18,13 @@ interface BuilderProgress {
 export const NO_PROGRESS: BuilderProgress = { step: undefined, done: 0, total: undefined };
 
 const STAGE = /^(org\.osbuild\.[\w.-]+): [0-9a-f]{8,}(?: |$)/;
-/** The builder's own lines (verbose, on stderr) about the next step. */
-const STEPS = anyOf(
-  /^(?:(?:Done g|G)enerating manifest|Manifest generation step|(?:Disk i|I)mage building step)\b/,
-  /^Build(?:ing| complete)\b/,
-);
 
-/** The progress after one more line of either stream. */
-export function advance(progress: BuilderProgress, line: string): BuilderProgress {
+/**
+ * The progress after one more line of either stream.
+ *
+ * @param steps the builder's own lines about the next step
+ */
+export function advance(progress: BuilderProgress, line: string, steps: RegExp): BuilderProgress {
   const stage = STAGE.exec(line)?.[1];
   if (stage !== undefined) {
     const running = progress.step?.startsWith('org.osbuild.') ?? false;
@@ -35,7 +33,7 @@ export function advance(progress: BuilderProgress, line: string): BuilderProgres
   if (line.startsWith('manifest - finished successfully')) {
     return { ...progress, step: 'exporting the disks', done: progress.total ?? progress.done + 1 };
   }
-  if (STEPS.test(line)) return { ...progress, step: line.trim() };
+  if (steps.test(line)) return { ...progress, step: line.trim() };
   return progress;
 }
 
@@ -56,9 +54,9 @@ const Manifest = z.object({
 type Pipeline = z.infer<typeof Manifest>['pipelines'][number];
 
 /**
- * Number of stages that osbuild runs for these exports, from the text of a `manifest-*.json`; `undefined` while it is
- * incomplete, or for another version. bib lists the pipelines of every disk type, and osbuild runs only those that the
- * exports need.
+ * Number of stages that osbuild runs for these exports, from the text of a manifest; `undefined` while it is
+ * incomplete, or for another version. Builders list the pipelines of every disk type, and osbuild runs only those that
+ * the exports need.
  */
 export function countStages(text: string, exports: readonly string[]): number | undefined {
   let pipelines: Pipeline[];

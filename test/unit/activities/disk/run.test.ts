@@ -10,8 +10,10 @@ import {
   takeResult,
   type DiskRun,
 } from '../../../../activities/disk/run.ts';
+import { builderDriver } from '../../../../activities/tools/builder/drivers.ts';
 
 const INPUTS = 'sha256:1';
+const driver = builderDriver();
 let directory: string;
 let run: DiskRun;
 beforeEach(async () => {
@@ -43,8 +45,8 @@ describe('the files of a builder run', () => {
     await leave('manifest-ami-raw.json', '{"pipelines":[{"stages":[{},{}]}]}');
     await writeFile(run.config.toml, 'password');
     await writeFile(run.log, 'log');
-    expect(await plannedStages(run, ['ami', 'raw'])).toBe(2);
-    const files = await takeResult(run, INPUTS, ['ami', 'raw']);
+    expect(await plannedStages(run, ['ami', 'raw'], driver)).toBe(2);
+    const files = await takeResult(run, INPUTS, ['ami', 'raw'], driver);
     const path = join(run.output, 'image/disk.raw');
     expect(files).toEqual([
       { type: 'ami', path, size: 1024 },
@@ -58,7 +60,7 @@ describe('the files of a builder run', () => {
 
   it('are not taken for those of other inputs, nor when they have changed', async () => {
     await leave('image/disk.raw', disk(2));
-    await takeResult(run, INPUTS, ['raw']);
+    await takeResult(run, INPUTS, ['raw'], driver);
     expect(await readResult(run, 'sha256:2')).toBeNull();
     await leave('image/disk.raw', disk(3));
     expect(await readResult(run, INPUTS)).toBeNull();
@@ -69,12 +71,12 @@ describe('the files of a builder run', () => {
   });
 
   it('must be there', async () => {
-    await expect(takeResult(run, INPUTS, ['raw'])).rejects.toMatchObject({ failure: { kind: 'builder' } });
+    await expect(takeResult(run, INPUTS, ['raw'], driver)).rejects.toMatchObject({ failure: { kind: 'builder' } });
   });
 
   it('must be all there', async () => {
     await leave('image/disk.raw', disk(2).subarray(0, 900));
-    await expect(takeResult(run, INPUTS, ['raw'])).rejects.toMatchObject({
+    await expect(takeResult(run, INPUTS, ['raw'], driver)).rejects.toMatchObject({
       failure: {
         kind: 'builder',
         message: 'the builder left image/disk.raw, which is truncated: its format needs 1024 bytes, and it has 900',

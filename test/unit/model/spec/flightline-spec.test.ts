@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { builderRuns, diskArtifactType, driverOf } from '../../../../model/spec/disk.ts';
+import { driverOf } from '../../../../model/builder/builder-driver.ts';
+import { builderRuns, diskArtifactType } from '../../../../model/spec/disk.ts';
 import { failureOf, jsonBytes, MAX_MESSAGE } from '../../../../model/failure/failure.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { builderContainerName, diskInputsDigest, imageInputsDigest } from '../../../../model/release/inputs.ts';

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import {
   builderArguments,
   decideBuilder,
-  manifestArguments,
   pickResult,
   withoutPasswords,
   type OutputEntry,
@@ -76,32 +75,6 @@ describe('the command line of the builder', () => {
     expect(asked.at(-1)).toBe(command.image);
   });
 
-  it('is image-builder’s own, for one type', () => {
-    const given = { inVm: true, seed: 7, defaultKernelArguments: false } as const;
-    const one = { ...command, driver: 'image-builder', types: ['vhd'], options: { arguments: given } } as const;
-    const asked = builderArguments(one);
-    expect(asked.slice(asked.indexOf(command.builder) + 1)).toEqual([
-      'build',
-      '--progress=verbose',
-      '--output-dir=/output/vpc',
-      '--output-name=disk',
-      '--with-manifest',
-      '--bootc-ref=quay.io/acme/edge:1',
-      '--bootc-default-fs=xfs',
-      '--blueprint=/config.toml',
-      '--in-vm=true',
-      '--seed=7',
-      '--bootc-no-default-kernel-args',
-      'vhd',
-    ]);
-    const manifest = manifestArguments({ ...one, rootfs: null, config: null, options: {} });
-    expect(manifest.slice(manifest.indexOf(command.builder) + 1)).toEqual([
-      'manifest',
-      '--bootc-ref=quay.io/acme/edge:1',
-      'vhd',
-    ]);
-  });
-
   it('says whose container it is', () => {
     expect(args).toContain('--label=io.flightline.installation=i');
     expect(args).toContain('--label=io.flightline.branch=qcow2+vmdk');
@@ -153,12 +126,12 @@ describe('pickResult', () => {
   const directory = (name: string): OutputEntry => ({ name, file: false, size: 4096 });
 
   it('takes the one regular file, whatever its name', () => {
-    expect(pickResult('qcow2', [file('disk.qcow2'), directory('x')])).toEqual({
+    expect(pickResult('qcow2', 'qcow2', [file('disk.qcow2'), directory('x')])).toEqual({
       ok: true,
       name: 'disk.qcow2',
       size: 5,
     });
-    expect(pickResult('iso', [file('install.iso')])).toMatchObject({ ok: true });
+    expect(pickResult('iso', 'bootiso', [file('install.iso')])).toMatchObject({ ok: true });
   });
 
   it.each<[string, OutputEntry[], RegExp]>([
@@ -167,7 +140,7 @@ describe('pickResult', () => {
     ['two files', [file('a'), file('b')], /2 files \(a, b\)/],
     ['an empty file', [file('a', 0)], /empty file qcow2\/a/],
   ])('refuses %s', (_name, entries, problem) => {
-    const choice = pickResult('qcow2', entries);
+    const choice = pickResult('qcow2', 'qcow2', entries);
     expect(choice).toMatchObject({ ok: false });
     expect(choice.ok ? '' : choice.problem).toMatch(problem);
   });

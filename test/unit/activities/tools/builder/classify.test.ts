@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { builderMessage, classifyBuilder } from '../../../../../activities/tools/builder/classify.ts';
+import { builderDriver } from '../../../../../activities/tools/builder/drivers.ts';
 import { FAILURES, type FailureKind } from '../../../../../model/failure/failures.ts';
+
+const { errors } = builderDriver('bootc-image-builder');
+const others = builderDriver('image-builder').errors;
 
 describe('classifyBuilder', () => {
   it.each<[FailureKind, number, string]>([
@@ -60,7 +64,7 @@ describe('classifyBuilder', () => {
     ['builder', 1, 'error: cannot run osbuild: error running osbuild: exit status 1'],
     ['builder', 127, 'exec: "build": executable file not found'],
   ])('%s (%d): %s', (kind, exitCode, output) => {
-    expect(classifyBuilder(output, exitCode).kind).toBe(kind);
+    expect(classifyBuilder(output, exitCode, errors).kind).toBe(kind);
   });
 
   // As the sources of osbuild/image-builder (cmd, pkg/bootc, pkg/distro), osbuild, bootc and shadow print them.
@@ -153,7 +157,6 @@ describe('classifyBuilder', () => {
       'builder-configuration',
       /./,
       [
-        '2026/06/12 error: blueprint validation failed for image type "qcow2": customizations.hostname: not supported',
         'the following custom directories are not allowed: ["/opt/x"]',
         'the following errors occurred while validating custom mountpoints:\npath "/var" is not allowed',
         'qcow2: customizations.disk cannot be used with customizations.filesystem',
@@ -187,7 +190,7 @@ describe('classifyBuilder', () => {
     ],
   ])('%s, remedy %s', (kind, remedy, texts) => {
     for (const text of texts) {
-      const verdict = classifyBuilder(`Manifest generation step\n${text}`, 1);
+      const verdict = classifyBuilder(`Manifest generation step\n${text}`, 1, errors);
       expect(verdict.kind, text).toBe(kind);
       const said = verdict.remedy ?? '';
       if (kind === 'builder') expect(said).toBe('');
@@ -195,11 +198,32 @@ describe('classifyBuilder', () => {
     }
   });
 
+  it.each<[FailureKind, RegExp, string]>([
+    [
+      'builder-configuration',
+      /./,
+      'error: blueprint validation failed for image type "qcow2": customizations.hostname: x',
+    ],
+    ['builder-configuration', /./, 'error: cannot decode "/config.json": json: unknown field "frob"'],
+    [
+      'builder-configuration',
+      /builder\.driver/,
+      'error: image type bootc "anaconda-iso" is not supported with image-builder, please consider switching',
+    ],
+    ['builder-configuration', /builder\.arguments/, 'error: unknown flag: --in-vm'],
+    ['host-setup', /./, 'error: entrypoint setup failed: exit status 1'],
+    ['image-unsuitable', /bootc that works/, 'error: failed to run bootc install print-configuration: exit status 127'],
+  ])('of image-builder: %s, remedy %s: %s', (kind, remedy, text) => {
+    const verdict = classifyBuilder(text, 1, others);
+    expect(verdict.kind).toBe(kind);
+    expect(verdict.remedy ?? FAILURES[kind].action).toMatch(remedy);
+  });
+
   it('finds its words among those of the nested podman', () => {
     const output =
       'time="2026" level=error msg="Refreshing container 0123: acquiring lock 0 for container: file exists"\n' +
       '2026/03/01 10:00:00 error: cannot build manifest: image quay.io/a/b:1 is not a bootc image';
-    expect(classifyBuilder(output, 1).kind).toBe('not-bootc');
+    expect(classifyBuilder(output, 1, errors).kind).toBe('not-bootc');
     expect(builderMessage(output.split('\n'), 5)).not.toContain('Refreshing');
   });
 
