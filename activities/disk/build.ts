@@ -15,7 +15,7 @@ import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
-import { pullForRelease } from '../image/bases/pulled-images.ts';
+import { pulledImages, pullImages } from './pull-images.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
 import { removeBuilder } from '../tools/builder/remove-builder.ts';
@@ -29,8 +29,7 @@ import {
   removeContainer,
 } from '../tools/podman/container/container.ts';
 import type { ContainerState } from '../tools/podman/container/container-state.ts';
-import { repositoryOf } from '../tools/podman/build.ts';
-import { ensurePulled, tagImage } from '../tools/podman/images.ts';
+import { installerImageName, repositoryOf } from '../tools/podman/build.ts';
 import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
@@ -46,6 +45,8 @@ interface Attempt {
   readonly name: string;
   /** `repository:tag`: the builder writes this name into the disk, as the origin of the device's updates. */
   readonly image: string;
+  /** The local name of what the disk boots from to install the image; null for a disk that boots the image. */
+  readonly installer: string | null;
   readonly run: DiskRun;
 }
 
@@ -76,6 +77,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     image: digest,
     origin: image,
     builder: input.builder.digest,
+    installer: input.installer?.digest,
     configuration: input.builderConfig?.digest ?? null,
     rootfs: input.rootfs,
     types: input.types,
@@ -84,7 +86,9 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     architecture: input.architecture,
   });
   const name = builderContainerName(input.release, inputs);
-  return { host, input, context, inputs, name, image, run: diskRun(host.work.release(input.release), input.types) };
+  const installer = input.installer ? installerImageName(host.work.installation, input.release) : null;
+  const run = diskRun(host.work.release(input.release), input.types);
+  return { host, input, context, inputs, name, image, installer, run };
 }
 
 /**
@@ -134,11 +138,16 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   }
 }
 
+/** The images that the builder may look at in a container. */
+function seenBy({ image, installer }: Pick<Attempt, 'image' | 'installer'>): string[] {
+  return installer === null ? [image] : [image, installer];
+}
+
 /**
  * After a retry with another spec, the container of the former inputs may still exist and write to the same directory.
  * Returns `true` when the container of these inputs exists.
  */
-async function removeOtherContainers({ host, input, name, image }: Attempt): Promise<boolean> {
+async function removeOtherContainers({ host, input, name, ...attempt }: Attempt): Promise<boolean> {
   const own = {
     [INSTALLATION_LABEL]: host.work.installation,
     [RELEASE_LABEL]: input.release,
@@ -146,7 +155,7 @@ async function removeOtherContainers({ host, input, name, image }: Attempt): Pro
   };
   const there = await containersWithLabels(own);
   for (const other of there) {
-    if (other !== name) await removeBuilder(other, image, input.timing.stopGrace);
+    if (other !== name) await removeBuilder(other, seenBy(attempt), input.timing.stopGrace);
   }
   return there.includes(name);
 }
@@ -154,10 +163,10 @@ async function removeOtherContainers({ host, input, name, image }: Attempt): Pro
 /**
  * The container of an earlier attempt, running or ended. Removes one that never ran or is lost.
  */
-async function findContainer({ name, image }: Attempt): Promise<ContainerState | null> {
+async function findContainer({ name, ...attempt }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
   const decision = decideBuilder(container, container !== null && (await hasConmon(container)));
-  if (decision === 'replace') await removeBuilder(name, image);
+  if (decision === 'replace') await removeBuilder(name, seenBy(attempt));
   return decision === 'attach' || decision === 'collect' ? container : null;
 }
 
@@ -165,7 +174,7 @@ async function start(attempt: Attempt): Promise<ContainerState> {
   const { host, input, context, inputs, name, run } = attempt;
   if (input.entitled) await requireRegistration(host.name);
   await emptyRun(run);
-  const repositories = [input.image.repository, repositoryOf(input.builder.reference), input.context.repository];
+  const repositories = [...pulledImages(input), input.context.repository];
   const command = await withRegistryAccess(host.configuration, repositories, (access) => prepare(attempt, access));
   const identity = { installation: host.work.installation, release: input.release, branch: input.branch, inputs };
   try {
@@ -191,20 +200,18 @@ async function prepare(
   attempt: Attempt,
   access: RegistryAccess,
 ): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
-  const { host, input, context, name, image, run } = attempt;
-  const { types, rootfs, release, timing } = input;
-  const { reference, digest } = input.builder;
-  const repository = repositoryOf(reference);
-  context.report({ step: `pulling ${image} and ${reference}` });
+  const { host, input, context, name, image, installer, run } = attempt;
+  const { types, rootfs, builder } = input;
+  context.report({ step: `pulling ${image} and ${builder.reference}` });
   const [config] = await allEnded([
     fetchBuilderConfig(host, access, input, run),
-    pullImage(attempt, access).then((pulled) => tagImage(pulled, image)),
-    pullForRelease(host.work, release, access, { repository, digest }, timing),
+    pullImages(host, input, access, { image, installer }),
   ]);
   return {
     name,
-    builder: `${repository}@${digest}`,
+    builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
     image,
+    installer,
     types,
     rootfs,
     graphRoot: (await podmanInfo()).graphRoot,
@@ -217,20 +224,9 @@ async function prepare(
   };
 }
 
-async function pullImage({ input }: Attempt, access: RegistryAccess): Promise<string> {
-  const { repository, digest } = input.image;
-  try {
-    return await ensurePulled(access, repository, digest, input.timing);
-  } catch (error) {
-    if (!(error instanceof FlightlineError) || error.failure.kind !== 'image-not-found') throw error;
-    // The release pushed it, so this is not a mistyped name.
-    throw new FlightlineError('disk-vanished', `the registry no longer has ${repository}@${digest}`, { cause: error });
-  }
-}
-
 /** Ends the container, and removes its output. */
-async function abandon({ name, image, run }: Attempt, grace: number): Promise<void> {
-  await removeBuilder(name, image, grace);
+async function abandon({ name, run, ...attempt }: Attempt, grace: number): Promise<void> {
+  await removeBuilder(name, seenBy(attempt), grace);
   await removeRun(run);
 }
 

@@ -32,6 +32,8 @@ export interface Current {
   context: string;
   bases: readonly PinnedImage[];
   builder: PinnedImage | null;
+  /** Absent without a disk that boots from one. */
+  installer?: PinnedImage | undefined;
   /** The operator wants a person's approval, whatever the request says. */
   approval: boolean;
 }
@@ -62,7 +64,10 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
     config: context.config,
     settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
     disks: Object.fromEntries(
-      disks.map(({ type, publish, compress }) => [type, shortDigest({ publish, compress, rootfs, options, driver })]),
+      disks.map(({ type, publish, compress, installer }) => [
+        type,
+        shortDigest({ publish, compress, rootfs, options, driver, installer }),
+      ]),
     ),
     bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
     ...gitParts(request.context),
@@ -175,7 +180,7 @@ export function isTooOld(record: ReleaseRecord, maxAge: number | null, now: Date
 function diskDifferences(
   record: ReleaseRecord,
   recorded: InputParts,
-  { request, parts, builder }: Current,
+  { request, parts, builder, installer }: Current,
   disk: RequestedDisk,
 ): Difference[] {
   const { type } = disk;
@@ -187,10 +192,11 @@ function diskDifferences(
   const path = before.file?.path ?? null;
   const reasons = [
     ...builderReasons(record.inputs!.builder, builder),
+    ...(disk.installer ? pinnedReasons('installer', listed(record.inputs!.installer), listed(installer)) : []),
     ...(parts.config === recorded.config ? [] : ['builder.config differs']),
     ...(parts.disks[type] === recorded.disks[type]
       ? []
-      : [`form, compression, root file system or builder arguments of disk ${type} differ`]),
+      : [`form, compression, root file system, installer or builder arguments of disk ${type} differ`]),
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []
       : [`disk ${type} has not passed this boot test`]),
@@ -203,10 +209,12 @@ function diskDifferences(
   ];
 }
 
+const listed = (image: PinnedImage | null | undefined) => (image ? [image] : []);
+
 function builderReasons(before: PinnedImage | null, now: PinnedImage | null): string[] {
   return before && now && before.reference !== now.reference
     ? [`builder ${before.reference} → ${now.reference}`]
-    : pinnedReasons('builder', before ? [before] : [], now ? [now] : []);
+    : pinnedReasons('builder', listed(before), listed(now));
 }
 
 /** The tags that the last record may have, the likeliest first. */

@@ -3,7 +3,7 @@ import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { movedNames, needsApproval } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { inputParts, withContext, type Current } from './change.ts';
 import { builderFrom, pin } from './pin.ts';
@@ -53,20 +53,22 @@ export function asksApproval({ approvals }: WorkerConfiguration, request: Releas
   return needsApproval(approvals, movedNames(request));
 }
 
-/** What the bases and the builder point at now. */
+/** What the bases, the builder and the installer point at now. */
 async function lookUpImages(
   request: ReleaseRequest,
   named: readonly string[],
   configuration: WorkerConfiguration,
-): Promise<Pick<Current, 'bases' | 'builder'>> {
+): Promise<Pick<Current, 'bases' | 'builder' | 'installer'>> {
   const builder = request.disks.length > 0 ? formatReference(builderFrom(request, configuration)) : null;
-  const all = builder === null ? named : [...named, builder];
+  const installer = requestedInstaller(request);
+  const all = [...named, ...(builder === null ? [] : [builder]), ...(installer === undefined ? [] : [installer])];
   return withRegistryAccess(configuration, all.map(repositoryOf), async (access) => {
     await requireRedHatLogin(access, all, 'the control worker');
-    const [bases, pinned] = await Promise.all([
+    const [bases, pinned, installs] = await Promise.all([
       Promise.all(named.map((image) => pin(access, image, 'the Containerfile'))),
       builder === null ? null : pin(access, builder, 'builder.image'),
+      installer === undefined ? undefined : pin(access, installer, 'installer.image'),
     ]);
-    return { bases, builder: pinned };
+    return { bases, builder: pinned, installer: installs };
   });
 }

@@ -9,7 +9,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { imageInputsDigest } from '../../model/release/inputs.ts';
 import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { builtAt, inputParts, reasonOf, recordedReason, withContext } from './change.ts';
 import { foreseenBases } from './foreseen-bases.ts';
@@ -21,6 +21,7 @@ import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
+import { repositoryOf } from '../tools/podman/build.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
@@ -75,12 +76,13 @@ export async function compareWithLast(
 
 /** The inputs of a record's release, for a release with the same inputs. */
 function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Resolved, 'unchanged'> {
-  const { image, base, builder, context } = inputs!;
+  const { image, base, builder, installer, context } = inputs!;
   return {
     context: { repository: request.contextRepository, digest: context },
     imageInputs: image,
     bases: base,
     builder,
+    ...(installer && { installer }),
     builderConfig: null,
     existingTag: null,
   };
@@ -102,12 +104,17 @@ export async function lookUp(
 ): Promise<Resolved> {
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const parts = inputParts(request, context);
-  const repositories = [...ownRepositories(request), ...(builderReference ? [builderReference.repository] : [])];
+  const installs = requestedInstaller(request);
+  const named = [...(builderReference ? [formatReference(builderReference)] : []), ...(installs ? [installs] : [])];
+  const repositories = [...ownRepositories(request), ...named.map(repositoryOf)];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    const [, bases, builder, existingTag] = await allEnded([
+    const [, bases, builder, installer, existingTag] = await allEnded([
       requireOwnTags(configuration, request),
       foreseenBases(configuration, request, { ...context, parts }),
-      builderReference ? pinBuilder(access, formatReference(builderReference)) : Promise.resolve(null),
+      builderReference
+        ? pinWithLogin(access, formatReference(builderReference), 'builder.image')
+        : Promise.resolve(null),
+      installs ? pinWithLogin(access, installs, 'installer.image') : Promise.resolve(undefined),
       access.repository(request.repository).headManifest(request.tag),
     ]);
     const imageInputs = imageInputsDigest({
@@ -125,6 +132,7 @@ export async function lookUp(
       imageInputs,
       bases,
       builder,
+      ...(installer && { installer }),
       builderConfig: context.builderConfig,
       existingTag,
       ...(asksApproval(configuration, request) && { approval: true }),
@@ -146,9 +154,9 @@ async function contextArtifact(access: RegistryAccess, request: ReleaseRequest, 
   return { repository, digest: await sendGitContext(access, repository, request.context, configuration.git.schemes) };
 }
 
-async function pinBuilder(access: RegistryAccess, image: string): Promise<PinnedImage> {
+async function pinWithLogin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   await requireRedHatLogin(access, [image], 'the control worker');
-  return pin(access, image, 'builder.image');
+  return pin(access, image, where);
 }
 
 /** The parts of an earlier release that are not made again, and why the rest is. */
@@ -200,8 +208,8 @@ async function whatIsMissing(
   resolved: Resolved & { parts: InputParts },
   configuration: WorkerConfiguration,
 ): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
-  const { parts, context, bases, builder, approval = false } = resolved;
-  const current = { request, parts, context: context.digest, bases, builder, approval };
+  const { parts, context, bases, builder, installer, approval = false } = resolved;
+  const current = { request, parts, context: context.digest, bases, builder, installer, approval };
   const since = await sinceOwnTag(access, request, configuration, () => Promise.resolve(current));
   const replaced = since.differences.filter(({ replaces }) => replaces);
   if (replaced.length === 0) return whatIsNew(since, request);

@@ -30,7 +30,10 @@ type BuilderCheck =
   | { kind: 'failed'; said: string };
 
 /** What is checked. */
-interface BuilderCheckInput extends Pick<ManifestCommand, 'types' | 'rootfs' | 'config' | 'options' | 'driver'> {
+interface BuilderCheckInput extends Pick<
+  ManifestCommand,
+  'types' | 'rootfs' | 'config' | 'options' | 'driver' | 'installer'
+> {
   /** Digest of the image inputs, by which the image is found. */
   imageInputs: string;
   /** The builder by digest, `repository@sha256:…`. */
@@ -46,8 +49,9 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
   try {
     const [image] = await listImages({ label: `${INPUTS_LABEL}=${input.imageInputs}` });
     if (!image) return notRun('this machine has no image of these inputs: it is not built yet, or is on another host');
-    if (!(await imageExists(input.builder)))
-      return notRun(`this machine does not have the builder: podman pull ${input.builder}`);
+    for (const needed of [input.builder, ...(input.installer === null ? [] : [input.installer])]) {
+      if (!(await imageExists(needed))) return notRun(`this machine does not have ${needed}: podman pull ${needed}`);
+    }
     return await runManifest(input, image.id);
   } catch (error) {
     if (error instanceof FlightlineError) return notRun(error.failure.message);
@@ -56,7 +60,7 @@ export async function checkWithBuilder(input: BuilderCheckInput): Promise<Builde
 }
 
 async function runManifest(input: BuilderCheckInput, id: string): Promise<BuilderCheck> {
-  const { builder, driver, types, rootfs, config, options } = input;
+  const { builder, driver, types, rootfs, config, options, installer } = input;
   const random = randomBytes(6).toString('hex');
   const name = `flightline-dry-run-${random}`;
   // The builder needs a name, and the image may have none.
@@ -67,7 +71,8 @@ async function runManifest(input: BuilderCheckInput, id: string): Promise<Builde
   try {
     const given = config && { ...config, path: join(scratch.path, `config.${config.format}`) };
     if (config && given) await writeFile(given.path, builderText(await readFile(config.path, 'utf8'), config.format));
-    const args = manifestArguments({ name, builder, driver, image, types, rootfs, config: given, graphRoot, options });
+    const asked = { image, installer, types, rootfs, config: given, options };
+    const args = manifestArguments({ name, builder, driver, graphRoot, ...asked });
     // The manifest holds what the configuration holds, including password hashes. Only its stages are counted.
     const { stdout, stderr } = await runCommand('podman', args, { timeout: WITHIN });
     const stages = builderDriver(driver).progress.count(stdout, types);
@@ -82,7 +87,7 @@ async function runManifest(input: BuilderCheckInput, id: string): Promise<Builde
     return { kind: 'failed', said: builderMessage(clean(error.stderr), MESSAGE_LINES) || error.message };
   } finally {
     await scratch.remove();
-    await removeBuilder(name, image);
+    await removeBuilder(name, installer === null ? [image] : [image, installer]);
     await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
   }
 }

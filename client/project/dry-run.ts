@@ -9,6 +9,8 @@ import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
+import type { PinnedImage } from '../../model/release/record.ts';
+import { DISK_TYPES } from '../../model/spec/disk.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseStages, requestedRuns } from '../../model/release/stage-table.ts';
 import type { Temporal } from '../temporal/temporal.ts';
@@ -82,6 +84,7 @@ async function lookAhead(
       image: resolved.imageInputs,
       base: resolved.bases,
       builder: resolved.builder,
+      ...(resolved.installer && { installer: resolved.installer }),
       context: resolved.context.digest,
     },
     hosts,
@@ -180,13 +183,15 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
   };
 }
 
+const byDigest = ({ reference, digest }: PinnedImage) => `${repositoryOf(reference)}@${digest}`;
+
 /**
  * The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container
  * and name away.
  */
 async function builderChecks(
   { loaded, draft: request }: CheckedSpec,
-  { builder, builderConfig, imageInputs }: PlanWorkflowResult['resolved'],
+  { builder, installer, builderConfig, imageInputs }: PlanWorkflowResult['resolved'],
   signal: AbortSignal,
 ): Promise<PlanCheck[]> {
   if (!builder) return [];
@@ -206,7 +211,8 @@ async function builderChecks(
       rootfs: request.builder.rootfs,
       options: request.builder,
       driver: request.builder.driver,
-      builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
+      builder: byDigest(builder),
+      installer: installer && types.some((type) => DISK_TYPES[type].installer) ? byDigest(installer) : null,
       config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
     });
     switch (check.kind) {

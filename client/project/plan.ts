@@ -36,7 +36,7 @@ export interface DryRun {
   outcome: 'release' | 'unchanged';
   image: { reference: string; alsoTag: string[]; tagPolicy: 'create' | 'move'; existing: string | null };
   disks: { type: string; form: string; reference: string | null }[];
-  inputs: { image: string; base: PinnedImage[]; builder: PinnedImage | null; context: string };
+  inputs: { image: string; base: PinnedImage[]; builder: PinnedImage | null; installer?: PinnedImage; context: string };
   /** Build hosts that could take it up now. */
   hosts: string[];
   stages: PlannedStage[];
@@ -56,6 +56,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ['inputs', inputs.image],
     ...inputs.base.map(({ reference, digest }) => ['base', `${reference} ${digest}`]),
     ...(inputs.builder ? [['builder', `${inputs.builder.reference} ${inputs.builder.digest}`]] : []),
+    ...(inputs.installer ? [['installer', `${inputs.installer.reference} ${inputs.installer.digest}`]] : []),
     ['build hosts', plan.hosts.join(', ') || 'none'],
   ];
   const head =

@@ -25,6 +25,8 @@ export const ResolveResult = z.object({
   bases: z.array(PinnedImage),
   /** Null for a release without disks. */
   builder: PinnedImage.nullable(),
+  /** Absent without a disk that boots from one. */
+  installer: PinnedImage.optional(),
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),

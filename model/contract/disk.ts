@@ -15,6 +15,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   branch: z.string(),
   image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
   builder: PinnedImage,
+  /** What the disk boots from, to install the image; absent for other types. */
+  installer: PinnedImage.optional(),
   builderConfig: BuilderConfig.nullable(),
   context: ContextArtifact,
   rootfs: z.string().nullable(),

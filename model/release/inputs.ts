@@ -36,6 +36,8 @@ interface DiskInputs {
   image: string;
   origin: string;
   builder: string;
+  /** Digest of the image that installs; absent for a disk that is not made of one. */
+  installer?: string | undefined;
   /** Digest of the builder configuration; null when there is none. */
   configuration: string | null;
   rootfs: string | null;

@@ -138,6 +138,8 @@ export const ReleaseRecord = z.object({
       disks: z.record(z.string(), Digest),
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),
+      /** What a disk that installs the image boots from; absent without one. */
+      installer: PinnedImage.optional(),
       context: Digest,
       parts: InputParts.optional(),
     })

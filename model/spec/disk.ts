@@ -30,6 +30,8 @@ interface DiskTypeRow {
   compress: Compression;
   /** `true` when KubeVirt accepts the file in a container disk: qcow2 or raw (KubeVirt user guide, "containerDisk"). */
   containerDisk: boolean;
+  /** It boots from an image of its own, which installs the release. */
+  installer: boolean;
   /** QEMU's block driver and medium for a boot test; null for an archive. */
   boot: { format: 'qcow2' | 'raw' | 'vmdk' | 'vpc'; medium: 'disk' | 'cdrom' } | null;
 }
@@ -40,6 +42,7 @@ const row = (suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}
   family: 'disk',
   compress: 'none',
   containerDisk: false,
+  installer: false,
   boot: null,
   ...more,
 });
@@ -47,13 +50,11 @@ const row = (suffix: string, format: DiskFormat, more: Partial<DiskTypeRow> = {}
 const ISO = { family: 'iso', boot: { format: 'raw', medium: 'cdrom' } } as const;
 const bootable = (format: 'qcow2' | 'raw' | 'vmdk' | 'vpc') => ({ boot: { format, medium: 'disk' } }) as const;
 
-/**
- * Every disk type the spec accepts: all but `bootc-installer`, which needs a second image to boot from. `ami` and `raw`
- * are one file published twice.
- */
+/** Every disk type the spec accepts. `ami` and `raw` are one file published twice. */
 export const DISK_TYPES = {
   ami: row('ami', 'raw', { compress: 'gzip', ...bootable('raw') }),
   'anaconda-iso': row('iso', 'iso', ISO),
+  'bootc-installer': row('iso', 'iso', { ...ISO, installer: true }),
   gce: row('gce.tgz', 'tar.gz'),
   iso: row('iso', 'iso', ISO),
   ova: row('ova', 'tar'),

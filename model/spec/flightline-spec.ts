@@ -70,8 +70,18 @@ const DiskSection = z
     type: z.enum(DISK_TYPE_NAMES).describe("a disk type of bootc-image-builder's"),
     publish: z.enum(PUBLISH_FORMS).default('artifact'),
     compress: z.enum(COMPRESSIONS).optional().describe('default gzip for raw and ami, none otherwise'),
+    installer: z
+      .strictObject({ image: ImageReference.describe('the bootable image that installs the release') })
+      .optional()
+      .describe('for bootc-installer: what it boots from'),
   })
   .superRefine((disk, context) => {
+    if (DISK_TYPES[disk.type].installer !== (disk.installer !== undefined)) {
+      const message = disk.installer
+        ? `is for bootc-installer, not ${disk.type}`
+        : `${disk.type} needs installer: {image: …}, a bootable image that installs the release`;
+      context.addIssue({ code: 'custom', path: [disk.installer ? 'installer' : 'type'], message });
+    }
     if (disk.publish !== 'container-disk') return;
     if (!DISK_TYPES[disk.type].containerDisk) {
       context.addIssue({

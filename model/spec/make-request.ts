@@ -67,6 +67,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     type: disk.type,
     publish: disk.publish,
     compress: disk.compress ?? (disk.publish === 'container-disk' ? 'none' : DISK_TYPES[disk.type].compress),
+    ...(disk.installer && { installer: disk.installer.image }),
     repository: expand(`disks[${index}]`, spec.repositories.disk, { ...named, type: disk.type }, Repository),
   }));
   const [, architecture] = image.platforms[0]!.split('/');

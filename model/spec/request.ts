@@ -38,8 +38,15 @@ export const RequestedDisk = z.object({
   compress: z.enum(COMPRESSIONS),
   /** Where it is published. */
   repository: Repository,
+  /** The image that installs the release; absent for all but `bootc-installer`. */
+  installer: ImageReference.optional(),
 });
 export type RequestedDisk = z.infer<typeof RequestedDisk>;
+
+/** The image of the disk that installs the release; undefined without such a disk. Types are listed once. */
+export function requestedInstaller({ disks }: { disks: readonly Pick<RequestedDisk, 'installer'>[] }) {
+  return disks.find(({ installer }) => installer !== undefined)?.installer;
+}
 
 /** The disk that must boot before it is published. */
 export const BootTest = z.object({

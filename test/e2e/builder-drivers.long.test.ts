@@ -1,7 +1,7 @@
 /** Both command lines of the example builder pass the same tests. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe } from 'vitest';
 import { BUILDER_DRIVERS } from '../../model/builder/builder-driver.ts';
 import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
@@ -11,8 +11,20 @@ import { testBuilderRuns } from './builder-runs.ts';
 const base = EXAMPLE_IMAGES.base.local;
 
 describe.each(BUILDER_DRIVERS)('the example builder as %s', (driver) => {
-  testBuilderRuns(async () => ({ builder: await calledAs(driver), base, driver }));
+  testBuilderRuns(async () => ({ builder: await calledAs(driver), base, driver, installer: base, installed }));
 });
+
+/** By the kickstart in it. */
+async function installed(iso: string): Promise<string> {
+  const directory = dirname(iso);
+  const flags = ['--rm', '--pull=never', `--volume=${directory}:/kept`, '--entrypoint=xorriso'];
+  const extract = ['-osirrox', 'on', '-indev', iso.replace(directory, '/kept'), '-extract'];
+  const files = ['/osbuild.ks', '/kept/osbuild.ks', '-extract', '/container', '/kept/container'];
+  await podman({ environment: {} }, ['run', ...flags, EXAMPLE_IMAGES.builder.local, ...extract, ...files]);
+  await readFile(join(directory, 'container/root.squashfs'));
+  const text = await readFile(join(directory, 'osbuild.ks'), 'utf8');
+  return /--transport registry (\S+)/.exec(text)![1]!;
+}
 
 /** The builder with a program of this name as its entry point. */
 async function calledAs(name: string): Promise<string> {

@@ -1,6 +1,8 @@
 /** Releases with a builder, whichever it is: its disks, a killed worker, cancellations in each phase, a refusal. */
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { builderContainers, containersCreated, leftOvers, podman } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
@@ -19,6 +21,10 @@ export interface TriedBuilder {
   /** A bootable image that the builder takes. */
   base: string;
   driver?: string | undefined;
+  /** A bootable image that installs others. */
+  installer?: string | undefined;
+  /** The name of the image that an installer's file installs. */
+  installed?: (iso: string) => Promise<string>;
 }
 
 /** Declares the tests of a builder, in a `describe`. */
@@ -26,7 +32,7 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
   let stack: TestStack;
   let builder: string;
   let base: string;
-  let driver: string | undefined;
+  let given: TriedBuilder;
   let before: string;
   const projects: Project[] = [];
 
@@ -37,8 +43,7 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
         builders: [`${configuration.keys['release']!.repositories[0]}/real/builder`],
       }),
     });
-    const given = await tried();
-    ({ driver } = given);
+    given = await tried();
     builder = await publish(given.builder, 'builder');
     base = await publish(given.base, 'base');
     before = await containers();
@@ -48,9 +53,9 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
     await stack?.end();
   });
 
-  async function publish(given: string, name: string): Promise<string> {
+  async function publish(image: string, name: string): Promise<string> {
     const reference = `${stack.registry}/real/${name}:1`;
-    const source = /^[a-z-]+archive:/.test(given) ? given : `containers-storage:${given}`;
+    const source = /^[a-z-]+archive:/.test(image) ? image : `containers-storage:${image}`;
     await execa('skopeo', [
       '--insecure-policy',
       'copy',
@@ -67,7 +72,7 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
 
   async function project(
     name: string,
-    types: readonly string[],
+    types: readonly (string | object)[],
     { slow = false, files = {} }: { slow?: boolean; files?: Record<string, string> } = {},
   ): Promise<Project> {
     const config = Object.keys(files)[0];
@@ -76,8 +81,8 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
       name: `real-${name}`,
       // The example builder takes so long then, and other builders do not mind.
       containerfile: `FROM ${base}\nLABEL test=${name}${slow ? SLOW : ''}\n`,
-      disks: types.map((type) => ({ type, compress: 'none' })),
-      spec: { builder: { image: builder, rootfs: 'ext4', driver, config } },
+      disks: types.map((type) => ({ compress: 'none', ...(typeof type === 'string' ? { type } : type) })),
+      spec: { builder: { image: builder, rootfs: 'ext4', driver: given.driver, config } },
       files,
     });
     projects.push(made);
@@ -88,8 +93,8 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
     ...stack.environment,
     FLIGHTLINE_TIMING: JSON.stringify({ ...TEST_TIMING, holdFor: BUILD, retryFor: BUILD }),
   });
-  const run = (made: Project) =>
-    startFlightline(['run', made.spec, '--json'], { environment: environment(), timeout: BUILD });
+  const run = (made: Project, ...flags: string[]) =>
+    startFlightline(['run', made.spec, '--json', ...flags], { environment: environment(), timeout: BUILD });
 
   /** What the builder has said so far. */
   async function said(): Promise<string> {
@@ -108,7 +113,7 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
     expect(await containers()).toBe(before);
   }
 
-  async function releasedDisks(made: Project, ended: ReturnType<typeof run>): Promise<string[]> {
+  async function released(made: Project, ended: ReturnType<typeof run>): Promise<ReleaseRecord> {
     const { exitCode, stdout, stderr } = await ended;
     expect(exitCode, String(stderr)).toBe(0);
     const record = recordFrom({ exitCode: 0, stdout: String(stdout), stderr: String(stderr) });
@@ -118,12 +123,25 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
     });
     expect(verified.exitCode, verified.stderr).toBe(0);
     await leavesNothing();
-    return record.disks.map(({ type }) => type);
+    return record;
   }
+  const typesOf = ({ disks }: ReleaseRecord) => disks.map(({ type }) => type);
 
   it.each([[['qcow2']], [['raw', 'vmdk']]])('makes %j', async (types) => {
     const made = await project(types.join('-'), types);
-    expect(await releasedDisks(made, run(made))).toEqual(types);
+    expect(typesOf(await released(made, run(made)))).toEqual(types);
+  });
+
+  it('makes an installer of one image, with the release as what it installs', async (context) => {
+    if (given.installer === undefined) return context.skip('no installer is given');
+    const installer = await publish(given.installer, 'installer');
+    const made = await project('installer', [{ type: 'bootc-installer', installer: { image: installer } }]);
+    const kept = join(made.directory, 'kept');
+    const record = await released(made, run(made, '--keep-files', kept));
+    expect(typesOf(record)).toEqual(['bootc-installer']);
+    expect(record.inputs!.installer).toEqual({ reference: installer, digest: await digestOf(installer) });
+    const [disk] = record.disks;
+    if (given.installed) expect(await given.installed(disk!.file!.path!)).toBe(made.release);
   });
 
   it('is found again when the build worker is killed', async () => {
@@ -132,7 +150,7 @@ export function testBuilderRuns(tried: () => Promise<TriedBuilder>): void {
     const ended = run(made);
     await reaches(/^org\.osbuild\.\S+: [0-9a-f]/m);
     process.kill(stack.pidOf('build'), 'SIGKILL');
-    expect(await releasedDisks(made, ended)).toEqual(['qcow2']);
+    expect(typesOf(await released(made, ended))).toEqual(['qcow2']);
     expect(await containersCreated(stack, since)).toBe(1);
   });
 

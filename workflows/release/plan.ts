@@ -137,13 +137,16 @@ export function diskBuildInput(
   const { request, resolved } = plan;
   const { repository, tag, architecture, timing } = request;
   // The builder installs packages for an iso only; disks are made from the image alone.
-  const entitled = needsEntitlement(bases) && run.types.some((type) => DISK_TYPES[type].family === 'iso');
+  const isInstaller = run.types.some((type) => DISK_TYPES[type].installer);
+  const hasPackages = !isInstaller && run.types.some((type) => DISK_TYPES[type].family === 'iso');
+  const entitled = needsEntitlement(bases) && hasPackages;
   if (!resolved.builder) throw new Error('disks are asked for, and no builder was resolved');
   return {
     ...identity,
     branch: run.subject,
     image: { repository, tag, digest },
     builder: resolved.builder,
+    ...(isInstaller && { installer: resolved.installer }),
     builderConfig: resolved.builderConfig,
     context: resolved.context,
     rootfs: request.builder.rootfs,
@@ -166,10 +169,11 @@ export function builderRunKey(
   run: RequestedRun,
   request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest'>,
 ): string {
-  const { image, builder, builderConfig, rootfs, types } = input;
+  const { image, builder, installer, builderConfig, rootfs, types } = input;
   return JSON.stringify([
     image.digest,
     builder.digest,
+    installer?.digest ?? null,
     builderConfig?.digest ?? null,
     rootfs,
     types,

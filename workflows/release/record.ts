@@ -31,6 +31,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       // After the build, what podman used counts, not what resolve expected.
       base: image.build?.bases ?? plan.resolved.bases,
       builder: plan.resolved.builder,
+      ...(plan.resolved.installer && { installer: plan.resolved.installer }),
       context: plan.resolved.context.digest,
       parts: plan.resolved.parts,
     },

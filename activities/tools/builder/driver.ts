@@ -7,6 +7,8 @@ import type { BuilderProgress } from './progress.ts';
 export interface BuilderRequest {
   /** The image, `R:T`. The builder writes this name into the disk as the origin of updates. */
   image: string;
+  /** The image that a disk boots from to install `image`; null for a disk that boots `image` itself. */
+  installer: string | null;
   types: readonly DiskType[];
   rootfs: string | null;
   config: { path: string; format: 'toml' | 'json' } | null;

@@ -4,6 +4,7 @@ import type { DiskType } from '../../../model/spec/disk.ts';
 const EXPORTS: Record<DiskType, string> = {
   ami: 'image',
   'anaconda-iso': 'bootiso',
+  'bootc-installer': 'bootiso',
   gce: 'gce',
   iso: 'bootiso',
   ova: 'archive',

@@ -8,12 +8,12 @@ import { inspectImages } from '../podman/images.ts';
 import { processesWithArgument } from '../process/processes.ts';
 
 /**
- * Ends and removes the container of a run that has no result, with what it may have left in this host's podman. `image`
- * is the name that the builder was given; `grace` (ms) the time between SIGTERM and SIGKILL.
+ * Ends and removes the container of a run that has no result, with what it may have left in this host's podman.
+ * `images` are the names that the builder was given; `grace` (ms) the time between SIGTERM and SIGKILL.
  */
-export async function removeBuilder(name: string, image: string, grace = 0): Promise<void> {
+export async function removeBuilder(name: string, images: readonly string[], grace = 0): Promise<void> {
   await removeContainer(name, grace);
-  await removeInspections((await inspectImages([image])).map(({ id }) => id));
+  await removeInspections((await inspectImages(images)).map(({ id }) => id));
 }
 
 /**

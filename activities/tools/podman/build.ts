@@ -35,6 +35,11 @@ export function isPrivateImage(name: string): boolean {
   return /^localhost\/flightline\/[^/]+\/[0-9a-f]+:[0-9a-f]+-[0-9a-f]+$/.test(name);
 }
 
+/** Name of the image that a release's installer boots from: builders take no image by digest alone. */
+export function installerImageName(installation: string, release: string): string {
+  return `${releaseImages(installation, release)}:installer`;
+}
+
 /** A secret of a build: its id in the Containerfile, and its file (absolute path) on the host. */
 export interface BuildSecretFile {
   id: string;

@@ -14,7 +14,7 @@ import flags
 import inspection
 import progress
 import storage
-from disk_types import check_types, exports
+from disk_types import TYPES, check_types, exports
 from failure import BuildError, Cancelled
 from plan import ARCHITECTURES, Request, identifiers, manifest, needed
 from process import run, stop_on_signals
@@ -143,8 +143,14 @@ def prepare(
     with inspection.container(reference):
         root = storage.mount(image, directory)
         time.sleep(_seconds(image, MANIFEST_LABEL))
-    if 'iso' in types and not os.path.isdir(f'{root}/usr/lib/live/boot'):
+    is_iso = any(TYPES[kind].iso for kind in types)
+    payload = options.get('installer-payload-ref') if 'bootc-installer' in types else None
+    if 'bootc-installer' in types and not payload:
+        raise BuildError('no installer payload bootc ref set')
+    if is_iso and not os.path.isdir(f'{root}/usr/lib/live/boot'):
         raise BuildError('no live-boot in container')
+    if payload:
+        storage.mount_payload(storage.inspect(payload), directory)
     blueprint.check(configuration.customizations)
     for key in configuration.not_supported[:1]:
         # Without a newline, as the real program has it.
@@ -158,7 +164,8 @@ def prepare(
         blueprint=configuration,
         kernel=_kernel(root),
         kernel_arguments=_kernel_arguments(root, ARCHITECTURES[image.architecture][0]),
-        image_size=0 if 'iso' in types else _content(root),
+        image_size=0 if is_iso else _content(root),
+        payload=payload,
     ), root
 
 

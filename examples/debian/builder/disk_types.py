@@ -16,11 +16,11 @@ class DiskType(NamedTuple):
 TYPES = {
     'ami': DiskType('image', 'disk.raw'),
     'anaconda-iso': DiskType('bootiso', None, iso=True),
-    'bootc-installer': DiskType('bootiso', None, iso=True),
+    'bootc-installer': DiskType('bootiso', 'install.iso', iso=True),
     'gce': DiskType('gce', None),
     'iso': DiskType('bootiso', 'install.iso', iso=True),
     'ova': DiskType('archive', None),
-    'pxe-tar-xz': DiskType('bootc-pxe-tree', None),
+    'pxe-tar-xz': DiskType('xz', None),
     'qcow2': DiskType('qcow2', 'disk.qcow2'),
     'raw': DiskType('image', 'disk.raw'),
     'vhd': DiskType('vpc', None),

@@ -46,6 +46,7 @@ Usage:
 
 Flags:
       --chown string         chown the output directory to match the specified UID:GID
+      --installer-payload-ref string   what a bootc-installer installs
       --log-level string     logging level (debug, info, error); default error
       --output string        artifact output directory (default ".")
       --progress string      type of progress bar to use: auto, verbose, term, debug (default "auto")
@@ -53,7 +54,7 @@ Flags:
       --rpmmd string         rpm metadata cache directory, not used (default "/rpmmd")
       --store string         directory for intermediate files (default "/store")
       --target-arch string   build for the given target architecture (only this machine's)
-      --type stringArray     image types to build: ami, iso, qcow2, raw, vmdk (default [qcow2])
+      --type stringArray     image types to build: ami, bootc-installer, iso, qcow2, raw, vmdk (default [qcow2])
   -v, --verbose              Switch to verbose mode
       --version              version for bootc-image-builder
 """

@@ -23,6 +23,7 @@ MANIFEST = {
     'arch': str,
     'bootc-ref': str,
     'bootc-default-fs': str,
+    'bootc-installer-payload-ref': str,
     'bootc-no-default-kernel-args': bool,
     'use-librepo': bool,
     'ignore-warnings': bool,
@@ -64,7 +65,8 @@ def _request(options: flags.Options, bar: progress.Verbose, directory: str) -> t
         raise BuildError('the example builder makes disks of bootc images only: --bootc-ref is missing')
     given = flags.Options(type=options.arguments)
     given.command, given.arguments = 'build', [options['bootc-ref']]
-    for theirs, ours in (('bootc-default-fs', 'rootfs'), ('arch', 'target-arch')):
+    same = {'bootc-default-fs': 'rootfs', 'arch': 'target-arch', 'bootc-installer-payload-ref': 'installer-payload-ref'}
+    for theirs, ours in same.items():
         if theirs in options:
             given[ours] = options[theirs]
     configuration = blueprint.load(options['blueprint']) if 'blueprint' in options else blueprint.EMPTY

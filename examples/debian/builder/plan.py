@@ -34,6 +34,8 @@ class Request(NamedTuple):
     kernel: str
     kernel_arguments: str
     image_size: int
+    # What a bootc-installer installs: its name.
+    payload: str | None = None
 
 
 def root_size(content: int, minimum: int) -> int:
@@ -133,6 +135,18 @@ def _iso(request: Request) -> list[dict]:
     """A live system: the image as a compressed file system, started from a FAT image in the iso."""
     boot = {'label': 'BOOT', 'volid': request.image.id[:8]}
     medium = {'filename': TYPES['iso'].file, 'volid': 'LIVE'}
+    compression = {'method': 'zstd', 'level': 1}
+    media = [
+        _made_of(
+            'os-tree',
+            stage='org.osbuild.squashfs',
+            options={'filename': 'live/filesystem.squashfs', 'compression': compression},
+        )
+    ]
+    if request.payload:
+        options = {'filename': 'container/root.squashfs', 'compression': compression, 'payload': request.payload}
+        media.append({'type': 'org.osbuild.squashfs', 'options': options})
+        media.append({'type': 'org.osbuild.kickstart', 'options': {'path': 'osbuild.ks', 'payload': request.payload}})
     return [
         {'name': 'os-tree', 'stages': _tree(request, None)},
         {
@@ -142,14 +156,7 @@ def _iso(request: Request) -> list[dict]:
                 _loader(request, 'boot=live components'),
             ],
         },
-        {
-            'name': 'bootiso-tree',
-            'stages': [
-                _made_of('os-tree', stage='org.osbuild.squashfs', options={
-                    'filename': 'live/filesystem.squashfs', 'compression': {'method': 'zstd', 'level': 1},
-                }),
-            ],
-        },
+        {'name': 'bootiso-tree', 'stages': media},
         {
             'name': 'bootiso',
             'stages': [
@@ -163,7 +170,7 @@ def manifest(request: Request) -> dict:
     """The osbuild manifest, format 2, of a request."""
     return {
         'version': '2',
-        'pipelines': _iso(request) if 'iso' in request.types else _disk(request),
+        'pipelines': _iso(request) if any(TYPES[kind].iso for kind in request.types) else _disk(request),
         'sources': {
             'org.osbuild.containers-storage': {'items': {f'sha256:{request.image.id}': {}}},
         },

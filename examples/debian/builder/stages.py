@@ -4,6 +4,7 @@ import datetime
 import os
 from collections.abc import Callable
 
+import storage
 import users
 from failure import BuildError
 from plan import MIB, Request
@@ -23,6 +24,7 @@ class Workshop:
         self.disk = f'{directory}/disk.raw'
         self.boot = f'{directory}/efiboot.img'
         self.media = f'{directory}/media'
+        self.payload = storage.payload_root(directory)
         # Equal inputs give nearly equal disks: times come from the image.
         self.environment = {'SOURCE_DATE_EPOCH': str(epoch(request.image.created)), 'MTOOLS_SKIP_CHECK': '1'}
         self.environment['E2FSPROGS_FAKE_TIME'] = self.environment['SOURCE_DATE_EPOCH']
@@ -182,9 +184,14 @@ def squashfs(shop: Workshop, options: dict) -> None:
     os.makedirs(os.path.dirname(target))
     method = options['compression']
     shop.run(
-        'mksquashfs', shop.root, target, '-quiet', '-no-progress', '-noappend', '-xattrs',
+        'mksquashfs', shop.payload if 'payload' in options else shop.root, target, '-quiet', '-no-progress', '-noappend', '-xattrs',
         '-comp', method['method'], '-Xcompression-level', str(method['level']),
     )  # fmt: skip
+
+
+def kickstart(shop: Workshop, options: dict) -> None:
+    with open(f'{shop.media}/{options["path"]}', 'w', encoding='utf-8') as file:
+        file.write(f'%post\nbootc switch --mutate-in-place --transport registry {options["payload"]}\n%end\n')
 
 
 def xorrisofs(shop: Workshop, options: dict) -> None:
@@ -210,5 +217,6 @@ STAGES = {
     'org.osbuild.mkfs.xfs': mkfs_xfs,
     'org.osbuild.qemu': qemu,
     'org.osbuild.squashfs': squashfs,
+    'org.osbuild.kickstart': kickstart,
     'org.osbuild.xorrisofs': xorrisofs,
 }

@@ -140,7 +140,17 @@ def mount(image: Image, directory: str) -> str:
     return root
 
 
+def payload_root(directory: str) -> str:
+    """Where mount_payload puts the root."""
+    return f'{directory}/payload/root'
+
+
+def mount_payload(image: Image, directory: str) -> None:
+    """Mounts what an installer installs, beside the image that it boots from."""
+    mount(image, f'{directory}/payload')
+
+
 def unmount(directory: str) -> None:
-    """Undoes mount; silent when there is nothing to undo."""
-    for name in ('root', 'changes'):
+    """Undoes both mounts; silent when there is nothing to undo."""
+    for name in ('payload/root', 'payload/changes', 'root', 'changes'):
         LIBC.umount2(f'{directory}/{name}'.encode(), MNT_DETACH)

@@ -56,7 +56,7 @@ function current(request = requestOf(), more: Partial<Current> = {}): Current {
 }
 
 /** The record of a release of these inputs, three days ago, under the tag of that day. */
-function recordOf({ request, parts, bases, builder }: Current, image: object = {}): ReleaseRecord {
+function recordOf({ request, parts, bases, builder, installer }: Current, image: object = {}): ReleaseRecord {
   const reference = `${REPOSITORY}:n-20261120`;
   return record({
     status: 'released',
@@ -69,7 +69,7 @@ function recordOf({ request, parts, bases, builder }: Current, image: object = {
       verified: true,
       file: null,
     })),
-    inputs: { image: DIGEST, disks: {}, base: [...bases], builder, context: DIGEST, parts },
+    inputs: { image: DIGEST, disks: {}, base: [...bases], builder, installer, context: DIGEST, parts },
     stages: [row('build', 'image', { status: 'done', startedAt: '2026-11-20T02:00:00.000Z' })],
   });
 }
@@ -82,6 +82,7 @@ const found = (before: ReleaseRecord, now: Current) =>
   changeSince(before, now, NOW).map(({ subject, reason, replaces }) => `${subject}${replaces ? '!' : ''}: ${reason}`);
 const disks = (...types: object[]) => requestOf({ disks: types });
 const qcow2 = { type: 'qcow2' };
+const installs = (tag: string) => ({ type: 'bootc-installer', installer: { image: `quay.io/acme/i:${tag}` } });
 const both = [qcow2, { type: 'vmdk' }];
 const boot = (expected: string, more: object = {}) =>
   requestOf({ bootTest: { disk: 'qcow2', expect: expected, ...more } });
@@ -150,13 +151,25 @@ describe('compared with an earlier release', () => {
       current(requestOf(), { parts: inputParts(requestOf(), { ...context, builderConfig: null }) }),
       [/^qcow2!: builder.config differs$/],
     ],
+    [
+      'a newer installer',
+      current(disks(installs('1')), { installer: { reference: 'quay.io/acme/i:1', digest: DIGEST } }),
+      current(disks(installs('1')), { installer: { reference: 'quay.io/acme/i:1', digest: OTHER_DIGEST } }),
+      [/^bootc-installer!: installer quay.io\/acme\/i:1 sha256:a{12} → sha256:b{12}$/],
+    ],
+    [
+      'another installer',
+      current(disks(installs('1')), { installer: { reference: 'quay.io/acme/i:1', digest: DIGEST } }),
+      current(disks(installs('2')), { installer: { reference: 'quay.io/acme/i:2', digest: DIGEST } }),
+      [/^bootc-installer!: form.*installer/],
+    ],
     ['another disk', current(disks(qcow2)), current(disks(...both)), [/^vmdk: disk vmdk is new$/]],
     ['a disk less', current(disks(...both)), current(disks(qcow2)), [/^release!: disk vmdk is no longer asked for$/]],
     [
       'another compression, of one disk',
       current(disks(...both)),
       current(disks({ type: 'qcow2', compress: 'zstd' }, { type: 'vmdk' })),
-      [/^qcow2!: form, compression, root file system or builder arguments of disk qcow2 differ$/],
+      [/^qcow2!: form, compression, root file system, installer or builder arguments of disk qcow2 differ$/],
     ],
     [
       'a container disk',

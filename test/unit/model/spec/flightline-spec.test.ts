@@ -121,6 +121,19 @@ describe('the spec', () => {
       /disks\[0\]\.publish: container-disk is for qcow2 and raw/,
     ],
     [
+      'an installer without an image',
+      SPEC.replace('type: iso', 'type: bootc-installer'),
+      'f:7:11: disks[0].type: bootc-installer needs installer: {image: …}, a bootable image that installs the release',
+    ],
+    [
+      'an installer for another type',
+      SPEC.replace('type: iso', '{type: iso, installer: {image: quay.io/acme/installer}}').replace(
+        '- type: raw',
+        '- type: vmdk',
+      ),
+      /disks\[0\]\.installer: is for bootc-installer, not iso/,
+    ],
+    [
       'a boot test of a disk that is not asked for',
       `${SPEC}bootTest: {disk: vmdk}\n`,
       'f:10:18: bootTest.disk: vmdk is not among the disks',

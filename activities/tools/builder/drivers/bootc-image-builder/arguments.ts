@@ -2,7 +2,7 @@
 import type { BuilderRequest } from '../../driver.ts';
 
 /** Flags of both commands: `manifest` knows all of `build` but those of its output. */
-export function bootcImageBuilderArguments({ types, rootfs, image, options }: BuilderRequest): string[] {
+export function bootcImageBuilderArguments({ types, rootfs, image, installer, options }: BuilderRequest): string[] {
   const { inVm, useLibrepo, seed, defaultKernelArguments } = options.arguments ?? {};
   return [
     ...[...types].sort().map((type) => `--type=${type}`),
@@ -11,6 +11,6 @@ export function bootcImageBuilderArguments({ types, rootfs, image, options }: Bu
     ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
     ...(seed === undefined ? [] : [`--seed=${seed}`]),
     ...(defaultKernelArguments === false ? ['--no-default-kernel-args'] : []),
-    image,
+    ...(installer === null ? [image] : [`--installer-payload-ref=${image}`, installer]),
   ];
 }

@@ -16,6 +16,7 @@ const command = {
   name: 'flightline-0123456789ab',
   builder: `quay.io/b/bib@sha256:${'1'.repeat(64)}`,
   image: 'quay.io/acme/edge:1',
+  installer: null,
   types: ['vmdk', 'qcow2'] as const,
   rootfs: 'xfs',
   output: '/w/output',

@@ -12,6 +12,7 @@ const FOLDERS = join(import.meta.dirname, '../../../../../activities/tools/build
 
 const request: BuilderRequest = {
   image: 'quay.io/acme/edge:1',
+  installer: null,
   types: ['vhd'],
   rootfs: 'xfs',
   config: { path: '/w/config.toml', format: 'toml' },
@@ -78,6 +79,18 @@ describe('the command line of bootc-image-builder', () => {
     expect(build(request)).toEqual(['build', '--progress=verbose', ...all]);
     expect(manifest(request)).toEqual(['manifest', ...all]);
   });
+
+  it('boots from the installer, and installs the image', () => {
+    const asked = { ...request, types: ['bootc-installer'] as const, installer: 'localhost/i:1', options: {} };
+    const all = [
+      '--type=bootc-installer',
+      '--rootfs=xfs',
+      '--installer-payload-ref=quay.io/acme/edge:1',
+      'localhost/i:1',
+    ];
+    expect(manifest(asked)).toEqual(['manifest', ...all]);
+    expect(build(asked)).toEqual(['build', '--progress=verbose', ...all]);
+  });
 });
 
 describe('the command line of image-builder', () => {
@@ -110,6 +123,12 @@ describe('the command line of image-builder', () => {
     const asked = manifestArguments({ ...request, ...given });
     expect(asked.slice(asked.indexOf(given.builder) + 1)).toEqual(['manifest', ...shared]);
     expect(asked.indexOf('/w/config.toml:/config.toml:ro')).toBeLessThan(asked.indexOf(given.builder));
+  });
+
+  it('boots from the installer, and installs the image', () => {
+    const asked = { ...request, types: ['bootc-installer'] as const, installer: 'localhost/i:1', rootfs: null };
+    const words = ['--bootc-ref=localhost/i:1', '--bootc-installer-payload-ref=quay.io/acme/edge:1'];
+    for (const all of [build(asked), manifest(asked)]) expect(all).toEqual(expect.arrayContaining(words));
   });
 
   it('makes one type', () => {
