@@ -27,10 +27,11 @@ import {
 } from './secrets/build-secrets.ts';
 import { fetchContext } from '../context/context-artifact.ts';
 import { findBuilt } from './find-built.ts';
+import { refusedConfiguration } from './refused-configuration.ts';
 import { lintImage, lookAtImage } from './image-lint.ts';
 import { NOT_BETWEEN_STEPS } from './secrets/private-layers.ts';
 import { withLease } from '../host/leased.ts';
-import { withBuilderPulled } from './bases/pull-ahead.ts';
+import { withBuilderPulled, type PullBuilder } from './bases/pull-ahead.ts';
 import { pullBases } from './bases/bases.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
@@ -51,8 +52,8 @@ type Built = { image: LocalImage; bases: PinnedImage[] } & EnrolledFacts;
 /** What the steps of an attempt share. */
 interface Attempt extends ContainerfileBuild {
   readonly access: RegistryAccess;
-  /** Begins to pull the builder. Nothing here waits for it. */
-  readonly pullBuilder: () => void;
+  /** Nothing here waits for it. */
+  readonly pullBuilder: PullBuilder;
 }
 
 async function buildImage(host: HostContext, input: BuildInput, context: Task): Promise<ActivityAnswer<'build'>> {
@@ -61,13 +62,14 @@ async function buildImage(host: HostContext, input: BuildInput, context: Task): 
     context.report({ host: host.name });
     try {
       const { image, ...built } = await withLog(log, () =>
-        withBuilderPulled(host, input, context, (pullBuilder) => build(host, input, context, log.path, pullBuilder)),
+        withBuilderPulled(host, input, context, (task, pull) => build(host, input, task, log.path, pull)),
       );
       await forgetSecrets(host, input);
       return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
     } catch (error) {
       // Nothing can be attached to again: the next attempt goes on from podman's cached layers.
-      if (context.cancelReason()) await endBuild(placeOf(host, input));
+      const isRefused = error instanceof FlightlineError && error.failure.kind === 'builder-configuration';
+      if (context.cancelReason() || isRefused) await endBuild(placeOf(host, input));
       throw error;
     }
   });
@@ -82,7 +84,7 @@ async function build(
   input: BuildInput,
   context: Task,
   logFile: string,
-  pullBuilder: () => void,
+  pullBuilder: PullBuilder,
 ): Promise<Built & Pick<BuildResult, 'adopted' | 'warnings'>> {
   if (input.architecture !== host.architecture) {
     throw new FlightlineError(
@@ -150,7 +152,7 @@ async function buildContext(attempt: Attempt): Promise<Built> {
     fetchContext(access, input.context, join(own, 'context'), host.configuration),
     pullBases(host, input, context),
   ]);
-  attempt.pullBuilder();
+  attempt.pullBuilder((end) => refusedConfiguration(host, input, unpacked, bases, end));
   const name = nameOf(attempt, input.imageInputs);
   const { built, ...facts } = await withPrivateParts(host, input, context, unpacked, async (flags) => {
     const plain = await buildContainerfile(attempt, unpacked, bases, parts.pullSecret ? null : name, flags);

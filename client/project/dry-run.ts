@@ -30,6 +30,9 @@ interface LocalContext {
   checks: PlanCheck[];
 }
 
+/** The remedy where the builder's words do not tell a better one. */
+const FIX = 'fix builder.config or the disk types';
+
 const passed = (name: string, detail: string): PlanCheck => ({ name, status: 'ok', detail, remedy: null });
 
 /** Looks, prints the plan, and answers the exit code: 1 when a check failed. */
@@ -219,10 +222,10 @@ async function builderChecks(
       case 'not-run':
         checks.push({ name, status: 'not-run', detail: check.reason, remedy: null });
         break;
-      case 'failed':
-        checks.push({ name, status: 'failed', detail: check.said, remedy: 'fix builder.config or the disk types' });
+      case 'refused':
+        checks.push({ name, status: 'failed', detail: check.said, remedy: check.verdict.remedy ?? FIX });
         break;
-      case 'passed':
+      case 'made':
         checks.push(
           check.warnings.length > 0
             ? { name, status: 'warning', detail: check.warnings.join('\n'), remedy: null }

@@ -5,8 +5,10 @@ import { ARCHITECTURES } from '../base/host.ts';
 import { PinnedImage } from '../release/record.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
-import { ReleaseIdentity, ContextArtifact } from '../release/identity.ts';
+import { BuilderConfig, ReleaseIdentity, ContextArtifact } from '../release/identity.ts';
+import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { BuildOptions } from '../spec/build-options.ts';
+import { BuilderArguments, BuilderNetwork, DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { SecretInputs } from '../spec/enrollment.ts';
 import { hostStage, on } from './activity.ts';
 
@@ -23,6 +25,17 @@ export const BuildInput = ReleaseIdentity.extend({
   source: z.string().nullable(),
   /** The builder of the disks, which the host pulls meanwhile; absent for a release without disks. */
   builder: PinnedImage.optional(),
+  /** What the builder is asked about its configuration meanwhile; absent where it has none. */
+  configuration: z
+    .object({
+      format: BuilderConfig.shape.format,
+      types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
+      rootfs: z.string().nullable(),
+      driver: z.enum(BUILDER_DRIVERS).optional(),
+      arguments: BuilderArguments.optional(),
+      network: BuilderNetwork.optional(),
+    })
+    .optional(),
   /** Repositories that the host will push to. It proves its right before it builds. */
   pushTo: z.array(Repository),
   /** What the image's devices will trust, for `verification: bake`. The sign worker named the key. */

@@ -125,6 +125,25 @@ describe('a builder configuration that the builder would refuse', () => {
   });
 });
 
+describe('a builder configuration that only the builder refuses', () => {
+  it('ends the build of the image', async () => {
+    const made = await newProject({
+      name: 'refused-config',
+      lines: ['RUN sleep 600'],
+      disks: [{ type: 'qcow2' }],
+      spec: { builder: { image: `${registry}/flightline/debian-builder:1`, config: 'config.toml' } },
+      files: { 'config.toml': '[[customizations.files]]\npath = "/usr/bin/x"\ndata = "x"\n' },
+    });
+    const outcome = await run(made.spec, '--on-failure', 'fail');
+    expect(outcome.exitCode, outcome.stderr).toBe(1);
+    const { failure } = recordFrom(outcome);
+    expect(failure).toMatchObject({ kind: 'builder-configuration', stage: 'build' });
+    expect(failure!.message).toContain('custom files are not allowed: ["/usr/bin/x"]');
+    await expectNoTag(made.repository);
+    expect(await leftOvers(stack)).toEqual([]);
+  });
+});
+
 describe('what cannot be used fails at once', () => {
   const base = `${registry}/flightline/debian-base:trixie`;
   it.each<[string, string, Omit<ProjectOptions, 'registry' | 'name'>, string, RegExp]>([

@@ -117,7 +117,8 @@ describe('a held branch', () => {
       },
       // What is in the context is an input of the image, the builder's configuration too unless it is left out.
       files: {
-        'config.toml': '[customizations.nonsense]\nanswer = 42\n',
+        // Not known before the disk is made: the manifest names the group too.
+        'config.toml': '[[customizations.user]]\nname = "alice"\ngroups = ["no-such-group"]\n',
         '.containerignore': 'config.toml\nflightline.yaml\n',
       },
     });

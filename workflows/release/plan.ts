@@ -13,7 +13,7 @@ import { failureOf } from '../../model/failure/failure.ts';
 import { needsEntitlement } from '../../model/oci/red-hat.ts';
 import type { BootTest, ReleaseRequest } from '../../model/spec/request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
-import type { RequestedRun } from '../../model/release/stage-table.ts';
+import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
 
 /** A request and what was looked up for it. A retry with a changed request makes a new one. */
 export interface Plan {
@@ -111,13 +111,37 @@ export function buildInput(
     source,
     timing,
     pushTo: [repository, ...diskRepositories(request)],
-    ...(builder && { builder }),
+    ...(builder && { builder, ...configurationToTry(request, resolved) }),
     fresh,
     ...(request.verification && {
       trust: { key: request.key, publicKey: publicKey ?? '', repositories: pulledRepositories(request) },
     }),
     ...buildOptions(request),
     ...secretInputs(request),
+  };
+}
+
+/**
+ * What the builder is asked about its configuration before there is an image: about one run of disks. An iso asks
+ * package servers or needs its installer, and other types of the run get the same answer.
+ */
+function configurationToTry(
+  { disks, builder }: ReleaseRequest,
+  { builderConfig }: ResolveResult,
+): Pick<BuildInput, 'configuration'> {
+  const run = requestedRuns(disks, builder).find(({ types }) =>
+    types.every((type) => DISK_TYPES[type].family === 'disk'),
+  );
+  if (!builderConfig || !run) return {};
+  const { rootfs, driver } = builder;
+  return {
+    configuration: {
+      format: builderConfig.format,
+      types: run.types,
+      rootfs,
+      ...(driver && { driver }),
+      ...builderOptions(builder),
+    },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Verdict } from '../podman/classify.ts';
 import { anyOf } from '../any-of.ts';
-import type { BuilderError } from './driver.ts';
+import type { BuilderError, BuilderVerdict } from './driver.ts';
 
 /** `image-unsuitable` with what the image must get. */
 function unsuitable(action: string): Verdict {
@@ -110,18 +110,25 @@ const ERRORS: readonly BuilderError[] = [
   },
   {
     pattern: anyOf(
-      /unknown keys found|<stdin> has errors|unknown or unsupported filesystem type|no installer payload/,
-      /error reading disk customizations|invalid partitioning customizations/,
+      /unknown keys found|error reading disk customizations|invalid partitioning customizations/,
       /custom (?:files|directories) are not allowed|errors occurred while validating custom mountpoints/,
-      /firstboot (?:name|customization)|min-free-space-percent|unsupported (?:architecture|file extension for)/,
+      /firstboot (?:name|customization)|unsupported file extension for/,
       /customizations\.\S+ (?:cannot be used with|requires )|customizations\.\S+: (?:required|not supported on)/,
       /cannot (?:use disk customization|combine disk and filesystem customizations|decode Ignition config)/,
       /can't decode Ignition config|invalid partition (?:table|type)|maximum number of partitions reached/,
       /error creating (?:\S+ )*?(?:partition|volume|subvolume)\b|btrfs under lvm is not supported/,
-      /partitioning mode (?:\S+ )?(?:set for|not supported)|unsupported partitioning mode/,
-      /is smaller (?:\(\d+\) )?than the (?:requested|minimum)/,
-      /unsupported root filesystem type|unknown data size units|error parsing size/,
       /kickstart (?:sudo|unattended|users)[^\n]* not compatible|unsupported kickstart options/,
+      /unknown data size units|error parsing size/,
+    ),
+    verdict: { kind: 'builder-configuration', ofRequest: true },
+  },
+  {
+    // An image may bring a partition table and a root file system of its own.
+    pattern: anyOf(
+      /<stdin> has errors|unknown or unsupported filesystem type|no installer payload|accepts 1 arg/,
+      /partitioning mode (?:\S+ )?(?:set for|not supported)|unsupported partitioning mode/,
+      /is smaller (?:\(\d+\) )?than the (?:requested|minimum)|unsupported root filesystem type/,
+      /min-free-space-percent|unsupported architecture/,
     ),
     verdict: { kind: 'builder-configuration' },
   },
@@ -129,6 +136,7 @@ const ERRORS: readonly BuilderError[] = [
     pattern: /unknown flag: /,
     verdict: {
       kind: 'builder-configuration',
+      ofRequest: true,
       remedy: 'this builder does not know the flag: leave it out of builder.arguments, or name another builder.image',
     },
   },
@@ -161,7 +169,7 @@ const SIGNALLED: readonly number[] = [2, 129, 130, 143];
  * @param output its last lines, both streams
  * @param own the builder's own texts
  */
-export function classifyBuilder(output: string, exitCode: number, own: readonly BuilderError[]): Verdict {
+export function classifyBuilder(output: string, exitCode: number, own: readonly BuilderError[]): BuilderVerdict {
   if (exitCode === KILLED) return { kind: 'out-of-memory' };
   if (SIGNALLED.includes(exitCode) && !/^(?:panic:|fatal error:)/m.test(output)) return { kind: 'container-lost' };
   const rule = [...HOST_ERRORS, ...own, ...ERRORS].find(({ pattern }) => pattern.test(output));

@@ -15,10 +15,16 @@ export interface BuilderRequest {
   options: BuilderOptions;
 }
 
+/** Why a builder failed. */
+export interface BuilderVerdict extends Verdict {
+  /** `true` when it is the request, whatever image it is of. */
+  ofRequest?: true;
+}
+
 /** A text that a builder may end with, and what it means. */
 export interface BuilderError {
   pattern: RegExp;
-  verdict: Verdict;
+  verdict: BuilderVerdict;
 }
 
 /** What differs between builders. */

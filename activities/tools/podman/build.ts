@@ -35,6 +35,11 @@ export function isPrivateImage(name: string): boolean {
   return /^localhost\/flightline\/[^/]+\/[0-9a-f]+:[0-9a-f]+-[0-9a-f]+$/.test(name);
 }
 
+/** Name of the base on which a release's builder configuration is tried. */
+export function checkedImageName(installation: string, release: string): string {
+  return `${releaseImages(installation, release)}:checked`;
+}
+
 /** Name of the image that a release's installer boots from: builders take no image by digest alone. */
 export function installerImageName(installation: string, release: string): string {
   return `${releaseImages(installation, release)}:installer`;

@@ -38,6 +38,20 @@ export function currentTask(): Task | undefined {
   return storage.getStore();
 }
 
+/**
+ * A task that also ends when `end` is aborted: then it throws the reason, and it was not cancelled.
+ */
+export function endingTask(task: Task, end: AbortSignal): Task {
+  const throwIfCancelled = () => {
+    task.throwIfCancelled();
+    end.throwIfAborted();
+  };
+  return Object.create(task, {
+    signal: { value: AbortSignal.any([task.signal, end]) },
+    throwIfCancelled: { value: throwIfCancelled },
+  }) as Task;
+}
+
 /** Runs `body` in a task: all that it calls finds the task by {@link currentTask}. */
 export function runTask<Result>(task: Task, body: () => Result): Result {
   return storage.run(task, body);

@@ -13,6 +13,6 @@ export const bootcImageBuilderErrors: readonly BuilderError[] = [
       /cannot read config|cannot detect build types|unsupported image type|cannot mix ISO\/disk/,
       /cannot build iso for different target arches|chown permission check failed|cannot handle AWS/,
     ),
-    verdict: { kind: 'builder-configuration' },
+    verdict: { kind: 'builder-configuration', ofRequest: true },
   },
 ];

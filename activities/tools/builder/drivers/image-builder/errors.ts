@@ -12,6 +12,6 @@ export const imageBuilderErrors: readonly BuilderError[] = [
   },
   {
     pattern: /error: [^\n]*blueprint validation failed|cannot (?:open blueprint file|decode "\/config)/,
-    verdict: { kind: 'builder-configuration' },
+    verdict: { kind: 'builder-configuration', ofRequest: true },
   },
 ];

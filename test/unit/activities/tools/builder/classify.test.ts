@@ -219,6 +219,18 @@ describe('classifyBuilder', () => {
     expect(verdict.remedy ?? FAILURES[kind].action).toMatch(remedy);
   });
 
+  it.each<[boolean, string]>([
+    [true, 'cannot generate manifest: the following custom files are not allowed: ["/usr/bin/x"]'],
+    [true, 'cannot read config: cannot decode "/config.toml": unknown keys found: [customizations.frob]'],
+    [true, 'error: unknown flag: --frobnicate'],
+    [false, 'no default root filesystem type specified in container'],
+    [false, 'lvm partitioning mode set for a base partition table with LVM, this is unsupported'],
+    [false, 'cannot build manifest: no dnf in container'],
+    [false, 'Error: layer not known'],
+  ])('blames the request, whatever the image: %s: %s', (expected, text) => {
+    expect(classifyBuilder(text, 1, errors).ofRequest ?? false).toBe(expected);
+  });
+
   it('finds its words among those of the nested podman', () => {
     const output =
       'time="2026" level=error msg="Refreshing container 0123: acquiring lock 0 for container: file exists"\n' +

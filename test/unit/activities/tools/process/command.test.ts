@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CommandError, runCommand } from '../../../../../activities/tools/process/command.ts';
+import { endingTask, runTask, type Task } from '../../../../../activities/tools/process/task.ts';
 
 describe('a program that is watched for a stall', () => {
   it('is ended when it neither reads nor writes', async () => {
@@ -32,5 +33,23 @@ describe('a program that is ended because it has done its part', () => {
   it('is one when it fails by itself before', async () => {
     const over = new AbortController();
     await expect(runCommand('sleep', ['nonsense'], { end: over.signal })).rejects.toMatchObject({ exitCode: 1 });
+  });
+});
+
+describe('a program of a task that another one ends', () => {
+  const task = { signal: new AbortController().signal, throwIfCancelled: () => undefined, report: () => undefined };
+
+  it('is ended, and the reason is thrown', async () => {
+    const end = new AbortController();
+    const ending = endingTask(task as unknown as Task, end.signal);
+    const running = runTask(ending, () => runCommand('sleep', ['60']));
+    setTimeout(() => end.abort(new Error('no longer needed')), 50);
+    await expect(running).rejects.toThrow('no longer needed');
+    await expect(runTask(ending, () => runCommand('true', []))).rejects.toThrow('no longer needed');
+  });
+
+  it('ends as before when nothing happens', async () => {
+    const ending = endingTask(task as unknown as Task, new AbortController().signal);
+    await expect(runTask(ending, () => runCommand('true', []))).resolves.toMatchObject({ exitCode: 0 });
   });
 });
