@@ -1,9 +1,13 @@
 /** What a prune removes and keeps, and why: a table of small repositories. */
 import { describe, expect, it } from 'vitest';
 import { decidePrune } from '../../../../activities/prune/decide.ts';
+import { scheduledRelease } from '../../../../activities/prune/survey.ts';
 import type { Survey, TaggedManifest, VerifiedRecord } from '../../../../activities/prune/surveyed.ts';
 import { recordTime, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { pageOf } from '../../../../activities/prune/page.ts';
+import { makeTemplate } from '../../../../model/release/nightly.ts';
+import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
+import type { ContextSource } from '../../../../model/spec/request.ts';
 import { jsonBytes } from '../../../../model/failure/failure.ts';
 import { sha256 } from '../../../../model/base/digest.ts';
 
@@ -283,6 +287,19 @@ describe('what is decided about contexts', () => {
       CONTEXTS,
       ...names.map(context),
     );
+  /** What a prune learns from a schedule whose releases have this context. */
+  const scheduled = (text: string) => {
+    const spec = FlightlineSpec.parse({
+      name: 'edge',
+      image: { repository: R, tag: 'n-{{date}}' },
+      signing: { key: 'release' },
+    });
+    const source: ContextSource = { kind: 'artifact', digest: digest(text) };
+    const made = makeTemplate(spec, { context: source, commit: undefined, date: '20261101', source: null });
+    if (!made.ok) throw new Error(JSON.stringify(made.problems));
+    const { template } = made;
+    return scheduledRelease({ schemaVersion: 1, template, cron: '0 2 * * *', timeZone: 'UTC', supersede: false });
+  };
   const known = (closedAt: number | null) => [{ tag: 'x', closedAt, digests: [], context: digest('sent') }];
   it.each<[string, string, Survey, string]>([
     ['of a kept release stays', 'context v2', survey(['context v2']), 'keep named'],
@@ -292,7 +309,7 @@ describe('what is decided about contexts', () => {
     [
       'that a schedule starts its releases with stays, however old its last one is',
       'context v1',
-      survey(['context v1'], [{ tag: null, closedAt: null, digests: [], context: digest('context v1') }]),
+      survey(['context v1'], scheduled('context v1')),
       'keep named',
     ],
     ['of one that just failed stays', 'sent', survey(['sent'], known(NOW - 1000)), 'keep named'],

@@ -249,6 +249,14 @@ describe('the summary', () => {
     expect(isVerified(given)).toBe(verified),
   );
 
+  test('calls verified only what this run has verified', () => {
+    const options = { colour: false, ui: null, page: null };
+    expect(renderSummary(released, options)).toContain('  verified as a device would: yes');
+    const unchanged = renderSummary({ ...released, status: 'unchanged' }, options);
+    expect(unchanged).toContain('  present in full, and signed for its names: yes');
+    expect(unchanged.join('\n')).not.toContain('verified');
+  });
+
   test('of a cancelled release says that no tag was moved, unless one was', () => {
     const options = { colour: false, ui: null, page: null };
     expect(renderSummary(record({ status: 'cancelled' }), options)).toEqual([
