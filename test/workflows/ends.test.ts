@@ -211,7 +211,7 @@ describe.concurrent('a cancelled release', () => {
 
   test('during tag says which tags had moved', async () => {
     const home = house();
-    const known = requestFor('cancel-tag-known', { disks: {} });
+    const known = requestFor('cancel-tag-known', { disks: {}, tagPolicy: 'create' });
     home.standIns.behave(idOf(known), {
       tag: async (_, { ordinary }) => {
         await untilCancelled().catch(() => undefined);
@@ -221,6 +221,8 @@ describe.concurrent('a cancelled release', () => {
     const wholly = await cancelIn(home, await home.start(known), 'tag', 'release');
     expect(wholly.status).toBe('cancelled');
     expect(wholly.failure?.message).toContain(`had been moved: ${known.repository}:v1`);
+    // `create` would refuse the tags that stand.
+    expect(wholly.failure?.remedy.action).toMatch(/^delete these tags \(.*\), then start the release/);
 
     const told = requestFor('cancel-tag-told', { disks: { iso: 'artifact' } });
     home.standIns.behave(idOf(told), {
@@ -250,10 +252,11 @@ describe.concurrent('a cancelled release', () => {
       `cancelled when these tags had been moved: ${broken.repository}/diskimage-iso:v1`,
     );
 
-    const unknown = requestFor('cancel-tag-unknown', { disks: {} });
+    const unknown = requestFor('cancel-tag-unknown', { disks: {}, tagPolicy: 'move' });
     home.standIns.behave(idOf(unknown), { tag: untilCancelled });
     const maybe = await cancelIn(home, await home.start(unknown), 'tag', 'release');
     expect(maybe.failure?.message).toContain(`some may stand: ${unknown.repository}:v1`);
+    expect(maybe.failure?.remedy.action).toMatch(/^start the release of .* again, or delete these tags$/);
 
     // Its own tag has moved; the workflow of a shared tag goes on with what it was asked for.
     const shared = requestFor('cancel-tag-shared', { disks: {}, alsoTag: ['stable'] });

@@ -185,6 +185,19 @@ test('says which tags have moved, or may have, when it ends before its record is
   });
 });
 
+test('ends, and is not tried for ever, at a fault of the code', async () => {
+  const { standIns } = house();
+  const request = promotionRequest('fault');
+  standIns.behave(promotionId(request.target.repository, 'stable'), {
+    // No control worker answers so: a promotion has an image.
+    planPromotion: (_, { ordinary }) => ({ ...ordinary(), items: [] }),
+  });
+  const error = await (await begin(request)).handle.result().catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    cause: { type: 'unexpected', message: expect.stringContaining('a fault of flightline') },
+  });
+});
+
 test('a release waits once all is verified, whatever onFailure says, and a person lets its tags move', async () => {
   const { standIns, start, until, retry } = house();
   const request = requestFor('release', {

@@ -98,6 +98,20 @@ test('keeps what a release has made its own while a promotion waited', async () 
   await tag.client.workflow.getHandle(tag.id).terminate('end of test');
 });
 
+test('refuses what its code has no answer to, and goes on', async () => {
+  const tag = openSharedTag(house(), 'fault');
+  tag.standIns.behave(tag.id, {
+    lookAtTag: (_, { attempt }) => ({ attempts: attempt, digest: null, record: null }),
+    // No control worker answers so: a rollback moves the image.
+    planRollback: (_, { ordinary }) => ({ ...ordinary(), moves: [] }),
+  });
+  await expect(tag.rollback(digestOf('record of a'))).rejects.toMatchObject({
+    cause: { type: 'unexpected', message: expect.stringContaining('a fault of flightline') },
+  });
+  expect(await tag.move('b', 1)).toMatchObject({ refused: null });
+  await tag.client.workflow.getHandle(tag.id).terminate('end of test');
+});
+
 test('a release tells in its record what was refused, and its record takes only the tags that moved', async () => {
   const request = requestFor('refused', { alsoTag: ['nightly', 'stable'], disks: {} });
   const { standIns, start } = house();
