@@ -6,6 +6,9 @@ import { readFile, writeFile, rm } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { pino } from 'pino';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { checksFor } from '../../workers/doctor/all-checks.ts';
+import { examine } from '../../workers/doctor/examine.ts';
 import { requireReplay } from '../../workers/temporal/replay.ts';
 import { startTakeOver } from '../../workers/temporal/take-over.ts';
 import { requireUnversioned } from '../../workers/temporal/versions.ts';
@@ -104,6 +107,24 @@ describe('what is under way when another version comes', () => {
       expect(await requireReplay(client, changed)).toBe(0);
     } finally {
       await after.close();
+    }
+  });
+
+  test('is named by doctor where it would not go on', async () => {
+    const other = await openWith('upgrade', changed, false);
+    try {
+      const release = await startHeld(other, 'of-another-version');
+      const [check] = checksFor(['control']).filter(({ name }) => name === 'releases under way');
+      const environment = { TEMPORAL_ADDRESS: inject('temporalAddress'), TEMPORAL_NAMESPACE: 'upgrade' };
+      const configuration = WorkerConfiguration.parse({});
+      expect(await examine(check!, { roles: ['control'], configuration, environment }, false)).toMatchObject({
+        status: 'failed',
+        detail: expect.stringMatching(new RegExp(`would not go on with this version \\(.*\\): ${release}$`)),
+        remedy: expect.stringContaining('control worker of the version before'),
+      });
+      await other.client.workflow.getHandle(release).terminate('end of test');
+    } finally {
+      await other.close();
     }
   });
 
