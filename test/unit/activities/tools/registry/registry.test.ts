@@ -134,6 +134,39 @@ describe('who can pull', () => {
   });
 });
 
+describe('what is present', () => {
+  const digestOf = (text: string) => `sha256:${sha256(text)}`;
+  const part = (mediaType: string, text: string) => ({ mediaType, digest: digestOf(text), size: text.length });
+  const entry = JSON.stringify({
+    schemaVersion: 2,
+    config: part('application/vnd.oci.empty.v1+json', '{}'),
+    layers: [part('application/vnd.diskimage.vmdk', 'bytes')],
+  });
+  const index = JSON.stringify({
+    schemaVersion: 2,
+    manifests: [part('application/vnd.oci.image.manifest.v1+json', entry)],
+  });
+  const whole = [index, entry, '{}', 'bytes'];
+  const lost = (what: string, text: string) => `the ${what} ${digestOf(text)}`;
+
+  test.each([
+    ['nothing', null, null],
+    ['the index', index, lost('manifest', index)],
+    ['its entry', entry, lost('manifest', entry)],
+    ['a configuration', '{}', lost('blob', '{}')],
+    ['a layer', 'bytes', lost('blob', 'bytes')],
+  ])('is found out down to the blobs: the registry has lost %s', async (_, gone, missing) => {
+    answer = ({ url, method }, response) => {
+      const text = whole.find((one) => one !== gone && url?.endsWith(digestOf(one)));
+      if (text === undefined) return error(response, 404, 'UNKNOWN');
+      response.writeHead(200).end(method === 'HEAD' ? undefined : text);
+    };
+    const repository = (await access()).repository(`${registry}/acme/edge/diskimage-vmdk`);
+    expect(await repository.missingPart(digestOf(index))).toBe(missing);
+    expect(seen.filter((request) => /^GET .*\/blobs\//.test(request))).toEqual([]);
+  });
+});
+
 describe('login', () => {
   test('fetches a token once for each scope and keeps it', async () => {
     answer = tokenRegistry(true);
