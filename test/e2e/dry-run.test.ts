@@ -18,6 +18,9 @@ afterAll(async () => {
 
 const PASSWORD = '$6$salt$a-hash-that-nobody-may-see';
 const CONFIG = `[[customizations.user]]\nname = "alice"\npassword = "${PASSWORD}"\n`;
+/** The same in the form of before 2024. */
+const config = (more = {}) =>
+  JSON.stringify({ blueprint: { customizations: { user: [{ name: 'alice', password: PASSWORD }], ...more } } });
 
 async function newProject(options: Omit<ProjectOptions, 'registry'>): Promise<Project> {
   const made = await makeProject({ registry, ...options });
@@ -96,11 +99,16 @@ it('tells stages, hosts and digests of a release, and leaves nothing', async () 
 });
 
 it('prints the same for people', async () => {
-  const project = await newProject({ name: 'dry-text', disks: [{ type: 'iso' }] });
+  const dropped =
+    'packages = [{ name = "tmux" }]\n[[groups]]\nname = "core"\n[[containers]]\nsource = "r.example/a:1"\n';
+  const files = { 'config.toml': `${dropped}[customizations]\nhostname = "edge-1"\n` };
+  const project = await newProject({ name: 'dry-text', disks: [{ type: 'iso' }], spec: { builder }, files });
   const outcome = await runFlightline(['run', project.spec, '--dry-run'], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
   expect(outcome.stdout).toContain('nothing was built, sent or kept');
   expect(outcome.stdout).toMatch(/^ {2}disk-build +iso +build worker$/m);
+  for (const key of ['packages', 'groups', 'containers', 'customizations.hostname'])
+    expect(outcome.stdout).toMatch(new RegExp(`config\\.toml:\\d+:1: ${key}: has no effect`));
   expect(await tagsOf(`${project.repository}/context`)).toEqual([]);
 });
 
@@ -112,8 +120,8 @@ it(
       // An image that no other test builds.
       lines: ['RUN echo dry-again > /usr/share/mark'],
       disks,
-      spec: { builder },
-      files: { 'config.toml': CONFIG, '.containerignore': 'config.toml\nflightline.yaml\n' },
+      spec: { builder: { ...builder, config: 'config.json' } },
+      files: { 'config.json': config(), '.containerignore': 'config.json\nflightline.yaml\n' },
     });
     const released = await runFlightline(['run', project.spec, '--json'], { environment });
     expect(released.exitCode, released.stderr).toBe(0);
@@ -128,8 +136,7 @@ it(
     expect(again.plan.checks.at(-1)!.detail).toMatch(/^\d+ stages$/);
 
     // What only the builder knows: it applies no file system but the root's.
-    const FILESYSTEM = '[[customizations.filesystem]]\nmountpoint = "/var/data"\nminsize = "1 GiB"\n';
-    await project.write('config.toml', `${CONFIG}${FILESYSTEM}`);
+    await project.write('config.json', config({ filesystem: [{ mountpoint: '/var/data', minsize: '1 GiB' }] }));
     const warned = await look(project, '--tag', 'v2');
     expect(warned.plan.checks.at(-1)).toMatchObject({ status: 'warning' });
     expect(warned.plan.checks.at(-1)!.detail).toContain('customizations.filesystem: not supported');
@@ -139,7 +146,7 @@ it(
       'flightline.yaml',
       (await readFile(project.spec, 'utf8')).replace('rootfs: ext4', 'rootfs: btrfs'),
     );
-    await project.write('config.toml', CONFIG);
+    await project.write('config.json', config());
     const refused = await look(project, '--tag', 'v2');
     expect(refused.exitCode).toBe(1);
     expect(refused.plan.checks.at(-1)).toMatchObject({ status: 'failed' });

@@ -1,6 +1,7 @@
 /** A context in a git repository: looked up by the command, packed by the control worker. */
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sha256 } from '../../model/base/digest.ts';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { leftOvers } from '../support/host-state.ts';
 import { makeProject, type Project } from '../support/project.ts';
@@ -10,22 +11,41 @@ import { sharedStack } from '../support/shared-stack.ts';
 const stack = sharedStack();
 const { environment, registry } = stack;
 
+const LARGE = 'in Git LFS\n'.repeat(1000);
+const OID = sha256(LARGE);
+
+let drivers: Project;
 let source: Project;
 let project: Project;
 let commit: string;
 
-const git = async (...args: string[]) =>
-  (
-    await execa('git', ['-C', source.directory, '-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args])
-  ).stdout.trim();
+const IDENTITY = ['user.name=t', 'user.email=t@example.org', 'protocol.file.allow=always'];
+const git = async ({ directory }: Project, ...args: string[]) =>
+  (await execa('git', ['-C', directory, ...IDENTITY.flatMap((one) => ['-c', one]), ...args])).stdout.trim();
+
+async function commitAll(made: Project): Promise<void> {
+  await git(made, 'add', '.');
+  await git(made, 'commit', '--quiet', '--message', 'first');
+}
 
 beforeAll(async () => {
+  drivers = await makeProject({ registry, name: 'git-drivers', files: { 'driver.conf': 'a driver\n' } });
   source = await makeProject({ registry, name: 'git-source', files: { 'os/from-git': 'yes\n' } });
-  await source.write('os/Containerfile', `FROM ${registry}/flightline/debian-base:trixie\nCOPY from-git /usr/share/\n`);
-  await git('init', '--quiet', '--initial-branch', 'main');
-  await git('add', '.');
-  await git('commit', '--quiet', '--message', 'first');
-  commit = (await git('rev-parse', 'HEAD')).slice(0, 12);
+  for (const made of [drivers, source]) await git(made, 'init', '--quiet', '--initial-branch', 'main');
+  await commitAll(drivers);
+  const containerfile = [
+    `FROM ${registry}/flightline/debian-base:trixie`,
+    'COPY from-git drivers/driver.conf model.bin /usr/share/',
+    `RUN cd /usr/share && grep 'a driver' driver.conf && echo '${OID}  model.bin' | sha256sum --check`,
+  ];
+  await source.write('os/Containerfile', `${containerfile.join('\n')}\n`);
+  await source.write('os/.gitattributes', '*.bin filter=lfs diff=lfs merge=lfs -text\n');
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${OID}\nsize ${LARGE.length}\n`;
+  await source.write('os/model.bin', pointer);
+  await source.write(`.git/lfs/objects/${OID.slice(0, 2)}/${OID.slice(2, 4)}/${OID}`, LARGE);
+  await git(source, 'submodule', '--quiet', 'add', `file://${drivers.directory}`, 'os/drivers');
+  await commitAll(source);
+  commit = (await git(source, 'rev-parse', 'HEAD')).slice(0, 12);
   project = await makeProject({
     registry,
     name: 'git',
@@ -35,11 +55,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await drivers?.remove();
   await source?.remove();
   await project?.remove();
 });
 
-it('is released under its commit', async () => {
+it('is released under its commit, with its submodule and what lies in Git LFS', async () => {
   const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
   const record = recordFrom(outcome);

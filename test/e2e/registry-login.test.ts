@@ -46,8 +46,11 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
+/** As docker writes it: its keys are URLs. */
 const auths = (registry: string, password: string) =>
-  JSON.stringify({ auths: { [registry]: { auth: Buffer.from(`${USER}:${password}`).toString('base64') } } });
+  JSON.stringify({
+    auths: { [`https://${registry}/v1/`]: { auth: Buffer.from(`${USER}:${password}`).toString('base64') } },
+  });
 
 async function logIn(registry: string, password: string): Promise<void> {
   await writeFile(authfile, auths(registry, password), { mode: 0o600 });

@@ -285,7 +285,7 @@ test('an index whose tag cannot be moved leaves the tags of its entries as they 
   }
 });
 
-test('a registry that is busy where the signatures lie is asked again, and accuses nobody', async () => {
+test('a registry that is busy, or refuses a token once, is asked again, and accuses nobody', async () => {
   const proxy = await startFaultProxy(() => registry.address);
   try {
     const { keys } = configuration;
@@ -301,6 +301,19 @@ test('a registry that is busy where the signatures lie is asked again, and accus
     expect(busy.hits).toBeGreaterThan(0);
     busy.lift();
     expect(await run(verify, subject)).toEqual({ attempts: 1 });
+
+    // A token that has ended, or is not valid yet: the next one is asked for once.
+    const refuse = (times?: number) =>
+      proxy.inject({ method: 'PUT', path: /\/manifests\/sha256-\S+\.sig$/, what: { status: 401 }, times });
+    const expired = refuse(1);
+    expect(await run(sign, { ...subject, tags: ['v2'] })).toMatchObject({ signed: ['v2'] });
+    expect(expired.hits).toBe(1);
+    const always = refuse();
+    expect(await failureOf(run(sign, { ...subject, tags: ['v3'] }))).toMatchObject({
+      kind: 'registry-login',
+      message: expect.stringContaining('a fresh token made no difference') as string,
+    });
+    expect(always.hits).toBe(2);
   } finally {
     await proxy.stop();
   }

@@ -191,10 +191,12 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'a stage that is not there': 'FROM @BASE@\nCOPY --from=none /x /y\n',
   'a file that is not there': 'FROM @BASE@\nCOPY none /x\n',
   'a RUN that fails': 'FROM @BASE@\nRUN echo the very cause >&2; exit 3\n',
+  'a RUN that ends itself as the kernel would':
+    "FROM @BASE@\nRUN echo 'Out of memory: Killed process 7' >&2; sh -c 'kill -9 $$'; exit $?\n",
   "a RUN that prints podman's notes": `FROM @BASE@\nRUN ${NOTES}; exit 1\n`,
   'from-oci-directory':
     'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
-  'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 1\n',
+  'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 143\n',
   'a program that is not there': 'FROM @BASE@\nRUN ["/none"]\n',
   'a flag that is not there': 'FROM @BASE@\nCOPY --frob=1 a.txt /x\n',
   'a mode in letters': 'FROM @BASE@\nCOPY --chmod=u=rwx a.txt /t/\n',

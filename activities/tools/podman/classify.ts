@@ -42,9 +42,6 @@ export function classifyPodman(output: string): Verdict {
  */
 const REMOVED_MEANWHILE = /checking if cached image exists from a previous build: [^\n]*$|layer not known$/;
 
-/** Exit status of a process that SIGKILL ended, by a shell or container runtime (128 + 9). */
-const KILLED = 137;
-
 /** How a `podman build` failed, without the output of RUN steps. */
 export interface FailedBuild {
   /** Podman's last words, `Error: …`. */
@@ -68,10 +65,10 @@ interface BuildVerdict extends Verdict {
 /** Why `podman build` failed. A RUN that cannot reach a server is the Containerfile's fault. */
 export function classifyBuild({ error, begun, startFailure, diskFull, outOfMemory }: FailedBuild): BuildVerdict {
   if (startFailure !== null && HOST_SETUP.test(startFailure)) return { kind: 'host-setup' };
-  const status = /while running runtime: exit status (\d+)$/.exec(error)?.[1];
-  if (status !== undefined) {
+  if (/while running runtime: exit status \d+$/.test(error)) {
     if (diskFull) return { kind: 'disk-full' };
-    return { kind: outOfMemory || Number(status) === KILLED ? 'out-of-memory' : 'containerfile' };
+    // Also of status 137 (128 + SIGKILL): a shell reports it of any process, and anything may have ended that.
+    return { kind: outOfMemory ? 'out-of-memory' : 'containerfile' };
   }
   // The cause follows the text of the step.
   const atStep = /^Error: building at STEP "[^]*": (.+)$/.exec(error);

@@ -71,8 +71,8 @@ describe('classifyBuild', () => {
       { error: failed, startFailure: `${notStarted}error setting rlimit type 7: operation not permitted` },
     ],
     [
-      'out-of-memory',
-      'a RUN that was killed',
+      'containerfile',
+      'a RUN of which a process was killed, and not by the kernel for lack of memory',
       { error: 'Error: building at STEP "RUN x": while running runtime: exit status 137' },
     ],
     [
