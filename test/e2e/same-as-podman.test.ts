@@ -14,7 +14,7 @@ import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
-import { FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
+import { collected, FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
 import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
 /** Stages in an image. */
@@ -80,10 +80,8 @@ function batchOf(stages: readonly string[]): string {
     'FROM @BASE@ AS first\nCOPY a.txt /t/of-first',
     ...stages,
     // Nothing of another run is taken from podman's cache.
-    `FROM scratch\nLABEL containers.bootc=1 run=${process.pid}.${podman.since}`,
-    // podman leaves out a stage that nothing names outright.
-    'COPY --from=first /t /first',
-    ...stages.map((_, index) => `COPY --from=s${index} /t /${index}`),
+    `FROM @BASE@\nLABEL run=${process.pid}.${podman.since}`,
+    collected(['first', ...stages.map((_, index) => `s${index}`)]),
     '',
   ].join('\n');
 }

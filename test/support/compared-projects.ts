@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { link, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildInput } from '../../model/contract/build.ts';
+import { collected } from './containerfiles.ts';
 import type { ComparedProject } from './podman-comparison.ts';
 
 const bytes = (directory: string, name: string) =>
@@ -106,8 +107,8 @@ export const PROJECTS: Readonly<Record<string, ProjectCase>> = {
       'ARG PREFIXED=vbase',
       'ARG NAME=base\nARG TAG=1\nARG BASE="${BASE:-@REGISTRY@/${NAME}:${TAG}}"',
       ...Object.entries(SMALL).map(([name, text]) => text.replace('NAME', name)),
-      'FROM scratch\nLABEL containers.bootc=1',
-      ...Object.keys(SMALL).map((name) => `COPY --from=${name} /t /${name}`),
+      'FROM @BASE@',
+      collected(Object.keys(SMALL)),
     ].join('\n'),
     more: { buildArgs: { VARIANT: 'staging' } },
     flags: ['--build-arg=VARIANT=staging'],

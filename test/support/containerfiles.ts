@@ -15,6 +15,16 @@ export const CONTEXT: Readonly<Record<string, string>> = {
   'FROM scratch': 'a name like an instruction\n',
 };
 
+/**
+ * A RUN that takes what stages have below `/t`, with all that `cp --archive` knows of files, to a directory of each
+ * stage's name. One step for all: a COPY each takes podman a third of a second.
+ */
+export function collected(stages: readonly string[]): string {
+  const mounts = stages.map((stage) => `--mount=type=bind,from=${stage},target=/from/${stage}`);
+  const copies = stages.map((stage) => `cp --archive /from/${stage}/t /all/${stage}`);
+  return `RUN ${mounts.join(' ')} mkdir /all && ${copies.join(' && ')}`;
+}
+
 /** Lines that podman prints about a build, and that a RUN may print as well. */
 const NOTES = [
   'STEP 1/3: FROM registry.example/a:1',

@@ -2,6 +2,7 @@
  * Containerfiles made from a seed. A file has several cases. Each case is some of its stages, the last of which
  * writes below `/t`, and an instruction for the image. podman accepts all of them.
  */
+import { collected } from './containerfiles.ts';
 import type { PodmanComparison } from './podman-comparison.ts';
 import { randomFrom, type Random } from './random.ts';
 
@@ -30,7 +31,7 @@ function randomContainerfile(seed: number, first: number, count: number, mark: s
   const cases = Array.from({ length: count }, (_, index) => randomCase(randomFrom(seed + first + index), index));
   const last = [
     `FROM @BASE@\nLABEL run=${mark}`,
-    ...cases.map((_, index) => `COPY --from=c${index} /t /t/${index}`),
+    collected(cases.map((_, index) => `c${index}`)),
     ...cases.map(({ image }) => image),
   ];
   const before = [...cases.flatMap(({ globals }) => globals), ...cases.flatMap(({ stages }) => stages)];
