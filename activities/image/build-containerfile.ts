@@ -59,7 +59,8 @@ export async function buildContainerfile(
 ): Promise<BuiltImage> {
   const { host, input, context, parts, logFile } = build;
   let known = await withContextImages(build, bases);
-  let labels = await expectedLabels(input, unpacked.containerfile, known);
+  const text = await readFile(unpacked.containerfile, 'utf8');
+  let labels = expectedLabels(input, text, known);
   let cached = input.fresh === undefined;
   const own = new Set<string>();
   for (let corrected = false; ;) {
@@ -69,7 +70,7 @@ export async function buildContainerfile(
       ...buildFlags(input, (image) => storedName(known, image), unpacked.contextNamed),
     ];
     const volumes = await volumesFor(host, known);
-    const notes = new StepNotes(host.work.caches, input, volumes);
+    const notes = new StepNotes(host.work.caches, input, { ...unpacked, volumes, text });
     const run = {
       ...unpacked,
       name,
@@ -130,12 +131,7 @@ function plain({ reference, digest }: PinnedImage): PinnedImage {
 /**
  * The labels, if the Containerfile is what it seems to be. A build that turns out otherwise is made again.
  */
-async function expectedLabels(
-  input: BuildInput,
-  containerfile: string,
-  bases: readonly LocalBase[],
-): Promise<Record<string, string | null>> {
-  const text = await readFile(containerfile, 'utf8');
+function expectedLabels(input: BuildInput, text: string, bases: readonly LocalBase[]): Record<string, string | null> {
   const hint = readContainerfile(text, input.buildArgs, input.architecture).base;
   const base = (hint !== null && baseFor(bases, hint)) || null;
   const inherited = base?.labels ?? {};

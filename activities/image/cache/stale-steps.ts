@@ -7,6 +7,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ifMissing } from '../../host/space.ts';
 import type { UnpackedContext } from '../../context/unpack.ts';
+import { runMounts } from './run-mounts.ts';
 import type { StepNotes } from './step-notes.ts';
 import type { BuildOutput } from '../../tools/podman/build-output.ts';
 import { contextDirectories, type BuildOptions } from '../../../model/spec/build-options.ts';
@@ -18,7 +19,6 @@ const EXPANDED = /^(?!RUN ).*\$/i;
 const HEREDOC = /<</;
 const COPY = /^(?:COPY|ADD) /i;
 const FROM = /^(?:COPY|ADD) (?:--\S+ )*--from=["']?([^\s"']+)/i;
-const MOUNT_FROM = / --mount=\S*?\bfrom=["']?([^\s"',]+)/gi;
 
 /**
  * `true` when a step might come out other than it is in the cache.
@@ -38,8 +38,8 @@ export async function hasStaleStep(
   for (const step of steps) if (!(await notes.knows(step))) return true;
   if (output.hasArguments && steps.some(({ instruction }) => EXPANDED.test(instruction))) return true;
   const directories = Object.keys(contextDirectories(options));
-  const mounts = (instruction: string) => [...instruction.matchAll(MOUNT_FROM)].map(([, name]) => name!);
-  if (steps.some(({ instruction }) => mounts(instruction).some((name) => !directories.includes(name)))) return true;
+  const mounts = steps.flatMap(({ instruction }) => runMounts(instruction));
+  if (mounts.some(({ from }) => from !== undefined && !directories.includes(from))) return true;
   const copies = steps.filter(({ instruction }) => COPY.test(instruction) && !HEREDOC.test(instruction));
   if (copies.length === 0) return false;
   const layers = await layerDirectories(copies.map(({ id }) => id));

@@ -43,6 +43,8 @@ export interface BuiltStep {
   id: string;
   /** Images from outside that the build had used until then, by their ids. */
   images: readonly string[];
+  /** A step before it declares a build argument. */
+  hasArguments: boolean;
 }
 
 /** Follows a build. */
@@ -109,7 +111,8 @@ export class BuildOutput {
 
   /** A step has ended. A line before tells if it was in the cache. */
   private end(id: string, wasCached: boolean): void {
-    const step = { instruction: this.instruction, id, images: [...this.used.values()].map((image) => image.id) };
+    const { instruction, hasArguments } = this;
+    const step = { instruction, id, images: [...this.used.values()].map((image) => image.id), hasArguments };
     if (wasCached) this.cached.push(step);
     else if (this.cached.at(-1)?.id !== id) {
       this.made.add(id);

@@ -15,11 +15,11 @@ it.each([
   ['RUN --network=none --mount=type=cache,target=/c --mount=from="stage" true', false, true],
   ['RUN --mount=type=bind,target=/m,from=tools true', false, true],
   ['RUN --mount=type=bind,from=files,target=/m true', false, false],
-  ['RUN --mount=type=bind,source=from=x,target=/m true', false, true],
+  ['RUN --mount=type=bind,source=from=x,target=/m true', false, false],
   ['RUN echo --mount=none from=stage', false, false],
   ['COPY <<END /x', false, false],
 ])('%s from the cache, with build arguments: %s, is stale: %s', async (instruction, hasArguments, stale) => {
-  const output = { cached: [{ instruction, id: ID, images: [] }], hasArguments };
+  const output = { cached: [{ instruction, id: ID, images: [], hasArguments }], hasArguments };
   expect(await hasStaleStep(output, new Set(), notes(true), UNPACKED, OPTIONS)).toBe(stale);
   expect(await hasStaleStep(output, new Set([ID]), notes(false), UNPACKED, OPTIONS), 'made by the same build').toBe(
     false,
@@ -27,6 +27,9 @@ it.each([
 });
 
 it('a step that was made under other circumstances is stale', async () => {
-  const output = { cached: [{ instruction: 'RUN true', id: ID, images: [] }], hasArguments: false };
+  const output = {
+    cached: [{ instruction: 'RUN true', id: ID, images: [], hasArguments: false }],
+    hasArguments: false,
+  };
   expect(await hasStaleStep(output, new Set(), notes(false), UNPACKED, OPTIONS)).toBe(true);
 });

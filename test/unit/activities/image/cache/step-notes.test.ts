@@ -1,33 +1,68 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { StepNotes } from '../../../../../activities/image/cache/step-notes.ts';
 
+const INPUT = {
+  buildArgs: { V: '1' },
+  buildContexts: { files: '../files', tools: 'docker-image://quay.io/acme/tools:1' },
+  context: { repository: 'quay.io/acme/context', digest: 'sha256:1' },
+};
+const HOST = { volumes: ['/etc/pki:/run/secrets:ro'], containerfile: '/c/Containerfile', text: 'FROM a' };
+const STEP = { instruction: 'RUN true', id: '0123456789ab', images: ['a', 'b'], hasArguments: false };
+const OTHER_CONTEXT = { context: { ...INPUT.context, digest: 'sha256:2' } };
+
+let directory: string;
+beforeEach(async () => {
+  directory = join(await mkdtemp(join(tmpdir(), 'flightline-notes-')), 'caches');
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const notes = (input: object = {}, host: object = {}) =>
+  new StepNotes(directory, { ...INPUT, ...input }, { ...HOST, ...host });
+
 it('a step is known with the same images under the same circumstances only', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'flightline-notes-'));
-  try {
-    const volumes = ['/etc/pki:/run/secrets:ro'];
-    const step = { instruction: 'RUN true', id: '0123456789ab', images: ['a', 'b'] };
-    const notes = new StepNotes(join(directory, 'caches'), { buildArgs: { V: '1' } }, volumes);
-    expect(await notes.knows(step)).toBe(false);
-    notes.note(step);
-    notes.note({ ...step, id: 'another' });
-    expect(await notes.knows(step)).toBe(true);
-    expect(await notes.knows({ ...step, images: ['a'] })).toBe(false);
-    expect(await notes.knows({ ...step, id: '0123456789' })).toBe(false);
-    const others: [object, string[]][] = [
-      [{}, []],
-      [{ annotations: { a: 'b' } }, volumes],
-      [{ buildArgs: { https_proxy: 'http://proxy' } }, volumes],
-    ];
-    for (const [options, mounted] of others) {
-      const other = new StepNotes(join(directory, 'caches'), { buildArgs: {}, ...options }, mounted);
-      expect(await other.knows(step)).toBe(false);
-    }
-    const same = new StepNotes(join(directory, 'caches'), { buildArgs: { V: '2' } }, volumes);
-    expect(await same.knows(step)).toBe(true);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  expect(await notes().knows(STEP)).toBe(false);
+  notes().note(STEP);
+  notes().note({ ...STEP, id: 'another' });
+  expect(await notes().knows(STEP)).toBe(true);
+  expect(await notes().knows({ ...STEP, images: ['a'] })).toBe(false);
+  expect(await notes().knows({ ...STEP, id: '0123456789' })).toBe(false);
+  expect(await notes({}, { volumes: [] }).knows(STEP)).toBe(false);
+  expect(await notes({ annotations: { a: 'b' } }).knows(STEP)).toBe(false);
+  expect(await notes({ buildArgs: { https_proxy: 'http://proxy' } }).knows(STEP)).toBe(false);
+  expect(await notes({ buildArgs: { V: '2' }, ...OTHER_CONTEXT }, { text: 'FROM b' }).knows(STEP)).toBe(true);
+  vi.stubEnv('http_proxy', 'http://of-the-host');
+  expect(await notes().knows(STEP)).toBe(false);
+});
+
+it.each([
+  ['RUN <<END (echo 1)', true, false],
+  ['RUN mkdir /t && <<END cat', true, false],
+  ['RUN <<END (echo 1)', false, true],
+  ['RUN echo', true, true],
+  ['COPY <<END /x', true, true],
+])('%s, with build arguments: %s, is known of another Containerfile: %s', async (instruction, hasArguments, known) => {
+  const step = { ...STEP, instruction, hasArguments };
+  notes().note(step);
+  expect(await notes().knows(step)).toBe(true);
+  expect(await notes({}, { text: 'FROM b' }).knows(step)).toBe(known);
+  expect(await notes(OTHER_CONTEXT, { containerfile: '/c/Containerfile.in' }).knows(step)).toBe(known);
+});
+
+it.each([
+  ['RUN --mount=type=bind,target=/m true', false],
+  ['RUN --network=none --mount=target=/m,from="files" true', false],
+  ['RUN --mount=type=cache,target=/m true', true],
+  ['RUN --mount=type=bind,from=stage,target=/m true', true],
+  ['COPY a /b', true],
+])('%s is known with another context: %s', async (instruction, known) => {
+  const step = { ...STEP, instruction };
+  notes().note(step);
+  expect(await notes().knows(step)).toBe(true);
+  expect(await notes(OTHER_CONTEXT).knows(step)).toBe(known);
 });

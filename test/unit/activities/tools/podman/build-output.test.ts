@@ -24,9 +24,12 @@ function read(lines: readonly string[]): { output: BuildOutput; shown: string[] 
 describe('what podman prints of a build', () => {
   it('names the images that it took, and not those between its steps', () => {
     const { output, shown } = read([
-      '[2/3] STEP 1/3: FROM r.io/a/base:1 AS one',
+      '[2/3] STEP 1/4: FROM r.io/a/base:1 AS one',
       found('r.io/a/base:1', BASE),
-      '[2/3] STEP 2/3: COPY --from=${V} /a /b',
+      '[2/3] STEP 2/4: ENV A=b',
+      `--> Using cache ${'8'.repeat(64)}`,
+      '[2/3] STEP 3/4: ARG V',
+      '[2/3] STEP 4/4: COPY --from=${V} /a /b',
       found('r.io/a/other:2', '17'.repeat(32)),
       `--> Using cache ${STEP}`,
       '--> 999999999999',
@@ -37,9 +40,12 @@ describe('what podman prints of a build', () => {
       { asked: 'r.io/a/base:1', name: 'r.io/a/base:1', id: BASE },
       { asked: 'r.io/a/other:2', name: 'r.io/a/other:2', id: '17'.repeat(32) },
     ]);
-    expect(shown).toHaveLength(5);
+    expect(shown).toHaveLength(8);
     const images = [BASE, '17'.repeat(32)];
-    expect(output.cached).toEqual([{ instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images }]);
+    expect(output.cached).toEqual([
+      { instruction: 'ENV A=b', id: '8'.repeat(12), images: [BASE], hasArguments: false },
+      { instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images, hasArguments: true },
+    ]);
     expect(output.made.size).toBe(0);
   });
 
