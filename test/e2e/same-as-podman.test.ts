@@ -204,12 +204,17 @@ it('what podman kept of another proxy is not taken', async () => {
 describe('what podman kept of another project with the same Containerfile is not taken', () => {
   const mount = 'RUN --mount=type=bind,from=one,target=/m cat /m/of-stage > /t/mounted';
   const plain = 'FROM @BASE@\nLABEL kept=1\nCOPY a.txt /t/';
-  const whole = `FROM @BASE@ AS one\nCOPY of-stage /\n${plain}\n${mount}`;
+  const directory = `${plain}\nCOPY dir /t/dir/`;
+  const heredoc = (value: string) => `FROM @BASE@ AS two\nARG V\nRUN <<END\nmkdir /t\necho ${value} > /t/two\nEND`;
+  const first = `FROM @BASE@ AS one\nCOPY of-stage /\n${heredoc('1')}`;
+  const whole = `${first}\n${directory}\nCOPY --from=two /t/two /\n${mount}`;
   const argument = (value: string) => `FROM @BASE@\nARG V=${value}\nENV KEPT=$V`;
-  const later = (directory: string) => utimes(join(directory, 'a.txt'), 1_750_000_000, 1_750_000_000);
+  const later = (name: string) => (project: string) => utimes(join(project, name), 1_750_000_000, 1_750_000_000);
   it.each<[string, ComparedProject]>([
     ['the first', { containerfile: whole, files: { 'of-stage': '1\n' } }],
-    ['for files of another time', { containerfile: plain, prepare: later }],
+    ['for a directory of another time', { containerfile: directory, prepare: later('dir/sub') }],
+    ['for files of another time', { containerfile: plain, prepare: later('a.txt') }],
+    ['for another command in a heredoc', { containerfile: heredoc('2') }],
     ['an argument', { containerfile: argument('1') }],
     ['for another value of a build argument', { containerfile: argument('2') }],
     ['for another content of a stage that a RUN looks at', { containerfile: whole, files: { 'of-stage': '2\n' } }],
@@ -222,7 +227,9 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
   const moving = `${podman.registry}/moving:1`;
   const move = ({ reference }: PinnedImage) => copy(`docker://${reference}`, `docker://${moving}`);
   await move(podman.base);
-  const directory = await podman.project(`ARG B=${moving}\nFROM \${B} AS one\nCOPY a.txt /t/\nFROM one\nENV A=b`);
+  const directory = await podman.project(
+    `ARG B=${moving}\nFROM \${B} AS one\nCOPY a.txt /t/of-first\nFROM one\nENV A=b`,
+  );
   try {
     const input = await podman.prepare(directory);
     const { repository, context } = input;
@@ -241,7 +248,10 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
     await move(podman.other);
     const { built, published } = await podman.release({ ...input, bases });
     expect(built.bases).toEqual([resolved]);
-    expect(await podman.files(published, 't')).toEqual(new Map([['a.txt', 'a\n']]));
+    expect(await podman.files(published, 't')).toEqual(new Map([['of-first', 'a\n']]));
+    // Also of the step that podman kept of the same image by another name.
+    const { stdout } = await execa('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${published}`]);
+    expect(JSON.parse(stdout)).toMatchObject({ annotations: { 'org.opencontainers.image.base.name': moving } });
     expect([...(await podman.files(published, '.')).keys()]).not.toContain('other-file');
   } finally {
     await rm(dirname(directory), { recursive: true });

@@ -44,34 +44,53 @@ export async function hasStaleStep(
   if (copies.length === 0) return false;
   const layers = await layerDirectories(copies.map(({ id }) => id));
   if (layers === null) return true;
-  const known = new Map<number, Set<number>>();
+  const known = new Map<string, Set<number>>();
   // The further contexts are beside it.
-  await eachFile(Buffer.from(dirname(context)), (size, time) => {
+  await eachEntry(Buffer.from(dirname(context)), ({ key, time }) => {
     // Archives have whole seconds, cut off or rounded.
-    known.set(size, (known.get(size) ?? new Set()).add(Math.floor(time)).add(Math.round(time)));
+    known.set(key, (known.get(key) ?? new Set()).add(Math.floor(time)).add(Math.round(time)));
   });
   let stale = false;
   for (const [index, { instruction }] of copies.entries()) {
     const from = FROM.exec(instruction)?.[1];
     const isOfStage = from !== undefined && !directories.includes(from);
-    await eachFile(Buffer.from(layers[index]!), (size, time) => {
-      const times = known.get(size);
+    const made = destinationOf(instruction);
+    await eachEntry(Buffer.from(layers[index]!), ({ isFile, name, key, time }) => {
+      if (!isFile && (isOfStage || made.includes(name))) return;
+      const times = known.get(key);
       // A stage has written files of its own, with times of a build.
-      stale ||= times === undefined ? !isOfStage : !times.has(Math.floor(time));
+      stale ||= times === undefined ? isFile && !isOfStage : !times.has(Math.floor(time));
     });
   }
   return stale;
 }
 
-/** Bytes, and seconds since 1970, of the regular files below a directory. */
-async function eachFile(directory: Buffer, visit: (size: number, time: number) => void): Promise<void> {
+/** The names on the way to where a COPY puts files: podman makes these directories, with times of a build. */
+function destinationOf(instruction: string): string[] {
+  const last = instruction.split(/[\s"',[\]]+/).findLast((word) => word !== '');
+  return last?.split('/') ?? [];
+}
+
+/** What of a file, link or directory tells, without its time, that it may be the same as another. */
+interface Entry {
+  isFile: boolean;
+  name: string;
+  key: string;
+  /** Seconds since 1970. */
+  time: number;
+}
+
+/** Visits the regular files, links and directories below a directory. */
+async function eachEntry(directory: Buffer, visit: (entry: Entry) => void): Promise<void> {
   const entries = await readdir(directory, { encoding: 'buffer', withFileTypes: true }).catch(ifMissing([]));
   for (const entry of entries) {
     const path = Buffer.concat([directory, Buffer.from('/'), entry.name]);
-    if (entry.isDirectory()) await eachFile(path, visit);
-    else if (entry.isFile()) {
-      const { size, mtimeMs } = await lstat(path);
-      visit(size, mtimeMs / 1000);
-    }
+    const isFile = entry.isFile();
+    if (!isFile && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
+    const { size, mtimeMs } = await lstat(path);
+    const name = entry.name.toString('latin1');
+    const key = entry.isDirectory() ? `directory ${name}` : `${isFile ? 'file' : 'link'} of ${size}`;
+    visit({ isFile, name, key, time: mtimeMs / 1000 });
+    if (entry.isDirectory()) await eachEntry(path, visit);
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Under which circumstances this installation made the steps that lie in podman's cache. podman knows a step by its
- * text, by what it copies, and by the layers and history that it is built on: not by the configuration of its base, nor
- * by the times of what it takes from another image or of what a RUN sees of the context, nor by annotations, nor by what
- * the host mounts for RUN, nor by proxies, nor, once there is an ARG, by the command of a RUN that stands in a heredoc.
+ * text, by what it copies, and by the layers and history that it is built on. It ignores the name and the configuration
+ * of the base, times of what comes from another image or of what a RUN sees of the context, annotations, proxies, and
+ * what the host mounts for RUN. Of a RUN's heredoc it ignores white space around it; once there is an ARG, all of it.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile, utimes } from 'node:fs/promises';
@@ -67,11 +67,11 @@ export class StepNotes {
     return true;
   }
 
-  #fileFor({ instruction, images, hasArguments }: BuiltStep): string {
+  #fileFor({ instruction, images }: BuiltStep): string {
     const isOfContext = ({ type, from }: RunMount) =>
       type === 'bind' && (from === undefined || this.#contexts.includes(from));
     const seen = [
-      ...(hasArguments && HEREDOC.test(instruction) ? [this.#text] : []),
+      ...(HEREDOC.test(instruction) ? [this.#text] : []),
       ...(runMounts(instruction).some(isOfContext) ? [this.#context] : []),
     ];
     const key = [this.#circumstances, ...seen, ...images].join(' ');

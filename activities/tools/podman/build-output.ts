@@ -41,10 +41,8 @@ export interface BuiltStep {
   instruction: string;
   /** 12 hexadecimal digits of the image after it. */
   id: string;
-  /** Images from outside that the build had used until then, by their ids. */
+  /** Images from outside that the build had used until then: `name id`. podman notes the base's name in the image. */
   images: readonly string[];
-  /** A step before it declares a build argument. */
-  hasArguments: boolean;
 }
 
 /** Follows a build. */
@@ -111,8 +109,11 @@ export class BuildOutput {
 
   /** A step has ended. A line before tells if it was in the cache. */
   private end(id: string, wasCached: boolean): void {
-    const { instruction, hasArguments } = this;
-    const step = { instruction, id, images: [...this.used.values()].map((image) => image.id), hasArguments };
+    const step = {
+      instruction: this.instruction,
+      id,
+      images: [...this.used.values()].map(({ asked, id: of }) => `${asked} ${of}`),
+    };
     if (wasCached) this.cached.push(step);
     else if (this.cached.at(-1)?.id !== id) {
       this.made.add(id);

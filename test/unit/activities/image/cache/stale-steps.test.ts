@@ -19,7 +19,7 @@ it.each([
   ['RUN echo --mount=none from=stage', false, false],
   ['COPY <<END /x', false, false],
 ])('%s from the cache, with build arguments: %s, is stale: %s', async (instruction, hasArguments, stale) => {
-  const output = { cached: [{ instruction, id: ID, images: [], hasArguments }], hasArguments };
+  const output = { cached: [{ instruction, id: ID, images: [] }], hasArguments };
   expect(await hasStaleStep(output, new Set(), notes(true), UNPACKED, OPTIONS)).toBe(stale);
   expect(await hasStaleStep(output, new Set([ID]), notes(false), UNPACKED, OPTIONS), 'made by the same build').toBe(
     false,
@@ -28,7 +28,7 @@ it.each([
 
 it('a step that was made under other circumstances is stale', async () => {
   const output = {
-    cached: [{ instruction: 'RUN true', id: ID, images: [], hasArguments: false }],
+    cached: [{ instruction: 'RUN true', id: ID, images: [] }],
     hasArguments: false,
   };
   expect(await hasStaleStep(output, new Set(), notes(false), UNPACKED, OPTIONS)).toBe(true);

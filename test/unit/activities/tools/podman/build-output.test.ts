@@ -41,10 +41,11 @@ describe('what podman prints of a build', () => {
       { asked: 'r.io/a/other:2', name: 'r.io/a/other:2', id: '17'.repeat(32) },
     ]);
     expect(shown).toHaveLength(8);
-    const images = [BASE, '17'.repeat(32)];
+    const base = `r.io/a/base:1 ${BASE}`;
+    const images = [base, `r.io/a/other:2 ${'17'.repeat(32)}`];
     expect(output.cached).toEqual([
-      { instruction: 'ENV A=b', id: '8'.repeat(12), images: [BASE], hasArguments: false },
-      { instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images, hasArguments: true },
+      { instruction: 'ENV A=b', id: '8'.repeat(12), images: [base] },
+      { instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images },
     ]);
     expect(output.made.size).toBe(0);
   });
