@@ -219,8 +219,9 @@ function factsOf(
   image: LocalImage,
   bases: readonly LocalBase[],
 ): { base: LocalBase | null; isOwn: (label: string) => boolean } {
-  const name = image.annotations[OCI.baseName];
-  const base = (name !== undefined && baseFor(bases, name)) || null;
+  const { [OCI.baseName]: name, [OCI.baseDigest]: digest } = image.annotations;
+  // Where the base has several names in the storage, podman notes any of them.
+  const base = (name !== undefined && baseFor(bases, name)) || bases.find((one) => one.digest === digest) || null;
   // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
   const steps = image.steps.slice(base?.steps.length ?? 0).filter((step) => /#\(nop\) +LABEL /i.test(step));
   return { base, isOwn: (label) => steps.some((step) => step.includes(label)) };
