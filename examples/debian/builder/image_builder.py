@@ -74,9 +74,9 @@ def _request(options: flags.Options, bar: progress.Verbose, directory: str) -> t
     try:
         blueprint.check(configuration.customizations)
     except BuildError as error:
-        raise BuildError(f'{wrong}: {error}') from error
+        raise BuildError(str(error)) from error
     if configuration.not_supported and not options.get('ignore-warnings'):
-        raise BuildError(f'{wrong}: {configuration.not_supported[0]}: not supported')
+        raise BuildError(f'Warnings during manifest creation:\n{wrong}: {configuration.not_supported[0]}: not supported')
     return command.prepare(given, bar, directory, configuration)
 
 

@@ -11,7 +11,7 @@ export const imageBuilderErrors: readonly BuilderError[] = [
     },
   },
   {
-    pattern: /error: [^\n]*blueprint validation failed|cannot (?:open blueprint file|decode "\/config)/,
+    pattern: /error: Warnings during manifest creation|cannot (?:open blueprint file|decode "\/config)/,
     verdict: { kind: 'builder-configuration', ofRequest: true },
   },
 ];

@@ -202,7 +202,7 @@ describe('classifyBuilder', () => {
     [
       'builder-configuration',
       /./,
-      'error: blueprint validation failed for image type "qcow2": customizations.hostname: x',
+      'error: Warnings during manifest creation:\nblueprint validation failed for image type "qcow2": customizations.x',
     ],
     ['builder-configuration', /./, 'error: cannot decode "/config.json": json: unknown field "frob"'],
     [
