@@ -67,10 +67,11 @@ export async function buildContainerfile(
     const flags = [
       ...(await privateFlags(known.map(({ id }) => id))),
       ...(cached ? [] : ['--no-cache']),
-      ...buildFlags(input, (image) => storedName(known, image), unpacked.contextNamed),
+      ...buildFlags(input, storedName(known), unpacked.contextNamed),
     ];
     const volumes = await volumesFor(host, known);
-    const notes = new StepNotes(host.work.caches, input, { ...unpacked, volumes, text });
+    const images = contextImages(input).map(storedName(known));
+    const notes = new StepNotes(host.work.caches, input, { ...unpacked, volumes, images, text });
     const run = {
       ...unpacked,
       name,
@@ -118,10 +119,12 @@ async function withContextImages({ host, input, context }: ContainerfileBuild, b
   return known;
 }
 
-/** A base's name by digest in the storage. */
-function storedName(bases: readonly LocalBase[], image: string): string {
-  const base = baseFor(bases, image);
-  return base ? `${repositoryOf(base.reference)}@${base.digest}` : image;
+/** Names a base by digest, as the storage does. */
+function storedName(bases: readonly LocalBase[]): (image: string) => string {
+  return (image) => {
+    const base = baseFor(bases, image);
+    return base ? `${repositoryOf(base.reference)}@${base.digest}` : image;
+  };
 }
 
 function plain({ reference, digest }: PinnedImage): PinnedImage {

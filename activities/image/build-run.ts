@@ -38,7 +38,7 @@ export interface BuildRun extends Omit<BuildCommand, 'idFile' | 'cgroup' | 'outp
 /** How a run ended: with an image, or at an image that podman does not have. */
 type BuildEnd = ({ image: LocalImage; used: readonly UsedImage[] } | { missing: string; failure: FlightlineError }) & {
   /** What podman said of its steps. */
-  output: Pick<BuildOutput, 'cached' | 'hasArguments' | 'made'>;
+  output: Pick<BuildOutput, 'cached' | 'made'>;
 };
 
 /**

@@ -1,20 +1,16 @@
 /**
  * Tells whether podman would have made what it found in its cache. podman identifies a step by its text and the
- * contents that it copies: not by the times of these files, nor by what a RUN sees of another stage, nor, except for a
- * RUN, by the values of build arguments. What else it does not compare is in the notes on each step.
+ * contents that it copies, not by the times of these files. What else it does not compare is in the notes on each step.
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ifMissing } from '../../host/space.ts';
 import type { UnpackedContext } from '../../context/unpack.ts';
-import { runMounts } from './run-mounts.ts';
 import type { StepNotes } from './step-notes.ts';
 import type { BuildOutput } from '../../tools/podman/build-output.ts';
 import { contextDirectories, type BuildOptions } from '../../../model/spec/build-options.ts';
 import { layerDirectories } from '../../tools/podman/images.ts';
 
-/** What podman expands, but keeps in its cache unexpanded. */
-const EXPANDED = /^(?!RUN ).*\$/i;
 /** The build writes the contents of a heredoc, so that their time is always that of a build. */
 const HEREDOC = /<</;
 const COPY = /^(?:COPY|ADD) /i;
@@ -28,7 +24,7 @@ const FROM = /^(?:COPY|ADD) (?:--\S+ )*--from=["']?([^\s"']+)/i;
  * @param notes of earlier builds
  */
 export async function hasStaleStep(
-  output: Pick<BuildOutput, 'cached' | 'hasArguments'>,
+  output: Pick<BuildOutput, 'cached'>,
   own: ReadonlySet<string>,
   notes: Pick<StepNotes, 'knows'>,
   { context }: UnpackedContext,
@@ -36,10 +32,7 @@ export async function hasStaleStep(
 ): Promise<boolean> {
   const steps = output.cached.filter(({ id }) => !own.has(id));
   for (const step of steps) if (!(await notes.knows(step))) return true;
-  if (output.hasArguments && steps.some(({ instruction }) => EXPANDED.test(instruction))) return true;
   const directories = Object.keys(contextDirectories(options));
-  const mounts = steps.flatMap(({ instruction }) => runMounts(instruction));
-  if (mounts.some(({ from }) => from !== undefined && !directories.includes(from))) return true;
   const copies = steps.filter(({ instruction }) => COPY.test(instruction) && !HEREDOC.test(instruction));
   if (copies.length === 0) return false;
   const layers = await layerDirectories(copies.map(({ id }) => id));

@@ -1,8 +1,9 @@
 /**
  * Under which circumstances this installation made the steps that lie in podman's cache. podman knows a step by its
  * text, by what it copies, and by the layers and history that it is built on. It ignores the name and the configuration
- * of the base, times of what comes from another image or of what a RUN sees of the context, annotations, proxies, and
- * what the host mounts for RUN. Of a RUN's heredoc it ignores white space around it; once there is an ARG, all of it.
+ * of the base, times of what comes from another image, what a RUN sees of another stage, times of what it sees of the
+ * context, the values of build arguments in all but a RUN, annotations, proxies, and what the host mounts for RUN. Of a
+ * RUN's heredoc it ignores white space around it; once there is an ARG, all of it.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile, utimes } from 'node:fs/promises';
@@ -12,7 +13,6 @@ import { sha256 } from '../../../model/base/digest.ts';
 import { contextDirectories } from '../../../model/spec/build-options.ts';
 import { ifMissing } from '../../host/space.ts';
 import type { BuiltStep } from '../../tools/podman/build-output.ts';
-import { runMounts, type RunMount } from './run-mounts.ts';
 
 /** Variables and build arguments that podman hands to every RUN (buildah, `builtinAllowedBuildArgs`). */
 const PROXY = /_proxy$/i;
@@ -26,6 +26,8 @@ type Input = Pick<BuildInput, 'annotations' | 'buildArgs' | 'buildContexts' | 'c
 interface Surroundings {
   /** `from:to:ro` */
   volumes: readonly string[];
+  /** The images of further build contexts, by digest. */
+  images: readonly string[];
   /** The Containerfile's path, and its text. */
   containerfile: string;
   text: string;
@@ -37,44 +39,64 @@ export class StepNotes {
   readonly #circumstances: string;
   readonly #context: string;
   readonly #text: string;
+  readonly #values: string;
   /** Names of the further contexts that are directories, and are sent with the context. */
   readonly #contexts: readonly string[];
 
   /** @param directory that the janitor looks after: it removes what has not been used for long */
-  constructor(directory: string, input: Input, { volumes, containerfile, text }: Surroundings) {
+  constructor(directory: string, input: Input, { volumes, images, containerfile, text }: Surroundings) {
     this.#directory = directory;
-    const { annotations = {}, buildArgs, context } = input;
+    const { annotations = {}, buildArgs, buildContexts = {}, context } = input;
     const proxies = [process.env, buildArgs].map((given) => Object.entries(given).filter(([name]) => PROXY.test(name)));
-    this.#circumstances = JSON.stringify([annotations, proxies, volumes]);
+    this.#circumstances = JSON.stringify([annotations, buildContexts, images, proxies, volumes]);
     this.#context = context.digest;
     // A file of the context may be part of one that is preprocessed.
     this.#text = containerfile.endsWith('.in') ? context.digest : sha256(text);
+    this.#values = JSON.stringify([buildArgs, this.#text]);
     this.#contexts = Object.keys(contextDirectories(input));
   }
 
   /** Notes a step as soon as it is made: whoever builds may be killed before the next. */
   note(step: BuiltStep): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    appendFileSync(this.#fileFor(step), `${step.id}\n`, { mode: 0o600 });
+    appendFileSync(this.#fileFor(step), `${this.#line(step)}\n`, { mode: 0o600 });
   }
 
-  /** Whether the step was made here with the same images, under the same circumstances. */
+  /** Whether the step was made here from the same, under the same circumstances. */
   async knows(step: BuiltStep): Promise<boolean> {
     const file = this.#fileFor(step);
     const noted = await readFile(file, 'utf8').catch(ifMissing(''));
-    if (!noted.split('\n').includes(step.id)) return false;
+    if (!noted.split('\n').includes(this.#line(step))) return false;
     await utimes(file, new Date(), new Date());
     return true;
   }
 
-  #fileFor({ instruction, images }: BuiltStep): string {
-    const isOfContext = ({ type, from }: RunMount) =>
-      type === 'bind' && (from === undefined || this.#contexts.includes(from));
+  #line({ instruction, id, origins, isExpanded }: BuiltStep): string {
     const seen = [
-      ...(HEREDOC.test(instruction) ? [this.#text] : []),
-      ...(runMounts(instruction).some(isOfContext) ? [this.#context] : []),
+      isExpanded ? this.#values : '',
+      HEREDOC.test(instruction) ? this.#text : '',
+      seesContext(instruction, this.#contexts) ? this.#context : '',
     ];
-    const key = [this.#circumstances, ...seen, ...images].join(' ');
-    return join(this.#directory, `steps-${sha256(key).slice(0, 16)}`);
+    return `${id} ${short([...seen, ...origins])}`;
   }
+
+  /** A base that has moved on leaves a file that nothing reads any more. */
+  #fileFor({ firstImage }: BuiltStep): string {
+    return join(this.#directory, `steps-${short([this.#circumstances, firstImage])}`);
+  }
+}
+
+function short(parts: readonly string[]): string {
+  return sha256(JSON.stringify(parts)).slice(0, 16);
+}
+
+/** Whether a RUN mounts files of a context, or its command only looks like that. */
+function seesContext(instruction: string, contexts: readonly string[]): boolean {
+  if (!/^RUN /i.test(instruction)) return false;
+  return [...instruction.matchAll(/ --mount=(\S+)/g)].some(([, text]) => {
+    const options = text!.replaceAll(/["']/g, '').split(',');
+    const valueOf = (key: string) => options.find((option) => option.startsWith(`${key}=`))?.slice(key.length + 1);
+    const from = valueOf('from');
+    return (valueOf('type') ?? 'bind') === 'bind' && (from === undefined || contexts.includes(from));
+  });
 }

@@ -26,6 +26,7 @@ const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.+)/;
 const SHOWN = 100;
 /** The image of a `FROM` as podman prints it in a step. An earlier stage has its id. */
 const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
+const SCRATCH = /^FROM (?:--\S+ )*scratch(?: |$)/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
 const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
 /** An image that is not from a registry. podman copies it into its storage, under its id or its own names. */
@@ -36,13 +37,26 @@ const ID = /^[0-9a-f]{64}$/;
 /** The runtime makes a container, then starts it. It has the name of its directory, which is another for each RUN. */
 const RUNTIME = /^Running \["[^"]*" "(create|start)".* "buildah-([^"]+)"\]$/;
 
+/** What podman expands, but keeps in its cache unexpanded. */
+const EXPANDED = /^(?!RUN ).*\$/i;
+/** What a step takes files from. */
+const SOURCE = /\bfrom=["']?([^\s"',]+)/gi;
+const STAGE_NAME = / AS (\S+)$/i;
+
 /** A step that has ended. */
 export interface BuiltStep {
   instruction: string;
   /** 12 hexadecimal digits of the image after it. */
   id: string;
-  /** Images from outside that the build had used until then: `name id`. podman notes the base's name in the image. */
-  images: readonly string[];
+  /** The id of the first image from outside that the build used; empty for none. */
+  firstImage: string;
+  /**
+   * All that it may have been made from: the id of the image before it, and of images and stages to take files from. An
+   * image from outside is `name id`.
+   */
+  origins: readonly string[];
+  /** The values of build arguments may be part of it, although podman does not compare them. */
+  isExpanded: boolean;
 }
 
 /** Follows a build. */
@@ -55,14 +69,18 @@ export class BuildOutput {
   usesImage = false;
   /** What the runtime said of a container that it could not start, so that no program has printed anything in it. */
   startFailure: string | null = null;
-  /** A step declares a build argument. */
-  hasArguments = false;
   /** Steps from the cache. */
   readonly cached: BuiltStep[] = [];
   /** The images after the other steps, 12 hexadecimal digits each. */
   readonly made = new Set<string>();
   private readonly onMade: (step: BuiltStep) => void;
   private readonly between = new Set<string>();
+  /** The stages that have ended, by their last images. */
+  private readonly stages: { name: string; id: string }[] = [];
+  private stage = '';
+  /** The image that the next step is built on; null when podman has not told. */
+  private parent: string | null = null;
+  private hasArguments = false;
   private instruction = '';
   private pulling = '';
   private created: string | null = null;
@@ -97,6 +115,7 @@ export class BuildOutput {
       this.begun = true;
       this.usesImage ||= FROM.test(step[3]!);
       this.instruction = step[3]!;
+      if (/^FROM /i.test(this.instruction)) this.beginStage();
       this.hasArguments ||= /^ARG /i.test(this.instruction);
       const instruction = this.instruction.slice(0, SHOWN);
       return { text, step: { instruction, number: Number(step[1]), total: Number(step[2]) } };
@@ -109,10 +128,13 @@ export class BuildOutput {
 
   /** A step has ended. A line before tells if it was in the cache. */
   private end(id: string, wasCached: boolean): void {
+    const { instruction, parent } = this;
     const step = {
-      instruction: this.instruction,
+      instruction,
       id,
-      images: [...this.used.values()].map(({ asked, id: of }) => `${asked} ${of}`),
+      firstImage: this.used.values().next().value?.id ?? '',
+      origins: parent === null ? [instruction, ...this.all()] : [parent, ...this.sources(instruction)],
+      isExpanded: this.hasArguments && EXPANDED.test(instruction),
     };
     if (wasCached) this.cached.push(step);
     else if (this.cached.at(-1)?.id !== id) {
@@ -120,6 +142,25 @@ export class BuildOutput {
       this.onMade(step);
     }
     this.between.add(id);
+    this.parent = id;
+  }
+
+  private beginStage(): void {
+    if (this.parent !== null) this.stages.push({ name: this.stage, id: this.parent });
+    this.parent = SCRATCH.test(this.instruction) ? 'scratch' : null;
+    this.stage = STAGE_NAME.exec(this.instruction)?.[1]?.toLowerCase() ?? '';
+  }
+
+  /** What a step may take files from. podman speaks of an image only where a build first asks for it. */
+  private sources(instruction: string): string[] {
+    const names = [...instruction.matchAll(SOURCE)].map(([, name]) => name!.toLowerCase());
+    const named = names.map((name) => this.stages.filter((stage) => stage.name === name));
+    return named.every(({ length }) => length === 1) ? named.flat().map(({ id }) => id) : this.all();
+  }
+
+  private all(): string[] {
+    const images = [...this.used.values()].map(({ asked, id }) => `${asked} ${id}`);
+    return [...images, ...this.stages.map(({ id }) => id)];
   }
 
   private note(text: string): void {
@@ -140,7 +181,10 @@ export class BuildOutput {
     const [, sought = '', name = '', id = ''] = found;
     const asked = TRANSPORT.test(this.pulling) ? this.pulling : sought;
     // Each step is built on the former step's image, by its id.
-    if (ID.test(asked) && this.between.has(id.slice(0, 12))) return;
+    const isOwn = ID.test(asked) && this.between.has(id.slice(0, 12));
+    // The image notes the name of its base.
+    if (/^FROM /i.test(this.instruction)) this.parent = isOwn ? id.slice(0, 12) : `${asked} ${id}`;
+    if (isOwn) return;
     this.used.set(asked, { asked, name, id });
   }
 }

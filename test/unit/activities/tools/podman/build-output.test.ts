@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BuildOutput, missingImage } from '../../../../../activities/tools/podman/build-output.ts';
+import { BuildOutput, missingImage, type BuiltStep } from '../../../../../activities/tools/podman/build-output.ts';
 
 const BASE = '7e'.repeat(32);
 const STEP = '99'.repeat(32);
@@ -24,12 +24,9 @@ function read(lines: readonly string[]): { output: BuildOutput; shown: string[] 
 describe('what podman prints of a build', () => {
   it('names the images that it took, and not those between its steps', () => {
     const { output, shown } = read([
-      '[2/3] STEP 1/4: FROM r.io/a/base:1 AS one',
+      '[2/3] STEP 1/3: FROM r.io/a/base:1 AS one',
       found('r.io/a/base:1', BASE),
-      '[2/3] STEP 2/4: ENV A=b',
-      `--> Using cache ${'8'.repeat(64)}`,
-      '[2/3] STEP 3/4: ARG V',
-      '[2/3] STEP 4/4: COPY --from=${V} /a /b',
+      '[2/3] STEP 2/3: COPY --from=${V} /a /b',
       found('r.io/a/other:2', '17'.repeat(32)),
       `--> Using cache ${STEP}`,
       '--> 999999999999',
@@ -40,14 +37,56 @@ describe('what podman prints of a build', () => {
       { asked: 'r.io/a/base:1', name: 'r.io/a/base:1', id: BASE },
       { asked: 'r.io/a/other:2', name: 'r.io/a/other:2', id: '17'.repeat(32) },
     ]);
-    expect(shown).toHaveLength(8);
-    const base = `r.io/a/base:1 ${BASE}`;
-    const images = [base, `r.io/a/other:2 ${'17'.repeat(32)}`];
-    expect(output.cached).toEqual([
-      { instruction: 'ENV A=b', id: '8'.repeat(12), images: [base] },
-      { instruction: 'COPY --from=${V} /a /b', id: STEP.slice(0, 12), images },
-    ]);
+    expect(shown).toHaveLength(5);
+    expect(output.cached.map(({ id }) => id)).toEqual([STEP.slice(0, 12)]);
     expect(output.made.size).toBe(0);
+  });
+
+  it('tells what each step may have been made from', () => {
+    const steps: BuiltStep[] = [];
+    const other = '17'.repeat(32);
+    const output = new BuildOutput((step) => steps.push(step));
+    const lines = [
+      'STEP 1/2: FROM r.io/a/base:1 AS one',
+      found('r.io/a/base:1', BASE),
+      'STEP 2/2: ENV A=$A',
+      '--> 000000000001',
+      'STEP 1/5: FROM r.io/a/other:2',
+      found('r.io/a/other:2', other),
+      'STEP 2/5: ARG A',
+      '--> 000000000002',
+      'STEP 3/5: RUN --mount=type=bind,from=one,target=/m true',
+      '--> 000000000003',
+      'STEP 4/5: COPY --from=one $A /',
+      '--> 000000000004',
+      'STEP 5/5: RUN echo $A',
+      '--> 000000000005',
+      'STEP 1/4: FROM scratch AS One',
+      'STEP 2/4: COPY a /',
+      '--> 000000000006',
+      'STEP 3/4: COPY --from=one $B /',
+      '--> 000000000007',
+      'STEP 4/4: COPY --from=r.io/a/other:2 /b /',
+      '--> 000000000008',
+      'STEP 1/2: FROM scratch',
+      'STEP 2/2: RUN --mount=type=bind,from="one",target=/m true',
+      '--> 000000000009',
+    ];
+    for (const line of lines) output.read(line);
+    const images = [`r.io/a/base:1 ${BASE}`, `r.io/a/other:2 ${other}`];
+    const [one, two] = ['000000000001', '000000000005'];
+    expect(steps.map(({ origins, isExpanded }) => [origins, isExpanded])).toEqual([
+      [[images[0]], false],
+      [[images[1]], false],
+      [['000000000002', one], false],
+      [['000000000003', one], true],
+      [['000000000004'], false],
+      [['scratch'], false],
+      [['000000000006', one], true],
+      [['000000000007', ...images, one, two], false],
+      [['scratch', ...images, one, two, '000000000008'], false],
+    ]);
+    expect(new Set(steps.map(({ firstImage }) => firstImage))).toEqual(new Set([BASE]));
   });
 
   it('names an image that the Containerfile asks for by its id, and one that lies in the context', () => {
