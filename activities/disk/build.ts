@@ -29,7 +29,7 @@ import {
   removeContainer,
 } from '../tools/podman/container/container.ts';
 import type { ContainerState } from '../tools/podman/container/container-state.ts';
-import { installerImageName, repositoryOf } from '../tools/podman/build.ts';
+import { installerImageName, nameByDigest, repositoryOf } from '../tools/podman/build.ts';
 import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
@@ -138,11 +138,6 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
   }
 }
 
-/** The images that the builder may look at in a container. */
-function seenBy({ image, installer }: Pick<Attempt, 'image' | 'installer'>): string[] {
-  return installer === null ? [image] : [image, installer];
-}
-
 /**
  * After a retry with another spec, the container of the former inputs may still exist and write to the same directory.
  * Returns `true` when the container of these inputs exists.
@@ -155,7 +150,7 @@ async function removeOtherContainers({ host, input, name, ...attempt }: Attempt)
   };
   const there = await containersWithLabels(own);
   for (const other of there) {
-    if (other !== name) await removeBuilder(other, seenBy(attempt), input.timing.stopGrace);
+    if (other !== name) await removeBuilder(other, attempt, input.timing.stopGrace);
   }
   return there.includes(name);
 }
@@ -166,7 +161,7 @@ async function removeOtherContainers({ host, input, name, ...attempt }: Attempt)
 async function findContainer({ name, ...attempt }: Attempt): Promise<ContainerState | null> {
   const container = await inspectContainer(name);
   const decision = decideBuilder(container, container !== null && (await hasConmon(container)));
-  if (decision === 'replace') await removeBuilder(name, seenBy(attempt));
+  if (decision === 'replace') await removeBuilder(name, attempt);
   return decision === 'attach' || decision === 'collect' ? container : null;
 }
 
@@ -209,7 +204,7 @@ async function prepare(
   ]);
   return {
     name,
-    builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
+    builder: nameByDigest(builder),
     image,
     installer,
     types,
@@ -226,7 +221,7 @@ async function prepare(
 
 /** Ends the container, and removes its output. */
 async function abandon({ name, run, ...attempt }: Attempt, grace: number): Promise<void> {
-  await removeBuilder(name, seenBy(attempt), grace);
+  await removeBuilder(name, attempt, grace);
   await removeRun(run);
 }
 

@@ -12,15 +12,14 @@ import { sha256 } from '../../model/base/digest.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { buildFlags, contextImages } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
-import { readContainerfile } from '../context/containerfile.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { BuiltStep, UsedImage } from '../tools/podman/build-output.ts';
-import { labelsToSet, releaseLabels, repositoryOf } from '../tools/podman/build.ts';
+import { labelsToSet, nameByDigest, releaseLabels } from '../tools/podman/build.ts';
 import { inspectImages, type LocalImage } from '../tools/podman/images.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
-import { answerFor, baseFor, isOfContext, unanswered } from './bases/bases.ts';
+import { answerFor, baseFor, foreseenBase, isOfContext, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
 import { hasStaleStep } from './cache/stale-steps.ts';
 import { StepNotes } from './cache/step-notes.ts';
@@ -123,7 +122,7 @@ async function withContextImages({ host, input, context }: ContainerfileBuild, b
 function storedName(bases: readonly LocalBase[]): (image: string) => string {
   return (image) => {
     const base = baseFor(bases, image);
-    return base ? `${repositoryOf(base.reference)}@${base.digest}` : image;
+    return base ? nameByDigest(base) : image;
   };
 }
 
@@ -135,8 +134,7 @@ function plain({ reference, digest }: PinnedImage): PinnedImage {
  * The labels, if the Containerfile is what it seems to be. A build that turns out otherwise is made again.
  */
 function expectedLabels(input: BuildInput, text: string, bases: readonly LocalBase[]): Record<string, string | null> {
-  const hint = readContainerfile(text, input.buildArgs, input.architecture).base;
-  const base = (hint !== null && baseFor(bases, hint)) || null;
+  const base = foreseenBase(text, input, bases) ?? null;
   const inherited = base?.labels ?? {};
   const labels = releaseLabels({ ...input, base: base && plain(base) });
   return labelsToSet(labels, (label) => !Object.hasOwn(inherited, label) || text.includes(label));

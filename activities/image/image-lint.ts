@@ -10,7 +10,7 @@ import type { Task } from '../tools/process/task.ts';
 import { lintArguments, lintContainerName, readLint, type LintCommand } from '../tools/podman/bootc-lint.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { removeContainer } from '../tools/podman/container/container.ts';
-import { repositoryOf } from '../tools/podman/build.ts';
+import { nameByDigest } from '../tools/podman/build.ts';
 import { type LocalImage } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { imageAdvice } from './advice/image-advice.ts';
@@ -79,7 +79,7 @@ export async function lookAtImage(
 ): Promise<string[]> {
   const base = bases.find(({ digest }) => digest === labels[OCI.baseDigest]);
   if (!base) return [];
-  const args = ['image', 'diff', '--format', 'json', id, `${repositoryOf(base.reference)}@${base.digest}`];
+  const args = ['image', 'diff', '--format', 'json', id, nameByDigest(base)];
   const { exitCode, stdout } = await podman(`comparing ${id} with its base`, args, { okExitCodes: [0, 125] });
   if (exitCode !== 0) return [];
   const { added, changed } = ImageDiff.parse(JSON.parse(stdout));

@@ -6,13 +6,12 @@ import { readFile } from 'node:fs/promises';
 import type { BuildInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName } from '../../model/release/inputs.ts';
-import { readContainerfile } from '../context/containerfile.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import { askForManifest } from '../tools/builder/manifest.ts';
-import { checkedImageName, repositoryOf } from '../tools/podman/build.ts';
+import { checkedImageName, nameByDigest } from '../tools/podman/build.ts';
 import type { LocalBase } from './bases/base-names.ts';
-import { baseFor } from './bases/bases.ts';
+import { foreseenBase } from './bases/bases.ts';
 
 /**
  * Why the builder refuses the configuration; undefined when it takes it, when no disk is to be made of one, or when
@@ -31,8 +30,7 @@ export async function refusedConfiguration(
   if (!builder || !configuration || unpacked.builderConfig === null) return undefined;
   const { format, types, rootfs, driver, arguments: given, network } = configuration;
   const containerfile = await readFile(unpacked.containerfile, 'utf8');
-  const hint = readContainerfile(containerfile, input.buildArgs, input.architecture).base;
-  const base = hint === null ? undefined : baseFor(bases, hint);
+  const base = foreseenBase(containerfile, input, bases);
   if (!base) return undefined;
   const answer = await askForManifest(
     {
@@ -40,7 +38,7 @@ export async function refusedConfiguration(
       name: builderContainerName(release, 'configuration'),
       image: checkedImageName(host.work.installation, release),
       installer: null,
-      builder: `${repositoryOf(builder.reference)}@${builder.digest}`,
+      builder: nameByDigest(builder),
       driver,
       types,
       rootfs,

@@ -1,7 +1,7 @@
 /** `flightline run --dry-run`: everything that can be known before a release, with nothing sent, built or left. */
 import { packContext } from '../../activities/context/pack.ts';
 import { summariseContext } from '../../activities/context/summary.ts';
-import { repositoryOf } from '../../activities/tools/podman/build.ts';
+import { nameByDigest } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { exposedKeys } from './context.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
@@ -9,7 +9,6 @@ import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
 import { isLoopbackRegistry, registryOf, releaseId } from '../../model/oci/reference.ts';
-import type { PinnedImage } from '../../model/release/record.ts';
 import { DISK_TYPES } from '../../model/spec/disk.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseStages, requestedRuns } from '../../model/release/stage-table.ts';
@@ -186,8 +185,6 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
   };
 }
 
-const byDigest = ({ reference, digest }: PinnedImage) => `${repositoryOf(reference)}@${digest}`;
-
 /**
  * The builder's `manifest` command for each of its runs. One that is under way is waited for: it takes its container
  * and name away.
@@ -214,8 +211,8 @@ async function builderChecks(
       rootfs: request.builder.rootfs,
       options: request.builder,
       driver: request.builder.driver,
-      builder: byDigest(builder),
-      installer: installer && types.some((type) => DISK_TYPES[type].installer) ? byDigest(installer) : null,
+      builder: nameByDigest(builder),
+      installer: installer && types.some((type) => DISK_TYPES[type].installer) ? nameByDigest(installer) : null,
       config: builderConfig && path !== null ? { path, format: builderConfig.format } : null,
     });
     switch (check.kind) {

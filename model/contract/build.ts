@@ -8,7 +8,7 @@ import { TimingSchema } from '../base/timing.ts';
 import { BuilderConfig, ReleaseIdentity, ContextArtifact } from '../release/identity.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { BuildOptions } from '../spec/build-options.ts';
-import { BuilderArguments, BuilderNetwork, DISK_TYPE_NAMES } from '../spec/disk.ts';
+import { BuilderOptions, DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { SecretInputs } from '../spec/enrollment.ts';
 import { hostStage, on } from './activity.ts';
 
@@ -32,8 +32,7 @@ export const BuildInput = ReleaseIdentity.extend({
       types: z.array(z.enum(DISK_TYPE_NAMES)).min(1),
       rootfs: z.string().nullable(),
       driver: z.enum(BUILDER_DRIVERS).optional(),
-      arguments: BuilderArguments.optional(),
-      network: BuilderNetwork.optional(),
+      ...BuilderOptions.shape,
     })
     .optional(),
   /** Repositories that the host will push to. It proves its right before it builds. */

@@ -1,7 +1,7 @@
 /** Activities of a host for disks: inputs and results. */
 import { z } from 'zod';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
-import { DISK_TYPE_NAMES, BuilderArguments, BuilderNetwork } from '../spec/disk.ts';
+import { BuilderOptions, DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { DiskFile, PinnedImage } from '../release/record.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
@@ -30,8 +30,7 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   /** Absent for the usual one. */
   driver: z.enum(BUILDER_DRIVERS).optional(),
   /** Of the builder's command line. */
-  arguments: BuilderArguments.optional(),
-  network: BuilderNetwork.optional(),
+  ...BuilderOptions.shape,
 });
 export type DiskBuildInput = z.infer<typeof DiskBuildInput>;
 

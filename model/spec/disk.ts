@@ -141,10 +141,11 @@ export const BuilderNetwork = z.literal('host');
 export const BUILDER_OPTIONS = [...BuilderArguments.keyof().options, 'network'] as const;
 
 /** What of a builder's command line a spec asks for; absent where it says nothing. */
-export interface BuilderOptions {
-  arguments?: BuilderArguments | undefined;
-  network?: 'host' | undefined;
-}
+export const BuilderOptions = z.object({
+  arguments: BuilderArguments.optional(),
+  network: BuilderNetwork.optional(),
+});
+export type BuilderOptions = z.infer<typeof BuilderOptions>;
 
 /** The options without those that say nothing, so that a spec without them gives what it always gave. */
 export function builderOptions(given: BuilderOptions): BuilderOptions {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { VERIFICATIONS, BuildOptions } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
-import { COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
+import { BuilderOptions, COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
 import { SecretInputs } from './enrollment.ts';
 import { NotifyEntry } from './notify.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -98,8 +98,7 @@ export const ReleaseRequest = z.object({
     /** Absent for the usual one. */
     driver: z.enum(BUILDER_DRIVERS).optional(),
     /** Absent where the spec says nothing of them. */
-    arguments: BuilderArguments.optional(),
-    network: BuilderNetwork.optional(),
+    ...BuilderOptions.shape,
   }),
   /** Absent without a boot test. */
   bootTest: BootTest.optional(),

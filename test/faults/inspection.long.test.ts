@@ -79,7 +79,7 @@ describe('a builder that ends in its manifest step', () => {
       // One that is alive is another builder's work.
       expect(await removeInspections([image])).toEqual([]);
       const other = await processOf(pid);
-      await removeBuilder(name, [IMAGE], grace);
+      await removeBuilder(name, { image: IMAGE, installer: null }, grace);
       expect(bornOf(await readFile(`/proc/${pid}/stat`, 'utf8'))).toBe(other);
       expect(await podman('ps', '--all', '--quiet')).toBe(before);
       expect((await execa('pgrep', ['-f', id], { reject: false })).stdout).toBe('');

@@ -1,6 +1,7 @@
 /**
  * The bases of a build: pulls those that resolve looked up, and those that podman asks for besides.
  */
+import { readContainerfile } from '../../context/containerfile.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { formatReference, parseReference } from '../../../model/oci/reference.ts';
 import type { PinnedImage } from '../../../model/release/record.ts';
@@ -8,7 +9,7 @@ import type { BuildInput } from '../../../model/contract/build.ts';
 import type { HostContext } from '../../host/work-directory.ts';
 import type { Task } from '../../tools/process/task.ts';
 import type { UsedImage } from '../../tools/podman/build-output.ts';
-import { repositoryOf } from '../../tools/podman/build.ts';
+import { nameByDigest, repositoryOf } from '../../tools/podman/build.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
 import type { LocalBase } from './base-names.ts';
 import { pullForRelease } from './pulled-images.ts';
@@ -76,8 +77,18 @@ export async function answerFor(
 export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked: string): Base | undefined {
   const name = normalised(withoutTransport(asked));
   return bases.find(({ reference, digest }) => {
-    return normalised(reference) === name || `${repositoryOf(reference)}@${digest}` === name;
+    return normalised(reference) === name || nameByDigest({ reference, digest }) === name;
   });
+}
+
+/** The base of the image, if the Containerfile is what it seems to be; undefined when it was not looked up. */
+export function foreseenBase<Base extends PinnedImage>(
+  containerfile: string,
+  { buildArgs, architecture }: Pick<BuildInput, 'buildArgs' | 'architecture'>,
+  bases: readonly Base[],
+): Base | undefined {
+  const { base } = readContainerfile(containerfile, buildArgs, architecture);
+  return base === null ? undefined : baseFor(bases, base);
 }
 
 /** Images that podman took and that were not looked up: other names, or another image under a known name. Pure. */

@@ -43,7 +43,7 @@ export async function askForManifest(
   directory: string,
   end?: AbortSignal,
 ): Promise<ManifestAnswer> {
-  const { id, config, name, image, installer, types } = question;
+  const { id, config, name, image, types } = question;
   const driver = builderDriver(question.driver);
   const file = config && { path: join(directory, `checked.${config.format}`), format: config.format };
   const { graphRoot } = await podmanInfo();
@@ -64,7 +64,7 @@ export async function askForManifest(
     const verdict = classifyBuilder(said.join('\n'), error.exitCode ?? 1, driver.errors);
     return { kind: 'refused', said: builderMessage(said, MESSAGE_LINES) || error.message, verdict };
   } finally {
-    await removeBuilder(name, installer === null ? [image] : [image, installer]);
+    await removeBuilder(name, question);
     await podman(`removing the name ${image}`, ['untag', id, image], { okExitCodes: [0, 125], cleanUp: true });
     if (file) await rm(file.path, { force: true });
   }

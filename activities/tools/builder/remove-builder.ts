@@ -6,13 +6,21 @@
 import { inspectContainer, listContainers, removeContainer } from '../podman/container/container.ts';
 import { inspectImages } from '../podman/images.ts';
 import { processesWithArgument } from '../process/processes.ts';
+import type { BuilderRequest } from './driver.ts';
 
 /**
- * Ends and removes the container of a run that has no result, with what it may have left in this host's podman.
- * `images` are the names that the builder was given; `grace` (ms) the time between SIGTERM and SIGKILL.
+ * Ends and removes the container of a run that has no result, with the containers in which it may have looked at the
+ * images of its request.
+ *
+ * @param grace milliseconds between SIGTERM and SIGKILL
  */
-export async function removeBuilder(name: string, images: readonly string[], grace = 0): Promise<void> {
+export async function removeBuilder(
+  name: string,
+  { image, installer }: Pick<BuilderRequest, 'image' | 'installer'>,
+  grace = 0,
+): Promise<void> {
   await removeContainer(name, grace);
+  const images = installer === null ? [image] : [image, installer];
   await removeInspections((await inspectImages(images)).map(({ id }) => id));
 }
 

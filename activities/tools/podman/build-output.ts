@@ -26,6 +26,7 @@ const STEP = /^(?:\[\d+\/\d+\] )?STEP (\d+)\/(\d+): (.+)/;
 const SHOWN = 100;
 /** The image of a `FROM` as podman prints it in a step. An earlier stage has its id. */
 const FROM = /^FROM (?:--\S+ )*(?!--|scratch(?: |$)|[0-9a-f]{64}(?: |$))\S/i;
+const BEGINS_STAGE = /^FROM /i;
 const SCRATCH = /^FROM (?:--\S+ )*scratch(?: |$)/i;
 const FOUND = /^Found image "(.+)" as "(.+)" in local containers storage \(.*@([0-9a-f]{64})\)$/;
 const PULLING = /^Pulling image (.+) \(policy: \w+\)$/;
@@ -115,7 +116,7 @@ export class BuildOutput {
       this.begun = true;
       this.usesImage ||= FROM.test(step[3]!);
       this.instruction = step[3]!;
-      if (/^FROM /i.test(this.instruction)) this.beginStage();
+      if (BEGINS_STAGE.test(this.instruction)) this.beginStage();
       this.hasArguments ||= /^ARG /i.test(this.instruction);
       const instruction = this.instruction.slice(0, SHOWN);
       return { text, step: { instruction, number: Number(step[1]), total: Number(step[2]) } };
@@ -183,7 +184,7 @@ export class BuildOutput {
     // Each step is built on the former step's image, by its id.
     const isOwn = ID.test(asked) && this.between.has(id.slice(0, 12));
     // The image notes the name of its base.
-    if (/^FROM /i.test(this.instruction)) this.parent = isOwn ? id.slice(0, 12) : `${asked} ${id}`;
+    if (BEGINS_STAGE.test(this.instruction)) this.parent = isOwn ? id.slice(0, 12) : `${asked} ${id}`;
     if (isOwn) return;
     this.used.set(asked, { asked, name, id });
   }

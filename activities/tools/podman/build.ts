@@ -142,3 +142,8 @@ export function repositoryOf(reference: string): string {
   const parsed = parseReference(reference);
   return parsed.ok ? parsed.reference.repository : reference;
 }
+
+/** The name by digest, as the storage has it. */
+export function nameByDigest({ reference, digest }: PinnedImage): string {
+  return `${repositoryOf(reference)}@${digest}`;
+}
