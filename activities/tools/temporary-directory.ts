@@ -1,5 +1,5 @@
 /** Directories that last as long as some work, and never longer than this process. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +17,18 @@ const standing = new Set<string>();
 
 // A signal ends a command between two steps, and no `finally` runs then.
 process.on('exit', () => {
-  for (const path of standing) rmSync(path, REMOVAL);
+  for (const path of standing) rmSync(outOfReach(path), REMOVAL);
 });
+
+/** Renames a directory, so that no program that still runs adds a file to it while it is removed. */
+function outOfReach(path: string): string {
+  try {
+    renameSync(path, `${path}-ended`);
+    return `${path}-ended`;
+  } catch {
+    return path;
+  }
+}
 
 /** Makes a directory below `parent`. What is not removed by then is removed when the process exits. */
 export function temporaryDirectory(prefix: string, parent = tmpdir()): TemporaryDirectory {
