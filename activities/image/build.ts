@@ -152,7 +152,7 @@ async function buildContext(attempt: Attempt): Promise<Built> {
     fetchContext(access, input.context, join(own, 'context'), host.configuration),
     pullBases(host, input, context),
   ]);
-  attempt.pullBuilder((end) => refusedConfiguration(host, input, unpacked, bases, end));
+  const endLook = attempt.pullBuilder((end) => refusedConfiguration(host, input, unpacked, bases, end));
   const name = nameOf(attempt, input.imageInputs);
   const { built, ...facts } = await withPrivateParts(host, input, context, unpacked, async (flags) => {
     const plain = await buildContainerfile(attempt, unpacked, bases, parts.pullSecret ? null : name, flags);
@@ -164,6 +164,8 @@ async function buildContext(attempt: Attempt): Promise<Built> {
     const more = { secrets: [secret], flags: [NOT_BETWEEN_STEPS] };
     return { ...plain, image: await addLayer(attempt, plain.image, directory, name, more) };
   });
+  // The disk build is about to ask the same; to end a builder takes a while.
+  endLook();
   await noteBuilt(own, built.image.id, built.bases);
   return { image: built.image, bases: built.bases, ...facts };
 }

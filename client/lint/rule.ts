@@ -8,6 +8,8 @@ export interface Project {
   /** Line (from 1) of a key of `flightline.yaml`, such as `image.buildArgs.TOKEN`. */
   lineOf(key: string): number;
   containerfile: Containerfile;
+  /** What the ignore file leaves out, relative to the context: each uppermost path. */
+  leftOut: readonly string[];
 }
 
 /** What the rules about the spec alone look at: the Containerfile may be in a git repository. */

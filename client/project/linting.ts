@@ -1,6 +1,7 @@
 /** Reads the input of the lint rules: the spec, its Containerfile, and the files in its context. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readIgnoreRules } from '../../activities/context/files/ignore-rules.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -35,9 +36,26 @@ async function projectOf(
   const containerfile = parseContainerfile(text, spec.image.buildArgs, architecture);
   return {
     file: { name: join(dirname(file), spec.image.containerfile), lines: containerfile.lines },
-    project: { ...specOnly, containerfile },
+    project: { ...specOnly, containerfile, leftOut: await leftOut(local) },
     instructionLines: containerfile.stages.flatMap(({ line, steps }) => [line, ...steps.map((step) => step.line)]),
   };
+}
+
+/** The uppermost paths of a context that its ignore file leaves out, relative to it. */
+async function leftOut(sources: NonNullable<LoadedSpec['local']>): Promise<string[]> {
+  const rules = await readIgnoreRules(sources);
+  if (rules.content === null) return [];
+  const below = async (directory: string): Promise<string[]> => {
+    // The release itself fails with what cannot be read.
+    const found = await readdir(join(sources.directory, directory), { withFileTypes: true }).catch(() => []);
+    const paths = found.map(async (entry) => {
+      const path = join(directory, entry.name);
+      const isRead = entry.isDirectory() && (!rules.ignores(path) || rules.reachesBelow(path));
+      return isRead ? below(path) : rules.ignores(path) ? [path] : [];
+    });
+    return (await Promise.all(paths)).flat();
+  };
+  return (await below('')).sort();
 }
 
 /**

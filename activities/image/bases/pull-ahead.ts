@@ -10,8 +10,11 @@ import type { HostContext } from '../../host/work-directory.ts';
 
 type Wanted = Pick<BuildInput, 'builder' | 'release' | 'timing'>;
 
-/** Begins to pull the builder. Once it is there, `look` may ask it something, and answers why the build must end. */
-export type PullBuilder = (look?: (end: AbortSignal) => Promise<FlightlineError | undefined>) => void;
+/**
+ * Begins to pull the builder. Once it is there, `look` may ask it something, and answers why the build must end. What
+ * is returned ends the look, but not the pull.
+ */
+export type PullBuilder = (look?: (end: AbortSignal) => Promise<FlightlineError | undefined>) => () => void;
 
 /**
  * Pulls the builder while `body` runs. `body` starts the pull once the bases are present, so that shared layers are
@@ -40,6 +43,7 @@ export async function withBuilderPulled<Result>(
   const pull: PullBuilder = (look) => {
     // What cannot be found out here, the disk build will.
     pulling ??= runTask(context, () => pullAndLook(look)).catch(() => undefined);
+    return () => looking.abort();
   };
   const task = endingTask(context, refusing.signal);
   try {

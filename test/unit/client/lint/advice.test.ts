@@ -41,6 +41,7 @@ describe('a comment silences', () => {
     'cloud-init': { lines: [FROM, AGENT, VM_TOOLS], spec: VMDK },
     'guest-tools': { lines: [FROM, AGENT, CLOUD_INIT], spec: VMDK },
     'secret-in-image': { lines: ['COPY a.key /usr/share/'] },
+    'ignored-in-mount': { lines: ['RUN --mount=type=bind,target=/context true'] },
     'dnf-clean': { lines: ['RUN true && \\\n    dnf install a'] },
   };
 

@@ -155,6 +155,29 @@ describe('secrets', () => {
   ])('%s', async (_, lines, given, expected) => expect(await found(lines, given)).toEqual(expected));
 });
 
+describe('mounts of the context', () => {
+  const files = {
+    '.containerignore': 'flightline.yaml\nContainerfile\n.containerignore\n**/*.log\nkept/*\n!kept/one\n',
+    'app/run.sh': '',
+    'app/old.log': '',
+    'kept/one': '',
+    'kept/two': '',
+    'plain/a': '',
+  };
+  const IGNORED = ['ignored-in-mount 3'];
+  it.each<[string, string, string[]]>([
+    ['of a directory with an ignored file', 'RUN --mount=type=bind,source=app,target=/app true', IGNORED],
+    ['of the whole', 'RUN --network=none --mount=target=/all,type=bind true', IGNORED],
+    ['of an ignored file', 'RUN --mount=type=bind,src=./kept/two,dst=/two true', IGNORED],
+    ['of a file that is taken back', 'RUN --mount=type=bind,source=kept/one,target=/one true', []],
+    ['of a directory that is sent whole', 'RUN --mount=type=bind,source=plain,target=/plain true', []],
+    ['of a stage', 'RUN --mount=type=bind,from=other,source=app,target=/app true', []],
+    ['of a secret', 'RUN --mount=type=secret,id=app,target=/app true', []],
+    ['of what an argument says', 'RUN --mount=type=bind,source=$WHERE,target=/app true', []],
+    ['of its own copy', 'COPY app /app', []],
+  ])('%s', async (_, lines, expected) => expect(await found(lines, { files })).toEqual(expected));
+});
+
 describe('the cache of dnf', () => {
   it.each<[string, string, Given, string[]]>([
     ['dnf without clean', 'RUN dnf -y install a', {}, ['dnf-clean 3']],
