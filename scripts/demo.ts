@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from '@commander-js/extra-typings';
-import { startFromSpec } from '../client/project/release-start.ts';
+import { startFromSpec } from '../client/project/start/release-start.ts';
 import { printError, usageError } from '../client/command-line.ts';
 import { withTemporal, type Temporal } from '../client/temporal/temporal.ts';
 import { printEnding } from '../client/follow/ending.ts';

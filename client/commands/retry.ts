@@ -6,6 +6,7 @@ import { releaseId } from '../../model/oci/reference.ts';
 import { isFinal } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { checkSpec, sendContextOf, type CheckedSpec } from '../project/checked-spec.ts';
+import { describeSentFiles } from '../project/sent-files.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { awaitControlWorker, noControlWorker } from '../temporal/control.ts';
 import { detachable, printEnding } from '../follow/ending.ts';
@@ -62,6 +63,7 @@ async function retry([name]: [string], options: RetryOptions, output: Output): P
           'start it again with `flightline run`',
         );
       }
+      if (!checked) output.note(await interruptible(describeSentFiles(before), signal));
       const request = checked && (await interruptible(requestOf(checked, options, output), signal));
       const { resumed } = await askToRetry(temporal, id, reader.runId, request, output);
       output.note(`going on with ${resumed.join(', ') || 'nothing'}`);

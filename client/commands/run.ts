@@ -10,7 +10,7 @@ import { advise } from '../project/linting.ts';
 import type { Output } from '../terminal/output.ts';
 import { ifInterrupted, withInterrupt } from '../terminal/signals.ts';
 import { checkSpec, packAhead, type PrepareOptions } from '../project/checked-spec.ts';
-import { startFromSpec } from '../project/release-start.ts';
+import { startFromSpec } from '../project/start/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release-view.ts';
 import { verb } from '../verb.ts';

@@ -33,7 +33,9 @@ export default verb({
       try {
         // Into somebody's own registry nothing is pushed unasked.
         if (examples && registry === undefined) await offerExamples(stack, output, signal);
-        output.result(['The stack is up; Ctrl-C stops it and keeps its state.', ...describeStack(stack)].join('\n'));
+        const told = ['The stack is up; Ctrl-C stops it and keeps its state.', ...describeStack(stack)];
+        // The other terminal reads the stack's environment, by which the command has its own name.
+        output.result(told.join('\n'), 'asWritten');
         output.document(stackDocument(stack));
         await untilInterrupted(stack, signal);
       } finally {

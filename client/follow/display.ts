@@ -21,14 +21,14 @@ export function displayFor(output: Output): Display {
 
 function lineDisplay(output: Output): Display {
   let said: Said = new Map();
-  const stamp = () => clockInWords(new Date());
+  const print = (text: string, at = Date.now()) => output.note(`${clockInWords(new Date(at))} ${text}`);
   return {
     show: (view) => {
-      const told = progressLines(view, said);
+      const told = progressLines(view, said, Date.now());
       said = told.said;
-      for (const line of told.lines) output.note(`${stamp()} ${line}`);
+      for (const { text, at } of told.lines) print(text, at);
     },
-    note: (text) => output.note(`${stamp()} ${text}`),
+    note: (text) => print(text),
     close: () => undefined,
   };
 }

@@ -9,19 +9,25 @@ const STEP = 10;
 /** The last text printed for each row, so that nothing is printed twice. */
 export type Said = ReadonlyMap<string, string>;
 
-/** The new lines of a view, and everything printed so far. */
-export function progressLines(view: ReleaseView, said: Said): { lines: string[]; said: Said } {
-  const now = new Map<string, string>();
-  const lines: string[] = [];
+/** A line, and when what it says came to be, in milliseconds since 1970. */
+interface ProgressLine {
+  at: number;
+  text: string;
+}
+
+/** The new lines of a view, the earliest first, and everything printed so far. */
+export function progressLines(view: ReleaseView, said: Said, now: number): { lines: ProgressLine[]; said: Said } {
+  const told = new Map<string, string>();
+  const lines: ProgressLine[] = [];
   const activities = activitiesByRow(view);
-  const tell = (key: string, words: string, line: string) => {
-    now.set(key, words);
-    if (words !== '' && said.get(key) !== words) lines.push(line);
+  const tell = (key: string, words: string, text: string, at = now) => {
+    told.set(key, words);
+    if (words !== '' && said.get(key) !== words) lines.push({ at, text });
   };
   for (const row of view.record.stages) {
     const name = `${row.name} ${row.subject}`;
     const status = statusWords(row);
-    tell(`${name} status`, status, `${name}: ${status}`);
+    tell(`${name} status`, status, `${name}: ${status}`, timeOf(row));
     const activity = activities.get(row);
     if (!activity) continue;
     const note = noteOf(activity);
@@ -30,7 +36,15 @@ export function progressLines(view: ReleaseView, said: Said): { lines: string[];
     tell(`${name} note`, words, `${name}: ${note.text}`);
   }
   for (const text of besides(view)) tell(text, text, text);
-  return { lines, said: now };
+  return { lines: lines.toSorted((left, right) => left.at - right.at), said: told };
+}
+
+/** When a stage came to its status; undefined where the record does not say. */
+function timeOf({ status, startedAt, durationMs }: StageRow): number | undefined {
+  if (startedAt === null) return undefined;
+  const start = Date.parse(startedAt);
+  if (status === 'running') return start;
+  return durationMs === null ? undefined : start + durationMs;
 }
 
 function statusWords(row: StageRow): string {

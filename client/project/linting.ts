@@ -11,6 +11,7 @@ import type { SpecOnly } from '../lint/rule.ts';
 import type { Output } from '../terminal/output.ts';
 import { locate, type LoadedSpec } from './spec-loading.ts';
 import { renderAdvice } from '../view/lint.ts';
+import { plain } from '../view/style.ts';
 
 /**
  * Lints a loaded spec and, unless it is in a git repository, its Containerfile.
@@ -64,10 +65,11 @@ async function leftOut(sources: NonNullable<LoadedSpec['local']>): Promise<strin
  * @throws UserError `lint` (exit code 1)
  */
 export async function advise(loaded: LoadedSpec, strict: boolean, output: Output): Promise<void> {
+  await refuseWithoutFrom(loaded);
   const findings = await lintLoaded(loaded).then(
     (result) => result.findings,
     (error: unknown) => {
-      // The release itself fails with it at once, and without `strict` it is left to say so.
+      // podman may read what the linter cannot: without `strict` it is left to the release.
       if (!strict && error instanceof FlightlineError) return [];
       throw error;
     },
@@ -78,4 +80,26 @@ export async function advise(loaded: LoadedSpec, strict: boolean, output: Output
   if (strict) throw new UserError('lint', advice.join('\n'), explain, EXIT.failed);
   for (const line of advice) output.note(`warning: ${line}`);
   output.note(`  ${explain}`);
+}
+
+/**
+ * Nothing is sent of a Containerfile in which podman cannot find a stage, whatever else it reads otherwise than the
+ * linter: no line begins with FROM, however lines are continued. Files named `*.in` go through cpp first.
+ *
+ * @throws UserError `containerfile-invalid` (exit code 2)
+ */
+async function refuseWithoutFrom({ local }: LoadedSpec): Promise<void> {
+  if (local === null || local.containerfile.endsWith('.in')) return;
+  const text = await readFile(local.containerfile, 'utf8');
+  const joined = text.replaceAll(/^\s*#.*$/gm, '').replaceAll(/[\\`]\s*\n/g, '');
+  if (/^\s*FROM\b/im.test(joined)) return;
+  const lines = text.split(/\r?\n/);
+  const first = lines.findIndex((line) => /^\s*[^#\s]/.test(line));
+  const place = first < 0 ? '' : `:${first + 1}`;
+  throw new UserError(
+    'containerfile-invalid',
+    `${local.containerfile}${place}: no FROM statement found` +
+      (first < 0 ? '' : `; the first instruction is "${plain(lines[first]!.trim()).slice(0, 60)}"`),
+    'begin it with FROM and the image that yours is built on; nothing was sent',
+  );
 }

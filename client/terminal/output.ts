@@ -10,8 +10,8 @@ export interface Output {
   readonly live: boolean;
   /** Colour on stdout and on stderr. */
   readonly colour: { result: boolean; progress: boolean };
-  /** Prints a result for people; nothing with `--json`. */
-  result(text: string): void;
+  /** Prints a result for people; nothing with `--json`. `asWritten`: its commands are typed in another shell. */
+  result(text: string, asWritten?: 'asWritten'): void;
   /** Prints the JSON document; nothing without `--json`. */
   document(value: unknown): void;
   /** Progress, notes and warnings. */
@@ -25,7 +25,7 @@ export function processOutput({ json = false, spec }: { json?: boolean; spec?: s
     json,
     live: isatty(2) && terminal !== 'dumb' && (!ci || ci === 'false'),
     colour: { result: wantsColour(1), progress: wantsColour(2) },
-    result: (text) => void (json || process.stdout.write(`${asTyped(text, spec)}\n`)),
+    result: (text, asWritten) => void (json || process.stdout.write(`${asWritten ? text : asTyped(text, spec)}\n`)),
     document: (value) => void (json && process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
     note: (text) => void process.stderr.write(`${asTyped(text, spec)}\n`),
   };

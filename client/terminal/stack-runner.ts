@@ -36,11 +36,10 @@ export function describeStack(stack: Stack): string[] {
     `  signing key  release (public key: ${stack.paths.publicKey})`,
     `  logs         ${stack.paths.logs}`,
     '',
-    'In another terminal:',
+    'In another terminal (the first line puts `flightline` on its PATH):',
     `  . ${stack.paths.environment}`,
     '  flightline run path/to/flightline.yaml',
     '  flightline list',
-    '(From a clone, `flightline` is `npm run flightline --`.)',
   ];
 }
 

@@ -19,7 +19,7 @@ import { isAlive } from '../../activities/tools/process/process-identity.ts';
 import { readState, type ChildState } from '../../workers/stack/state.ts';
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
-import type { StackEvent } from '../../workers/stack/supervisor.ts';
+import type { StackEvent } from '../../workers/stack/processes/supervisor.ts';
 import { eventually } from '../support/wait.ts';
 import { idOf, requestFor } from '../workflows/facts.ts';
 import { openHouse } from '../workflows/house.ts';

@@ -43,10 +43,10 @@ describe('a second run of a name', () => {
     const { error } = JSON.parse(refused.stdout) as { error: Record<string, string> };
     expect(error).toMatchObject({
       kind: 'already-running',
-      message: `a release of ${first.release} is already running`,
+      message: `a release of ${first.release} is already running; no other was started`,
     });
     expect(error.remedy).toContain(`flightline watch ${first.release}`);
-    expect(error.remedy).toContain('flightline run --replace');
+    expect(error.remedy).toContain(`flightline run ${first.spec} --replace`);
 
     await first.write(
       'Containerfile',

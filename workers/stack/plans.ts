@@ -8,7 +8,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import { withWorkerMemory } from '../memory.ts';
 import { devServerSearchAttributes } from '../temporal/search-attributes.ts';
-import type { ChildPlan } from './child.ts';
+import type { ChildPlan } from './processes/child.ts';
 import type { StackPaths } from './files.ts';
 import { LOOPBACK } from './ports.ts';
 import type { StackPorts } from './state.ts';
@@ -58,9 +58,6 @@ export function temporalPlan(cli: string, ports: StackPorts, paths: StackPaths):
     stopWithin: SERVER_STOP,
   };
 }
-
-/** Names of distribution's registry program: Debian's, and the original. */
-export const REGISTRY_PROGRAMS = ['docker-registry', 'registry'] as const;
 
 /** The stack's own registry. */
 export function registryPlan(program: string, address: string, paths: StackPaths): ChildPlan {

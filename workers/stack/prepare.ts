@@ -16,7 +16,7 @@ import { ensureKey } from './keys.ts';
 import { linkCommand, NAMESPACE } from './plans.ts';
 import { assertPortFree, chooseFreePorts, LOOPBACK } from './ports.ts';
 import { readState, stateFile, writeState, type StackPorts } from './state.ts';
-import { endLeftOvers, type StackEvent } from './supervisor.ts';
+import { endLeftOvers, type StackEvent } from './processes/supervisor.ts';
 import type { StackOptions } from './stack.ts';
 
 export async function preparePorts(

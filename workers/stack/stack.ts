@@ -4,7 +4,7 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import type { RegistryAuth, StackPaths } from './files.ts';
 import type { WorkerCommand } from './plans.ts';
 import type { ChildState } from './state.ts';
-import type { StackEvent } from './supervisor.ts';
+import type { StackEvent } from './processes/supervisor.ts';
 
 export interface StackOptions {
   /** Keeps everything. Created (0700) if needed. */

@@ -2,25 +2,17 @@
  * The embedded stack: a Temporal dev server with its Web UI, a registry and a worker for each role, in a directory that
  * keeps all state. Used by `flightline up`, the demo and the end-to-end tests.
  */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { FlightlineError } from '../../model/failure/failure.ts';
+import { resolve } from 'node:path';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { lockDirectory } from '../host/lock.ts';
 import { defaultAuthfile } from './authfile.ts';
 import { stackPaths } from './files.ts';
-import {
-  installedWorkerCommand,
-  NAMESPACE,
-  REGISTRY_PROGRAMS,
-  registryPlan,
-  temporalPlan,
-  workerPlan,
-} from './plans.ts';
+import { stackNeeds } from './needs.ts';
+import { installedWorkerCommand, NAMESPACE, registryPlan, temporalPlan, workerPlan } from './plans.ts';
 import { LOOPBACK } from './ports.ts';
 import type { StackPorts } from './state.ts';
-import { Supervisor } from './supervisor.ts';
+import { Supervisor } from './processes/supervisor.ts';
 import { findTemporalCli } from './temporal-cli/temporal-cli.ts';
 import type { StackOptions, Stack } from './stack.ts';
 import { preparePorts, writeConfiguration, writeFiles } from './prepare.ts';
@@ -38,6 +30,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const paths = stackPaths(resolve(options.directory));
   const onEvent = options.onEvent ?? (() => undefined);
   const roles = ROLES.filter((role) => (options.roles ?? ROLES).includes(role));
+  const registryProgram = stackNeeds({ roles, ownRegistry: options.registry === undefined });
   const lock = await lockDirectory(paths.directory, { name: 'stack.lock', remedy: IN_USE });
   try {
     await mkdir(paths.logs, { recursive: true, mode: 0o700 });
@@ -47,10 +40,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const authfile = authfileOf(options);
     const environment = await writeFiles(paths, ports, registry, options);
     const configuration = await writeConfiguration(paths, registry, authfile, options);
-    const servers = [
-      temporalPlan(cli.path, ports, paths),
-      ...(options.registry ? [] : [registryPlan(findRegistryProgram(), `${LOOPBACK}:${ports.registry}`, paths)]),
-    ];
+    const own = registryProgram === null ? [] : [registryPlan(registryProgram, registry, paths)];
+    const servers = [temporalPlan(cli.path, ports, paths), ...own];
     const workerCommand = options.workerCommand ?? installedWorkerCommand;
     const planOf = (role: Role) => workerPlan(role, workerCommand(role, paths.workerConfiguration), environment, paths);
     const workers = roles.map(planOf);
@@ -111,17 +102,4 @@ function addressesOf(ports: StackPorts): Stack['temporal'] {
 /** Waits for all, so that nothing is still starting when the first error is thrown. */
 async function together(starts: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(starts)) if (end.status === 'rejected') throw end.reason;
-}
-
-function findRegistryProgram(): string {
-  for (const name of REGISTRY_PROGRAMS) {
-    for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-      if (isAbsolute(directory) && existsSync(join(directory, name))) return join(directory, name);
-    }
-  }
-  throw new FlightlineError('host-setup', `no registry program is installed (${REGISTRY_PROGRAMS.join(' or ')})`, {
-    remedy:
-      'install the package docker-registry (Debian, Ubuntu) or docker-distribution (Fedora), or name one ' +
-      'with --registry',
-  });
 }

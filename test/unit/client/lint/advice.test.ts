@@ -150,13 +150,20 @@ describe('before a run', () => {
     expect(notes).toEqual([]);
   });
 
-  it('a Containerfile that cannot be read is left to the release, but not with --strict', async () => {
-    await before('RUN true', false);
-    expect(notes).toEqual([]);
-    await expect(before('RUN true', true)).rejects.toMatchObject({
-      failure: { kind: 'containerfile-invalid' },
+  it.each([false, true])('a Containerfile without FROM is refused, with strict=%s', async (strict) => {
+    await expect(before('# mine\n\nFRM quay.io/a/b:1\nRUN true', strict)).rejects.toMatchObject({
+      kind: 'containerfile-invalid',
+      exitCode: 2,
+      message: expect.stringMatching(/\/Containerfile:3: no FROM statement found; .* is "FRM quay\.io\/a\/b:1"$/),
+      remedy: expect.stringContaining('nothing was sent'),
     });
+    await expect(before('', strict)).rejects.toMatchObject({ message: expect.stringMatching(/no FROM .* found$/) });
   });
+
+  it.each(['FR\\\nOM scratch\n', '\uFEFFFROM scratch\n', '  from scratch\n', '# escape=`\nFR`\nOM scratch\n'])(
+    'what podman reads is not refused: %j',
+    (text) => expect(before(text, false)).resolves.toBeUndefined(),
+  );
 
   it('a git context leaves the spec', async () => {
     const image = {

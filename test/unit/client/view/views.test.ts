@@ -186,9 +186,9 @@ describe('progress in lines', () => {
       at(95),
       view([{ ...running, status: 'done', durationMs: 61_000 }]),
     ]) {
-      const next = progressLines(shown, said);
+      const next = progressLines(shown, said, NOW);
       said = next.said;
-      told.push(...next.lines);
+      told.push(...next.lines.map(({ text }) => text));
     }
     expect(told).toEqual([
       'disk-build iso: running on host-a',
@@ -204,9 +204,23 @@ describe('progress in lines', () => {
       [row('build', 'image')],
       [activity({ type: 'claim', started: false, lastFailure: 'host-a is full' })],
     );
-    const first = progressLines(shown, new Map());
-    expect(first.lines).toEqual(['build image: waiting: host-a is full']);
-    expect(progressLines(shown, first.said).lines).toEqual([]);
+    const first = progressLines(shown, new Map(), NOW);
+    expect(first.lines).toEqual([{ at: NOW, text: 'build image: waiting: host-a is full' }]);
+    expect(progressLines(shown, first.said, NOW).lines).toEqual([]);
+  });
+
+  test('a release that has ended is told with the times of its stages, in their order', () => {
+    const ended = view([
+      row('build', 'image', { status: 'done', startedAt: START, durationMs: 42_000 }),
+      row('disk-build', 'iso', { status: 'held', startedAt: '2026-01-01T00:00:42Z', durationMs: 10_000 }),
+      row('sign', 'image', { status: 'done', startedAt: '2026-01-01T00:00:42Z', durationMs: 2_000 }),
+    ]);
+    const after = (seconds: number) => Date.parse(START) + seconds * 1_000;
+    expect(progressLines(ended, new Map(), NOW).lines).toEqual([
+      { at: after(42), text: 'build image: done in 42 s' },
+      { at: after(44), text: 'sign image: done in 2.0 s' },
+      { at: after(52), text: 'disk-build iso: held' },
+    ]);
   });
 });
 

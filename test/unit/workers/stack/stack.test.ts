@@ -15,7 +15,7 @@ import {
   waitUntilReady,
   type ChildPlan,
   restartPause,
-} from '../../../../workers/stack/child.ts';
+} from '../../../../workers/stack/processes/child.ts';
 import {
   environmentText,
   registryConfigurationText,
@@ -31,7 +31,7 @@ import { hasReadyEvent } from '../../../../workers/telemetry/log.ts';
 import { assertPortFree, chooseFreePorts } from '../../../../workers/stack/ports.ts';
 import { listeningInodes } from '../../../../activities/tools/process/proc.ts';
 import { readState, writeState } from '../../../../workers/stack/state.ts';
-import { endLeftOvers, Supervisor, type StackEvent } from '../../../../workers/stack/supervisor.ts';
+import { endLeftOvers, Supervisor, type StackEvent } from '../../../../workers/stack/processes/supervisor.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const ports = { temporal: 20_001, ui: 20_002, registry: 20_003 };

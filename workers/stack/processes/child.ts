@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { lastLines } from '../../activities/tools/process/command.ts';
-import { redact } from '../../activities/tools/process/redact.ts';
-import { FlightlineError } from '../../model/failure/failure.ts';
-import { identityOf, isAlive, type ProcessIdentity } from '../../activities/tools/process/process-identity.ts';
+import { lastLines } from '../../../activities/tools/process/command.ts';
+import { redact } from '../../../activities/tools/process/redact.ts';
+import { FlightlineError } from '../../../model/failure/failure.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../../../activities/tools/process/process-identity.ts';
 
 /** How a process is started, and when it is ready. */
 export interface ChildPlan {

@@ -1,6 +1,6 @@
 /** Keeps the processes of an embedded stack: notes them in stack.json, starts dead workers again, ends all in order. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isAlive } from '../../activities/tools/process/process-identity.ts';
+import { isAlive } from '../../../activities/tools/process/process-identity.ts';
 import {
   childError,
   BACKOFF,
@@ -11,7 +11,7 @@ import {
   type Child,
   type ChildPlan,
 } from './child.ts';
-import { writeState, type ChildState, type StackPorts } from './state.ts';
+import { writeState, type ChildState, type StackPorts } from '../state.ts';
 
 /** What happens to a stack's processes, for the terminal. */
 export interface StackEvent {
