@@ -50,8 +50,8 @@ export async function sinceOwnTag(
   look: (record: ReleaseRecord) => Promise<Current>,
 ): Promise<SinceLast> {
   const key = await keyOf(configuration, request.key);
-  const found =
-    key && (await readVerifiedRecord(access, { repository: request.recordRepository, tag: request.tag }, key));
+  if (!key) return nothingToCompare(noPublicKey(request.key));
+  const found = await readVerifiedRecord(access, { repository: request.recordRepository, tag: request.tag }, key);
   if (!found) return nothingToCompare('no verified record of it is in the registry');
   const { record } = found;
   const moved = await movedName(access, record, `${request.repository}:${request.tag}`);
@@ -86,6 +86,10 @@ async function sinceRecord(
   return { change: 'none', record, differences, reason: `nothing has changed since ${record.image.reference}` };
 }
 
+function noPublicKey(name: string): string {
+  return `the control worker has no public key of ${name} to verify records with`;
+}
+
 /** Null when the worker has no public key of that name. */
 async function keyOf(configuration: WorkerConfiguration, name: string): Promise<KeyObject | null> {
   const path = configuration.keys[name]?.publicKey;
@@ -104,7 +108,7 @@ async function lastRecord(
     const digest = await access.repository(recordRepository).headManifest(tag);
     if (digest === null) continue;
     const key = await keyOf(configuration, request.key);
-    if (key === null) return `the control worker has no public key of ${request.key} to verify records with`;
+    if (key === null) return noPublicKey(request.key);
     const found = await readVerifiedRecord(access, { repository: recordRepository, tag }, key);
     if (!found) return `record ${recordRepository}:${tag} not signed by key ${request.key}`;
     const { record } = found;

@@ -17,6 +17,7 @@ import { inspectContext } from '../context/context-artifact.ts';
 import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { asksApproval, byContext, byRecordedContext } from './inputs-by-context.ts';
+import { LIST_PUBLIC_KEY } from '../trust/keys.ts';
 import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
@@ -217,6 +218,7 @@ async function whatIsMissing(
   throw new FlightlineError(
     'tag-exists',
     `${name} exists, and it is not what this release would make: ${reasonOf(replaced)}`,
+    Object.hasOwn(configuration.keys, request.key) ? {} : { remedy: LIST_PUBLIC_KEY },
   );
 }
 

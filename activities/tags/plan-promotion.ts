@@ -10,7 +10,7 @@ import { allowedKey } from '../trust/keys.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { notPromotable, recordNotSigned } from './not-promotable.ts';
-import { recordByAnyKey } from './record-by-any-key.ts';
+import { recordByAnyKey, requirePublicKey } from './record-by-any-key.ts';
 import type { WorkerBody } from '../server.ts';
 
 function planPromotion(
@@ -33,6 +33,7 @@ async function plan(
 ): Promise<PromotionPlan> {
   const { source, target } = request;
   const name = `${source.repository}:${source.tag}`;
+  requirePublicKey(configuration, request.recordRepository);
   const found = await recordByAnyKey(access, configuration, { repository: request.recordRepository, tag: source.tag });
   if (!found) throw recordNotSigned(request);
   const { record } = found;

@@ -7,7 +7,7 @@ import { Digest } from '../../model/oci/reference.ts';
 import { diskMoves, madeAt } from '../../model/tags/shared-tag.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { recordByAnyKey } from './record-by-any-key.ts';
+import { recordByAnyKey, requirePublicKey } from './record-by-any-key.ts';
 import type { WorkerBody } from '../server.ts';
 
 function planRollback(
@@ -26,6 +26,7 @@ async function plan(
 ): Promise<RollbackPlan> {
   const { repository, tag, recordRepository, record: at } = input;
   requireNoApproval(configuration, input, [repository, recordRepository]);
+  requirePublicKey(configuration, recordRepository);
   const found = await recordByAnyKey(access, configuration, { repository: recordRepository, tag, at });
   const image = found?.record.image.digest;
   if (!found || !image || !found.record.image.reference.startsWith(`${repository}:`)) {

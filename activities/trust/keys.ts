@@ -5,6 +5,10 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
 
+/** What helps where records cannot be verified. */
+export const LIST_PUBLIC_KEY =
+  "ask the operator to list the key's publicKey and repositories under `keys` in the control worker's configuration";
+
 /** A key whose files exist. Only skopeo reads the private key. */
 export interface OpenedKey {
   name: string;
@@ -26,24 +30,27 @@ export async function openKey(
   name: string,
   repositories: readonly string[],
 ): Promise<OpenedKey> {
-  const key = allowedKey(configuration, name, repositories);
+  const { privateKey, passphraseFile, publicKey } = allowedKey(configuration, name, repositories);
+  if (privateKey === undefined || passphraseFile === undefined) {
+    throw new FlightlineError('key-missing', `the key "${name}" has only a public key here: nothing can sign with it`);
+  }
   try {
-    await access(key.privateKey, constants.R_OK);
+    await access(privateKey, constants.R_OK);
   } catch (error) {
     throw missing(name, 'private key', error);
   }
   try {
-    const [passphrase = ''] = (await readFile(key.passphraseFile, 'utf8')).split('\n');
+    const [passphrase = ''] = (await readFile(passphraseFile, 'utf8')).split('\n');
     registerSecret(passphrase);
   } catch (error) {
     throw missing(name, 'passphrase file', error);
   }
   return {
     name,
-    privateKey: key.privateKey,
-    passphraseFile: key.passphraseFile,
-    publicKeyFile: key.publicKey,
-    publicKey: await readPublicKey(key.publicKey, `the public key of the key "${name}"`),
+    privateKey,
+    passphraseFile,
+    publicKeyFile: publicKey,
+    publicKey: await readPublicKey(publicKey, `the public key of the key "${name}"`),
   };
 }
 

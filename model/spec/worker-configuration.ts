@@ -36,12 +36,16 @@ export function partOf(percent: string): number {
   return Number(percent.replace('%', '')) / 100;
 }
 
-const Key = z.strictObject({
-  privateKey: AbsolutePath,
-  publicKey: AbsolutePath,
-  passphraseFile: AbsolutePath,
-  repositories: z.array(Scope).min(1).describe('the repositories that the key may sign for, and what is below them'),
-});
+const Key = z
+  .strictObject({
+    privateKey: AbsolutePath.optional().describe('only a sign worker has it'),
+    publicKey: AbsolutePath,
+    passphraseFile: AbsolutePath.optional(),
+    repositories: z.array(Scope).min(1).describe('the repositories that the key may sign for, and what is below them'),
+  })
+  .refine(({ privateKey, passphraseFile }) => (privateKey === undefined) === (passphraseFile === undefined), {
+    message: 'privateKey and passphraseFile belong together: a sign worker needs both, another worker neither',
+  });
 export type SigningKey = z.infer<typeof Key>;
 
 const Registry = z.strictObject({

@@ -49,6 +49,16 @@ describe('the worker configuration', () => {
     expect(file).toMatch(/worker\.yaml$/);
   });
 
+  it('takes a key with its public key alone, and one whose passphrase belongs to a private key', async () => {
+    const keys = (more: string) => `keys: {release: {publicKey: /k.pub, repositories: [quay.io/acme]${more}}}\n`;
+    const { configuration } = await withFile(keys(''), loadWorkerConfiguration);
+    expect(configuration.keys).toEqual({ release: { publicKey: '/k.pub', repositories: ['quay.io/acme'] } });
+    for (const more of [', privateKey: /k.private', ', passphraseFile: /k.passphrase']) {
+      const failure = await failureOf(withFile(keys(more), loadWorkerConfiguration));
+      expect(failure?.message).toContain('privateKey and passphraseFile belong together');
+    }
+  });
+
   it('gives a secret and an enrollment only to repositories that it lists', async () => {
     const flightctl = (more: string) => `flightctl: {configDirectory: /etc/fc, repositories: [quay.io/acme]${more}}\n`;
     const { configuration } = await withFile(flightctl(''), loadWorkerConfiguration);

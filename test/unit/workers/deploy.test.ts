@@ -23,9 +23,9 @@ function configuration(name: string): WorkerConfiguration {
 function filesOf({ keys, registries, secrets, flightctl }: WorkerConfiguration): string[] {
   return [
     ...Object.values(keys).flatMap(({ privateKey, publicKey, passphraseFile }) => [
-      privateKey,
+      ...(privateKey === undefined ? [] : [privateKey]),
       publicKey,
-      passphraseFile,
+      ...(passphraseFile === undefined ? [] : [passphraseFile]),
     ]),
     ...registries.flatMap(({ authfile }) => authfile ?? []),
     ...Object.values(secrets).map(({ file }) => file),
@@ -44,8 +44,14 @@ describe('worker configurations', () => {
     expect(configuration(name).host).toBeDefined();
   });
 
-  it.each(['build.yaml', 'control.yaml', 'control-container.yaml'])('%s names no key', (name) => {
-    expect(configuration(name).keys).toEqual({});
+  it('build.yaml names no key', () => expect(configuration('build.yaml').keys).toEqual({}));
+
+  it.each(['', '-container'])('control%s.yaml names the public keys of the sign worker, and no others', (kind) => {
+    const shown = Object.entries(configuration(`sign${kind}.yaml`).keys).map(([name, key]) => [
+      name,
+      { publicKey: key.publicKey.replace('flightline-sign', 'flightline-control'), repositories: key.repositories },
+    ]);
+    expect(configuration(`control${kind}.yaml`).keys).toEqual(Object.fromEntries(shown));
   });
 
   it.each(['control', 'build', 'sign'])('%s: the unit starts a worker with what holds less memory', (role) => {

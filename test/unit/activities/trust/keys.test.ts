@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allowedKey, openKey, readPublicKey } from '../../../../activities/trust/keys.ts';
+import { requirePublicKey } from '../../../../activities/tags/record-by-any-key.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import { recordArtifact } from '../../../../model/release/record-artifact.ts';
 import { signedName } from '../../../../activities/trust/signatures.ts';
@@ -71,7 +72,7 @@ describe('named keys', () => {
     await writeFile(join(directory, 'passphrase'), 'open sesame please\nnot this line\n');
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
-  const configuration = (changes: Record<string, string> = {}) => ({
+  const configuration = (changes: Record<string, string | undefined> = {}) => ({
     keys: {
       release: {
         privateKey: join(directory, 'k.private'),
@@ -96,8 +97,16 @@ describe('named keys', () => {
     ['key-missing', 'release', ['quay.io/acme/edge'], { privateKey: '/nowhere/k' }],
     ['key-missing', 'release', ['quay.io/acme/edge'], { passphraseFile: '/nowhere/p' }],
     ['key-missing', 'release', ['quay.io/acme/edge'], { publicKey: '/nowhere/k.pub' }],
+    ['key-missing', 'release', ['quay.io/acme/edge'], { privateKey: undefined, passphraseFile: undefined }],
   ])('fail as %s (%s for %j with %j)', async (kind, name, repositories, changes) => {
     await expect(openKey(configuration(changes), name, repositories)).rejects.toMatchObject({ failure: { kind } });
+  });
+
+  test('of which none may sign in a repository verify nothing there', () => {
+    expect(() => requirePublicKey(configuration(), 'quay.io/acme/records')).not.toThrow();
+    expect(() => requirePublicKey(configuration(), 'quay.io/other')).toThrow(
+      'the control worker has no public key to verify records of quay.io/other',
+    );
   });
 
   test('a private key is no public key', async () => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -145,6 +146,7 @@ describe('checks', () => {
       'skopeo',
       'git',
       'webhooks',
+      'public keys',
       'Temporal',
       'releases under way',
     ]);
@@ -231,6 +233,28 @@ describe('what builds are given by name', () => {
       expect(await find('secrets', { secrets })).toMatchObject({ status: 'warning', remedy: `chmod 600 ${file}` });
       await chmod(file, 0o600);
       expect(await find('secrets', { secrets })).toMatchObject({ status: 'ok' });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('is, for a control worker, the public key of every key, and for a sign worker both', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-test-'));
+    try {
+      const publicKey = join(directory, 'k.pub');
+      const keys = { release: { publicKey, repositories } };
+      expect(await find('public keys', {})).toMatchObject({
+        status: 'warning',
+        detail: expect.stringMatching(/nothing is promoted or rolled back/) as string,
+      });
+      expect(await find('public keys', { keys })).toMatchObject({ status: 'failed' });
+      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      await writeFile(publicKey, pair.publicKey.export({ type: 'spki', format: 'pem' }));
+      expect(await find('public keys', { keys })).toMatchObject({ status: 'ok' });
+      expect(await find('signing keys', { keys })).toMatchObject({
+        status: 'failed',
+        detail: 'key release has only a public key: it cannot sign',
+      });
     } finally {
       await rm(directory, { recursive: true });
     }
