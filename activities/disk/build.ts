@@ -15,6 +15,7 @@ import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
+import { withOriginName } from '../image/bases/origin-name.ts';
 import { pulledImages, pullImages } from './pull-images.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
@@ -43,8 +44,10 @@ interface Attempt {
   /** Digest of the disk inputs, which gives the container its name. */
   readonly inputs: string;
   readonly name: string;
-  /** `repository:tag`: the builder writes this name into the disk, as the origin of the device's updates. */
+  /** `repository:tag` of the release. */
   readonly image: string;
+  /** `repository:tag` that the builder is given: it writes this name into the disk, as the origin of updates. */
+  readonly origin: string;
   /** The local name of what the disk boots from to install the image; null for a disk that boots the image. */
   readonly installer: string | null;
   readonly run: DiskRun;
@@ -73,9 +76,10 @@ async function buildDisks(
 function describe(host: HostContext, input: DiskBuildInput, context: Task): Attempt {
   const { repository, tag, digest } = input.image;
   const image = `${repository}:${tag}`;
+  const origin = `${repository}:${input.updateFrom}`;
   const inputs = diskInputsDigest({
     image: digest,
-    origin: image,
+    origin,
     builder: input.builder.digest,
     installer: input.installer?.digest,
     configuration: input.builderConfig?.digest ?? null,
@@ -88,7 +92,7 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
   const name = builderContainerName(input.release, inputs);
   const installer = input.installer ? installerImageName(host.work.installation, input.release) : null;
   const run = diskRun(host.work.release(input.release), input.types);
-  return { host, input, context, inputs, name, image, installer, run };
+  return { host, input, context, inputs, name, image, origin, installer, run };
 }
 
 /**
@@ -115,7 +119,19 @@ async function diskBuild(attempt: Attempt, logFile: string): Promise<BuiltFile[]
     await removeContainer(name);
     return noted;
   }
-  const container = (isThere ? await findContainer(attempt) : null) ?? (await start(attempt));
+  const standing = isThere ? await findContainer(attempt) : null;
+  const command = standing ? null : await prepare(attempt);
+  const { repository, digest } = input.image;
+  context.report({ step: `naming the image ${attempt.origin}` });
+  const named = { name: attempt.origin, image: `${repository}@${digest}`, isGiven: standing !== null };
+  return withOriginName(host.work.release(input.release), named, context.signal, async () =>
+    toItsEnd(attempt, standing ?? (await start(attempt, command!)), logFile),
+  );
+}
+
+/** Watches the builder to its end, and takes what it made. */
+async function toItsEnd(attempt: Attempt, container: ContainerState, logFile: string): Promise<BuiltFile[]> {
+  const { input, context, inputs, name, run } = attempt;
   const { types } = input;
   const driver = builderDriver(input.driver);
   const log = new CappedLog(logFile, 'w');
@@ -165,12 +181,20 @@ async function findContainer({ name, ...attempt }: Attempt): Promise<ContainerSt
   return decision === 'attach' || decision === 'collect' ? container : null;
 }
 
-async function start(attempt: Attempt): Promise<ContainerState> {
-  const { host, input, context, inputs, name, run } = attempt;
+/** What a builder is told besides whose it is. */
+type Prepared = Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>;
+
+/** Makes ready all that a new builder needs. */
+async function prepare(attempt: Attempt): Promise<Prepared> {
+  const { host, input, run } = attempt;
   if (input.entitled) await requireRegistration(host.name);
   await emptyRun(run);
   const repositories = [...pulledImages(input), input.context.repository];
-  const command = await withRegistryAccess(host.configuration, repositories, (access) => prepare(attempt, access));
+  return withRegistryAccess(host.configuration, repositories, (access) => fetchParts(attempt, access));
+}
+
+async function start(attempt: Attempt, command: Prepared): Promise<ContainerState> {
+  const { host, input, context, inputs, name } = attempt;
   const identity = { installation: host.work.installation, release: input.release, branch: input.branch, inputs };
   try {
     await podman('starting the builder', builderArguments({ ...command, ...identity }));
@@ -191,11 +215,8 @@ async function start(attempt: Attempt): Promise<ContainerState> {
 }
 
 /** Fetches what the builder needs to this host. */
-async function prepare(
-  attempt: Attempt,
-  access: RegistryAccess,
-): Promise<Omit<BuilderCommand, 'installation' | 'release' | 'branch' | 'inputs'>> {
-  const { host, input, context, name, image, installer, run } = attempt;
+async function fetchParts(attempt: Attempt, access: RegistryAccess): Promise<Prepared> {
+  const { host, input, context, name, image, origin, installer, run } = attempt;
   const { types, rootfs, builder } = input;
   context.report({ step: `pulling ${image} and ${builder.reference}` });
   const [config] = await allEnded([
@@ -205,7 +226,7 @@ async function prepare(
   return {
     name,
     builder: nameByDigest(builder),
-    image,
+    image: origin,
     installer,
     types,
     rootfs,

@@ -14,7 +14,7 @@ export function pulledImages({ image, builder, installer }: DiskBuildInput): str
   return [image.repository, ...[builder, installer].flatMap((one) => (one ? [repositoryOf(one.reference)] : []))];
 }
 
-/** Pulls them by digest, and gives image and installer the names under which the builder is told of them. */
+/** Pulls them by digest, and names the image, by which clean-up finds it, and the installer, for the builder. */
 export async function pullImages(
   host: HostContext,
   input: DiskBuildInput,

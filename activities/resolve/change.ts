@@ -6,7 +6,7 @@ import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
-import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import type { DiskRecord, InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
@@ -197,6 +197,7 @@ function diskDifferences(
     ...(parts.disks[type] === recorded.disks[type]
       ? []
       : [`form, compression, root file system, installer or builder arguments of disk ${type} differ`]),
+    ...originReasons(record, request, before),
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []
       : [`disk ${type} has not passed this boot test`]),
@@ -207,6 +208,20 @@ function diskDifferences(
     ...reasons.map((reason): Difference => ({ subject: type, reason, replaces: true })),
     ...(elsewhere ? [{ subject: type, reason: `disk ${type} goes to ${disk.repository}`, replaces: false }] : []),
   ];
+}
+
+/**
+ * The name that machines follow. A tag that each release has of its own differs each time, which alone is no reason
+ * for a release.
+ */
+function originReasons(
+  { image }: ReleaseRecord,
+  { repository, tag, updateFrom }: AnyRequest,
+  { type, updateFrom: before }: DiskRecord,
+): string[] {
+  const now = `${repository}:${updateFrom}`;
+  const areOwn = before === image.reference && updateFrom === tag;
+  return before === now || areOwn ? [] : [`machines of disk ${type} would follow ${now}, not ${before}`];
 }
 
 const listed = (image: PinnedImage | null | undefined) => (image ? [image] : []);
@@ -221,24 +236,4 @@ function builderReasons(before: PinnedImage | null, now: PinnedImage | null): st
 export function lastTags(request: Pick<ReleaseRequest, 'tag' | 'alsoTag' | 'rebuild'>): string[] {
   const last = request.rebuild?.last ?? null;
   return [...new Set([...request.alsoTag.slice(0, 1), ...(last === null ? [] : [last]), request.tag])];
-}
-
-/** Longest reason (characters): room for several digests, and small in a payload. */
-const MAX_REASON = 600;
-
-/** Longest reason in a record (characters), where six disks leave little room. */
-const MAX_RECORDED_REASON = 200;
-
-/** Reasons as one line, each once. */
-export function reasonOf(differences: readonly Pick<Difference, 'reason'>[]): string {
-  return cut([...new Set(differences.map(({ reason }) => reason))].join('; '), MAX_REASON);
-}
-
-/** A reason, shortened for a record. */
-export function recordedReason(reason: string): string {
-  return cut(reason, MAX_RECORDED_REASON);
-}
-
-function cut(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

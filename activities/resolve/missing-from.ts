@@ -16,7 +16,7 @@ import type { Difference } from './change.ts';
 export async function missingFrom(
   access: RegistryAccess,
   record: ReleaseRecord,
-  request: Pick<ReleaseRequest, 'alsoTag' | 'disks'>,
+  request: Pick<ReleaseRequest, 'alsoTag' | 'updateFrom' | 'disks'>,
   publicKey: KeyObject,
 ): Promise<Difference[]> {
   const { reference, digest } = record.image;
@@ -24,7 +24,7 @@ export async function missingFrom(
   const disks = record.disks.filter(({ type }) => request.disks.some((disk) => disk.type === type));
   const found = await Promise.all([
     missingOf(access, 'image', { reference, digest }, publicKey),
-    missingTags(access, { reference, digest }, request.alsoTag, publicKey),
+    missingTags(access, { reference, digest }, request, publicKey),
     ...disks.map((disk) =>
       disk.reference === null || disk.digest === null
         ? []
@@ -77,25 +77,28 @@ async function untaggedEntries(
 }
 
 /**
- * Further tags that the image never had, or that are gone. A tag that the image is signed for may point elsewhere by
- * now: another release or a person decided that.
+ * Further tags that the image never had, or that are gone, and the tag that machines follow if it is not signed for it.
+ * A tag that the image is signed for may point elsewhere by now: another release or a person decided that.
  */
 async function missingTags(
   access: RegistryAccess,
   { reference, digest }: Recorded,
-  tags: readonly string[],
+  { alsoTag, updateFrom }: Pick<ReleaseRequest, 'alsoTag' | 'updateFrom'>,
   publicKey: KeyObject,
 ): Promise<Difference[]> {
-  if (tags.length === 0) return [];
-  const { repository } = referenceFrom(reference);
+  const { repository, tag: own } = referenceFrom(reference);
+  const isFurther = ![own, ...alsoTag].includes(updateFrom);
+  if (alsoTag.length === 0 && !isFurther) return [];
   const names = await signedNames(access, repository, digest, publicKey);
+  const isSigned = (tag: string) => names.includes(`${repository}:${tag}`);
   const found = await Promise.all(
-    tags.map(async (tag): Promise<string[]> => {
-      if (!names.includes(`${repository}:${tag}`)) return [`${reference} was not tagged ${tag}`];
+    alsoTag.map(async (tag): Promise<string[]> => {
+      if (!isSigned(tag)) return [`${reference} was not tagged ${tag}`];
       return (await access.repository(repository).headManifest(tag)) === null ? [`${repository}:${tag} is gone`] : [];
     }),
   );
-  return found.flat().map((reason) => ({ subject: 'release', reason, replaces: false }));
+  const unsigned = isFurther && !isSigned(updateFrom) ? [`${reference} is not signed for ${updateFrom}`] : [];
+  return [...found.flat(), ...unsigned].map((reason) => ({ subject: 'release', reason, replaces: false }));
 }
 
 function referenceFrom(text: string): Required<Pick<Reference, 'repository' | 'tag'>> {

@@ -11,7 +11,7 @@ import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../m
 import { formatReference } from '../../model/oci/reference.ts';
 import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { builtAt, inputParts, reasonOf, recordedReason, withContext } from './change.ts';
+import { builtAt, inputParts, withContext } from './change.ts';
 import { foreseenBases } from './foreseen-bases.ts';
 import { inspectContext } from '../context/context-artifact.ts';
 import { sendGitContext } from '../context/git-context.ts';
@@ -21,6 +21,7 @@ import { LIST_PUBLIC_KEY } from '../trust/keys.ts';
 import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
+import { reasonOf, recordedReason } from './reason.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
@@ -184,16 +185,16 @@ function whatIsNew(
   };
 }
 
-/** A disk contains its image's name, for updates. Under another name it is made again. */
+/** A disk contains the name that its machines follow. One that follows another is made again. */
 function reusedDisks(
   { record, differences }: Extract<SinceLast, { change: 'none' | 'part' }>,
   request: ReleaseRequest,
 ): ReusedDisk[] {
-  if (record.image.reference !== `${request.repository}:${request.tag}`) return [];
+  const origin = `${request.repository}:${request.updateFrom}`;
   const again = new Set(differences.map(({ subject }) => subject));
-  return record.disks.flatMap(({ type, digest, file }) => {
+  return record.disks.flatMap(({ type, digest, file, updateFrom }) => {
     const inputs = record.inputs?.disks[type];
-    const isWanted = request.disks.some((disk) => disk.type === type);
+    const isWanted = updateFrom === origin && request.disks.some((disk) => disk.type === type);
     return isWanted && !again.has(type) && inputs !== undefined ? [{ type, digest, file, inputs }] : [];
   });
 }

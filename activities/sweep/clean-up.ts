@@ -10,6 +10,7 @@ import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
 import { ifMissing } from '../host/space.ts';
 import { releaseLeases } from '../host/leases.ts';
 import { namesOfRelease, unname } from '../image/bases/local-images.ts';
+import { originNameIn } from '../image/bases/origin-name.ts';
 import { listImages } from '../tools/podman/images.ts';
 import { mayHavePrivateLayers, removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
@@ -43,7 +44,8 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   }
   removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
   if (await endMachine(machineName(installation, release))) removed.push('running boot test');
-  const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release);
+  const origin = await originNameIn(host.work.release(release));
+  const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
   const inspections = await removeInspections(images.map(({ id }) => id));
   removed.push(...inspections.map((name) => `container ${name}`), ...(await unname(images)));
   if (await mayHavePrivateLayers(host.work.release(release))) {

@@ -26,11 +26,13 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
   const paint = style(options.colour);
   const complete = record.status === 'released' || record.status === 'unchanged';
   const head = `${paint.bold(record.image.reference)} ${paintStatus(record.status, paint)}${ended(record)}`;
+  const followed = [...new Set(record.disks.map(({ updateFrom }) => updateFrom))];
   const published = [
     '  image',
     `    ${record.image.reference}`,
     ...(record.image.digest ? [`    ${paint.dim(record.image.digest)}`] : []),
     ...record.disks.flatMap(diskLines),
+    ...(followed.length > 0 ? [`  machines installed from them follow ${followed.join(', ')}`] : []),
   ];
   return [
     head,

@@ -36,6 +36,7 @@ function specText(choices: Choices): string {
     'image:',
     `  repository: ${repository}`,
     '  tag: v1 # --tag overrides it',
+    '  alsoTag: [latest] # every release moves it: machines installed from the disks follow it',
     "signing: { key: release } # the name of a key in the sign worker's configuration",
     `enrollment: ${enrollment}`,
     'disks:',

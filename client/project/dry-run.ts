@@ -70,13 +70,13 @@ async function lookAhead(
       ? []
       : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, resolved, signal))]),
   ];
-  const { repository, tag, alsoTag, tagPolicy } = request;
+  const { repository, tag, alsoTag, updateFrom, tagPolicy } = request;
   return {
     schemaVersion: 1,
     dryRun: true,
     release: releaseId(repository, tag),
     outcome: unchanged ? 'unchanged' : 'release',
-    image: { reference: `${repository}:${tag}`, alsoTag, tagPolicy, existing: resolved.existingTag },
+    image: { reference: `${repository}:${tag}`, alsoTag, updateFrom, tagPolicy, existing: resolved.existingTag },
     disks: request.disks.map((disk) => ({
       type: disk.type,
       form: disk.publish,

@@ -34,7 +34,14 @@ export interface DryRun {
   release: string;
   /** `unchanged`: the same inputs were released before, and nothing would be built. */
   outcome: 'release' | 'unchanged';
-  image: { reference: string; alsoTag: string[]; tagPolicy: 'create' | 'move'; existing: string | null };
+  image: {
+    reference: string;
+    alsoTag: string[];
+    /** The tag that machines installed from the disks follow. */
+    updateFrom: string;
+    tagPolicy: 'create' | 'move';
+    existing: string | null;
+  };
   disks: { type: string; form: string; reference: string | null }[];
   inputs: { image: string; base: PinnedImage[]; builder: PinnedImage | null; installer?: PinnedImage; context: string };
   /** Build hosts that could take it up now. */
@@ -51,6 +58,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
   const facts = [
     ['image', `${image.reference} (${now}; ${image.tagPolicy})`],
     ...(image.alsoTag.length > 0 ? [['also tagged', image.alsoTag.join(', ')]] : []),
+    ...(plan.disks.length > 0 ? [['machines follow', image.updateFrom]] : []),
     ...plan.disks.map(({ type, form, reference }) => [type, reference ? `${form} ${reference}` : 'not published']),
     ['context', inputs.context],
     ['inputs', inputs.image],

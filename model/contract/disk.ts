@@ -14,6 +14,8 @@ export const DiskBuildInput = ReleaseIdentity.extend({
   /** Subject of the builder run, `qcow2+vmdk`. */
   branch: z.string(),
   image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
+  /** The image's tag that machines follow: the builder writes it into the disk. */
+  updateFrom: Tag,
   builder: PinnedImage,
   /** What the disk boots from, to install the image; absent for other types. */
   installer: PinnedImage.optional(),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { failureOf, Failure } from '../failure/failure.ts';
 import type { FlightlineSpec } from '../spec/flightline-spec.ts';
 import { releaseId, Repository, Tag } from '../oci/reference.ts';
+import { updateOrigin } from '../oci/update-origin.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 import { makeRequest, type RequestFacts } from '../spec/make-request.ts';
 import { Cron, TimeZone } from '../spec/schedule.ts';
@@ -28,7 +29,11 @@ export function repositoryOfSchedule(id: string): string | undefined {
 }
 
 /** A release's request in a schedule: its tags are templates, and its git context has a ref instead of a commit. */
-export const NightlyTemplate = ReleaseRequest.extend({ tag: z.string(), alsoTag: z.array(z.string()) });
+export const NightlyTemplate = ReleaseRequest.extend({
+  tag: z.string(),
+  alsoTag: z.array(z.string()),
+  updateFrom: z.string(),
+});
 export type NightlyTemplate = z.infer<typeof NightlyTemplate>;
 
 /** Input of the `nightly` workflow. */
@@ -77,7 +82,9 @@ export function makeTemplate(spec: FlightlineSpec, facts: RequestFacts): Templat
   });
   if (!made.ok) return made;
   const { tag, alsoTag } = spec.image;
-  return { ok: true, template: { ...made.request, tag, alsoTag, commit: git ? null : made.request.commit } };
+  const updateFrom = updateOrigin(spec.image).tag;
+  const commit = git ? null : made.request.commit;
+  return { ok: true, template: { ...made.request, tag, alsoTag, updateFrom, commit } };
 }
 
 /** The answer of {@link expandNightly}. */
@@ -108,6 +115,7 @@ export function expandNightly(
     ...template,
     tag,
     alsoTag,
+    updateFrom: expand(template.updateFrom),
     commit,
     context: context.kind === 'git' && facts.commit !== null ? { ...context, ref: facts.commit } : context,
     ...(template.rebuild && { rebuild: { ...template.rebuild, last: facts.standing } }),

@@ -46,6 +46,8 @@ export const DiskRecord = z.object({
   /** Manifest (container disk) or index (artifact) digest; null until published, and for form `none`. */
   digest: Digest.nullable(),
   verified: z.boolean(),
+  /** `repository:tag` from which machines installed from it take updates. It stands in the disk: promotions keep it. */
+  updateFrom: z.string(),
   file: DiskFile.nullable(),
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;

@@ -62,6 +62,7 @@ export function staticDetails(request: ReleaseRequest): string {
     `**${request.name}** → \`${request.repository}:${request.tag}\``,
     '',
     `- also tagged: ${request.alsoTag.join(', ') || 'nothing'} (policy: ${request.tagPolicy})`,
+    `- machines follow: ${request.updateFrom}`,
     `- context: ${context}`,
     `- commit: ${request.commit ?? 'none, or not clean'}`,
     `- architecture: ${request.architecture}`,

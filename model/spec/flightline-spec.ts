@@ -45,6 +45,9 @@ const ImageSection = z.strictObject({
   repository: Repository.describe('where the OS image is published, with its registry: quay.io/acme/edge-camera'),
   tag: TagTemplate.default('latest'),
   alsoTag: z.array(TagTemplate).default([]).describe('further tags, moved last'),
+  updateFrom: TagTemplate.optional().describe(
+    'the tag that machines installed from the disks follow; default the first literal one of alsoTag, else the tag',
+  ),
   tagPolicy: z
     .enum(['create', 'move'])
     .optional()

@@ -8,6 +8,7 @@ import { parseDuration } from '../base/duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Repository, Tag } from '../oci/reference.ts';
+import { updateOrigin } from '../oci/update-origin.ts';
 import { expandTemplate } from '../base/template.ts';
 import { timingWith, type Timing } from '../base/timing.ts';
 import type { ContextSource, ReleaseRequest } from './request.ts';
@@ -57,11 +58,8 @@ interface Problem {
 export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestResult {
   const problems: Problem[] = [];
   const expand = expander(problems);
-  const tagValues = { date: facts.date, commit: facts.commit };
   const { image } = spec;
-  const writtenTag = facts.tag ?? image.tag;
-  const tag = expand(facts.tag === undefined ? 'image.tag' : '--tag', writtenTag, tagValues, Tag);
-  const alsoTag = image.alsoTag.map((text, index) => expand(`image.alsoTag[${index}]`, text, tagValues, Tag));
+  const tags = requestedTags(image, facts, expand);
   const named = { repository: image.repository };
   const disks = spec.disks.map((disk, index) => ({
     type: disk.type,
@@ -77,14 +75,11 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
       path: 'image.platforms',
       message: `${architecture} is not supported: use ${ARCHITECTURES.join(' or ')}`,
     });
-  const tagPolicy = image.tagPolicy ?? (writtenTag.includes('{{') ? 'move' : 'create');
   const request: ReleaseRequest = {
     schemaVersion: 1,
     name: spec.name,
     repository: image.repository,
-    tag,
-    alsoTag: [...new Set(alsoTag)].filter((other) => other !== tag),
-    tagPolicy,
+    ...tags,
     context: facts.context,
     contextRepository: expand('repositories.context', spec.repositories.context, named, Repository),
     recordRepository: expand('repositories.record', spec.repositories.record, named, Repository),
@@ -108,10 +103,29 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     onFailure: facts.onFailure ?? spec.onFailure,
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
-    ...optionalParts(spec, tagPolicy),
+    ...optionalParts(spec, tags.tagPolicy),
   };
   problems.push(...problemsOfWhole(request, problems.length === 0));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, request };
+}
+
+/** The tags with their templates filled in. */
+function requestedTags(
+  image: FlightlineSpec['image'],
+  { tag: given, date, commit }: RequestFacts,
+  expand: ReturnType<typeof expander>,
+): Pick<ReleaseRequest, 'tag' | 'alsoTag' | 'updateFrom' | 'tagPolicy'> {
+  const values = { date, commit };
+  const written = given ?? image.tag;
+  const tag = expand(given === undefined ? 'image.tag' : '--tag', written, values, Tag);
+  const alsoTag = image.alsoTag.map((text, index) => expand(`image.alsoTag[${index}]`, text, values, Tag));
+  const origin = updateOrigin({ ...image, tag: written }).tag;
+  return {
+    tag,
+    alsoTag: [...new Set(alsoTag)].filter((other) => other !== tag),
+    updateFrom: origin === written ? tag : expand('image.updateFrom', origin, values, Tag),
+    tagPolicy: image.tagPolicy ?? (written.includes('{{') ? 'move' : 'create'),
+  };
 }
 
 /** Fills in a template. Notes a problem when the result cannot be used. */

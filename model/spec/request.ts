@@ -73,6 +73,8 @@ export const ReleaseRequest = z.object({
   repository: Repository,
   tag: Tag,
   alsoTag: z.array(Tag),
+  /** The tag that machines installed from the disks follow. The image is signed for it too. */
+  updateFrom: Tag,
   tagPolicy: z.enum(['create', 'move']),
   context: ContextSource,
   /** Repositories of the context artifact and the record. */

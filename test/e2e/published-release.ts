@@ -177,7 +177,9 @@ export async function publishRelease(release: PublishedRelease): Promise<Release
       await tagAs(disk, descriptor.digest, names[1]!);
     }
     await release.sign(disk, digest, [tag]);
-    disks.push({ type: 'vmdk', form: 'artifact', reference: `${disk}:${tag}`, digest, verified: true, file: null });
+    const updateFrom = `${repository}:${tag}`;
+    const reference = `${disk}:${tag}`;
+    disks.push({ type: 'vmdk', form: 'artifact', reference, digest, verified: true, updateFrom, file: null });
   }
   const context = await publishContext(repository, release.context ?? `context of ${tag}`);
   const record: ReleaseRecord = {

@@ -18,6 +18,8 @@ const stack = sharedStack();
 const { environment } = stack;
 /** Stands for something that must not be found, to prove that the search would find it. */
 const CANARY = 'canary-7f3a9c51e2';
+/** Where the root file system begins on a disk of the example builder (bytes). */
+const ROOT_PARTITION = 513 * 1024 ** 2;
 
 let project: Project;
 let record: ReleaseRecord;
@@ -310,6 +312,16 @@ describe('the disks', () => {
         .digest('hex'),
     ).toBe(disk('qcow2').file!.sha256);
     await execa('qemu-img', ['check', file]);
+  });
+
+  it('name the tag that moves, from which machines installed from them take updates', async () => {
+    const followed = `${project.repository}:stable`;
+    expect(record.disks.map(({ updateFrom }) => updateFrom)).toEqual([followed, followed, followed]);
+    const raw = join(scratch, 'origin.raw');
+    await execa('qemu-img', ['convert', '-O', 'raw', disk('qcow2').file!.path!, raw]);
+    const origin = await execa('debugfs', ['-R', 'cat /etc/example-builder/origin', `${raw}?offset=${ROOT_PARTITION}`]);
+    expect(origin.stdout).toBe(`[origin]\ncontainer-image-reference=ostree-unverified-registry:${followed}`);
+    await rm(raw);
   });
 
   it('boots live from the published iso', async () => {

@@ -33,7 +33,7 @@ export interface Given {
 
 /** Writes a project. Returns the spec's file. */
 export async function write(containerfile: string, { spec = {}, buildArgs, files = {} }: Given = {}): Promise<string> {
-  const image = { repository: 'quay.io/acme/edge', ...(buildArgs && { buildArgs }) };
+  const image = { repository: 'quay.io/acme/edge', alsoTag: ['stable'], ...(buildArgs && { buildArgs }) };
   const all = {
     Containerfile: containerfile,
     'flightline.yaml': stringify({ name: 'edge', image, signing: { key: 'release' }, ...spec }),

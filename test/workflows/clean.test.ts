@@ -113,6 +113,21 @@ describe.concurrent('a clean release', () => {
     expect(largestPayload(histories)).toBeLessThanOrEqual(10_000);
   });
 
+  test('lets machines follow a tag that a promotion moves: it is signed for it, and does not move it', async () => {
+    const { standIns, start } = house();
+    const request = requestFor('followed', { updateFrom: 'promoted', disks: { qcow2: 'artifact' } });
+    const record = await (await start(request)).result();
+    expect(record.disks.map(({ updateFrom }) => updateFrom)).toEqual([`${request.repository}:promoted`]);
+    const inputs = (activity: 'sign' | 'diskBuild' | 'tag') =>
+      standIns.callsOf(idOf(request), activity).map(({ input }) => input);
+    expect(inputs('diskBuild')).toMatchObject([{ image: { tag: 'v1' }, updateFrom: 'promoted' }]);
+    const signed = (inputs('sign') as SignInput[]).map(({ repository, tags }) => [repository, tags]);
+    expect(signed).toContainEqual([request.repository, ['v1', 'promoted']]);
+    expect(signed).toContainEqual([`${request.repository}/diskimage-qcow2`, ['v1']]);
+    const moved = (inputs('tag') as TagInput[]).flatMap(({ moves }) => moves.map(({ tag }) => tag));
+    expect(moved).toEqual(['v1', 'v1']);
+  });
+
   test('shows itself in the Web UI: summaries, details, search attributes', async () => {
     const { client, start } = house();
     const request = requestFor('shown', { disks: { qcow2: 'artifact' } });

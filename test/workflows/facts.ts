@@ -34,12 +34,14 @@ export function requestFor(
   { disks = THREE_DISKS, timing = {}, ...more }: RequestChanges = {},
 ): ReleaseRequest {
   const repository = `registry.example/acme/${name}`;
+  const { tag = 'v1', alsoTag: [updateFrom = tag] = [] } = more;
   return {
     schemaVersion: 1,
     name,
     repository,
     tag: 'v1',
     alsoTag: [],
+    updateFrom,
     tagPolicy: 'create',
     context: { kind: 'artifact', digest: digestOf('context') },
     contextRepository: `${repository}/context`,

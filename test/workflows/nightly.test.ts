@@ -29,7 +29,7 @@ const REUSED = digestOf('the image of the last release');
 
 function templateFor(name: string, more: RequestChanges = {}): NightlyTemplate {
   const request = requestFor(name, { disks: {}, tagPolicy: 'move', rebuild: { maxAge: null, last: null }, ...more });
-  return { ...request, tag: 'n-{{date}}', alsoTag: ['nightly'] };
+  return { ...request, tag: 'n-{{date}}', alsoTag: ['nightly'], updateFrom: 'nightly' };
 }
 
 type NightlyHandle = WorkflowHandle<(input: NightlyInput) => Promise<NightlyResult>>;

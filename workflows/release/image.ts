@@ -14,7 +14,7 @@ import { runStage } from '../run-stage.ts';
 import { signAndVerify } from '../signing.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
 import { beginDisks } from './disks.ts';
-import { BUILD_SPACE, buildInput, imageTags, signedRepositories, type Plan } from './plan.ts';
+import { BUILD_SPACE, buildInput, signedRepositories, signedTags, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { discardImage, isImageLost, isOutdated, unpushImage } from './state.ts';
 
@@ -97,7 +97,7 @@ async function signImage(release: ShownRelease, request: ReleaseRequest): Promis
   const { repository, key, timing } = request;
   const wasVerified = state.image.verified;
   const { digest } = state.image.push!;
-  const input = { ...state.identity, key, repository, digest, tags: imageTags(request), timing };
+  const input = { ...state.identity, key, repository, digest, tags: signedTags(request), timing };
   await signAndVerify(release, 'image', input, state.image);
   if (!wasVerified) release.changed();
 }

@@ -85,9 +85,14 @@ export function signedRepositories(request: ReleaseRequest): string[] {
   return [request.repository, ...diskRepositories(request), request.recordRepository];
 }
 
-/** The names that the image's signatures are for. */
-export function imageTags(request: ReleaseRequest): string[] {
+/** The tags that the image gets. */
+function imageTags(request: ReleaseRequest): string[] {
   return [request.tag, ...request.alsoTag];
+}
+
+/** The tags that the image's signatures are for: devices verify the name that they pull. */
+export function signedTags(request: ReleaseRequest): string[] {
+  return [...new Set([...imageTags(request), request.updateFrom])];
 }
 
 /** @param publicKey from the sign worker; used with `verification: bake` only */
@@ -159,7 +164,7 @@ export function diskBuildInput(
   { digest, bases = plan.resolved.bases }: { digest: string; bases?: readonly PinnedImage[] | undefined },
 ): DiskBuildInput {
   const { request, resolved } = plan;
-  const { repository, tag, architecture, timing } = request;
+  const { repository, tag, updateFrom, architecture, timing } = request;
   // The builder installs packages for an iso only; disks are made from the image alone.
   const isInstaller = run.types.some((type) => DISK_TYPES[type].installer);
   const hasPackages = !isInstaller && run.types.some((type) => DISK_TYPES[type].family === 'iso');
@@ -169,6 +174,7 @@ export function diskBuildInput(
     ...identity,
     branch: run.subject,
     image: { repository, tag, digest },
+    updateFrom,
     builder: resolved.builder,
     ...(isInstaller && { installer: resolved.installer }),
     builderConfig: resolved.builderConfig,
@@ -206,6 +212,7 @@ export function builderRunKey(
     run.disks.map((disk) => [disk.type, disk.publish, disk.compress, disk.repository]),
     builderOptions(input),
     input.driver ?? null,
+    input.updateFrom,
   ]);
 }
 

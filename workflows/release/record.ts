@@ -196,7 +196,7 @@ function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['imag
 }
 
 function disksOf(state: ReleaseState): DiskRecord[] {
-  const { tag, keepFiles, disks } = state.request;
+  const { repository, tag, updateFrom, keepFiles, disks } = state.request;
   const present = presentDisks(state);
   const isKept = (type: string) => keepFiles !== null || state.reused.has(type);
   return disks.map((disk) => {
@@ -207,6 +207,8 @@ function disksOf(state: ReleaseState): DiskRecord[] {
       reference: disk.publish === 'none' ? null : `${disk.repository}:${tag}`,
       digest: result?.digest ?? null,
       verified: result?.verified ?? false,
+      // A disk of another origin is not taken over.
+      updateFrom: `${repository}:${updateFrom}`,
       // Clean-up removes the file in the work directory. Only a kept file has a lasting path.
       file: result?.file ? { ...result.file, path: isKept(result.type) ? result.file.path : null } : null,
     };

@@ -12,7 +12,7 @@ import { followsPush, signingStages, type ReleaseStatus } from '../../model/stag
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
-import { imageTags, type Plan } from './plan.ts';
+import { signedTags, type Plan } from './plan.ts';
 import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
 
 /** What there is of the image. */
@@ -168,7 +168,7 @@ function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
   // Late binding is no input of an image, and is looked at as it is built.
   if (before.resolved.imageInputs !== next.resolved.imageInputs || (late(next) && !late(before))) {
     discardImage(state);
-  } else if (imageTags(before.request).join() !== imageTags(next.request).join()) {
+  } else if (signedTags(before.request).join() !== signedTags(next.request).join()) {
     unsignImage(state);
   }
 }

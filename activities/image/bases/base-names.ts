@@ -1,7 +1,7 @@
 /**
- * The names under which a build finds its bases. All builds of a host share its storage, so a build that means another
- * image by a name waits while a build uses it. Afterwards the names go, so that no later build takes one for the tag's
- * image.
+ * The names under which a build finds its bases, and a builder the image. All of a host share its storage, so whoever
+ * means another image by a name waits while one uses it. Afterwards the names of bases go, so that no later build takes
+ * one for the tag's image.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinnedImage } from '../../../model/release/record.ts';
@@ -20,8 +20,8 @@ interface HeldName {
   users: number;
   /** `true` when the image has its name. */
   named: Promise<void>;
-  /** The image that had the name before; null for none. */
-  before: string | null;
+  /** The image that had the name before, to which it goes back; null for none, undefined where it stays. */
+  before?: string | null;
   /** The last user has left, and the name is being restored. */
   closing: boolean;
 }
@@ -45,7 +45,7 @@ export async function withBaseNames<Result>(
       // An image that is named by digest has that name in the storage.
       if (!parsed.ok || parsed.reference.digest) continue;
       const { repository, tag = 'latest' } = parsed.reference;
-      await take(`${repository}:${tag}`, id, signal, taken);
+      await take(`${repository}:${tag}`, id, signal, taken, nameIt);
     }
     return await body();
   } finally {
@@ -53,7 +53,35 @@ export async function withBaseNames<Result>(
   }
 }
 
-async function take(name: string, id: string, signal: AbortSignal, taken: string[]): Promise<void> {
+/** Lets nobody else mean another image by a name while `body` runs. `give` names the image, which keeps the name. */
+export async function withHeldName<Result>(
+  name: string,
+  image: string,
+  signal: AbortSignal,
+  give: () => Promise<void>,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const taken: string[] = [];
+  try {
+    await take(name, image, signal, taken, give);
+    return await body();
+  } finally {
+    for (const one of taken) await leave(one);
+  }
+}
+
+/** `true` while a build or a builder of this process means an image by the name. */
+export function isHeldName(name: string): boolean {
+  return held.has(name);
+}
+
+async function take(
+  name: string,
+  id: string,
+  signal: AbortSignal,
+  taken: string[],
+  give: (own: HeldName, name: string) => Promise<void>,
+): Promise<void> {
   for (;;) {
     const now = held.get(name);
     if (!now || (now.id === id && !now.closing)) break;
@@ -62,9 +90,9 @@ async function take(name: string, id: string, signal: AbortSignal, taken: string
   let own = held.get(name);
   if (own) own.users++;
   else {
-    own = { id, users: 1, named: Promise.resolve(), before: null, closing: false };
+    own = { id, users: 1, named: Promise.resolve(), closing: false };
     held.set(name, own);
-    own.named = nameIt(own, name);
+    own.named = give(own, name);
   }
   taken.push(name);
   await own.named;
@@ -84,6 +112,7 @@ async function leave(name: string): Promise<void> {
   // Ignore failures: the name is set again, or a person has taken it meanwhile.
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   try {
+    if (before === undefined) return;
     if (before === null) await podman('podman untag', ['untag', id, name], options);
     else if (before !== id) await podman('podman tag', ['tag', before, name], options);
   } finally {

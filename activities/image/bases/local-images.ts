@@ -16,10 +16,15 @@ interface Unnaming {
 const BUILT = 'localhost/flightline/';
 
 /**
- * The names that a release leaves on a host: those of what it built, the name under which the builder got the image,
- * and the digest that was pulled for it. Pure.
+ * The names that a release leaves on a host: those of what it built, its own tag, the name under which the builder got
+ * the image (`origin`), and the digest that was pulled for it. Pure.
  */
-export function namesOfRelease(images: readonly ListedImage[], installation: string, release: string): Unnaming[] {
+export function namesOfRelease(
+  images: readonly ListedImage[],
+  installation: string,
+  release: string,
+  origin?: string,
+): Unnaming[] {
   const published = release.replace(/^release\//, '');
   const repository = published.slice(0, published.lastIndexOf(':'));
   const own = `${releaseImages(installation, release)}:`;
@@ -28,7 +33,9 @@ export function namesOfRelease(images: readonly ListedImage[], installation: str
     const pulled = image.names.filter((name) => name.startsWith(`${repository}@`));
     // A person's own image of that name was not pulled by digest, so it keeps the name.
     const given = pulled.length > 0 ? image.names.filter((name) => name === published) : [];
-    const names = built.length + given.length > 0 ? [...built, ...given, ...pulled] : [];
+    const isOurs = built.length + given.length > 0;
+    const followed = pulled.length > 0 ? image.names.filter((name) => name === origin && name !== published) : [];
+    const names = isOurs ? [...built, ...given, ...followed, ...pulled] : [];
     // A killed clean-up, or a later image of that name, may have taken its name.
     const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(own) && isPrivateImage(name));
     if (names.length === 0 && !(secret && image.names.length === 0)) return [];

@@ -5,7 +5,7 @@ import type { BuilderProgress } from './progress.ts';
 
 /** What a builder is asked to make. */
 export interface BuilderRequest {
-  /** The image, `R:T`. The builder writes this name into the disk as the origin of updates. */
+  /** The image, `repository:tag`. The builder writes this name into the disk as the origin of updates. */
   image: string;
   /** The image that a disk boots from to install `image`; null for a disk that boots `image` itself. */
   installer: string | null;

@@ -1,14 +1,6 @@
 /** The decision of `rebuild: when-changed`, as a table. */
 import { describe, expect, it, test } from 'vitest';
-import {
-  changeSince,
-  inputParts,
-  isTooOld,
-  lastTags,
-  reasonOf,
-  recordedReason,
-  type Current,
-} from '../../../../activities/resolve/change.ts';
+import { changeSince, inputParts, isTooOld, lastTags, type Current } from '../../../../activities/resolve/change.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import type { ContextSource, ReleaseRequest } from '../../../../model/spec/request.ts';
@@ -67,6 +59,7 @@ function recordOf({ request, parts, bases, builder, installer }: Current, image:
       reference: `${repository}:n-20261120`,
       digest: DIGEST,
       verified: true,
+      updateFrom: `${REPOSITORY}:${request.updateFrom === request.tag ? 'n-20261120' : request.updateFrom}`,
       file: null,
     })),
     inputs: { image: DIGEST, disks: {}, base: [...bases], builder, installer, context: DIGEST, parts },
@@ -82,6 +75,7 @@ const found = (before: ReleaseRecord, now: Current) =>
   changeSince(before, now, NOW).map(({ subject, reason, replaces }) => `${subject}${replaces ? '!' : ''}: ${reason}`);
 const disks = (...types: object[]) => requestOf({ disks: types });
 const qcow2 = { type: 'qcow2' };
+const followed = (image: object) => requestOf({ image: { repository: REPOSITORY, tag: 'n-{{date}}', ...image } });
 const installs = (tag: string) => ({ type: 'bootc-installer', installer: { image: `quay.io/acme/i:${tag}` } });
 const both = [qcow2, { type: 'vmdk' }];
 const boot = (expected: string, more: object = {}) =>
@@ -113,6 +107,13 @@ describe('compared with an earlier release', () => {
       }),
       [/^image!: context sha256:a{12} → sha256:b{12}$/],
     ],
+    [
+      'another tag that machines follow',
+      current(followed({ alsoTag: ['nightly'] })),
+      current(followed({ alsoTag: ['nightly'], updateFrom: 'stable' })),
+      [/^qcow2!: machines of disk qcow2 would follow \S+:stable, not \S+:nightly$/],
+    ],
+    ['its own tag, which is another each time', current(followed({})), current(followed({})), []],
     [
       'another base',
       current(),
@@ -264,13 +265,4 @@ test.each([
   [['n-1'], 'n-1', ['n-1', 'n-2']],
 ])('the record is looked for under %j and %j', (alsoTag, last, tags) => {
   expect(lastTags({ tag: 'n-2', alsoTag, rebuild: { maxAge: null, last } })).toEqual(tags);
-});
-
-test('a long reason is cut', () => {
-  const reasons = Array.from({ length: 40 }, (_, index) => ({ reason: `base image-${index} sha256:a → sha256:b` }));
-  const reason = reasonOf([...reasons, ...reasons]);
-  expect(reason).toHaveLength(600);
-  expect(reason.endsWith('…')).toBe(true);
-  expect(recordedReason(reason)).toHaveLength(200);
-  expect(recordedReason('commit a → b')).toBe('commit a → b');
 });

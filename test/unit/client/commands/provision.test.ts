@@ -249,7 +249,14 @@ describe('flightline provision', () => {
 
   it('names the container disk of a record by its digest', async () => {
     const digest = `sha256:${'a'.repeat(64)}`;
-    const disk = { type: 'qcow2', reference: 'quay.io/a/b:v1', digest, verified: true, file: null };
+    const disk = {
+      type: 'qcow2',
+      reference: 'quay.io/a/b:v1',
+      digest,
+      verified: true,
+      updateFrom: 'quay.io/a:v1',
+      file: null,
+    };
     const made = {
       schemaVersion: 1,
       release: 'release/quay.io/a:v1',

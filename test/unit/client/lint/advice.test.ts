@@ -42,6 +42,11 @@ describe('a comment silences', () => {
     'guest-tools': { lines: [FROM, AGENT, CLOUD_INIT], spec: VMDK },
     'secret-in-image': { lines: ['COPY a.key /usr/share/'] },
     'ignored-in-mount': { lines: ['RUN --mount=type=bind,target=/context true'] },
+    'update-origin': {
+      lines: ['RUN true'],
+      spec: { disks: [{ type: 'raw' }], image: { repository: 'quay.io/acme/edge', tag: 'v1' } },
+      yaml: true,
+    },
     'dnf-clean': { lines: ['RUN true && \\\n    dnf install a'] },
   };
 
@@ -61,7 +66,7 @@ describe('a comment silences', () => {
     if (yaml)
       await writeFile(
         file,
-        (await readFile(file, 'utf8')).replace(/^ *binding:/m, (key) => `${comment}\n${key}`),
+        (await readFile(file, 'utf8')).replace(/^ *(?:binding|tag):/m, (key) => `${comment}\n${key}`),
       );
     const quiet = await lintLoaded(await loadSpec(file));
     expect(quiet).toEqual({ findings: [], silenced: 1 });

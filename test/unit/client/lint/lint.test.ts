@@ -116,8 +116,20 @@ describe('disks for virtual machines', () => {
       ['cloud-init 3', 'guest-tools 3'],
     ],
     ['Debian, where packages start by themselves', 'RUN apt-get -y install cloud-init open-vm-tools', VMDK, []],
-    ['early binding', 'ADD config.yaml /etc/flightctl/', { ...VMDK, ...EARLY }, ['late-binding spec 9']],
+    ['early binding', 'ADD config.yaml /etc/flightctl/', { ...VMDK, ...EARLY }, ['late-binding spec 11']],
   ])('%s', async (_, lines, spec, expected) => expect(await found(lines, { spec: spec! })).toEqual(expected));
+});
+
+describe('the tag that machines follow', () => {
+  const image = (more: object) => ({ image: { repository: 'quay.io/acme/edge', tag: 'v1', ...more } });
+  const RAW = { disks: [{ type: 'raw' }] };
+  it.each<[string, Given['spec'], string[]]>([
+    ['stays', { ...image({}), ...RAW }, ['update-origin spec 4']],
+    ['stays, asked for', { ...image({ alsoTag: ['stable'], updateFrom: 'v1' }), ...RAW }, ['update-origin spec 7']],
+    ['moves', { ...image({ alsoTag: ['stable'] }), ...RAW }, []],
+    ['is moved by promotions', { ...image({ updateFrom: 'stable' }), ...RAW }, []],
+    ['matters to disks alone', image({}), []],
+  ])('%s', async (_, spec, expected) => expect(await found('', { spec: spec! })).toEqual(expected));
 });
 
 describe('the agent configuration', () => {
@@ -149,7 +161,7 @@ describe('secrets', () => {
     ['ARG', 'ARG SECRET', {}, ['secret-in-image 3']],
     ['the path of one', 'ENV TOKEN_FILE=/run/secrets/token', {}, []],
     ['words that only look so', 'ENV TOKENIZER=x KEYMAP=de', {}, []],
-    ['a build argument', '', { buildArgs: { REGISTRY_TOKEN: 'x', CHANNEL: 'y' } }, ['secret-in-image spec 5']],
+    ['a build argument', '', { buildArgs: { REGISTRY_TOKEN: 'x', CHANNEL: 'y' } }, ['secret-in-image spec 7']],
     ['of a stage that becomes no image', `${FROM} AS x\nCOPY a.key /\n${FROM}\n${AGENT}`, {}, []],
     ['as a build secret', 'RUN --mount=type=secret,id=token dnf install -y x && dnf clean all', {}, []],
   ])('%s', async (_, lines, given, expected) => expect(await found(lines, given)).toEqual(expected));

@@ -35,7 +35,7 @@ describe('a dry run', () => {
     dryRun: true,
     release: `release/${R}:v1`,
     outcome: 'release',
-    image: { reference: `${R}:v1`, alsoTag: ['stable'], tagPolicy: 'create', existing: null },
+    image: { reference: `${R}:v1`, alsoTag: ['stable'], updateFrom: 'stable', tagPolicy: 'create', existing: null },
     disks: [{ type: 'qcow2', form: 'none', reference: null }],
     inputs: { image: digestOf('inputs'), base: [BASE], builder: BUILDER, context: digestOf('context') },
     hosts: ['host-a'],
@@ -52,7 +52,7 @@ describe('a dry run', () => {
   it('is told in words', () => {
     const text = renderDryRun(plan, false).join('\n');
     expect(text).toContain(`${R}:v1  what a release would do; nothing was built, sent or kept`);
-    expect(text).toContain(`base         ${BASE.reference} ${BASE.digest}`);
+    expect(text).toContain(`base             ${BASE.reference} ${BASE.digest}`);
     expect(text).toContain('failed   signing: no key\n         make one');
     expect(text).toContain('not run  builder manifest qcow2: not built yet');
     expect(text).toContain('stages:\n  build    image  build worker\n  publish  qcow2  build worker');

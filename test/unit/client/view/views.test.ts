@@ -231,6 +231,7 @@ describe('the summary', () => {
     reference: 'quay.io/acme/edge-camera/diskimage-qcow2:v1',
     digest: OTHER_DIGEST,
     verified: true,
+    updateFrom: 'quay.io/acme/edge-camera:latest',
     file: { size: 276_000_000, sha256: 'c'.repeat(64), host: 'host-a', path: null },
   } as const;
   const released = record({
@@ -248,6 +249,7 @@ describe('the summary', () => {
       '  qcow2, container disk, 276 MB',
       '    quay.io/acme/edge-camera/diskimage-qcow2:v1',
       `    ${OTHER_DIGEST}`,
+      '  machines installed from them follow quay.io/acme/edge-camera:latest',
       '  verified as a device would: yes',
       '  Temporal Web UI: http://127.0.0.1:8233',
       '  this release there: http://page',

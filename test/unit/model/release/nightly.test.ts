@@ -89,9 +89,18 @@ describe('a run', () => {
       request: {
         tag: 'n-20261123-a1b2c3d4e5f6',
         alsoTag: ['nightly'],
+        updateFrom: 'nightly',
         commit: 'a1b2c3d4e5f6',
         context: { ref: COMMIT },
       },
+    });
+  });
+
+  it('lets machines follow its own tag where no other moves', () => {
+    const template = templateOf(specWith({ tag: 'n-{{date}}' }), directory);
+    expect(template.updateFrom).toBe('n-{{date}}');
+    expect(expandNightly(template, { at, commit: null, standing: null })).toMatchObject({
+      request: { tag: 'n-20261123', updateFrom: 'n-20261123' },
     });
   });
 

@@ -251,6 +251,19 @@ describe('makeRequest', () => {
     expect([request.tag, request.tagPolicy]).toEqual([expected, policy]);
   });
 
+  it.each([
+    ['', undefined, 'v1'],
+    ['  alsoTag: [latest]', undefined, 'latest'],
+    ['  alsoTag: ["{{commit}}", stable, latest]', undefined, 'stable'],
+    ['  alsoTag: ["{{commit}}"]', 'v2', 'v2'],
+    ['  alsoTag: [latest]', 'latest', 'latest'],
+    ['  updateFrom: stable\n  alsoTag: [latest]', undefined, 'stable'],
+    ['  updateFrom: "{{date}}"', undefined, '20261123'],
+  ])('machines follow, with %j and --tag %s, %s', (lines, tag, expected) => {
+    const request = made((text) => text.replace('  tag: v1', `  tag: v1\n${lines}`), tag ? { tag } : {});
+    expect(request.updateFrom).toBe(expected);
+  });
+
   it('refuses {{commit}} without a commit, and says why', () => {
     const result = make((text) => text.replace('tag: v1', 'tag: "{{commit}}"'), { commit: undefined });
     expect(result).toMatchObject({

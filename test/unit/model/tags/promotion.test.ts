@@ -30,9 +30,18 @@ const record: ReleaseRecord = {
       reference: `${S}/diskimage-qcow2:v1`,
       digest: digestOf('qcow2'),
       verified: true,
+      updateFrom: `${S}:latest`,
       file: { size: 1, sha256: digestOf('file').slice(7), host: 'host-a', path: '/kept/disk.qcow2' },
     },
-    { type: 'iso', form: 'none', reference: null, digest: null, verified: false, file: null },
+    {
+      type: 'iso',
+      form: 'none',
+      reference: null,
+      digest: null,
+      verified: false,
+      updateFrom: `${S}:latest`,
+      file: null,
+    },
   ],
   inputs: null,
   stages: [],
@@ -109,7 +118,11 @@ test('the record says the new names and where they come from; an earlier approva
   expect(promoted).toMatchObject({
     release: record.release,
     image: { reference: `${S}:stable`, digest: digestOf('image') },
-    disks: [{ reference: `${S}/diskimage-qcow2:stable`, file: { path: null } }, { reference: null }],
+    disks: [
+      // The builder wrote it into the disk.
+      { reference: `${S}/diskimage-qcow2:stable`, updateFrom: `${S}:latest`, file: { path: null } },
+      { reference: null },
+    ],
     promotion: { source: `${S}:v1`, record: digestOf('record'), at, by: 'ann', comment: 'good' },
   });
   expect(promoted.approval).toBeUndefined();

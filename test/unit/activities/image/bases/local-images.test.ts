@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { cachedImages, orphanedNames, namesOfRelease } from '../../../../../activities/image/bases/local-images.ts';
 import type { ListedImage } from '../../../../../activities/tools/podman/images.ts';
 import { isPrivateImage, privateImageName } from '../../../../../activities/tools/podman/build.ts';
@@ -45,6 +45,21 @@ describe('namesOfRelease', () => {
     const expected = names.length > 0 ? [{ id: 'id', names, remove }] : [];
     expect(namesOfRelease([one], installation, release)).toEqual(expected);
   });
+});
+
+test.each<[string, ListedImage[], string[][]]>([
+  [
+    'with it',
+    [image([digest, published, 'r.example:5000/os:nightly'])],
+    [[published, 'r.example:5000/os:nightly', digest]],
+  ],
+  ['whose name another has', [image([digest, published])], [[published, digest]]],
+  ["another release's", [image([digest, 'r.example:5000/os:nightly'])], []],
+  ["a person's own", [image(['r.example:5000/os:nightly'])], []],
+  ['that is its own tag', [image([digest, published])], [[published, digest]]],
+])('the name that machines follow: an image %s', (what, images, names) => {
+  const origin = what === 'that is its own tag' ? published : 'r.example:5000/os:nightly';
+  expect(namesOfRelease(images, installation, release, origin).map((one) => one.names)).toEqual(names);
 });
 
 describe('an image with a secret', () => {
