@@ -16,7 +16,7 @@ import { Interrupted, interruptible } from '../client/terminal/pause.ts';
 import { withStop } from '../client/terminal/signals.ts';
 import { checkSpec } from '../client/project/checked-spec.ts';
 import { cancelRelease } from '../client/follow/release-end.ts';
-import { openRelease } from '../client/temporal/release-view.ts';
+import { openRelease } from '../client/temporal/release/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { elapsedInWords } from '../model/base/words.ts';
 import { publishExampleImages } from '../workers/stack/example-images.ts';

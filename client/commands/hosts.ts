@@ -8,7 +8,7 @@ import {
 } from '../../model/contract/host-status.ts';
 import { visibilityQuery } from '../../model/release/listing.ts';
 import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
-import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
+import { asksForWork, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
@@ -58,7 +58,9 @@ export default verb({
 });
 
 function listedHost(machine: Machine, answer: Answer | undefined, now: Date): ListedHost {
-  if (answer === undefined) return { ...machine, state: 'polls', status: null };
+  if (answer === undefined) {
+    return { ...machine, state: asksForWork(machine.lastSeen, now.getTime()) ? 'polls' : 'silent', status: null };
+  }
   if (answer === 'silent' || answer === 'unasked') return { ...machine, state: 'silent', status: null };
   const lastSeen = now.toISOString();
   // One of an older version answers that it does not know the question.

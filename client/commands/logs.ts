@@ -19,7 +19,7 @@ import { withInterrupt } from '../terminal/signals.ts';
 import { verb, type OptionsOf } from '../verb.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release-view.ts';
+import { openRelease } from '../temporal/release/release-view.ts';
 import { type KnownLog, chooseLogs, knownLogs } from '../follow/known-logs.ts';
 
 const syntax = (command: Command) =>

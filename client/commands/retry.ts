@@ -12,7 +12,7 @@ import { awaitControlWorker, noControlWorker } from '../temporal/control.ts';
 import { detachable, printEnding } from '../follow/ending.ts';
 import { followRelease } from '../follow/release.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release-view.ts';
+import { openRelease } from '../temporal/release/release-view.ts';
 import { failureOfError } from '../temporal/failure.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { isUnavailable, UserError } from '../terminal/errors.ts';

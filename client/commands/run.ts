@@ -12,7 +12,7 @@ import { ifInterrupted, withInterrupt } from '../terminal/signals.ts';
 import { checkSpec, packAhead, type PrepareOptions } from '../project/checked-spec.ts';
 import { startFromSpec } from '../project/start/release-start.ts';
 import { referenceOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release-view.ts';
+import { openRelease } from '../temporal/release/release-view.ts';
 import { verb } from '../verb.ts';
 import { renderRelease } from '../view/release.ts';
 

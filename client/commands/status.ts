@@ -4,7 +4,7 @@ import { withTemporal, workflowPage } from '../temporal/temporal.ts';
 import { printPromotion } from '../follow/promotion.ts';
 import { readPromotion } from '../temporal/promotion.ts';
 import { releaseIdOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release-view.ts';
+import { openRelease } from '../temporal/release/release-view.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';

@@ -6,7 +6,7 @@ import { followRelease } from '../follow/release.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';
 import { readPromotion } from '../temporal/promotion.ts';
 import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release-view.ts';
+import { openRelease } from '../temporal/release/release-view.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { withInterrupt } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';

@@ -7,7 +7,7 @@ import { readPage } from '../temporal/logs.ts';
 import { Patience } from './patience.ts';
 import type { Output } from '../terminal/output.ts';
 import { Interrupted, pause } from '../terminal/pause.ts';
-import type { ReleaseReader } from '../temporal/release-view.ts';
+import type { ReleaseReader } from '../temporal/release/release-view.ts';
 
 /** Milliseconds between two looks while nothing runs. */
 const LOOK = 1_000;

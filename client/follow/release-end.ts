@@ -8,7 +8,7 @@ import { REQUEST_TIMEOUT, type Temporal } from '../temporal/temporal.ts';
 import { detachable, printEnding } from './ending.ts';
 import { followRelease } from './release.ts';
 import { referenceOf } from '../temporal/release-name.ts';
-import { openRelease, type ReleaseReader } from '../temporal/release-view.ts';
+import { openRelease, type ReleaseReader } from '../temporal/release/release-view.ts';
 
 /**
  * Cancels a release, shows its clean-up, and answers the exit code.

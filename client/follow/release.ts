@@ -5,7 +5,7 @@ import { displayFor } from './display.ts';
 import type { Output } from '../terminal/output.ts';
 import { pause } from '../terminal/pause.ts';
 import { Patience } from './patience.ts';
-import type { ReleaseReader } from '../temporal/release-view.ts';
+import type { ReleaseReader } from '../temporal/release/release-view.ts';
 
 /** Milliseconds between two looks. */
 const LOOK = 1_000;

@@ -106,7 +106,7 @@ export function noControlWorker(temporal: Temporal, consequence: string, timeout
 const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
 
 /** A worker that asked for work of a task queue within the server's last minutes. */
-interface Poller {
+export interface Poller {
   identity: string;
   /** ISO 8601; a worker asks at least once a minute. Null when the server does not tell. */
   lastSeen: string | null;

@@ -1,6 +1,7 @@
 /** What is known of a release at one moment: its record, and what its pending activities say of themselves. Pure. */
 import { z } from 'zod';
 import { isCleanUp, roleOf, stageOf } from '../../model/contract/activities.ts';
+import { clockInWords } from '../../model/base/words.ts';
 import type { Progress } from '../../model/stage/progress.ts';
 import { StageRow, type ReleaseRecord } from '../../model/release/record.ts';
 import { STAGES, type Stage } from '../../model/stage/stage.ts';
@@ -19,12 +20,16 @@ export interface PendingActivity {
   progress: Progress | null;
   /** Why the last attempt ended, in words; null at the first. */
   lastFailure: string | null;
+  /** For whom it waits, in words; null when a worker has it, or only just not. */
+  waitsFor: string | null;
 }
 
 /** A release as it is shown. */
 export interface ReleaseView {
   record: ReleaseRecord;
   activities: PendingActivity[];
+  /** Milliseconds since 1970 from which no control worker answered, so that the record is of that time. */
+  unansweredSince?: number;
 }
 
 /** What a builder run answers to the `record` query. */
@@ -88,12 +93,13 @@ interface Note {
 
 /** Puts an activity in words. */
 export function noteOf(activity: PendingActivity): Note {
-  const { progress, lastFailure } = activity;
+  const { progress, lastFailure, waitsFor } = activity;
   if (!activity.started && lastFailure) {
     const reason = inOneLine(lastFailure);
     const text = activity.type === 'claim' ? `waiting: ${reason}` : `next try (${activity.attempt}) after: ${reason}`;
     return { text, line: '', percent: undefined, waiting: true };
   }
+  if (waitsFor !== null) return { text: waitsFor, line: '', percent: undefined, waiting: true };
   if (activity.type === 'claim') {
     const text = lastFailure ? `waiting: ${inOneLine(lastFailure)}` : 'waiting for a host';
     return { text, line: '', percent: undefined, waiting: true };
@@ -123,7 +129,12 @@ function inOneLine(text: string): string {
   return first.endsWith(':') && lines.length > 1 ? `${first} ${lines.at(-1)}` : first;
 }
 
-/** What the release does besides its stages: `cleaning up`. */
-export function besides(view: ReleaseView): string[] {
-  return view.activities.some(({ type }) => isCleanUp(type)) ? ['cleaning up on the hosts'] : [];
+/** What the release does besides its stages, such as its clean-up, or that nothing newer is known of it. */
+export function besides({ activities, unansweredSince }: ReleaseView): string[] {
+  return [
+    ...(activities.some(({ type }) => isCleanUp(type)) ? ['cleaning up on the hosts'] : []),
+    ...(unansweredSince === undefined
+      ? []
+      : [`waiting: no control worker has answered since ${clockInWords(new Date(unansweredSince))}`]),
+  ];
 }

@@ -44,8 +44,12 @@ function seenText(age: number): string {
 }
 
 /** What a host does, a line each. */
-function doingLines({ state, status }: Pick<ListedHost, 'state' | 'status'>): string[] {
-  if (state === 'silent') return ['does not answer: its build worker is not running, or the host is away'];
+function doingLines({ roles, state, status }: Pick<ListedHost, 'roles' | 'state' | 'status'>): string[] {
+  if (state === 'silent') {
+    return roles.includes('build')
+      ? ['does not answer: its build worker is not running, or the host is away']
+      : [`does not ask for work: its ${roles.join(' and ')} worker is not running, or the machine is away`];
+  }
   if (!status) return [];
   const named = (release: string) => release.replace(/^release\//, '');
   const { draining } = status;

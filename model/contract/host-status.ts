@@ -47,7 +47,10 @@ export type HostStatus = z.infer<typeof HostStatus>;
 export const ListedHost = z.object({
   host: z.string(),
   roles: z.array(z.enum(['control', 'build', 'sign'])),
-  /** `answers`; `silent` for a build host that did not answer; `polls` for a machine without a build worker. */
+  /**
+   * `answers`; for a machine without a build worker `polls`; `silent` for a build host that did not answer, and for
+   * another machine that no longer asks for work.
+   */
   state: z.enum(['answers', 'silent', 'polls']),
   /** When one of its workers was last heard of, ISO 8601; null when that was minutes ago. */
   lastSeen: z.string().nullable(),

@@ -24,6 +24,14 @@ export function workerIdentity(role: Role, host: string): string {
   return `flightline-${role}@${host}`;
 }
 
+/** A worker that asked for work within this time (ms) is there: workers ask at least once a minute. */
+export const ASKS_WITHIN = 75_000;
+
+/** Whether a worker that asked for work at a time (ISO 8601; null when the server does not tell) is there. */
+export function asksForWork(lastSeen: string | null, now: number): boolean {
+  return lastSeen === null || now - Date.parse(lastSeen) < ASKS_WITHIN;
+}
+
 /** Role and host in a worker's identity; `undefined` for other programs that poll. */
 export function workerOfIdentity(identity: string): { role: Role; host: string } | undefined {
   for (const role of ROLES) {

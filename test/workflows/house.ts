@@ -24,6 +24,16 @@ const CONTROL_ACTIVITIES: ActivityName[] = [
   'planPromotion',
 ];
 
+const SIGN_ACTIVITIES: ActivityName[] = [
+  'proveSigning',
+  'sign',
+  'verify',
+  'tag',
+  'record',
+  'promoteCopy',
+  'promoteRecord',
+];
+
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
   build: ['build', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest'],
@@ -54,10 +64,13 @@ export async function openHouse(options: {
   versioned?: boolean;
   /** `false` where a control worker runs already. */
   control?: boolean;
+  /** `false` where no sign worker is to be. */
+  sign?: boolean;
   /** Those of another house that is open too: it has the same queues. */
   standIns?: StandIns;
 }): Promise<House> {
-  const { address, namespace, bundle, buildId, versioned = false, control = true, standIns = new StandIns() } = options;
+  const { address, namespace, bundle, buildId, versioned = false, control = true, sign = true } = options;
+  const { standIns = new StandIns() } = options;
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, identity: 'test client' });
@@ -82,9 +95,7 @@ export async function openHouse(options: {
           }),
         ]
       : []),
-    worker(SIGN_QUEUE, null, ['proveSigning', 'sign', 'verify', 'tag', 'record', 'promoteCopy', 'promoteRecord'], {
-      maxConcurrentActivityTaskExecutions: 1,
-    }),
+    ...(sign ? [worker(SIGN_QUEUE, null, SIGN_ACTIVITIES, { maxConcurrentActivityTaskExecutions: 1 })] : []),
     worker(claimQueue('amd64'), null, ['claim']),
     ...['host-a', 'host-b'].flatMap((host) =>
       Object.entries(HOST_ACTIVITIES).map(([work, names]) => worker(hostQueue(host, work as HostWork), host, names)),

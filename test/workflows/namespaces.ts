@@ -16,5 +16,6 @@ export const NAMESPACES = [
   'versions',
   'races',
   'beside',
+  'waits',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

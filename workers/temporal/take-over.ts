@@ -3,7 +3,8 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { WorkflowSource } from '../workflow-source.ts';
 import { namesOf, replayLeftBehind } from './replay.ts';
-import { becomeCurrent, currentVersion, moveToVersion, RUNS_WITHIN, versionsAtWork } from './versions.ts';
+import { ASKS_WITHIN } from '../../model/contract/queue.ts';
+import { becomeCurrent, currentVersion, moveToVersion, versionsAtWork } from './versions.ts';
 
 /** Pause between two checks of what is left (ms). */
 const LOOK = 60_000;
@@ -18,7 +19,7 @@ export function startTakeOver(
   client: Client,
   source: WorkflowSource,
   logger: Logger,
-  pace = { look: LOOK, within: RUNS_WITHIN },
+  pace = { look: LOOK, within: ASKS_WITHIN },
 ): () => void {
   let looking = false;
   const look = async () => {

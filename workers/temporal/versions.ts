@@ -20,8 +20,6 @@ const FAILED_PRECONDITION = 9;
 /** `TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW`, `VersioningBehavior` and its override in Temporal's API. */
 const WORKFLOWS = 1;
 const PINNED_OVERRIDE = 1;
-/** A worker that asked for work within this time (ms) is running: workers ask at least once a minute. */
-export const RUNS_WITHIN = 75_000;
 /** Within this the server knows a version whose worker polls (ms). */
 const KNOWN_WITHIN = 30_000;
 

@@ -2,7 +2,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { connectionProblem, temporalTarget } from '../../temporal/connection.ts';
 import { namesOf, replayLeftBehind, requireReplay } from '../../temporal/replay.ts';
-import { RUNS_WITHIN, versionsAtWork } from '../../temporal/versions.ts';
+import { ASKS_WITHIN } from '../../../model/contract/queue.ts';
+import { versionsAtWork } from '../../temporal/versions.ts';
 import { workflowSource } from '../../workflow-source.ts';
 import { createCommand, planSearchAttributes } from '../../temporal/search-attributes.ts';
 import { failed, ok, warning, type Check } from '../check.ts';
@@ -58,7 +59,7 @@ const underWay: Check = {
       const client = new Client({ connection, namespace });
       const source = await workflowSource();
       const replayed = await requireReplay(client, source);
-      const { stuck } = await replayLeftBehind(client, source, await versionsAtWork(client, RUNS_WITHIN));
+      const { stuck } = await replayLeftBehind(client, source, await versionsAtWork(client, ASKS_WITHIN));
       if (stuck.length > 0) {
         return failed(
           `no worker of their version runs, and with this one would not go on: ${namesOf(stuck)}`,

@@ -114,6 +114,7 @@ describe('the list', () => {
     { host: 'host-a', roles: ['build', 'sign'], state: 'answers', lastSeen: ago(0), status },
     { host: 'host-b', roles: ['build'], state: 'silent', lastSeen: ago(125_000), status: null },
     { host: 'one', roles: ['control'], state: 'polls', lastSeen: ago(30_000), status: null },
+    { host: 'gone', roles: ['sign'], state: 'silent', lastSeen: ago(125_000), status: null },
     { host: 'old', roles: ['build'], state: 'silent', lastSeen: null, status: null },
   ];
 
@@ -123,6 +124,7 @@ describe('the list', () => {
       'host-a  build, sign  answers  1/2    0/1   0/2       21 GB of 100 GB  1.2.3    now',
       'host-b  build        silent                                                    2:05 ago',
       'one     control      polls                                                     30 s ago',
+      'gone    sign         silent                                                    2:05 ago',
       'old     build        silent                                                    minutes ago',
       '',
       'host-a: is being drained (new kernel)',
@@ -130,6 +132,7 @@ describe('the list', () => {
       'host-a: image of quay.io/acme/edge:v2 waits for a build slot',
       'host-a: container flightline-0123456789ab',
       'host-b: does not answer: its build worker is not running, or the host is away',
+      'gone: does not ask for work: its sign worker is not running, or the machine is away',
       'old: does not answer: its build worker is not running, or the host is away',
     ]);
   });

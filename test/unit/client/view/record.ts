@@ -35,7 +35,16 @@ export function record(more: Partial<ReleaseRecord> = {}): ReleaseRecord {
 }
 
 export function activity(more: Partial<PendingActivity> = {}): PendingActivity {
-  return { branch: 'image', type: 'build', attempt: 1, started: true, progress: null, lastFailure: null, ...more };
+  return {
+    branch: 'image',
+    type: 'build',
+    attempt: 1,
+    started: true,
+    progress: null,
+    lastFailure: null,
+    waitsFor: null,
+    ...more,
+  };
 }
 
 export function view(stages: StageRow[], activities: PendingActivity[] = []): ReleaseView {

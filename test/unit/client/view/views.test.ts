@@ -68,6 +68,10 @@ describe('what an activity does, in words', () => {
     ],
     [activity({ type: 'claim' }), 'waiting for a host'],
     [
+      activity({ type: 'claim', started: false, waitsFor: 'waiting: no build host for amd64 asks for work' }),
+      'waiting: no build host for amd64 asks for work',
+    ],
+    [
       activity({ type: 'push', started: false, attempt: 3, lastFailure: 'registry answers 502\nmore' }),
       'next try (3) after: registry answers 502',
     ],

@@ -2,18 +2,17 @@
  * Reads a release as it stands now: what the server says of its workflow and builder runs, the `record` query, and the
  * progress in the heartbeats of their pending activities.
  */
-import type { Payload, PayloadConverter } from '@temporalio/common';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
-import { Progress } from '../../model/stage/progress.ts';
-import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/workflows.ts';
-import { failureOf } from '../../model/failure/failure.ts';
-import { ReleaseRecord, type StageRow } from '../../model/release/record.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
-import { noControlWorker, parseAnswer } from './control.ts';
-import { detailIn, failureOfError } from './failure.ts';
-import { grpcDetails, isNotFound, isWorkerAway, UserError } from '../terminal/errors.ts';
-import { BranchState, mergeStages, type PendingActivity, type ReleaseView } from '../view/activities.ts';
+import { RECORD_QUERY, ReleaseFailure } from '../../../model/contract/workflows.ts';
+import { failureOf } from '../../../model/failure/failure.ts';
+import { ReleaseRecord, type StageRow } from '../../../model/release/record.ts';
+import { REQUEST_TIMEOUT, type Temporal } from '../temporal.ts';
+import { noControlWorker, parseAnswer } from '../control.ts';
+import { pendingActivities, Waits } from './pending-activities.ts';
+import { detailIn, failureOfError } from '../failure.ts';
+import { grpcDetails, isNotFound, isWorkerAway, UserError } from '../../terminal/errors.ts';
+import { BranchState, mergeStages, type ReleaseView } from '../../view/activities.ts';
 
 /** The last answer of a workflow. It is queried again only when its history has grown. */
 interface Seen<State> {
@@ -62,8 +61,10 @@ function unknownRelease(temporal: Temporal, release: string): UserError {
 
 function makeReader(temporal: Temporal, release: string, runId: string): ReleaseReader {
   const converter = temporal.client.options.loadedDataConverter.payloadConverter;
+  const waits = new Waits(temporal);
   let record: Seen<ReleaseRecord> | undefined;
   let final: ReleaseView | undefined;
+  let unansweredSince: number | undefined;
   const branches = new Map<string, Seen<StageRow[]>>();
 
   const read = async (): Promise<ReleaseView> => {
@@ -78,23 +79,26 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
       try {
         const state = await query(temporal, release, runId, ReleaseRecord);
         record = { historyLength: description.historyLength, state };
+        unansweredSince = undefined;
       } catch (error) {
         if (!isWorkerAway(error)) throw error;
         // Temporal has just answered, so it is the worker that does not.
-        const waits = `${release} waits for one and then goes on by itself (${grpcDetails(error)})`;
-        if (!record) throw noControlWorker(temporal, waits);
+        const waitsForOne = `${release} waits for one and then goes on by itself (${grpcDetails(error)})`;
+        if (!record) throw noControlWorker(temporal, waitsForOne);
+        unansweredSince ??= Date.now();
       }
     }
-    const activities = pendingActivities(description, 'image', converter);
+    const activities = await pendingActivities(description, 'image', { converter, waits });
     const stages: StageRow[][] = [];
     for (const child of description.raw.pendingChildren ?? []) {
       const id = child.workflowId ?? '';
-      const seen = await readBranch(temporal, id, branches);
+      const seen = await readBranch(temporal, id, branches, waits);
       if (!seen) continue;
       stages.push(seen.stages);
       activities.push(...seen.activities);
     }
-    return { record: { ...record.state, stages: mergeStages(record.state.stages, stages) }, activities };
+    const merged = { ...record.state, stages: mergeStages(record.state.stages, stages) };
+    return { record: merged, activities, ...(unansweredSince !== undefined && { unansweredSince }) };
   };
 
   return { release, runId, read, ended: () => endOf(temporal, release, runId) };
@@ -109,7 +113,7 @@ async function endOf(temporal: Temporal, release: string, runId: string): Promis
 }
 
 /** The stages and activities of a builder run; undefined when it has ended. `branches` keeps what was seen last. */
-async function readBranch(temporal: Temporal, id: string, branches: Map<string, Seen<StageRow[]>>) {
+async function readBranch(temporal: Temporal, id: string, branches: Map<string, Seen<StageRow[]>>, waits: Waits) {
   const description = await describe(temporal, id, undefined);
   if (!description || description.status.name !== 'RUNNING') return undefined;
   // A branch that goes on after a hold is a new run under the same id.
@@ -124,11 +128,8 @@ async function readBranch(temporal: Temporal, id: string, branches: Map<string, 
       if (!isWorkerAway(error) && !isNotFound(error)) throw error;
     }
   }
-  const activities = pendingActivities(
-    description,
-    id.slice(id.lastIndexOf('/') + 1),
-    temporal.client.options.loadedDataConverter.payloadConverter,
-  );
+  const converter = temporal.client.options.loadedDataConverter.payloadConverter;
+  const activities = await pendingActivities(description, id.slice(id.lastIndexOf('/') + 1), { converter, waits });
   return { stages: branches.get(key)?.state ?? [], activities };
 }
 
@@ -215,36 +216,4 @@ function stopped(record: ReleaseRecord): ReleaseRecord {
     row.status === 'running' || row.status === 'waiting' ? { ...row, status: 'cancelled' as const } : row,
   );
   return { ...record, stages };
-}
-
-/**
- * PENDING_ACTIVITY_STATE_STARTED, and …_CANCEL_REQUESTED, which a worker has too (temporal api
- * `enums/v1/workflow.proto`).
- */
-const WITH_A_WORKER = [2, 3];
-
-function pendingActivities(
-  description: WorkflowExecutionDescription,
-  branch: string,
-  converter: PayloadConverter,
-): PendingActivity[] {
-  return (description.raw.pendingActivities ?? []).map((activity) => ({
-    branch,
-    type: activity.activityType?.name ?? '',
-    attempt: activity.attempt ?? 1,
-    started: WITH_A_WORKER.includes(activity.state ?? 0),
-    progress: progressOf(activity.heartbeatDetails?.payloads?.[0], converter),
-    lastFailure: activity.lastFailure?.message || null,
-  }));
-}
-
-/** Heartbeat details come from a worker. What does not parse as progress is not shown. */
-function progressOf(payload: Payload | undefined, converter: PayloadConverter): Progress | null {
-  if (!payload) return null;
-  try {
-    const parsed = Progress.safeParse(converter.fromPayload(payload));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }
