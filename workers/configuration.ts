@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { FlightlineError } from '../model/failure/failure.ts';
-import { HostName, type Architecture } from '../model/base/host.ts';
+import { architectureOf, HostName, type Architecture } from '../model/base/host.ts';
 import { formatProblems, parseYamlFile } from '../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../model/spec/worker-configuration.ts';
 
@@ -88,15 +88,13 @@ export function chooseHostName(
   });
 }
 
-const ARCHITECTURES: Partial<Record<string, Architecture>> = { x64: 'amd64', arm64: 'arm64' };
-
 /**
  * The architecture of this machine, from Node's name of it.
  *
  * @throws FlightlineError `host-setup` for an architecture that flightline cannot build on.
  */
 export function machineArchitecture(node: string = process.arch): Architecture {
-  const architecture = ARCHITECTURES[node];
+  const architecture = architectureOf(node);
   if (architecture) return architecture;
   throw new FlightlineError('host-setup', `a build worker cannot run on ${node}`, {
     remedy: 'run build workers on x86-64 or 64-bit ARM',

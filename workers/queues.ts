@@ -34,7 +34,7 @@ const GRACE = 5_000;
 /** The queues of the roles, in the order in which they are listed in the log. The role `build` needs the host. */
 export function planQueues(
   roles: readonly Role[],
-  host: { name: string; architecture: Architecture } | undefined,
+  host: { name: string; architectures: readonly Architecture[] } | undefined,
   limits: WorkerConfiguration['limits'],
 ): QueuePlan[] {
   const plans: Record<Role, () => QueuePlan[]> = {
@@ -57,7 +57,12 @@ export function planQueues(
       // Host activities detach at once. What they started goes on, or starts again with the next worker.
       const common = { role: 'build' as const, grace: 0, workflows: false };
       return [
-        { ...common, taskQueue: claimQueue(host.architecture), activities: 'claim', slots: SHORT_SLOTS },
+        ...host.architectures.map((architecture) => ({
+          ...common,
+          taskQueue: claimQueue(architecture),
+          activities: 'claim' as const,
+          slots: SHORT_SLOTS,
+        })),
         ...HOST_WORK.map((work) => ({
           ...common,
           taskQueue: hostQueue(host.name, work),

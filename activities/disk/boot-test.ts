@@ -13,6 +13,7 @@ import { FlightlineError, lastBytes } from '../../model/failure/failure.ts';
 import { logName } from '../../model/stage/stage.ts';
 import { BootConsole } from './boot-console.ts';
 import { ifMissing } from '../host/space.ts';
+import { requireDisksFor } from '../host/claim.ts';
 import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
@@ -72,9 +73,7 @@ async function bootTest(
   logFile: string,
 ): Promise<Pick<BootTestResult, 'accelerator' | 'after' | 'adopted'>> {
   const { test, file, inputs } = input;
-  if (input.architecture !== host.architecture) {
-    throw new FlightlineError('invalid-input', `${host.name} boots ${host.architecture}, not ${input.architecture}`);
-  }
+  requireDisksFor(host, input.architecture);
   const facts = await lstat(file.path).catch(ifMissing(undefined));
   if (!facts?.isFile() || facts.size !== file.size) {
     throw new FlightlineError('disk-vanished', `${file.path} is gone, or no longer as it was built`);
@@ -92,8 +91,9 @@ async function bootTest(
   const log = new CappedLog(logFile, 'w');
   try {
     const { architecture } = input;
+    const isNative = architecture === host.architecture;
     const command = { architecture, name, firmware, type: test.disk, disk: file.path };
-    const passed = await boot(program, command, { test, directory, log, context });
+    const passed = await boot(program, command, { test, directory, log, context, isNative });
     await writeNote(`${directory}.json`, Passed, { ...note, ...passed });
     return { ...passed, adopted: false };
   } finally {
@@ -110,6 +110,8 @@ interface Test {
   readonly directory: string;
   readonly log: CappedLog;
   readonly context: Task;
+  /** The disk is for the host's architecture: KVM runs no other. */
+  readonly isNative: boolean;
 }
 
 type Machine = Omit<QemuCommand, 'accelerator' | 'variables' | 'console'>;
@@ -121,7 +123,7 @@ async function boot(
   machine: Machine,
   test: Test,
 ): Promise<{ accelerator: Accelerator; after: number }> {
-  const [first, ...others] = (await accelerators()).filter((one) => one !== 'kvm' || !kvmStops);
+  const [first, ...others] = (await accelerators()).filter((one) => one !== 'kvm' || (!kvmStops && test.isNative));
   let accelerator = first!;
   let end = await run(program, machine, accelerator, test);
   for (const next of others) {

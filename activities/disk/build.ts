@@ -13,6 +13,7 @@ import { isAllowed } from '../../model/spec/worker-configuration.ts';
 import { requireSuccess, watchBuilder, type BuilderEnd } from './watch.ts';
 import { fetchBuilderConfig } from './fetch-builder-config.ts';
 import { diskRun, emptyRun, readResult, removeRun, takeResult, type BuiltFile, type DiskRun } from './run.ts';
+import { requireDisksFor } from '../host/claim.ts';
 import { withLease } from '../host/leased.ts';
 import { entitlementVolumes, requireRegistration } from '../image/red-hat.ts';
 import { withOriginName } from '../image/bases/origin-name.ts';
@@ -98,12 +99,11 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
 /**
  * Whether this host may make these disks, by its own configuration.
  *
- * @throws FlightlineError `invalid-input` or `builder-not-allowed`
+ * @throws FlightlineError `architecture` or `builder-not-allowed`
  */
-function requireHost({ name, architecture, configuration }: HostContext, input: DiskBuildInput): void {
-  if (input.architecture !== architecture) {
-    throw new FlightlineError('invalid-input', `${name} builds for ${architecture}, not ${input.architecture}`);
-  }
+function requireHost(host: HostContext, input: DiskBuildInput): void {
+  const { name, configuration } = host;
+  requireDisksFor(host, input.architecture);
   if (!isAllowed(configuration.builders, repositoryOf(input.builder.reference))) {
     throw new FlightlineError('builder-not-allowed', `${name} may not run the builder ${input.builder.reference}`);
   }
@@ -230,6 +230,7 @@ async function fetchParts(attempt: Attempt, access: RegistryAccess): Promise<Pre
     installer,
     types,
     rootfs,
+    architecture: input.architecture === host.architecture ? null : input.architecture,
     graphRoot: (await podmanInfo()).graphRoot,
     options: input,
     driver: input.driver,

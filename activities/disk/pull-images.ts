@@ -1,7 +1,7 @@
 /** Pulls what a builder run needs to its host: the image, the builder, and the image that installs. */
 import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import type { PinnedImage } from '../../model/release/record.ts';
+import { platformDigest, type PinnedImage } from '../../model/release/record.ts';
 import { pullForRelease } from '../image/bases/pulled-images.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
@@ -21,8 +21,8 @@ export async function pullImages(
   access: RegistryAccess,
   names: { image: string; installer: string | null },
 ): Promise<void> {
-  const pull = ({ reference, digest }: PinnedImage) => {
-    const image = { repository: repositoryOf(reference), digest };
+  const pull = (pinned: PinnedImage) => {
+    const image = { repository: repositoryOf(pinned.reference), digest: platformDigest(pinned) };
     return pullForRelease(host.work, input.release, access, image, input.timing);
   };
   const { builder, installer } = input;

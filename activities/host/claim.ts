@@ -1,5 +1,6 @@
 /** The `claim` activity: this host promises a slot and space to a branch, or says why not. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import type { ClaimInput } from '../../model/contract/host.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { spaceOf, type Space } from './space.ts';
@@ -28,6 +29,11 @@ async function claimHost(
       `${host.name} is excluded for this branch: the branch failed there, or the host was lost`,
     );
   }
+  const unfit = whyUnfit(host, input);
+  if (unfit !== null) {
+    await forgetRequest(host, input);
+    throw new FlightlineError('no-host', unfit);
+  }
   const { release, runId, branch, slot, requestedAt } = input;
   const now = new Date();
   const seenUntil = new Date(now.getTime() + REMEMBERED_PAUSES * input.timing.claimRetry).toISOString();
@@ -40,6 +46,29 @@ async function claimHost(
   );
   if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
   return { host: host.name };
+}
+
+/** Why this host never does such work; null when it does. */
+function whyUnfit(host: HostContext, { architecture, slot }: ClaimInput): string | null {
+  const { name } = host;
+  if (!host.architectures.includes(architecture)) return `${name} does not build for ${architecture}`;
+  return slot === 'disk' && !makesDisksFor(host, architecture)
+    ? `${name} builds for ${architecture} by emulation, and makes no disks so (emulatedDisks)`
+    : null;
+}
+
+/** Whether the operator lets this host make disks of an architecture. */
+export function makesDisksFor(
+  { architecture: own, architectures, configuration }: HostContext,
+  architecture: Architecture,
+): boolean {
+  return architectures.includes(architecture) && (architecture === own || configuration.emulatedDisks);
+}
+
+/** @throws FlightlineError `architecture` on a host that {@link makesDisksFor} is not true for. */
+export function requireDisksFor(host: HostContext, architecture: Architecture): void {
+  if (makesDisksFor(host, architecture)) return;
+  throw new FlightlineError('architecture', `${host.name} makes no disks for ${architecture}`);
 }
 
 /** The space of the host's work directory and of podman's storage. */

@@ -26,6 +26,7 @@ async function describeStatus(host: HostContext, { within }: HostStatusInput): P
   return {
     host: host.name,
     architecture: host.architecture,
+    architectures: [...host.architectures],
     version: version(),
     startedAt: host.startedAt,
     draining: await drainingOf(host.work),

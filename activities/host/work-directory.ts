@@ -35,7 +35,10 @@ export interface WorkDirectory {
 export interface HostContext {
   /** The host's name, stable across restarts. */
   readonly name: string;
+  /** The machine's own. */
   readonly architecture: Architecture;
+  /** What it builds for, by emulation where that is not its own. */
+  readonly architectures: readonly Architecture[];
   readonly configuration: WorkerConfiguration;
   readonly work: WorkDirectory;
   /** When the worker process started, ISO 8601. */

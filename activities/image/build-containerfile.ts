@@ -9,7 +9,7 @@ import { OCI } from '../../model/oci/labels.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { sha256 } from '../../model/base/digest.ts';
-import type { PinnedImage } from '../../model/release/record.ts';
+import { platformDigest, type PinnedImage } from '../../model/release/record.ts';
 import { buildFlags, contextImages } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
@@ -19,7 +19,7 @@ import type { BuiltStep, UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, nameByDigest, releaseLabels } from '../tools/podman/build.ts';
 import { inspectImages, type LocalImage } from '../tools/podman/images.ts';
 import { withBaseNames, type LocalBase } from './bases/base-names.ts';
-import { answerFor, baseFor, foreseenBase, isOfContext, unanswered } from './bases/bases.ts';
+import { answerFor, baseFor, foreseenBase, isOfContext, pullIndex, unanswered } from './bases/bases.ts';
 import { podmanBuild } from './build-run.ts';
 import { hasStaleStep } from './cache/stale-steps.ts';
 import { StepNotes } from './cache/step-notes.ts';
@@ -76,15 +76,15 @@ export async function buildContainerfile(
       name,
       labels,
       flags,
+      platform: platformOf(host, input),
       buildArgs: input.buildArgs,
       secrets: parts.secrets,
       volumes,
       cache: cacheOf(host, input),
       onMade: (step: BuiltStep) => notes.note(step),
     };
-    const end = await withBaseNames(known, context.signal, () =>
-      podmanBuild(host, input.release, context, logFile, run),
-    );
+    const naming = { signal: context.signal, pullIndex: (base: LocalBase) => pullIndex(host, input, base) };
+    const end = await withBaseNames(known, naming, () => podmanBuild(host, input.release, context, logFile, run));
     for (const id of end.output.made) own.add(id);
     const asked = 'missing' in end ? [end.missing] : await used(known, end.used, host.name);
     if (asked.length > 0) {
@@ -126,8 +126,13 @@ function storedName(bases: readonly LocalBase[]): (image: string) => string {
   };
 }
 
-function plain({ reference, digest }: PinnedImage): PinnedImage {
-  return { reference, digest };
+function plain({ reference, digest, manifest }: PinnedImage): PinnedImage {
+  return { reference, digest, ...(manifest !== undefined && { manifest }) };
+}
+
+/** What podman is told to build for; null for the host's own platform. */
+export function platformOf(host: HostContext, { architecture }: Pick<BuildInput, 'architecture'>): string | null {
+  return architecture === host.architecture ? null : `linux/${architecture}`;
 }
 
 /**
@@ -210,9 +215,10 @@ function withAnswers(
  * The directory of a project's RUN caches (`--mount=type=cache`); null for a build with secrets or fresh packages,
  * whose cache goes with it.
  */
-function cacheOf({ work }: HostContext, input: BuildInput): string | null {
+function cacheOf({ work, architecture }: HostContext, input: BuildInput): string | null {
   if (isPrivate(input) || (input.secrets ?? []).length > 0 || input.fresh !== undefined) return null;
-  return join(work.caches, sha256(input.repository).slice(0, 16));
+  const platform = input.architecture === architecture ? '' : `-${input.architecture}`;
+  return join(work.caches, `${sha256(input.repository).slice(0, 16)}${platform}`);
 }
 
 /** What an image tells of its last base, and which labels its own steps set. */
@@ -222,7 +228,8 @@ function factsOf(
 ): { base: LocalBase | null; isOwn: (label: string) => boolean } {
   const { [OCI.baseName]: name, [OCI.baseDigest]: digest } = image.annotations;
   // Where the base has several names in the storage, podman notes any of them.
-  const base = (name !== undefined && baseFor(bases, name)) || bases.find((one) => one.digest === digest) || null;
+  const base =
+    (name !== undefined && baseFor(bases, name)) || bases.find((one) => platformDigest(one) === digest) || null;
   // As buildah writes it: `/bin/sh -c #(nop) LABEL org.opencontainers.image.created=…`.
   const steps = image.steps.slice(base?.steps.length ?? 0).filter((step) => /#\(nop\) +LABEL /i.test(step));
   return { base, isOwn: (label) => steps.some((step) => step.includes(label)) };

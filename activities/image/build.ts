@@ -11,7 +11,7 @@ import { BOOTC_LABEL, CONTEXT_LAYOUT, INSTALLATION_LABEL, OCI, RELEASE_LABEL } f
 import { logName } from '../../model/stage/stage.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
-import { buildContainerfile, type ContainerfileBuild } from './build-containerfile.ts';
+import { buildContainerfile, platformOf, type ContainerfileBuild } from './build-containerfile.ts';
 import { podmanBuild, type BuildRun } from './build-run.ts';
 import { noteBuilt } from './built-note.ts';
 import {
@@ -35,6 +35,7 @@ import { withBuilderPulled, type PullBuilder } from './bases/pull-ahead.ts';
 import { pullBases } from './bases/bases.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
+import { requireEmulation } from '../tools/podman/container/try-container.ts';
 import { endBuild, type BuildPlace } from '../tools/podman/build-process.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import { builtImageName, privateImageName } from '../tools/podman/build.ts';
@@ -65,7 +66,9 @@ async function buildImage(host: HostContext, input: BuildInput, context: Task): 
         withBuilderPulled(host, input, context, (task, pull) => build(host, input, task, log.path, pull)),
       );
       await forgetSecrets(host, input);
-      return { host: host.name, log: await existingLog(log), imageId: image.id, size: image.size, ...built };
+      const emulated = input.architecture !== host.architecture && ({ emulated: true } as const);
+      const about = { host: host.name, log: await existingLog(log), ...emulated };
+      return { ...about, imageId: image.id, size: image.size, ...built };
     } catch (error) {
       // Nothing can be attached to again: the next attempt goes on from podman's cached layers.
       const isRefused = error instanceof FlightlineError && error.failure.kind === 'builder-configuration';
@@ -73,6 +76,14 @@ async function buildImage(host: HostContext, input: BuildInput, context: Task): 
       throw error;
     }
   });
+}
+
+/** @throws FlightlineError `architecture` when this host does not build for it, or cannot */
+async function requireArchitecture(host: HostContext, architecture: BuildInput['architecture']): Promise<void> {
+  if (!host.architectures.includes(architecture)) {
+    throw new FlightlineError('architecture', `${host.name} does not build for ${architecture}`);
+  }
+  if (architecture !== host.architecture) await requireEmulation(architecture);
 }
 
 function placeOf({ work }: HostContext, { release }: BuildInput): BuildPlace {
@@ -86,12 +97,7 @@ async function build(
   logFile: string,
   pullBuilder: PullBuilder,
 ): Promise<Built & Pick<BuildResult, 'adopted' | 'warnings'>> {
-  if (input.architecture !== host.architecture) {
-    throw new FlightlineError(
-      'invalid-input',
-      `${host.name} builds for ${host.architecture}, not ${input.architecture}`,
-    );
-  }
+  await requireArchitecture(host, input.architecture);
   const repositories = [input.context.repository, ...input.pushTo];
   return withRegistryAccess(host.configuration, repositories, async (access) => {
     context.report({ step: 'proving push rights' });
@@ -205,6 +211,7 @@ async function addLayer(
     context: join(directory, CONTEXT_LAYOUT.context),
     containerfile: join(directory, CONTEXT_LAYOUT.containerfile),
     name,
+    platform: platformOf(host, input),
     buildArgs: {},
     labels: {},
     volumes: [],
@@ -225,6 +232,10 @@ async function checked(
   const { image } = built;
   if (image.labels[BOOTC_LABEL] === undefined) {
     throw new FlightlineError('not-bootc', `the built image has no label ${BOOTC_LABEL}`);
+  }
+  if (image.architecture !== input.architecture) {
+    const what = `the Containerfile made an image for ${image.architecture}, not ${input.architecture}`;
+    throw new FlightlineError('containerfile', `${what}: see --platform in its FROM`);
   }
   await checkBinding(image.id, input);
   const [, advice] = await allEnded([

@@ -7,6 +7,7 @@ import type { BuildInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName } from '../../model/release/inputs.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
+import { makesDisksFor } from '../host/claim.ts';
 import type { HostContext } from '../host/work-directory.ts';
 import { askForManifest } from '../tools/builder/manifest.ts';
 import { checkedImageName, nameByDigest } from '../tools/podman/build.ts';
@@ -28,6 +29,7 @@ export async function refusedConfiguration(
 ): Promise<FlightlineError | undefined> {
   const { builder, release, configuration } = input;
   if (!builder || !configuration || unpacked.builderConfig === null) return undefined;
+  if (!makesDisksFor(host, input.architecture)) return undefined;
   const { format, types, rootfs, driver, arguments: given, network } = configuration;
   const containerfile = await readFile(unpacked.containerfile, 'utf8');
   const base = foreseenBase(containerfile, input, bases);
@@ -42,6 +44,7 @@ export async function refusedConfiguration(
       driver,
       types,
       rootfs,
+      architecture: input.architecture === host.architecture ? null : input.architecture,
       config: { text: await readFile(unpacked.builderConfig, 'utf8'), format },
       options: { arguments: given, network },
     },

@@ -6,7 +6,13 @@ import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
-import type { DiskRecord, InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
+import {
+  platformDigest,
+  type DiskRecord,
+  type InputParts,
+  type PinnedImage,
+  type ReleaseRecord,
+} from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
@@ -141,9 +147,11 @@ function goneReasons(before: readonly PinnedImage[], after: readonly PinnedImage
 
 /** Each reference with another digest than before. A missing one is a change of the Containerfile. */
 function pinnedReasons(what: string, before: readonly PinnedImage[], after: readonly PinnedImage[]): string[] {
-  return after.flatMap(({ reference, digest }) => {
-    const old = before.find((one) => one.reference === reference)?.digest;
-    return old === undefined || old === digest ? [] : [`${what} ${reference} ${short(old)} → ${short(digest)}`];
+  return after.flatMap((image) => {
+    const { reference } = image;
+    const old = before.find((one) => one.reference === reference);
+    if (!old || platformDigest(old) === platformDigest(image)) return [];
+    return [`${what} ${reference} ${short(old.digest)} → ${short(image.digest)}`];
   });
 }
 

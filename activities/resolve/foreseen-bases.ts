@@ -9,22 +9,26 @@ import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release
 import { contextImages } from '../../model/spec/build-options.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { readRecord } from '../trust/record.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { lastTags } from './change.ts';
-import { pin, referenceFrom } from './pin.ts';
+import { referenceFrom } from './pin.ts';
 
 /** Looks up the bases. Reads only. */
 export async function foreseenBases(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
-  context: Pick<ContextSummary, 'images'> & { parts: InputParts },
+  context: Pick<ContextSummary, 'images' | 'base'> & { parts: InputParts },
 ): Promise<PinnedImage[]> {
   const last = await lastNames(configuration, request, context.parts);
+  const names = [...(last.certain ? [] : [...context.images, ...contextImages(request)]), ...last.names];
   const found = await Promise.all(
-    [...new Set([...(last.certain ? [] : [...context.images, ...contextImages(request)]), ...last.names])].map(
-      (image) => lookUp(configuration, image),
-    ),
+    [...new Set(names)].map((image) => {
+      // podman leaves out a stage that it does not need, whatever its image is for.
+      const isNeeded = image === context.base || last.names.includes(image);
+      return lookUp(configuration, image, request, isNeeded);
+    }),
   );
   return found.filter((base) => base !== null);
 }
@@ -56,12 +60,20 @@ function namesOf({ inputs }: ReleaseRecord, parts: InputParts): { names: string[
   return { names, certain: inputs!.parts!.settings === parts.settings };
 }
 
-async function lookUp(configuration: WorkerConfiguration, image: string): Promise<PinnedImage | null> {
+async function lookUp(
+  configuration: WorkerConfiguration,
+  image: string,
+  { architecture }: Pick<ReleaseRequest, 'architecture'>,
+  isNeeded: boolean,
+): Promise<PinnedImage | null> {
   try {
     const { repository } = referenceFrom(image);
-    return await withRegistryAccess(configuration, [repository], (access) => pin(access, image, 'the Containerfile'));
+    return await withRegistryAccess(configuration, [repository], (access) =>
+      findForPlatform(access, image, 'the Containerfile', architecture),
+    );
   } catch (error) {
-    if (error instanceof FlightlineError) return null;
-    throw error;
+    if (!(error instanceof FlightlineError)) throw error;
+    if (isNeeded && error.failure.kind === 'platform-missing') throw error;
+    return null;
   }
 }

@@ -7,6 +7,7 @@ import { requestedInstaller, type ReleaseRequest } from '../../model/spec/reques
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { inputParts, withContext, type Current } from './change.ts';
 import { builderFrom, pin } from './pin.ts';
+import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
@@ -21,8 +22,7 @@ export async function byRecordedContext(
   const recorded = inputs?.parts;
   if (!inputs || !recorded || (context.kind !== 'git' && context.digest !== inputs.context)) return null;
   // Another commit is a change by itself. The release looks up what it names.
-  const named = inputs.base.map(({ reference }) => reference);
-  const images = await lookUpImages(request, named, configuration);
+  const images = await lookUpImages(request, inputs, configuration);
   const approval = asksApproval(configuration, request);
   return { request, parts: withContext(request, recorded), context: inputs.context, approval, ...images };
 }
@@ -34,11 +34,7 @@ export async function byContext(
   request: ReleaseRequest,
   configuration: WorkerConfiguration,
 ): Promise<Current> {
-  const images = await lookUpImages(
-    request,
-    (inputs?.base ?? []).map(({ reference }) => reference),
-    configuration,
-  );
+  const images = await lookUpImages(request, inputs ?? { base: [] }, configuration);
   return {
     request,
     parts: inputParts(request, context),
@@ -53,21 +49,27 @@ export function asksApproval({ approvals }: WorkerConfiguration, request: Releas
   return needsApproval(approvals, movedNames(request));
 }
 
-/** What the bases, the builder and the installer point at now. */
+/** What the recorded bases, the builder and the installer point at now. */
 async function lookUpImages(
   request: ReleaseRequest,
-  named: readonly string[],
+  recorded: Pick<NonNullable<ReleaseRecord['inputs']>, 'base' | 'installer'>,
   configuration: WorkerConfiguration,
 ): Promise<Pick<Current, 'bases' | 'builder' | 'installer'>> {
+  const { architecture } = request;
+  const named = recorded.base.map(({ reference }) => reference);
   const builder = request.disks.length > 0 ? formatReference(builderFrom(request, configuration)) : null;
   const installer = requestedInstaller(request);
   const all = [...named, ...(builder === null ? [] : [builder]), ...(installer === undefined ? [] : [installer])];
   return withRegistryAccess(configuration, all.map(repositoryOf), async (access) => {
     await requireRedHatLogin(access, all, 'the control worker');
     const [bases, pinned, installs] = await Promise.all([
-      Promise.all(named.map((image) => pin(access, image, 'the Containerfile'))),
+      Promise.all(
+        recorded.base.map((base) => findForPlatform(access, base.reference, 'the Containerfile', architecture, base)),
+      ),
       builder === null ? null : pin(access, builder, 'builder.image'),
-      installer === undefined ? undefined : pin(access, installer, 'installer.image'),
+      installer === undefined
+        ? undefined
+        : findForPlatform(access, installer, 'installer.image', architecture, recorded.installer),
     ]);
     return { bases, builder: pinned, installer: installs };
   });

@@ -27,7 +27,7 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
   return builder;
 }
 
-/** Looks up a mutable reference. Only checks one with a digest. */
+/** Looks up a mutable reference for any platform. Only checks one with a digest. */
 export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   const reference = referenceFrom(image);
   const wanted = reference.digest ?? reference.tag ?? 'latest';

@@ -22,6 +22,7 @@ import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
 import { reasonOf, recordedReason } from './reason.ts';
+import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { type RegistryAccess, withRegistryAccess } from '../tools/registry/access.ts';
@@ -116,7 +117,7 @@ export async function lookUp(
       builderReference
         ? pinWithLogin(access, formatReference(builderReference), 'builder.image')
         : Promise.resolve(null),
-      installs ? pinWithLogin(access, installs, 'installer.image') : Promise.resolve(undefined),
+      installs ? findInstaller(access, installs, request) : Promise.resolve(undefined),
       access.repository(request.repository).headManifest(request.tag),
     ]);
     const imageInputs = imageInputsDigest({
@@ -159,6 +160,11 @@ async function contextArtifact(access: RegistryAccess, request: ReleaseRequest, 
 async function pinWithLogin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   await requireRedHatLogin(access, [image], 'the control worker');
   return pin(access, image, where);
+}
+
+async function findInstaller(access: RegistryAccess, image: string, request: ReleaseRequest): Promise<PinnedImage> {
+  await requireRedHatLogin(access, [image], 'the control worker');
+  return findForPlatform(access, image, 'installer.image', request.architecture);
 }
 
 /** The parts of an earlier release that are not made again, and why the rest is. */

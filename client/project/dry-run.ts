@@ -5,6 +5,7 @@ import { nameByDigest } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { exposedKeys } from './context.ts';
 import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
+import { architectureOf } from '../../model/base/host.ts';
 import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
@@ -209,6 +210,7 @@ async function builderChecks(
       types,
       imageInputs,
       rootfs: request.builder.rootfs,
+      architecture: request.architecture === architectureOf(process.arch) ? null : request.architecture,
       options: request.builder,
       driver: request.builder.driver,
       builder: nameByDigest(builder),

@@ -11,7 +11,7 @@ interface HostsStyle {
   now: number;
 }
 
-const TITLES = ['HOST', 'ROLES', 'STATE', 'BUILD', 'DISK', 'TRANSFER', 'FREE', 'VERSION', 'LAST SEEN'];
+const TITLES = ['HOST', 'ROLES', 'STATE', 'BUILDS FOR', 'BUILD', 'DISK', 'TRANSFER', 'FREE', 'VERSION', 'LAST SEEN'];
 
 /** A table with a line for each host, then what each does. */
 export function renderHosts(hosts: readonly ListedHost[], { colour, now }: HostsStyle): string[] {
@@ -23,13 +23,14 @@ export function renderHosts(hosts: readonly ListedHost[], { colour, now }: Hosts
     state === 'silent' ? paint.red(state) : state,
     ...(status
       ? [
+          status.architectures.join(', '),
           ...[status.slots.build, status.slots.disk, status.slots.transfer].map(
             ({ used, limit }) => `${used}/${limit}`,
           ),
           `${bytesInWords(status.disk.free)} of ${bytesInWords(status.disk.total)}`,
           status.version,
         ]
-      : ['', '', '', '', '']),
+      : ['', '', '', '', '', '']),
     lastSeen === null ? 'minutes ago' : seenText(now - Date.parse(lastSeen)),
   ]);
   const doing = hosts.flatMap((host) => doingLines(host).map((line) => `${host.host}: ${line}`));

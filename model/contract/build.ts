@@ -54,6 +54,8 @@ export const BuildResult = z.object({
   size: z.number().int().nonnegative(),
   /** `true` when the host had an image of the same inputs. */
   adopted: z.boolean(),
+  /** Present where the host has another architecture, and built by emulation. */
+  emulated: z.literal(true).optional(),
   /** The registry images that podman used, by their names in the Containerfile. */
   bases: z.array(PinnedImage),
   /** When the enrollment certificate in the image ends, ISO 8601; absent when there is none. */

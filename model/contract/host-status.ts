@@ -21,7 +21,10 @@ const Slots = z.object({ used: z.number().int().nonnegative(), limit: z.number()
 
 export const HostStatus = z.object({
   host: HostName,
+  /** The machine's own. */
   architecture: z.enum(ARCHITECTURES),
+  /** What it builds for. */
+  architectures: z.array(z.enum(ARCHITECTURES)),
   /** Of the package. */
   version: z.string(),
   /** When the worker process started, ISO 8601. */

@@ -1,7 +1,7 @@
 /** Activities of a host that are no stages: claim, probe, clean-up, a page of a log. */
 import { z } from 'zod';
 import { Digest, Repository } from '../oci/reference.ts';
-import { HostName } from '../base/host.ts';
+import { ARCHITECTURES, HostName } from '../base/host.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { attempts, on } from './activity.ts';
@@ -11,6 +11,8 @@ export const ClaimInput = ReleaseIdentity.extend({
   branch: z.string(),
   /** Which limit of the host the slot counts against. */
   slot: z.enum(['build', 'disk']),
+  /** What is built for. */
+  architecture: z.enum(ARCHITECTURES),
   /** When the branch first asked, ISO 8601: the oldest request is granted first. */
   requestedAt: z.string(),
   /** Bytes the branch is expected to need in the host's work directory and storage. */

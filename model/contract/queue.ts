@@ -14,7 +14,7 @@ export const CONTROL_QUEUE = 'flightline';
  */
 export const SIGN_QUEUE = 'flightline-sign';
 
-/** Polled by every build host of an architecture, for `claim` only. */
+/** Polled by every host that builds for an architecture, for `claim` only. */
 export function claimQueue(architecture: Architecture): string {
   return `flightline-build-${architecture}`;
 }

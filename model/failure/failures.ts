@@ -1,7 +1,4 @@
-/**
- * Every kind of failure: a row with its meaning and its remedy. `npm run docs` writes the table of docs/failures.md
- * from it.
- */
+/** Every kind of failure, with meaning and remedy. `npm run docs` writes the table of docs/failures.md from it. */
 import { elsewhere, failing, holding, holdingForSpec, retrying, type FailureRow } from './failure-row.ts';
 
 const CHECK_IMAGE = 'check the name of the image, and that the registry has it';
@@ -18,9 +15,13 @@ const ROWS = {
     'correct the Containerfile',
   ),
   'image-not-found': failing(
-    'the registry has no such base or builder image, or not for this architecture',
+    'the registry has no such base or builder image',
     'check the name and tag of the image in the Containerfile or spec, and that the registry has it',
     { promotion: CHECK_IMAGE, request: CHECK_IMAGE, client: CHECK_IMAGE },
+  ),
+  'platform-missing': failing(
+    'a base, or an image that installs, is not there for the platform of the release',
+    'name an image that is there for the platform, or another platform in image.platforms',
   ),
   'not-bootc': failing(
     'the base or the built image lacks the label `containers.bootc`',
@@ -207,6 +208,10 @@ const ROWS = {
     { client: 'free space in the temporary directory, or set TMPDIR to a bigger one' },
   ),
   'loop-device': elsewhere('the builder got no loop device', 'free loop devices on the build host (losetup -a)'),
+  architecture: elsewhere(
+    'the build host does not build for this architecture, or its podman runs no program of it',
+    'install emulation there (qemu-user-static and binfmt_misc), or add a build host of the architecture',
+  ),
   'secret-missing': elsewhere(
     'the build host has no secret of that name, or cannot use its file',
     "put the secret where the build host's worker configuration says, or add it there and restart the worker",

@@ -224,6 +224,13 @@ export function indexEntries(manifest: Manifest, tags: readonly string[]): { dig
   });
 }
 
+/** The entries of an index with their platforms, as `linux/arm64`, without attestations of other entries. */
+export function platformEntries({ manifests }: Manifest): { digest: string; platform: string }[] {
+  return (manifests ?? []).flatMap(({ digest, platform }) =>
+    platform && platform.os !== 'unknown' ? [{ digest, platform: `${platform.os}/${platform.architecture}` }] : [],
+  );
+}
+
 // ── helpers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function plain(descriptor: Descriptor): Descriptor {

@@ -6,7 +6,7 @@ import type { BuilderArguments } from '../spec/disk.ts';
 import { digestOf, sha256 } from '../base/digest.ts';
 import { buildOptions, type BuildOptions } from '../spec/build-options.ts';
 import { imageSecretInputs, type SecretInputs } from '../spec/enrollment.ts';
-import type { PinnedImage } from './record.ts';
+import { platformDigest, type PinnedImage } from './record.ts';
 
 /** Everything that decides the result of `podman build`. */
 interface ImageInputs extends SecretInputs, BuildOptions {
@@ -24,7 +24,9 @@ interface ImageInputs extends SecretInputs, BuildOptions {
  * their content.
  */
 export function imageInputsDigest(inputs: ImageInputs): string {
-  const bases = [...inputs.bases].sort((left, right) => (left.reference < right.reference ? -1 : 1));
+  const bases = inputs.bases
+    .toSorted((left, right) => (left.reference < right.reference ? -1 : 1))
+    .map((base) => ({ reference: base.reference, digest: platformDigest(base) }));
   const { files, buildArgs, architecture, verification } = inputs;
   const given = { ...buildOptions(inputs), ...imageSecretInputs(inputs) };
   return digestOf({ version: 1, files, buildArgs, architecture, bases, verification, ...given });

@@ -7,8 +7,18 @@ import { Digest } from '../oci/reference.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
 
 /** An image that was looked up once: the name that the user wrote, and the digest that is used from then on. */
-export const PinnedImage = z.object({ reference: z.string(), digest: Digest });
+export const PinnedImage = z.object({
+  reference: z.string(),
+  digest: Digest,
+  /** The entry for the release's platform, where the digest is that of an index. */
+  manifest: Digest.optional(),
+});
 export type PinnedImage = z.infer<typeof PinnedImage>;
+
+/** The digest that decides what is built: other platforms of an index do not. */
+export function platformDigest({ digest, manifest }: Pick<PinnedImage, 'digest' | 'manifest'>): string {
+  return manifest ?? digest;
+}
 
 export const StageRow = z.object({
   name: z.enum(STAGES),

@@ -3,7 +3,7 @@
  */
 import { BUILDER_OPTIONS } from './disk.ts';
 import { z } from 'zod';
-import { HostName } from '../base/host.ts';
+import { ARCHITECTURES, HostName } from '../base/host.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';
 
 /** Where a worker looks without `--config`. */
@@ -97,6 +97,15 @@ export const ListenAddress = z
 export const WorkerConfiguration = z.strictObject({
   host: HostName.optional().describe("default is the machine's host name"),
   directories: z.strictObject({ work: AbsolutePath.default('/var/lib/flightline') }).prefault({}),
+  architectures: z
+    .array(z.enum(ARCHITECTURES))
+    .min(1)
+    .optional()
+    .describe("what this host builds for; default is the machine's own architecture, others need emulation"),
+  emulatedDisks: z
+    .boolean()
+    .default(false)
+    .describe("whether disks of architectures other than the machine's own are made here, by emulation"),
   limits: z
     .strictObject({
       build: z.number().int().min(1).max(64).default(2),

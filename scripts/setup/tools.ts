@@ -194,6 +194,22 @@ export const HOST_TOOLS: readonly HostTool[] = [
     when: ({ architecture }) => architecture === 'arm64',
   },
   {
+    name: 'emulation of arm64',
+    why: 'builds images for arm64 in tests',
+    neededFor: 'test',
+    programs: ['qemu-aarch64-static', 'qemu-aarch64'],
+    packages: packages(['qemu-user-static'], ['qemu-user-static-aarch64']),
+    when: ({ architecture }) => architecture === 'x64',
+  },
+  {
+    name: 'emulation of amd64',
+    why: 'builds images for amd64 in tests',
+    neededFor: 'test',
+    programs: ['qemu-x86_64-static', 'qemu-x86_64'],
+    packages: packages(['qemu-user-static'], ['qemu-user-static-x86']),
+    when: ({ architecture }) => architecture === 'arm64',
+  },
+  {
     name: 'git-lfs',
     why: 'fetches what git repositories keep in Git LFS in tests',
     neededFor: 'test',

@@ -3,6 +3,7 @@
  * longer than most tests.
  */
 import type { TestProject } from 'vitest/node';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { installedWorkerCommand } from '../../workers/stack/plans.ts';
 import { chooseFreePorts } from '../../workers/stack/ports.ts';
@@ -34,6 +35,8 @@ async function startShared(): Promise<{ facts: SharedStack; end: () => Promise<v
     string
   >;
   const stack = await startTestStack({
+    // One of them by emulation, where a test has set that up.
+    configure: (configuration) => ({ ...configuration, architectures: [...ARCHITECTURES] }),
     workerCommand: (role, file) => [...installedWorkerCommand(role, file), '--metrics', metrics[role]],
   });
   return { facts: { ...factsOf(stack.stack), metrics }, end: () => stack.end() };

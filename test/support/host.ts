@@ -6,17 +6,21 @@ import { openWorkDirectory, type HostContext } from '../../activities/host/work-
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 
 /** Makes a host; `remove` takes its files away. */
-export async function temporaryHost(
-  configuration: {
-    limits?: Partial<WorkerConfiguration['limits']>;
-    builders?: string[];
-    secrets?: WorkerConfiguration['secrets'];
-  } = {},
-): Promise<HostContext & { remove: () => Promise<void> }> {
+export async function temporaryHost({
+  architectures = ['amd64'],
+  ...configuration
+}: {
+  architectures?: WorkerConfiguration['architectures'];
+  emulatedDisks?: boolean;
+  limits?: Partial<WorkerConfiguration['limits']>;
+  builders?: string[];
+  secrets?: WorkerConfiguration['secrets'];
+} = {}): Promise<HostContext & { remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'flightline-host-'));
   return {
     name: 'host-a',
     architecture: 'amd64',
+    architectures,
     configuration: WorkerConfiguration.parse({ directories: { work: path }, ...configuration }),
     work: await openWorkDirectory(path),
     startedAt: '2026-01-01T00:00:00.000Z',

@@ -158,6 +158,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   hostStatus: (_, { host }) => ({
     host: host!,
     architecture: 'amd64',
+    architectures: ['amd64'],
     version: '0.0.0',
     startedAt: '2026-01-01T00:00:00.000Z',
     draining: null,

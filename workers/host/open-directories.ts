@@ -24,7 +24,9 @@ export async function openHost(
     remedy: 'end that worker first, or give this one a work directory of its own (directories.work)',
   });
   undo.push(() => lock.release());
-  const host: HostContext = { name, architecture, configuration, work, startedAt: new Date().toISOString() };
+  const architectures = [...new Set(configuration.architectures ?? [architecture])];
+  const startedAt = new Date().toISOString();
+  const host: HostContext = { name, architecture, architectures, configuration, work, startedAt };
   // It fails on a full disk. The worker must start in order to clean up; leases then lapse.
   await renewLeases(host).catch(() => undefined);
   return host;

@@ -226,7 +226,7 @@ export class HostSegment {
     const summary = `claim ${host ?? `any ${architecture} host`} for ${branch}`;
     const worker = activities('claim', timing, summary, { queue, bound });
     try {
-      const input = { ...identity, branch, slot, requestedAt, space, exclude: [...exclude], timing };
+      const input = { ...identity, branch, slot, architecture, requestedAt, space, exclude: [...exclude], timing };
       return (await worker.claim(input)).host;
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;

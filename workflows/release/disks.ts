@@ -115,7 +115,8 @@ function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): Build
     disks: run.disks,
     bootTest,
     key: request.key,
-    preferredHost: image.build?.host ?? image.push.host,
+    // A host that emulates seldom makes disks, and those of its own architecture make them sooner.
+    preferredHost: image.build?.emulated ? null : (image.build?.host ?? image.push.host),
     exclude: [],
     space: builderRunSpace(image.build?.size ?? 0, run.types),
     requestedAt: state.startedAt,

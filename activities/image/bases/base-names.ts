@@ -31,21 +31,31 @@ const held = new Map<string, HeldName>();
 /** Milliseconds between two checks of a name that another build uses. */
 const PAUSE = 200;
 
-/** Gives each base the name that the Containerfile uses, while `body` runs. */
-export async function withBaseNames<Result>(
-  bases: readonly Pick<LocalBase, 'reference' | 'id'>[],
-  signal: AbortSignal,
+/**
+ * Gives each base the name that the Containerfile uses, while `body` runs.
+ *
+ * @param pullIndex gives a base the digest of its index as a name, which podman does in a pull only
+ */
+export async function withBaseNames<Result, Base extends Pick<LocalBase, 'reference' | 'id' | 'manifest'>>(
+  bases: readonly Base[],
+  { signal, pullIndex }: { signal: AbortSignal; pullIndex: (base: Base) => Promise<unknown> },
   body: () => Promise<Result>,
 ): Promise<Result> {
   const taken: string[] = [];
   try {
     // In sorted order, so that no two builds wait for each other.
-    for (const { reference, id } of bases.toSorted((left, right) => (left.reference < right.reference ? -1 : 1))) {
+    for (const base of bases.toSorted((left, right) => (left.reference < right.reference ? -1 : 1))) {
+      const { reference, id, manifest } = base;
       const parsed = parseReference(reference);
-      // An image that is named by digest has that name in the storage.
-      if (!parsed.ok || parsed.reference.digest) continue;
-      const { repository, tag = 'latest' } = parsed.reference;
-      await take(`${repository}:${tag}`, id, signal, taken, nameIt);
+      if (!parsed.ok) continue;
+      const { repository, tag = 'latest', digest } = parsed.reference;
+      if (digest === undefined) {
+        const name = `${repository}:${tag}`;
+        await take(name, id, signal, taken, (own) => nameIt(own, name, () => tagImage(id, name)));
+      } else if (manifest !== undefined) {
+        const name = `${repository}@${digest}`;
+        await take(name, id, signal, taken, (own) => nameIt(own, name, () => pullIndex(base)));
+      }
     }
     return await body();
   } finally {
@@ -80,7 +90,7 @@ async function take(
   id: string,
   signal: AbortSignal,
   taken: string[],
-  give: (own: HeldName, name: string) => Promise<void>,
+  give: (own: HeldName) => Promise<void>,
 ): Promise<void> {
   for (;;) {
     const now = held.get(name);
@@ -92,15 +102,15 @@ async function take(
   else {
     own = { id, users: 1, named: Promise.resolve(), closing: false };
     held.set(name, own);
-    own.named = give(own, name);
+    own.named = give(own);
   }
   taken.push(name);
   await own.named;
 }
 
-async function nameIt(own: HeldName, name: string): Promise<void> {
+async function nameIt(own: HeldName, name: string, give: () => Promise<unknown>): Promise<void> {
   own.before = (await inspectImage(name))?.id ?? null;
-  if (own.before !== own.id) await tagImage(own.id, name);
+  if (own.before !== own.id) await give();
 }
 
 async function leave(name: string): Promise<void> {
@@ -112,9 +122,10 @@ async function leave(name: string): Promise<void> {
   // Ignore failures: the name is set again, or a person has taken it meanwhile.
   const options = { okExitCodes: [0, 1, 2, 125], cleanUp: true };
   try {
-    if (before === undefined) return;
-    if (before === null) await podman('podman untag', ['untag', id, name], options);
-    else if (before !== id) await podman('podman tag', ['tag', before, name], options);
+    if (before === undefined || before === id) return;
+    // podman gives a digest as a name in a pull only: another platform's build takes it again.
+    if (before === null || name.includes('@')) await podman('podman untag', ['untag', id, name], options);
+    else await podman('podman tag', ['tag', before, name], options);
   } finally {
     held.delete(name);
   }

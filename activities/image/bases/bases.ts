@@ -2,16 +2,17 @@
  * The bases of a build: pulls those that resolve looked up, and those that podman asks for besides.
  */
 import { readContainerfile } from '../../context/containerfile.ts';
-import { FlightlineError } from '../../../model/failure/failure.ts';
 import { formatReference, parseReference } from '../../../model/oci/reference.ts';
-import type { PinnedImage } from '../../../model/release/record.ts';
+import { platformDigest, type PinnedImage } from '../../../model/release/record.ts';
 import type { BuildInput } from '../../../model/contract/build.ts';
 import type { HostContext } from '../../host/work-directory.ts';
 import type { Task } from '../../tools/process/task.ts';
+import { pullByDigest } from '../../tools/podman/images.ts';
 import type { UsedImage } from '../../tools/podman/build-output.ts';
 import { nameByDigest, repositoryOf } from '../../tools/podman/build.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
 import type { LocalBase } from './base-names.ts';
+import { findForPlatform } from './find-for-platform.ts';
 import { pullForRelease } from './pulled-images.ts';
 import { requireRedHatLogin } from '../red-hat.ts';
 
@@ -39,11 +40,28 @@ async function pullBase(host: HostContext, { release, timing }: Pulling, base: P
   const repository = repositoryOf(base.reference);
   return withRegistryAccess(host.configuration, [repository], async (access) => {
     await requireRedHatLogin(access, [base.reference], host.name);
-    const { digest } = base;
-    const image = await pullForRelease(host.work, release, access, { repository, digest }, timing);
+    const image = await pullForRelease(
+      host.work,
+      release,
+      access,
+      { repository, digest: platformDigest(base) },
+      timing,
+    );
     const { id, labels, steps } = image;
     return { ...base, id, labels, steps };
   });
+}
+
+/** Gives a base that is here the digest of its index as a name too. */
+export async function pullIndex(
+  host: HostContext,
+  { timing, architecture }: Pick<BuildInput, 'timing' | 'architecture'>,
+  { reference, digest }: PinnedImage,
+): Promise<void> {
+  const repository = repositoryOf(reference);
+  await withRegistryAccess(host.configuration, [repository], (access) =>
+    pullByDigest(access, repository, digest, timing, { architecture }),
+  );
 }
 
 /**
@@ -54,31 +72,25 @@ async function pullBase(host: HostContext, { release, timing }: Pulling, base: P
  */
 export async function answerFor(
   host: HostContext,
-  input: Pulling,
+  input: Pulling & Pick<BuildInput, 'architecture'>,
   context: Pick<Task, 'report'>,
   asked: string,
 ): Promise<LocalBase | null> {
   const reference = withoutTransport(asked);
   const parsed = parseReference(reference);
   if (!parsed.ok) return null;
-  const { repository, tag = 'latest', digest: written } = parsed.reference;
   context.report({ step: `looking up ${reference}` });
-  const digest = await withRegistryAccess(host.configuration, [repository], (access) =>
-    access.repository(repository).headManifest(written ?? tag),
+  const base = await withRegistryAccess(host.configuration, [parsed.reference.repository], (access) =>
+    findForPlatform(access, reference, 'the Containerfile', input.architecture),
   );
-  if (digest === null) {
-    throw new FlightlineError('image-not-found', `${reference}, named by the Containerfile, is not in its registry`);
-  }
   context.report({ step: `pulling ${reference}` });
-  return pullBase(host, input, { reference, digest });
+  return pullBase(host, input, base);
 }
 
 /** The base for a name that podman asks for; undefined when it was not looked up. */
 export function baseFor<Base extends PinnedImage>(bases: readonly Base[], asked: string): Base | undefined {
   const name = normalised(withoutTransport(asked));
-  return bases.find(({ reference, digest }) => {
-    return normalised(reference) === name || nameByDigest({ reference, digest }) === name;
-  });
+  return bases.find((base) => normalised(base.reference) === name || nameByDigest(base) === name);
 }
 
 /** The base of the image, if the Containerfile is what it seems to be; undefined when it was not looked up. */

@@ -50,7 +50,7 @@ export async function pullForRelease(
     if (marks.length > 0 && !marks.includes(mark)) await tagImage(name, mark);
     return standing;
   }
-  await pullByDigest(access, repository, digest, timing, end);
+  await pullByDigest(access, repository, digest, timing, { end });
   const [, pulled] = await allEnded([tagImage(name, mark), inspectImage(name)]);
   if (!pulled) throw new FlightlineError('container-lost', `${name} was removed from this host meanwhile`);
   return pulled;

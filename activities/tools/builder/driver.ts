@@ -1,4 +1,5 @@
 /** A builder as flightline drives it. A driver is a folder of drivers/; nothing else knows which one it drives. */
+import type { Architecture } from '../../../model/base/host.ts';
 import type { BuilderOptions, DiskType } from '../../../model/spec/disk.ts';
 import type { Verdict } from '../podman/classify.ts';
 import type { BuilderProgress } from './progress.ts';
@@ -11,6 +12,8 @@ export interface BuilderRequest {
   installer: string | null;
   types: readonly DiskType[];
   rootfs: string | null;
+  /** Another architecture than the host's; null for its own. */
+  architecture: Architecture | null;
   config: { path: string; format: 'toml' | 'json' } | null;
   options: BuilderOptions;
 }

@@ -1,7 +1,7 @@
 /** The command line of `podman build`, and the names of the images that it makes. Pure. */
 import { releaseKey, runKey } from '../../../model/release/inputs.ts';
 import { INPUTS_LABEL, OCI } from '../../../model/oci/labels.ts';
-import type { PinnedImage } from '../../../model/release/record.ts';
+import { platformDigest, type PinnedImage } from '../../../model/release/record.ts';
 import { parseReference } from '../../../model/oci/reference.ts';
 
 /** The local repository of all images that an installation has built. */
@@ -64,6 +64,8 @@ export interface BuildCommand {
   /** File to which podman writes the image's id. */
   idFile: string;
   cgroup: string;
+  /** `linux/arm64`; null for the host's own. */
+  platform: string | null;
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string | null>>;
   secrets: readonly BuildSecretFile[];
@@ -121,6 +123,7 @@ export function buildArguments(command: BuildCommand): string[] {
     `--file=${command.containerfile}`,
     `--iidfile=${command.idFile}`,
     ...(command.name === null ? [] : [`--tag=${command.name}`]),
+    ...(command.platform === null ? [] : [`--platform=${command.platform}`]),
     ...Object.entries(command.buildArgs).map(([name, value]) => `--build-arg=${name}=${value}`),
     ...command.secrets.map(({ id, file }) => `--secret=id=${id},src=${file}`),
     ...command.volumes.map((volume) => `--volume=${volume}`),
@@ -144,6 +147,6 @@ export function repositoryOf(reference: string): string {
 }
 
 /** The name by digest, as the storage has it. */
-export function nameByDigest({ reference, digest }: PinnedImage): string {
-  return `${repositoryOf(reference)}@${digest}`;
+export function nameByDigest(image: PinnedImage): string {
+  return `${repositoryOf(image.reference)}@${platformDigest(image)}`;
 }

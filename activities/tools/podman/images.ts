@@ -1,6 +1,7 @@
 /** Images in podman's storage: inspects, lists, pulls and names them. */
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
+import type { Architecture } from '../../../model/base/host.ts';
 import type { Timing } from '../../../model/base/timing.ts';
 import { withFreshToken, type RegistryAccess } from '../registry/access.ts';
 import { parseOutput, podman } from './podman.ts';
@@ -12,6 +13,7 @@ const InspectedImage = z.object({
   Id: z.string(),
   Size: z.number(),
   Created: z.coerce.date(),
+  Architecture: z.string(),
   Labels,
   Annotations: Labels,
   RootFS: z.object({ Layers: Names }).nullish(),
@@ -27,6 +29,7 @@ export interface LocalImage {
   /** Bytes, uncompressed. */
   size: number;
   created: Date;
+  architecture: string;
   labels: Readonly<Record<string, string>>;
   annotations: Readonly<Record<string, string>>;
   /** Number of layers. */
@@ -65,6 +68,7 @@ function readImages(text: string): LocalImage[] {
     id: image.Id.replace('sha256:', ''),
     size: image.Size,
     created: image.Created,
+    architecture: image.Architecture,
     labels: image.Labels ?? {},
     annotations: image.Annotations ?? {},
     layers: image.RootFS?.Layers?.length ?? 0,
@@ -146,8 +150,10 @@ function pullArguments(
   access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
   repository: string,
   digest: string,
+  architecture: Architecture | undefined,
 ): string[] {
-  return ['pull', '--quiet', ...accessFlags(access, repository), `${repository}@${digest}`];
+  const platform = architecture === undefined ? [] : [`--platform=linux/${architecture}`];
+  return ['pull', '--quiet', ...accessFlags(access, repository), ...platform, `${repository}@${digest}`];
 }
 
 /**
@@ -165,17 +171,17 @@ export function pushArguments(
 
 /**
  * Pulls an image by digest, and returns its name in the storage. Ends a pull that hangs for `timing.stall` (ms); `end`
- * ends it too.
+ * ends it too. Of an index it takes the entry for `architecture`, by default the host's.
  */
 export async function pullByDigest(
   access: RegistryAccess,
   repository: string,
   digest: string,
   timing: Pick<Timing, 'stall'>,
-  end?: AbortSignal,
+  { end, architecture }: { end?: AbortSignal | undefined; architecture?: Architecture } = {},
 ): Promise<string> {
   const name = `${repository}@${digest}`;
-  const args = pullArguments(access, repository, digest);
+  const args = pullArguments(access, repository, digest, architecture);
   await withFreshToken(() => podman(`pulling ${name}`, args, { stall: timing.stall, end }));
   return name;
 }

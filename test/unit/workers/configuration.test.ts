@@ -131,7 +131,7 @@ describe('the host', () => {
 
 describe('task queues', () => {
   const limits = { build: 2, disk: 1, transfer: 3 };
-  const host = { name: 'host-a', architecture: 'amd64' } as const;
+  const host = { name: 'host-a', architectures: ['amd64'] } as const;
 
   it('of each role', () => {
     const shown = (roles: Parameters<typeof planQueues>[0]) =>
@@ -144,6 +144,14 @@ describe('task queues', () => {
       'flightline-host-host-a-disk disk 1',
       'flightline-host-host-a-transfer transfer 3',
       'flightline-host-host-a-short short 20',
+    ]);
+  });
+
+  it('of a host that emulates: a claim of each architecture that it builds for', () => {
+    const queues = planQueues(['build'], { name: 'host-a', architectures: ['amd64', 'arm64'] }, limits);
+    expect(queues.filter(({ activities }) => activities === 'claim').map(({ taskQueue }) => taskQueue)).toEqual([
+      'flightline-build-amd64',
+      'flightline-build-arm64',
     ]);
   });
 

@@ -1,17 +1,14 @@
 /** Checks whether this host can do boot tests, which only specs with `bootTest` need. */
 import { accelerators, findQemu } from '../../../activities/tools/qemu.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
-import { ARCHITECTURES } from '../../../model/base/host.ts';
+import { architectureOf } from '../../../model/base/host.ts';
 import { ok, warning, type Check } from '../check.ts';
-
-/** This machine's architecture in Node's name for it. */
-const NODE_NAMES = { amd64: 'x64', arm64: 'arm64' } as const;
 
 const bootTests: Check = {
   name: 'boot tests',
   roles: ['build'],
   async run() {
-    const architecture = ARCHITECTURES.find((name) => NODE_NAMES[name] === process.arch);
+    const architecture = architectureOf(process.arch);
     if (!architecture) return ok(`none on ${process.arch}`);
     try {
       const { program } = await findQemu(architecture);

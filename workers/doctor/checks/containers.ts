@@ -1,13 +1,8 @@
 /** Checks that podman works for disk builds: its storage, and a privileged container that really starts. */
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
+import { requireEmulation, tryContainer } from '../../../activities/tools/podman/container/try-container.ts';
 import { runCommand } from '../../../activities/tools/process/command.ts';
-import { temporaryDirectory } from '../../../activities/tools/temporary-directory.ts';
-import { failedBy, LOOK_WITHIN, ok, warning, type Check } from '../check.ts';
-import { tinyProgram } from './tiny-program.ts';
+import { machineArchitecture } from '../../configuration.ts';
+import { failedBy, LOOK_WITHIN, ok, type Check } from '../check.ts';
 import { storageResult } from '../results.ts';
 
 const storage: Check = {
@@ -23,41 +18,34 @@ const storage: Check = {
   },
 };
 
-/** With network set-up, on a slow machine (ms). */
-const RUN_WITHIN = 60_000;
-
 const privilegedContainer: Check = {
   name: 'privileged container',
   roles: ['build'],
   async run() {
-    const program = tinyProgram();
-    if (!program)
-      return warning(`cannot try a container on ${process.arch}`, 'try one by hand: podman run --privileged');
-    const name = `flightline-doctor-${randomBytes(6).toString('hex')}`;
-    const image = `localhost/flightline/doctor:${name}`;
-    const { path: directory, remove } = temporaryDirectory('flightline-doctor-');
     try {
-      const archive = join(directory, 'root.tar');
-      const tar = pack();
-      tar.entry({ name: 'true', mode: 0o755 }, program);
-      tar.finalize();
-      await pipeline(tar, createWriteStream(archive));
-      const change = ['--change', 'CMD ["/true"]'];
-      await runCommand('podman', ['import', '--quiet', ...change, archive, image], { timeout: LOOK_WITHIN });
-      await runCommand('podman', ['run', '--name', name, '--privileged', image], { timeout: RUN_WITHIN });
+      await tryContainer(machineArchitecture(), ['--privileged']);
       return ok('a privileged container with a network starts and ends');
     } catch (error) {
       return failedBy(error, 'fix what podman reports; if the finding "containers.conf" failed, fix that first');
-    } finally {
-      await quietly(['rm', '--force', '--ignore', name]);
-      await quietly(['rmi', '--force', image]);
-      await remove();
     }
   },
 };
 
-async function quietly(args: readonly string[]): Promise<void> {
-  await runCommand('podman', args, { timeout: LOOK_WITHIN }).catch(() => undefined);
-}
+const architectures: Check = {
+  name: 'architectures',
+  roles: ['build'],
+  async run({ configuration }) {
+    const own = machineArchitecture();
+    const named = configuration.architectures ?? [own];
+    const others = named.filter((architecture) => architecture !== own);
+    try {
+      for (const architecture of others) await requireEmulation(architecture);
+    } catch (error) {
+      return failedBy(error, 'see that `podman run` works');
+    }
+    const emulated = others.length > 0 ? `, by emulation: ${others.join(', ')}` : '';
+    return ok(`this machine is ${own}; it builds for ${named.join(', ')}${emulated}`);
+  },
+};
 
-export const containerChecks: readonly Check[] = [storage, privilegedContainer];
+export const containerChecks: readonly Check[] = [storage, privilegedContainer, architectures];

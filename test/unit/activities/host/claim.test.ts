@@ -24,6 +24,7 @@ const claim = (more: Partial<ClaimInput> = {}): Promise<string> => {
     runId: 'run',
     branch: 'qcow2',
     slot: 'disk',
+    architecture: 'amd64',
     requestedAt: '2026-01-01T00:00:00.000Z',
     space: 10 * GiB,
     exclude: [],
@@ -70,6 +71,34 @@ describe('claim', () => {
     await claim();
     await confirmLease(host, 'release/r.example/a:1', 'qcow2');
     await expect(claim(change)).rejects.toMatchObject({ type, nonRetryable, message });
+  });
+});
+
+describe('claim for another architecture', () => {
+  const arm64 = { architecture: 'arm64', branch: 'image', slot: 'build' } as const;
+  const reopened = async (...given: Parameters<typeof temporaryHost>) => {
+    await host.remove();
+    host = await temporaryHost(...given);
+  };
+
+  it('is refused by a host that does not build for it', async () => {
+    const refusal = { type: 'no-host', nonRetryable: false, message: 'host-a does not build for arm64' };
+    await expect(claim(arm64)).rejects.toMatchObject(refusal);
+    expect((await readLeaseFiles(host)).requests).toEqual([]);
+  });
+
+  it('is granted by one that emulates it, but no disks', async () => {
+    await reopened({ architectures: ['amd64', 'arm64'] });
+    expect(await claim(arm64)).toBe('host-a');
+    await expect(claim({ architecture: 'arm64' })).rejects.toMatchObject({
+      type: 'no-host',
+      message: 'host-a builds for arm64 by emulation, and makes no disks so (emulatedDisks)',
+    });
+  });
+
+  it('is granted for disks where the operator allows it', async () => {
+    await reopened({ architectures: ['amd64', 'arm64'], emulatedDisks: true });
+    expect(await claim({ architecture: 'arm64' })).toBe('host-a');
   });
 });
 

@@ -100,6 +100,7 @@ describe('what a host says', () => {
 describe('the list', () => {
   const status: Omit<HostStatus, 'host'> = {
     architecture: 'amd64',
+    architectures: ['amd64', 'arm64'],
     version: '1.2.3',
     startedAt: ago(3_600_000),
     draining: { since: ago(60_000), comment: 'new kernel' },
@@ -120,12 +121,12 @@ describe('the list', () => {
 
   test('shows each host, then what it does', () => {
     expect(renderHosts(listed, { colour: false, now: NOW.getTime() })).toEqual([
-      'HOST    ROLES        STATE    BUILD  DISK  TRANSFER  FREE             VERSION  LAST SEEN',
-      'host-a  build, sign  answers  1/2    0/1   0/2       21 GB of 100 GB  1.2.3    now',
-      'host-b  build        silent                                                    2:05 ago',
-      'one     control      polls                                                     30 s ago',
-      'gone    sign         silent                                                    2:05 ago',
-      'old     build        silent                                                    minutes ago',
+      'HOST    ROLES        STATE    BUILDS FOR    BUILD  DISK  TRANSFER  FREE             VERSION  LAST SEEN',
+      'host-a  build, sign  answers  amd64, arm64  1/2    0/1   0/2       21 GB of 100 GB  1.2.3    now',
+      'host-b  build        silent                                                                  2:05 ago',
+      'one     control      polls                                                                   30 s ago',
+      'gone    sign         silent                                                                  2:05 ago',
+      'old     build        silent                                                                  minutes ago',
       '',
       'host-a: is being drained (new kernel)',
       'host-a: has a build slot for image of quay.io/acme/edge:v1',

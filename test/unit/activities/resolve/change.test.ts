@@ -120,6 +120,18 @@ describe('compared with an earlier release', () => {
       changed(requestOf(), { bases: [{ ...BASE, digest: OTHER_DIGEST }] }),
       [/^image!: base quay.io\/centos-bootc\/centos-bootc:stream9 sha256:a{12} → sha256:b{12}$/],
     ],
+    [
+      'a base that is another for other platforms only',
+      changed(requestOf(), { bases: [{ ...BASE, manifest: DIGEST }] }),
+      changed(requestOf(), { bases: [{ ...BASE, digest: OTHER_DIGEST, manifest: DIGEST }] }),
+      [],
+    ],
+    [
+      'a base that is another for this platform',
+      changed(requestOf(), { bases: [{ ...BASE, manifest: DIGEST }] }),
+      changed(requestOf(), { bases: [{ ...BASE, digest: OTHER_DIGEST, manifest: OTHER_DIGEST }] }),
+      [/^image!: base quay.io\/centos-bootc\/centos-bootc:stream9 sha256:a{12} → sha256:b{12}$/],
+    ],
     ['a base that is gone', current(), changed(requestOf(), { bases: [] }), [/^image!: base \S+:stream9 is gone$/]],
     [
       'more bases that are foreseen than podman used',

@@ -71,6 +71,7 @@ const KEYS = {
   hosts: ['host', 'roles', 'state', 'lastSeen', 'status'],
   status: [
     'architecture',
+    'architectures',
     'version',
     'startedAt',
     'draining',

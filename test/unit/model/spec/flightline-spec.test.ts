@@ -344,6 +344,11 @@ describe('inputs', () => {
   });
   it('depend on every value', () => {
     expect(imageInputsDigest({ ...image, architecture: 'arm64' })).not.toBe(imageInputsDigest(image));
+    const [other, base] = image.bases as [(typeof image.bases)[0], (typeof image.bases)[0]];
+    const of = (index: string, manifest: string) =>
+      imageInputsDigest({ ...image, bases: [other, { ...base, digest: index, manifest }] });
+    expect(of('index', digest)).toBe(imageInputsDigest(image));
+    expect(of(digest, 'manifest')).not.toBe(imageInputsDigest(image));
     const disk = {
       image: digest,
       origin: 'a:b',

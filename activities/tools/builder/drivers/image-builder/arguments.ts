@@ -27,12 +27,13 @@ export function imageBuilderManifestArguments(request: BuilderRequest): string[]
   return ['manifest', ...shared(request), onlyType(request)];
 }
 
-function shared({ rootfs, image, installer, config, options }: BuilderRequest): string[] {
+function shared({ rootfs, architecture, image, installer, config, options }: BuilderRequest): string[] {
   const { useLibrepo, seed, defaultKernelArguments } = options.arguments ?? {};
   return [
     `--bootc-ref=${installer ?? image}`,
     ...(installer === null ? [] : [`--bootc-installer-payload-ref=${image}`]),
     ...(rootfs === null ? [] : [`--bootc-default-fs=${rootfs}`]),
+    ...(architecture === null ? [] : [`--arch=${architecture}`]),
     ...(config === null ? [] : [`--blueprint=${imageBuilderConfigPath(config.format)}`]),
     ...(useLibrepo === undefined ? [] : [`--use-librepo=${useLibrepo}`]),
     ...(seed === undefined ? [] : [`--seed=${seed}`]),

@@ -19,6 +19,7 @@ const command = {
   installer: null,
   types: ['vmdk', 'qcow2'] as const,
   rootfs: 'xfs',
+  architecture: null,
   output: '/w/output',
   log: '/w/container.log',
   graphRoot: '/srv/storage',
@@ -63,9 +64,11 @@ describe('the command line of the builder', () => {
 
   it('gives it what the spec asks for, and no more', () => {
     const given = { inVm: true, useLibrepo: false, seed: 7, defaultKernelArguments: false } as const;
-    const asked = builderArguments({ ...command, options: { arguments: given, network: 'host' } });
+    const more = { architecture: 'arm64' as const, options: { arguments: given, network: 'host' as const } };
+    const asked = builderArguments({ ...command, ...more });
     expect(asked.filter((word) => !args.includes(word))).toEqual([
       '--network=host',
+      '--target-arch=arm64',
       '--in-vm=true',
       '--use-librepo=false',
       '--seed=7',

@@ -15,6 +15,7 @@ const request: BuilderRequest = {
   installer: null,
   types: ['vhd'],
   rootfs: 'xfs',
+  architecture: 'arm64',
   config: { path: '/w/config.toml', format: 'toml' },
   options: { arguments: { inVm: true, useLibrepo: false, seed: 7, defaultKernelArguments: false } },
 };
@@ -30,13 +31,14 @@ describe.each(BUILDER_DRIVERS)('%s', (name) => {
     for (const words of [driver.arguments.build(request), driver.arguments.manifest(request)]) {
       expect(words.join(' ')).toContain('quay.io/acme/edge:1');
       expect(words.join(' ')).toContain('vhd');
+      expect(words.join(' ')).toMatch(/ --(target-)?arch=arm64/);
     }
   });
 
   it('asks for nothing that a spec does not ask for', () => {
-    const plain = { ...request, rootfs: null, config: null, options: {} };
+    const plain = { ...request, rootfs: null, architecture: null, config: null, options: {} };
     for (const words of [driver.arguments.build(plain), driver.arguments.manifest(plain)]) {
-      expect(words.join(' ')).not.toMatch(/xfs|config|in-vm|librepo|seed|kernel/);
+      expect(words.join(' ')).not.toMatch(/xfs|arch|config|in-vm|librepo|seed|kernel/);
     }
   });
 
@@ -74,7 +76,8 @@ describe('the command line of bootc-image-builder', () => {
   const { build, manifest } = builderDriver('bootc-image-builder').arguments;
 
   it('has the flags of a build in the manifest command too', () => {
-    const flags = ['--type=vhd', '--rootfs=xfs', '--in-vm=true', '--use-librepo=false', '--seed=7'];
+    const platform = '--target-arch=arm64';
+    const flags = ['--type=vhd', '--rootfs=xfs', platform, '--in-vm=true', '--use-librepo=false', '--seed=7'];
     const all = [...flags, '--no-default-kernel-args', 'quay.io/acme/edge:1'];
     expect(build(request)).toEqual(['build', '--progress=verbose', ...all]);
     expect(manifest(request)).toEqual(['manifest', ...all]);
@@ -85,6 +88,7 @@ describe('the command line of bootc-image-builder', () => {
     const all = [
       '--type=bootc-installer',
       '--rootfs=xfs',
+      '--target-arch=arm64',
       '--installer-payload-ref=quay.io/acme/edge:1',
       'localhost/i:1',
     ];
@@ -98,6 +102,7 @@ describe('the command line of image-builder', () => {
   const shared = [
     '--bootc-ref=quay.io/acme/edge:1',
     '--bootc-default-fs=xfs',
+    '--arch=arm64',
     '--blueprint=/config.toml',
     '--use-librepo=false',
     '--seed=7',

@@ -18,7 +18,7 @@ const INSTALLATION = '0f3c1b7e-3d1a-4a53-9a3e-2b9f6e0a7c11';
 const RELEASE = 'release/quay.io/acme/edge:1';
 
 describe('the command line of podman build', () => {
-  const args = buildArguments({
+  const command = {
     context: '/srv/r/context/context',
     containerfile: '/srv/r/context/containerfile/Edge.in',
     output: '/srv/r/build-output',
@@ -29,7 +29,14 @@ describe('the command line of podman build', () => {
     labels: { kept: 'v', gone: null },
     secrets: [{ id: 'token', file: '/etc/flightline/token' }],
     volumes: ['/etc/pki/entitlement:/etc/pki/entitlement:ro'],
+    platform: null,
     flags: ['--ignorefile=/srv/r/context/ignore-nothing'],
+  };
+  const args = buildArguments(command);
+
+  it('names a platform only where it is not the host’s own', () => {
+    expect(args.join(' ')).not.toContain('--platform');
+    expect(buildArguments({ ...command, platform: 'linux/arm64' })).toContain('--platform=linux/arm64');
   });
 
   it("builds the author's Containerfile under its own name, and pulls nothing", () => {

@@ -1,11 +1,12 @@
 /**
  * The smallest Linux program, which ends with exit code 0. With it a container can be tried without fetching an image.
  */
+import type { Architecture } from '../../../../model/base/host.ts';
 
 /** Machine numbers of ELF (elf(5)), and `exit(0)` in machine code. */
-const MACHINES: Partial<Record<string, { machine: number; code: readonly number[] }>> = {
+const MACHINES: Record<Architecture, { machine: number; code: readonly number[] }> = {
   // mov $60,%eax; xor %edi,%edi; syscall
-  x64: { machine: 62, code: [0xb8, 0x3c, 0x00, 0x00, 0x00, 0x31, 0xff, 0x0f, 0x05] },
+  amd64: { machine: 62, code: [0xb8, 0x3c, 0x00, 0x00, 0x00, 0x31, 0xff, 0x0f, 0x05] },
   // mov x8,#93; mov x0,#0; svc #0
   arm64: { machine: 183, code: [0xa8, 0x0b, 0x80, 0xd2, 0x00, 0x00, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4] },
 };
@@ -14,10 +15,9 @@ const HEADER = 64;
 const PROGRAM_HEADER = 56;
 const LOAD_ADDRESS = 0x400000;
 
-/** A static ELF executable for an architecture (Node's name); `undefined` for other architectures. */
-export function tinyProgram(architecture: string = process.arch): Buffer | undefined {
+/** A static ELF executable for an architecture. */
+export function tinyProgram(architecture: Architecture): Buffer {
   const found = MACHINES[architecture];
-  if (!found) return undefined;
   const start = HEADER + PROGRAM_HEADER;
   const file = Buffer.alloc(start + found.code.length);
   // ELF header: 64 bits, little endian, System V, executable.
