@@ -9,6 +9,18 @@ import { version } from '../activities/tools/version.ts';
 /** Written by the build, so that `flightline --help` loads no verb at all. */
 const OVERVIEW = join(codeRoot(), 'client/overview.json');
 
+/** Exit codes in words (terminal/exit-codes.ts). */
+const EXIT_CODES = [
+  ['0', 'done'],
+  ['1', 'failed'],
+  ['2', 'usage or spec'],
+  ['3', 'no Temporal or control worker'],
+  ['4', 'held'],
+  ['5', 'cancelled'],
+  ['6', 'already running'],
+  ['130', 'detached'],
+] as const;
+
 /** What happens when a verb was typed, and where commander's own words about wrong usage go. */
 interface Handling {
   act: (call: Call) => Promise<void>;
@@ -36,6 +48,27 @@ export async function createProgram(args: readonly string[], handling: Handling)
   const verbs = await loadVerbs(typed !== undefined && names.includes(typed) ? [typed] : names);
   for (const [name, made] of verbs) addVerb(program, name, made, handling.act);
   return program;
+}
+
+/** The parser of all verbs with their options, for what describes them. */
+export async function fullProgram(): Promise<Command> {
+  const program = emptyProgram({ writeErr: () => undefined });
+  for (const [name, made] of await loadVerbs(verbNames())) addVerb(program, name, made, async () => undefined);
+  return program;
+}
+
+/** The manual pages by their file names, for the build. */
+export async function manualPages(): Promise<Map<string, string>> {
+  const { commandPage, verbPage } = await import('./shell/man-page.ts');
+  const { describeVerbs } = await import('./shell/described-verbs.ts');
+  const examples = new Map((await loadVerbs(verbNames())).map(([name, made]) => [name, made.examples]));
+  const program = await fullProgram();
+  const verbs = describeVerbs(program, (name) => examples.get(name) ?? []);
+  const manual = { version: version(), exitCodes: EXIT_CODES };
+  return new Map([
+    ['flightline.1', commandPage(program.description(), verbs, manual)],
+    ...verbs.map((one) => [`flightline-${one.name}.1`, verbPage(one, manual)] as const),
+  ]);
 }
 
 /** The lines of `flightline --help`, for the build. */
@@ -66,7 +99,7 @@ async function loadVerbs(names: readonly string[]): Promise<[string, AnyVerb | V
   return loaded.sort(([, left], [, right]) => order.indexOf(left.group) - order.indexOf(right.group));
 }
 
-function emptyProgram({ writeErr }: Handling): Command {
+function emptyProgram({ writeErr }: Pick<Handling, 'writeErr'>): Command {
   return new Command('flightline')
     .description(
       'From a Containerfile to signed, verified, published OS and disk images, as durable Temporal workflows.',
@@ -84,7 +117,6 @@ function emptyProgram({ writeErr }: Handling): Command {
         '\n`flightline VERB --help` shows what a verb takes.' +
         '\nTemporal is found by the TEMPORAL_* variables and profiles (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ' +
         'TEMPORAL_PROFILE).' +
-        '\nExit codes: 0 done · 1 failed · 2 usage or spec · 3 no Temporal or control worker ' +
-        '· 4 held · 5 cancelled · 6 already running · 130 detached',
+        `\nExit codes: ${EXIT_CODES.map(([code, meaning]) => `${code} ${meaning}`).join(' · ')}`,
     );
 }

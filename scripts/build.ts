@@ -3,10 +3,10 @@
  *
  *   --workflows   the workflow bundle too, which takes the longest
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../activities/tools/package-root.ts';
-import { verbOverview } from '../client/verbs.ts';
+import { manualPages, verbOverview } from '../client/verbs.ts';
 import { bundleCode } from './build/code.ts';
 import { filesInWorkflows, thirdParty } from './build/third-party.ts';
 import { bundleWorkflows } from './build/workflows.ts';
@@ -22,3 +22,6 @@ bundled.push(...filesInWorkflows(await readFile(workflows, 'utf8')));
 await writeFile(join(dist, 'THIRD-PARTY.md'), await thirdParty(root, bundled));
 // `flightline --help` loads no verb.
 await writeFile(join(dist, 'client/overview.json'), `${JSON.stringify(await verbOverview(), null, 2)}\n`);
+// npm installs what package.json names of these.
+await mkdir(join(dist, 'man'), { recursive: true });
+for (const [name, page] of await manualPages()) await writeFile(join(dist, 'man', name), page);

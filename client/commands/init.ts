@@ -2,11 +2,11 @@
 import { Option } from '@commander-js/extra-typings';
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { terminalAsker } from '../terminal/ask.ts';
+import { terminalAsker, type Asker } from '../terminal/ask.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { BASES, BINDINGS, TARGETS, type Choices } from '../init/choices.ts';
-import { complete } from '../init/completion.ts';
+import { BASES, BINDINGS, isRhel, TARGETS, type Choices } from '../init/choices.ts';
+import { complete, missingFlags } from '../init/completion.ts';
 import { PROJECT_FILES, projectFiles } from '../init/project.ts';
 import { verb } from '../verb.ts';
 
@@ -14,9 +14,8 @@ export default verb({
   group: 'project',
   summary: 'start a project',
   description:
-    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on ' +
-    'a terminal for what no flag says. ' +
-    'Writes over no file.',
+    'Write Containerfile, flightline.yaml and .containerignore after the guide; asks on a terminal for what no flag ' +
+    'says. Writes over no file.',
   examples: [
     'flightline init edge-camera',
     'flightline init --target bare-metal --base centos-stream9 --binding late --repository quay.io/acme/edge-camera',
@@ -25,7 +24,7 @@ export default verb({
 
   syntax: (command) =>
     command
-      .argument('[dir]', 'the directory, made if it is not there', '.')
+      .argument('[dir]', 'the directory, made if it is not there; default is this one')
       .addOption(new Option('--target <target>', 'where devices run; says which disks are made').choices(TARGETS))
       .addOption(new Option('--base <base>', 'what the image is built on').choices(BASES))
       .addOption(
@@ -36,15 +35,19 @@ export default verb({
       )
       .option('--podman-compose', 'support applications of podman-compose')
       .option('--no-podman-compose', 'leave that as a comment; do not ask')
+      .option('--ssh-key <file>', 'public key of a first user, put into the disks: ~/.ssh/id_ed25519.pub')
+      .option('--user <name>', "the first user's name; default is yours")
       .option('--repository <repository>', 'where the OS image is published: quay.io/acme/edge-camera')
       .option('--base-image <image>', 'another image than the one of --base')
       .option('--builder-image <image>', 'another image than bootc-image-builder'),
 
   /** Writes the files of a project, all or none. */
-  async run([directory], flags, output) {
-    // Before any question, so that nobody answers them all in vain.
+  async run([named], flags, output) {
+    const asker = terminalAsker();
+    const directory = named ?? (await chosenDirectory(flags, asker));
+    // Before the other questions, so that nobody answers them all in vain.
     await refuseExisting(directory, PROJECT_FILES);
-    const choices = await complete(flags, terminalAsker());
+    const choices = await complete(flags, asker);
     const files = projectFiles(choices);
     await writeAll(directory, files);
     const spec = join(directory, 'flightline.yaml');
@@ -62,12 +65,16 @@ export default verb({
   },
 });
 
+/** Asked for where anything is. */
+async function chosenDirectory(flags: Parameters<typeof complete>[0], asker: Asker | null): Promise<string> {
+  if (!asker || missingFlags(flags).length === 0) return '.';
+  return (await asker.text('In which directory? Nothing for this one', 'edge-camera', () => undefined)) || '.';
+}
+
 /** What is to be done before the first run. */
 function next({ base, binding }: Choices): string[] {
   const steps = [
-    ...(base === 'rhel9'
-      ? ['  register the build host (subscription-manager) and log it in to registry.redhat.io']
-      : []),
+    ...(isRhel(base) ? ['  register the build host (subscription-manager) and log it in to registry.redhat.io'] : []),
     ...(binding === 'early'
       ? [
           '  log the build host in to Flight Control (`flightctl login --config-dir DIR URL`), ' +

@@ -15,9 +15,9 @@ import { askSecret } from '../terminal/secret-prompt.ts';
 
 const syntax = (command: Command) =>
   command
-    .requiredOption('--output-prefix <p>', 'path and beginning of the file names')
+    .requiredOption('--output-prefix <prefix>', 'path and beginning of the file names')
     .option(
-      '--passphrase-file <f>',
+      '--passphrase-file <file>',
       'file with the passphrase; without it one is asked for, or made and written to P.passphrase',
     );
 

@@ -5,6 +5,7 @@
 import { Repository, parseReference, registryOf } from '../../model/oci/reference.ts';
 import type { Asker } from '../terminal/ask.ts';
 import { UserError } from '../terminal/errors.ts';
+import { firstUser, problemWithKeyFile } from './first-user.ts';
 import { BASES, BINDINGS, imagesFor, TARGETS, type Base, type Binding, type Choices, type Target } from './choices.ts';
 
 /** The flags; what is absent was not given. */
@@ -13,6 +14,10 @@ interface InitFlags {
   base?: Base | undefined;
   binding?: Binding | undefined;
   podmanCompose?: boolean | undefined;
+  /** Name of the first user. */
+  user?: string | undefined;
+  /** File with the public key by which the first user logs in. */
+  sshKey?: string | undefined;
   repository?: string | undefined;
   baseImage?: string | undefined;
   builderImage?: string | undefined;
@@ -23,7 +28,10 @@ const HINTS: Record<Target | Base | Binding, string> = {
   'openshift-virtualization': 'a qcow2 as a container disk',
   vsphere: 'a vmdk',
   'centos-stream9': 'needs quay.io and rpm.flightctl.io',
+  'centos-stream10': 'needs quay.io and rpm.flightctl.io',
   rhel9: 'needs a registered build host and a login to registry.redhat.io',
+  rhel10: 'needs a registered build host and a login to registry.redhat.io',
+  fedora: 'needs quay.io and rpm.flightctl.io',
   'debian-example': 'needs `flightline up` alone; has no agent, and is for trying flightline',
   early: 'the image holds the enrollment certificate, the same for all devices',
   late: 'provisioning brings each device its own',
@@ -40,6 +48,7 @@ export async function complete(flags: InitFlags, asker: Asker | null): Promise<C
     values.map((value) => ({ value, hint: HINTS[value] }));
   // Report wrong flags before asking anything.
   refuseWrongNames(flags);
+  if (flags.sshKey !== undefined || flags.user !== undefined) firstUser(flags.user, flags.sshKey ?? '');
   if (flags.binding === 'early' && flags.target !== undefined) refuseEarly(flags.target);
   const missing = missingFlags(flags);
   if (!asker && missing.length > 0) {
@@ -61,13 +70,24 @@ export async function complete(flags: InitFlags, asker: Asker | null): Promise<C
   const podmanCompose =
     flags.podmanCompose ??
     (asker && missing.length > 0 ? await asker.confirm('Support applications of podman-compose?') : false);
+  const keyFile =
+    flags.sshKey ??
+    (asker && missing.length > 0
+      ? await asker.text(
+          'Whose public SSH key may log in? Nothing for nobody',
+          '~/.ssh/id_ed25519.pub',
+          problemWithKeyFile,
+        )
+      : '');
+  const user = firstUser(flags.user, keyFile);
   const repository =
     flags.repository ??
     (await ask.text('Where is the OS image published?', 'quay.io/acme/edge-camera', problemWithRepository));
-  return { target, base, binding, podmanCompose, repository, ...imagesFor(base, registryOf(repository), flags) };
+  return { target, base, binding, podmanCompose, user, repository, ...imagesFor(base, registryOf(repository), flags) };
 }
 
-function missingFlags({ target, base, binding, repository }: InitFlags): string[] {
+/** The flags without which a project is not complete. */
+export function missingFlags({ target, base, binding, repository }: InitFlags): string[] {
   return [
     ...(target === undefined ? ['--target'] : []),
     ...(base === undefined ? ['--base'] : []),

@@ -23,8 +23,12 @@ export function containerfileText(choices: Choices): string {
 
 const TITLES: Record<Base, string> = {
   'centos-stream9': '# CentOS Stream 9 with the Flight Control agent.',
+  'centos-stream10': '# CentOS Stream 10 with the Flight Control agent.',
   rhel9:
     '# RHEL 9 with the Flight Control agent. The build host must be registered, and logged in to registry.redhat.io.',
+  rhel10:
+    '# RHEL 10 with the Flight Control agent. The build host must be registered, and logged in to registry.redhat.io.',
+  fedora: '# Fedora with the Flight Control agent.',
   'debian-example': '# The example from Debian packages: it shows a release, and is not an image for devices.',
 };
 
@@ -34,7 +38,7 @@ function silences({ base, baseImage, target }: Choices): string[] {
   const silence = (rule: string, reason: string) => `# flightline-lint: ignore=${rule} ${reason}`;
   const moving = example
     ? 'made on this machine, and published by `flightline up`'
-    : "the guide's tag; the record has the digest";
+    : 'the newest of this version; the record has the digest';
   return [
     ...(isMovingTag(baseImage) ? [silence('moving-tag', moving)] : []),
     ...(example ? [silence('agent-installed', 'Debian has no package of the agent')] : []),
@@ -44,15 +48,14 @@ function silences({ base, baseImage, target }: Choices): string[] {
   ];
 }
 
-/** "Building the OS Image (bootc)", and for RHEL "Using RHEL base images". */
+/** "Building the OS Image (bootc)"; Fedora has dnf 5 ("Installing the agent RPM"). */
 function agent(base: Base): string[] {
+  const add = base === 'fedora' ? 'addrepo --from-repofile=' : '--add-repo ';
   return [
-    'RUN dnf -y config-manager --add-repo https://rpm.flightctl.io/flightctl-epel.repo && \\',
+    `RUN dnf -y config-manager ${add}https://rpm.flightctl.io/flightctl-epel.repo && \\`,
     '    dnf -y install flightctl-agent && \\',
     '    dnf -y clean all && \\',
-    ...(base === 'rhel9'
-      ? ['    systemctl enable flightctl-agent.service && \\', '    systemctl mask bootc-fetch-apply-updates.timer']
-      : ['    systemctl enable flightctl-agent.service']),
+    '    systemctl enable flightctl-agent.service',
   ];
 }
 
@@ -98,18 +101,16 @@ function compose({ base, target, podmanCompose }: Choices): string[] {
 }
 
 const COMPOSE: Record<Base, (target: Target) => string[]> = {
-  'centos-stream9': (target) => [
-    // The guide's listing for OpenShift Virtualization takes EPEL Next too.
-    `RUN dnf -y install epel-release${target === 'openshift-virtualization' ? ' epel-next-release' : ''} && \\`,
-    '    dnf -y install podman-compose && \\',
+  // The guide's listing for OpenShift Virtualization takes EPEL Next too, which Enterprise Linux 10 no longer has.
+  'centos-stream9': (target) =>
+    centosCompose(`epel-release${target === 'openshift-virtualization' ? ' epel-next-release' : ''}`),
+  'centos-stream10': () => centosCompose('epel-release'),
+  rhel9: () => rhelCompose(9),
+  rhel10: () => rhelCompose(10),
+  // Fedora's own repositories have it.
+  fedora: () => [
+    'RUN dnf -y install podman-compose && \\',
     '    dnf -y clean all && \\',
-    '    systemctl enable podman.service',
-  ],
-  rhel9: () => [
-    'RUN dnf -y install https://dl.fedoraproject.org/pub/epel/epel-release-latest-9.noarch.rpm && \\',
-    '    dnf -y install podman-compose && \\',
-    '    dnf -y clean all && \\',
-    '    rm -rf /var/{cache,log} /var/lib/{dnf,rhsm} && \\',
     '    systemctl enable podman.service',
   ],
   'debian-example': () => [
@@ -119,6 +120,25 @@ const COMPOSE: Record<Base, (target: Target) => string[]> = {
     '    systemctl enable podman.service',
   ],
 };
+
+function centosCompose(epel: string): string[] {
+  return [
+    `RUN dnf -y install ${epel} && \\`,
+    '    dnf -y install podman-compose && \\',
+    '    dnf -y clean all && \\',
+    '    systemctl enable podman.service',
+  ];
+}
+
+function rhelCompose(version: number): string[] {
+  return [
+    `RUN dnf -y install https://dl.fedoraproject.org/pub/epel/epel-release-latest-${version}.noarch.rpm && \\`,
+    '    dnf -y install podman-compose && \\',
+    '    dnf -y clean all && \\',
+    '    rm -rf /var/{cache,log} /var/lib/{dnf,rhsm} && \\',
+    '    systemctl enable podman.service',
+  ];
+}
 
 function configuration({ binding, target }: Choices): string[] {
   if (binding === 'early') {

@@ -1,16 +1,19 @@
 /** The files of a new project. Pure. */
+import { stringify as toml } from 'smol-toml';
 import { stringify } from 'yaml';
-import type { Choices, Target } from './choices.ts';
+import type { Choices, FirstUser, Target } from './choices.ts';
 import { containerfileText } from './containerfile.ts';
 
-export const PROJECT_FILES = ['Containerfile', 'flightline.yaml', '.containerignore'] as const;
+/** What a project may have. */
+export const PROJECT_FILES = ['Containerfile', 'flightline.yaml', '.containerignore', 'config.toml'] as const;
 
 /** The files' texts by name. */
 export function projectFiles(choices: Choices): Map<(typeof PROJECT_FILES)[number], string> {
-  return new Map([
+  return new Map<(typeof PROJECT_FILES)[number], string>([
     ['Containerfile', containerfileText(choices)],
     ['flightline.yaml', specText(choices)],
     ['.containerignore', containerignoreText(choices)],
+    ...(choices.user === null ? [] : ([['config.toml', configText(choices.user)]] as const)),
   ]);
 }
 
@@ -26,10 +29,16 @@ const DISKS: Record<Target, string> = {
 
 /** Writes the spec. */
 function specText(choices: Choices): string {
-  const { binding, base, builderImage, repository, target } = choices;
+  const { binding, base, builderImage, repository, target, user } = choices;
   const enrollment =
     binding === 'early' ? '{ binding: early, expiration: 365d, signer: enrollment }' : '{ binding: late }';
-  const rootfs = base === 'debian-example' ? ['  rootfs: ext4'] : [];
+  // Neither of these images says which file system its root has.
+  const rootfs = base === 'debian-example' || base === 'fedora' ? ['  rootfs: ext4'] : [];
+  const builder = [
+    ...(builderImage === null ? [] : [`  image: ${builderImage}`]),
+    ...rootfs,
+    ...(user === null ? [] : ['  config: config.toml # the first user']),
+  ];
   return [
     `# yaml-language-server: $schema=${SCHEMA}`,
     `name: ${nameOf(repository)}`,
@@ -41,9 +50,15 @@ function specText(choices: Choices): string {
     `enrollment: ${enrollment}`,
     'disks:',
     DISKS[target],
-    ...(builderImage === null ? [] : ['builder:', `  image: ${builderImage}`, ...rootfs]),
+    ...(builder.length === 0 ? [] : ['builder:', ...builder]),
     '',
   ].join('\n');
+}
+
+/** The builder's configuration: it puts the user into the disks, and not into the image. */
+function configText({ name, key }: FirstUser): string {
+  const configuration = { customizations: { user: [{ name, groups: ['wheel'], key }] } };
+  return `# bootc-image-builder's configuration: https://osbuild.org/docs/bootc/\n${toml(configuration)}`;
 }
 
 /**
@@ -71,6 +86,7 @@ function containerignoreText({ binding }: Choices): string {
     'README.md',
     why,
     'config.yaml',
+    'config.toml',
     '*.key',
     '*.passphrase',
     '*.private',

@@ -25,7 +25,7 @@ const asker: Asker = {
   },
   async text(message, placeholder, problemWith) {
     const validate = (given: string | undefined) => problemWith((given ?? '').trim());
-    return answered(await text({ message, placeholder, validate, output: process.stderr })).trim();
+    return (answered(await text({ message, placeholder, validate, output: process.stderr })) ?? '').trim();
   },
 };
 

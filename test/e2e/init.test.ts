@@ -93,6 +93,7 @@ describe('on a terminal', () => {
       [
         ['Where do devices run?', `${DOWN}${DOWN}\r`],
         ['podman-compose?', 'y'],
+        ['public SSH key', '\r'],
         ['Where is the OS image published?', 'edge:v1\r'],
         ['is not a repository name', `${'\u007F'.repeat(7)}quay.io/acme/edge\r`],
       ],

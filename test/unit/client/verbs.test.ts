@@ -27,7 +27,8 @@ test.each<[string[], string, unknown[], boolean]>([
   ],
   [['run', '--strict'], 'run', ['flightline.yaml', { strict: true }], false],
   [['version', '--json'], 'version', [], true],
-  [['init'], 'init', ['.', {}], false],
+  [['init'], 'init', [undefined, {}], false],
+  [['init', 'd', '--ssh-key', 'k.pub', '--user', 'ann'], 'init', ['d', { sshKey: 'k.pub', user: 'ann' }], false],
   [
     ['init', 'd', '--target', 'vsphere', '--base', 'rhel9', '--binding', 'late', '--podman-compose', '--json'],
     'init',
@@ -37,7 +38,7 @@ test.each<[string[], string, unknown[], boolean]>([
   [
     ['init', '--no-podman-compose', '--repository', 'r', '--base-image', 'b', '--builder-image', 'c'],
     'init',
-    ['.', { podmanCompose: false, repository: 'r', baseImage: 'b', builderImage: 'c' }],
+    [undefined, { podmanCompose: false, repository: 'r', baseImage: 'b', builderImage: 'c' }],
     false,
   ],
   [['lint'], 'lint', ['flightline.yaml', {}], false],
@@ -138,7 +139,7 @@ describe('usage errors', () => {
     [['run', 'a', 'b']],
     [['run', '--on-failure', 'ignore']],
     [['init', '--target', 'cloud']],
-    [['init', '--base', 'fedora']],
+    [['init', '--base', 'gentoo']],
     [['init', '--binding', 'soon']],
     [['list', '--limit', '0']],
     [['list', '--limit', 'x']],

@@ -27,8 +27,7 @@ const RHEL = `FROM registry.redhat.io/rhel9/rhel-bootc:9.5
 RUN dnf -y config-manager --add-repo https://rpm.flightctl.io/flightctl-epel.repo && \\
     dnf -y install flightctl-agent && \\
     dnf -y clean all && \\
-    systemctl enable flightctl-agent.service && \\
-    systemctl mask bootc-fetch-apply-updates.timer
+    systemctl enable flightctl-agent.service
 
 # Optional: To enable podman-compose application support, uncomment below
 # RUN dnf -y install https://dl.fedoraproject.org/pub/epel/epel-release-latest-9.noarch.rpm && \\
@@ -77,9 +76,9 @@ RUN dnf -y install cloud-init open-vm-tools && \\
 const [, GUEST_RUN = ''] = /^(RUN dnf -y install cloud-init [^]*?)\n\n/m.exec(`${CENTOS_VSPHERE}\n`) ?? [];
 const COMPOSE_COMMENT = /^# RUN .*(?:\n#.*)*/m;
 
-/** The guide's listing for a base and a target; RHEL has only the generic one. */
+/** The guide's listing for a base and a target; RHEL has only the generic one, and 10 is written as 9 is. */
 export function guideContainerfile(base: Exclude<Base, 'debian-example'>, target: Target): string {
-  if (base === 'rhel9') return RHEL;
+  if (base === 'rhel9' || base === 'rhel10') return RHEL;
   return { 'bare-metal': CENTOS, 'openshift-virtualization': CENTOS_OPENSHIFT, vsphere: CENTOS_VSPHERE }[target];
 }
 
@@ -95,9 +94,35 @@ export interface Difference {
 }
 
 const isVirtual = ({ target }: Choices) => target !== 'bare-metal';
+const isRhel = ({ base }: Choices) => base === 'rhel9' || base === 'rhel10';
 
 /** Every intended difference; they are applied in this order. */
 export const DIFFERENCES: readonly Difference[] = [
+  {
+    where: 'CentOS Stream 10',
+    what: '`stream10` in `FROM`, and no `epel-next-release`',
+    why: 'the guide says to substitute it; EPEL 10 has no EPEL Next',
+    applies: ({ base }) => base === 'centos-stream10',
+    apply: (text) => text.replace(':stream9', ':stream10').replace(' epel-next-release', ''),
+  },
+  {
+    where: 'RHEL 10',
+    what: "RHEL 10's image, and EPEL's release package for it",
+    why: 'the guide supports it and lists RHEL 9 as the example',
+    applies: ({ base }) => base === 'rhel10',
+    apply: (text) => text.replace('rhel9/rhel-bootc:9.5', 'rhel10/rhel-bootc:10.0').replace('latest-9', 'latest-10'),
+  },
+  {
+    where: 'Fedora',
+    what: "Fedora's image, `config-manager addrepo` of dnf 5, and podman-compose without EPEL",
+    why: 'the guide names Fedora as a base without a listing; the command is that of "Installing the agent"',
+    applies: ({ base }) => base === 'fedora',
+    apply: (text) =>
+      text
+        .replace('quay.io/centos-bootc/centos-bootc:stream9', 'quay.io/fedora/fedora-bootc:43')
+        .replace('--add-repo ', 'addrepo --from-repofile=')
+        .replace(/# RUN dnf -y install epel-release(?: epel-next-release)? && \\\n# +dnf/, '# RUN dnf'),
+  },
   {
     where: 'bare metal, late binding',
     what: 'no `ADD config.yaml /etc/flightctl/`',
@@ -111,16 +136,20 @@ export const DIFFERENCES: readonly Difference[] = [
     why:
       "the guide has RHEL's listing for the generic process alone; its changes for the platforms are the same " +
       'for it',
-    applies: (choices) => choices.base === 'rhel9' && isVirtual(choices),
+    applies: (choices) => isRhel(choices) && isVirtual(choices),
     apply: (text) =>
       text.replace('ADD config.yaml /etc/flightctl/\n', '').replace('# Optional:', `${GUEST_RUN}\n\n# Optional:`),
   },
   {
-    where: 'CentOS, vSphere, `--podman-compose`',
+    where: 'CentOS or Fedora, vSphere, `--podman-compose`',
     what: "the generic listing's optional `RUN`",
     why: 'the listing for vSphere has none',
-    applies: ({ base, target, podmanCompose }) => base === 'centos-stream9' && target === 'vsphere' && podmanCompose,
-    apply: (text) => `${text}\n${COMPOSE_COMMENT.exec(CENTOS)![0]}\n`,
+    applies: (choices) => !isRhel(choices) && choices.target === 'vsphere' && choices.podmanCompose,
+    apply: (text) => {
+      const block = COMPOSE_COMMENT.exec(CENTOS)![0];
+      const own = text.includes('fedora') ? block.replace(/dnf -y install epel-release && \\\n# +/, '') : block;
+      return `${text}\n${own}\n`;
+    },
   },
   {
     where: '`--podman-compose`',

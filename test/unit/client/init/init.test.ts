@@ -3,6 +3,7 @@ import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
+import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import initVerb from '../../../../client/commands/init.ts';
 import { projectFiles } from '../../../../client/init/project.ts';
@@ -12,6 +13,7 @@ import type { Asker } from '../../../../client/terminal/ask.ts';
 import { containerfileText } from '../../../../client/init/containerfile.ts';
 import { lintLoaded } from '../../../../client/project/linting.ts';
 import type { Output } from '../../../../client/terminal/output.ts';
+import { checkBuilderConfig } from '../../../../model/builder-config/builder-config.ts';
 import { loadSpec } from '../../../../client/project/spec-loading.ts';
 import { DIFFERENCES, guideContainerfile } from './guide.ts';
 import { rowsOf, sectionOf } from '../../../support/readme.ts';
@@ -27,6 +29,7 @@ const COMBINATIONS: Choices[] = TARGETS.flatMap((target) =>
         base,
         binding,
         podmanCompose,
+        user: null,
         repository: REPOSITORY,
         ...imagesFor(base, 'quay.io', {}),
       })),
@@ -53,7 +56,7 @@ const quiet: Output = {
   note: () => undefined,
 };
 
-it('has 24 combinations', () => expect(COMBINATIONS).toHaveLength(24));
+it('has 48 combinations', () => expect(COMBINATIONS).toHaveLength(48));
 
 describe.each(named)('%s', (_, choices) => {
   it('passes flightline lint --strict', async () => {
@@ -125,7 +128,10 @@ describe('the Containerfile', () => {
 describe('the images', () => {
   it.each<[Base, object, object]>([
     ['centos-stream9', {}, { baseImage: 'quay.io/centos-bootc/centos-bootc:stream9', builderImage: null }],
+    ['centos-stream10', {}, { baseImage: 'quay.io/centos-bootc/centos-bootc:stream10', builderImage: null }],
     ['rhel9', {}, { baseImage: 'registry.redhat.io/rhel9/rhel-bootc:9.5', builderImage: null }],
+    ['rhel10', {}, { baseImage: 'registry.redhat.io/rhel10/rhel-bootc:10.0', builderImage: null }],
+    ['fedora', {}, { baseImage: 'quay.io/fedora/fedora-bootc:43', builderImage: null }],
     [
       'debian-example',
       {},
@@ -198,7 +204,7 @@ describe('with a terminal', () => {
   }
 
   it('asks for everything that no flag says', async () => {
-    const { asker, asked } = answering('bare-metal', 'rhel9', 'early', true, REPOSITORY);
+    const { asker, asked } = answering('bare-metal', 'rhel9', 'early', true, '', REPOSITORY);
     expect(await complete({}, asker)).toMatchObject({
       target: 'bare-metal',
       base: 'rhel9',
@@ -206,13 +212,13 @@ describe('with a terminal', () => {
       podmanCompose: true,
       repository: REPOSITORY,
     });
-    expect(asked).toHaveLength(5);
+    expect(asked).toHaveLength(6);
   });
 
   it('does not ask for the binding of a virtual machine', async () => {
-    const { asker, asked } = answering('vsphere', 'rhel9', false, REPOSITORY);
+    const { asker, asked } = answering('vsphere', 'rhel9', false, '', REPOSITORY);
     expect(await complete({}, asker)).toMatchObject({ binding: 'late' });
-    expect(asked).toHaveLength(4);
+    expect(asked).toHaveLength(5);
   });
 
   it('asks nothing when the flags say it', async () => {
@@ -224,6 +230,47 @@ describe('with a terminal', () => {
   it('refuses early binding of what was chosen', async () => {
     const { asker } = answering('vsphere');
     await expect(complete({ binding: 'early' }, asker)).rejects.toMatchObject({ kind: 'usage' });
+  });
+});
+
+describe('a first user', () => {
+  const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFa ann@laptop';
+  const keyFile = () => join(directory, 'id.pub');
+  beforeEach(() => writeFile(keyFile(), `${KEY}\n`));
+
+  it('is put into the disks by the builder, whose configuration the spec names', async () => {
+    const made = join(directory, 'edge');
+    expect(await initVerb.run([made], { ...FLAGS, sshKey: keyFile(), user: 'ann' }, quiet)).toBe(0);
+    const text = await readFile(join(made, 'config.toml'), 'utf8');
+    expect(checkBuilderConfig(text, 'toml', { types: ['iso'], rootfs: null })).toEqual({ problems: [], warnings: [] });
+    expect(parse(text)).toEqual({ customizations: { user: [{ name: 'ann', groups: ['wheel'], key: KEY }] } });
+    const loaded = await loadSpec(made);
+    expect(loaded.spec.builder.config).toBe('config.toml');
+    expect((await lintLoaded(loaded)).findings).toEqual([]);
+  });
+
+  it('is asked for', async () => {
+    const asker = {
+      choose: async (_: string, options: readonly { value: string }[]) => options[0]!.value,
+      confirm: async () => false,
+      text: async (question: string) => (question.includes('SSH key') ? keyFile() : REPOSITORY),
+    } as unknown as Asker;
+    expect((await complete({ user: 'ann', sshKey: keyFile() }, asker)).user).toEqual({ name: 'ann', key: KEY });
+    expect((await complete({}, asker)).user).toMatchObject({ key: KEY });
+  });
+
+  it.each<[string, InitFlags, RegExp]>([
+    ['no key', { user: 'ann' }, /--user ann could not log in/],
+    ['a file that is not there', { sshKey: '/none.pub' }, /--ssh-key: \/none\.pub cannot be read/],
+    ['a name that is none', { user: 'Ann B', sshKey: 'id.pub' }, /"Ann B" is not a user name/],
+    ['a private key', { sshKey: 'private' }, /private is not a public SSH key/],
+  ])('%s is a usage error', async (_, flags, message) => {
+    await writeFile(join(directory, 'private'), '-----BEGIN OPENSSH PRIVATE KEY-----\n');
+    const sshKey = flags.sshKey?.startsWith('/') === false ? join(directory, flags.sshKey) : flags.sshKey;
+    await expect(complete({ ...FLAGS, ...flags, sshKey }, null)).rejects.toMatchObject({
+      kind: 'usage',
+      message: expect.stringMatching(message),
+    });
   });
 });
 

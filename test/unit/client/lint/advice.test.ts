@@ -35,7 +35,12 @@ describe('a comment silences', () => {
     'moving-tag': { lines: ['FROM quay.io/a/b:latest', AGENT] },
     'agent-installed': { lines: [FROM] },
     'agent-enabled': { lines: ['RUN dnf install flightctl-agent && dnf clean all'] },
-    'timer-masked': { lines: ['FROM registry.redhat.io/rhel9/rhel-bootc:9.5', AGENT] },
+    'timer-masked': {
+      lines: [
+        'FROM registry.redhat.io/rhel9/rhel-bootc:9.5',
+        AGENT.replace('flightctl-agent', 'flightctl-agent-1.1.3'),
+      ],
+    },
     'agent-configuration': { lines: ['ADD config.yaml /etc/flightctl/'], spec: LATE },
     'late-binding': { lines: ['ADD config.yaml /etc/flightctl/'], spec: { ...VMDK, ...EARLY }, yaml: true },
     'cloud-init': { lines: [FROM, AGENT, VM_TOOLS], spec: VMDK },

@@ -20,6 +20,9 @@ const CLOUD_INIT =
   '/usr/lib/systemd/system/default.target.wants';
 const VM_TOOLS = 'RUN dnf -y install open-vm-tools && dnf clean all && systemctl enable vmtoolsd.service';
 
+/** Before the package masked the timer. */
+const OLD = AGENT.replace('flightctl-agent', 'flightctl-agent-1.1.3');
+
 describe('whole Containerfiles', () => {
   it.each<[string, string, Given, string[]]>([
     ['the agent alone', `${FROM}\n${AGENT}`, {}, []],
@@ -50,17 +53,19 @@ describe('whole Containerfiles', () => {
       ['agent-installed 3'],
     ],
     ['the agent in a stage that the last is built on', `${FROM} AS base\n${AGENT}\nFROM base\nRUN true`, {}, []],
-    ['RHEL', `FROM registry.redhat.io/rhel9/rhel-bootc:9.5\n${AGENT}`, {}, ['timer-masked 1']],
-    ['RHEL of a mirror', `FROM mirror.example.com/x/rhel-bootc:10.0\n${AGENT}`, {}, ['timer-masked 1']],
+    ['RHEL as the guide has it', `FROM registry.redhat.io/rhel9/rhel-bootc:9.5\n${AGENT}`, {}, []],
+    ['RHEL with an old agent', `FROM registry.redhat.io/rhel9/rhel-bootc:9.5\n${OLD}`, {}, ['timer-masked 1']],
+    ['RHEL of a mirror', `FROM mirror.example.com/x/rhel-bootc:10.0\n${OLD}`, {}, ['timer-masked 1']],
+    ['RHEL with a newer agent', `FROM mirror.example.com/x/rhel-bootc:10.0\n${OLD.replace('1.1', '1.2')}`, {}, []],
     [
-      'RHEL as the guide has it',
-      `FROM registry.redhat.io/rhel9/rhel-bootc:9.5\n${AGENT} && systemctl mask bootc-fetch-apply-updates.timer`,
+      'RHEL with an old agent and a masked timer',
+      `FROM registry.redhat.io/rhel9/rhel-bootc:9.5\n${OLD} && systemctl mask bootc-fetch-apply-updates.timer`,
       {},
       [],
     ],
     [
       'RHEL with a stage on it',
-      `FROM registry.redhat.io/rhel9/rhel-bootc:9.5 AS base\n${AGENT}\nFROM base\nRUN systemctl ` +
+      `FROM registry.redhat.io/rhel9/rhel-bootc:9.5 AS base\n${OLD}\nFROM base\nRUN systemctl ` +
         `mask bootc-fetch-apply-updates.timer`,
       {},
       [],
