@@ -10,6 +10,7 @@ import {
 import type { Failure } from '../model/failure/failure.ts';
 import { HELD_SIGNAL, type HeldNotice } from '../model/release/nightly.ts';
 import { PRUNE_REPORT_QUERY, type PruneReport } from '../model/release/prune.ts';
+import { PROMOTION_QUERY, type Promotion } from '../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 
 /** Where a release stands. */
@@ -29,6 +30,9 @@ export const heldSignal = defineSignal<[HeldNotice]>(HELD_SIGNAL);
  * A builder run tells its release that it works on another host, so that clean-up reaches that host in any case.
  */
 export const hostSignal = defineSignal<[string]>('hostClaimed');
+
+/** Where a promotion stands. */
+export const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
 
 /** What a prune removed and kept. */
 export const pruneReportQuery = defineQuery<PruneReport>(PRUNE_REPORT_QUERY);

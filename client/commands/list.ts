@@ -1,7 +1,6 @@
 /** `flightline list`: what releases there are. */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { visibilityQuery, statusOf, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
-import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
+import { statusOf, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
 import { grpcDetails, isInvalidArgument, UserError } from '../terminal/errors.ts';
@@ -10,7 +9,7 @@ import { referenceOf } from '../temporal/release-name.ts';
 import { verb } from '../verb.ts';
 import { renderList } from '../view/list.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
-import { listFilter } from '../temporal/list-filter.ts';
+import { listFilter, listQuery } from '../temporal/list-filter.ts';
 
 const STATUS = searchAttribute('FlightlineStatus');
 const STAGE = searchAttribute('FlightlineStage');
@@ -23,7 +22,7 @@ const PAGE = 1_000;
 export default verb({
   group: 'release',
   summary: 'list the releases',
-  description: 'List the releases that Temporal knows, newest first.',
+  description: 'List the releases that Temporal knows, and the promotions that run or wait, newest first.',
   examples: ['flightline list --limit 5', 'flightline list --status held --repository quay.io/acme --since 2d'],
   json: 'print JSON',
 
@@ -66,7 +65,7 @@ function newestFirst(releases: readonly ListedRelease[]): ListedRelease[] {
 }
 
 async function read(temporal: Temporal, filter: ListFilter, most: number): Promise<ListedRelease[]> {
-  const query = visibilityQuery(RELEASE_WORKFLOW, filter);
+  const query = listQuery(filter);
   const found: ListedRelease[] = [];
   try {
     await temporal.within(REQUEST_TIMEOUT, async () => {

@@ -7,6 +7,7 @@ import {
   PromotionRequest,
   type PromotionRequest as Request,
 } from '../../model/tags/promotion.ts';
+import { promotionAttributes } from '../../model/release/summaries.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { parseReference, Tag } from '../../model/oci/reference.ts';
 import { timingWith } from '../../model/base/timing.ts';
@@ -119,6 +120,7 @@ async function start(temporal: Temporal, request: Request): Promise<{ id: string
         args: [request],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
+        typedSearchAttributes: promotionAttributes(target),
         staticSummary: `${source.repository}:${source.tag} → ${target.repository}:${target.tag}`.slice(0, 200),
       }),
     );

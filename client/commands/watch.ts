@@ -1,11 +1,9 @@
 /** `flightline watch`: the progress of a release, or a promotion. */
-import { promotionTarget } from '../../model/tags/promotion.ts';
-import { withTemporal } from '../temporal/temporal.ts';
 import { detachable, printEnding } from '../follow/ending.ts';
 import { followRelease } from '../follow/release.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';
-import { readPromotion } from '../temporal/promotion.ts';
-import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
+import { readPromotion, withReleaseOrPromotion } from '../temporal/promotion.ts';
+import { referenceOf } from '../temporal/release-name.ts';
 import { openRelease } from '../temporal/release/release-view.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
 import { withInterrupt } from '../terminal/signals.ts';
@@ -21,22 +19,18 @@ export default verb({
   syntax: (command) => command.argument(...RELEASE_ARGUMENT),
 
   async run([name], _, output) {
-    if (promotionTarget(name) !== undefined) {
-      return withTemporal((temporal) =>
-        withInterrupt(async (signal) => {
-          const { runId } = await readPromotion(temporal, name);
-          return printPromotion(await followPromotion(temporal, { id: name, runId }, output, signal), output);
-        }),
-      );
-    }
-    const id = releaseIdOf(name);
-    return withTemporal((temporal) =>
-      withInterrupt((signal) =>
-        detachable(referenceOf(id), async () => {
-          const reader = await openRelease(temporal, id);
-          return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
-        }),
-      ),
+    return withInterrupt((signal) =>
+      withReleaseOrPromotion(name, {
+        release: (temporal, id) =>
+          detachable(referenceOf(id), async () => {
+            const reader = await openRelease(temporal, id);
+            return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
+          }),
+        promotion: async (temporal, id) => {
+          const { runId } = await readPromotion(temporal, id);
+          return printPromotion(await followPromotion(temporal, { id, runId }, output, signal), output);
+        },
+      }),
     );
   },
 });

@@ -1,5 +1,7 @@
 /** Which releases the options of `flightline list` mean. Pure. */
-import type { ListFilter } from '../../model/release/listing.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
+import { visibilityQuery, type ListFilter } from '../../model/release/listing.ts';
+import { PROMOTION_WORKFLOW } from '../../model/tags/promotion.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../../model/stage/stage.ts';
 import { UserError } from '../terminal/errors.ts';
 
@@ -17,6 +19,12 @@ export function listFilter(
     repository: repository === undefined ? undefined : scopeOf(repository),
     since: since === undefined ? undefined : sinceOf(since, now),
   };
+}
+
+/** The list filter for releases, and for promotions that run or wait: ended ones are in the history of their tag. */
+export function listQuery(filter: ListFilter = {}): string {
+  const promotions = `${visibilityQuery(PROMOTION_WORKFLOW, filter)} AND ExecutionStatus = 'Running'`;
+  return `(${visibilityQuery(RELEASE_WORKFLOW, filter)}) OR (${promotions})`;
 }
 
 function statusesOf(text: string): ReleaseStatus[] {

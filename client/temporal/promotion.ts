@@ -1,8 +1,16 @@
 /** Reads a promotion as it stands. */
-import { Promotion, PROMOTION_QUERY, PROMOTION_WORKFLOW, PromotionFailure } from '../../model/tags/promotion.ts';
-import { REQUEST_TIMEOUT, type Temporal } from './temporal.ts';
+import {
+  Promotion,
+  PROMOTION_QUERY,
+  PROMOTION_WORKFLOW,
+  PromotionFailure,
+  promotionId,
+  promotionTarget,
+} from '../../model/tags/promotion.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
 import { noControlWorker } from './control.ts';
 import { isNotFound, isUnavailable, isWorkerAway, UserError } from '../terminal/errors.ts';
+import { releaseIdOf, repositoryAndTag } from './release-name.ts';
 import { detailIn, failureOfError } from './failure.ts';
 
 /**
@@ -31,6 +39,41 @@ export async function readPromotion(temporal: Temporal, id: string, runId?: stri
   } catch (error) {
     if (isNotFound(error)) throw unknown(temporal, id);
     if (isWorkerAway(error) && !isUnavailable(error)) throw noControlWorker(temporal, `${id} waits for one`);
+    throw error;
+  }
+}
+
+/**
+ * Does something with a release, or with the promotion to its name when there is no such release.
+ *
+ * @param name REPOSITORY:TAG, or a workflow id
+ * @throws UserError `usage` before Temporal is asked, `unknown-release`, and whatever is done
+ */
+export async function withReleaseOrPromotion<Result>(
+  name: string,
+  does: Record<'release' | 'promotion', (temporal: Temporal, id: string) => Promise<Result>>,
+): Promise<Result> {
+  if (promotionTarget(name) !== undefined) return withTemporal((temporal) => does.promotion(temporal, name));
+  const release = releaseIdOf(name);
+  const { repository, tag } = repositoryAndTag(name);
+  const promotion = promotionId(repository, tag);
+  return withTemporal(async (temporal) => {
+    try {
+      return await does.release(temporal, release);
+    } catch (error) {
+      const isUnknown = error instanceof UserError && error.kind === 'unknown-release';
+      if (!isUnknown || !(await exists(temporal, promotion))) throw error;
+      return does.promotion(temporal, promotion);
+    }
+  });
+}
+
+async function exists(temporal: Temporal, id: string): Promise<boolean> {
+  try {
+    await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id).describe());
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
     throw error;
   }
 }

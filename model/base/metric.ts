@@ -57,6 +57,12 @@ export const METRICS = {
     help: 'Open releases, by status',
     note: '`running` or `held`',
   },
+  flightline_promotions_held: {
+    kind: 'gauge',
+    role: 'control',
+    labels: [],
+    help: 'Promotions that wait for approval',
+  },
   flightline_last_success_timestamp_seconds: {
     kind: 'gauge',
     role: 'control',

@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
-/** One run of a release in Temporal's visibility. */
+/** One run of a release in Temporal's visibility, or a promotion that runs or waits. */
 export const ListedRelease = z.object({
   /** The workflow id. */
   release: z.string(),
   runId: z.string(),
-  /** `repository:tag`. */
+  /** `repository:tag`; of a promotion `promote/repository:tag`. */
   reference: z.string(),
   status: z.enum(RELEASE_STATUSES),
   /** The earliest unfinished stage, or the one that ended the release; null when there is none. */

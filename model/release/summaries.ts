@@ -13,20 +13,21 @@ export function releaseSummary(request: Pick<ReleaseRequest, 'name' | 'repositor
 }
 
 /** The search attributes with which a release starts. */
-export function releaseAttributes({
-  repository,
-  tag,
-}: Pick<ReleaseRequest, 'repository' | 'tag'>): SearchAttributePair[] {
-  const keyword = (name: Exclude<SearchAttributeName, 'FlightlineHost'>, value: string): SearchAttributePair => ({
-    key: searchAttribute(name),
-    value,
-  });
+export function releaseAttributes(name: Pick<ReleaseRequest, 'repository' | 'tag'>): SearchAttributePair[] {
+  return [...promotionAttributes(name), keyword('FlightlineStage', 'resolve')];
+}
+
+/** The search attributes with which a promotion to a name starts. */
+export function promotionAttributes({ repository, tag }: { repository: string; tag: string }): SearchAttributePair[] {
   return [
     keyword('FlightlineRepository', repository),
     keyword('FlightlineTag', tag),
-    keyword('FlightlineStage', 'resolve'),
     keyword('FlightlineStatus', 'running'),
   ];
+}
+
+function keyword(name: Exclude<SearchAttributeName, 'FlightlineHost'>, value: string): SearchAttributePair {
+  return { key: searchAttribute(name), value };
 }
 
 /** `disks qcow2+vmdk of quay.io/acme/edge-camera:v1`. */

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import planRollback from '../../activities/tags/plan-rollback.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
+import { ReleaseList } from '../../model/release/listing.ts';
 import { Promotion } from '../../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
@@ -94,6 +95,19 @@ afterAll(async () => {
 function promoteWithApproval() {
   return flightline('promote', project.release, '--to', `${PRODUCTION}:v1`, '--approval', 'required', '--json');
 }
+
+it('is listed while it waits, and may be cancelled', async () => {
+  expect((await promoteWithApproval()).exitCode).toBe(4);
+  const listed = await flightline('list', '--status', 'held', '--repository', PRODUCTION, '--json');
+  expect(ReleaseList.parse(JSON.parse(listed.stdout)).releases).toMatchObject([
+    { reference: `promote/${PRODUCTION}:v1`, status: 'held' },
+  ]);
+  expect(promotionOf(await flightline('status', `${PRODUCTION}:v1`, '--json'))).toMatchObject({ status: 'held' });
+  const cancelled = await flightline('cancel', `${PRODUCTION}:v1`, '--json');
+  expect(cancelled.exitCode, cancelled.stderr).toBe(0);
+  expect(promotionOf(cancelled)).toMatchObject({ status: 'cancelled' });
+  expect((await flightline('cancel', `${PRODUCTION}:v1`)).stderr).toContain('had ended before it could be cancelled');
+});
 
 it('waits for approval, and a rejected promotion leaves nothing', async () => {
   const waits = await promoteWithApproval();

@@ -10,6 +10,8 @@ import {
   promotionId,
   type PromotionRequest,
 } from '../../model/tags/promotion.ts';
+import { listQuery } from '../../client/temporal/list-filter.ts';
+import { promotionAttributes } from '../../model/release/summaries.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { RECORD_QUERY, ReleaseFailure } from '../../model/contract/workflows.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -30,6 +32,7 @@ async function begin(request: PromotionRequest) {
     workflowId: id,
     taskQueue: CONTROL_QUEUE,
     args: [request],
+    typedSearchAttributes: promotionAttributes(request.target),
   });
   const state = async () => Promotion.parse(await handle.query(PROMOTION_QUERY));
   const held = () =>
@@ -99,14 +102,37 @@ test(
 );
 
 test('waits for approval before anything is copied or signed', async () => {
-  const { standIns } = house();
-  const { id, handle, held, state, decide } = await begin(promotionRequest('approved', { approval: 'required' }));
+  const { standIns, client } = house();
+  const request = promotionRequest('approved', { approval: 'required' });
+  const { id, handle, held, state, decide } = await begin(request);
   await held();
   expect(standIns.callsOf(id).map(({ activity }) => activity)).toEqual(['planPromotion', 'verify', 'verify']);
   expect((await state()).failure).toMatchObject({ kind: 'approval-needed' });
+  const query = listQuery({ statuses: ['held'], repository: request.target.repository });
+  const listed = async () => (await client.workflow.count(query)).count;
+  await eventually('it is listed', async () => ((await listed()) === 1 ? true : undefined), { interval: 50 });
   await decide('approve');
   expect(await handle.result()).toMatchObject({ status: 'promoted', approval: ann, failure: null });
   expect(standIns.callsOf(id, 'promoteRecord')[0]!.input).toMatchObject({ approval: ann });
+  const [moved] = standIns.callsOf(id, 'moveSharedTag');
+  expect(moved!.input).toMatchObject({ by: 'bob@desk', why: expect.stringContaining(', approved by ann@laptop: ') });
+  await eventually('it is no longer listed', async () => ((await listed()) === 0 ? true : undefined), { interval: 50 });
+});
+
+test('signs nothing for the name when the tag has become newer while it waited', async () => {
+  const { standIns } = house();
+  const request = promotionRequest('overtaken', { approval: 'required' });
+  standIns.behave(promotionId(request.target.repository, 'stable'), {
+    planPromotion: (_, { ordinary }) => {
+      if (standIns.callsOf(id, 'planPromotion').length === 1) return ordinary();
+      throw failed('back-in-time', 'something later is there');
+    },
+  });
+  const { id, held, decide, failure } = await begin(request);
+  await held();
+  await decide('approve');
+  expect((await failure()).failure).toMatchObject({ kind: 'back-in-time' });
+  expect(standIns.callsOf(id, 'promoteCopy', 'sign')).toEqual([]);
 });
 
 test('ends when it is rejected, also where only the operator asks for approval', async () => {

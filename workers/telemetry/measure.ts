@@ -13,6 +13,7 @@ import { readLeaseFiles } from '../../activities/host/lease-files.ts';
 import { pollersOf } from '../../activities/server.ts';
 import { podmanInfo } from '../../activities/tools/podman/podman.ts';
 import type { HostContext } from '../../activities/host/work-directory.ts';
+import { PROMOTION_WORKFLOW } from '../../model/tags/promotion.ts';
 import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../../model/base/metric.ts';
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../../model/contract/queue.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
@@ -92,10 +93,14 @@ export function measureReleases(client: Client, logger: Logger): () => void {
     return EndedWell.safeParse(result).success;
   });
   return repeat(logger, async () => {
+    const open = async (type: string, status: ReleaseStatus) => {
+      const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Running' AND FlightlineStatus = '${status}'`;
+      return (await client.workflow.count(query)).count;
+    };
     for (const status of ['running', 'held'] as const) {
-      const query = `WorkflowType = 'release' AND ExecutionStatus = 'Running' AND FlightlineStatus = '${status}'`;
-      setGauge('flightline_releases', (await client.workflow.count(query)).count, { status });
+      setGauge('flightline_releases', await open('release', status), { status });
     }
+    setGauge('flightline_promotions_held', await open(PROMOTION_WORKFLOW, 'held'), {});
     // The newest comes first. Nothing to report when none succeeded, or the server no longer knows.
     const successes = {
       release: await newestWell(client.workflow.list({ query: RELEASED, pageSize: 1 }), async () => true),

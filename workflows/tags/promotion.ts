@@ -8,23 +8,20 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
-  defineQuery,
   isCancellation,
   setCurrentDetails,
+  metricMeter,
   setHandler,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { TagMove } from '../../model/tags/tag-move.ts';
 import type { Remedy } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
-import {
-  PROMOTION_QUERY,
-  PromotionRequest,
-  type PromotedItem,
-  type Promotion,
-  type PromotionPlan,
-} from '../../model/tags/promotion.ts';
+import { PromotionRequest, type PromotedItem, type Promotion, type PromotionPlan } from '../../model/tags/promotion.ts';
+import { counterOf } from '../../model/base/metric.ts';
+import { searchAttribute } from '../../model/stage/stage.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import {
   askApproval,
@@ -38,10 +35,10 @@ import {
 import { failureFrom, mayGoBack, parseInput, ReleaseFailed, toTemporalFailure } from '../failure.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
+import { promotionQuery } from '../signals-and-queries.ts';
 import { tellRecorded } from './shared-tag.ts';
 
-const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
-
+const STATUS = searchAttribute('FlightlineStatus');
 const NOT_IN_TIME: Remedy = { action: 'have it approved in time', then: 'start again' };
 
 /**
@@ -98,7 +95,8 @@ class PromotionRun {
       this.show({ status: 'cancelled', step: 'cancelled', failure: this.leftBehind() });
       throw error;
     }
-    const reason = reasonOf(error);
+    const ofActivity = error instanceof ActivityFailure ? failureFrom(error, null) : null;
+    const reason = error instanceof ReleaseFailed ? error.failure : ofActivity;
     if (!reason) throw error;
     const moved = this.moved.length > 0 ? ` (moved already: ${this.moved.join(', ')})` : '';
     const failure = { ...reason, message: `${reason.message}${moved}` };
@@ -153,14 +151,20 @@ class PromotionRun {
     if (this.request.approval === undefined && !plan.approval) return;
     const digests = plan.items.map(({ digest }) => digest);
     const subject = JSON.stringify([plan.items, plan.recordRepository]);
-    const { holdFor } = this.request.timing;
+    const { timing } = this.request;
     const needed = askApproval(this.gate, subject, digests);
     if (!needed) return;
     this.show({ status: 'held', step: 'waiting for approval', failure: needed });
-    const decided = await condition(() => !waitsForWord(this.gate), holdFor, { summary: 'waiting for approval' });
+    counterOf(metricMeter, 'flightline_holds_total').add(1, { kind: needed.kind });
+    const decided = await condition(() => !waitsForWord(this.gate), timing.holdFor, {
+      summary: 'waiting for approval',
+    });
     const failure = decided ? askApproval(this.gate, subject, digests) : needed;
     if (failure) throw new ReleaseFailed(decided ? failure : { ...failure, remedy: NOT_IN_TIME });
     this.show({ status: 'running', failure: null, approval: this.gate.approval });
+    // The target may be newer by now: what would go back in time must not be signed for its name.
+    const again = activities('control', timing, `plan ${this.state.target} again`);
+    await again.planPromotion({ request: this.request, timing });
   }
 
   /** Into the target's repository, signed for its name there and verified; without a tag. */
@@ -192,13 +196,14 @@ class PromotionRun {
       expected: to.repository === target.repository ? 'any' : { leftBy: target.repository },
     }));
     this.moving = moves.map(({ repository, tag }) => `${repository}:${tag}`);
+    const approver = this.state.approval ? `, approved by ${this.state.approval.by}` : '';
     const { refused, moved, vanished } = await tags.moveSharedTag({
       ...identity,
       kind: 'promotion',
       madeBy: plan.madeBy,
       made: plan.made,
       by,
-      why: `promoted ${this.state.source}${comment === '' ? '' : `: ${comment}`}`.slice(0, MAX_WORDS),
+      why: `promoted ${this.state.source}${approver}${comment === '' ? '' : `: ${comment}`}`.slice(0, MAX_WORDS),
       allowOlder,
       key: plan.key,
       recordRepository: plan.recordRepository,
@@ -228,6 +233,9 @@ class PromotionRun {
 
   private show(change: Partial<Promotion>): void {
     this.state = { ...this.state, ...change };
+    // Lists and metrics find what waits. Each is an event in the history; how it ended the server knows.
+    const isOpen = change.status === 'held' || change.status === 'running';
+    if (isOpen) upsertSearchAttributes([{ key: STATUS, value: change.status! }]);
     const { source, target, status, step, items, failure } = this.state;
     setCurrentDetails(
       [
@@ -239,9 +247,4 @@ class PromotionRun {
       ].join('\n\n'),
     );
   }
-}
-
-function reasonOf(error: unknown): Failure | null {
-  if (error instanceof ReleaseFailed) return error.failure;
-  return error instanceof ActivityFailure ? failureFrom(error, null) : null;
 }

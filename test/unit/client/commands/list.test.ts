@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listFilter } from '../../../../client/temporal/list-filter.ts';
+import { listFilter, listQuery } from '../../../../client/temporal/list-filter.ts';
 import { HostList } from '../../../../model/contract/host-status.ts';
 import { hostsJsonSchema, listJsonSchema } from '../../../../model/json-schema.ts';
 import { quoted, ReleaseList, visibilityQuery } from '../../../../model/release/listing.ts';
@@ -58,6 +58,12 @@ describe('the visibility query', () => {
         " AND StartTime >= '2026-11-21T12:00:00.000Z'",
     ],
   ])('%j', (filter, query) => expect(visibilityQuery('release', filter)).toBe(query));
+
+  test('lists promotions only while they run or wait', () => {
+    expect(listQuery()).toBe(
+      "(WorkflowType = 'release') OR (WorkflowType = 'promotion' AND ExecutionStatus = 'Running')",
+    );
+  });
 
   test.each([
     ["it's", String.raw`'it\'s'`],
