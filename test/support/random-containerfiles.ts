@@ -43,6 +43,8 @@ function randomCase(random: Random, index: number): RandomCase {
   const globals = chance(0.5) ? [globalArguments(random, index)] : [];
   const stages: string[] = [];
   const names: string[] = [];
+  /** Stages without a shell or users. */
+  const bare = new Set(['scratch']);
   for (let left = pick([0, 0, 0, 1, 1, 2]); left >= 0; left--) {
     const name = left === 0 ? `c${index}` : `c${index}x${left}`;
     const base =
@@ -51,7 +53,8 @@ function randomCase(random: Random, index: number): RandomCase {
         : chance(0.1) && left > 0
           ? 'scratch'
           : baseOf(globals, index, random);
-    const steps = Array.from({ length: 1 + below(3) }, () => step(random, names, base === 'scratch'));
+    if (bare.has(base)) bare.add(name);
+    const steps = Array.from({ length: 1 + below(3) }, () => step(random, names, bare.has(base)));
     stages.push(
       [
         fromLine(base, name, random),
@@ -92,11 +95,12 @@ function told({ pick }: Random, index: number): string {
   return `COPY <<${pick(['T', '"T"', '-T'])} /t/told\n[$G${index}] [$E] [\${E:-none}] [\${L:+set}] [\${E#o}] [\\$E]\nT`;
 }
 
-function step(random: Random, earlier: readonly string[], isScratch: boolean): string {
+function step(random: Random, earlier: readonly string[], isBare: boolean): string {
   const { below, pick, chance } = random;
-  const kinds = [copy, copy, heredoc, heredoc, variable, variable, place, ...(isScratch ? [] : [run, run])];
-  const line = pick(kinds)(random, earlier);
-  if (line.includes('<<') || !chance(0.2)) return line;
+  const kinds = [copy, copy, heredoc, heredoc, variable, variable, place, ...(isBare ? [] : [run, run])];
+  const line = pick(kinds)(random, earlier, isBare);
+  // In the JSON form a blank may be part of a name.
+  if (line.includes('<<') || line.includes('["') || !chance(0.2)) return line;
   // Joined lines, with what is left out between them.
   const words = line.split(' ');
   const at = 1 + below(Math.max(1, words.length - 1));
@@ -104,9 +108,10 @@ function step(random: Random, earlier: readonly string[], isScratch: boolean): s
   return `${words.slice(0, at).join(' ')}${between}${words.slice(at).join(' ')}`;
 }
 
-function copy({ below, pick, chance }: Random, earlier: readonly string[]): string {
+function copy({ below, pick, chance }: Random, earlier: readonly string[], isBare: boolean): string {
+  const owners = ['1', '2:3', ...(isBare ? [] : ['root', 'root:root'])];
   const flags = [
-    ...(chance(0.3) ? [`--chown=${pick(['1', '2:3', 'root', 'root:root', ':4'].slice(0, 4))}`] : []),
+    ...(chance(0.3) ? [`--chown=${pick(owners)}`] : []),
     ...(chance(0.3) ? [`--chmod=${pick(['600', '0755', '4711'])}`] : []),
   ];
   if (chance(0.2)) return ['COPY', '--from=@OTHER@', ...flags, `/other-file /t/other${below(3)}`].join(' ');
