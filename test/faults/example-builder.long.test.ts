@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { builderDriver } from '../../activities/tools/builder/drivers.ts';
 import { NO_PROGRESS, withTotal } from '../../activities/tools/builder/progress.ts';
@@ -10,6 +11,7 @@ import { EXAMPLE_IMAGES } from '../../workers/stack/example-images.ts';
 import { podman as podmanOf } from '../support/host-state.ts';
 
 const IMAGE = 'localhost/test/linked:1';
+const EXAMPLES = join(import.meta.dirname, '../../examples');
 const BUILDER = EXAMPLE_IMAGES.builder.local;
 /** Where the root file system begins on its disks: after 1 MiB and the boot partition. */
 const ROOT = 513 * 2 ** 20;
@@ -30,12 +32,16 @@ afterAll(async () => {
 });
 
 /** Runs it to its end, and keeps its container. Returns its lines and its manifest. */
-async function build(name: string, types: readonly DiskType[]): Promise<{ lines: string[]; manifest: string }> {
+async function build(
+  name: string,
+  types: readonly DiskType[],
+  image = IMAGE,
+): Promise<{ lines: string[]; manifest: string }> {
   const output = join(directory, name);
   const flags = ['--privileged', '--security-opt=label=type:unconfined_t', '--pull=never', `--name=${name}`];
   const volumes = [`--volume=${output}:/output`, '--volume=/var/lib/containers/storage:/var/lib/containers/storage'];
   await mkdir(output);
-  const command = ['build', '--progress=verbose', ...types.map((type) => `--type=${type}`), IMAGE];
+  const command = ['build', '--progress=verbose', ...types.map((type) => `--type=${type}`), image];
   const said = await podman('run', ...flags, ...volumes, BUILDER, ...command);
   const manifest = await readFile(join(output, `manifest-${types.join('-')}.json`), 'utf8');
   return { lines: said.split('\n'), manifest };
@@ -65,6 +71,21 @@ it.each<[DiskType[]]>([[['qcow2']], [['raw']], [['qcow2', 'vmdk']], [['iso']]])(
     }
   },
 );
+
+it('makes an iso that boots live', async () => {
+  const name = 'flightline-test-live';
+  try {
+    await build(name, ['iso'], EXAMPLE_IMAGES.base.local);
+    const iso = join(directory, name, 'bootiso/install.iso');
+    const boot = await execa(join(EXAMPLES, 'debian/boot.sh'), [iso, '--iso', '--timeout', '280'], {
+      reject: false,
+      all: true,
+    });
+    expect(boot.exitCode, boot.all).toBe(0);
+  } finally {
+    await podman('rm', '--force', '--volumes', name);
+  }
+});
 
 it('writes into the image, and not into its own root, where a link of the image is absolute', async () => {
   const name = 'flightline-test-links';
