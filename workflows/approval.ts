@@ -38,8 +38,14 @@ export function waitsForWord({ asked, approved, rejection }: ApprovalGate): bool
  * `approval-needed` or `rejected`.
  *
  * @param digests of the image, then of each disk: what a person sees, and decides on
+ * @param why in words, where not every release of the project is asked about
  */
-export function askApproval(gate: ApprovalGate, subject: string, digests: readonly string[]): Failure | null {
+export function askApproval(
+  gate: ApprovalGate,
+  subject: string,
+  digests: readonly string[],
+  why?: string,
+): Failure | null {
   const { reference, rejection } = gate;
   if (rejection) {
     const comment = rejection.comment === '' ? '' : `: ${rejection.comment}`;
@@ -48,9 +54,8 @@ export function askApproval(gate: ApprovalGate, subject: string, digests: readon
   gate.asked = { subject, digests };
   if (gate.approved === subject) return null;
   Object.assign(gate, { approved: null, approval: null } satisfies Partial<ApprovalGate>);
-  return failureOf('approval-needed', `${reference} is verified, and waits for approval: no tag has moved`, {
-    stage: 'tag',
-  });
+  const reason = why === undefined ? 'no tag has moved' : `${why}; no tag has moved`;
+  return failureOf('approval-needed', `${reference} is verified, and waits for approval: ${reason}`, { stage: 'tag' });
 }
 
 /** Validates an update. @throws when nothing waits for approval, or the person saw other digests. */

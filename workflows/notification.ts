@@ -2,6 +2,7 @@
 import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { eventsOf, NOTIFICATION_WORKFLOW } from '../model/release/notification.ts';
 import { NotifyInput, type NotifyResult } from '../model/contract/control.ts';
+import { updateInWords } from '../model/oci/update-cost.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 import type { ReleaseRequest } from '../model/spec/request.ts';
 import type { ReleaseStatus } from '../model/stage/stage.ts';
@@ -55,6 +56,9 @@ export class Notifications {
               reference: image.reference,
               digest: image.digest,
               status,
+              ...(image.updates && {
+                updates: image.updates.map((cost) => ({ ...cost, text: updateInWords(cost) })),
+              }),
               stage: failure?.stage ?? null,
               failure: failure && {
                 kind: failure.kind,

@@ -3,7 +3,8 @@
  * somebody else may overwrite.
  */
 import type { ActivitiesOn } from '../model/contract/activities.ts';
-import type { SignInput } from '../model/contract/sign.ts';
+import type { SignInput, VerifyInput } from '../model/contract/sign.ts';
+import type { UpdateCost } from '../model/oci/update-cost.ts';
 import { StageFailed } from './failure.ts';
 import { activities } from './activities.ts';
 import { runStage, type StageBoard } from './run-stage.ts';
@@ -22,18 +23,24 @@ export async function sign(board: StageBoard, subject: string, input: SignInput,
 interface SigningProgress {
   signed: boolean;
   verified: boolean;
+  /** What an update to it costs, where somebody asked. */
+  updates?: UpdateCost[];
 }
 
-/** Runs `sign` and `verify` for a subject unless they are done. Records both in `progress`. */
+/** Runs `sign` and `verify` for a subject unless they are done. Records what they told in `progress`. */
 export async function signAndVerify(
   board: StageBoard,
   subject: string,
-  input: SignInput,
+  { update, ...input }: VerifyInput,
   progress: SigningProgress,
 ): Promise<void> {
   const signNow = () => sign(board, subject, input);
   const verify = () =>
-    runStage(board, { name: 'verify', subject }, null, () => signActivities(input, `verify ${subject}`).verify(input));
+    runStage(board, { name: 'verify', subject }, null, async () => {
+      const result = await signActivities(input, `verify ${subject}`).verify({ ...input, update });
+      if (result.updates) progress.updates = result.updates;
+      return result;
+    });
   if (!progress.signed) await signNow();
   progress.signed = true;
   if (!progress.verified) await signingAgain(verify, signNow);

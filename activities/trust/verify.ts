@@ -6,12 +6,15 @@ import type { VerifyInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { formatReference, parseReference, type Reference } from '../../model/oci/reference.ts';
+import { updateCost, type UpdateCost } from '../../model/oci/update-cost.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { pulledKind, type PulledKind } from './pulled-kind.ts';
 import { signedNames, unsignedTags } from './signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import type { RepositoryClient, StoredManifest } from '../tools/registry/repository.ts';
 import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
+import { imageFor } from '../tools/stored-image.ts';
 import { allEnded } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -23,17 +26,39 @@ async function verifySubject(
   worker: { configuration: WorkerConfiguration },
   input: VerifyInput,
 ): Promise<ActivityAnswer<'verify'>> {
-  const { repository, digest, tags, timing } = input;
+  const { repository, digest, tags, timing, update } = input;
   const key = await openKey(worker.configuration, input.key, [repository]);
-  await withRegistryAccess(worker.configuration, [repository], (access) =>
-    verifyDigest(access, key, { repository, digest, tags }, timing.command),
+  return withRegistryAccess(worker.configuration, [repository], async (access) => {
+    const stored = await verifyDigest(access, key, { repository, digest, tags }, timing.command);
+    return update ? { updates: await updateCosts(access.repository(repository), stored, update) } : {};
+  });
+}
+
+/** What a verified image costs devices that have what the tag points at now. A tag that is new costs nobody. */
+async function updateCosts(
+  repository: RepositoryClient,
+  stored: StoredManifest,
+  { from, architectures }: NonNullable<VerifyInput['update']>,
+): Promise<UpdateCost[]> {
+  const there = await repository.getManifest(from);
+  if (!there) return [];
+  const costs = await allEnded(
+    architectures.map(async (architecture): Promise<UpdateCost[]> => {
+      const [before, next] = await allEnded([
+        imageFor(repository, there, architecture),
+        imageFor(repository, stored, architecture),
+      ]);
+      if (!before || !next) return [];
+      const facts = { platform: `linux/${architecture}`, from: `${repository.repository}:${from}` };
+      return [{ ...facts, digest: there.digest, ...updateCost(before, next) }];
+    }),
   );
-  return {};
+  return costs.flat();
 }
 
 /**
- * Verifies a digest as a device would, and that it is signed for each tag. Transfers no blob, since it copies the
- * digest onto itself.
+ * Verifies a digest as a device would, and that it is signed for each tag; returns its manifest. Transfers no blob,
+ * since it copies the digest onto itself.
  *
  * @param timeout milliseconds for the copy
  * @throws FlightlineError `signature-rejected`, `disk-vanished` when the digest is gone, or a registry's failure.
@@ -43,9 +68,10 @@ export async function verifyDigest(
   key: Pick<OpenedKey, 'publicKeyFile' | 'publicKey'>,
   subject: { repository: string; digest: string; tags: readonly string[] },
   timeout: number,
-): Promise<void> {
+): Promise<StoredManifest> {
   const { repository, digest } = subject;
-  if ((await access.repository(repository).headManifest(digest)) === null) {
+  const stored = await access.repository(repository).getManifest(digest);
+  if (!stored) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
   const name = `docker://${repository}@${digest}`;
@@ -58,6 +84,7 @@ export async function verifyDigest(
     const names = unsigned.map((tag) => `${repository}:${tag}`).join(', ');
     throw new FlightlineError('signature-rejected', `${repository}@${digest} is not signed by the key for ${names}`);
   }
+  return stored;
 }
 
 /**

@@ -4,6 +4,7 @@ import { placeOf } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { ReleaseStatus, StageStatus } from '../../model/stage/stage.ts';
+import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
 import { formatTable } from './table.ts';
@@ -88,6 +89,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
   const { certificateEnds, certificateRequest } = record.image;
   return [
     ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
+    ...updatesInWords(record.image.updates ?? []).map((text) => `update: ${plain(text)}`),
     ...(certificateEnds === undefined
       ? []
       : [

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { PruneGroup, PruneRequest } from '../release/prune.ts';
 import { ReleaseRecord } from '../release/record.ts';
+import { ARCHITECTURES } from '../base/host.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
+import { UpdateCost } from '../oci/update-cost.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { TagMove } from '../tags/tag-move.ts';
@@ -33,9 +35,19 @@ export const SignResult = z.object({
 });
 export type SignResult = z.infer<typeof SignResult>;
 
-/** Same shape as {@link SignInput}: verifies under the device's policy and that each name is signed. */
-export const VerifyInput = SignInput;
-export type VerifyInput = SignInput;
+/** Verifies under the device's policy, and that each name is signed. */
+export const VerifyInput = SignInput.extend({
+  /** The tag of the repository that devices follow, and their architectures: tells what an update costs them. */
+  update: z.object({ from: Tag, architectures: z.array(z.enum(ARCHITECTURES)) }).optional(),
+});
+export type VerifyInput = z.infer<typeof VerifyInput>;
+
+export const VerifyResult = z.object({
+  attempts,
+  /** For each architecture for which the tag has an image; absent where nobody asked. */
+  updates: z.array(UpdateCost).optional(),
+});
+export type VerifyResult = z.infer<typeof VerifyResult>;
 
 export const TagInput = ReleaseIdentity.extend({
   key: z.string(),
@@ -103,7 +115,7 @@ export const SIGN_ACTIVITIES = {
   /** Proves before the build that the key may sign here, that its passphrase opens it, and that the login may push. */
   proveSigning: on('sign', 'trust/prove-signing', ProveSigningInput, ProveSigningResult),
   sign: on('sign', 'trust/sign', SignInput, SignResult),
-  verify: on('sign', 'trust/verify', VerifyInput, z.object({ attempts })),
+  verify: on('sign', 'trust/verify', VerifyInput, VerifyResult),
   tag: on('sign', 'tags/tag', TagInput, TagResult),
   record: on('sign', 'tags/record', RecordInput, RecordResult),
   /** A page of what would be removed and kept. Reads only. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FAILURE_KINDS } from '../failure/failures.ts';
 import { NOTIFICATION_EVENTS, type NotificationEvent } from '../spec/notify.ts';
 import { Digest } from '../oci/reference.ts';
+import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, type ReleaseStatus } from '../stage/stage.ts';
 
 /** Workflow type of a delivery. It goes on after its release has ended, and never delays it. */
@@ -26,6 +27,8 @@ export const Notification = z.object({
   /** Of the image; null until it is in the registry. */
   digest: Digest.nullable(),
   status: z.enum(RELEASE_STATUSES),
+  /** What an update costs devices, for each platform, with `devices on v1 fetch 212 MB (3 of 71 layers)` in words. */
+  updates: z.array(UpdateCost.extend({ text: z.string() })).optional(),
   /** The stage that is held or failed; null when nothing is. */
   stage: z.string().nullable(),
   /** Why, and what to do; null when nothing is held or failed. */

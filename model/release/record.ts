@@ -4,6 +4,7 @@ import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { Digest } from '../oci/reference.ts';
+import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
 
 /** An image that was looked up once: the name that the user wrote, and the digest that is used from then on. */
@@ -138,6 +139,8 @@ export const ReleaseRecord = z.object({
     certificateRequest: z.string().optional(),
     /** When an image that this release took over was built, ISO 8601; absent when it built its own. */
     builtAt: z.string().optional(),
+    /** What an update to it costs devices, for each platform; absent where the tag that they follow is new. */
+    updates: z.array(UpdateCost).optional(),
   }),
   disks: z.array(DiskRecord),
   inputs: z

@@ -4,6 +4,7 @@ import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
+import { ByteSize } from '../base/byte-size.ts';
 import { durationBetween } from '../base/duration.ts';
 import { NotifyEntry } from './notify.ts';
 import { ImageReference, Repository, Tag } from '../oci/reference.ts';
@@ -184,6 +185,9 @@ export const FlightlineSpec = z
       .literal('required')
       .optional()
       .describe('once all is verified, the release waits for `flightline approve` before any tag moves'),
+    maxUpdate: ByteSize.optional().describe(
+      'a release of which devices would fetch more waits for `flightline approve`: 300MB',
+    ),
     notify: z
       .array(NotifyEntry)
       .max(8, 'lists more than 8 webhooks')

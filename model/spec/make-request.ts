@@ -4,6 +4,7 @@ import { buildOptions } from './build-options.ts';
 import { DEFAULT_DRIVER, driverOf } from '../builder/builder-driver.ts';
 import { DISK_TYPES, builderOptions } from './disk.ts';
 import { requestedEnrollment, secretInputs } from './enrollment.ts';
+import { parseByteSize } from '../base/byte-size.ts';
 import { parseDuration } from '../base/duration.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -162,6 +163,7 @@ function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolic
   return {
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
     approval: spec.approval,
+    ...(spec.maxUpdate !== undefined && { maxUpdate: parseByteSize(spec.maxUpdate)! }),
     ...(spec.notify.length > 0 && { notify: spec.notify }),
     ...secretInputs({
       enrollment: spec.enrollment && requestedEnrollment(spec.enrollment),

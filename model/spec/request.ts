@@ -106,6 +106,8 @@ export const ReleaseRequest = z.object({
   bootTest: BootTest.optional(),
   /** A person must approve before any tag moves. */
   approval: z.literal('required').optional(),
+  /** Bytes that an update may cost before a person must approve it. */
+  maxUpdate: z.number().int().positive().optional(),
   onFailure: z.enum(['hold', 'fail']),
   /** Absolute directory on the build host in which the disk files stay; null for none. */
   keepFiles: z.string().regex(/^\//).nullable(),

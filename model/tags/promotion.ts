@@ -164,6 +164,8 @@ export function promotedRecord(
 ): ReleaseRecord {
   const { source, by, comment } = request;
   const { approval: _, ...rest } = record;
+  // They were of devices that follow another tag.
+  const { updates: _updates, ...image } = record.image;
   const nameOf = (subject: string) => {
     const to = plan.items.find((item) => item.subject === subject)?.to;
     return to === undefined ? undefined : `${to.repository}:${to.tag}`;
@@ -171,7 +173,7 @@ export function promotedRecord(
   return {
     ...rest,
     status: 'released',
-    image: { ...record.image, reference: nameOf('image')!, verified: true },
+    image: { ...image, reference: nameOf('image')!, verified: true },
     disks: record.disks.map((disk) => ({
       ...disk,
       reference: nameOf(disk.type) ?? null,

@@ -180,6 +180,10 @@ it('moves a tag on with a second release, back by a rollback, and tells it all',
   const outcome = await flightline('run', project.spec, '--tag', 'v2', '--json');
   second = recordFrom(outcome);
   expect(outcome.exitCode, outcome.stderr).toBe(0);
+  // Only the RUN makes another layer.
+  expect(second.image.updates).toMatchObject([
+    { from: `${project.repository}:nightly`, digest: first.image.digest, layers: 1 },
+  ]);
   const two = await flightline('promote', `${project.repository}:nightly`, '--to', 'stable', '--json');
   expect(two.exitCode, two.stderr).toBe(0);
   expect(await digestOf(stable)).toBe(second.image.digest);

@@ -22,6 +22,14 @@ import { useHouse } from './setup.ts';
 import { failed } from './stand-ins.ts';
 
 const SECRET = 'a secret that both sides know';
+const UPDATE = {
+  platform: 'linux/amd64',
+  from: 'registry.example/acme/fixed:v1',
+  digest: digestOf('before'),
+  bytes: 212_000_000,
+  layers: 3,
+  of: 71,
+};
 const house = useHouse('notify');
 
 interface Delivery {
@@ -90,6 +98,7 @@ describe.concurrent('a webhook', () => {
     let fixed = false;
     standIns.behave(release, {
       notify: tell,
+      verify: (_, { ordinary }) => ({ ...ordinary(), updates: [UPDATE] }),
       build: (_, { ordinary }) => {
         if (!fixed) throw failed('containerfile', 'STEP 2: RUN false');
         return ordinary();
@@ -126,6 +135,8 @@ describe.concurrent('a webhook', () => {
     const all = deliveriesTo('fixed');
     expect(all.map(({ document }) => document.event).toSorted()).toEqual(['held', 'held', 'recovered', 'released']);
     expect(all.at(-1)!.document).toMatchObject({ status: 'released', failure: null, digest: expect.any(String) });
+    expect(all.at(-1)!.document.updates).toEqual([{ ...UPDATE, text: 'devices on v1 fetch 212 MB (3 of 71 layers)' }]);
+    expect(all[0]!.document).not.toHaveProperty('updates');
     for (const { headers, body, document } of all) {
       const timestamp = String(headers['flightline-timestamp']);
       const expected = createHmac('sha256', SECRET).update(`${timestamp}.${body}`).digest('hex');

@@ -282,3 +282,35 @@ test('a release that the operator wants approved ends when it is rejected, and h
   });
   expect(standIns.callsOf(idOf(request), 'tag', 'record')).toEqual([]);
 });
+
+test('a release that costs devices too much waits, and says what they would fetch', async () => {
+  const { standIns, start, until } = house();
+  const request = requestFor('heavy', { disks: {}, maxUpdate: 300_000_000 });
+  const cost = { platform: 'linux/amd64', digest: digestOf('before'), bytes: 512_000_000, layers: 60, of: 71 };
+  const updates = [{ ...cost, from: `${request.repository}:v1` }];
+  standIns.behave(idOf(request), { verify: (_, { ordinary }) => ({ ...ordinary(), updates }) });
+  const handle = await start(request);
+  const record = await until(handle, 'held', ({ status }) => status === 'held');
+  expect(record.image.updates).toEqual(updates);
+  expect(record.failure).toMatchObject({
+    kind: 'approval-needed',
+    message: expect.stringContaining('devices on v1 fetch 512 MB (60 of 71 layers), more than 300 MB (maxUpdate)'),
+  });
+  const asked = standIns.callsOf(idOf(request), 'verify').map(({ input }) => input);
+  expect(asked).toMatchObject([{ update: { from: 'v1', architectures: ['amd64'] } }]);
+  expect(standIns.callsOf(idOf(request), 'tag')).toEqual([]);
+  const word = { decision: 'approve', ...ann, digests: shownDigests(record) };
+  await handle.executeUpdate(DECIDE_UPDATE, { args: [word] });
+  const released = await handle.result();
+  expect(released).toMatchObject({ status: 'released', approval: ann, image: { updates } });
+  const metadata = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+  expect(metadata.currentDetails).toContain('- update: devices on v1 fetch 512 MB (60 of 71 layers)');
+});
+
+test('a release that costs devices little waits for nobody', async () => {
+  const { standIns, start } = house();
+  const request = requestFor('light', { disks: {}, maxUpdate: 300_000_000 });
+  const cost = { platform: 'linux/amd64', from: 'r/os:v1', digest: digestOf('before'), bytes: 3e8, layers: 1, of: 2 };
+  standIns.behave(idOf(request), { verify: (_, { ordinary }) => ({ ...ordinary(), updates: [cost] }) });
+  expect(await (await start(request)).result()).toMatchObject({ status: 'released', image: { updates: [cost] } });
+});

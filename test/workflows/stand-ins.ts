@@ -61,6 +61,7 @@ import type {
   TagInput,
   TagResult,
   VerifyInput,
+  VerifyResult,
 } from '../../model/contract/sign.ts';
 import type { PlanInput, PlanResult } from '../../model/contract/dry-run.ts';
 import type { LookAtTagInput, MoveInput, MoveResult, TagNow } from '../../model/tags/shared-tag.ts';
@@ -91,7 +92,7 @@ export interface Signatures {
   publish: [PublishInput, PublishResult];
   proveSigning: [ProveSigningInput, ProveSigningResult];
   sign: [SignInput, SignResult];
-  verify: [VerifyInput, { attempts: number }];
+  verify: [VerifyInput, VerifyResult];
   tag: [TagInput, TagResult];
   record: [RecordInput, RecordResult];
   moveSharedTag: [MoveInput, MoveResult & { attempts: number }];

@@ -6,6 +6,7 @@ import type { TagMove } from '../../model/tags/tag-move.ts';
 import type { TagResult } from '../../model/contract/sign.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { requestedRuns } from '../../model/release/stage-table.ts';
+import { overMaxUpdate } from '../../model/oci/update-cost.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import { askApproval } from '../approval.ts';
 import { failureFrom, mayGoBack, StageFailed } from '../failure.ts';
@@ -59,9 +60,10 @@ function somethingIsLost(state: ReleaseState): boolean {
 /** Requires approval of these digests. Other digests need another approval. */
 function requireApproval(state: ReleaseState, plan: Plan): void {
   const { request, resolved } = plan;
-  if (request.approval === undefined && resolved.approval !== true) return;
+  const costs = overMaxUpdate(state.image.updates ?? [], request.maxUpdate);
+  if (request.approval === undefined && resolved.approval !== true && costs === undefined) return;
   const { subject, digests } = approvalSubject(plan, state.image.push!.digest, presentDisks(state));
-  const failure = askApproval(state.gate, subject, digests);
+  const failure = askApproval(state.gate, subject, digests, costs);
   if (failure) throw new StageFailed(failure);
 }
 

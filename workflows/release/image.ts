@@ -94,11 +94,12 @@ export function proofFailure(error: unknown): StageFailed['failure'] {
 
 async function signImage(release: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { state } = release;
-  const { repository, key, timing } = request;
+  const { repository, key, timing, updateFrom, architecture } = request;
   const wasVerified = state.image.verified;
   const { digest } = state.image.push!;
   const input = { ...state.identity, key, repository, digest, tags: signedTags(request), timing };
-  await signAndVerify(release, 'image', input, state.image);
+  const update = { from: updateFrom, architectures: [architecture] };
+  await signAndVerify(release, 'image', { ...input, update }, state.image);
   if (!wasVerified) release.changed();
 }
 

@@ -2,6 +2,7 @@
 import type { Failure } from '../../model/failure/failure.ts';
 import type { RemedyPlace } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
+import { updatesInWords } from '../../model/oci/update-cost.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
@@ -22,6 +23,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       verified: image.verified,
       certificateEnds: image.build?.certificateEnds,
       certificateRequest: image.build?.certificateRequest,
+      ...(image.updates?.length && { updates: image.updates }),
       ...reusedFacts(state),
     },
     disks: disksOf(state),
@@ -135,7 +137,8 @@ function digestList(record: ReleaseRecord): string {
       ? [`- ${disk.type} ${code(disk.reference)}: ${code(disk.digest)}${checked(disk.verified)}`]
       : [],
   );
-  return [...image, ...disks].join('\n');
+  const updates = updatesInWords(record.image.updates ?? []).map((text) => `- update: ${text}`);
+  return [...image, ...updates, ...disks].join('\n');
 }
 
 function enrolled({ certificateEnds }: ReleaseRecord['image']): string {

@@ -24,6 +24,7 @@ interface ImageState {
   push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
   signed: boolean;
   verified: boolean;
+  updates?: ReleaseRecord['image']['updates'];
 }
 
 /** One builder run with its disks. */
@@ -224,12 +225,8 @@ export function forgetRun(state: ReleaseState, subject: string): void {
 
 /** The rows of a branch wait again. */
 export function resetRows({ table }: ReleaseState, branch: string): void {
-  table.updateAll((row) => isOfBranch(row, branch) && row.status !== 'waiting', {
-    status: 'waiting',
-    at: Date.now(),
-    host: null,
-    log: null,
-  });
+  const change = { status: 'waiting', at: Date.now(), host: null, log: null } as const;
+  table.updateAll((row) => isOfBranch(row, branch) && row.status !== 'waiting', change);
 }
 
 /** Lets every held branch go on; returns which. */

@@ -240,7 +240,21 @@ describe('the summary', () => {
   } as const;
   const released = record({
     status: 'released',
-    image: { reference: 'quay.io/acme/edge-camera:v1', digest: DIGEST, verified: true },
+    image: {
+      reference: 'quay.io/acme/edge-camera:v1',
+      digest: DIGEST,
+      verified: true,
+      updates: [
+        {
+          platform: 'linux/amd64',
+          from: 'quay.io/acme/edge-camera:v1',
+          digest: OTHER_DIGEST,
+          bytes: 212_000_000,
+          layers: 3,
+          of: 71,
+        },
+      ],
+    },
     disks: [disk],
   });
 
@@ -255,6 +269,7 @@ describe('the summary', () => {
       `    ${OTHER_DIGEST}`,
       '  machines installed from them follow quay.io/acme/edge-camera:latest',
       '  verified as a device would: yes',
+      '  update: devices on v1 fetch 212 MB (3 of 71 layers)',
       '  Temporal Web UI: http://127.0.0.1:8233',
       '  this release there: http://page',
     ]);

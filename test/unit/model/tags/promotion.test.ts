@@ -22,7 +22,12 @@ const record: ReleaseRecord = {
   release: `release/${S}:v1`,
   runId: 'run',
   status: 'released',
-  image: { reference: `${S}:v1`, digest: digestOf('image'), verified: true },
+  image: {
+    reference: `${S}:v1`,
+    digest: digestOf('image'),
+    verified: true,
+    updates: [{ platform: 'linux/amd64', from: `${S}:latest`, digest: digestOf('before'), bytes: 1, layers: 1, of: 2 }],
+  },
   disks: [
     {
       type: 'qcow2',
@@ -126,6 +131,8 @@ test('the record says the new names and where they come from; an earlier approva
     promotion: { source: `${S}:v1`, record: digestOf('record'), at, by: 'ann', comment: 'good' },
   });
   expect(promoted.approval).toBeUndefined();
+  // They are of devices that follow another name.
+  expect(promoted.image.updates).toBeUndefined();
   // A rollback moves disks with the name only where they have it.
   expect(diskMoves(promoted, S, 'stable')).toEqual([
     { repository: `${S}/diskimage-qcow2`, tag: 'stable', digest: digestOf('qcow2'), expected: { leftBy: S } },

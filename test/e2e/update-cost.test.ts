@@ -1,0 +1,122 @@
+/**
+ * What an update costs is what podman fetches on a host that has the release before, by the registry's access log. With
+ * the real skopeo, podman and a registry of the test's own.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { offeredOn } from '../../activities/index.ts';
+import { DEFAULT_TIMING } from '../../model/base/timing.ts';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
+import { digestOf } from '../support/registry.ts';
+import { openStorage, type Storage } from '../support/storage.ts';
+import { eventually } from '../support/wait.ts';
+
+let directory: string;
+let registry: OwnRegistry;
+let configuration: WorkerConfiguration;
+/** Where the images are built. */
+let builder: Storage;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-update-cost-'));
+  [registry, builder] = await Promise.all([startOwnRegistry(), openStorage()]);
+  await writeFile(join(directory, 'passphrase'), 'a passphrase\n', { mode: 0o600 });
+  await generateKey(join(directory, 'release'), join(directory, 'passphrase'));
+  const key = {
+    privateKey: join(directory, 'release.private'),
+    publicKey: join(directory, 'release.pub'),
+    passphraseFile: join(directory, 'passphrase'),
+    repositories: [registry.address],
+  };
+  configuration = WorkerConfiguration.parse({ keys: { release: key } });
+  await build('base', 'FROM scratch', { base: 3_000_000 });
+  await build('v1', 'FROM base', { one: 400_000 });
+  // The layer of the release before goes, two others come.
+  await build('v2', 'FROM base', { two: 500_000, three: 30_000 });
+});
+afterAll(async () => {
+  await Promise.all([registry?.stop(), builder?.close()]);
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Builds an image with a layer for each file, of so many random bytes. */
+async function build(name: string, from: string, files: Record<string, number>): Promise<void> {
+  const context = join(directory, name);
+  await mkdir(context);
+  for (const [file, bytes] of Object.entries(files)) await writeFile(join(context, file), randomBytes(bytes));
+  const steps = Object.keys(files).map((file) => `COPY ${file} /${file}`);
+  await writeFile(join(context, 'Containerfile'), [from, ...steps, ''].join('\n'));
+  await builder.podman('build', '--quiet', '--tag', name, context);
+}
+
+async function push(name: string, reference: string, flags: readonly string[]): Promise<string> {
+  await builder.podman('push', '--quiet', '--tls-verify=false', ...flags, `localhost/${name}`, `docker://${reference}`);
+  return (await digestOf(reference))!;
+}
+
+/** What podman fetches to have an image on a host, in bytes of answers, but for the first, which names the API. */
+async function pulled(device: Storage, repository: string, digest: string): Promise<number> {
+  const since = (await readFile(registry.log, 'utf8')).length;
+  await device.podman('pull', '--quiet', '--tls-verify=false', `${repository}@${digest}`);
+  const path = repository.slice(registry.address.length);
+  const line = new RegExp(`"GET /v2${path}/(?:manifests|blobs)/\\S+ HTTP/[\\d.]+" 20\\d (\\d+) .*containers/`, 'g');
+  return eventually('the registry has written its log', async () => {
+    const text = (await readFile(registry.log, 'utf8')).slice(since);
+    const bytes = [...text.matchAll(line)].reduce((sum, [, size]) => sum + Number(size), 0);
+    return text.endsWith('\n') && bytes > 0 ? bytes : undefined;
+  });
+}
+
+/** What the verification of a digest tells of an update to it. */
+async function costOf(repository: string, digest: string, from: string) {
+  const { sign, verify } = await offeredOn('sign', { configuration });
+  const subject = {
+    release: 'release/test:v2',
+    runId: 'run',
+    timing: DEFAULT_TIMING,
+    key: 'release',
+    repository,
+    digest,
+  };
+  const run = <Input, Result>(activity: (input: Input) => Promise<Result>, input: Input): Promise<Result> =>
+    new MockActivityEnvironment({}).run(activity, input);
+  await run(sign, { ...subject, tags: ['v2'] });
+  const since = (await readFile(registry.log, 'utf8')).length;
+  const { updates } = await run(verify, { ...subject, tags: ['v2'], update: { from, architectures: ['amd64'] } });
+  const asked = (await readFile(registry.log, 'utf8')).slice(since).split('\n');
+  return { updates, looks: asked.filter((line) => line.includes(`/manifests/${from} `)).length };
+}
+
+test.each([
+  ['gzip', ['--compression-format=gzip']],
+  ['zstd', ['--compression-format=zstd', '--compression-level=6']],
+  ['zstd:chunked', ['--compression-format=zstd:chunked']],
+])('is what podman fetches, compressed by %s', async (name, flags) => {
+  const repository = `${registry.address}/acme/${name.replace(':', '-')}`;
+  const before = await push('v1', `${repository}:nightly`, flags);
+  const digest = await push('v2', `${repository}:candidate`, flags);
+  const { updates, looks } = await costOf(repository, digest, 'nightly');
+  expect(looks).toBe(1);
+  expect(updates).toMatchObject([
+    { platform: 'linux/amd64', from: `${repository}:nightly`, digest: before, layers: 2, of: 3 },
+  ]);
+  const [cost] = updates!;
+  const device = await openStorage();
+  try {
+    await pulled(device, repository, before);
+    const bytes = await pulled(device, repository, digest);
+    expect(bytes).toBeGreaterThan(500_000);
+    expect(Math.abs(cost!.bytes - bytes) / bytes).toBeLessThan(0.01);
+  } finally {
+    await device.close();
+  }
+  // The same image again costs nothing, and one that nobody has yet is compared with nothing.
+  expect((await costOf(repository, digest, 'candidate')).updates).toMatchObject([{ bytes: 0, layers: 0, of: 3 }]);
+  expect((await costOf(repository, digest, 'stable')).updates).toEqual([]);
+});
