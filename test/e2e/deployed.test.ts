@@ -3,7 +3,7 @@
  * with neither root nor podman. One release goes through all of them; the host that built its image is drained before
  * its disk is built.
  */
-import { chmod, chown, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
-import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import type { SigningKey } from '../../model/spec/worker-configuration.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { closedGate, type Gate } from '../support/gate.ts';
 import { keptOf } from '../support/history.ts';
@@ -52,7 +52,7 @@ beforeAll(async () => {
     name: 'plans',
     uid: UID.control,
     programs: ['skopeo', 'git'],
-    configuration: { ...configuration, keys: {} },
+    configuration: { ...configuration, keys: { release: await publicKeyOf(key) } },
   });
   undo.push(() => control.end());
   const sign = await startUnprivilegedWorker({
@@ -102,7 +102,7 @@ afterAll(async () => {
 });
 
 /** Moves the stack's key to a directory of the signer's account, so that it lies in that one place. */
-async function giveKeyToSigner(): Promise<WorkerConfiguration['keys'][string]> {
+async function giveKeyToSigner(): Promise<SigningKey> {
   keys = await mkdtemp(join(tmpdir(), 'flightline-keys-'));
   undo.push(() => rm(keys, { recursive: true, force: true }));
   const { repositories } = stack.stack.configuration.keys['release']!;
@@ -119,6 +119,17 @@ async function giveKeyToSigner(): Promise<WorkerConfiguration['keys'][string]> {
   await chown(keys, UID.sign, UID.sign);
   await chmod(keys, 0o700);
   return { ...moved, repositories };
+}
+
+/** The key as a control worker has it: its public half, in a directory that the control worker can read. */
+async function publicKeyOf({ publicKey, repositories }: SigningKey): Promise<SigningKey> {
+  const directory = await mkdtemp(join(tmpdir(), 'flightline-public-key-'));
+  undo.push(() => rm(directory, { recursive: true, force: true }));
+  await chmod(directory, 0o755);
+  const copy = join(directory, 'release.pub');
+  await copyFile(publicKey, copy);
+  await chmod(copy, 0o644);
+  return { publicKey: copy, repositories };
 }
 
 /** A field of /proc/PID/status. */
@@ -168,6 +179,13 @@ describe('a release over two build hosts and unprivileged control and sign worke
       expect(identities, name).toContain(workerOf(roleOf(name), host));
       expect(new Set(identities).size, `${name} was done by ${identities.join(', ')}`).toBe(1);
     }
+  });
+
+  it('is known again, and promoted, by a control worker that has the public key alone', async () => {
+    const again = recordFrom(await runFlightline(['run', project.spec, '--json'], { environment }));
+    expect(again).toMatchObject({ status: 'unchanged', image: { digest: record.image.digest } });
+    const promoted = await runFlightline(['promote', project.release, '--to', 'stable', '--json'], { environment });
+    expect(JSON.parse(promoted.stdout), promoted.stderr).toMatchObject({ status: 'promoted', key: 'release' });
   });
 
   it('empties the drained host', async () => {
