@@ -12,7 +12,7 @@ import { detachable } from '../follow/ending.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { isMeant, type LogFilter } from '../../model/release/log-targets.ts';
-import { followLogs } from '../follow/logs.ts';
+import { followLogs, type LogDisplay } from '../follow/logs.ts';
 import { pages, readKeptLog } from '../temporal/logs.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/signals.ts';
@@ -94,12 +94,27 @@ async function follow(id: string, filter: LogFilter, output: Output): Promise<nu
         const { record } = await reader.read();
         const meant = record.stages.filter((row) => isLogged(row.name) && isMeant(row, filter));
         if (meant.length === 0) throw noLog(id, filter, knownLogs(record));
-        const { status } = await followLogs(temporal, reader, filter, output, signal);
+        const { status } = await followLogs(temporal, reader, filter, standardOutput(output), signal);
         output.note(`the release is ${status}`);
         return EXIT.ok;
       }),
     ),
   );
+}
+
+/** Prints what comes as it is, with a heading where another log goes on. */
+function standardOutput(output: Output): LogDisplay {
+  let printing: string | null = null;
+  return {
+    note: (text) => output.note(text),
+    text: ({ key, label }, text) => {
+      if (printing !== key) output.note(`==> ${label} <==`);
+      printing = key;
+      process.stdout.write(text);
+    },
+    // `flightline logs --follow | head`
+    isClosed: () => process.stdout.destroyed,
+  };
 }
 
 /** The record as its signature vouches for it: nothing else is asked. */

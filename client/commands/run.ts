@@ -19,6 +19,8 @@ import { renderRelease } from '../view/release.ts';
 interface RunOptions extends PrepareOptions {
   /** Ends once the release has been taken up. */
   detach?: boolean | undefined;
+  /** Shows what stages print while they run. */
+  logs?: boolean | undefined;
   /** Looks, prints what a release would do, and starts nothing. */
   dryRun?: boolean | undefined;
   /** Cancels a run of the same release that is under way, and waits for its clean-up. */
@@ -31,7 +33,12 @@ export default verb({
   group: 'release',
   summary: 'check a spec, start its release, show it to its end',
   description: 'Check a spec, send its context, start the release and show it to its end.',
-  examples: ['flightline run', 'flightline run flightline.yaml --tag v2 --detach', 'flightline run --dry-run'],
+  examples: [
+    'flightline run',
+    'flightline run flightline.yaml --tag v2 --detach',
+    'flightline run --logs',
+    'flightline run --dry-run',
+  ],
   json: 'print the record, or the plan of a dry run, as JSON; progress goes to standard error',
 
   syntax: (command) =>
@@ -40,6 +47,7 @@ export default verb({
       .option('--tag <tag>', "replace the spec's tag; {{date}} and {{commit}} are filled in")
       .option('--dry-run', 'check, look everything up and print the plan; nothing is sent, built or left')
       .option('--detach', 'end once the release has been taken up')
+      .option('--logs', 'show the output of what runs, as `flightline logs --follow` does')
       .option(
         '--replace',
         'cancel a run of the same release that is under way, and wait for its clean-up, before starting',
@@ -64,6 +72,9 @@ async function run([file]: [string], options: RunOptions, output: Output): Promi
       `--keep-files ${options.keepFiles} is a relative path`,
       'give an absolute directory: it is made on the build host',
     );
+  }
+  if (options.detach && options.logs) {
+    throw new UserError('usage', '--detach shows nothing, and --logs cannot be used with it', 'leave one of them out');
   }
   if (options.dryRun && (options.detach || options.replace)) {
     throw new UserError(
@@ -116,6 +127,7 @@ async function showRelease(
       output.document(view.record);
       return EXIT.ok;
     }
-    return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
+    const logs = options.logs ? temporal : undefined;
+    return printEnding(await followRelease(reader, output, { until: 'settled', signal, logs }), temporal, output);
   });
 }

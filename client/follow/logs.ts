@@ -5,7 +5,6 @@ import type { Temporal } from '../temporal/temporal.ts';
 import { UserError } from '../terminal/errors.ts';
 import { readPage } from '../temporal/logs.ts';
 import { Patience } from './patience.ts';
-import type { Output } from '../terminal/output.ts';
 import { Interrupted, pause } from '../terminal/pause.ts';
 import type { ReleaseReader } from '../temporal/release/release-view.ts';
 
@@ -14,8 +13,18 @@ const LOOK = 1_000;
 /** Milliseconds that a host waits for more of a log: how late the end of a stage is noticed. */
 const WAIT = 2_000;
 
+/** Where logs go. */
+export interface LogDisplay {
+  /** What is said of them: which begins, and who does not answer. */
+  note(text: string): void;
+  /** Any part of a log, as it was written. */
+  text(target: LogTarget, text: string): void;
+  /** `true` when nobody reads it any more. */
+  isClosed?(): boolean;
+}
+
 /**
- * Prints the logs that are meant on standard output until they are whole: from their beginning, but without a stage
+ * Gives the logs that are meant until they are whole: from their beginning, but without a stage
  * only of what runs now or begins later. Temporal and hosts may go away meanwhile. Returns the record as it was at
  * the end.
  *
@@ -25,15 +34,14 @@ export async function followLogs(
   temporal: Temporal,
   reader: ReleaseReader,
   filter: LogFilter,
-  output: Output,
+  sink: LogDisplay,
   signal: AbortSignal,
 ): Promise<ReleaseRecord> {
-  const patience = new Patience('the release', (text) => output.note(text), signal);
-  const follower = new Follower(temporal, output, patience, signal);
+  const patience = new Patience('the release', (text) => sink.note(text), signal);
+  const follower = new Follower(temporal, sink, patience, signal);
   let isFirst = true;
   for (;;) {
-    // Whoever read the log is gone (`logs --follow | head`).
-    if (process.stdout.destroyed) throw new Interrupted();
+    if (sink.isClosed?.()) throw new Interrupted();
     const record = await patience.ask('Temporal', async () => (await reader.read()).record);
     if (record) {
       const targets = logTargets(record, filter);
@@ -62,17 +70,16 @@ async function readPageIfThere(...given: Parameters<typeof readPage>) {
 
 class Follower {
   private readonly temporal: Temporal;
-  private readonly output: Output;
+  private readonly sink: LogDisplay;
   private readonly patience: Patience;
   private readonly signal: AbortSignal;
   private readonly offsets = new Map<string, number>();
   /** Logs of which nothing is missing. */
   private readonly whole = new Set<string>();
-  private printing: string | null = null;
 
-  constructor(temporal: Temporal, output: Output, patience: Patience, signal: AbortSignal) {
+  constructor(temporal: Temporal, sink: LogDisplay, patience: Patience, signal: AbortSignal) {
     this.temporal = temporal;
-    this.output = output;
+    this.sink = sink;
     this.patience = patience;
     this.signal = signal;
   }
@@ -92,17 +99,11 @@ class Follower {
       const wait = isRunning && isFirst ? WAIT : undefined;
       const page = await this.patience.ask(host, () => readPageIfThere(this.temporal, target, offset, wait), PASSING);
       if (!page) return isRunning ? pause(LOOK, this.signal) : undefined;
-      if (page.restarted) this.output.note(`==> ${target.label} starts again <==`);
+      if (page.restarted) this.sink.note(`==> ${target.label} starts again <==`);
       this.offsets.set(key, page.nextOffset);
-      if (page.text !== '') this.print(target, page.text);
+      if (page.text !== '') this.sink.text(target, page.text);
       if (page.end || page.text === '') break;
     }
     if (!isRunning) this.whole.add(key);
-  }
-
-  private print({ key, label }: LogTarget, text: string): void {
-    if (this.printing !== key) this.output.note(`==> ${label} <==`);
-    this.printing = key;
-    process.stdout.write(text);
   }
 }

@@ -1,7 +1,7 @@
 /** Progress where nothing can be redrawn: a line for each change. Pure. */
 import type { StageRow } from '../../model/release/record.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
-import { activitiesByRow, besides, noteOf, type ReleaseView } from '../view/activities.ts';
+import { activitiesByRow, besides, buildStep, noteOf, type ReleaseView } from '../view/activities.ts';
 
 /** Percentages are printed in steps of ten. */
 const STEP = 10;
@@ -32,11 +32,29 @@ export function progressLines(view: ReleaseView, said: Said, now: number): { lin
     if (!activity) continue;
     const note = noteOf(activity);
     const percent = note.percent === undefined ? '' : `${Math.floor(note.percent / STEP) * STEP}%`;
-    const words = note.waiting ? note.text : percent || (activity.attempt > 1 ? note.text : '');
-    tell(`${name} note`, words, `${name}: ${note.text}`);
+    const step = note.waiting ? '' : buildStep(activity);
+    const words = step || (note.waiting ? note.text : percent || (activity.attempt > 1 ? note.text : ''));
+    tell(`${name} note`, words, `${name}: ${step || note.text}`);
   }
   for (const text of besides(view)) tell(text, text, text);
   return { lines: lines.toSorted((left, right) => left.at - right.at), said: told };
+}
+
+/** What still goes on, for a log that would be silent: CI systems end jobs that say nothing. */
+export function stillLines(view: ReleaseView, now: number): string[] {
+  const activities = activitiesByRow(view);
+  const lines = view.record.stages.flatMap((row) => {
+    const activity = activities.get(row);
+    if (row.status !== 'running' && !activity) return [];
+    const since =
+      row.startedAt === null || row.status !== 'running'
+        ? ''
+        : ` for ${elapsedInWords(now - Date.parse(row.startedAt))}`;
+    const { text, line } = activity ? noteOf(activity) : { text: '', line: '' };
+    const what = [(activity && buildStep(activity)) || text, line].filter((words) => words !== '').join(' | ');
+    return [`${row.name} ${row.subject}: ${row.status}${since}${what && `, ${what}`}`];
+  });
+  return lines.length > 0 ? lines : [`the release is ${view.record.status}`];
 }
 
 /** When a stage came to its status; undefined where the record does not say. */

@@ -31,7 +31,12 @@ export function processOutput({ json = false, spec }: { json?: boolean; spec?: s
   };
 }
 
-/** `true` where colour is wanted: a terminal, and neither NO_COLOR (https://no-color.org) nor a dumb terminal. */
+/**
+ * `true` where colour is wanted: a terminal, and neither NO_COLOR (https://no-color.org) nor a dumb terminal. As for
+ * Node itself FORCE_COLOR decides alone: CI systems show colours that a pipe brings.
+ */
 function wantsColour(descriptor: number): boolean {
-  return isatty(descriptor) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+  const { FORCE_COLOR: forced, NO_COLOR: none, TERM: terminal } = process.env;
+  if (forced !== undefined) return !['0', 'false'].includes(forced);
+  return isatty(descriptor) && !none && terminal !== 'dumb';
 }

@@ -114,7 +114,23 @@ export function noteOf(activity: PendingActivity): Note {
     ...(progress?.bytes === undefined ? [] : [`${(progress.bytes / 1_000_000).toFixed(0)} MB`]),
     ...(lastFailure && activity.attempt > 1 ? [`(try ${activity.attempt}, after: ${inOneLine(lastFailure)})`] : []),
   ];
-  return { text: parts.join(' '), line: plain(progress?.line ?? '').trim(), percent, waiting: false };
+  const line = plain(progress?.line ?? '').trim();
+  return { text: parts.join(' '), line: isNoise(line) ? '' : line, percent, waiting: false };
+}
+
+/** What podman says of its storage, and of steps that stand in the row already. */
+const STORAGE =
+  /^(?:-->|time="\S+" level=|(?:STEP|COMMIT|Copying|Writing manifest|Getting image|Storing signatures)\b)/;
+
+/** `true` for a line that tells nobody anything: of podman's storage, a digest alone, or what only rules off. */
+function isNoise(line: string): boolean {
+  return STORAGE.test(line) || /^(?:(?:sha256:)?[0-9a-f]{12,64}|[\W_]*)$/.test(line);
+}
+
+/** A step of a build as podman announces it; empty for other work. */
+export function buildStep({ type, progress }: PendingActivity): string {
+  if (type !== 'build' || progress?.step === undefined || progress.total === undefined) return '';
+  return `STEP ${(progress.done ?? 0) + 1}/${progress.total}: ${plain(progress.step)}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Failure } from '../../model/failure/failure.ts';
 import { placeOf } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
-import type { ReleaseStatus, StageStatus } from '../../model/stage/stage.ts';
+import { isFinal, type ReleaseStatus, type StageStatus } from '../../model/stage/stage.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
@@ -47,8 +47,20 @@ function elapsed(row: Pick<StageRow, 'startedAt' | 'durationMs' | 'status'>, now
   return elapsedInWords(now - Date.parse(row.startedAt));
 }
 
+/** A line of a release, by what it may be folded as. */
+export interface ReleaseLine {
+  /** `active` is what runs, waits for somebody, is held or has failed. */
+  kind: 'head' | 'done' | 'active' | 'ahead' | 'output' | 'beside';
+  text: string;
+}
+
 /** The header and the stage table. */
 export function renderRelease(view: ReleaseView, options: ViewOptions): string[] {
+  return releaseLines(view, options).map(({ text }) => text);
+}
+
+/** The lines of {@link renderRelease}, each with its kind. */
+export function releaseLines(view: ReleaseView, options: ViewOptions): ReleaseLine[] {
   const { record } = view;
   const paint = style(options.colour);
   const activities = activitiesByRow(view);
@@ -68,14 +80,34 @@ export function renderRelease(view: ReleaseView, options: ViewOptions): string[]
     '  ',
   );
   // The last line of output stands below its row.
-  const lines = record.stages.flatMap((row, index) => {
+  const lines = record.stages.flatMap((row, index): ReleaseLine[] => {
     const activity = activities.get(row);
     const last = activity ? noteOf(activity).line : '';
-    return last ? [table[index]!, paint.dim(`      ${last}`)] : [table[index]!];
+    const kind = activity ? 'active' : kindOf(row.status);
+    const output = last ? [{ kind: 'output' as const, text: paint.dim(`      ${last}`) }] : [];
+    return [{ kind, text: table[index]! }, ...output];
   });
-  const header = `${paint.bold(record.image.reference)}  ${paintStatus(record.status, paint)}`;
-  const all = [header, ...lines, ...besides(view).map((text) => paint.dim(`  ${text}`))];
-  return options.columns === undefined ? all : all.map((line) => truncate(line, options.columns!));
+  const total = totalTime(record, options.now);
+  const header = `${paint.bold(record.image.reference)}  ${paintStatus(record.status, paint)}${total && `  ${total}`}`;
+  const beside = besides(view).map((text): ReleaseLine => ({ kind: 'beside', text: paint.dim(`  ${text}`) }));
+  const all: ReleaseLine[] = [{ kind: 'head', text: header }, ...lines, ...beside];
+  const { columns } = options;
+  return columns === undefined ? all : all.map(({ kind, text }) => ({ kind, text: truncate(text, columns) }));
+}
+
+function kindOf(status: StageStatus): ReleaseLine['kind'] {
+  if (status === 'done' || status === 'skipped') return 'done';
+  return status === 'waiting' ? 'ahead' : 'active';
+}
+
+/** From the first stage's start to now, or to the last one's end; empty before anything began. */
+function totalTime({ status, stages }: ReleaseRecord, now: number): string {
+  const began = stages.flatMap(({ startedAt }) => (startedAt === null ? [] : [Date.parse(startedAt)]));
+  if (began.length === 0) return '';
+  const ends = stages.flatMap(({ startedAt, durationMs }) =>
+    startedAt === null || durationMs === null ? [] : [Date.parse(startedAt) + durationMs],
+  );
+  return elapsedInWords((isFinal(status) ? Math.max(...ends, ...began) : now) - Math.min(...began));
 }
 
 /** The images that podman used, by their digests; before it has built, those that it is expected to use. */

@@ -25,6 +25,7 @@ test.each<[string[], string, unknown[], boolean]>([
     ['flightline.yaml', { onFailure: 'fail', keepFiles: '/d' }],
     false,
   ],
+  [['run', '--logs'], 'run', ['flightline.yaml', { logs: true }], false],
   [['run', '--strict'], 'run', ['flightline.yaml', { strict: true }], false],
   [['version', '--json'], 'version', [], true],
   [['init'], 'init', [undefined, {}], false],

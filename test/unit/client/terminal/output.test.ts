@@ -10,7 +10,7 @@ const { processOutput } = await import('../../../../client/terminal/output.ts');
 
 /** Sets all that the output looks at, and no more. */
 function environment(variables: Record<string, string>): void {
-  for (const name of ['CI', 'TERM', 'NO_COLOR', 'npm_lifecycle_event', 'npm_config_local_prefix']) {
+  for (const name of ['CI', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'npm_lifecycle_event', 'npm_config_local_prefix']) {
     vi.stubEnv(name, variables[name]);
   }
 }
@@ -24,6 +24,10 @@ it.each<[boolean, Record<string, string>, boolean, boolean]>([
   [true, { NO_COLOR: '1' }, true, false],
   [true, { NO_COLOR: '' }, true, true],
   [true, { TERM: 'dumb' }, false, false],
+  [false, { FORCE_COLOR: '1' }, false, true],
+  [false, { FORCE_COLOR: '', CI: 'true' }, false, true],
+  [true, { FORCE_COLOR: '0' }, true, false],
+  [true, { FORCE_COLOR: '1', NO_COLOR: '1' }, true, true],
 ])('a terminal=%s with %j is redrawn=%s, in colour=%s', (isTerminal, variables, live, colour) => {
   tty.isTerminal = isTerminal;
   environment(variables);

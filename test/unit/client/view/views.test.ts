@@ -96,8 +96,8 @@ describe('what an activity does, in words', () => {
   ])('%#', (given, text) => expect(noteOf(given).text).toBe(text));
 
   test('the last line is shown without its colours', () => {
-    expect(noteOf(activity({ progress: { stage: 'build', line: ' \u001b[32mSTEP 2/3\u001b[0m ' } })).line).toBe(
-      'STEP 2/3',
+    expect(noteOf(activity({ progress: { stage: 'build', line: ' \u001b[32mcompiling\u001b[0m ' } })).line).toBe(
+      'compiling',
     );
   });
 });
@@ -129,7 +129,7 @@ test('the stage table', () => {
     ],
   );
   expect(renderRelease(shown, { colour: false, columns: undefined, now: NOW })).toEqual([
-    'quay.io/acme/edge-camera:v1  running',
+    'quay.io/acme/edge-camera:v1  running  2:05',
     '  resolve     release     done     0.8 s',
     '  build       image       done     42 s   host-a  2 tries',
     '  disk-build  qcow2+vmdk  running  2:05   host-a  45% org.osbuild.qemu',
