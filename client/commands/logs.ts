@@ -17,14 +17,14 @@ import { pages, readKeptLog } from '../temporal/logs.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/signals.ts';
 import { verb, type OptionsOf } from '../verb.ts';
-import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
-import { referenceOf, releaseIdOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release/release-view.ts';
+import { RUN_ARGUMENT } from '../terminal/arguments.ts';
+import { namedRun, referenceOf, shortRun } from '../temporal/release-name.ts';
+import { openNamed, standingRun } from '../temporal/release/runs.ts';
 import { type KnownLog, chooseLogs, knownLogs } from '../follow/known-logs.ts';
 
 const syntax = (command: Command) =>
   command
-    .argument(...RELEASE_ARGUMENT)
+    .argument(...RUN_ARGUMENT)
     .argument('[stage]', `one of ${LOGGED_STAGES.join(', ')}`)
     .option('--subject <subject>', 'only of this: image, a disk type, or the types of a builder run (qcow2+vmdk)')
     .option('--follow', 'go on until the stage, or without one the release, has ended; Ctrl-C only stops watching')
@@ -57,7 +57,7 @@ async function logs(
   options: LogsOptions,
   output: Output,
 ): Promise<number> {
-  const id = releaseIdOf(name);
+  const { id } = namedRun(name);
   const filter = filterOf(stage, options.subject);
   if (options.follow) {
     if (options.key !== undefined || output.json) {
@@ -67,14 +67,18 @@ async function logs(
         'leave --key and --json out',
       );
     }
-    return follow(id, filter, output);
+    return follow(name, filter, output);
   }
   if (options.key !== undefined) {
     return print(id, await recordFromRegistry(id, options.key, options.recordRepository), filter, output, undefined);
   }
   return withTemporal(async (temporal) => {
-    const { record } = await (await openRelease(temporal, id)).read();
-    return print(id, record, filter, output, temporal);
+    const { record } = await (await openNamed(temporal, name)).read();
+    const standing = await (await standingRun(temporal, record))?.read();
+    if (standing) {
+      output.note(`the latest run (${record.status}) has made nothing: these are of ${nameOf(standing.record)}`);
+    }
+    return print(id, standing?.record ?? record, filter, output, temporal);
   });
 }
 
@@ -86,11 +90,17 @@ function filterOf(word: string | undefined, subject: string | undefined): LogFil
   return { stage, subject };
 }
 
-async function follow(id: string, filter: LogFilter, output: Output): Promise<number> {
+/** `REPOSITORY:TAG@RUN` */
+function nameOf({ release, runId }: ReleaseRecord): string {
+  return `${referenceOf(release)}@${shortRun(runId)}`;
+}
+
+async function follow(name: string, filter: LogFilter, output: Output): Promise<number> {
+  const { id } = namedRun(name);
   return withTemporal((temporal) =>
     withInterrupt((signal) =>
       detachable(referenceOf(id), async () => {
-        const reader = await openRelease(temporal, id);
+        const reader = await openNamed(temporal, name);
         const { record } = await reader.read();
         const meant = record.stages.filter((row) => isLogged(row.name) && isMeant(row, filter));
         if (meant.length === 0) throw noLog(id, filter, knownLogs(record));
@@ -203,6 +213,7 @@ function noLog(id: string, { stage, subject }: LogFilter, others: readonly Known
     `${referenceOf(id)} has no log${of ? ` of ${of}` : ''}`,
     others.length > 0
       ? `there are logs of ${[...new Set(others.map((log) => `${log.stage} ${log.subject}`.trimEnd()))].join(', ')}`
-      : `only ${LOGGED_STAGES.join(', ')} write logs, and none of them has run in its latest run`,
+      : `only ${LOGGED_STAGES.join(', ')} write logs, and none of them has run; flightline list shows earlier runs, ` +
+          'and --key FILE reads what stands from the registry',
   );
 }

@@ -4,8 +4,8 @@ import { followRelease } from '../follow/release.ts';
 import { followPromotion, printPromotion } from '../follow/promotion.ts';
 import { readPromotion, withReleaseOrPromotion } from '../temporal/promotion.ts';
 import { referenceOf } from '../temporal/release-name.ts';
-import { openRelease } from '../temporal/release/release-view.ts';
-import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
+import { openNamed } from '../temporal/release/runs.ts';
+import { RUN_ARGUMENT } from '../terminal/arguments.ts';
 import { withInterrupt } from '../terminal/signals.ts';
 import { verb } from '../verb.ts';
 
@@ -16,14 +16,14 @@ export default verb({
   examples: ['flightline watch quay.io/acme/edge-camera:v1'],
   json: 'print the record as JSON at the end; progress goes to standard error',
 
-  syntax: (command) => command.argument(...RELEASE_ARGUMENT),
+  syntax: (command) => command.argument(...RUN_ARGUMENT),
 
   async run([name], _, output) {
     return withInterrupt((signal) =>
       withReleaseOrPromotion(name, {
         release: (temporal, id) =>
           detachable(referenceOf(id), async () => {
-            const reader = await openRelease(temporal, id);
+            const reader = await openNamed(temporal, name);
             return printEnding(await followRelease(reader, output, { until: 'settled', signal }), temporal, output);
           }),
         promotion: async (temporal, id) => {

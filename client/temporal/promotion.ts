@@ -10,7 +10,7 @@ import {
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
 import { noControlWorker } from './control.ts';
 import { isNotFound, isUnavailable, isWorkerAway, UserError } from '../terminal/errors.ts';
-import { releaseIdOf, repositoryAndTag } from './release-name.ts';
+import { namedRun, repositoryAndTag } from './release-name.ts';
 import { detailIn, failureOfError } from './failure.ts';
 
 /**
@@ -54,7 +54,8 @@ export async function withReleaseOrPromotion<Result>(
   does: Record<'release' | 'promotion', (temporal: Temporal, id: string) => Promise<Result>>,
 ): Promise<Result> {
   if (promotionTarget(name) !== undefined) return withTemporal((temporal) => does.promotion(temporal, name));
-  const release = releaseIdOf(name);
+  const { id: release, run } = namedRun(name);
+  if (run !== undefined) return withTemporal((temporal) => does.release(temporal, release));
   const { repository, tag } = repositoryAndTag(name);
   const promotion = promotionId(repository, tag);
   return withTemporal(async (temporal) => {

@@ -17,6 +17,19 @@ export function releaseIdOf(text: string): string {
   );
 }
 
+/** A run id as Temporal gives it, or how it begins. */
+const RUN = /^(.+)@([0-9a-f]{4,8}(?:-[0-9a-f-]{0,27})?)$/;
+
+/**
+ * The workflow id and, of `REPOSITORY:TAG@RUN`, how the run id begins.
+ *
+ * @throws UserError `usage` (exit code 2).
+ */
+export function namedRun(text: string): { id: string; run: string | undefined } {
+  const [, name, run] = RUN.exec(text) ?? [];
+  return { id: releaseIdOf(name ?? text), run };
+}
+
 /**
  * Repository and tag of a name such as `quay.io/acme/edge-camera:stable`.
  *
@@ -26,6 +39,11 @@ export function repositoryAndTag(text: string): { repository: string; tag: strin
   const reference = referenceOf(releaseIdOf(text));
   const colon = reference.lastIndexOf(':');
   return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
+/** Digits of a run id that tell it from others: it begins with the time, in milliseconds. */
+export function shortRun(runId: string): string {
+  return runId.slice(0, 13);
 }
 
 /** `repository:tag` of a workflow id. */

@@ -4,6 +4,11 @@ import { ROLES, type Role } from '../../model/contract/queue.ts';
 
 /** Name and help of RELEASE. */
 export const RELEASE_ARGUMENT = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
+/** Name and help of RELEASE where an earlier run can be meant. */
+export const RUN_ARGUMENT = [
+  '<release>',
+  'REPOSITORY:TAG, or the workflow id; with @RUN an earlier run of it',
+] as const;
 /** Name and help of a name that is tagged. */
 export const NAME_ARGUMENT = ['<name>', 'REPOSITORY:TAG'] as const;
 

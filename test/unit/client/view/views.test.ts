@@ -330,7 +330,12 @@ test('the images that podman used are told with their digests', () => {
 });
 
 test('a list', () => {
-  const common = { release: 'release/quay.io/a/b:v1', runId: 'x', hosts: ['host-a'], startedAt: START };
+  const common = {
+    release: 'release/quay.io/a/b:v1',
+    runId: '0f3c5d2e-7227-78cd-91b7-e67a08cf229f',
+    hosts: ['host-a'],
+    startedAt: START,
+  };
   expect(
     renderList(
       [
@@ -340,9 +345,9 @@ test('a list', () => {
       false,
     ).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d(?:Z|[+-]\d\d:\d\d)/, 'TIME')),
   ).toEqual([
-    'RELEASE         STATUS    STAGE  HOST    STARTED',
-    'quay.io/a/b:v1  running   build  host-a  TIME',
-    'quay.io/a/b:v0  released         host-a  TIME',
+    'RELEASE         STATUS    STAGE  HOST    STARTED            RUN',
+    'quay.io/a/b:v1  running   build  host-a  TIME  0f3c5d2e-7227',
+    'quay.io/a/b:v0  released         host-a  TIME  0f3c5d2e-7227',
   ]);
   expect(renderList([], false)).toEqual(['no releases yet: start one with `flightline run`']);
 });
