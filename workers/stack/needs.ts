@@ -35,7 +35,10 @@ export function stackNeeds(
   // Whoever is not root does not see /usr/sbin, so nothing else is known of this machine then.
   if (roles.includes('build') && machine.user !== 0) {
     throw new FlightlineError('host-setup', 'a stack is run as root: its disk builders are privileged containers', {
-      remedy: 'run `sudo env "PATH=$PATH" flightline up`; only the stack needs root, every other command runs without',
+      remedy: {
+        action: 'run `sudo env "PATH=$PATH" flightline up`; every other command runs without root',
+        then: null,
+      },
     });
   }
   const registry = ownRegistry ? machine.find(REGISTRY_PROGRAMS) : null;
@@ -48,7 +51,7 @@ export function stackNeeds(
   ];
   if (registry === undefined || missing.length > 0) {
     throw new FlightlineError('host-setup', `this machine lacks ${missing.join('; ')}`, {
-      remedy: 'install what is missing, from a clone with `npm run setup -- --for demo`, and run the command again',
+      remedy: 'install what is missing, from a clone with `npm run setup -- --for demo`',
     });
   }
   return registry;

@@ -22,6 +22,7 @@ it('asks for root, and says who does without', () => {
       failure: expect.objectContaining({
         kind: 'host-setup',
         remedy: expect.objectContaining({
+          then: null,
           action: expect.stringMatching(/sudo env "PATH=\$PATH" flightline up.*without/),
         }),
       }),
