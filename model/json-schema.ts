@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FlightlineSpec } from './spec/flightline-spec.ts';
 import { HostList } from './contract/host-status.ts';
+import { ImageDiff } from './oci/image-diff.ts';
 import { ReleaseList } from './release/listing.ts';
 import { Notification } from './release/notification.ts';
 import { ReleaseRecord } from './release/record.ts';
@@ -30,6 +31,11 @@ export function listJsonSchema(): object {
 /** JSON Schema of what `flightline hosts --json` prints. */
 export function hostsJsonSchema(): object {
   return make(HostList, 'flightline hosts');
+}
+
+/** JSON Schema of what `flightline diff --json` prints. */
+export function diffJsonSchema(): object {
+  return make(ImageDiff, 'flightline diff');
 }
 
 /** JSON Schema of the document that webhooks get. */

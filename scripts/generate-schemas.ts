@@ -1,5 +1,6 @@
 /** Writes the JSON Schemas of the package, which editors and other programs read; `--check` only compares them. */
 import {
+  diffJsonSchema,
   flightlineJsonSchema,
   hostsJsonSchema,
   listJsonSchema,
@@ -10,6 +11,7 @@ import {
 import { writeGenerated } from './generated-files.ts';
 
 const SCHEMAS: Record<string, () => object> = {
+  diff: diffJsonSchema,
   flightline: flightlineJsonSchema,
   hosts: hostsJsonSchema,
   list: listJsonSchema,

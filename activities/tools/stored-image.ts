@@ -1,21 +1,77 @@
-/** Reads the manifest of an image for one platform from its registry. */
-import { parseManifest } from '../../model/oci/manifest.ts';
+/** Reads images from their registry as they are for a platform. */
+import { FlightlineError } from '../../model/failure/failure.ts';
+import { ImageConfiguration, type PlatformImage } from '../../model/oci/image-diff.ts';
+import { manifestKind, parseManifest, platformEntries } from '../../model/oci/manifest.ts';
 import type { ImageManifest } from '../../model/oci/update-cost.ts';
 import type { RepositoryClient, StoredManifest } from './registry/repository.ts';
+import { allEnded } from './together.ts';
+
+/** Bytes of a configuration; those of images are a few kilobytes. */
+const MAX_CONFIGURATION = 4 * 1024 * 1024;
 
 /** The image of a manifest, or of an index's entry for Linux on an architecture; null when there is none. */
 export async function imageFor(
   repository: RepositoryClient,
-  { digest, bytes }: StoredManifest,
+  stored: StoredManifest,
   architecture: string,
 ): Promise<ImageManifest | null> {
+  const manifest = parseManifest(stored.bytes);
+  if (!manifest?.manifests) return imageOf(stored);
+  const entry = platformEntries(manifest).find(({ platform }) => platform === `linux/${architecture}`);
+  const found = entry && (await repository.getManifest(entry.digest));
+  return found ? imageOf(found) : null;
+}
+
+function imageOf({ digest, bytes }: StoredManifest): ImageManifest | null {
   const manifest = parseManifest(bytes);
-  if (!manifest) return null;
-  if (!manifest.manifests) return { digest, size: bytes.length, manifest };
-  const entry = manifest.manifests.find(
-    ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
+  return manifest && !manifest.manifests ? { digest, size: bytes.length, manifest } : null;
+}
+
+/**
+ * The image that a tag or digest points at, for each of its platforms.
+ *
+ * @throws FlightlineError `image-not-found`, `invalid-input` for what is no image, or a registry's failure
+ */
+export async function platformImages(repository: RepositoryClient, reference: string): Promise<PlatformImage[]> {
+  const named = `${repository.repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+  const stored = await repository.getManifest(reference);
+  if (!stored) throw new FlightlineError('image-not-found', `${named} is not in the registry`);
+  const manifest = parseManifest(stored.bytes);
+  if (!manifest || manifestKind(manifest).kind === 'artifact') {
+    throw new FlightlineError('invalid-input', `${named} is not an image`, {
+      remedy: 'name two images: disks and records are artifacts, which have no layers to compare',
+    });
+  }
+  if (!manifest.manifests) return [await withConfiguration(repository, named, stored)];
+  return allEnded(
+    platformEntries(manifest).map(async ({ digest }) => {
+      const entry = await repository.getManifest(digest);
+      if (!entry) throw new FlightlineError('image-not-found', `${named} has lost its entry ${digest}`);
+      return withConfiguration(repository, named, entry);
+    }),
   );
-  const stored = entry && (await repository.getManifest(entry.digest));
-  const inner = stored && parseManifest(stored.bytes);
-  return inner ? { digest: stored.digest, size: stored.bytes.length, manifest: inner } : null;
+}
+
+async function withConfiguration(
+  repository: RepositoryClient,
+  named: string,
+  stored: StoredManifest,
+): Promise<PlatformImage> {
+  const image = imageOf(stored);
+  const digest = image?.manifest.config?.digest;
+  const bytes = digest === undefined ? null : await repository.getBlob(digest, MAX_CONFIGURATION);
+  const parsed = ImageConfiguration.safeParse(parsedJson(bytes));
+  if (!image || !parsed.success) {
+    throw new FlightlineError('image-not-found', `${named} has lost its configuration, or it cannot be read`);
+  }
+  const configuration = parsed.data;
+  return { platform: `${configuration.os}/${configuration.architecture}`, image, configuration };
+}
+
+function parsedJson(bytes: Buffer | null): unknown {
+  try {
+    return JSON.parse(String(bytes));
+  } catch {
+    return null;
+  }
 }

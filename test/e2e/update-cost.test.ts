@@ -10,8 +10,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { offeredOn } from '../../activities/index.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
+import { ImageDiff } from '../../model/oci/image-diff.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { generateKey } from '../../activities/tools/registry/skopeo.ts';
+import { runFlightline } from '../support/flightline.ts';
 import { startOwnRegistry, type OwnRegistry } from '../support/own-registry.ts';
 import { digestOf } from '../support/registry.ts';
 import { openStorage, type Storage } from '../support/storage.ts';
@@ -51,7 +53,7 @@ async function build(name: string, from: string, files: Record<string, number>):
   await mkdir(context);
   for (const [file, bytes] of Object.entries(files)) await writeFile(join(context, file), randomBytes(bytes));
   const steps = Object.keys(files).map((file) => `COPY ${file} /${file}`);
-  await writeFile(join(context, 'Containerfile'), [from, ...steps, ''].join('\n'));
+  await writeFile(join(context, 'Containerfile'), [from, ...steps, `LABEL version=${name}`, ''].join('\n'));
   await builder.podman('build', '--quiet', '--tag', name, context);
 }
 
@@ -119,4 +121,33 @@ test.each([
   // The same image again costs nothing, and one that nobody has yet is compared with nothing.
   expect((await costOf(repository, digest, 'candidate')).updates).toMatchObject([{ bytes: 0, layers: 0, of: 3 }]);
   expect((await costOf(repository, digest, 'stable')).updates).toEqual([]);
+});
+
+test('is shown by flightline diff, with the layers that make it', async () => {
+  const repository = `${registry.address}/acme/gzip`;
+  const environment = {};
+  const { stdout, stderr, exitCode } = await runFlightline(['diff', `${repository}:nightly`, 'candidate', '--json'], {
+    environment,
+  });
+  expect(exitCode, stderr).toBe(0);
+  const digest = (await digestOf(`${repository}:candidate`))!;
+  const [cost] = (await costOf(repository, digest, 'nightly')).updates!;
+  const { bytes, layers, of } = cost!;
+  const diff = ImageDiff.parse(JSON.parse(stdout));
+  expect(diff.platforms).toMatchObject([
+    {
+      platform: 'linux/amd64',
+      to: digest,
+      update: { bytes, layers, of },
+      layers: {
+        shared: 1,
+        removed: [{ createdBy: expect.stringContaining('one') }],
+        added: [{ createdBy: expect.stringContaining('two') }, { createdBy: expect.stringContaining('three') }],
+      },
+    },
+  ]);
+  const label = diff.platforms[0]!.configuration.find(({ key }) => key === 'Labels.version');
+  expect(label).toMatchObject({ from: 'v1', to: 'v2' });
+  const none = await runFlightline(['diff', `${repository}:nightly`, 'v9'], { environment });
+  expect([none.exitCode, none.stderr]).toEqual([1, expect.stringContaining(`${repository}:v9 is not in the registry`)]);
 });
