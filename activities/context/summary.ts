@@ -15,7 +15,7 @@ import type { ContextFacts } from './inspect.ts';
  *   early binding places the agent configuration
  */
 export function summariseContext(
-  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'disks' | 'builder' | 'enrollment'>,
+  request: Pick<ReleaseRequest, 'buildArgs' | 'architecture' | 'platforms' | 'disks' | 'builder' | 'enrollment'>,
   digest: string,
   facts: ContextFacts,
 ): ContextSummary {
@@ -25,7 +25,11 @@ export function summariseContext(
     throw configurationInContext();
   const { images, base } = containerfile;
   const { files, builderConfig } = facts;
-  return { digest, files, images, base, builderConfig };
+  const platforms = request.platforms?.map((platform) => {
+    const { images: named, base: last } = readContainerfile(facts.containerfile, request.buildArgs, platform);
+    return { platform, images: named, base: last };
+  });
+  return { digest, files, images, base, ...(platforms && { platforms }), builderConfig };
 }
 
 /** The client checks too, but a worker cannot rely on that, and the client does not see a git context. */

@@ -45,6 +45,16 @@ export interface HostContext {
   readonly startedAt: string;
 }
 
+/**
+ * The host for one platform of a release with several: with files of its own in the release's directory, so that two
+ * platforms are built here side by side. The host itself where a release has one.
+ */
+export function hostForPlatform(host: HostContext, platform: Architecture | undefined): HostContext {
+  if (platform === undefined) return host;
+  const { work } = host;
+  return { ...host, work: { ...work, release: (release) => join(work.release(release), platform) } };
+}
+
 /** The body of an activity of build hosts. */
 export type HostBody<Name extends ActivityName> = (
   host: HostContext,

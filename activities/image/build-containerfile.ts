@@ -84,7 +84,7 @@ export async function buildContainerfile(
       onMade: (step: BuiltStep) => notes.note(step),
     };
     const naming = { signal: context.signal, pullIndex: (base: LocalBase) => pullIndex(host, input, base) };
-    const end = await withBaseNames(known, naming, () => podmanBuild(host, input.release, context, logFile, run));
+    const end = await withBaseNames(known, naming, () => podmanBuild(host, input, context, logFile, run));
     for (const id of end.output.made) own.add(id);
     const asked = 'missing' in end ? [end.missing] : await used(known, end.used, host.name);
     if (asked.length > 0) {

@@ -3,6 +3,7 @@
  */
 import { mkdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { BuildInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { FailureKind } from '../../model/failure/failures.ts';
 import type { Task } from '../tools/process/task.ts';
@@ -56,7 +57,7 @@ export async function podmanBuild(...given: Parameters<typeof runOnce>): Promise
 
 async function runOnce(
   host: HostContext,
-  release: string,
+  { release, platform }: Pick<BuildInput, 'release' | 'platform'>,
   context: Task,
   logFile: string,
   run: BuildRun,
@@ -64,7 +65,7 @@ async function runOnce(
   const own = host.work.release(release);
   const idFile = join(own, 'image-id');
   const { cgroupManager, graphRoot } = await podmanInfo();
-  const cgroup = buildCgroup(cgroupManager, host.work.installation, release);
+  const cgroup = buildCgroup(cgroupManager, host.work.installation, release, platform);
   const pipe = join(own, 'build-output');
   const args = buildArguments({ ...run, idFile, cgroup, output: pipe });
   await rm(pipe, { force: true });

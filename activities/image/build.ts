@@ -8,7 +8,7 @@ import { annotationFlags } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { BOOTC_LABEL, CONTEXT_LAYOUT, INSTALLATION_LABEL, OCI, RELEASE_LABEL } from '../../model/oci/labels.ts';
-import { logName } from '../../model/stage/stage.ts';
+import { imageSubject, logName } from '../../model/stage/stage.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { trustedInputs, writeTrustLayer } from './bake-trust.ts';
 import { buildContainerfile, platformOf, type ContainerfileBuild } from './build-containerfile.ts';
@@ -42,10 +42,7 @@ import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import type { LocalImage } from '../tools/podman/images.ts';
 import { allEnded, together } from '../tools/together.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
-
-/** The branch of a release whose lease an image build uses. */
-const BRANCH = 'image';
+import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** An image, and what its release must know about it. */
 type Built = { image: LocalImage; bases: PinnedImage[] } & EnrolledFacts;
@@ -57,10 +54,12 @@ interface Attempt extends ContainerfileBuild {
   readonly pullBuilder: PullBuilder;
 }
 
-async function buildImage(host: HostContext, input: BuildInput, context: Task): Promise<ActivityAnswer<'build'>> {
-  return withLease(host, { ...input, branch: BRANCH }, context, async () => {
-    const log = await stageLog(host, input.release, logName('build', 'image'));
-    context.report({ host: host.name });
+async function buildImage(whole: HostContext, input: BuildInput, context: Task): Promise<ActivityAnswer<'build'>> {
+  const branch = imageSubject(input.platform);
+  const host = hostForPlatform(whole, input.platform);
+  return withLease(host, { ...input, branch }, context, async () => {
+    const log = await stageLog(host, input.release, logName('build', branch));
+    context.report({ host: host.name, ...(input.platform && { subject: branch }) });
     try {
       const { image, ...built } = await withLog(log, () =>
         withBuilderPulled(host, input, context, (task, pull) => build(host, input, task, log.path, pull)),
@@ -86,8 +85,8 @@ async function requireArchitecture(host: HostContext, architecture: BuildInput['
   if (architecture !== host.architecture) await requireEmulation(architecture);
 }
 
-function placeOf({ work }: HostContext, { release }: BuildInput): BuildPlace {
-  return { installation: work.installation, release, directory: work.release(release) };
+function placeOf({ work }: HostContext, { release, platform }: BuildInput): BuildPlace {
+  return { installation: work.installation, release, platform, directory: work.release(release) };
 }
 
 async function build(
@@ -207,7 +206,7 @@ async function addLayer(
   const annotations = [OCI.baseName, OCI.baseDigest].flatMap((label) =>
     labels[label] === undefined ? [] : [`--annotation=${label}=${labels[label]}`],
   );
-  const end = await podmanBuild(host, input.release, context, logFile, {
+  const end = await podmanBuild(host, input, context, logFile, {
     context: join(directory, CONTEXT_LAYOUT.context),
     containerfile: join(directory, CONTEXT_LAYOUT.containerfile),
     name,

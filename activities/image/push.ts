@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { PushInput } from '../../model/contract/build.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
-import { logName } from '../../model/stage/stage.ts';
+import { imageSubject, logName } from '../../model/stage/stage.ts';
 import { Digest } from '../../model/oci/reference.ts';
 import { readNote, writeNote } from '../tools/note.ts';
 import type { CommandOptions } from '../tools/process/command.ts';
@@ -16,14 +16,16 @@ import { inspectImage, pushArguments } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { intoRegistry } from '../tools/registry/classify.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** The note of what was pushed, in the release's directory. */
 const Pushed = z.object({ imageId: z.string(), repository: z.string(), digest: Digest });
 
-async function pushImage(host: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
-  const log = await stageLog(host, input.release, logName('push', 'image'));
-  context.report({ host: host.name });
+async function pushImage(whole: HostContext, input: PushInput, context: Task): Promise<ActivityAnswer<'push'>> {
+  const host = hostForPlatform(whole, input.platform);
+  const subject = imageSubject(input.platform);
+  const log = await stageLog(host, input.release, logName('push', subject));
+  context.report({ host: host.name, ...(input.platform && { subject }) });
   const digest = await withLog(log, () =>
     withRegistryAccess(host.configuration, [input.repository], (access) =>
       push(host, input, context, access, log.path),

@@ -64,7 +64,7 @@ export function knownReleases(listed: readonly OpenRelease[]): KnownRelease[] {
     return {
       tag: release.slice(release.lastIndexOf(':') + 1),
       closedAt,
-      digests: parsed ? [parsed.image, ...parsed.disks].flatMap(({ digest }) => digest ?? []) : [],
+      digests: parsed ? pushedBy(parsed).map(({ digest }) => digest) : [],
       context: parsed?.inputs?.context ?? sent,
       unfinished: ended && pushedBy(ended),
     };
@@ -78,7 +78,9 @@ export function scheduledRelease(input: unknown): KnownRelease[] {
 }
 
 function pushedBy({ image, disks }: ReleaseRecord): Stored[] {
-  return [image, ...disks].flatMap(({ reference, digest }) =>
+  // Without an index the platforms are all that there is.
+  const platforms = (image.platforms ?? []).map(({ digest }) => ({ reference: image.reference, digest }));
+  return [...platforms, image, ...disks].flatMap(({ reference, digest }) =>
     reference === null || digest === null
       ? []
       : [{ repository: reference.slice(0, reference.lastIndexOf(':')), digest }],

@@ -6,16 +6,11 @@ import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
-import {
-  platformDigest,
-  type DiskRecord,
-  type InputParts,
-  type PinnedImage,
-  type ReleaseRecord,
-} from '../../model/release/record.ts';
+import type { DiskRecord, InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
+import { goneReasons, pinnedReasons, shortDigestOf } from './reason.ts';
 
 /** A request. Its tags need not be filled in, since they are no inputs. */
 type AnyRequest = ReleaseRequest | NightlyTemplate;
@@ -60,7 +55,7 @@ export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'f
 
 /** The same when the context is known to be the recorded one. */
 export function withContext(request: AnyRequest, context: Pick<InputParts, 'files' | 'config'>): InputParts {
-  const { buildArgs, architecture, verification, key, disks, builder, bootTest } = request;
+  const { buildArgs, architecture, platforms, verification, key, disks, builder, bootTest } = request;
   const { rootfs } = builder;
   const { arguments: options } = builderOptions(builder);
   const { driver } = builder;
@@ -68,7 +63,14 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
   return {
     files: context.files,
     config: context.config,
-    settings: shortDigest({ buildArgs, architecture, baked, ...buildOptions(request), ...imageSecretInputs(request) }),
+    settings: shortDigest({
+      buildArgs,
+      architecture,
+      platforms,
+      baked,
+      ...buildOptions(request),
+      ...imageSecretInputs(request),
+    }),
     disks: Object.fromEntries(
       disks.map(({ type, publish, compress, installer }) => [
         type,
@@ -91,7 +93,6 @@ export function builtAt(record: ReleaseRecord): string | null {
   return record.image.builtAt ?? record.stages.find(({ name }) => name === 'build')?.startedAt ?? null;
 }
 
-const short = (digest: string | undefined) => (digest === undefined ? 'none' : digest.slice(0, 'sha256:'.length + 12));
 const shortCommit = (commit: string | null) => commit?.slice(0, 12) ?? 'none';
 
 /**
@@ -137,22 +138,9 @@ function contextReasons(context: string, recorded: InputParts, current: Current)
   if (place !== recorded.place) return ['the context comes from another place'];
   if (commit !== recorded.commit) return [`commit ${shortCommit(recorded.commit)} → ${shortCommit(commit)}`];
   // A commit always has the same files.
-  return commit !== null || files === recorded.files ? [] : [`context ${short(context)} → ${short(current.context)}`];
-}
-
-function goneReasons(before: readonly PinnedImage[], after: readonly PinnedImage[]): string[] {
-  const gone = before.filter(({ reference }) => !after.some((base) => base.reference === reference));
-  return gone.map(({ reference }) => `base ${reference} is gone`);
-}
-
-/** Each reference with another digest than before. A missing one is a change of the Containerfile. */
-function pinnedReasons(what: string, before: readonly PinnedImage[], after: readonly PinnedImage[]): string[] {
-  return after.flatMap((image) => {
-    const { reference } = image;
-    const old = before.find((one) => one.reference === reference);
-    if (!old || platformDigest(old) === platformDigest(image)) return [];
-    return [`${what} ${reference} ${short(old.digest)} → ${short(image.digest)}`];
-  });
+  return commit !== null || files === recorded.files
+    ? []
+    : [`context ${shortDigestOf(context)} → ${shortDigestOf(current.context)}`];
 }
 
 function ageReasons(

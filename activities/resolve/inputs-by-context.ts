@@ -64,7 +64,11 @@ async function lookUpImages(
     await requireRedHatLogin(access, all, 'the control worker');
     const [bases, pinned, installs] = await Promise.all([
       Promise.all(
-        recorded.base.map((base) => findForPlatform(access, base.reference, 'the Containerfile', architecture, base)),
+        recorded.base.map(async (base) => {
+          const { reference, platform } = base;
+          const found = await findForPlatform(access, reference, 'the Containerfile', platform ?? architecture, base);
+          return { ...found, ...(platform && { platform }) };
+        }),
       ),
       builder === null ? null : pin(access, builder, 'builder.image'),
       installer === undefined

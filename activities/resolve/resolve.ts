@@ -1,18 +1,14 @@
 /** The stage `resolve`: looks up everything mutable once, and refuses what it can before anything is built. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
-import { pulledRepositories } from '../../model/device/signature-policy.ts';
-import { buildOptions } from '../../model/spec/build-options.ts';
-import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { imageInputsDigest } from '../../model/release/inputs.ts';
 import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { builtAt, inputParts, withContext } from './change.ts';
-import { foreseenBases } from './foreseen-bases.ts';
+import { imageInputsOf } from './image-inputs.ts';
 import { inspectContext } from '../context/context-artifact.ts';
 import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
@@ -111,29 +107,19 @@ export async function lookUp(
   const named = [...(builderReference ? [formatReference(builderReference)] : []), ...(installs ? [installs] : [])];
   const repositories = [...ownRepositories(request), ...named.map(repositoryOf)];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    const [, bases, builder, installer, existingTag] = await allEnded([
+    const [, image, builder, installer, existingTag] = await allEnded([
       requireOwnTags(configuration, request),
-      foreseenBases(configuration, request, { ...context, parts }),
+      imageInputsOf(configuration, request, { ...context, parts }),
       builderReference
         ? pinWithLogin(access, formatReference(builderReference), 'builder.image')
         : Promise.resolve(null),
       installs ? findInstaller(access, installs, request) : Promise.resolve(undefined),
       access.repository(request.repository).headManifest(request.tag),
     ]);
-    const imageInputs = imageInputsDigest({
-      files: context.files,
-      bases,
-      buildArgs: request.buildArgs,
-      architecture: request.architecture,
-      ...(request.verification && { verification: { key: request.key, repositories: pulledRepositories(request) } }),
-      ...buildOptions(request),
-      ...secretInputs(request),
-    });
     const resolved = {
       unchanged: null,
       context: { repository: request.contextRepository, digest: context.digest },
-      imageInputs,
-      bases,
+      ...image,
       builder,
       ...(installer && { installer }),
       builderConfig: context.builderConfig,
@@ -177,12 +163,13 @@ function whatIsNew(
   if (since.change === 'image') {
     return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };
   }
-  const { digest, certificateEnds, certificateRequest } = since.record.image;
+  const { digest, platforms, certificateEnds, certificateRequest } = since.record.image;
   return {
     unchanged: null,
     reason,
     reuse: {
       digest: digest!,
+      ...(platforms && { platforms }),
       builtAt: builtAt(since.record),
       certificateEnds,
       certificateRequest,

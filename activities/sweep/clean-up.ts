@@ -4,6 +4,8 @@
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { lstat, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import type { CleanUpInput } from '../../model/contract/host.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
@@ -42,7 +44,12 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   for (const name of containers) {
     if (await removeContainer(name, grace)) removed.push(`container ${name}`);
   }
-  removed.push(...(await endBuild({ installation, release, directory: host.work.release(release) })));
+  const directory = host.work.release(release);
+  removed.push(...(await endBuild({ installation, release, directory })));
+  for (const platform of ARCHITECTURES) {
+    const own = join(directory, platform);
+    if (await isThere(own)) removed.push(...(await endBuild({ installation, release, platform, directory: own })));
+  }
   if (await endMachine(machineName(installation, release))) removed.push('running boot test');
   const origin = await originNameIn(host.work.release(release));
   const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
@@ -58,11 +65,15 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
 
 /** Removes a directory with its content. `false` when there was none. */
 export async function removeDirectory(path: string): Promise<boolean> {
-  const there = (await lstat(path).catch(ifMissing(undefined))) !== undefined;
+  const there = await isThere(path);
   await unmountBelow(path);
   // A process that is ending may still create a file while its directory is emptied.
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   return there;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(ifMissing(undefined))) !== undefined;
 }
 
 export default cleanUpHost satisfies HostBody<'cleanUp'>;

@@ -59,14 +59,15 @@ async function lookAhead(
   const { draft: request, warnings } = checked;
   const context = await interruptible(lookAtContext(checked, publicContext), signal);
   const { resolved, signing } = await interruptible(askForPlan(temporal, checked, context.summary), signal);
-  const hosts = await buildHosts(temporal, request.architecture);
+  const { platforms = [request.architecture] } = request;
+  const hosts = await Promise.all(platforms.map((platform) => buildHosts(temporal, platform)));
   const unchanged = resolved.unchanged !== null;
   const checks = [
     ...warnings.map((detail): PlanCheck => ({ name: 'spec', status: 'warning', detail, remedy: null })),
     ...context.checks,
     imagesCheck(resolved.notFound),
     signingCheck(signing, request.key),
-    hostCheck(hosts, request.architecture),
+    ...platforms.map((platform, index) => hostCheck(hosts[index]!, platform)),
     ...(unchanged
       ? []
       : [...unseenOnHosts(request, resolved.bases), ...(await builderChecks(checked, resolved, signal))]),
@@ -90,7 +91,7 @@ async function lookAhead(
       ...(resolved.installer && { installer: resolved.installer }),
       context: resolved.context.digest,
     },
-    hosts,
+    hosts: [...new Set(hosts.flat())].sort(),
     stages: unchanged
       ? []
       : releaseStages(request).map(({ name, subject }) => ({ name, subject, worker: roleOf(name) })),

@@ -4,7 +4,7 @@ import { isCleanUp, roleOf, stageOf } from '../../model/contract/activities.ts';
 import { clockInWords } from '../../model/base/words.ts';
 import type { Progress } from '../../model/stage/progress.ts';
 import { StageRow, type ReleaseRecord } from '../../model/release/record.ts';
-import { STAGES, type Stage } from '../../model/stage/stage.ts';
+import { isOfImage, STAGES, type Stage } from '../../model/stage/stage.ts';
 import { plain } from './style.ts';
 
 /** A pending activity of the release or of one of its builder runs. */
@@ -56,7 +56,7 @@ function worksFor({ type }: PendingActivity, stage: Stage): boolean {
 
 /** `true` when a row belongs to a branch: its subject is the branch, or one of the disk types of the builder run. */
 function isOfBranch(row: StageRow, branch: string): boolean {
-  if (branch === 'image') return row.subject === 'image' || row.subject === 'release';
+  if (branch === 'image') return isOfImage(row.subject) || row.subject === 'release';
   return row.subject === branch || branch.split('+').includes(row.subject);
 }
 
@@ -68,7 +68,11 @@ export function activitiesByRow(view: ReleaseView): Map<StageRow, PendingActivit
   const taken = new Map<StageRow, PendingActivity>();
   for (const activity of view.activities) {
     const rows = view.record.stages.filter(
-      (row) => worksFor(activity, row.name) && isOfBranch(row, activity.branch) && !taken.has(row),
+      (row) =>
+        worksFor(activity, row.name) &&
+        isOfBranch(row, activity.branch) &&
+        (activity.progress?.subject ?? row.subject) === row.subject &&
+        !taken.has(row),
     );
     const row =
       rows.find(({ status }) => status === 'running') ??

@@ -12,6 +12,9 @@ import { BuilderOptions, DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { SecretInputs } from '../spec/enrollment.ts';
 import { hostStage, on } from './activity.ts';
 
+/** Present in a release for several: the platform has a branch, a lease, files and logs of its own. */
+const Platform = z.enum(ARCHITECTURES).optional();
+
 export const BuildInput = ReleaseIdentity.extend({
   repository: Repository,
   tag: Tag,
@@ -21,6 +24,7 @@ export const BuildInput = ReleaseIdentity.extend({
   buildArgs: z.record(z.string(), z.string()),
   ...BuildOptions.shape,
   architecture: z.enum(ARCHITECTURES),
+  platform: Platform,
   commit: z.string().nullable(),
   source: z.string().nullable(),
   /** The builder of the disks, which the host pulls meanwhile; absent for a release without disks. */
@@ -69,6 +73,7 @@ export type BuildResult = z.infer<typeof BuildResult>;
 
 export const PushInput = ReleaseIdentity.extend({
   repository: Repository,
+  platform: Platform,
   imageId: z.string(),
   timing: TimingSchema,
 });

@@ -21,8 +21,10 @@ export const ResolveResult = z.object({
   context: ContextArtifact,
   /** Digest over bases, context, build arguments, platform (model/release/inputs.ts). */
   imageInputs: Digest,
-  /** Every external image of the Containerfile. */
+  /** Every external image of the Containerfile; of several platforms, those of each. */
   bases: z.array(PinnedImage),
+  /** The image inputs' digest of each, in a release for several. */
+  platforms: z.array(z.object({ platform: z.enum(ARCHITECTURES), imageInputs: Digest })).optional(),
   /** Null for a release without disks. */
   builder: PinnedImage.nullable(),
   /** Absent without a disk that boots from one. */

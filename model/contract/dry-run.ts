@@ -4,6 +4,7 @@ import { on } from './activity.ts';
 import { BuilderConfig, ReleaseIdentity } from '../release/identity.ts';
 import { ResolveResult } from './control.ts';
 import { Failure } from '../failure/failure.ts';
+import { ARCHITECTURES } from '../base/host.ts';
 import { Digest } from '../oci/reference.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 
@@ -20,6 +21,10 @@ export const ContextSummary = z.object({
   images: z.array(z.string()),
   /** The image that its last stage seems to be built on; null for `scratch`, or when unknown. */
   base: z.string().nullable(),
+  /** The same for each platform of several. */
+  platforms: z
+    .array(z.object({ platform: z.enum(ARCHITECTURES), images: z.array(z.string()), base: z.string().nullable() }))
+    .optional(),
   builderConfig: BuilderConfig.nullable(),
 });
 export type ContextSummary = z.infer<typeof ContextSummary>;

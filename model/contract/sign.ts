@@ -35,6 +35,14 @@ export const SignResult = z.object({
 });
 export type SignResult = z.infer<typeof SignResult>;
 
+export const IndexInput = ReleaseIdentity.extend({
+  repository: Repository,
+  /** What was pushed for each platform. */
+  entries: z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest })).min(2),
+  timing: TimingSchema,
+});
+export type IndexInput = z.infer<typeof IndexInput>;
+
 /** Verifies under the device's policy, and that each name is signed. */
 export const VerifyInput = SignInput.extend({
   /** The tag of the repository that devices follow, and their architectures: tells what an update costs them. */
@@ -114,6 +122,8 @@ const PruneStep = z.object({
 export const SIGN_ACTIVITIES = {
   /** Proves before the build that the key may sign here, that its passphrase opens it, and that the login may push. */
   proveSigning: on('sign', 'trust/prove-signing', ProveSigningInput, ProveSigningResult),
+  /** Makes the index of an image's platforms, by digest and without a tag. */
+  index: on('sign', 'tags/make-index', IndexInput, z.object({ attempts, digest: Digest })),
   sign: on('sign', 'trust/sign', SignInput, SignResult),
   verify: on('sign', 'trust/verify', VerifyInput, VerifyResult),
   tag: on('sign', 'tags/tag', TagInput, TagResult),

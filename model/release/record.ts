@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
+import { ARCHITECTURES } from '../base/host.ts';
 import { Digest } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
@@ -13,6 +14,8 @@ export const PinnedImage = z.object({
   digest: Digest,
   /** The entry for the release's platform, where the digest is that of an index. */
   manifest: Digest.optional(),
+  /** What it was looked up for, in a release for several platforms. */
+  platform: z.enum(ARCHITECTURES).optional(),
 });
 export type PinnedImage = z.infer<typeof PinnedImage>;
 
@@ -102,6 +105,9 @@ export const ReusedDisk = z.object({
 });
 export type ReusedDisk = z.infer<typeof ReusedDisk>;
 
+/** What there is of each platform of an image of several. */
+const ImagePlatforms = z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest.nullable() }));
+
 /** What resolve adds for comparisons with an earlier or later release. */
 export const Compared = z.object({
   /** The parts of the inputs, for the record. */
@@ -110,6 +116,7 @@ export const Compared = z.object({
   reuse: z
     .object({
       digest: Digest,
+      platforms: ImagePlatforms.optional(),
       builtAt: z.string().nullable(),
       certificateEnds: z.string().optional(),
       certificateRequest: z.string().optional(),
@@ -133,6 +140,8 @@ export const ReleaseRecord = z.object({
     reference: z.string(),
     digest: Digest.nullable(),
     verified: z.boolean(),
+    /** Absent for an image of one platform; otherwise the digest is that of their index. */
+    platforms: ImagePlatforms.optional(),
     /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
     certificateEnds: z.string().optional(),
     /** Name of its request in Flight Control; absent for an operator's own. */

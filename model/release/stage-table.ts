@@ -3,7 +3,15 @@ import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts
 import type { LogLocation } from '../failure/failure.ts';
 import type { StageRow } from './record.ts';
 import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
-import { signingStages, stagesOf, type Stage, type StageKey, type StageStatus } from '../stage/stage.ts';
+import {
+  imageSubject,
+  isOfImage,
+  signingStages,
+  stagesOf,
+  type Stage,
+  type StageKey,
+  type StageStatus,
+} from '../stage/stage.ts';
 
 /** A change of a row. */
 interface StageChange {
@@ -41,12 +49,15 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest'> & { builder?: ReleaseRequest['builder'] },
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms'> & {
+    builder?: ReleaseRequest['builder'];
+  },
   reused: readonly string[] = [],
 ): StageKey[] {
   const made = request.disks.filter(({ type }) => !reused.includes(type));
   return [
     ...stagesOf('start', 'release'),
+    ...(request.platforms ?? []).flatMap((platform) => stagesOf('platform', imageSubject(platform))),
     ...stagesOf('image', 'image', request),
     ...reused.flatMap(signingStages),
     ...requestedRuns(made, request.builder).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
@@ -77,7 +88,7 @@ export function requestedRuns(
 /** `true` when a row belongs to a branch: `image`, `release`, or the subject of a builder run. */
 export function isOfBranch(row: StageKey, branch: string): boolean {
   return (
-    row.subject === branch || (branch !== 'image' && branch !== 'release' && branch.split('+').includes(row.subject))
+    row.subject === branch || (!isOfImage(branch) && branch !== 'release' && branch.split('+').includes(row.subject))
   );
 }
 

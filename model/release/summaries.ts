@@ -66,7 +66,7 @@ export function staticDetails(request: ReleaseRequest): string {
     `- machines follow: ${request.updateFrom}`,
     `- context: ${context}`,
     `- commit: ${request.commit ?? 'none, or not clean'}`,
-    `- architecture: ${request.architecture}`,
+    `- architecture: ${(request.platforms ?? [request.architecture]).join(', ')}`,
     `- signing key: ${request.key}`,
     ...secretLines(request),
     `- builder: \`${request.builder.image}\``,

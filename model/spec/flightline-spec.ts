@@ -232,11 +232,13 @@ export const FlightlineSpec = z
       });
     }
     if (new Set(spec.image.platforms).size > 1) {
-      context.addIssue({
-        code: 'custom',
-        path: ['image', 'platforms'],
-        message: 'more than one platform is not yet supported: name one, and run one release for each',
-      });
+      const { disks, verification, enrollment, secrets, image } = spec;
+      const { pullSecret } = image;
+      const given = { disks: disks[0], secrets: secrets[0], verification, enrollment, 'image.pullSecret': pullSecret };
+      const message = 'is not yet supported for an image of several platforms: leave it out, or name one platform';
+      for (const [key, value] of Object.entries(given)) {
+        if (value !== undefined) context.addIssue({ code: 'custom', path: key.split('.'), message });
+      }
     }
   });
 

@@ -69,12 +69,13 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     ...(disk.installer && { installer: disk.installer.image }),
     repository: expand(`disks[${index}]`, spec.repositories.disk, { ...named, type: disk.type }, Repository),
   }));
-  const [, architecture] = image.platforms[0]!.split('/');
-  const known = ARCHITECTURES.find((name) => name === architecture);
-  if (!known)
+  const architectures = image.platforms.map((platform) => platform.split('/')[1]!);
+  const platforms = ARCHITECTURES.filter((name) => architectures.includes(name));
+  const unknown = architectures.find((name) => !(ARCHITECTURES as readonly string[]).includes(name));
+  if (unknown !== undefined)
     problems.push({
       path: 'image.platforms',
-      message: `${architecture} is not supported: use ${ARCHITECTURES.join(' or ')}`,
+      message: `${unknown} is not supported: use ${ARCHITECTURES.join(' or ')}`,
     });
   const request: ReleaseRequest = {
     schemaVersion: 1,
@@ -91,7 +92,8 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     source: facts.source,
     buildArgs: givenArguments(image.buildArgs, facts.environment ?? {}),
     ...buildOptions(image),
-    architecture: known ?? 'amd64',
+    architecture: platforms[0] ?? 'amd64',
+    ...(platforms.length > 1 && { platforms }),
     key: spec.signing.key,
     verification: spec.verification,
     disks,

@@ -89,6 +89,8 @@ export const ReleaseRequest = z.object({
   buildArgs: z.record(z.string(), z.string()),
   ...BuildOptions.shape,
   architecture: z.enum(ARCHITECTURES),
+  /** Present for an image of several platforms, which begin with the architecture. */
+  platforms: z.array(z.enum(ARCHITECTURES)).min(2).optional(),
   /** Name of the signing key in the sign worker's configuration. */
   key: z.string(),
   /** Absent where the image brings no verification of its own. */

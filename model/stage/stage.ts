@@ -1,9 +1,12 @@
 /** The stages of a release, a row each, and the statuses of stages and releases. */
+import type { Architecture } from '../base/host.ts';
 
 /** The parts of a request that decide which stages there are. */
 interface AskedFor {
   readonly verification?: unknown;
   readonly bootTest?: { readonly disk: string } | undefined;
+  /** Present for an image of several platforms. */
+  readonly platforms?: readonly Architecture[] | undefined;
 }
 
 interface StageDeclaration {
@@ -13,10 +16,14 @@ interface StageDeclaration {
   about?: (subject: string, asked: AskedFor) => string | undefined;
 }
 
-/** The parts of a release. Each image, builder run and disk has the stages of its part. */
-type Part = 'start' | 'image' | 'run' | 'disk' | 'end';
+/** The parts of a release. Each image, platform of several, builder run and disk has the stages of its part. */
+type Part = 'start' | 'platform' | 'image' | 'run' | 'disk' | 'end';
 
 const SIGNING = { sign: {}, verify: {} };
+const PUSHING = { build: { log: true }, push: { log: true } } as const;
+
+const ofOne = (subject: string, { platforms }: AskedFor) => (platforms ? undefined : subject);
+const ofSeveral = (subject: string, { platforms }: AskedFor) => (platforms ? subject : undefined);
 
 /**
  * The table of stages, in the order in which they run. Names, rows of a release and logs derive from it. The activity
@@ -24,9 +31,11 @@ const SIGNING = { sign: {}, verify: {} };
  */
 const STAGE_TABLE = {
   start: { resolve: {} },
+  platform: PUSHING,
   image: {
-    build: { log: true },
-    push: { log: true },
+    build: { ...PUSHING.build, about: ofOne },
+    push: { ...PUSHING.push, about: ofOne },
+    index: { about: ofSeveral },
     ...SIGNING,
     'device-verify': { log: true, about: (subject, { verification }) => (verification ? subject : undefined) },
   },
@@ -53,6 +62,16 @@ export interface StageKey {
   subject: string;
 }
 
+/** The subject of an image's stages; of the platform's own, where it has several. It names the branch too. */
+export function imageSubject(platform?: Architecture): string {
+  return platform === undefined ? 'image' : `image-${platform}`;
+}
+
+/** `true` for the subject of an image, or of one of its platforms. */
+export function isOfImage(subject: string): boolean {
+  return subject === 'image' || subject.startsWith('image-');
+}
+
 /** The rows of a part for a subject that the request has. */
 export function stagesOf(part: Part, subject: string, asked: AskedFor = {}): StageKey[] {
   return declarations(part).flatMap(([name, { about }]) => {
@@ -69,7 +88,7 @@ export function signingStages(subject: string): StageKey[] {
 /** `true` for the stages of the image that follow its push. A new signature makes them due again. */
 export function followsPush(stage: Stage): boolean {
   const image = declarations('image').map(([name]) => name);
-  return image.indexOf(stage) > image.indexOf('push');
+  return image.indexOf(stage) > image.indexOf('index');
 }
 
 /** The stages that write a log on their host. */
@@ -83,8 +102,8 @@ export function isLogged(stage: Stage): boolean {
 
 /** The name of a stage's log, without `.log`. `subject` is that of the stage's row. */
 export function logName(stage: Stage, subject: string): string {
-  const isOfImage = declarations('image').some(([name]) => name === stage);
-  return isOfImage ? stage : `${stage}-${subject.split('+').sort().join('+')}`;
+  if (isOfImage(subject)) return `${stage}${subject.slice('image'.length)}`;
+  return `${stage}-${subject.split('+').sort().join('+')}`;
 }
 
 function declarations(part: Part): [Stage, StageDeclaration][] {

@@ -44,7 +44,7 @@ describe('a spec that is wrong is refused before anything starts', () => {
       /flightline\.yaml:\d+:\d+: image\.tga: unknown key "tga"; did you mean "tag"\?/,
     ],
     ['a repository like an option', /repository: .*/, 'repository: -x', /image\.repository: is not a repository name/],
-    ['two platforms', 'tag: v1', 'platforms: [linux/amd64, linux/arm64]', /not yet supported/],
+    ['disks for two platforms', 'tag: v1', 'platforms: [linux/amd64, linux/arm64]', /not yet supported/],
   ])('%s', async (_, from, to, expected) => {
     const made = await newProject({ name: 'wrong-spec' });
     await writeFile(made.spec, (await readFile(made.spec, 'utf8')).replace(from, to));

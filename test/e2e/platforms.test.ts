@@ -1,9 +1,11 @@
 /** Releases for another architecture than the machine's, by emulation. */
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import { runFlightline, recordFrom } from '../support/flightline.ts';
 import { emulate, FOREIGN, pushIndex } from '../support/emulation.ts';
 import { makeProject } from '../support/project.ts';
-import { blobOf, digestOf, manifestOf } from '../support/registry.ts';
+import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 
@@ -77,6 +79,50 @@ it('releases for a platform that this machine emulates, and only what changed fo
   await changeOthers();
   expect(await digestOf(`${base}:1`)).not.toBe(index);
   expect(await run()).toMatchObject({ status: 'unchanged', image: { digest: record.image.digest } });
+});
+
+it('releases an index of two platforms, signed and tagged as a whole and in parts', async () => {
+  const project = await makeProject({
+    registry: stack.registry,
+    name: 'two-platforms',
+    containerfile: `FROM ${base}:1\nRUN one\nCOPY flightline.yaml /spec\n`,
+    image: { platforms: ARCHITECTURES.map((one) => `linux/${one}`), alsoTag: ['stable'], tagPolicy: 'move' },
+    spec: { rebuild: 'when-changed' },
+  });
+  undo.push(() => project.remove());
+  const run = async () => {
+    const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    return recordFrom(outcome);
+  };
+  const record = await run();
+  const { digest, platforms } = record.image;
+  expect(record).toMatchObject({ status: 'released', image: { verified: true } });
+  expect(record.inputs!.base.map(({ platform }) => platform)).toEqual(ARCHITECTURES);
+
+  const { repository, release } = project;
+  expect(await manifestOf(release)).toMatchObject({
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: platforms!.map((one) => ({ digest: one.digest, platform: { architecture: one.platform, os: 'linux' } })),
+  });
+  const signatures = [digest, ...platforms!.map((one) => one.digest)].map((one) => `${one!.replace(':', '-')}.sig`);
+  const names = ['v1', 'stable'].flatMap((tag) => [tag, ...ARCHITECTURES.map((one) => `${tag}-${one}`)]);
+  expect(await tagsOf(repository)).toEqual([...signatures, ...names].sort());
+  for (const architecture of ARCHITECTURES) {
+    const platform = [`--override-arch=${architecture}`, '--override-os=linux'];
+    const inspect = [...platform, 'inspect', '--config', '--tls-verify=false', `docker://${release}`];
+    const { stdout } = await execa('skopeo', inspect);
+    expect(JSON.parse(stdout)).toMatchObject({ architecture });
+    // As a machine that follows the entry's own tag would.
+    const entry = await runFlightline(['verify', `${release}-${architecture}`, '--key', stack.publicKey], {
+      environment,
+    });
+    expect(entry.exitCode, entry.stderr).toBe(0);
+  }
+  const verified = await runFlightline(['verify', release, '--key', stack.publicKey], { environment });
+  expect(verified.exitCode, verified.stderr).toBe(0);
+
+  expect(await run()).toMatchObject({ status: 'unchanged', image: { digest, platforms } });
 });
 
 it('refuses a base that is not there for the platform before anything is built', async () => {

@@ -61,6 +61,24 @@ const SCENARIOS: Record<string, Scenario> = {
       return [['qcow2']];
     },
   },
+  'two-platforms': {
+    request: requestFor('platforms', { disks: {}, platforms: ['amd64', 'arm64'] }),
+    play: async ({ start, standIns, until, retry }, request) => {
+      let fixed = false;
+      standIns.behave(idOf(request), {
+        push: ({ platform }, { ordinary }) => {
+          if (platform === 'arm64' && !fixed) throw failed('registry-denied', 'denied');
+          return ordinary();
+        },
+      });
+      const handle = await start(request);
+      await until(handle, 'held', ({ status }) => status === 'held');
+      fixed = true;
+      await retry(handle);
+      await ended(handle);
+      return [];
+    },
+  },
   'host-lost': {
     request: requestFor('lost', { disks: { iso: 'artifact' } }),
     play: async ({ start, standIns }, request) => {

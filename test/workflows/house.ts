@@ -2,6 +2,7 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../model/contract/workflows.ts';
+import { ARCHITECTURES } from '../../model/base/host.ts';
 import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../model/contract/queue.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -26,6 +27,7 @@ const CONTROL_ACTIVITIES: ActivityName[] = [
 
 const SIGN_ACTIVITIES: ActivityName[] = [
   'proveSigning',
+  'index',
   'sign',
   'verify',
   'tag',
@@ -96,7 +98,7 @@ export async function openHouse(options: {
         ]
       : []),
     ...(sign ? [worker(SIGN_QUEUE, null, SIGN_ACTIVITIES, { maxConcurrentActivityTaskExecutions: 1 })] : []),
-    worker(claimQueue('amd64'), null, ['claim']),
+    ...ARCHITECTURES.map((architecture) => worker(claimQueue(architecture), null, ['claim'])),
     ...['host-a', 'host-b'].flatMap((host) =>
       Object.entries(HOST_ACTIVITIES).map(([work, names]) => worker(hostQueue(host, work as HostWork), host, names)),
     ),

@@ -17,5 +17,6 @@ export const NAMESPACES = [
   'races',
   'beside',
   'waits',
+  'platforms',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

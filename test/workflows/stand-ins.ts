@@ -52,6 +52,7 @@ import type {
   NotifyResult,
 } from '../../model/contract/control.ts';
 import type {
+  IndexInput,
   ProveSigningInput,
   ProveSigningResult,
   RecordInput,
@@ -99,6 +100,7 @@ export interface Signatures {
   lookAtTag: [LookAtTagInput, TagNow & { attempts: number }];
   planRollback: [PlanRollbackInput, RollbackPlan & { attempts: number }];
   planPromotion: [PlanPromotionInput, PromotionPlan & { attempts: number }];
+  index: [IndexInput, { attempts: number; digest: string }];
   promoteCopy: [PromoteCopyInput, { attempts: number; mounted: number | null }];
   promoteRecord: [PromoteRecordInput, { attempts: number; digest: string }];
   notify: [NotifyInput, NotifyResult];
@@ -137,7 +139,14 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
       digest: request.context.kind === 'artifact' ? request.context.digest : digestOf(request.context.ref),
     },
     imageInputs: digestOf(`inputs ${JSON.stringify([request.context, request.buildArgs])}`),
-    bases: [{ reference: 'registry.example/base:1', digest: digestOf('base') }],
+    bases: (request.platforms ?? [undefined]).map((platform) => ({
+      reference: 'registry.example/base:1',
+      digest: digestOf('base'),
+      ...(platform && { platform, manifest: digestOf(`base for ${platform}`) }),
+    })),
+    ...(request.platforms && {
+      platforms: request.platforms.map((platform) => ({ platform, imageInputs: digestOf(`inputs ${platform}`) })),
+    }),
     builder: request.disks.length > 0 ? { reference: request.builder.image, digest: digestOf('builder') } : null,
     builderConfig: null,
     existingTag: null,
@@ -223,6 +232,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   }),
   proveSigning: (_, { attempt }) => ({ attempts: attempt, publicKey: PUBLIC_KEY }),
   deviceVerify: (_, { attempt, host }) => ({ attempts: attempt, host: host!, log: null, tool: 'host' }),
+  index: ({ entries }, { attempt }) => ({ attempts: attempt, digest: digestOf(`index ${JSON.stringify(entries)}`) }),
   sign: ({ tags }, { attempt }) => ({ attempts: attempt, signed: tags }),
   verify: (_, { attempt }) => ({ attempts: attempt }),
   tag: ({ moves }, { attempt }) => ({

@@ -16,7 +16,7 @@ import { sign, signingAgain } from '../signing.ts';
 import { tellRecorded } from '../tags/shared-tag.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
 import { cleanUp, keepLogs } from '../host/clean-up.ts';
-import { approvalSubject, tagMoves, type Plan } from './plan.ts';
+import { imageTags, tagMoves, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { disksToMake, forgetReused, presentDisks } from './reused.ts';
 import { addMoved, forgetRun, isOutdated, unpushImage, type ReleaseState } from './state.ts';
@@ -218,4 +218,19 @@ function noteMoved(state: ReleaseState, error: unknown, moves: readonly TagMove[
 
 function isShared({ request }: Plan, { repository, tag }: TagMove): boolean {
   return repository === request.repository && request.alsoTag.includes(tag);
+}
+
+/** What a person approves: everything to be tagged and recorded, with the digests that they see. */
+function approvalSubject(
+  { request }: Pick<Plan, 'request'>,
+  image: string,
+  disks: readonly { type: string; digest: string | null }[],
+): { subject: string; digests: string[] } {
+  const digestOf = (type: string) => disks.find((disk) => disk.type === type)?.digest ?? null;
+  const made = request.disks.map(({ type, repository }) => ({ type, repository, digest: digestOf(type) }));
+  const { repository, recordRepository } = request;
+  return {
+    subject: JSON.stringify([repository, image, imageTags(request), made, recordRepository]),
+    digests: [image, ...made.flatMap(({ digest }) => digest ?? [])],
+  };
 }

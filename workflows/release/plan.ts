@@ -1,4 +1,5 @@
 /** The plan of a release: its request, with everything mutable resolved. Pure. */
+import type { Architecture } from '../../model/base/host.ts';
 import type { BuildInput } from '../../model/contract/build.ts';
 import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
@@ -22,7 +23,7 @@ export interface Plan {
 }
 
 /** The members of a request that identify the release. A retry cannot change them. */
-const FIXED = ['repository', 'tag', 'key', 'architecture'] as const;
+const FIXED = ['repository', 'tag', 'key', 'architecture', 'platforms'] as const;
 
 /**
  * Why a release cannot go on with another request; `undefined` when it can.
@@ -34,7 +35,7 @@ export function refusalOf(
   after: ReleaseRequest,
   moved: readonly string[] = [],
 ): Failure | undefined {
-  const changed = FIXED.filter((name) => before[name] !== after[name]);
+  const changed = FIXED.filter((name) => String(before[name]) !== String(after[name]));
   const tags = tagNames(after);
   const leftBehind = moved.filter((name) => !tags.includes(name));
   if (changed.length === 0 && leftBehind.length > 0) {
@@ -46,7 +47,7 @@ export function refusalOf(
     });
   }
   if (changed.length === 0) return undefined;
-  const what = changed.map((name) => `${name} from ${before[name]} to ${after[name]}`).join(', ');
+  const what = changed.map((name) => `${name} from ${String(before[name])} to ${String(after[name])}`).join(', ');
   return failureOf('invalid-input', `a retry cannot change the ${what}`, {
     remedy: { action: 'start a release of its own for it with `flightline run`', then: null },
   });
@@ -60,21 +61,6 @@ function tagNames(request: ReleaseRequest): string[] {
   ];
 }
 
-/** What a person approves: everything to be tagged and recorded, with the digests that they see. */
-export function approvalSubject(
-  { request }: Pick<Plan, 'request'>,
-  image: string,
-  disks: readonly { type: string; digest: string | null }[],
-): { subject: string; digests: string[] } {
-  const digestOf = (type: string) => disks.find((disk) => disk.type === type)?.digest ?? null;
-  const made = request.disks.map(({ type, repository }) => ({ type, repository, digest: digestOf(type) }));
-  const { repository, recordRepository } = request;
-  return {
-    subject: JSON.stringify([repository, image, imageTags(request), made, recordRepository]),
-    digests: [image, ...made.flatMap(({ digest }) => digest ?? [])],
-  };
-}
-
 /** Repositories of disks that are published. */
 function diskRepositories(request: ReleaseRequest): string[] {
   return request.disks.filter((disk) => disk.publish !== 'none').map((disk) => disk.repository);
@@ -86,7 +72,7 @@ export function signedRepositories(request: ReleaseRequest): string[] {
 }
 
 /** The tags that the image gets. */
-function imageTags(request: ReleaseRequest): string[] {
+export function imageTags(request: ReleaseRequest): string[] {
   return [request.tag, ...request.alsoTag];
 }
 
@@ -95,14 +81,21 @@ export function signedTags(request: ReleaseRequest): string[] {
   return [...new Set([...imageTags(request), request.updateFrom])];
 }
 
-/** @param publicKey from the sign worker; used with `verification: bake` only */
+/**
+ * @param publicKey from the sign worker; used with `verification: bake` only
+ * @param platform one of several
+ */
 export function buildInput(
   identity: ReleaseIdentity,
   { request, resolved }: Plan,
   publicKey: string | null,
+  platform?: Architecture,
 ): BuildInput {
-  const { repository, tag, buildArgs, architecture, commit, source, timing } = request;
-  const { context, imageInputs, bases, builder, fresh } = resolved;
+  const { repository, tag, buildArgs, commit, source, timing } = request;
+  const { context, builder, fresh } = resolved;
+  const architecture = platform ?? request.architecture;
+  const imageInputs = resolved.platforms?.find((one) => one.platform === platform)?.imageInputs ?? resolved.imageInputs;
+  const bases = resolved.bases.filter((base) => base.platform === platform);
   return {
     ...identity,
     repository,
@@ -112,6 +105,7 @@ export function buildInput(
     bases,
     buildArgs,
     architecture,
+    ...(platform && { platform }),
     commit,
     source,
     timing,

@@ -3,7 +3,7 @@ import type { Failure } from '../../model/failure/failure.ts';
 import type { RemedyPlace } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
-import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import type { DiskRecord, PinnedImage, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
@@ -21,6 +21,12 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       reference: `${request.repository}:${request.tag}`,
       digest: image.push?.digest ?? null,
       verified: image.verified,
+      ...(request.platforms && {
+        platforms: request.platforms.map((platform) => ({
+          platform,
+          digest: image.platforms.get(platform)?.push?.digest ?? null,
+        })),
+      }),
       certificateEnds: image.build?.certificateEnds,
       certificateRequest: image.build?.certificateRequest,
       ...(image.updates?.length && { updates: image.updates }),
@@ -31,7 +37,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       image: plan.resolved.imageInputs,
       disks: Object.fromEntries(presentDisks(state).map(({ type, inputs }) => [type, inputs])),
       // After the build, what podman used counts, not what resolve expected.
-      base: image.build?.bases ?? plan.resolved.bases,
+      base: usedBases(image) ?? plan.resolved.bases,
       builder: plan.resolved.builder,
       ...(plan.resolved.installer && { installer: plan.resolved.installer }),
       context: plan.resolved.context.digest,
@@ -181,7 +187,7 @@ function duration(milliseconds: number): string {
 function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, maybeMoved }: ReleaseState): string[] {
   const failed = outcome?.status === 'failed';
   return [
-    ...(image.build?.warnings ?? []),
+    ...[image, ...image.platforms.values()].flatMap(({ build }) => build?.warnings ?? []),
     ...refusedTags.values(),
     ...logs.warnings,
     ...(refusedSpec === null ? [] : [`the changed spec was not taken over: ${refusedSpec}`]),
@@ -190,12 +196,24 @@ function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, may
   ];
 }
 
+/** What podman used; null until every platform is built. */
+function usedBases({ build, platforms }: ReleaseState['image']): PinnedImage[] | null {
+  if (platforms.size === 0) return build && build.bases;
+  const each = [...platforms].map(([platform, one]) => one.build?.bases.map((base) => ({ ...base, platform })));
+  return each.every((bases) => bases !== undefined) ? each.flat() : null;
+}
+
 /** Facts from the build of an image that was taken over. */
 function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['image']> {
   const reuse = image.build ? undefined : plan?.resolved.reuse;
   if (!reuse || image.push?.digest !== reuse.digest) return {};
-  const { builtAt, certificateEnds, certificateRequest } = reuse;
-  return { certificateEnds, certificateRequest, ...(builtAt === null ? {} : { builtAt }) };
+  const { builtAt, platforms, certificateEnds, certificateRequest } = reuse;
+  return {
+    certificateEnds,
+    certificateRequest,
+    ...(platforms && { platforms }),
+    ...(builtAt === null ? {} : { builtAt }),
+  };
 }
 
 function disksOf(state: ReleaseState): DiskRecord[] {

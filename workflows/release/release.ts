@@ -25,7 +25,7 @@ import { runStage, settled, type Settled } from '../run-stage.ts';
 import { makeDisks, retireOutdated, stopDisks, throwIfFailed } from './disks.ts';
 import { finish } from './finish.ts';
 import { cleanUp } from '../host/clean-up.ts';
-import { makeImage, proofFailure, proveSigning } from './image.ts';
+import { makeImage, proofFailure, proveSigning } from './image/image.ts';
 import { ShownRelease } from './show.ts';
 import { newState, releaseStatus, takeNextPlan, type ReleaseState } from './state.ts';
 import { letPeopleSteer } from './steering.ts';

@@ -2,30 +2,18 @@
  * All that a release knows of itself, as plain data. Branches read it; whatever changes the plan, the image, the
  * disks or the tags has a function here, so that no part of the release goes on with what another part has given up.
  */
-import type { BuildResult, PushResult } from '../../model/contract/build.ts';
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
-import { followsPush, signingStages, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { followsPush, isOfImage, signingStages, type ReleaseStatus } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
 import { signedTags, type Plan } from './plan.ts';
+import { noImage, type ImageState } from './image-state.ts';
 import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
-
-/** What there is of the image. */
-interface ImageState {
-  build: BuildResult | null;
-  /** The public key inside it; null when it holds none. */
-  builtWith: string | null;
-  /** In the registry, by digest. The host that has it too; null for an image of an earlier release. */
-  push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
-  signed: boolean;
-  verified: boolean;
-  updates?: ReleaseRecord['image']['updates'];
-}
 
 /** One builder run with its disks. */
 export interface RunState {
@@ -185,7 +173,7 @@ function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
     state.image = { ...noImage(), push: { digest: reuse.digest, host: null } };
     const due = signingStages('image').map(({ name }) => name);
     const change = { status: 'skipped', at: Date.now() } as const;
-    state.table.updateAll((row) => row.subject === 'image' && !due.includes(row.name), change);
+    state.table.updateAll((row) => isOfImage(row.subject) && !due.includes(row.name), change);
   }
   if (state.image.push?.digest === reuse.digest) takeOverDisks(state, reuse.disks);
 }
@@ -198,17 +186,20 @@ export function isImageLost({ runs }: ReleaseState): boolean {
 /** The registry lost the image: it is to be pushed, signed and verified again. */
 export function unpushImage(state: ReleaseState): void {
   state.image.push = null;
+  for (const platform of state.image.platforms.values()) platform.push = null;
   unsignImage(state);
   // Another image may come of it, and these disks are not made of that.
   forgetReused(state, [...state.reused.keys()]);
-  state.table.update('push', 'image', { status: 'waiting', at: Date.now() });
+  state.table.updateAll((row) => row.name === 'push' || row.name === 'index', { status: 'waiting', at: Date.now() });
 }
 
 /** The image is not what it should be: it is to be built again. */
 export function discardImage(state: ReleaseState): void {
   state.image = noImage();
   forgetReused(state, [...state.reused.keys()]);
-  resetRows(state, 'image');
+  for (const subject of new Set(state.table.rows.map((row) => row.subject))) {
+    if (isOfImage(subject)) resetRows(state, subject);
+  }
 }
 
 function unsignImage(state: ReleaseState): void {
@@ -240,8 +231,4 @@ export function resume(state: ReleaseState): string[] {
 
 export function addMoved(state: ReleaseState, moved: readonly string[]): void {
   state.moved = [...new Set([...state.moved, ...moved])];
-}
-
-function noImage(): ImageState {
-  return { build: null, builtWith: null, push: null, signed: false, verified: false };
 }

@@ -6,13 +6,14 @@ import { sha256 } from '../../../model/base/digest.ts';
 export interface LintCommand {
   installation: string;
   release: string;
+  platform?: string | undefined;
   /** Id in the host's storage. */
   imageId: string;
 }
 
 /** Name of the container that lints a release's image, by which a killed worker's container is found. */
-export function lintContainerName({ installation, release }: Pick<LintCommand, 'installation' | 'release'>): string {
-  return `flightline-lint-${sha256(`${installation}\n${release}`).slice(0, 12)}`;
+export function lintContainerName({ installation, release, platform = '' }: Omit<LintCommand, 'imageId'>): string {
+  return `flightline-lint-${sha256(`${installation}\n${release}${platform}`).slice(0, 12)}`;
 }
 
 /** Arguments of `podman`. The image's own bootc reads the image's own files, without network or privileges. */

@@ -6,6 +6,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Architecture } from '../../../model/base/host.ts';
 import { buildCgroup, killCgroup, removeCgroup } from '../process/cgroup.ts';
 import { cgroupArgument } from './build.ts';
 import { parseOutput, podman, podmanInfo, type PodmanInfo } from './podman.ts';
@@ -22,7 +23,9 @@ const PAUSE = 100;
 export interface BuildPlace {
   installation: string;
   release: string;
-  /** The release's own directory. */
+  /** Of a release with several. */
+  platform?: Architecture | undefined;
+  /** The release's own directory; of one of several platforms, its own. */
   directory: string;
 }
 
@@ -32,9 +35,9 @@ export interface BuildPlace {
  *
  * @throws Error when a working container stays, as while the storage is full
  */
-export async function endBuild({ installation, release, directory }: BuildPlace): Promise<string[]> {
+export async function endBuild({ installation, release, platform, directory }: BuildPlace): Promise<string[]> {
   const info = await podmanInfo();
-  const cgroup = buildCgroup(info.cgroupManager, installation, release);
+  const cgroup = buildCgroup(info.cgroupManager, installation, release, platform);
   const ended = await endProcesses(cgroup);
   await unmountBelow(directory);
   const before = await readBefore(directory);

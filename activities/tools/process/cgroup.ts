@@ -7,9 +7,17 @@ import { dirname, join } from 'node:path';
 import { releaseKey } from '../../../model/release/inputs.ts';
 import { MOUNT, treeOf, rootsOf, cgroupProcesses, cgroupPath } from './cgroup-processes.ts';
 
-/** `--cgroup-parent` for a release's build: a path for the cgroupfs manager, a slice for systemd's. */
-export function buildCgroup(manager: 'cgroupfs' | 'systemd', installation: string, release: string): string {
-  const key = releaseKey(release);
+/**
+ * `--cgroup-parent` for a release's build, or that of one of its platforms: a path for the cgroupfs manager, a slice
+ * for systemd's.
+ */
+export function buildCgroup(
+  manager: 'cgroupfs' | 'systemd',
+  installation: string,
+  release: string,
+  platform?: string,
+): string {
+  const key = releaseKey(platform === undefined ? release : `${release} ${platform}`);
   // A dash in a slice's name is a level of the hierarchy.
   return manager === 'cgroupfs'
     ? `/flightline/${installation}/${key}`

@@ -73,6 +73,10 @@ const changed = (request: ReleaseRequest, more: Partial<Current> = {}) => curren
 /** What is made again, by subject; what would be replaced is marked with an exclamation mark. */
 const found = (before: ReleaseRecord, now: Current) =>
   changeSince(before, now, NOW).map(({ subject, reason, replaces }) => `${subject}${replaces ? '!' : ''}: ${reason}`);
+const forBoth = (amd64: string, arm64: string) => [
+  { ...BASE, platform: 'amd64' as const, manifest: amd64 },
+  { ...BASE, platform: 'arm64' as const, manifest: arm64 },
+];
 const disks = (...types: object[]) => requestOf({ disks: types });
 const qcow2 = { type: 'qcow2' };
 const followed = (image: object) => requestOf({ image: { repository: REPOSITORY, tag: 'n-{{date}}', ...image } });
@@ -131,6 +135,12 @@ describe('compared with an earlier release', () => {
       changed(requestOf(), { bases: [{ ...BASE, manifest: DIGEST }] }),
       changed(requestOf(), { bases: [{ ...BASE, digest: OTHER_DIGEST, manifest: OTHER_DIGEST }] }),
       [/^image!: base quay.io\/centos-bootc\/centos-bootc:stream9 sha256:a{12} → sha256:b{12}$/],
+    ],
+    [
+      'a base that is another for one of two platforms',
+      changed(requestOf(), { bases: forBoth(DIGEST, DIGEST) }),
+      changed(requestOf(), { bases: forBoth(DIGEST, OTHER_DIGEST) }),
+      [/^image!: base quay.io\/centos-bootc\/centos-bootc:stream9 for linux\/arm64 sha256:a{12} → sha256:b{12}$/],
     ],
     ['a base that is gone', current(), changed(requestOf(), { bases: [] }), [/^image!: base \S+:stream9 is gone$/]],
     [

@@ -155,9 +155,9 @@ describe('the spec', () => {
     ],
     ['a disk twice', SPEC.replace('type: raw', 'type: iso'), 'f:9:11: disks[2].type: iso is listed twice'],
     [
-      'two platforms',
+      'disks for two platforms',
       SPEC.replace('tag: v1', 'platforms: [linux/amd64, linux/arm64]'),
-      /image\.platforms: more than one platform is not yet supported/,
+      /disks: is not yet supported for an image of several platforms/,
     ],
     ['a target like an option', SPEC.replace('tag: v1', 'target: -y'), /image\.target: is not the name of a stage/],
     ['broken YAML', 'name: [', /^f:1:\d+: /],

@@ -4,19 +4,20 @@
  */
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
-import type { ProveSigningResult } from '../../model/contract/sign.ts';
-import type { Stage } from '../../model/stage/stage.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { failureFrom, mayGoBack, StageFailed } from '../failure.ts';
-import { HostSegment, type ClaimedHost } from '../host/segment.ts';
-import { activities } from '../activities.ts';
-import { runStage } from '../run-stage.ts';
-import { signAndVerify } from '../signing.ts';
-import { untilDone, type BranchEnd } from './branch.ts';
-import { beginDisks } from './disks.ts';
-import { BUILD_SPACE, buildInput, signedRepositories, signedTags, type Plan } from './plan.ts';
-import type { ShownRelease } from './show.ts';
-import { discardImage, isImageLost, isOutdated, unpushImage } from './state.ts';
+import type { ProveSigningResult } from '../../../model/contract/sign.ts';
+import type { Stage } from '../../../model/stage/stage.ts';
+import type { ReleaseRequest } from '../../../model/spec/request.ts';
+import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
+import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import { activities } from '../../activities.ts';
+import { runStage } from '../../run-stage.ts';
+import { signAndVerify } from '../../signing.ts';
+import { untilDone, type BranchEnd } from '../branch.ts';
+import { beginDisks } from '../disks.ts';
+import { pushPlatforms } from './platforms.ts';
+import { BUILD_SPACE, buildInput, signedRepositories, signedTags, type Plan } from '../plan.ts';
+import type { ShownRelease } from '../show.ts';
+import { discardImage, isImageLost, isOutdated, unpushImage } from '../state.ts';
 
 /**
  * Builds the image, pushes it by digest, signs and verifies it. Skips the steps that are done. Stops before a step when
@@ -53,7 +54,15 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
   for (;;) {
     if (outdated()) return 'outdated';
     if (state.image.push && isImageLost(state)) unpushImage(state);
-    if (!state.image.push) await buildAndPush(release, plan);
+    try {
+      if (!state.image.push && request.platforms) await pushPlatforms(release, plan, request.platforms, outdated);
+      else if (!state.image.push) await buildAndPush(release, plan);
+    } catch (error) {
+      if (!isVanished(error) || !request.platforms) throw error;
+      unpushImage(state);
+      if (!mayGoBack(state.lost, 'image')) throw error;
+      continue;
+    }
     if (outdated()) return 'outdated';
     // Whether a device takes an image with a policy of its own is known only after device-verify.
     if (!request.verification) await beginDisks(release, plan);
@@ -63,11 +72,15 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
       if (request.verification) await deviceVerify(release, request);
       return 'done';
     } catch (error) {
-      if (!(error instanceof StageFailed) || error.failure.kind !== 'disk-vanished') throw error;
+      if (!isVanished(error)) throw error;
       unpushImage(state);
       if (!mayGoBack(state.lost, 'image')) throw error;
     }
   }
+}
+
+function isVanished(error: unknown): error is StageFailed {
+  return error instanceof StageFailed && error.failure.kind === 'disk-vanished';
 }
 
 async function prove(release: ShownRelease, request: ReleaseRequest): Promise<void> {
@@ -94,11 +107,11 @@ export function proofFailure(error: unknown): StageFailed['failure'] {
 
 async function signImage(release: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { state } = release;
-  const { repository, key, timing, updateFrom, architecture } = request;
+  const { repository, key, timing, updateFrom, platforms = [request.architecture] } = request;
   const wasVerified = state.image.verified;
   const { digest } = state.image.push!;
   const input = { ...state.identity, key, repository, digest, tags: signedTags(request), timing };
-  const update = { from: updateFrom, architectures: [architecture] };
+  const update = { from: updateFrom, architectures: platforms };
   await signAndVerify(release, 'image', { ...input, update }, state.image);
   if (!wasVerified) release.changed();
 }
@@ -151,7 +164,7 @@ async function buildAndPush(release: ShownRelease, plan: Plan): Promise<void> {
     );
   } catch (error) {
     // The host has lost what it built: a retry builds again.
-    if (error instanceof StageFailed && error.failure.kind === 'disk-vanished') state.image.build = null;
+    if (isVanished(error)) state.image.build = null;
     throw error;
   }
 }

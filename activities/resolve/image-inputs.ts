@@ -3,10 +3,16 @@
  * record, is certain. What the Containerfile seems to name is a guess, so a failed look-up is no failure: the build
  * host looks it up when podman asks for it.
  */
+import { digestOf } from '../../model/base/digest.ts';
+import type { Architecture } from '../../model/base/host.ts';
+import type { ResolveResult } from '../../model/contract/control.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
-import { contextImages } from '../../model/spec/build-options.ts';
+import { imageInputsDigest } from '../../model/release/inputs.ts';
+import { buildOptions, contextImages } from '../../model/spec/build-options.ts';
+import { secretInputs } from '../../model/spec/enrollment.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
@@ -15,11 +21,46 @@ import { withRegistryAccess } from '../tools/registry/access.ts';
 import { lastTags } from './change.ts';
 import { referenceFrom } from './pin.ts';
 
-/** Looks up the bases. Reads only. */
-export async function foreseenBases(
+/** The bases of a release's image and the digest over its inputs, of each platform where it has several. Reads only. */
+export async function imageInputsOf(
+  configuration: WorkerConfiguration,
+  request: ReleaseRequest,
+  context: ContextSummary & { parts: InputParts },
+): Promise<Pick<ResolveResult, 'bases' | 'imageInputs' | 'platforms'>> {
+  const inputsFor = async (platform: Architecture, hints: Pick<ContextSummary, 'images' | 'base'>) => {
+    const bases = await foreseenBases(configuration, request, { ...hints, parts: context.parts }, platform);
+    const imageInputs = imageInputsDigest({
+      files: context.files,
+      bases,
+      buildArgs: request.buildArgs,
+      architecture: platform,
+      ...(request.verification && { verification: { key: request.key, repositories: pulledRepositories(request) } }),
+      ...buildOptions(request),
+      ...secretInputs(request),
+    });
+    return { platform, bases, imageInputs };
+  };
+  if (!request.platforms) {
+    const { bases, imageInputs } = await inputsFor(request.architecture, context);
+    return { bases, imageInputs };
+  }
+  const each = await Promise.all(
+    request.platforms.map((platform) => {
+      const hints = context.platforms?.find((one) => one.platform === platform) ?? context;
+      return inputsFor(platform, hints);
+    }),
+  );
+  const platforms = each.map(({ platform, imageInputs }) => ({ platform, imageInputs }));
+  const bases = each.flatMap((one) => one.bases.map((base) => ({ ...base, platform: one.platform })));
+  return { bases, imageInputs: digestOf(platforms), platforms };
+}
+
+/** Looks up the bases for a platform. */
+async function foreseenBases(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
   context: Pick<ContextSummary, 'images' | 'base'> & { parts: InputParts },
+  architecture: Architecture,
 ): Promise<PinnedImage[]> {
   const last = await lastNames(configuration, request, context.parts);
   const names = [...(last.certain ? [] : [...context.images, ...contextImages(request)]), ...last.names];
@@ -27,7 +68,7 @@ export async function foreseenBases(
     [...new Set(names)].map((image) => {
       // podman leaves out a stage that it does not need, whatever its image is for.
       const isNeeded = image === context.base || last.names.includes(image);
-      return lookUp(configuration, image, request, isNeeded);
+      return lookUp(configuration, image, architecture, isNeeded);
     }),
   );
   return found.filter((base) => base !== null);
@@ -63,7 +104,7 @@ function namesOf({ inputs }: ReleaseRecord, parts: InputParts): { names: string[
 async function lookUp(
   configuration: WorkerConfiguration,
   image: string,
-  { architecture }: Pick<ReleaseRequest, 'architecture'>,
+  architecture: Architecture,
   isNeeded: boolean,
 ): Promise<PinnedImage | null> {
   try {

@@ -1,0 +1,33 @@
+/** What a release knows of its image. */
+import type { Architecture } from '../../model/base/host.ts';
+import type { BuildResult, PushResult } from '../../model/contract/build.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+
+/** What there is of one platform of an image of several. */
+export interface PlatformState {
+  build: BuildResult | null;
+  /** In the registry, by digest. */
+  push: Pick<PushResult, 'digest'> | null;
+  /** The host that built last: its cache makes the next build shorter. */
+  host: string | null;
+}
+
+/** What there is of the image. */
+export interface ImageState {
+  /** Null for an image of several platforms. */
+  build: BuildResult | null;
+  /** Of an image of several; the push is then that of their index. */
+  readonly platforms: Map<Architecture, PlatformState>;
+  /** The public key inside it; null when it holds none. */
+  builtWith: string | null;
+  /** In the registry, by digest. The host that has it too; null for an image of an earlier release. */
+  push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
+  signed: boolean;
+  verified: boolean;
+  updates?: ReleaseRecord['image']['updates'];
+}
+
+/** Nothing is built yet. */
+export function noImage(): ImageState {
+  return { build: null, platforms: new Map(), builtWith: null, push: null, signed: false, verified: false };
+}
