@@ -15,6 +15,7 @@ import { startJanitor } from './janitor.ts';
 import { removeLeftAccess } from '../activities/tools/registry/access.ts';
 import { openHost, openSignDirectory } from './host/open-directories.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
+import { offerHealth } from './telemetry/health.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { installRuntime } from './telemetry/runtime.ts';
@@ -54,6 +55,8 @@ const SHUTDOWN_FORCE = 30_000;
  * takes a fifth more memory than with 150 (bench/RESULTS.md).
  */
 const CACHED_WORKFLOWS = 200;
+/** Milliseconds in which Temporal must answer a worker that is asked whether it is ready. */
+const READY_WITHIN = 2_000;
 /** How soon the workflows of a killed control worker move to another one, or to its successor (ms). */
 const STICKY_TIMEOUT = 2_000;
 
@@ -102,6 +105,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       const own = plan.workflows && source && workflowOptions(source, configuration.workerVersioning);
       workers.push(await Worker.create({ ...base, ...own, activities, ...(directory && recorded(directory, logger)) }));
     }
+    undo.push(await startHealth(configuration.health?.listen, workers, client));
     await poll(workers, options.signal, () => {
       if (source && configuration.workerVersioning) undo.push(startTakeOver(client, source, logger));
       if (host) undo.push(startJanitor(host, client, logger));
@@ -165,6 +169,29 @@ async function poll(workers: readonly Worker[], signal: AbortSignal | undefined,
   const ends = await Promise.allSettled(runs);
   signal?.removeEventListener('abort', stop);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+/** Answers for the workers' health, if an address is given. Returns the function that stops it. */
+async function startHealth(
+  listen: string | undefined,
+  workers: readonly Worker[],
+  client: Client,
+): Promise<() => unknown> {
+  if (listen === undefined) return () => undefined;
+  const { close } = await offerHealth(listen, () => notReady(workers, client));
+  return close;
+}
+
+/** Why this process does no work now; null when it polls and Temporal answers. */
+async function notReady(workers: readonly Worker[], { connection }: Client): Promise<string | null> {
+  const idle = workers.find((worker) => worker.getState() !== 'RUNNING');
+  if (idle) return `it does not poll ${idle.options.taskQueue}: ${idle.getState().toLowerCase()}`;
+  try {
+    await connection.withDeadline(Date.now() + READY_WITHIN, () => connection.workflowService.getSystemInfo({}));
+    return null;
+  } catch (error) {
+    return `Temporal does not answer: ${(error as Error).message}`;
+  }
 }
 
 type Configured = Pick<HostContext, 'configuration'>;

@@ -144,6 +144,10 @@ export const WorkerConfiguration = z.strictObject({
     .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9464') })
     .optional()
     .describe('where Prometheus reads the metrics of this worker; nowhere without it'),
+  health: z
+    .strictObject({ listen: ListenAddress.describe('address and port, such as 127.0.0.1:9474') })
+    .optional()
+    .describe('where this worker answers /healthz and /readyz; nowhere without it'),
   workerVersioning: z
     .boolean()
     .default(false)

@@ -25,6 +25,9 @@ import { startUnprivilegedWorker, type UnprivilegedWorker } from './unprivileged
 /** No accounts of any machine: below systemd's dynamic users (61184), above those of people. */
 const UID = { control: 60_781, sign: 60_782 };
 
+/** Where the control worker answers for its health: an address of this run's own, with any port. */
+const HEALTH = `127.${process.pid % 250}.${Math.floor(process.pid / 250) % 250}.2:9474`;
+
 let stack: TestStack;
 let releases: Releases;
 /** Where the key lies, and its files. */
@@ -52,7 +55,7 @@ beforeAll(async () => {
     name: 'plans',
     uid: UID.control,
     programs: ['skopeo', 'git'],
-    configuration: { ...configuration, keys: { release: await publicKeyOf(key) } },
+    configuration: { ...configuration, keys: { release: await publicKeyOf(key) }, health: { listen: HEALTH } },
   });
   undo.push(() => control.end());
   const sign = await startUnprivilegedWorker({
@@ -216,6 +219,10 @@ describe('the key', () => {
     const other = await execa('setpriv', [...as, ...read], { reject: false });
     expect([other.exitCode, other.stderr]).toEqual([1, expect.stringContaining('Permission denied')]);
   });
+});
+
+it('a worker says that it is ready', async () => {
+  expect((await fetch(`http://${HEALTH}/readyz`)).status).toBe(200);
 });
 
 describe.each(['control', 'sign'] as const)('the %s worker', (role) => {
