@@ -1,5 +1,6 @@
 /** `flightline list`: what releases there are. */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { webUiList } from '../../model/base/web-ui.ts';
 import { statusOf, type ListedRelease, type ListFilter } from '../../model/release/listing.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
@@ -41,6 +42,7 @@ export default verb({
     return withTemporal(async (temporal) => {
       const releases = await find(temporal, filter, limit);
       output.result(renderList(releases, output.colour.result, Object.keys(filter).length > 0).join('\n'));
+      if (temporal.ui) output.note(`in the Web UI: ${webUiList(temporal.ui, temporal.namespace, listQuery(filter))}`);
       output.document({ releases });
       return EXIT.ok;
     });

@@ -72,7 +72,11 @@ describe('the Temporal Web UI', () => {
 
   /** The cells of the list's rows, by column. */
   async function listed(query: string): Promise<Record<string, string>[]> {
-    await page.goto(`${workflows}?query=${encodeURIComponent(query)}`);
+    return listedAt(`${workflows}?query=${encodeURIComponent(query)}`);
+  }
+
+  async function listedAt(url: string): Promise<Record<string, string>[]> {
+    await page.goto(url);
     await page.locator('table tbody tr a').first().waitFor();
     const rows = await page
       .locator('table tr')
@@ -125,7 +129,9 @@ describe('the Temporal Web UI', () => {
       FlightlineHost: host,
     });
 
-    const waiting = own(await listed(`FlightlineStatus = 'held' AND ExecutionStatus = 'Running'`));
+    const said = await runFlightline(['list', '--status', 'held'], { environment });
+    const [, url] = /^in the Web UI: (\S+)$/m.exec(said.stderr)!;
+    const waiting = own(await listedAt(url!));
     expect(waiting.map((row) => row['Workflow ID'])).toEqual([`release/${held.release}`]);
   });
 
