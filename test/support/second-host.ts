@@ -30,6 +30,8 @@ export interface BuildHostOptions {
   /** The host has podman's state for itself; else it uses the machine's, as the stack's own build worker does. */
   private?: boolean;
   limits?: Partial<WorkerConfiguration['limits']>;
+  /** Default is the machine's own. */
+  architectures?: WorkerConfiguration['architectures'];
   /** Directories that are empty as the host sees them: what lies there is on another machine. */
   hide?: readonly string[];
   /** Puts the work directory on a file system of its own, of so many bytes. Needs `private`. */
@@ -90,6 +92,7 @@ export async function startBuildHost(
     ...stack.configuration,
     host: name,
     directories: { work },
+    ...(options.architectures && { architectures: options.architectures }),
     limits: { ...stack.configuration.limits, ...options.limits },
     keys: {},
   };
