@@ -82,6 +82,7 @@ function removalsOf(survey: Survey, tag: string, record: ReleaseRecord): Removal
   const entry = (repository: string, name: string) => (survey.records.has(name) ? [] : find(repository, null, name));
   return [
     ...find(survey.repository, record.image.digest),
+    ...(record.image.platforms ?? []).flatMap(({ platform }) => entry(survey.repository, entryTag(tag, platform))),
     ...record.disks.flatMap(({ reference, digest }) => {
       const repository = reference?.slice(0, reference.lastIndexOf(':'));
       if (repository === undefined || digest === null) return [];

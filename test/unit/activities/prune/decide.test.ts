@@ -34,6 +34,7 @@ interface Release {
   /** A host's logs. */
   logs?: string;
   promotion?: object;
+  platforms?: ReleaseRecord['image']['platforms'];
 }
 
 function recordOf({
@@ -45,10 +46,11 @@ function recordOf({
   reference = `${R}:${tag}`,
   logs,
   promotion,
+  platforms,
 }: Release) {
   const startedAt = new Date(NOW - age * DAY).toISOString();
   return {
-    image: { reference, digest: digest(image), verified: true },
+    image: { reference, digest: digest(image), verified: true, ...(platforms && { platforms }) },
     disks: disk === undefined ? [] : [{ reference: `${DISKS}:${tag}`, digest: digest(disk) }],
     inputs: { context: digest(context ?? `context ${tag}`) },
     stages: [{ startedAt, durationMs: 0 }],
@@ -260,6 +262,24 @@ describe('what is decided about releases', () => {
     const alike = { tag: 'v1-amd64', age: 1, disk: 'other' };
     expect(ofDisks([old, alike], [whole, tagged('v1-amd64', 'other', ['entry other'])])).toEqual([
       ['v1', [digest('entry disk')]],
+    ]);
+  });
+
+  it("takes the tags of an image's platforms", () => {
+    const platforms = (['amd64', 'arm64'] as const).map((platform) => ({ platform, digest: digest(platform) }));
+    const whole = surveyOf([
+      { tag: 'new', age: 1 },
+      { tag: 'v1', age: 40, platforms },
+    ]);
+    const index = tagged('v1', 'image v1', ['amd64', 'arm64']);
+    const tags = [tagged('new', 'image new'), index, tagged('v1-amd64', 'amd64'), tagged('v1-arm64', 'arm64')];
+    const survey = { ...whole, tags: new Map([...whole.tags, [R, tags]]) };
+    const [v1] = decidePrune(survey, POLICY, NOW).filter(({ tag }) => tag === 'v1');
+    const removed = v1!.removals.filter(({ repository }) => repository === R);
+    expect(removed.map(({ tag, nameOnly, entries }) => [tag, nameOnly, entries.length])).toEqual([
+      ['v1', false, 2],
+      ['v1-amd64', false, 0],
+      ['v1-arm64', false, 0],
     ]);
   });
 
