@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PushInput } from '../../model/contract/build.ts';
+import { compressionFlags } from '../../model/spec/build-options.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { imageSubject, logName } from '../../model/stage/stage.ts';
@@ -57,7 +58,7 @@ async function push(
   context.report({ step: 'pushing layers', done: 0, total: image.layers });
   const digestFile = join(access.directory, 'digest');
   const copied = new Set<string>();
-  const args = pushArguments(access, { id: imageId, repository, digestFile });
+  const args = pushArguments(access, { id: imageId, repository, digestFile, flags: compressionFlags(input) });
   const options: CommandOptions = {
     logFile,
     stall: input.timing.stall,

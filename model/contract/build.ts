@@ -75,6 +75,7 @@ export const PushInput = ReleaseIdentity.extend({
   repository: Repository,
   platform: Platform,
   imageId: z.string(),
+  compression: BuildOptions.shape.compression,
   timing: TimingSchema,
 });
 export type PushInput = z.infer<typeof PushInput>;

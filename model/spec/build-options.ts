@@ -1,4 +1,4 @@
-/** Build options of an image besides Containerfile, context and build arguments. */
+/** How an image is built and pushed, besides Containerfile, context and build arguments. */
 import { z } from 'zod';
 import { INPUTS_LABEL, OCI } from '../oci/labels.ts';
 import { parseReference } from '../oci/reference.ts';
@@ -52,6 +52,34 @@ const BuildContext = z.union([
   }),
 ]);
 
+const LAYER_FORMATS = ['gzip', 'zstd', 'zstd:chunked'] as const;
+/** Highest level of each, by podman-push(1). */
+const MAX_LEVEL = { gzip: 9, zstd: 20, 'zstd:chunked': 20 };
+
+/** How podman compresses the image's layers. */
+interface Compression {
+  format: (typeof LAYER_FORMATS)[number];
+  level?: number | undefined;
+}
+
+const LayerCompression = z
+  .union([
+    z.enum(LAYER_FORMATS).transform((format): Compression => ({ format })),
+    z.strictObject({
+      format: z.enum(LAYER_FORMATS).describe('gzip, zstd, or zstd:chunked'),
+      level: z.number().int().min(1).optional().describe('gzip: 1 to 9; zstd and zstd:chunked: 1 to 20'),
+    }),
+  ])
+  .superRefine(({ format, level = 1 }: Compression, context) => {
+    const most = MAX_LEVEL[format];
+    if (level <= most) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['level'],
+      message: `must be from 1 to ${most} for ${format}`,
+    });
+  });
+
 /** Part of `image` of flightline.yaml, and of a request; absent where the spec says nothing. */
 export const BuildOptions = z.object({
   target: z
@@ -68,16 +96,18 @@ export const BuildOptions = z.object({
     ),
   labels: Texts.describe('labels of the image'),
   annotations: Texts.describe("annotations of the image's manifest"),
+  compression: LayerCompression.optional().describe("how the image's layers are compressed; default is podman's, gzip"),
 });
 export type BuildOptions = z.infer<typeof BuildOptions>;
 
 /** The build options in a larger object, without absent ones. Pure. */
-export function buildOptions({ target, buildContexts, labels, annotations }: BuildOptions): BuildOptions {
+export function buildOptions({ target, buildContexts, labels, annotations, compression }: BuildOptions): BuildOptions {
   return {
     target,
     buildContexts,
     labels,
     annotations,
+    compression,
   };
 }
 
@@ -116,6 +146,13 @@ export function buildFlags(
     ...Object.entries(labels).map(([name, value]) => `--label=${name}=${value}`),
     ...annotationFlags(options),
   ];
+}
+
+/** The flags of `podman push`, which also sends layers that the registry has in another form. Pure. */
+export function compressionFlags({ compression }: BuildOptions): string[] {
+  if (!compression) return [];
+  const { format, level } = compression;
+  return [`--compression-format=${format}`, ...(level === undefined ? [] : [`--compression-level=${level}`])];
 }
 
 /** The flags for annotations. Pure. */

@@ -53,7 +53,7 @@ const logged = async (since: number) => (await readFile(stack.registryLog, 'utf8
 interface Manifest {
   manifests?: { digest: string }[];
   config?: { digest: string };
-  layers?: { digest: string }[];
+  layers?: { digest: string; mediaType: string }[];
 }
 /** Digests of the blobs of a manifest or index and its entries: configurations, and what holds the bytes. */
 async function blobsOf(repository: string, digest: string): Promise<{ configs: string[]; layers: string[] }> {
@@ -69,7 +69,7 @@ beforeAll(async () => {
   project = await makeProject({
     registry: stack.registry,
     name: 'promoted',
-    image: { alsoTag: ['nightly'] },
+    image: { alsoTag: ['nightly'], compression: 'zstd:chunked' },
     disks: [{ type: 'vmdk' }],
     // Else another spec is another context.
     files: { '.containerignore': 'flightline.yaml\n' },
@@ -180,6 +180,10 @@ it('moves a tag on with a second release, back by a rollback, and tells it all',
   const outcome = await flightline('run', project.spec, '--tag', 'v2', '--json');
   second = recordFrom(outcome);
   expect(outcome.exitCode, outcome.stderr).toBe(0);
+  const { layers } = (await manifestOf(`${project.repository}:v2`)) as Manifest;
+  expect(new Set(layers!.map(({ mediaType }) => mediaType))).toEqual(
+    new Set(['application/vnd.oci.image.layer.v1.tar+zstd']),
+  );
   // Only the RUN makes another layer.
   expect(second.image.updates).toMatchObject([
     { from: `${project.repository}:nightly`, digest: first.image.digest, layers: 1 },

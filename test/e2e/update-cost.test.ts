@@ -11,6 +11,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { offeredOn } from '../../activities/index.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { ImageDiff } from '../../model/oci/image-diff.ts';
+import { BuildOptions, compressionFlags } from '../../model/spec/build-options.ts';
 import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { runFlightline } from '../support/flightline.ts';
@@ -96,11 +97,13 @@ async function costOf(repository: string, digest: string, from: string) {
 }
 
 test.each([
-  ['gzip', ['--compression-format=gzip']],
-  ['zstd', ['--compression-format=zstd', '--compression-level=6']],
-  ['zstd:chunked', ['--compression-format=zstd:chunked']],
-])('is what podman fetches, compressed by %s', async (name, flags) => {
-  const repository = `${registry.address}/acme/${name.replace(':', '-')}`;
+  ['gzip', undefined],
+  ['the best gzip', { format: 'gzip', level: 9 }],
+  ['the best zstd', { format: 'zstd', level: 20 }],
+  ['zstd:chunked', 'zstd:chunked'],
+])('is what podman fetches, compressed by %s', async (name, compression) => {
+  const flags = compressionFlags(BuildOptions.parse({ compression }));
+  const repository = `${registry.address}/acme/${name.replaceAll(/[: ]/g, '-')}`;
   const before = await push('v1', `${repository}:nightly`, flags);
   const digest = await push('v2', `${repository}:candidate`, flags);
   const { updates, looks } = await costOf(repository, digest, 'nightly');

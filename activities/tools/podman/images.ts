@@ -162,11 +162,11 @@ function pullArguments(
  */
 export function pushArguments(
   access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
-  image: { id: string; repository: string; digestFile: string },
+  image: { id: string; repository: string; digestFile: string; flags: readonly string[] },
 ): string[] {
-  const { id, repository, digestFile } = image;
+  const { id, repository, digestFile, flags } = image;
   const destination = `docker://${repository}@@unknown-digest@@`;
-  return ['push', ...accessFlags(access, repository), `--digestfile=${digestFile}`, id, destination];
+  return ['push', ...accessFlags(access, repository), ...flags, `--digestfile=${digestFile}`, id, destination];
 }
 
 /**

@@ -171,7 +171,7 @@ async function buildAndPush(release: ShownRelease, plan: Plan): Promise<void> {
 
 async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost): Promise<void> {
   const { image, identity, proof } = release.state;
-  const { repository, timing, verification } = plan.request;
+  const { repository, timing, verification, compression } = plan.request;
   const at = host.name;
   image.build ??= await runStage(release, { name: 'build', subject: 'image' }, at, () =>
     host.run((scheduleToStart) => {
@@ -186,7 +186,7 @@ async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost): Pro
     host.run((scheduleToStart) => {
       const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
       const worker = activities('stage', timing, `push image from ${at}`, place);
-      return worker.push({ ...identity, repository, imageId, timing });
+      return worker.push({ ...identity, repository, imageId, compression, timing });
     }),
   );
 }

@@ -110,7 +110,7 @@ async function pushPlatform(release: ShownRelease, plan: Plan, platform: Archite
 async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost, platform: Architecture): Promise<void> {
   const own = platformOf(release, platform);
   const { identity } = release.state;
-  const { repository, timing } = plan.request;
+  const { repository, timing, compression } = plan.request;
   const subject = imageSubject(platform);
   const at = host.name;
   own.build ??= await runStage(release, { name: 'build', subject }, at, () =>
@@ -125,7 +125,7 @@ async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost, plat
     host.run((scheduleToStart) => {
       const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
       const worker = activities('stage', timing, `push image for ${platform} from ${at}`, place);
-      return worker.push({ ...identity, repository, platform, imageId, timing });
+      return worker.push({ ...identity, repository, platform, imageId, compression, timing });
     }),
   );
 }

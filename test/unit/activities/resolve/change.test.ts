@@ -117,6 +117,12 @@ describe('compared with an earlier release', () => {
       current(followed({ alsoTag: ['nightly'], updateFrom: 'stable' })),
       [/^qcow2!: machines of disk qcow2 would follow \S+:stable, not \S+:nightly$/],
     ],
+    [
+      'another compression of the layers',
+      current(followed({})),
+      current(followed({ compression: 'zstd' })),
+      [/^image!: .* or other settings differ$/],
+    ],
     ['its own tag, which is another each time', current(followed({})), current(followed({})), []],
     [
       'another base',

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { BuildOptions, buildFlags, contextDirectories, contextImages } from '../../../../model/spec/build-options.ts';
+import {
+  BuildOptions,
+  buildFlags,
+  compressionFlags,
+  contextDirectories,
+  contextImages,
+} from '../../../../model/spec/build-options.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import { makeRequest } from '../../../../model/spec/make-request.ts';
 import { DIGEST } from '../../client/view/record.ts';
@@ -40,13 +46,26 @@ describe('what podman build is told of an image', () => {
     ['a label of flightline', { labels: { 'io.flightline.inputs': 'x' } }],
     ['a base that is not true', { annotations: { 'org.opencontainers.image.base.name': 'x' } }],
     ['a name with a sign', { labels: { 'a=b': 'x' } }],
+    ['a compression that no registry takes', { compression: 'bzip2' }],
+    ['a level that gzip has not', { compression: { format: 'gzip', level: 10 } }],
+    ['a level that zstd has not', { compression: { format: 'zstd:chunked', level: 21 } }],
+    ['no compression at all', { compression: { format: 'gzip', level: 0 } }],
   ])('%s is refused', (_, options) => {
     expect(BuildOptions.safeParse(options).success).toBe(false);
   });
 
+  it.each([
+    [undefined, []],
+    ['zstd:chunked', ['--compression-format=zstd:chunked']],
+    [{ format: 'zstd', level: 20 }, ['--compression-format=zstd', '--compression-level=20']],
+    [{ format: 'gzip', level: 9 }, ['--compression-format=gzip', '--compression-level=9']],
+  ])('compression %j is %j to podman push', (compression, flags) => {
+    expect(compressionFlags(BuildOptions.parse({ compression }))).toEqual(flags);
+  });
+
   it('is in the request, and so are build arguments of any value', () => {
     const buildArgs = { A: '-x', B: 1, SET: null, UNSET: null };
-    const image = { repository: 'quay.io/acme/edge', buildArgs, ...OPTIONS };
+    const image = { repository: 'quay.io/acme/edge', buildArgs, compression: 'zstd', ...OPTIONS };
     const spec = FlightlineSpec.parse({ name: 'edge', image, signing: { key: 'release' } });
     const made = makeRequest(spec, {
       context: { kind: 'artifact', digest: DIGEST },
@@ -55,7 +74,10 @@ describe('what podman build is told of an image', () => {
       source: null,
       environment: { SET: 'given', OTHER: 'x' },
     });
-    expect(made).toMatchObject({ ok: true, request: { target: 'edge', labels: { n: '1' } } });
+    expect(made).toMatchObject({
+      ok: true,
+      request: { target: 'edge', labels: { n: '1' }, compression: { format: 'zstd' } },
+    });
     expect(made.ok && made.request.buildArgs).toEqual({ A: '-x', B: '1', SET: 'given' });
   });
 });
