@@ -1,4 +1,4 @@
-/** QEMU for boot tests: its programs, firmware and arguments, and how to end one that was left behind. */
+/** QEMU for boot tests and for people: its programs, firmware and arguments, and how to end one that is left. */
 import { access, constants, lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DISK_TYPES, type DiskType } from '../../model/spec/disk.ts';
@@ -77,11 +77,18 @@ export interface QemuCommand {
   firmware: Firmware;
   /** This machine's own copy of the firmware's variables. */
   variables: string;
-  /** File that the serial console is written to. */
-  console: string;
+  /**
+   * File that the serial console is written to; null for standard input and output. A person's machine has a network,
+   * and may restart.
+   */
+  console: string | null;
+  /** MiB. */
+  memory?: number;
+  /** Port on loopback that leads to the machine's SSH. */
+  ssh?: number | undefined;
 }
 
-/** Arguments of QEMU: UEFI, no network, no display, the console in a file, and nothing written to the disk. Pure. */
+/** Arguments of QEMU: UEFI, no display, a serial console, and nothing written to the disk. Pure. */
 export function qemuArguments(command: QemuCommand): string[] {
   const { boot } = DISK_TYPES[command.type];
   if (!boot) throw new Error(`${command.type} is no disk`);
@@ -99,16 +106,14 @@ export function qemuArguments(command: QemuCommand): string[] {
     '-smp',
     String(PROCESSORS),
     '-m',
-    String(MEMORY),
+    String(command.memory ?? MEMORY),
     '-nodefaults',
     '-display',
     'none',
     '-monitor',
     'none',
-    '-nic',
-    'none',
     // A guest that restarts has not booted.
-    '-no-reboot',
+    ...(command.console === null ? ['-nic', network(command)] : ['-nic', 'none', '-no-reboot']),
     ...pflash(command.firmware.code, 'readonly=on,'),
     ...pflash(command.variables, ''),
     '-device',
@@ -118,9 +123,15 @@ export function qemuArguments(command: QemuCommand): string[] {
     boot.medium === 'cdrom' ? `${file},media=cdrom,readonly=on` : `${file},snapshot=on`,
     '-device',
     boot.medium === 'cdrom' ? 'scsi-cd,drive=disk' : 'virtio-blk-pci,drive=disk',
-    '-serial',
-    `file:${command.console}`,
+    ...(command.console === null
+      ? ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console']
+      : ['-serial', `file:${command.console}`]),
   ];
+}
+
+/** QEMU's own network, by which the guest reaches out, and nobody in but by the port. */
+function network({ ssh }: QemuCommand): string {
+  return `user,model=virtio-net-pci${ssh === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${ssh}-:22`}`;
 }
 
 /** In QEMU's options a comma ends a value, and two commas mean one. */
@@ -137,20 +148,20 @@ export async function findQemu(architecture: Architecture): Promise<{ program: s
   const { programs, firmware } = MACHINES[architecture];
   const program = await firstThat(programs, isProgram);
   if (!program) {
-    throw new FlightlineError('host-setup', `a boot test needs QEMU, and there is no ${programs[0]}`, {
+    throw new FlightlineError('host-setup', `QEMU is needed, and there is no ${programs[0]}`, {
       remedy:
         architecture === 'amd64'
-          ? 'install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host'
-          : 'install qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL) on the build host',
+          ? 'install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL)'
+          : 'install qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora, RHEL)',
     });
   }
   const found = await firstThat(firmware, async ({ code, variables }) => (await isFile(code)) && isFile(variables));
   if (!found) {
-    throw new FlightlineError('host-setup', 'a boot test needs UEFI firmware for QEMU, and none was found', {
+    throw new FlightlineError('host-setup', 'QEMU needs UEFI firmware, and none was found', {
       remedy:
         architecture === 'amd64'
-          ? 'install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora, RHEL) on the build host'
-          : 'install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora, RHEL) on the build host',
+          ? 'install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora, RHEL)'
+          : 'install qemu-efi-aarch64 (Debian, Ubuntu) or edk2-aarch64 (Fedora, RHEL)',
     });
   }
   return { program, firmware: found };

@@ -1,20 +1,9 @@
 /** `flightline fetch`: the file of a published disk, verified as a device would. */
 import { Option, type Command } from '@commander-js/extra-typings';
-import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { bytesInWords } from '../../model/base/words.ts';
-import { parseReference } from '../../model/oci/reference.ts';
-import { expandTemplate } from '../../model/base/template.ts';
 import { DISK_TYPE_NAMES } from '../../model/spec/disk.ts';
-import { DISK_REPOSITORY } from '../../model/spec/flightline-spec.ts';
-import { fetchDisk } from '../fetch/disk.ts';
-import { publicKeyOr } from '../project/public-key.ts';
+import { fetchNamed } from '../fetch/named.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
 import { verb } from '../verb.ts';
-import { style } from '../view/style.ts';
-
-/** Milliseconds between two lines of progress. */
-const TELL_EVERY = 5_000;
 
 const syntax = (command: Command) =>
   command
@@ -38,40 +27,8 @@ export default verb({
   syntax,
 
   async run([named], options, output) {
-    const publicKey = await publicKeyOr(options.key);
-    const reference = options.type === undefined ? named : diskBeside(named, options.type);
-    const progress = progressOf(output);
-    const fetched = await withUserAccess((access) =>
-      fetchDisk(access, { reference, publicKey, directory: options.output }, progress),
-    );
-    const paint = style(output.colour.result);
-    output.result(
-      [
-        `${fetched.path} (${bytesInWords(fetched.size)})`,
-        `  from ${reference}@${fetched.digest}`,
-        `  verified as a device would: ${paint.green('yes')}`,
-      ].join('\n'),
-    );
+    const { reference, ...fetched } = await fetchNamed(named, options, output);
     output.document({ reference, verified: true, ...fetched });
     return EXIT.ok;
   },
 });
-
-/** The disk that a release publishes beside its image unless its spec says otherwise. */
-function diskBeside(image: string, type: string): string {
-  const parsed = parseReference(image);
-  if (!parsed.ok) return image;
-  const { repository } = parsed.reference;
-  const disk = expandTemplate(DISK_REPOSITORY, { repository, type });
-  return disk.ok ? `${disk.text}${image.slice(repository.length)}` : image;
-}
-
-/** Tells how far it is, a line now and then. */
-function progressOf(output: Output): (bytes: number, total: number) => void {
-  let told = Date.now();
-  return (bytes, total) => {
-    if (Date.now() < told + TELL_EVERY) return;
-    told = Date.now();
-    output.note(`fetched ${bytesInWords(bytes)} of ${bytesInWords(total)}`);
-  };
-}

@@ -15,7 +15,7 @@ import { manifestKind, parseManifest, type Manifest } from '../../model/oci/mani
 import { UserError } from '../terminal/errors.ts';
 
 /** A disk that was fetched. */
-interface FetchedDisk {
+export interface FetchedDisk {
   /** Of the artifact or container disk. */
   digest: string;
   form: 'artifact' | 'container-disk';
@@ -76,12 +76,18 @@ export async function fetchDisk(
   const pulled = parseManifest(await readFile(join(scratch, 'index.json')));
   requireDigest({ ...reference, digest }, pulled?.manifests?.[0]?.digest ?? 'nothing');
 
-  const path = named ?? (await unpack(blob, scratch, directory, wanted.reference));
+  const path = named ?? (await unpack(blob, scratch, directory, wanted.reference).catch(withoutScratch));
   if (named !== undefined) await rename(blob, path);
   await rm(scratch, { recursive: true, force: true });
   // An artifact's file is its blob, which has just been read whole.
   const file = named === undefined ? await digestFile(path) : held.blob;
   return { digest, form: held.form, path, size: file.size, sha256: file.digest.replace('sha256:', '') };
+
+  /** The name of a container disk's file is in its layer alone: where it is taken nothing is gone on with. */
+  async function withoutScratch(error: unknown): Promise<never> {
+    if (error instanceof UserError && error.kind === 'file-exists') await rm(scratch, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** What a manifest holds; `undefined` unless it is one disk. */
@@ -140,5 +146,6 @@ function noDisk(reference: string): UserError {
 
 function requireAbsent(path: string): void {
   if (!existsSync(path)) return;
-  throw new UserError('file-exists', `${path} is there already`, 'move it away, or name another directory (--output)');
+  const remedy = `boot it with \`flightline boot ${path}\`, move it away, or name another directory (--output)`;
+  throw new UserError('file-exists', `${path} is there already`, remedy);
 }

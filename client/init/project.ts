@@ -1,7 +1,7 @@
 /** The files of a new project. Pure. */
 import { stringify as toml } from 'smol-toml';
 import { stringify } from 'yaml';
-import type { Choices, FirstUser, Target } from './choices.ts';
+import type { Base, Choices, FirstUser, Target } from './choices.ts';
 import { containerfileText } from './containerfile.ts';
 
 /** What a project may have. */
@@ -13,7 +13,7 @@ export function projectFiles(choices: Choices): Map<(typeof PROJECT_FILES)[numbe
     ['Containerfile', containerfileText(choices)],
     ['flightline.yaml', specText(choices)],
     ['.containerignore', containerignoreText(choices)],
-    ...(choices.user === null ? [] : ([['config.toml', configText(choices.user)]] as const)),
+    ...(choices.user === null ? [] : ([['config.toml', configText(choices.user, choices.base)]] as const)),
   ]);
 }
 
@@ -56,8 +56,9 @@ function specText(choices: Choices): string {
 }
 
 /** The builder's configuration: it puts the user into the disks, and not into the image. */
-function configText({ name, key }: FirstUser): string {
-  const configuration = { customizations: { user: [{ name, groups: ['wheel'], key }] } };
+function configText({ name, key }: FirstUser, base: Base): string {
+  const administrators = base === 'debian-example' ? 'sudo' : 'wheel';
+  const configuration = { customizations: { user: [{ name, groups: [administrators], key }] } };
   return `# bootc-image-builder's configuration: https://osbuild.org/docs/bootc/\n${toml(configuration)}`;
 }
 

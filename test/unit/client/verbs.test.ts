@@ -108,6 +108,13 @@ test.each<[string[], string, unknown[], boolean]>([
     ['cloud-init', { config: 'c', target: 'vsphere', name: 'edge-1', output: 'o' }],
     false,
   ],
+  [['boot', 'd.qcow2'], 'boot', ['d.qcow2', { output: '.', memory: 2_048, kvm: true }], false],
+  [
+    ['boot', R, '--type', 'qcow2', '--key', 'k', '-o', 'd', '--memory', '512', '--ssh', '2222', '--no-kvm'],
+    'boot',
+    [R, { type: 'qcow2', key: 'k', output: 'd', memory: 512, ssh: 2222, kvm: false }],
+    false,
+  ],
   [['doctor'], 'doctor', [{}], false],
   [['doctor', '--role', 'build', '--fix', '--json'], 'doctor', [{ role: ['build'], fix: true }], true],
   [['up'], 'up', [{ data: '.flightline/stack', examples: true }], false],

@@ -33,6 +33,9 @@ describe('the arguments of QEMU', () => {
   });
 
   it.each<[string, Partial<QemuCommand>, string]>([
+    ['a person', { console: null, memory: 512 }, '-m 512 -nodefaults -display none -monitor none -nic user,model='],
+    ['a terminal', { console: null }, '-chardev stdio,id=console,signal=off -serial chardev:console'],
+    ['SSH', { console: null, ssh: 2222 }, '-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:2222-:22 -drive'],
     ['KVM', { accelerator: 'kvm' }, '-accel kvm -cpu host'],
     ['arm64', { architecture: 'arm64' }, '-machine virt -accel tcg,thread=multi -cpu max '],
     ['an iso', { type: 'iso' }, 'format=raw,if=none,id=disk,media=cdrom,readonly=on -device scsi-cd,drive=disk'],
