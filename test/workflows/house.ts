@@ -3,7 +3,14 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../model/contract/workflows.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
-import { claimQueue, CONTROL_QUEUE, hostQueue, SIGN_QUEUE, type HostWork } from '../../model/contract/queue.ts';
+import {
+  claimQueue,
+  CONTROL_QUEUE,
+  hostQueue,
+  SIGN_QUEUE,
+  workerIdentity,
+  type HostWork,
+} from '../../model/contract/queue.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { releaseSummary } from '../../model/release/summaries.ts';
@@ -56,6 +63,14 @@ export interface House {
   close: () => Promise<void>;
 }
 
+/** One activity at a time; by the identity of a real sign worker where a host is named. */
+function signing(host: string | undefined): Partial<WorkerOptions> {
+  return {
+    maxConcurrentActivityTaskExecutions: 1,
+    ...(host !== undefined && { identity: workerIdentity('sign', host) }),
+  };
+}
+
 /** Starts the house in a namespace. `identity` names it in histories. */
 export async function openHouse(options: {
   address: string;
@@ -68,6 +83,8 @@ export async function openHouse(options: {
   control?: boolean;
   /** `false` where no sign worker is to be. */
   sign?: boolean;
+  /** The host by whose name the sign worker asks for work. */
+  signer?: string;
   /** Those of another house that is open too: it has the same queues. */
   standIns?: StandIns;
 }): Promise<House> {
@@ -97,7 +114,7 @@ export async function openHouse(options: {
           }),
         ]
       : []),
-    ...(sign ? [worker(SIGN_QUEUE, null, SIGN_ACTIVITIES, { maxConcurrentActivityTaskExecutions: 1 })] : []),
+    ...(sign ? [worker(SIGN_QUEUE, null, SIGN_ACTIVITIES, signing(options.signer))] : []),
     ...ARCHITECTURES.map((architecture) => worker(claimQueue(architecture), null, ['claim'])),
     ...['host-a', 'host-b'].flatMap((host) =>
       Object.entries(HOST_ACTIVITIES).map(([work, names]) => worker(hostQueue(host, work as HostWork), host, names)),

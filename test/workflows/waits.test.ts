@@ -2,6 +2,8 @@
 import { expect, inject, test } from 'vitest';
 import { openRelease } from '../../client/temporal/release/release-view.ts';
 import { withTemporal } from '../../client/temporal/temporal.ts';
+import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import { checksFor } from '../../workers/doctor/all-checks.ts';
 import { renderRelease } from '../../client/view/release.ts';
 import { eventually } from '../support/wait.ts';
 import { idOf, requestFor } from './facts.ts';
@@ -26,7 +28,13 @@ test('a release without a sign worker says so, and goes on when one comes', asyn
     },
     { TEMPORAL_ADDRESS: place.address, TEMPORAL_NAMESPACE: namespace },
   );
-  const signer = await openHouse({ ...place, control: false, standIns: house.standIns });
+  const check = checksFor(['sign']).find(({ name }) => name === 'other sign workers')!;
+  const environment = { TEMPORAL_ADDRESS: place.address, TEMPORAL_NAMESPACE: namespace };
+  const others = () =>
+    check.run({ roles: ['sign'], configuration: WorkerConfiguration.parse({ host: 'one' }), environment });
+  expect(await others()).toMatchObject({ status: 'ok' });
+  const signer = await openHouse({ ...place, control: false, standIns: house.standIns, signer: 'two' });
   expect((await handle.result()).status).toBe('released');
+  expect(await others()).toMatchObject({ status: 'failed', detail: expect.stringContaining('two signs in this') });
   await Promise.all([house.close(), signer.close()]);
 });

@@ -2,13 +2,16 @@
 import { Client, Connection } from '@temporalio/client';
 import { connectionProblem, temporalTarget } from '../../temporal/connection.ts';
 import { namesOf, replayLeftBehind, requireReplay } from '../../temporal/replay.ts';
-import { ASKS_WITHIN } from '../../../model/contract/queue.ts';
+import { asksForWork, ASKS_WITHIN, SIGN_QUEUE, workerOfIdentity } from '../../../model/contract/queue.ts';
 import { versionsAtWork } from '../../temporal/versions.ts';
 import { workflowSource } from '../../workflow-source.ts';
+import { chooseHostName } from '../../configuration.ts';
 import { createCommand, planSearchAttributes } from '../../temporal/search-attributes.ts';
 import { failed, ok, warning, type Check } from '../check.ts';
 
 const ANSWER_WITHIN = 5_000;
+/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
+const ACTIVITIES = 2;
 
 const temporal: Check = {
   name: 'Temporal',
@@ -75,4 +78,39 @@ const underWay: Check = {
   },
 };
 
-export const temporalChecks: readonly Check[] = [temporal, underWay];
+/** All sign workers read, change and write the same tags. */
+const soleSigner: Check = {
+  name: 'other sign workers',
+  roles: ['sign'],
+  async run({ configuration, environment }) {
+    const { connectionOptions, namespace } = temporalTarget(environment);
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
+      () => undefined,
+    );
+    if (!connection) return warning('not looked at: no server answers', 'see the check before');
+    try {
+      const { pollers } = await connection.withDeadline(Date.now() + ANSWER_WITHIN, () =>
+        connection.workflowService.describeTaskQueue({
+          namespace,
+          taskQueue: { name: SIGN_QUEUE },
+          taskQueueType: ACTIVITIES,
+        }),
+      );
+      const own = chooseHostName(undefined, configuration);
+      const others = (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+        const seen = new Date(Number(lastAccessTime?.seconds ?? 0) * 1_000).toISOString();
+        const host = workerOfIdentity(identity ?? '')?.host;
+        return host !== undefined && host !== own && asksForWork(seen, Date.now()) ? [host] : [];
+      });
+      if (others.length === 0) return ok('none asks for work');
+      return failed(
+        `${[...new Set(others)].join(', ')} signs in this namespace too: one overwrites the signatures of the other`,
+        'stop all sign workers but one; for another trust domain use another namespace',
+      );
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
+export const temporalChecks: readonly Check[] = [temporal, underWay, soleSigner];
