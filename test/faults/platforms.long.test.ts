@@ -9,7 +9,7 @@ import { releaseId } from '../../model/oci/reference.ts';
 import { emulate, FOREIGN, pushIndex } from '../support/emulation.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
-import { digestOf, tagsOf } from '../support/registry.ts';
+import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
 import { startBuildHost, type BuildHost } from '../support/second-host.ts';
 import { startTestStack, TWO_HOSTS_TIMING, withClient, type TestStack } from '../support/stack.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
@@ -98,4 +98,23 @@ it('keeps every platform when untagged manifests are collected, and when the ind
     const copy = ['--insecure-policy', ...platform, 'copy', '--src-tls-verify=false'];
     await execa('skopeo', [...copy, `docker://${target}`, `oci:${directory}`]);
   }
+});
+
+it('makes no index for one platform, also where it is emulated', async () => {
+  const base = `${stack.registry}/test/platforms-base:1`;
+  const image = { platforms: [`linux/${FOREIGN}`] };
+  const one = await makeProject({
+    registry: stack.registry,
+    name: 'one-platform',
+    image,
+    containerfile: `FROM ${base}\n`,
+  });
+  undo.push(() => one.remove());
+  const outcome = await runFlightline(['run', one.spec, '--json'], { environment });
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  expect(recordFrom(outcome).image.platforms).toBeUndefined();
+  const { config, manifests } = (await manifestOf(one.release)) as { config?: { digest: string }; manifests?: unknown };
+  expect(manifests).toBeUndefined();
+  const text = String(await blobOf(one.repository, config!.digest));
+  expect(JSON.parse(text)).toMatchObject({ architecture: FOREIGN, os: 'linux' });
 });
