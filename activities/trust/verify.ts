@@ -6,7 +6,9 @@ import type { VerifyInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { formatReference, parseReference, type Reference } from '../../model/oci/reference.ts';
-import { updateCost, type UpdateCost } from '../../model/oci/update-cost.ts';
+import type { PlatformImage } from '../../model/oci/image-diff.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
+import { updateCost, type ImageManifest, type UpdateCost } from '../../model/oci/update-cost.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { openKey, readPublicKey, type OpenedKey } from './keys.ts';
 import { pulledKind, type PulledKind } from './pulled-kind.ts';
@@ -14,7 +16,7 @@ import { signedNames, unsignedTags } from './signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { RepositoryClient, StoredManifest } from '../tools/registry/repository.ts';
 import { writeDevicePolicy, copyImage } from '../tools/registry/skopeo.ts';
-import { imageFor } from '../tools/stored-image.ts';
+import { imageFor, platformImages } from '../tools/stored-image.ts';
 import { allEnded } from '../tools/together.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -42,10 +44,14 @@ async function updateCosts(
 ): Promise<UpdateCost[]> {
   const there = await repository.getManifest(from);
   if (!there) return [];
+  // An image of one platform says which in its configuration only: that is read where it matters.
+  const isOne = !parseManifest(there.bytes)?.manifests;
+  const known =
+    isOne && architectures.length > 1 ? await platformImages(repository, there.digest).catch(noneWhenLost) : null;
   const costs = await allEnded(
     architectures.map(async (architecture): Promise<UpdateCost[]> => {
       const [before, next] = await allEnded([
-        imageFor(repository, there, architecture),
+        known ? Promise.resolve(imageAmong(known, architecture)) : imageFor(repository, there, architecture),
         imageFor(repository, stored, architecture),
       ]);
       if (!before || !next) return [];
@@ -54,6 +60,16 @@ async function updateCosts(
     }),
   );
   return costs.flat();
+}
+
+/** What the tag points at is no part of the release: when the registry has lost it, it costs nobody anything. */
+function noneWhenLost(error: unknown): PlatformImage[] {
+  if (error instanceof FlightlineError && /^(?:image-not-found|invalid-input)$/.test(error.failure.kind)) return [];
+  throw error;
+}
+
+function imageAmong(images: readonly PlatformImage[], architecture: string): ImageManifest | null {
+  return images.find(({ platform }) => platform === `linux/${architecture}`)?.image ?? null;
 }
 
 /**

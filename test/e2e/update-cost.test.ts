@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { offeredOn } from '../../activities/index.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { ImageDiff } from '../../model/oci/image-diff.ts';
 import { BuildOptions, compressionFlags } from '../../model/spec/build-options.ts';
@@ -49,13 +50,18 @@ afterAll(async () => {
 });
 
 /** Builds an image with a layer for each file, of so many random bytes. */
-async function build(name: string, from: string, files: Record<string, number>): Promise<void> {
+async function build(
+  name: string,
+  from: string,
+  files: Record<string, number>,
+  flags: readonly string[] = [],
+): Promise<void> {
   const context = join(directory, name);
   await mkdir(context);
   for (const [file, bytes] of Object.entries(files)) await writeFile(join(context, file), randomBytes(bytes));
   const steps = Object.keys(files).map((file) => `COPY ${file} /${file}`);
   await writeFile(join(context, 'Containerfile'), [from, ...steps, `LABEL version=${name}`, ''].join('\n'));
-  await builder.podman('build', '--quiet', '--tag', name, context);
+  await builder.podman('build', '--quiet', ...flags, '--tag', name, context);
 }
 
 async function push(name: string, reference: string, flags: readonly string[]): Promise<string> {
@@ -77,7 +83,12 @@ async function pulled(device: Storage, repository: string, digest: string): Prom
 }
 
 /** What the verification of a digest tells of an update to it. */
-async function costOf(repository: string, digest: string, from: string) {
+async function costOf(
+  repository: string,
+  digest: string,
+  from: string,
+  architectures: readonly Architecture[] = ['amd64'],
+) {
   const { sign, verify } = await offeredOn('sign', { configuration });
   const subject = {
     release: 'release/test:v2',
@@ -91,7 +102,11 @@ async function costOf(repository: string, digest: string, from: string) {
     new MockActivityEnvironment({}).run(activity, input);
   await run(sign, { ...subject, tags: ['v2'] });
   const since = (await readFile(registry.log, 'utf8')).length;
-  const { updates } = await run(verify, { ...subject, tags: ['v2'], update: { from, architectures: ['amd64'] } });
+  const { updates } = await run(verify, {
+    ...subject,
+    tags: ['v2'],
+    update: { from, architectures: [...architectures] },
+  });
   const asked = (await readFile(registry.log, 'utf8')).slice(since).split('\n');
   return { updates, looks: asked.filter((line) => line.includes(`/manifests/${from} `)).length };
 }
@@ -124,6 +139,30 @@ test.each([
   // The same image again costs nothing, and one that nobody has yet is compared with nothing.
   expect((await costOf(repository, digest, 'candidate')).updates).toMatchObject([{ bytes: 0, layers: 0, of: 3 }]);
   expect((await costOf(repository, digest, 'stable')).updates).toEqual([]);
+});
+
+test('is told for each platform for which the tag has an image', async () => {
+  const repository = `${registry.address}/acme/platforms`;
+  await build('arm', 'FROM scratch', { arm: 200_000 }, ['--platform=linux/arm64']);
+  const arm = await push('arm', `${repository}:arm`, []);
+  const before = await push('v1', `${repository}:one`, []);
+  const list = 'localhost/both';
+  await builder.podman('manifest', 'create', list, 'localhost/v2', 'localhost/arm');
+  const pushing = ['manifest', 'push', '--quiet', '--all', '--tls-verify=false', list];
+  await builder.podman(...pushing, `docker://${repository}:both`);
+  const digest = (await digestOf(`${repository}:both`))!;
+  const told = async (from: string) =>
+    (await costOf(repository, digest, from, ['amd64', 'arm64'])).updates!.map(({ platform, layers }) => [
+      platform,
+      layers,
+    ]);
+  expect(arm).not.toBe(before);
+  expect(await told('one')).toEqual([['linux/amd64', 2]]);
+  expect(await told('arm')).toEqual([['linux/arm64', 0]]);
+  expect(await told('both')).toEqual([
+    ['linux/amd64', 0],
+    ['linux/arm64', 0],
+  ]);
 });
 
 test('is shown by flightline diff, with the layers that make it', async () => {
