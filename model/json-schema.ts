@@ -1,11 +1,14 @@
 /** The published JSON Schemas, made from the zod schemas. */
 import { z } from 'zod';
 import { FlightlineSpec } from './spec/flightline-spec.ts';
+import { ErrorDocument } from './failure/error-document.ts';
 import { HostList } from './contract/host-status.ts';
 import { ImageDiff } from './oci/image-diff.ts';
 import { ReleaseList } from './release/listing.ts';
 import { Notification } from './release/notification.ts';
 import { ReleaseRecord } from './release/record.ts';
+import { Promotion } from './tags/promotion.ts';
+import { HistoryDocument } from './tags/shared-tag.ts';
 import { WorkerConfiguration } from './spec/worker-configuration.ts';
 
 const make = (schema: z.ZodType, title: string) => ({
@@ -36,6 +39,21 @@ export function hostsJsonSchema(): object {
 /** JSON Schema of what `flightline diff --json` prints. */
 export function diffJsonSchema(): object {
   return make(ImageDiff, 'flightline diff');
+}
+
+/** JSON Schema of what `flightline history --json` prints. */
+export function historyJsonSchema(): object {
+  return make(HistoryDocument, 'flightline history');
+}
+
+/** JSON Schema of what `--json` prints of a promotion: `promote`, and `status` and `watch` of one. */
+export function promotionJsonSchema(): object {
+  return make(Promotion, 'flightline promotion');
+}
+
+/** JSON Schema of what every command prints with `--json` when it fails. */
+export function errorJsonSchema(): object {
+  return make(ErrorDocument, 'flightline error');
 }
 
 /** JSON Schema of the document that webhooks get. */

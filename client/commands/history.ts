@@ -2,6 +2,7 @@
 import { timingWith } from '../../model/base/timing.ts';
 import {
   HISTORY_QUERY,
+  HistoryDocument,
   sharedTagId,
   TAG_NOW_WORKFLOW,
   TagHistory,
@@ -45,7 +46,7 @@ export default verb({
         const found = kept ?? (await presentOnly(temporal, { repository, tag, recordRepository, timing }));
         if (!kept) output.note('Temporal knows no moves of this tag: this is what it points at now');
         output.result(renderHistory(found, output.colour.result).join('\n'));
-        output.document({ ...found, complete: kept !== undefined });
+        output.document(HistoryDocument.parse({ ...found, complete: kept !== undefined }));
         return EXIT.ok;
       }),
     );

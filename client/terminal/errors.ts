@@ -1,6 +1,7 @@
 /**
  * How an error reaches a person: what failed, why, what to do next, and the exit code. The one place that decides it.
  */
+import type { ErrorDocument } from '../../model/failure/error-document.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import type { FailureKind } from '../../model/failure/failures.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
@@ -8,12 +9,7 @@ import { sourceStack } from '../../activities/tools/source-stack.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What is printed of an error; with `--json` as `{"error": …}`. */
-interface Explanation {
-  kind: string;
-  message: string;
-  /** What to do next; empty when the message says it. */
-  remedy: string;
-}
+type Explanation = ErrorDocument['error'];
 
 /** An error that a person can act upon: shown without a stack trace. */
 export class UserError extends Error {

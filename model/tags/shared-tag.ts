@@ -150,6 +150,9 @@ export const TagHistory = z.object({
 });
 export type TagHistory = z.infer<typeof TagHistory>;
 
+/** What `flightline history --json` prints. `complete`: Temporal has kept every move, not only what is there now. */
+export const HistoryDocument = TagHistory.extend({ complete: z.boolean() });
+
 /** Input of `lookAtTag`, and of the workflow `tagNow`. */
 export const LookAtTagInput = z.object({
   repository: Repository,

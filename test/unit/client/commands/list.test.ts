@@ -3,8 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listFilter, listQuery } from '../../../../client/temporal/list-filter.ts';
+import { explain, UserError } from '../../../../client/terminal/errors.ts';
+import { ErrorDocument } from '../../../../model/failure/error-document.ts';
 import { HostList } from '../../../../model/contract/host-status.ts';
-import { hostsJsonSchema, listJsonSchema } from '../../../../model/json-schema.ts';
+import {
+  errorJsonSchema,
+  historyJsonSchema,
+  hostsJsonSchema,
+  listJsonSchema,
+  promotionJsonSchema,
+} from '../../../../model/json-schema.ts';
 import { quoted, ReleaseList, visibilityQuery } from '../../../../model/release/listing.ts';
 
 const NOW = new Date('2026-11-23T12:00:00.000Z');
@@ -101,9 +109,17 @@ describe('what --json prints', () => {
   test.each([
     ['list', listJsonSchema],
     ['hosts', hostsJsonSchema],
+    ['history', historyJsonSchema],
+    ['promotion', promotionJsonSchema],
+    ['error', errorJsonSchema],
   ])('has a schema that is published: %s', (name, schema) => {
     const published = readFileSync(join(import.meta.dirname, `../../../../schemas/${name}.schema.json`), 'utf8');
     expect(JSON.parse(published)).toEqual(schema());
+  });
+
+  test('of an error has the form that is published', () => {
+    const { explanation } = explain(new UserError('usage', 'no', 'yes'));
+    expect(ErrorDocument.parse({ error: explanation })).toEqual({ error: explanation });
   });
 
   test('is explained, key by key', () => {
