@@ -18,7 +18,7 @@ const EXIT_CODES = [
   ['4', 'held'],
   ['5', 'cancelled'],
   ['6', 'already running'],
-  ['130', 'detached'],
+  ['130', 'interrupted by Ctrl-C (143 by SIGTERM)'],
 ] as const;
 
 /** What happens when a verb was typed, and where commander's own words about wrong usage go. */

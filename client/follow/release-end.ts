@@ -2,6 +2,7 @@
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isFinal } from '../../model/stage/stage.ts';
 import { UserError } from '../terminal/errors.ts';
+import { Interrupted } from '../terminal/pause.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { REQUEST_TIMEOUT, type Temporal } from '../temporal/temporal.ts';
@@ -56,7 +57,13 @@ export async function endRunning(
   const reader = await openIfKnown(temporal, release);
   if (!reader || isFinal((await reader.read()).record.status)) return;
   output.note(`cancelling the run of ${referenceOf(release)} that is under way; waiting for its clean-up`);
-  const { status } = await cancelled(temporal, reader, output, signal);
+  const { status } = await cancelled(temporal, reader, output, signal).catch((error: unknown) => {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(
+      `interrupted: no release was started; the former run of ${referenceOf(release)} is being cancelled all the same`,
+      `watch it: flightline watch ${referenceOf(release)}`,
+    );
+  });
   output.note(`the former run has ended: ${status}`);
 }
 

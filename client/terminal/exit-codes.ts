@@ -13,8 +13,6 @@ export const EXIT = {
   held: 4,
   cancelled: 5,
   alreadyRunning: 6,
-  /** Ctrl-C: 128 + SIGINT. */
-  detached: 130,
 } as const;
 
 /** What a command that follows a release to its end exits with. `running` only happens with `--detach`. */

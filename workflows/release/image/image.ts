@@ -1,6 +1,6 @@
 /**
  * The image branch: proof of signing, build, push, sign, verify, and what a device would say. Disks begin once it is
- * pushed.
+ * pushed; with `verification`, once the device has spoken.
  */
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
