@@ -44,7 +44,12 @@ describe('a spec that is wrong is refused before anything starts', () => {
       /flightline\.yaml:\d+:\d+: image\.tga: unknown key "tga"; did you mean "tag"\?/,
     ],
     ['a repository like an option', /repository: .*/, 'repository: -x', /image\.repository: is not a repository name/],
-    ['disks for two platforms', 'tag: v1', 'platforms: [linux/amd64, linux/arm64]', /not yet supported/],
+    [
+      'a secret for two platforms',
+      'tag: v1',
+      'platforms: [linux/amd64, linux/arm64]\n  pullSecret: x',
+      /not yet supported/,
+    ],
   ])('%s', async (_, from, to, expected) => {
     const made = await newProject({ name: 'wrong-spec' });
     await writeFile(made.spec, (await readFile(made.spec, 'utf8')).replace(from, to));
