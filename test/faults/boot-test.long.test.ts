@@ -11,6 +11,21 @@ import { eventually } from '../support/wait.ts';
 const stack = sharedStack();
 const { environment } = stack;
 
+it('a disk comes up to its login prompt, which is what a boot test waits for', async () => {
+  const project = await makeProject({
+    registry: stack.registry,
+    name: 'login',
+    disks: [{ type: 'qcow2', publish: 'container-disk' }],
+    spec: { bootTest: { disk: 'qcow2', timeout: '4m' } },
+  });
+  const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  const log = await runFlightline(['logs', project.release, 'boot-test'], { environment });
+  // The kernel may go on to speak on the same line.
+  expect(log.stdout).toContain('localhost login:');
+  await project.remove();
+});
+
 describe('a boot test that is interrupted', () => {
   it(
     'begins again with the next worker when its own is killed, and ends with the release that is ' + 'cancelled',
