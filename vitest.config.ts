@@ -6,7 +6,7 @@ const LONG = '**/*.long.test.ts';
 
 /** Files of the real tools that run at a time, on two cores: most of them wait for one program after the other. */
 const REAL_TOOLS = {
-  maxWorkers: 4,
+  maxWorkers: 3,
   setupFiles: ['./test/support/on-failure.ts'],
   testTimeout: 300_000,
   hookTimeout: 300_000,
