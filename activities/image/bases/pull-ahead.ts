@@ -1,4 +1,5 @@
 /** Pulls the builder while the image is built, so that the disk build does not wait for a gigabyte. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildInput } from '../../../model/contract/build.ts';
 import { isAllowed } from '../../../model/spec/worker-configuration.ts';
 import { pullForRelease } from './pulled-images.ts';
@@ -7,6 +8,9 @@ import { endingTask, runTask, type Task } from '../../tools/process/task.ts';
 import { repositoryOf } from '../../tools/podman/build.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
 import type { HostContext } from '../../host/work-directory.ts';
+
+/** Milliseconds for which a build goes on, once the builder is there, before the builder is asked anything. */
+const LOOK_AFTER = 3_000;
 
 type Wanted = Pick<BuildInput, 'builder' | 'release' | 'timing'>;
 
@@ -36,7 +40,8 @@ export async function withBuilderPulled<Result>(
   let pulling: Promise<void> | undefined;
   const pullAndLook = async (look: Parameters<PullBuilder>[0]) => {
     await pullBuilder(host, input, ending.signal);
-    if (looking.signal.aborted) return;
+    // Of a build that ends soon the disk build asks soon enough.
+    await sleep(LOOK_AFTER, undefined, { signal: looking.signal });
     const refusal = await look?.(looking.signal);
     if (refusal) refusing.abort(refusal);
   };
