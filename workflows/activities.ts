@@ -76,7 +76,7 @@ const PRESETS = {
     queue: at.queue,
     startToClose: 3 * t.probeStartToClose,
     scheduleToClose: at.bound ?? undefined,
-    retry: { initialInterval: t.claimRetry, maximumInterval: t.claimRetry, backoffCoefficient: 1 },
+    retry: { ...everyNow(t.claimRetry), backoffCoefficient: 1 },
   }),
   /** Whether a host lives: one try. */
   probe: (t: Timing, host: string): Limits => ({
@@ -182,6 +182,15 @@ function optionsOf(limits: Limits, timing: Timing, summary: string): ActivityOpt
       ...retry,
     },
   };
+}
+
+/**
+ * About every so many ms, another time for each claim: two that wait in step could each ask, for ever, the host that
+ * has promised its slot to the other.
+ */
+function everyNow(pause: number): { initialInterval: number; maximumInterval: number } {
+  const own = Math.round(pause * (0.8 + 0.4 * Math.random()));
+  return { initialInterval: own, maximumInterval: own };
 }
 
 /** The heartbeat timeout of activities whose input has its timing inside a request. */
