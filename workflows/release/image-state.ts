@@ -5,6 +5,7 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 
 /** What there is of one platform of an image of several. */
 export interface PlatformState {
+  /** Null for an image of several platforms: each has its own. */
   build: BuildResult | null;
   /** In the registry, by digest. */
   push: Pick<PushResult, 'digest'> | null;
@@ -13,21 +14,19 @@ export interface PlatformState {
 }
 
 /** What there is of the image. */
-export interface ImageState {
-  /** Null for an image of several platforms. */
-  build: BuildResult | null;
+export interface ImageState extends PlatformState {
   /** Of an image of several; the push is then that of their index. */
   readonly platforms: Map<Architecture, PlatformState>;
   /** The public key inside it; null when it holds none. */
   builtWith: string | null;
-  /** In the registry, by digest. The host that has it too; null for an image of an earlier release. */
+  /** The host that has it too; null for an image of an earlier release. */
   push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
   signed: boolean;
   verified: boolean;
   updates?: ReleaseRecord['image']['updates'];
 }
 
-/** Nothing is built yet. */
-export function noImage(): ImageState {
-  return { build: null, platforms: new Map(), builtWith: null, push: null, signed: false, verified: false };
+/** Nothing is built. `host`: the one that built last. */
+export function noImage(host: string | null = null): ImageState {
+  return { build: null, platforms: new Map(), builtWith: null, push: null, host, signed: false, verified: false };
 }

@@ -59,8 +59,6 @@ export interface ReleaseState {
   readonly table: StageTable;
   readonly proof: ProofState;
   image: ImageState;
-  /** The host that built last: its cache makes the next build shorter. */
-  imageHost: string | null;
   /** Disks of an earlier release that are signed and verified again, and not made, by type. */
   readonly reused: ReusedDisks;
   /** By subject, like the next. */
@@ -102,7 +100,6 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     table: new StageTable(releaseStages(request)),
     proof: { repositories: null, publicKey: null, failure: null },
     image: noImage(),
-    imageHost: null,
     reused: new Map(),
     runs: new Map(),
     children: new Map(),
@@ -170,7 +167,7 @@ function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
   state.reused.clear();
   if (!reuse) return;
   if (!state.image.push) {
-    state.image = { ...noImage(), push: { digest: reuse.digest, host: null } };
+    state.image = { ...noImage(state.image.host), push: { digest: reuse.digest, host: null } };
     const due = signingStages('image').map(({ name }) => name);
     const change = { status: 'skipped', at: Date.now() } as const;
     state.table.updateAll((row) => isOfImage(row.subject) && !due.includes(row.name), change);
@@ -195,7 +192,7 @@ export function unpushImage(state: ReleaseState): void {
 
 /** The image is not what it should be: it is to be built again. */
 export function discardImage(state: ReleaseState): void {
-  state.image = noImage();
+  state.image = noImage(state.image.host);
   forgetReused(state, [...state.reused.keys()]);
   for (const subject of new Set(state.table.rows.map((row) => row.subject))) {
     if (isOfImage(subject)) resetRows(state, subject);

@@ -5,17 +5,17 @@
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { ProveSigningResult } from '../../../model/contract/sign.ts';
-import type { Stage } from '../../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
-import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/segment.ts';
 import { activities } from '../../activities.ts';
 import { runStage } from '../../run-stage.ts';
 import { signAndVerify } from '../../signing.ts';
 import { untilDone, type BranchEnd } from '../branch.ts';
 import { beginDisks } from '../disks.ts';
+import { buildAndPush, imageSegment, isVanished } from './build-and-push.ts';
 import { pushPlatforms } from './platforms.ts';
-import { BUILD_SPACE, buildInput, signedRepositories, signedTags, type Plan } from '../plan.ts';
+import { signedRepositories, signedTags, type Plan } from '../plan.ts';
 import type { ShownRelease } from '../show.ts';
 import { discardImage, isImageLost, isOutdated, unpushImage } from '../state.ts';
 
@@ -56,7 +56,7 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
     if (state.image.push && isImageLost(state)) unpushImage(state);
     try {
       if (!state.image.push && request.platforms) await pushPlatforms(release, plan, request.platforms, outdated);
-      else if (!state.image.push) await buildAndPush(release, plan);
+      else if (!state.image.push) await buildAndPush(release, plan, state.image);
     } catch (error) {
       if (!isVanished(error) || !request.platforms) throw error;
       unpushImage(state);
@@ -77,10 +77,6 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
       if (!mayGoBack(state.lost, 'image')) throw error;
     }
   }
-}
-
-function isVanished(error: unknown): error is StageFailed {
-  return error instanceof StageFailed && error.failure.kind === 'disk-vanished';
 }
 
 async function prove(release: ShownRelease, request: ReleaseRequest): Promise<void> {
@@ -137,72 +133,11 @@ async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Pro
     );
   };
   try {
-    await segment(release, request, 'device-verify').work({ body, claimed: (host) => release.addHost(host) }, null);
+    const segment = imageSegment(release, request, { stage: 'device-verify', preferred: state.image.host });
+    await segment.work({ body, claimed: (host) => release.addHost(host) }, null);
   } catch (error) {
     // The key may be the reason: prove it again.
     if (error instanceof StageFailed) state.proof.repositories = null;
     throw error;
   }
-}
-
-async function buildAndPush(release: ShownRelease, plan: Plan): Promise<void> {
-  const { state } = release;
-  try {
-    await segment(release, plan.request, 'build').work(
-      {
-        body: (host) => onHost(release, plan, host),
-        claimed: (host) => {
-          state.imageHost = host;
-          release.addHost(host);
-        },
-        left: () => {
-          state.image.build = null;
-          state.imageHost = null;
-        },
-      },
-      state.image.build?.host ?? null,
-    );
-  } catch (error) {
-    // The host has lost what it built: a retry builds again.
-    if (isVanished(error)) state.image.build = null;
-    throw error;
-  }
-}
-
-async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost): Promise<void> {
-  const { image, identity, proof } = release.state;
-  const { repository, timing, verification, compression } = plan.request;
-  const at = host.name;
-  image.build ??= await runStage(release, { name: 'build', subject: 'image' }, at, () =>
-    host.run((scheduleToStart) => {
-      const place = { host: at, work: 'build', startToClose: timing.buildStartToClose, scheduleToStart } as const;
-      const worker = activities('stage', timing, `build image on ${at}`, place);
-      return worker.build(buildInput(identity, plan, proof.publicKey));
-    }),
-  );
-  image.builtWith = verification ? proof.publicKey : null;
-  const { imageId } = image.build;
-  image.push = await runStage(release, { name: 'push', subject: 'image' }, at, () =>
-    host.run((scheduleToStart) => {
-      const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
-      const worker = activities('stage', timing, `push image from ${at}`, place);
-      return worker.push({ ...identity, repository, imageId, compression, timing });
-    }),
-  );
-}
-
-/** Claims a host for a stage of this branch. Asks the host of the last build first. */
-function segment({ state }: ShownRelease, { architecture, timing }: ReleaseRequest, stage: Stage): HostSegment {
-  return new HostSegment({
-    identity: state.identity,
-    architecture,
-    timing,
-    requestedAt: state.startedAt,
-    branch: 'image',
-    slot: 'build',
-    space: BUILD_SPACE,
-    stage,
-    preferred: state.imageHost,
-    exclude: [],
-  });
 }

@@ -5,12 +5,11 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { Architecture } from '../../../model/base/host.ts';
 import { imageSubject } from '../../../model/stage/stage.ts';
-import { StageFailed } from '../../failure.ts';
-import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
 import { activities } from '../../activities.ts';
 import { runStage, settled } from '../../run-stage.ts';
 import { untilDone } from '../branch.ts';
-import { BUILD_SPACE, buildInput, type Plan } from '../plan.ts';
+import type { Plan } from '../plan.ts';
+import { buildAndPush } from './build-and-push.ts';
 import type { ShownRelease } from '../show.ts';
 import type { PlatformState } from '../image-state.ts';
 
@@ -72,60 +71,6 @@ function platformOf({ state }: ShownRelease, platform: Architecture): PlatformSt
 
 async function pushPlatform(release: ShownRelease, plan: Plan, platform: Architecture): Promise<'done'> {
   const own = platformOf(release, platform);
-  if (own.push) return 'done';
-  const { timing } = plan.request;
-  const segment = new HostSegment({
-    identity: release.state.identity,
-    architecture: platform,
-    timing,
-    requestedAt: release.state.startedAt,
-    branch: imageSubject(platform),
-    slot: 'build',
-    space: BUILD_SPACE,
-    stage: 'build',
-    preferred: own.host,
-    exclude: [],
-  });
-  const work = {
-    body: (host: ClaimedHost) => onHost(release, plan, host, platform),
-    claimed: (host: string) => {
-      own.host = host;
-      release.addHost(host);
-    },
-    left: () => {
-      own.build = null;
-      own.host = null;
-    },
-  };
-  try {
-    await segment.work(work, own.build?.host ?? null);
-  } catch (error) {
-    // The host has lost what it built: a retry builds again.
-    if (error instanceof StageFailed && error.failure.kind === 'disk-vanished') own.build = null;
-    throw error;
-  }
+  if (!own.push) await buildAndPush(release, plan, own, platform);
   return 'done';
-}
-
-async function onHost(release: ShownRelease, plan: Plan, host: ClaimedHost, platform: Architecture): Promise<void> {
-  const own = platformOf(release, platform);
-  const { identity } = release.state;
-  const { repository, timing, compression } = plan.request;
-  const subject = imageSubject(platform);
-  const at = host.name;
-  own.build ??= await runStage(release, { name: 'build', subject }, at, () =>
-    host.run((scheduleToStart) => {
-      const place = { host: at, work: 'build', startToClose: timing.buildStartToClose, scheduleToStart } as const;
-      const worker = activities('stage', timing, `build image for ${platform} on ${at}`, place);
-      return worker.build(buildInput(identity, plan, null, platform));
-    }),
-  );
-  const { imageId } = own.build;
-  own.push = await runStage(release, { name: 'push', subject }, at, () =>
-    host.run((scheduleToStart) => {
-      const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
-      const worker = activities('stage', timing, `push image for ${platform} from ${at}`, place);
-      return worker.push({ ...identity, repository, platform, imageId, compression, timing });
-    }),
-  );
 }

@@ -1,0 +1,98 @@
+/** Builds an image, or one of its platforms, on a build host, and pushes it from there by digest. */
+import type { Architecture } from '../../../model/base/host.ts';
+import type { ReleaseRequest } from '../../../model/spec/request.ts';
+import { imageSubject, type Stage } from '../../../model/stage/stage.ts';
+import { StageFailed } from '../../failure.ts';
+import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import { activities } from '../../activities.ts';
+import { runStage } from '../../run-stage.ts';
+import type { PlatformState } from '../image-state.ts';
+import { BUILD_SPACE, buildInput, type Plan } from '../plan.ts';
+import type { ShownRelease } from '../show.ts';
+
+/**
+ * Does what is not done yet, and notes it in `made`.
+ *
+ * @param platform one of several
+ */
+export async function buildAndPush(
+  release: ShownRelease,
+  plan: Plan,
+  made: PlatformState,
+  platform?: Architecture,
+): Promise<void> {
+  try {
+    await imageSegment(release, plan.request, { stage: 'build', preferred: made.host, platform }).work(
+      {
+        body: (host) => onHost(release, plan, host, { made, platform }),
+        claimed: (host) => {
+          made.host = host;
+          release.addHost(host);
+        },
+        left: () => {
+          made.build = null;
+          made.host = null;
+        },
+      },
+      made.build?.host ?? null,
+    );
+  } catch (error) {
+    // The host has lost what it built: a retry builds again.
+    if (isVanished(error)) made.build = null;
+    throw error;
+  }
+}
+
+async function onHost(
+  release: ShownRelease,
+  plan: Plan,
+  host: ClaimedHost,
+  { made, platform }: { made: PlatformState; platform: Architecture | undefined },
+): Promise<void> {
+  const { image, identity, proof } = release.state;
+  const { repository, timing, verification, compression } = plan.request;
+  const subject = imageSubject(platform);
+  const what = platform === undefined ? 'image' : `image for ${platform}`;
+  const at = host.name;
+  made.build ??= await runStage(release, { name: 'build', subject }, at, () =>
+    host.run((scheduleToStart) => {
+      const place = { host: at, work: 'build', startToClose: timing.buildStartToClose, scheduleToStart } as const;
+      const worker = activities('stage', timing, `build ${what} on ${at}`, place);
+      return worker.build(buildInput(identity, plan, proof.publicKey, platform));
+    }),
+  );
+  image.builtWith = verification ? proof.publicKey : null;
+  const { imageId } = made.build;
+  made.push = await runStage(release, { name: 'push', subject }, at, () =>
+    host.run((scheduleToStart) => {
+      const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
+      const worker = activities('stage', timing, `push ${what} from ${at}`, place);
+      return worker.push({ ...identity, repository, platform, imageId, compression, timing });
+    }),
+  );
+}
+
+/** Claims a host for a stage of the image, or of one of its platforms. Asks the host of the last build first. */
+export function imageSegment(
+  { state }: ShownRelease,
+  { architecture, timing }: ReleaseRequest,
+  { stage, preferred, platform }: { stage: Stage; preferred: string | null; platform?: Architecture | undefined },
+): HostSegment {
+  return new HostSegment({
+    identity: state.identity,
+    architecture: platform ?? architecture,
+    timing,
+    requestedAt: state.startedAt,
+    branch: imageSubject(platform),
+    slot: 'build',
+    space: BUILD_SPACE,
+    stage,
+    preferred,
+    exclude: [],
+  });
+}
+
+/** `true` when what was made is gone, from the host or the registry. */
+export function isVanished(error: unknown): error is StageFailed {
+  return error instanceof StageFailed && error.failure.kind === 'disk-vanished';
+}
