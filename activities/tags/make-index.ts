@@ -20,9 +20,10 @@ async function makeIndex(
       if (!stored) throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
       return { mediaType: stored.mediaType, digest, size: stored.bytes.length, architecture: platform };
     });
-    const index = imageIndex(manifests);
-    await images.putManifest(index.digest, index);
-    return { digest: index.digest };
+    const { descriptor, bytes } = imageIndex(manifests);
+    const { digest, mediaType } = descriptor;
+    await images.putManifest(digest, { mediaType, bytes: Buffer.from(bytes) });
+    return { digest };
   });
 }
 

@@ -1,13 +1,29 @@
 /** Reads images from their registry as they are for a platform. */
+import type { z } from 'zod';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { ImageConfiguration, type PlatformImage } from '../../model/oci/image-diff.ts';
-import { manifestKind, parseManifest, platformEntries } from '../../model/oci/manifest.ts';
+import { manifestKind, parseManifest, platformEntries, type Manifest } from '../../model/oci/manifest.ts';
 import type { ImageManifest } from '../../model/oci/update-cost.ts';
 import type { RepositoryClient, StoredManifest } from './registry/repository.ts';
 import { allEnded } from './together.ts';
 
 /** Bytes of a configuration; those of images are a few kilobytes. */
 const MAX_CONFIGURATION = 4 * 1024 * 1024;
+
+/** What a schema reads of an image's configuration; null when that is lost, or cannot be read. */
+export async function configurationOf<Schema extends z.ZodType>(
+  repository: RepositoryClient,
+  manifest: Manifest | undefined,
+  schema: Schema,
+): Promise<z.output<Schema> | null> {
+  const digest = manifest?.config?.digest;
+  const bytes = digest === undefined ? null : await repository.getBlob(digest, MAX_CONFIGURATION);
+  try {
+    return schema.parse(JSON.parse(String(bytes)));
+  } catch {
+    return null;
+  }
+}
 
 /** The image of a manifest, or of an index's entry for Linux on an architecture; null when there is none. */
 export async function imageFor(
@@ -58,20 +74,9 @@ async function withConfiguration(
   stored: StoredManifest,
 ): Promise<PlatformImage> {
   const image = imageOf(stored);
-  const digest = image?.manifest.config?.digest;
-  const bytes = digest === undefined ? null : await repository.getBlob(digest, MAX_CONFIGURATION);
-  const parsed = ImageConfiguration.safeParse(parsedJson(bytes));
-  if (!image || !parsed.success) {
+  const configuration = await configurationOf(repository, image?.manifest, ImageConfiguration);
+  if (!image || !configuration) {
     throw new FlightlineError('image-not-found', `${named} has lost its configuration, or it cannot be read`);
   }
-  const configuration = parsed.data;
   return { platform: `${configuration.os}/${configuration.architecture}`, image, configuration };
-}
-
-function parsedJson(bytes: Buffer | null): unknown {
-  try {
-    return JSON.parse(String(bytes));
-  } catch {
-    return null;
-  }
 }

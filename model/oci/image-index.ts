@@ -1,7 +1,6 @@
 /** The index of an image of several platforms (OCI image specification v1.1, "Image Index"). Pure. */
 import type { Architecture } from '../base/host.ts';
-import { sha256 } from '../base/digest.ts';
-import { MEDIA_TYPES } from './manifest.ts';
+import { document, MEDIA_TYPES, type Document } from './manifest.ts';
 
 /** The manifest of one platform. */
 interface Entry {
@@ -12,8 +11,8 @@ interface Entry {
   architecture: Architecture;
 }
 
-/** The index as bytes, with its digest. */
-export function imageIndex(entries: readonly Entry[]): { mediaType: string; digest: string; bytes: Buffer } {
+/** The index. */
+export function imageIndex(entries: readonly Entry[]): Document {
   const manifests = entries
     .toSorted((left, right) => (left.architecture < right.architecture ? -1 : 1))
     .map(({ mediaType, digest, size, architecture }) => ({
@@ -22,7 +21,5 @@ export function imageIndex(entries: readonly Entry[]): { mediaType: string; dige
       size,
       platform: { architecture, os: 'linux' },
     }));
-  const mediaType = MEDIA_TYPES.index;
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
-  return { mediaType, digest: `sha256:${sha256(bytes)}`, bytes };
+  return document(MEDIA_TYPES.index, { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests });
 }

@@ -54,7 +54,7 @@ export const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
 export const EMPTY_CONFIG: Document = document(MEDIA_TYPES.empty, {});
 
 /** A value as a document, with its members in the given order. */
-function document(mediaType: string, value: unknown): Document {
+export function document(mediaType: string, value: unknown): Document {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   return { descriptor: { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length }, bytes };
 }

@@ -1,17 +1,16 @@
 /** Looks up an image for a platform. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Architecture } from '../../../model/base/host.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
+import { ImageConfiguration } from '../../../model/oci/image-diff.ts';
 import { parseManifest, platformEntries } from '../../../model/oci/manifest.ts';
 import { parseReference } from '../../../model/oci/reference.ts';
 import type { PinnedImage } from '../../../model/release/record.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
-import type { RepositoryClient } from '../../tools/registry/repository.ts';
+import { configurationOf } from '../../tools/stored-image.ts';
 
 /** The part of an image's configuration that tells what it is for. */
-const Configuration = z.object({ architecture: z.string(), os: z.string() });
-/** Bytes of a configuration; those of images are a few kilobytes. */
-const MAX_CONFIGURATION = 4 * 1024 * 1024;
+const Platform = ImageConfiguration.pick({ architecture: true, os: true });
 
 /**
  * Looks up a mutable reference for Linux on an architecture. An index has an entry for it.
@@ -38,7 +37,7 @@ export async function findForPlatform(
   const manifest = parseManifest(stored.bytes);
   const entries = manifest?.manifests
     ? platformEntries(manifest)
-    : [{ digest, platform: await platformOf(repository, manifest?.config?.digest) }];
+    : [{ digest, platform: platformOf(await configurationOf(repository, manifest, Platform)) }];
   const wanted = `linux/${architecture}`;
   const entry = entries.find(({ platform }) => platform === wanted || platform === null);
   if (!entry) {
@@ -49,13 +48,8 @@ export async function findForPlatform(
 }
 
 /** What an image is for; null when its configuration does not tell. */
-async function platformOf(repository: RepositoryClient, configuration: string | undefined): Promise<string | null> {
-  if (configuration === undefined) return null;
-  const bytes = await repository.getBlob(configuration, MAX_CONFIGURATION);
-  try {
-    const { architecture, os } = Configuration.parse(JSON.parse(String(bytes)));
-    return architecture === '' ? null : `${os}/${architecture}`;
-  } catch {
-    return null;
-  }
+function platformOf(configuration: z.infer<typeof Platform> | null): string | null {
+  return configuration && configuration.architecture !== ''
+    ? `${configuration.os}/${configuration.architecture}`
+    : null;
 }
