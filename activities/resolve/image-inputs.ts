@@ -27,8 +27,9 @@ export async function imageInputsOf(
   request: ReleaseRequest,
   context: ContextSummary & { parts: InputParts },
 ): Promise<Pick<ResolveResult, 'bases' | 'imageInputs' | 'platforms'>> {
+  const last = await lastNames(configuration, request, context.parts);
   const inputsFor = async (platform: Architecture, hints: Pick<ContextSummary, 'images' | 'base'>) => {
-    const bases = await foreseenBases(configuration, request, { ...hints, parts: context.parts }, platform);
+    const bases = await foreseenBases(configuration, request, { ...hints, last }, platform);
     const imageInputs = imageInputsDigest({
       files: context.files,
       bases,
@@ -59,30 +60,33 @@ export async function imageInputsOf(
 async function foreseenBases(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
-  context: Pick<ContextSummary, 'images' | 'base'> & { parts: InputParts },
+  { images, base, last }: Pick<ContextSummary, 'images' | 'base'> & { last: LastNames },
   architecture: Architecture,
 ): Promise<PinnedImage[]> {
-  const last = await lastNames(configuration, request, context.parts);
-  const names = [...(last.certain ? [] : [...context.images, ...contextImages(request)]), ...last.names];
+  const names = [...(last.certain ? [] : [...images, ...contextImages(request)]), ...last.names];
   const found = await Promise.all(
     [...new Set(names)].map((image) => {
       // podman leaves out a stage that it does not need, whatever its image is for.
-      const isNeeded = image === context.base || last.names.includes(image);
+      const isNeeded = image === base || last.names.includes(image);
       return lookUp(configuration, image, architecture, isNeeded);
     }),
   );
-  return found.filter((base) => base !== null);
+  return found.filter((one) => one !== null);
 }
 
-/**
- * The names that podman used for the same files, by the last signed record. `certain` when the settings were the same
- * too.
- */
+/** The names that podman used for the same files. */
+interface LastNames {
+  names: string[];
+  /** The settings were the same too. */
+  certain: boolean;
+}
+
+/** By the last signed record. */
 async function lastNames(
   configuration: WorkerConfiguration,
   request: ReleaseRequest,
   parts: InputParts,
-): Promise<{ names: string[]; certain: boolean }> {
+): Promise<LastNames> {
   const none = { names: [], certain: false };
   const key = configuration.keys[request.key]?.publicKey ?? null;
   if (key === null) return none;
@@ -96,7 +100,7 @@ async function lastNames(
   return record?.inputs?.parts?.files === parts.files ? namesOf(record, parts) : none;
 }
 
-function namesOf({ inputs }: ReleaseRecord, parts: InputParts): { names: string[]; certain: boolean } {
+function namesOf({ inputs }: ReleaseRecord, parts: InputParts): LastNames {
   const names = inputs!.base.map(({ reference }) => reference);
   return { names, certain: inputs!.parts!.settings === parts.settings };
 }
