@@ -29,7 +29,7 @@ import {
   type Accelerator,
   type QemuCommand,
 } from '../tools/qemu.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { foreignTo, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** Milliseconds between two reads of the console. */
 const LOOK = 500;
@@ -91,7 +91,7 @@ async function bootTest(
   const log = new CappedLog(logFile, 'w');
   try {
     const { architecture } = input;
-    const isNative = architecture === host.architecture;
+    const isNative = foreignTo(host, architecture) === null;
     const command = { architecture, name, firmware, type: test.disk, disk: file.path };
     const passed = await boot(program, command, { test, directory, log, context, isNative });
     await writeNote(`${directory}.json`, Passed, { ...note, ...passed });

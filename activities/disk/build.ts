@@ -35,7 +35,7 @@ import { installerImageName, nameByDigest, repositoryOf } from '../tools/podman/
 import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { foreignTo, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** What all steps of an attempt share. */
 interface Attempt {
@@ -230,7 +230,7 @@ async function fetchParts(attempt: Attempt, access: RegistryAccess): Promise<Pre
     installer,
     types,
     rootfs,
-    architecture: input.architecture === host.architecture ? null : input.architecture,
+    architecture: foreignTo(host, input.architecture),
     graphRoot: (await podmanInfo()).graphRoot,
     options: input,
     driver: input.driver,

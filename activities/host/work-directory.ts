@@ -45,11 +45,22 @@ export interface HostContext {
   readonly startedAt: string;
 }
 
+/** The architecture, where the host runs programs of it by emulation only; null for its own. */
+export function foreignTo(
+  { architecture: own }: Pick<HostContext, 'architecture'>,
+  architecture: Architecture,
+): Architecture | null {
+  return architecture === own ? null : architecture;
+}
+
 /**
  * The host for one platform of a release with several: with files of its own in the release's directory, so that two
  * platforms are built here side by side. The host itself where a release has one.
  */
-export function hostForPlatform(host: HostContext, platform: Architecture | undefined): HostContext {
+export function hostForPlatform<Host extends Pick<HostContext, 'work'>>(
+  host: Host,
+  platform: Architecture | undefined,
+): Host {
   if (platform === undefined) return host;
   const { work } = host;
   return { ...host, work: { ...work, release: (release) => join(work.release(release), platform) } };

@@ -13,7 +13,7 @@ import { platformDigest, type PinnedImage } from '../../model/release/record.ts'
 import { buildFlags, contextImages } from '../../model/spec/build-options.ts';
 import { isPrivate } from '../../model/spec/enrollment.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import { foreignTo, type HostContext } from '../host/work-directory.ts';
 import type { Task } from '../tools/process/task.ts';
 import type { BuiltStep, UsedImage } from '../tools/podman/build-output.ts';
 import { labelsToSet, nameByDigest, releaseLabels } from '../tools/podman/build.ts';
@@ -132,7 +132,8 @@ function plain({ reference, digest, manifest }: PinnedImage): PinnedImage {
 
 /** What podman is told to build for; null for the host's own platform. */
 export function platformOf(host: HostContext, { architecture }: Pick<BuildInput, 'architecture'>): string | null {
-  return architecture === host.architecture ? null : `linux/${architecture}`;
+  const foreign = foreignTo(host, architecture);
+  return foreign && `linux/${foreign}`;
 }
 
 /**
@@ -215,10 +216,10 @@ function withAnswers(
  * The directory of a project's RUN caches (`--mount=type=cache`); null for a build with secrets or fresh packages,
  * whose cache goes with it.
  */
-function cacheOf({ work, architecture }: HostContext, input: BuildInput): string | null {
+function cacheOf(host: HostContext, input: BuildInput): string | null {
   if (isPrivate(input) || (input.secrets ?? []).length > 0 || input.fresh !== undefined) return null;
-  const platform = input.architecture === architecture ? '' : `-${input.architecture}`;
-  return join(work.caches, `${sha256(input.repository).slice(0, 16)}${platform}`);
+  const foreign = foreignTo(host, input.architecture);
+  return join(host.work.caches, `${sha256(input.repository).slice(0, 16)}${foreign === null ? '' : `-${foreign}`}`);
 }
 
 /** What an image tells of its last base, and which labels its own steps set. */

@@ -42,7 +42,7 @@ import { builtImageName, privateImageName } from '../tools/podman/build.ts';
 import type { LocalImage } from '../tools/podman/images.ts';
 import { allEnded, together } from '../tools/together.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
+import { foreignTo, hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** An image, and what its release must know about it. */
 type Built = { image: LocalImage; bases: PinnedImage[] } & EnrolledFacts;
@@ -65,8 +65,8 @@ async function buildImage(whole: HostContext, input: BuildInput, context: Task):
         withBuilderPulled(host, input, context, (task, pull) => build(host, input, task, log.path, pull)),
       );
       await forgetSecrets(host, input);
-      const emulated = input.architecture !== host.architecture && ({ emulated: true } as const);
-      const about = { host: host.name, log: await existingLog(log), ...emulated };
+      const isEmulated = foreignTo(host, input.architecture) !== null;
+      const about = { host: host.name, log: await existingLog(log), ...(isEmulated && { emulated: true as const }) };
       return { ...about, imageId: image.id, size: image.size, ...built };
     } catch (error) {
       // Nothing can be attached to again: the next attempt goes on from podman's cached layers.
@@ -82,7 +82,7 @@ async function requireArchitecture(host: HostContext, architecture: BuildInput['
   if (!host.architectures.includes(architecture)) {
     throw new FlightlineError('architecture', `${host.name} does not build for ${architecture}`);
   }
-  if (architecture !== host.architecture) await requireEmulation(architecture);
+  if (foreignTo(host, architecture)) await requireEmulation(architecture);
 }
 
 function placeOf({ work }: HostContext, { release, platform }: BuildInput): BuildPlace {

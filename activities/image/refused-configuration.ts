@@ -8,7 +8,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName } from '../../model/release/inputs.ts';
 import type { UnpackedContext } from '../context/unpack.ts';
 import { makesDisksFor } from '../host/claim.ts';
-import type { HostContext } from '../host/work-directory.ts';
+import { foreignTo, type HostContext } from '../host/work-directory.ts';
 import { askForManifest } from '../tools/builder/manifest.ts';
 import { checkedImageName, nameByDigest } from '../tools/podman/build.ts';
 import type { LocalBase } from './bases/base-names.ts';
@@ -44,7 +44,7 @@ export async function refusedConfiguration(
       driver,
       types,
       rootfs,
-      architecture: input.architecture === host.architecture ? null : input.architecture,
+      architecture: foreignTo(host, input.architecture),
       config: { text: await readFile(unpacked.builderConfig, 'utf8'), format },
       options: { arguments: given, network },
     },

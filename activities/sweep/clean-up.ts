@@ -4,7 +4,6 @@
  */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import { lstat, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import type { CleanUpInput } from '../../model/contract/host.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
@@ -20,7 +19,7 @@ import { containersWithLabels, removeContainer } from '../tools/podman/container
 import { removeInspections } from '../tools/builder/remove-builder.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** The part of a host that clean-up needs. */
 export type CleanUpHost = Pick<HostContext, 'name' | 'work' | 'configuration'>;
@@ -47,18 +46,18 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   const directory = host.work.release(release);
   removed.push(...(await endBuild({ installation, release, directory })));
   for (const platform of ARCHITECTURES) {
-    const own = join(directory, platform);
+    const own = hostForPlatform(host, platform).work.release(release);
     if (await isThere(own)) removed.push(...(await endBuild({ installation, release, platform, directory: own })));
   }
   if (await endMachine(machineName(installation, release))) removed.push('running boot test');
-  const origin = await originNameIn(host.work.release(release));
+  const origin = await originNameIn(directory);
   const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
   const inspections = await removeInspections(images.map(({ id }) => id));
   removed.push(...inspections.map((name) => `container ${name}`), ...(await unname(images)));
-  if (await mayHavePrivateLayers(host.work.release(release))) {
+  if (await mayHavePrivateLayers(directory)) {
     removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
   }
-  if (await removeDirectory(host.work.release(release))) removed.push('work directory');
+  if (await removeDirectory(directory)) removed.push('work directory');
   removed.push(...(await releaseLeases(host, release)).map((branch) => `lease ${branch}`));
   return removed;
 }
