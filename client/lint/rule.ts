@@ -8,7 +8,7 @@ export interface Project {
   /** Line (from 1) of a key of `flightline.yaml`, such as `image.buildArgs.TOKEN`. */
   lineOf(key: string): number;
   containerfile: Containerfile;
-  /** What the ignore file leaves out, relative to the context: each uppermost path. */
+  /** What the ignore file leaves out, relative to the context: each uppermost path. Empty where nothing is mounted. */
   leftOut: readonly string[];
 }
 

@@ -37,7 +37,8 @@ async function projectOf(
   const containerfile = parseContainerfile(text, spec.image.buildArgs, architecture);
   return {
     file: { name: join(dirname(file), spec.image.containerfile), lines: containerfile.lines },
-    project: { ...specOnly, containerfile, leftOut: await leftOut(local) },
+    // The whole context is walked, so only where a rule may ask.
+    project: { ...specOnly, containerfile, leftOut: text.includes('--mount') ? await leftOut(local) : [] },
     instructionLines: containerfile.stages.flatMap(({ line, steps }) => [line, ...steps.map((step) => step.line)]),
   };
 }

@@ -28,13 +28,13 @@ const rule: Rule = {
   containerfile: ({ containerfile, leftOut }) =>
     containerfile.stages
       .flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === 'RUN'))
-      .flatMap(({ text, line }) =>
-        leftOut
-          .filter((ignored) => mountedPaths(text).some((path) => meet(path, ignored)))
-          .map((ignored) => ({
-            line,
-            message: `the mount does not show ${ignored}: the ignore file leaves it out; keep it if the step reads it`,
-          })),
-      ),
+      .flatMap(({ text, line }) => {
+        const mounted = mountedPaths(text);
+        const hidden = leftOut.filter((ignored) => mounted.some((path) => meet(path, ignored)));
+        return hidden.map((ignored) => ({
+          line,
+          message: `the mount does not show ${ignored}: the ignore file leaves it out; keep it if the step reads it`,
+        }));
+      }),
 };
 export default rule;
