@@ -7,7 +7,7 @@ import {
   promotionId,
   promotionTarget,
 } from '../../model/tags/promotion.ts';
-import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
+import { describeWorkflow, REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
 import { noControlWorker } from './control.ts';
 import { isNotFound, isUnavailable, isWorkerAway, UserError } from '../terminal/errors.ts';
 import { namedRun, repositoryAndTag } from './release-name.ts';
@@ -63,20 +63,10 @@ export async function withReleaseOrPromotion<Result>(
       return await does.release(temporal, release);
     } catch (error) {
       const isUnknown = error instanceof UserError && error.kind === 'unknown-release';
-      if (!isUnknown || !(await exists(temporal, promotion))) throw error;
+      if (!isUnknown || !(await describeWorkflow(temporal, promotion))) throw error;
       return does.promotion(temporal, promotion);
     }
   });
-}
-
-async function exists(temporal: Temporal, id: string): Promise<boolean> {
-  try {
-    await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id).describe());
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
 }
 
 function unknown(temporal: Temporal, id: string): UserError {

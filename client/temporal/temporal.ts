@@ -2,7 +2,7 @@
  * The client's way to Temporal: address, namespace and credentials from the TEMPORAL_* variables and profiles
  * (`@temporalio/envconfig`), and plain words when it or a control worker is not there.
  */
-import type { Client, Connection } from '@temporalio/client';
+import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
 import type { loadClientConnectConfig } from '@temporalio/envconfig';
 import { webUiPage } from '../../model/base/web-ui.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
@@ -116,6 +116,20 @@ export async function withTemporal<T>(
     return await work(temporal);
   } finally {
     await temporal.close();
+  }
+}
+
+/** What the server says of a workflow, of its latest run unless one is named; undefined when it knows none. */
+export async function describeWorkflow(
+  temporal: Temporal,
+  id: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id, runId).describe());
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
   }
 }
 

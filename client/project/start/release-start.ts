@@ -6,7 +6,7 @@ import { releaseId } from '../../../model/oci/reference.ts';
 import { searchAttribute } from '../../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { staticDetails, releaseAttributes, releaseSummary } from '../../../model/release/summaries.ts';
-import { REQUEST_TIMEOUT, workflowPage, type Temporal } from '../../temporal/temporal.ts';
+import { describeWorkflow, REQUEST_TIMEOUT, workflowPage, type Temporal } from '../../temporal/temporal.ts';
 import { awaitControlWorker } from '../../temporal/control.ts';
 import { referenceOf } from '../../temporal/release-name.ts';
 import { endRunning } from '../../follow/release-end.ts';
@@ -15,7 +15,7 @@ import { Interrupted, interruptible } from '../../terminal/pause.ts';
 import { alreadyRunning } from './already-running.ts';
 import type { Packing } from '../context.ts';
 import { sendContextOf, type CheckedSpec } from '../checked-spec.ts';
-import { grpcDetails, isInvalidArgument, isNotFound, UserError } from '../../terminal/errors.ts';
+import { grpcDetails, isInvalidArgument, UserError } from '../../terminal/errors.ts';
 import { EXIT } from '../../terminal/exit-codes.ts';
 
 /** A started run. */
@@ -100,13 +100,8 @@ async function startRelease(temporal: Temporal, request: ReleaseRequest, spec: s
 
 /** @throws UserError `already-running` when a run of the release is under way or held */
 async function refuseRunning(temporal: Temporal, release: string, spec: string): Promise<void> {
-  const handle = temporal.client.workflow.getHandle(release);
-  try {
-    const { status, typedSearchAttributes } = await temporal.within(REQUEST_TIMEOUT, () => handle.describe());
-    if (status.name !== 'RUNNING') return;
-    const isHeld = typedSearchAttributes.get(searchAttribute('FlightlineStatus')) === 'held';
-    throw alreadyRunning(referenceOf(release), isHeld, spec);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  const known = await describeWorkflow(temporal, release);
+  if (known?.status.name !== 'RUNNING') return;
+  const isHeld = known.typedSearchAttributes.get(searchAttribute('FlightlineStatus')) === 'held';
+  throw alreadyRunning(referenceOf(release), isHeld, spec);
 }

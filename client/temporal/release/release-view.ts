@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { RECORD_QUERY, ReleaseFailure } from '../../../model/contract/workflows.ts';
 import { failureOf } from '../../../model/failure/failure.ts';
 import { ReleaseRecord, type StageRow } from '../../../model/release/record.ts';
-import { REQUEST_TIMEOUT, type Temporal } from '../temporal.ts';
+import { describeWorkflow, REQUEST_TIMEOUT, type Temporal } from '../temporal.ts';
 import { noControlWorker, parseAnswer } from '../control.ts';
 import { pendingActivities, Waits } from './pending-activities.ts';
 import { detailIn, failureOfError } from '../failure.ts';
@@ -44,7 +44,7 @@ export interface ReleaseReader {
  * @throws UserError `unknown-release` (exit code 2) when there is none.
  */
 export async function openRelease(temporal: Temporal, release: string, runId?: string): Promise<ReleaseReader> {
-  const first = await describe(temporal, release, runId);
+  const first = await describeWorkflow(temporal, release, runId);
   if (!first || first.type !== 'release') throw unknownRelease(temporal, release);
   return makeReader(temporal, release, first.runId);
 }
@@ -69,7 +69,7 @@ function makeReader(temporal: Temporal, release: string, runId: string): Release
 
   const read = async (): Promise<ReleaseView> => {
     if (final) return final;
-    const description = await describe(temporal, release, runId);
+    const description = await describeWorkflow(temporal, release, runId);
     if (!description) throw unknownRelease(temporal, release);
     if (description.status.name !== 'RUNNING') {
       final = { record: await closedRecord(temporal, description, record?.state), activities: [] };
@@ -114,7 +114,7 @@ async function endOf(temporal: Temporal, release: string, runId: string): Promis
 
 /** The stages and activities of a builder run; undefined when it has ended. `branches` keeps what was seen last. */
 async function readBranch(temporal: Temporal, id: string, branches: Map<string, Seen<StageRow[]>>, waits: Waits) {
-  const description = await describe(temporal, id, undefined);
+  const description = await describeWorkflow(temporal, id);
   if (!description || description.status.name !== 'RUNNING') return undefined;
   // A branch that goes on after a hold is a new run under the same id.
   const key = `${id} ${description.runId}`;
@@ -131,20 +131,6 @@ async function readBranch(temporal: Temporal, id: string, branches: Map<string, 
   const converter = temporal.client.options.loadedDataConverter.payloadConverter;
   const activities = await pendingActivities(description, id.slice(id.lastIndexOf('/') + 1), { converter, waits });
   return { stages: branches.get(key)?.state ?? [], activities };
-}
-
-/** `undefined` when the workflow does not exist. */
-async function describe(
-  temporal: Temporal,
-  id: string,
-  runId: string | undefined,
-): Promise<WorkflowExecutionDescription | undefined> {
-  try {
-    return await temporal.within(REQUEST_TIMEOUT, () => temporal.client.workflow.getHandle(id, runId).describe());
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 async function query<Schema extends z.ZodType>(
