@@ -80,7 +80,7 @@ export function serverOf(client: Client, updateId: string, namespace = client.op
     namespace,
     releasesOf: (repository) => listReleases(client, repository, known),
     scheduledFor: (repository) => scheduledFor(client, repository),
-    pollersOf: (queue) => pollersOf(client, queue),
+    pollersOf: async (queue) => (await pollersOf(client, queue)).map(({ identity }) => identity),
     updateWithStart: async ({ workflow, update, input }) => {
       try {
         return await client.workflow.executeUpdateWithStart(update, {
@@ -114,17 +114,27 @@ export function serverOf(client: Client, updateId: string, namespace = client.op
   };
 }
 
-/** Identities of the workers that have asked for activities of a task queue in the last minutes. */
+/** A worker that has asked for activities of a task queue in the last minutes. */
+interface Poller {
+  identity: string;
+  /** ISO 8601; null when the server does not tell. */
+  lastSeen: string | null;
+}
+
+/** The workers that have asked for activities of a task queue in the last minutes. */
 export async function pollersOf(
   { connection, options }: Pick<Client, 'connection' | 'options'>,
   queue: string,
-): Promise<string[]> {
+): Promise<Poller[]> {
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace: options.namespace,
     taskQueue: { name: queue },
     taskQueueType: ACTIVITIES,
   });
-  return (pollers ?? []).flatMap(({ identity }) => (identity ? [identity] : []));
+  return (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+    const lastSeen = lastAccessTime ? new Date(Number(lastAccessTime.seconds ?? 0) * 1_000).toISOString() : null;
+    return identity ? [{ identity, lastSeen }] : [];
+  });
 }
 
 /** The unparsed input of a workflow; null when the server does not have it. */

@@ -111,7 +111,7 @@ export function measureReleases(client: Client, logger: Logger): () => void {
     }
     for (const [role, queues] of Object.entries(QUEUES)) {
       const identities = new Set<string>();
-      for (const queue of queues) for (const identity of await pollersOf(client, queue)) identities.add(identity);
+      for (const queue of queues) for (const { identity } of await pollersOf(client, queue)) identities.add(identity);
       setGauge('flightline_workers', identities.size, { role });
     }
   });

@@ -1,5 +1,6 @@
 /** Whether the Temporal server that the environment names answers, and knows what a control worker needs. */
 import { Client, Connection } from '@temporalio/client';
+import { pollersOf } from '../../../activities/server.ts';
 import { connectionProblem, temporalTarget } from '../../temporal/connection.ts';
 import { namesOf, replayLeftBehind, requireReplay } from '../../temporal/replay.ts';
 import { asksForWork, ASKS_WITHIN, SIGN_QUEUE, workerOfIdentity } from '../../../model/contract/queue.ts';
@@ -7,11 +8,9 @@ import { versionsAtWork } from '../../temporal/versions.ts';
 import { workflowSource } from '../../workflow-source.ts';
 import { chooseHostName } from '../../configuration.ts';
 import { createCommand, planSearchAttributes } from '../../temporal/search-attributes.ts';
-import { failed, ok, warning, type Check } from '../check.ts';
+import { failed, ok, warning, type Check, type CheckResult } from '../check.ts';
 
 const ANSWER_WITHIN = 5_000;
-/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API (enums/v1/task_queue.proto). */
-const ACTIVITIES = 2;
 
 const temporal: Check = {
   name: 'Temporal',
@@ -48,18 +47,29 @@ const temporal: Check = {
   },
 };
 
+/** Looks at something on the server, if that answers. */
+async function onServer(
+  environment: NodeJS.ProcessEnv,
+  look: (client: Client) => Promise<CheckResult>,
+): Promise<CheckResult> {
+  const { connectionOptions, namespace } = temporalTarget(environment);
+  const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
+    () => undefined,
+  );
+  if (!connection) return warning('not looked at: no server answers', 'see the check before');
+  try {
+    return await look(new Client({ connection, namespace }));
+  } finally {
+    await connection.close();
+  }
+}
+
 /** The control worker checks the same when it starts, and then refuses to start. */
 const underWay: Check = {
   name: 'releases under way',
   roles: ['control'],
-  async run({ environment }) {
-    const { connectionOptions, namespace } = temporalTarget(environment);
-    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
-      () => undefined,
-    );
-    if (!connection) return warning('not looked at: no server answers', 'see the check before');
-    try {
-      const client = new Client({ connection, namespace });
+  run: ({ environment }) =>
+    onServer(environment, async (client) => {
       const source = await workflowSource();
       const replayed = await requireReplay(client, source);
       const { stuck } = await replayLeftBehind(client, source, await versionsAtWork(client, ASKS_WITHIN));
@@ -72,45 +82,28 @@ const underWay: Check = {
       return ok(
         replayed === 0 ? 'none that another version began' : `all ${replayed} of other versions go on with this one`,
       );
-    } finally {
-      await connection.close();
-    }
-  },
+    }),
 };
 
 /** All sign workers read, change and write the same tags. */
 const soleSigner: Check = {
   name: 'other sign workers',
   roles: ['sign'],
-  async run({ configuration, environment }) {
-    const { connectionOptions, namespace } = temporalTarget(environment);
-    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: ANSWER_WITHIN }).catch(
-      () => undefined,
-    );
-    if (!connection) return warning('not looked at: no server answers', 'see the check before');
-    try {
-      const { pollers } = await connection.withDeadline(Date.now() + ANSWER_WITHIN, () =>
-        connection.workflowService.describeTaskQueue({
-          namespace,
-          taskQueue: { name: SIGN_QUEUE },
-          taskQueueType: ACTIVITIES,
-        }),
-      );
+  run: ({ configuration, environment }) =>
+    onServer(environment, async (client) => {
+      const deadline = Date.now() + ANSWER_WITHIN;
+      const asking = await client.connection.withDeadline(deadline, () => pollersOf(client, SIGN_QUEUE));
       const own = chooseHostName(undefined, configuration);
-      const others = (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
-        const seen = new Date(Number(lastAccessTime?.seconds ?? 0) * 1_000).toISOString();
-        const host = workerOfIdentity(identity ?? '')?.host;
-        return host !== undefined && host !== own && asksForWork(seen, Date.now()) ? [host] : [];
+      const others = asking.flatMap(({ identity, lastSeen }) => {
+        const host = workerOfIdentity(identity)?.host;
+        return host !== undefined && host !== own && asksForWork(lastSeen, Date.now()) ? [host] : [];
       });
       if (others.length === 0) return ok('none asks for work');
       return failed(
         `${[...new Set(others)].join(', ')} signs in this namespace too: one overwrites the signatures of the other`,
         'stop all sign workers but one; for another trust domain use another namespace',
       );
-    } finally {
-      await connection.close();
-    }
-  },
+    }),
 };
 
 export const temporalChecks: readonly Check[] = [temporal, underWay, soleSigner];
