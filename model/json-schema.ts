@@ -11,57 +11,31 @@ import { Promotion } from './tags/promotion.ts';
 import { HistoryDocument } from './tags/shared-tag.ts';
 import { WorkerConfiguration } from './spec/worker-configuration.ts';
 
-const make = (schema: z.ZodType, title: string) => ({
+const schemaOf = (schema: z.ZodType, title: string) => (): object => ({
   title,
   ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
 });
 
-/** JSON Schema of `flightline.yaml`, for editors. */
-export function flightlineJsonSchema(): object {
-  return make(FlightlineSpec, 'flightline.yaml');
-}
-
-/** JSON Schema of the record that `--json` prints and that is published as an artifact. */
-export function recordJsonSchema(): object {
-  return make(ReleaseRecord, 'flightline record');
-}
-
-/** JSON Schema of what `flightline list --json` prints. */
-export function listJsonSchema(): object {
-  return make(ReleaseList, 'flightline list');
-}
-
-/** JSON Schema of what `flightline hosts --json` prints. */
-export function hostsJsonSchema(): object {
-  return make(HostList, 'flightline hosts');
-}
-
-/** JSON Schema of what `flightline diff --json` prints. */
-export function diffJsonSchema(): object {
-  return make(ImageDiff, 'flightline diff');
-}
-
-/** JSON Schema of what `flightline history --json` prints. */
-export function historyJsonSchema(): object {
-  return make(HistoryDocument, 'flightline history');
-}
-
-/** JSON Schema of what `--json` prints of a promotion: `promote`, and `status` and `watch` of one. */
-export function promotionJsonSchema(): object {
-  return make(Promotion, 'flightline promotion');
-}
-
-/** JSON Schema of what every command prints with `--json` when it fails. */
-export function errorJsonSchema(): object {
-  return make(ErrorDocument, 'flightline error');
-}
-
-/** JSON Schema of the document that webhooks get. */
-export function notificationJsonSchema(): object {
-  return make(Notification, 'flightline notification');
-}
-
-/** JSON Schema of the operator's worker configuration. */
-export function workerConfigurationJsonSchema(): object {
-  return make(WorkerConfiguration, 'flightline worker configuration');
-}
+/** The published JSON Schemas, by the name of their file: schemas/NAME.schema.json. */
+export const JSON_SCHEMAS = {
+  /** What `flightline diff --json` prints. */
+  diff: schemaOf(ImageDiff, 'flightline diff'),
+  /** What every command prints with `--json` when it fails. */
+  error: schemaOf(ErrorDocument, 'flightline error'),
+  /** `flightline.yaml`, for editors. */
+  flightline: schemaOf(FlightlineSpec, 'flightline.yaml'),
+  /** What `flightline history --json` prints. */
+  history: schemaOf(HistoryDocument, 'flightline history'),
+  /** What `flightline hosts --json` prints. */
+  hosts: schemaOf(HostList, 'flightline hosts'),
+  /** What `flightline list --json` prints. */
+  list: schemaOf(ReleaseList, 'flightline list'),
+  /** The document that webhooks get. */
+  notification: schemaOf(Notification, 'flightline notification'),
+  /** What `--json` prints of a promotion: `promote`, and `status` and `watch` of one. */
+  promotion: schemaOf(Promotion, 'flightline promotion'),
+  /** The record that `--json` prints and that is published as an artifact. */
+  record: schemaOf(ReleaseRecord, 'flightline record'),
+  /** The worker configuration, for editors. */
+  worker: schemaOf(WorkerConfiguration, 'flightline worker configuration'),
+};

@@ -6,7 +6,7 @@ import { createProgram } from '../../../client/verbs.ts';
 import { DISK_TYPES } from '../../../model/spec/disk.ts';
 import { FAILURES, type FailureKind } from '../../../model/failure/failures.ts';
 import { FlightlineSpec } from '../../../model/spec/flightline-spec.ts';
-import { flightlineJsonSchema, workerConfigurationJsonSchema } from '../../../model/json-schema.ts';
+import { JSON_SCHEMAS } from '../../../model/json-schema.ts';
 import { parseYamlFile } from '../../../model/spec/spec-file.ts';
 import { WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { blocksOf, linksOf, proseOf, rowsOf, sectionOf, spansOf } from '../../support/readme.ts';
@@ -126,8 +126,8 @@ describe('docs/spec.md', () => {
   const text = read('docs/spec.md');
 
   it.each([
-    ['## `flightline.yaml`', flightlineJsonSchema],
-    ['## The worker configuration', workerConfigurationJsonSchema],
+    ['## `flightline.yaml`', JSON_SCHEMAS.flightline],
+    ['## The worker configuration', JSON_SCHEMAS.worker],
   ])('explains every key with its default, and no other: %s', (heading, schema) => {
     const keys = keysOf(schema() as JsonSchema);
     const [own = ''] = sectionOf(text, heading).split(/^### /m);

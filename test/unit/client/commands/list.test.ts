@@ -6,13 +6,7 @@ import { listFilter, listQuery } from '../../../../client/temporal/list-filter.t
 import { explain, UserError } from '../../../../client/terminal/errors.ts';
 import { ErrorDocument } from '../../../../model/failure/error-document.ts';
 import { HostList } from '../../../../model/contract/host-status.ts';
-import {
-  errorJsonSchema,
-  historyJsonSchema,
-  hostsJsonSchema,
-  listJsonSchema,
-  promotionJsonSchema,
-} from '../../../../model/json-schema.ts';
+import { JSON_SCHEMAS } from '../../../../model/json-schema.ts';
 import { quoted, ReleaseList, visibilityQuery } from '../../../../model/release/listing.ts';
 
 const NOW = new Date('2026-11-23T12:00:00.000Z');
@@ -107,11 +101,11 @@ describe('what --json prints', () => {
   });
 
   test.each([
-    ['list', listJsonSchema],
-    ['hosts', hostsJsonSchema],
-    ['history', historyJsonSchema],
-    ['promotion', promotionJsonSchema],
-    ['error', errorJsonSchema],
+    ['list', JSON_SCHEMAS.list],
+    ['hosts', JSON_SCHEMAS.hosts],
+    ['history', JSON_SCHEMAS.history],
+    ['promotion', JSON_SCHEMAS.promotion],
+    ['error', JSON_SCHEMAS.error],
   ])('has a schema that is published: %s', (name, schema) => {
     const published = readFileSync(join(import.meta.dirname, `../../../../schemas/${name}.schema.json`), 'utf8');
     expect(JSON.parse(published)).toEqual(schema());

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiff } from '../../../../client/view/diff.ts';
-import { diffJsonSchema } from '../../../../model/json-schema.ts';
+import { JSON_SCHEMAS } from '../../../../model/json-schema.ts';
 import { ImageConfiguration, ImageDiff, imageDiff, type PlatformImage } from '../../../../model/oci/image-diff.ts';
 
 const digest = (name: string) => `sha256:${name.repeat(64)}`;
@@ -131,5 +131,5 @@ describe('the difference between two images', () => {
     expect(layers!.added).toEqual([{ digest: digest('3'), size: 7_000_000, createdBy: null }]);
   });
 
-  it('has a published schema', () => expect(diffJsonSchema()).toMatchObject({ title: 'flightline diff' }));
+  it('has a published schema', () => expect(JSON_SCHEMAS.diff()).toMatchObject({ title: 'flightline diff' }));
 });
