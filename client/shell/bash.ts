@@ -38,7 +38,7 @@ complete -o bashdefault -o default -F _flightline flightline
 }
 
 function familyCase({ name, inner }: DescribedVerb): string {
-  const names = inner.map((one) => one.name.slice(name.length + 1)).join(' ');
+  const names = inner.map(({ word }) => word).join(' ');
   return `    ${name})
       if ((COMP_CWORD == 2)); then
         COMPREPLY=($(compgen -W '${names} --help' -- "$current"))

@@ -18,6 +18,8 @@ interface DescribedOption {
 export interface DescribedVerb {
   /** `run`; `schedule set` */
   name: string;
+  /** The last word of it. */
+  word: string;
   summary: string;
   description: string;
   /** `[options] [spec]` */
@@ -48,6 +50,7 @@ function describeVerb(command: Command, name: string, examplesOf: (name: string)
     choices && choices.length > 0 ? { choices } : FILES.has(word) ? 'file' : 'text';
   return {
     name,
+    word: command.name(),
     summary: command.summary(),
     description: command.description(),
     usage: command.usage(),

@@ -11,14 +11,13 @@ ${verbs.flatMap((verb) => verbLines(verb)).join('\n')}
 
 function verbLines(verb: DescribedVerb): string[] {
   const seen = `__fish_seen_subcommand_from ${verb.name}`;
-  const names = verb.inner.map((inner) => inner.name.slice(verb.name.length + 1));
-  const none = `${seen}; and not __fish_seen_subcommand_from ${names.join(' ')}`;
+  const none = `${seen}; and not __fish_seen_subcommand_from ${verb.inner.map(({ word }) => word).join(' ')}`;
   return [
     line('__fish_use_subcommand', `-a ${verb.name}`, verb.summary),
     ...(verb.inner.length === 0 ? takenBy(verb, seen) : []),
-    ...verb.inner.flatMap((inner, index) => [
-      line(none, `-a ${names[index]}`, inner.summary),
-      ...takenBy(inner, `${seen}; and __fish_seen_subcommand_from ${names[index]}`),
+    ...verb.inner.flatMap((inner) => [
+      line(none, `-a ${inner.word}`, inner.summary),
+      ...takenBy(inner, `${seen}; and __fish_seen_subcommand_from ${inner.word}`),
     ]),
   ];
 }

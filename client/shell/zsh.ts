@@ -26,11 +26,10 @@ if [[ $funcstack[1] == _flightline ]]; then _flightline; else compdef _flightlin
 
 function verbCase(verb: DescribedVerb): string {
   if (verb.inner.length === 0) return `    ${verb.name})\n${argumentsOf(verb, '      ')}\n      ;;`;
-  const own = (inner: DescribedVerb) => inner.name.slice(verb.name.length + 1);
   return `    ${verb.name})
       if ((CURRENT == 2)); then
         verbs=(
-${verb.inner.map((inner) => `          ${described(own(inner), inner.summary)}`).join('\n')}
+${verb.inner.map((inner) => `          ${described(inner.word, inner.summary)}`).join('\n')}
         )
         _describe -t verbs verb verbs
         return
@@ -38,7 +37,7 @@ ${verb.inner.map((inner) => `          ${described(own(inner), inner.summary)}`)
       shift words
       ((CURRENT--))
       case $words[1] in
-${verb.inner.map((inner) => `        ${own(inner)})\n${argumentsOf(inner, '          ')}\n          ;;`).join('\n')}
+${verb.inner.map((inner) => `        ${inner.word})\n${argumentsOf(inner, '          ')}\n          ;;`).join('\n')}
       esac
       ;;`;
 }
