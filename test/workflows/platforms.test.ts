@@ -3,7 +3,7 @@ import { dispositionOf } from '../../workflows/failure.ts';
 import { keptOf } from '../support/history.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
-import { failed } from './stand-ins.ts';
+import { failed, untilCancelled } from './stand-ins.ts';
 
 const house = useHouse('platforms');
 
@@ -96,7 +96,7 @@ describe.concurrent('a release for two platforms', () => {
         if (architecture === 'arm64') throw failed('platform-missing', 'is for linux/amd64');
         return ordinary();
       },
-      push: () => new Promise(() => undefined),
+      push: untilCancelled,
     });
     const handle = await start(request);
     await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'platform-missing' } });
