@@ -16,7 +16,8 @@ import { sign, signingAgain } from '../signing.ts';
 import { tellRecorded } from '../tags/shared-tag.ts';
 import { untilDone, type BranchEnd } from './branch.ts';
 import { cleanUp, keepLogs } from '../host/clean-up.ts';
-import { imageTags, tagMoves, type Plan } from './plan.ts';
+import { signFurther } from './image/image.ts';
+import { signedTags, tagMoves, type Plan } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { disksToMake, forgetReused, presentDisks } from './reused.ts';
 import { addMoved, forgetRun, isOutdated, unpushImage, type ReleaseState } from './state.ts';
@@ -35,6 +36,10 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
     if (somethingIsLost(state)) return 'outdated';
     state.cleanedUp = false;
     requireApproval(state, plan);
+    if (!(await signFurther(release, plan.request))) {
+      sendBack(release, [state.image.push!.digest]);
+      return 'outdated';
+    }
     // No host stage follows, so the logs are complete. They are sent while the tags move.
     const logs = keepLogs(state, plan.request);
     let tagged: boolean;
@@ -230,7 +235,7 @@ function approvalSubject(
   const made = request.disks.map(({ type, repository }) => ({ type, repository, digest: digestOf(type) }));
   const { repository, recordRepository } = request;
   return {
-    subject: JSON.stringify([repository, image, imageTags(request), made, recordRepository]),
+    subject: JSON.stringify([repository, image, signedTags(request), made, recordRepository]),
     digests: [image, ...made.flatMap(({ digest }) => digest ?? [])],
   };
 }

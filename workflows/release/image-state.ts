@@ -23,10 +23,17 @@ export interface ImageState extends PlatformState {
   push: (Pick<PushResult, 'digest'> & { host: string | null }) | null;
   signed: boolean;
   verified: boolean;
+  /** For its names but its own tag, which may wait for an approval. */
+  readonly further: { signed: boolean; verified: boolean };
   updates?: ReleaseRecord['image']['updates'];
 }
 
 /** Nothing is built. `host`: the one that built last. */
 export function noImage(host: string | null = null): ImageState {
-  return { build: null, platforms: new Map(), builtWith: null, push: null, host, signed: false, verified: false };
+  return { build: null, platforms: new Map(), builtWith: null, push: null, host, ...unsigned() };
+}
+
+/** It is signed for no name. */
+export function unsigned(): Pick<ImageState, 'signed' | 'verified' | 'further'> {
+  return { signed: false, verified: false, further: { signed: false, verified: false } };
 }

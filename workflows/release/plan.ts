@@ -72,13 +72,18 @@ export function signedRepositories(request: ReleaseRequest): string[] {
 }
 
 /** The tags that the image gets. */
-export function imageTags(request: ReleaseRequest): string[] {
+function imageTags(request: ReleaseRequest): string[] {
   return [request.tag, ...request.alsoTag];
 }
 
 /** The tags that the image's signatures are for: devices verify the name that they pull. */
 export function signedTags(request: ReleaseRequest): string[] {
   return [...new Set([...imageTags(request), request.updateFrom])];
+}
+
+/** Whether a person may be asked before tags move: what an update costs is known only once the image is verified. */
+export function mayAskApproval({ request, resolved }: Plan): boolean {
+  return request.approval !== undefined || resolved.approval === true || request.maxUpdate !== undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
 import { signedTags, type Plan } from './plan.ts';
-import { noImage, type ImageState } from './image-state.ts';
+import { noImage, unsigned, type ImageState } from './image-state.ts';
 import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
 
 /** One builder run with its disks. */
@@ -200,7 +200,7 @@ export function discardImage(state: ReleaseState): void {
 }
 
 function unsignImage(state: ReleaseState): void {
-  Object.assign(state.image, { signed: false, verified: false } satisfies Partial<ImageState>);
+  Object.assign(state.image, unsigned());
   const change = { status: 'waiting', at: Date.now() } as const;
   state.table.updateAll((row) => row.subject === 'image' && followsPush(row.name), change);
 }

@@ -208,6 +208,7 @@ export class World {
         return { ...onHost, digest, file };
       }
       case 'sign':
+        this.requireOwnNameOrApproved(input as SignInput);
         registry.sign(input as SignInput);
         return { attempts, signed: (input as SignInput).tags };
       case 'verify':
@@ -279,10 +280,14 @@ export class World {
 
   // ── what must hold ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  private requireApproved(digests: string[]): void {
+  private requireApproved(digests: string[], what = 'tagged'): void {
     if (this.request.approval === undefined) return;
     const unseen = digests.filter((digest) => !this.approved?.includes(digest));
-    if (unseen.length > 0) throw new Broken(`${unseen.join()} is tagged, and nobody approved it`);
+    if (unseen.length > 0) throw new Broken(`${unseen.join()} is ${what}, and nobody approved it`);
+  }
+
+  private requireOwnNameOrApproved({ digest, tags }: SignInput): void {
+    if (tags.some((tag) => tag !== this.request.tag)) this.requireApproved([digest], 'signed for a name of others');
   }
 
   private requireTrue(record: ReleaseRecord): void {

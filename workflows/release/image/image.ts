@@ -15,7 +15,7 @@ import { untilDone, type BranchEnd } from '../branch.ts';
 import { beginDisks } from '../disks.ts';
 import { buildAndPush, imageSegment, isVanished } from './build-and-push.ts';
 import { pushPlatforms } from './platforms.ts';
-import { signedRepositories, signedTags, type Plan } from '../plan.ts';
+import { mayAskApproval, signedRepositories, signedTags, type Plan } from '../plan.ts';
 import type { ShownRelease } from '../show.ts';
 import { discardImage, isImageLost, isOutdated, unpushImage } from '../state.ts';
 
@@ -67,7 +67,7 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
     // Whether a device takes an image with a policy of its own is known only after device-verify.
     if (!request.verification) await beginDisks(release, plan);
     try {
-      await signImage(release, request);
+      await signImage(release, plan);
       if (outdated()) return 'outdated';
       if (request.verification) await deviceVerify(release, request);
       return 'done';
@@ -101,15 +101,35 @@ export function proofFailure(error: unknown): StageFailed['failure'] {
   return failureFrom(error, 'sign');
 }
 
-async function signImage(release: ShownRelease, request: ReleaseRequest): Promise<void> {
+/** For its own tag alone where a person may be asked: what they reject must not be signed for a name of others. */
+async function signImage(release: ShownRelease, plan: Plan): Promise<void> {
   const { state } = release;
-  const { repository, key, timing, updateFrom, platforms = [request.architecture] } = request;
-  const wasVerified = state.image.verified;
-  const { digest } = state.image.push!;
-  const input = { ...state.identity, key, repository, digest, tags: signedTags(request), timing };
-  const update = { from: updateFrom, architectures: platforms };
-  await signAndVerify(release, 'image', { ...input, update }, state.image);
-  if (!wasVerified) release.changed();
+  const { repository, tag, key, timing, updateFrom, platforms, architecture } = plan.request;
+  const { image } = state;
+  const input = { ...state.identity, key, repository, digest: image.push!.digest, timing };
+  const update = { from: updateFrom, architectures: platforms ?? [architecture] };
+  const isAll = !mayAskApproval(plan);
+  const wasVerified = image.verified;
+  await signAndVerify(release, 'image', { ...input, tags: isAll ? signedTags(plan.request) : [tag], update }, image);
+  if (wasVerified) return;
+  if (isAll) Object.assign(image.further, { signed: true, verified: true });
+  release.changed();
+}
+
+/** Signs the image for its names but its own tag, unless it is. `false` when the registry has lost it. */
+export async function signFurther(release: ShownRelease, request: ReleaseRequest): Promise<boolean> {
+  const { image, identity } = release.state;
+  const { key, repository, tag, timing } = request;
+  const tags = signedTags(request).filter((other) => other !== tag);
+  if (tags.length === 0) return true;
+  try {
+    const input = { ...identity, key, repository, digest: image.push!.digest, tags, timing };
+    await signAndVerify(release, 'image', input, image.further);
+    return true;
+  } catch (error) {
+    if (!isVanished(error)) throw error;
+    return false;
+  }
 }
 
 /** Runs on any build host, since it needs containers and uses the image in the registry. */
