@@ -1,4 +1,4 @@
-/** As random-containerfiles.test.ts, more of them, from another seed each day. */
+/** As those of same-as-podman.test.ts, more of them, from another seed each day. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
 import { differencesOf } from '../support/random-containerfiles.ts';

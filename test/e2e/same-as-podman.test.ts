@@ -15,10 +15,14 @@ import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
 import { collected, FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
+import { differencesOf } from '../support/random-containerfiles.ts';
 import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
 /** Stages in an image. */
 const BATCH = 13;
+const SEED = Number(process.env.FLIGHTLINE_SEED ?? 20_261_129);
+/** Made from the seed, in one file. */
+const CASES = 5;
 /** Each test waits until all have built. */
 const SIDE_BY_SIDE = { concurrent: true, timeout: 1_800_000 };
 
@@ -139,6 +143,10 @@ describe('a project with its files is the same', SIDE_BY_SIDE, () => {
   it.each(Object.entries(PROJECTS))('%s', async (_, { more, flags, ...project }) => {
     expect((await podman.compare(project, more, flags)).differences).toEqual([]);
   });
+});
+
+it(`${CASES} Containerfiles of the seed ${SEED} are the same`, SIDE_BY_SIDE, async () => {
+  expect(await differencesOf(podman, SEED, 0, CASES)).toEqual([]);
 });
 
 it('keys of the spec are what the flags of podman build are', SIDE_BY_SIDE, async () => {

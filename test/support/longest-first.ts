@@ -9,7 +9,6 @@ const LONGEST = [
   'e2e/boot-test',
   'e2e/clean-up',
   'e2e/promotion',
-  'faults/queue',
   'faults/servers',
   'e2e/ignore-rules',
   'e2e/prune',
