@@ -4,6 +4,7 @@ import { parseManifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
+import type { RepositoryReader } from '../tools/registry/reading/manifest-reader.ts';
 import { readPublicKey } from './keys.ts';
 import { signedNames } from './signatures.ts';
 
@@ -42,7 +43,7 @@ export async function findRecord(
 
 /** As {@link findRecord}, with the key itself. */
 export async function readVerifiedRecord(
-  access: RegistryAccess,
+  access: RepositoryReader,
   { repository, tag, at = tag }: { repository: string; tag: string; at?: string },
   key: KeyObject,
 ): Promise<{ digest: string; record: ReleaseRecord } | null> {

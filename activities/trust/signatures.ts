@@ -10,6 +10,7 @@ import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { OpenedKey } from './keys.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
+import type { RepositoryReader } from '../tools/registry/reading/manifest-reader.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
 import { together } from '../tools/together.ts';
 
@@ -54,7 +55,7 @@ export function signedName(
 
 /** The names (`repository:tag`) for which the key signed a digest, one per signature. */
 export async function signedNames(
-  access: RegistryAccess,
+  access: RepositoryReader,
   repository: string,
   digest: string,
   publicKey: KeyObject,
@@ -91,7 +92,10 @@ interface Signed {
  * index's tag picks an entry and verifies that, and each entry has its own tags. Null when the registry lacks the
  * digest.
  */
-async function digestsToSign(access: RegistryAccess, { repository, digest, tags }: Subject): Promise<Signed[] | null> {
+async function digestsToSign(
+  access: RepositoryReader,
+  { repository, digest, tags }: Subject,
+): Promise<Signed[] | null> {
   const stored = await access.repository(repository).getManifest(digest);
   if (!stored) return null;
   const manifest = parseManifest(stored.bytes);
@@ -109,7 +113,7 @@ interface Missing {
 }
 
 async function missingSignatures(
-  access: RegistryAccess,
+  access: RepositoryReader,
   repository: string,
   publicKey: KeyObject,
   targets: readonly Pick<Signed, 'digest' | 'tags'>[],
@@ -122,7 +126,11 @@ async function missingSignatures(
 }
 
 /** The tags for which a subject, or an entry of its index, lacks a signature by the key. */
-export async function unsignedTags(access: RegistryAccess, publicKey: KeyObject, subject: Subject): Promise<string[]> {
+export async function unsignedTags(
+  access: RepositoryReader,
+  publicKey: KeyObject,
+  subject: Subject,
+): Promise<string[]> {
   const { repository, digest, tags } = subject;
   const targets = (await digestsToSign(access, subject)) ?? [{ digest, tags }];
   const missing = await missingSignatures(access, repository, publicKey, targets);

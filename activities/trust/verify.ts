@@ -104,22 +104,23 @@ export async function verifyDigest(
 }
 
 /**
- * Verifies a tag by name, as a device does when it pulls.
+ * Verifies a tag by name, as a device does when it pulls. `signedAs` is the repository that signatures name, for what
+ * was imported from there.
  *
  * @throws FlightlineError `signature-rejected`; `tag-moved` when it points at something else.
  */
 export async function verifyTag(
   access: RegistryAccess,
   key: Pick<OpenedKey, 'publicKeyFile'>,
-  subject: { repository: string; tag: string; digest: string },
+  subject: { repository: string; tag: string; digest: string; signedAs?: string },
   timeout: number,
 ): Promise<void> {
-  const { repository, tag, digest } = subject;
+  const { repository, tag, digest, signedAs } = subject;
   const now = await access.repository(repository).headManifest(tag);
   if (now !== digest) {
     throw new FlightlineError('tag-moved', `${repository}:${tag} points at ${now ?? 'nothing'}, not at ${digest}`);
   }
-  const policy = await writeDevicePolicy(access, repository, key.publicKeyFile);
+  const policy = await writeDevicePolicy(access, repository, key.publicKeyFile, signedAs);
   await copyImage(
     access,
     { source: `docker://${repository}:${tag}`, destination: `docker://${repository}@${digest}`, policy },

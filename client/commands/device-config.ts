@@ -13,8 +13,10 @@ import {
   pulledRepositoriesOfSpec,
   type DeviceFile,
   type MergedPolicy,
+  type PolicyKey,
 } from '../../model/device/signature-policy.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import { Repository } from '../../model/oci/reference.ts';
 import { parseYamlFile } from '../../model/spec/spec-file.ts';
 import { DEFAULT_WORKER_CONFIGURATION, WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { UserError } from '../terminal/errors.ts';
@@ -29,7 +31,10 @@ const syntax = (command: Command) =>
     .requiredOption('--output <dir>', "the directory that stands for the device's root: DIR/etc/…")
     .option('--merge <file>', 'add to this policy.json; nothing that it refuses is accepted afterwards')
     .option('--public-key <file>', 'the public key; without it the worker configuration tells where it is')
-    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml');
+    .option('--config <file>', 'the worker configuration; default is /etc/flightline/worker.yaml')
+    .option('--also-key <file>', 'another public key, either of which will do: while keys are rotated')
+    .option('--repository <repository>', 'for this repository and what is below it, without a spec')
+    .option('--imported-from <repository>', 'with --repository: the one that signatures name, since it was imported');
 
 type DeviceConfigOptions = OptionsOf<typeof syntax>;
 
@@ -42,6 +47,8 @@ export default verb({
   examples: [
     'flightline device-config --output device --public-key release.pub',
     'flightline device-config flightline.yaml --output / --merge /etc/containers/policy.json',
+    'flightline device-config --imported-from quay.io/acme/edge --repository registry.plant.example/edge ' +
+      '--public-key release.pub --output device',
   ],
   json: 'print JSON',
 
@@ -50,13 +57,22 @@ export default verb({
   run: (args, options, output) => deviceConfig(args, options, output),
 });
 
+/** What devices are to take, and by which key. */
+interface Wanted {
+  /** The key's name. */
+  key: string;
+  repositories: string[];
+}
+
 /** Writes the files below `options.output`. */
 async function deviceConfig([file]: [string], options: DeviceConfigOptions, output: Output): Promise<number> {
-  const { spec } = await readSpec(file);
-  const key = spec.signing.key;
+  const { key, repositories } = await wantedOf(file, options);
   const publicKey = await publicKeyOf(key, options);
-  const repositories = pulledRepositoriesOfSpec(spec);
-  const merged = await policyOf(repositories, deviceKeyPath(key), options.merge);
+  const also = options.alsoKey === undefined ? undefined : await pemIn(options.alsoKey);
+  const alsoPath = also && deviceKeyPath(`${key}-also`);
+  const imported =
+    options.importedFrom === undefined ? undefined : { from: options.importedFrom, to: repositories[0]! };
+  const merged = await policyOf(repositories, { path: deviceKeyPath(key), alsoPath, imported }, options.merge);
   if (merged.rejected.length > 0) {
     throw new UserError(
       'policy-rejects',
@@ -66,22 +82,45 @@ async function deviceConfig([file]: [string], options: DeviceConfigOptions, outp
     );
   }
   const files = deviceFiles({ key, publicKey, repositories }, merged.policy);
+  if (also !== undefined) files.push({ path: alsoPath!, text: also });
   await refuseExisting(files, options);
   const written = await writeDeviceTree(resolve(options.output), files);
+  const keys = also === undefined ? `the key "${key}"` : `the key "${key}" or ${options.alsoKey}`;
+  const by = imported ? `, imported from ${imported.from}` : '';
   output.result(
     [
       ...written.map((path) => `wrote ${path}`),
       ...merged.notes.map((note) => `note: ${note}`),
-      `devices with these files only take what the key "${key}" signed in ${repositories.join(', ')}`,
+      `devices with these files only take what ${keys} signed in ${repositories.join(', ')}${by}`,
     ].join('\n'),
   );
   output.document({ key, repositories, files: written, notes: merged.notes });
   return EXIT.ok;
 }
 
+/** By the spec, or by --repository alone. @throws UserError `usage` */
+async function wantedOf(file: string, options: DeviceConfigOptions): Promise<Wanted> {
+  if (options.repository === undefined) {
+    if (options.importedFrom !== undefined) {
+      throw new UserError('usage', '--imported-from needs --repository', 'name the repository that it was imported to');
+    }
+    const { spec } = await readSpec(file);
+    return { key: spec.signing.key, repositories: pulledRepositoriesOfSpec(spec) };
+  }
+  for (const name of [options.repository, options.importedFrom]) {
+    const problem = name === undefined ? undefined : Repository.safeParse(name).error?.issues[0]?.message;
+    if (problem) throw new UserError('usage', `"${name}" ${problem}`, 'name the repository without a tag');
+  }
+  return { key: 'release', repositories: [options.repository] };
+}
+
 /** The public key as PEM. */
 async function publicKeyOf(name: string, options: DeviceConfigOptions): Promise<string> {
-  const file = options.publicKey === undefined ? await configuredKey(name, options.config) : resolve(options.publicKey);
+  return pemIn(options.publicKey ?? (await configuredKey(name, options.config)));
+}
+
+async function pemIn(named: string): Promise<string> {
+  const file = resolve(named);
   try {
     const key = await readPublicKey(file);
     return key.export({ type: 'spki', format: 'pem' }).toString();
@@ -115,14 +154,14 @@ async function configuredKey(name: string, config: string | undefined): Promise<
 
 async function policyOf(
   repositories: readonly string[],
-  keyPath: string,
+  key: PolicyKey,
   merge: string | undefined,
 ): Promise<MergedPolicy> {
   if (merge === undefined) {
     const notes = [
       'images of other repositories are accepted unsigned, as in the guide; --merge adds to a stricter policy',
     ];
-    return { policy: policyFor(repositories, keyPath, 'insecureAcceptAnything'), notes, rejected: [] };
+    return { policy: policyFor(repositories, key, 'insecureAcceptAnything'), notes, rejected: [] };
   }
   let text: string;
   try {
@@ -135,7 +174,7 @@ async function policyOf(
     );
   }
   try {
-    return mergePolicy(readPolicy(text, merge), repositories, keyPath);
+    return mergePolicy(readPolicy(text, merge), repositories, key);
   } catch (error) {
     if (!(error instanceof FlightlineError)) throw error;
     throw new UserError('merge', error.message, 'correct it: podman and skopeo would not read it either');

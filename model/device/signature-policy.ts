@@ -46,21 +46,37 @@ export function deviceKeyPath(key: string): string {
   return `${DEVICE_KEYS}/${key}.pub`;
 }
 
+/** How a policy asks for a key. */
+export interface PolicyKey {
+  path: string;
+  /** Another key, either of which will do: while one replaces the other. */
+  alsoPath?: string;
+  /** For what was imported: signatures name the repository `from`, and it is pulled from `to` and below. */
+  imported?: { from: string; to: string };
+}
+
 /**
  * The requirement that the guide gives devices. It has no `signedIdentity`: the default, `matchRepoDigestOrExact`,
- * refuses a re-tagged image.
+ * refuses a re-tagged image. What was imported is judged in the same way, by the name that it was signed for.
  */
-function signedByKey(keyPath: string): PolicyRequirement {
-  return { type: 'sigstoreSigned', keyPath };
+function signedByKey(key: string | PolicyKey): PolicyRequirement {
+  const { path, alsoPath, imported }: PolicyKey = typeof key === 'string' ? { path: key } : key;
+  return {
+    type: 'sigstoreSigned',
+    ...(alsoPath === undefined ? { keyPath: path } : { keyPaths: [path, alsoPath] }),
+    ...(imported && {
+      signedIdentity: { type: 'remapIdentity', prefix: imported.to, signedPrefix: imported.from },
+    }),
+  };
 }
 
 /** The policy.json of the guide: these repositories need the key's signature, `others` says what holds elsewhere. */
 export function policyFor(
   repositories: readonly string[],
-  keyPath: string,
+  key: string | PolicyKey,
   others: 'insecureAcceptAnything' | 'reject',
 ): SignaturePolicy {
-  const docker = Object.fromEntries(repositories.map((repository) => [repository, [signedByKey(keyPath)]]));
+  const docker = Object.fromEntries(repositories.map((repository) => [repository, [signedByKey(key)]]));
   return { default: [{ type: others }], transports: { docker } };
 }
 
@@ -78,7 +94,11 @@ export interface MergedPolicy {
  * the closest scope, which applied before, and the new one. All must be met. A `reject` in an entry stays; only
  * `reject` as the default, for everything or for registries, does not, since it means "only what is listed". Pure.
  */
-export function mergePolicy(existing: SignaturePolicy, repositories: readonly string[], keyPath: string): MergedPolicy {
+export function mergePolicy(
+  existing: SignaturePolicy,
+  repositories: readonly string[],
+  key: string | PolicyKey,
+): MergedPolicy {
   const before = existing.transports?.docker ?? {};
   const docker = { ...before };
   const notes: string[] = [];
@@ -91,8 +111,8 @@ export function mergePolicy(existing: SignaturePolicy, repositories: readonly st
       notes.push(`"${scope}" is rejected there, and stays so: ${repository} would be refused`);
       continue;
     }
-    docker[repository] = withRequirement(rejects(applied) ? [] : applied, keyPath);
-    const others = docker[repository].filter((requirement) => !isOurs(requirement, keyPath));
+    docker[repository] = withRequirement(rejects(applied) ? [] : applied, key);
+    const others = docker[repository].filter((requirement) => !isOurs(requirement, key));
     if (others.length > 0) {
       const from = scope === null ? 'the default' : `"${scope}"`;
       notes.push(`${repository} must also meet what ${from} asks for (${others.map(({ type }) => type).join(', ')})`);
@@ -101,7 +121,7 @@ export function mergePolicy(existing: SignaturePolicy, repositories: readonly st
     for (const [name, requirements] of Object.entries(before)) {
       const isName = name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`);
       if (!isName || rejects(requirements)) continue;
-      docker[name] = withRequirement(requirements, keyPath);
+      docker[name] = withRequirement(requirements, key);
       notes.push(`${name} has an entry of its own, to which the key was added`);
     }
   }
@@ -134,18 +154,23 @@ function rejects(requirements: readonly PolicyRequirement[]): boolean {
   return requirements.some(({ type }) => type === 'reject');
 }
 
-function isOurs(requirement: PolicyRequirement, keyPath: string): boolean {
+/** `true` for what {@link signedByKey} says, or said of one of two keys before either would do. */
+function isOurs(requirement: PolicyRequirement, key: string | PolicyKey): boolean {
   // A signedIdentity may accept names that the default refuses.
-  return (
-    requirement.type === 'sigstoreSigned' &&
-    requirement.keyPath === keyPath &&
-    Object.keys(requirement).every((key) => key === 'type' || key === 'keyPath')
-  );
+  if (isSame(requirement, signedByKey(key))) return true;
+  if (typeof key === 'string' || key.alsoPath === undefined) return false;
+  const { imported } = key;
+  return [key.path, key.alsoPath].some((path) => isSame(requirement, signedByKey({ path, imported })));
 }
 
-function withRequirement(applied: readonly PolicyRequirement[], keyPath: string): PolicyRequirement[] {
-  const kept = applied.filter((one) => one.type !== 'insecureAcceptAnything' && !isOurs(one, keyPath));
-  return [...kept, signedByKey(keyPath)];
+function isSame(left: PolicyRequirement, right: PolicyRequirement): boolean {
+  const text = (one: PolicyRequirement) => JSON.stringify(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return text(left) === text(right);
+}
+
+function withRequirement(applied: readonly PolicyRequirement[], key: string | PolicyKey): PolicyRequirement[] {
+  const kept = applied.filter((one) => one.type !== 'insecureAcceptAnything' && !isOurs(one, key));
+  return [...kept, signedByKey(key)];
 }
 
 /**
@@ -172,7 +197,10 @@ export function deviceFiles(trust: DeviceTrust, policy: SignaturePolicy): Device
  * The repositories that are pulled under a policy: devices pull the image, and nodes pull container disks to start
  * virtual machines. Tools that write disks fetch artifacts under their own rules.
  */
-export function pulledRepositories(request: Pick<ReleaseRequest, 'repository' | 'disks'>): string[] {
+export function pulledRepositories(request: {
+  repository: string;
+  disks: readonly Pick<ReleaseRequest['disks'][number], 'publish' | 'repository'>[];
+}): string[] {
   const disks = request.disks.filter(({ publish }) => publish === 'container-disk');
   return narrowed(
     request.repository,

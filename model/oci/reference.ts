@@ -114,6 +114,11 @@ export function signatureTag(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
+/** The tag that lists what speaks of a digest, where a registry has no API for that ("Referrers Tag Schema"). */
+export function referrersTag(digest: string): string {
+  return digest.replace(':', '-');
+}
+
 /** Longest tag (distribution specification, "Pulling manifests"). */
 const MAX_TAG = 128;
 

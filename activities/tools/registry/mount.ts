@@ -42,7 +42,8 @@ export async function mountManifest(
   return { mounted };
 }
 
-async function mountBlob(
+/** Mounts a blob that `from` has, another repository of the same registry. */
+export async function mountBlob(
   from: RepositoryClient,
   to: RepositoryClient,
   digest: string,

@@ -66,7 +66,7 @@ async function bytesOfSmall(blob: LayoutBlob): Promise<{ digest: string; bytes: 
 }
 
 /** Stores a blob by one request ("Pushing a blob monolithically"). `false` where the upload lies on another host. */
-async function putBlob(to: RepositoryClient, digest: string, bytes: Uint8Array): Promise<boolean> {
+export async function putBlob(to: RepositoryClient, digest: string, bytes: Uint8Array): Promise<boolean> {
   if (await to.hasBlob(digest)) return true;
   const begun = await to.ask('pull,push', '/blobs/uploads/', { method: 'POST', headers: { 'content-length': '0' } });
   expectSuccess(begun, to.repository, 'an upload');

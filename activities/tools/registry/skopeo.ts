@@ -151,23 +151,20 @@ export async function generateKey(
 }
 
 /**
- * The policy of a device: rejects everything but the repository, whose images must have a signature by the key for the
- * name that they are pulled by. Pure.
- */
-function devicePolicy(repository: string, publicKeyFile: string): string {
-  return JSON.stringify(policyFor([repository], publicKeyFile, 'reject'));
-}
-
-/**
- * Writes the policy.json under which a device pulls (containers-policy.json(5)). @returns its path, in the access's
- * private directory
+ * Writes the policy.json (containers-policy.json(5)) under which a device pulls: it rejects everything but the
+ * repository, whose images must have a signature by the key for the name that they are pulled by.
+ *
+ * @param signedAs the repository that signatures name, for what was imported from there
+ * @returns its path, in the access's private directory
  */
 export async function writeDevicePolicy(
   access: Pick<RegistryAccess, 'directory'>,
   repository: string,
   publicKeyFile: string,
+  signedAs = repository,
 ): Promise<string> {
-  const policy = devicePolicy(repository, publicKeyFile);
+  const imported = signedAs === repository ? undefined : { from: signedAs, to: repository };
+  const policy = JSON.stringify(policyFor([repository], { path: publicKeyFile, imported }, 'reject'));
   const file = join(access.directory, `policy-${sha256(policy).slice(0, 12)}.json`);
   await writeFile(file, policy);
   return file;
