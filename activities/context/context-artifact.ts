@@ -4,11 +4,12 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseByteSize } from '../../model/base/byte-size.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import { contextTag } from '../../model/oci/reference.ts';
-import { bytesOf, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
+import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { ONE_REQUEST, sendArtifact } from '../tools/registry/send-artifact.ts';
 import { layoutBlobPath } from '../tools/registry/oci-layout.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
@@ -23,7 +24,7 @@ const TRANSFER = { timeout: 6 * 60 * 60_000, stall: 4 * 60_000 };
 
 type Limit = Pick<WorkerConfiguration, 'context'>;
 
-const limitOf = ({ context }: Limit) => bytesOf(context.unpackedSize);
+const limitOf = ({ context }: Limit) => parseByteSize(context.unpackedSize)!;
 
 /** A context in a registry. */
 interface ContextName {

@@ -3,6 +3,7 @@
  */
 import { BUILDER_OPTIONS } from './disk.ts';
 import { z } from 'zod';
+import { ByteSize } from '../base/byte-size.ts';
 import { ARCHITECTURES, HostName } from '../base/host.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';
 
@@ -22,14 +23,6 @@ const ApprovalTarget = z
   .string()
   .regex(/^[A-Za-z0-9[][^\s@]*$/, 'is a repository, or REPOSITORY:TAG with "*" for any text in the tag');
 const Percent = z.string().regex(/^(?:\d|[1-9]\d)%$/, 'is a part of the storage such as 20%');
-
-const Bytes = z.string().regex(/^[1-9]\d{0,5} (?:MiB|GiB|TiB)$/, 'is no size such as "20 GiB"');
-
-/** `20 GiB` as bytes. */
-export function bytesOf(size: string): number {
-  const [count, unit] = size.split(' ');
-  return Number(count) * 1024 ** { MiB: 2, GiB: 3, TiB: 4 }[unit as 'MiB' | 'GiB' | 'TiB'];
-}
 
 /** `20%` as 0.2. */
 export function partOf(percent: string): number {
@@ -137,7 +130,7 @@ export const WorkerConfiguration = z.strictObject({
     .prefault({}),
   context: z
     .strictObject({
-      unpackedSize: Bytes.default('20 GiB').describe('most that a context may have when unpacked'),
+      unpackedSize: ByteSize.default('20 GiB').describe('most that a context may have when unpacked'),
     })
     .prefault({}),
   metrics: z
