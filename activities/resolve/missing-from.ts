@@ -1,5 +1,6 @@
 /** Finds what a record names and the registry lacks: tags, entries of indexes, blobs and signatures. */
 import type { KeyObject } from 'node:crypto';
+import { predicateName } from '../../model/attestation/statement.ts';
 import { indexEntries } from '../../model/oci/manifest.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
@@ -30,6 +31,7 @@ export async function missingFrom(
         ? []
         : missingOf(access, disk.type, { reference: disk.reference, digest: disk.digest }, publicKey),
     ),
+    missingAttestations(access, record),
   ]);
   return found.flat();
 }
@@ -59,6 +61,23 @@ async function missingOf(
     ...(unsigned.length > 0 ? [`${what} is not signed for ${unsigned.join(', ')}`] : []),
     ...untagged.map((name) => `${repository}:${name} is not the entry of ${what}`),
   ].map((reason) => ({ subject: 'release', reason, replaces: false }));
+}
+
+/** An attestation cannot be made without making what it is about: it tells how that was made. */
+async function missingAttestations(
+  access: RegistryAccess,
+  { image, disks, attestations = [] }: ReleaseRecord,
+): Promise<Difference[]> {
+  const found = await Promise.all(
+    attestations.map(async ({ subject, predicateType, digest }): Promise<Difference[]> => {
+      const { reference } = subject === 'image' ? image : (disks.find(({ type }) => type === subject) ?? image);
+      const { repository } = referenceFrom(reference ?? image.reference);
+      if ((await access.repository(repository).headManifest(digest)) !== null) return [];
+      const reason = `${subject} has lost its ${predicateName(predicateType)} ${digest}`;
+      return [{ subject, reason, replaces: true }];
+    }),
+  );
+  return found.flat();
 }
 
 /** The missing tags of an index's entries. */

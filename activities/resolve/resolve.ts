@@ -174,6 +174,7 @@ function whatIsNew(
       certificateEnds,
       certificateRequest,
       disks: reusedDisks(since, request),
+      attestations: since.record.attestations,
     },
   };
 }

@@ -1,5 +1,6 @@
 /** From a spec to a release's request: git facts, the context packed and sent, defaults and templates filled in. */
 import { z } from 'zod';
+import { sha256 } from '../../model/base/digest.ts';
 import { contextDirectories } from '../../model/spec/build-options.ts';
 import type { ContextSource, ReleaseRequest } from '../../model/spec/request.ts';
 import { makeRequest, type RequestFacts } from '../../model/spec/make-request.ts';
@@ -85,6 +86,7 @@ function requestOf(loaded: LoadedSpec, facts: RequestFacts): ReleaseRequest {
 async function factsOf(loaded: LoadedSpec, options: PrepareOptions): Promise<RequestFacts> {
   const { spec, local } = loaded;
   const common = {
+    spec: `sha256:${sha256(loaded.text)}`,
     tag: options.tag,
     onFailure: options.onFailure,
     keepFiles: options.keepFiles,

@@ -4,6 +4,7 @@ import { placeOf } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { isFinal, type ReleaseStatus, type StageStatus } from '../../model/stage/stage.ts';
+import { predicateName } from '../../model/attestation/statement.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
@@ -122,6 +123,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
   return [
     ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
     ...updatesInWords(record.image.updates ?? []).map((text) => `update: ${plain(text)}`),
+    ...attestedLines(record),
     ...(certificateEnds === undefined
       ? []
       : [
@@ -133,6 +135,15 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
       : []),
     ...(record.warnings ?? []).map((warning) => `${paint.yellow('warning:')} ${plain(warning)}`),
   ];
+}
+
+/** What is attested of what: `attested: provenance of image, qcow2`. */
+function attestedLines({ attestations = [] }: ReleaseRecord): string[] {
+  const types = [...new Set(attestations.map(({ predicateType }) => predicateType))];
+  return types.map((type) => {
+    const subjects = attestations.filter(({ predicateType }) => predicateType === type).map(({ subject }) => subject);
+    return `attested: ${plain(predicateName(type))} of ${plain(subjects.join(', '))}`;
+  });
 }
 
 /** What failed, why and what to do next. */

@@ -1,7 +1,8 @@
 /** Activities of sign workers for a release: inputs and results. */
 import { z } from 'zod';
 import { PruneGroup, PruneRequest } from '../release/prune.ts';
-import { ReleaseRecord } from '../release/record.ts';
+import { ProvenanceParameters } from '../attestation/parameters.ts';
+import { Attestation, ReleaseRecord } from '../release/record.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
@@ -74,6 +75,28 @@ export const TagResult = z.object({
 });
 export type TagResult = z.infer<typeof TagResult>;
 
+/** What goes into a release's attestations. */
+export const AttestInput = ReleaseIdentity.extend({
+  key: z.string(),
+  /** The release as it is now, all verified. */
+  record: ReleaseRecord,
+  parameters: ProvenanceParameters,
+  /** `image` and types of disks: what the release made itself, and did not take over from an earlier one. */
+  made: z.array(Attestation.shape.subject).min(1),
+  /** ISO 8601. The same in each attempt, so that a later one adopts what an earlier one has signed. */
+  finishedAt: z.string(),
+  timing: TimingSchema,
+});
+export type AttestInput = z.infer<typeof AttestInput>;
+
+export const AttestResult = z.object({
+  attempts,
+  attestations: z.array(Attestation),
+  /** Digests that the registry has lost. Their branches go back to push. */
+  vanished: z.array(Digest),
+});
+export type AttestResult = z.infer<typeof AttestResult>;
+
 export const RecordInput = ReleaseIdentity.extend({
   key: z.string(),
   repository: Repository,
@@ -126,6 +149,8 @@ export const SIGN_ACTIVITIES = {
   index: on('sign', 'tags/make-index', IndexInput, z.object({ attempts, digest: Digest })),
   sign: on('sign', 'trust/sign', SignInput, SignResult),
   verify: on('sign', 'trust/verify', VerifyInput, VerifyResult),
+  /** Signs what is to be known of the release, and attaches it to image and disks. */
+  attest: on('sign', 'trust/attest/attest', AttestInput, AttestResult),
   tag: on('sign', 'tags/tag', TagInput, TagResult),
   record: on('sign', 'tags/record', RecordInput, RecordResult),
   /** A page of what would be removed and kept. Reads only. */

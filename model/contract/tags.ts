@@ -14,6 +14,8 @@ export type PlanPromotionInput = z.infer<typeof PlanPromotionInput>;
 
 export const PromoteCopyInput = ReleaseIdentity.extend({
   item: PromotedItem,
+  /** The key that signed the source. */
+  sourceKey: z.string(),
   /** The key that will sign it. It must list the target. */
   key: z.string(),
   timing: TimingSchema,
@@ -57,7 +59,10 @@ export const TAG_ACTIVITIES = {
   planRollback: on('control', 'tags/plan-rollback', PlanRollbackInput, RollbackPlan.extend({ attempts })),
   /** Reads the verified record of the source, and plans the promotion. Changes nothing. */
   planPromotion: on('control', 'tags/plan-promotion', PlanPromotionInput, PromotionPlan.extend({ attempts })),
-  /** Copies a digest to the target's repository, without a tag. `mounted` is null when blobs were transferred. */
+  /**
+   * Copies a digest with its attestations to the target's repository, without a tag. `mounted` is null when blobs were
+   * transferred.
+   */
   promoteCopy: on(
     'sign',
     'tags/promote-copy',

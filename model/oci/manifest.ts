@@ -22,7 +22,7 @@ export const MEDIA_TYPES = {
 } as const;
 
 /** A descriptor of a blob or document: digest and size in bytes. */
-interface Descriptor {
+export interface Descriptor {
   mediaType: string;
   digest: string;
   size: number;
@@ -77,6 +77,8 @@ interface ArtifactBlob {
 interface ArtifactOptions {
   artifactType: string;
   blob: ArtifactBlob;
+  /** What it is about. */
+  subject?: Descriptor;
   /** Annotations of the manifest. */
   annotations?: Record<string, string>;
 }
@@ -99,6 +101,7 @@ export function filesArtifact(options: Omit<ArtifactOptions, 'blob'> & { blobs: 
       size: blob.size,
       ...annotations(blob.title === undefined ? {} : { [OCI.title]: blob.title }),
     })),
+    ...(options.subject && { subject: plain(options.subject) }),
     ...annotations(options.annotations),
   });
   return { root: manifest.descriptor, documents: [EMPTY_CONFIG, manifest] };

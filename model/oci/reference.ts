@@ -114,6 +114,11 @@ export function signatureTag(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
+/** The tag under which cosign 2 stores the attestations of a digest: `sha256-<hex>.att`. */
+export function attestationTag(digest: string): string {
+  return `${digest.replace(':', '-')}.att`;
+}
+
 /** The tag that lists what speaks of a digest, where a registry has no API for that ("Referrers Tag Schema"). */
 export function referrersTag(digest: string): string {
   return digest.replace(':', '-');

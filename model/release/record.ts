@@ -108,6 +108,15 @@ export type ReusedDisk = z.infer<typeof ReusedDisk>;
 /** What there is of each platform of an image of several. */
 const ImagePlatforms = z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest.nullable() }));
 
+/** An attestation that the key of the release signed: a sigstore bundle beside what it is about. */
+export const Attestation = z.object({
+  subject: z.enum(['image', ...DISK_TYPE_NAMES]),
+  predicateType: z.string(),
+  /** Of the bundle's manifest, in the repository of what it is about. */
+  digest: Digest,
+});
+export type Attestation = z.infer<typeof Attestation>;
+
 /** What resolve adds for comparisons with an earlier or later release. */
 export const Compared = z.object({
   /** The parts of the inputs, for the record. */
@@ -121,6 +130,7 @@ export const Compared = z.object({
       certificateEnds: z.string().optional(),
       certificateRequest: z.string().optional(),
       disks: z.array(ReusedDisk),
+      attestations: z.array(Attestation).optional(),
     })
     .optional(),
   /** The build uses no cache from before this time, ISO 8601. */
@@ -185,6 +195,8 @@ export const ReleaseRecord = z.object({
       comment: z.string(),
     })
     .optional(),
+  /** What is attested of image and disks; absent when nothing is. */
+  attestations: z.array(Attestation).optional(),
   /** Where the logs are when their hosts have removed them; absent when there are none. */
   logs: z.array(KeptLogs).optional(),
   /** Warnings for a person; absent when there are none. */

@@ -49,7 +49,7 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms'> & {
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance'> & {
     builder?: ReleaseRequest['builder'];
   },
   reused: readonly string[] = [],
@@ -61,7 +61,7 @@ export function releaseStages(
     ...stagesOf('image', 'image', request),
     ...reused.flatMap(signingStages),
     ...requestedRuns(made, request.builder).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
-    ...stagesOf('end', 'release'),
+    ...stagesOf('end', 'release', request),
   ];
 }
 

@@ -181,6 +181,10 @@ export const FlightlineSpec = z
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
     bootTest: BootTestSection.optional().describe('a disk that must boot before it is published'),
+    provenance: z
+      .boolean()
+      .default(false)
+      .describe('whether image and disks get a signed SLSA provenance before any tag moves'),
     approval: z
       .literal('required')
       .optional()

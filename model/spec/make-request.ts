@@ -20,6 +20,8 @@ const MAX_REQUEST_BYTES = 9_000;
 /** What the client knows besides the spec. */
 export interface RequestFacts {
   context: ContextSource;
+  /** Digest of the bytes of `flightline.yaml`. */
+  spec: string;
   /** Replaces `image.tag`. */
   tag?: string;
   /** 12 hexadecimal digits; `undefined` when the context has no commit or is dirty. */
@@ -107,6 +109,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
     ...optionalParts(spec, tags.tagPolicy),
+    ...(spec.provenance && { provenance: { spec: facts.spec } }),
   };
   problems.push(...problemsOfWhole(request, problems.length === 0));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, request };

@@ -106,6 +106,8 @@ export const ReleaseRequest = z.object({
   }),
   /** Absent without a boot test. */
   bootTest: BootTest.optional(),
+  /** Absent where no provenance is asked for. `spec`: digest of the bytes of `flightline.yaml`. */
+  provenance: z.object({ spec: Digest }).optional(),
   /** A person must approve before any tag moves. */
   approval: z.literal('required').optional(),
   /** Bytes that an update may cost before a person must approve it. */

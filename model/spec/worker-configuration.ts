@@ -158,6 +158,10 @@ export const WorkerConfiguration = z.strictObject({
     .record(Name, z.strictObject({ url: z.url({ protocol: /^https?$/ }), hmacSecret: Name.optional() }))
     .default({})
     .describe('where releases may send notifications, by name'),
+  builderId: z
+    .url()
+    .optional()
+    .describe('who builds here, as provenance names it; default is urn:flightline:worker:HOST of the sign worker'),
   webUi: z
     .url({ protocol: /^https?$/ })
     .optional()

@@ -5,6 +5,7 @@ import type { Architecture } from '../base/host.ts';
 interface AskedFor {
   readonly verification?: unknown;
   readonly bootTest?: { readonly disk: string } | undefined;
+  readonly provenance?: unknown;
   /** Present for an image of several platforms. */
   readonly platforms?: readonly Architecture[] | undefined;
 }
@@ -47,7 +48,11 @@ const STAGE_TABLE = {
     },
   },
   disk: { publish: { log: true }, ...SIGNING },
-  end: { tag: {}, record: {} },
+  end: {
+    attest: { about: (subject, { provenance }) => (provenance ? subject : undefined) },
+    tag: {},
+    record: {},
+  },
 } satisfies Record<Part, Record<string, StageDeclaration>>;
 
 export type Stage = { [Name in Part]: keyof (typeof STAGE_TABLE)[Name] }[Part];

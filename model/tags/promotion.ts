@@ -55,6 +55,8 @@ export const PromotedItem = z.object({
   digest: Digest,
   from: Name,
   to: Name,
+  /** The types of what is attested of it; absent when nothing is. */
+  attested: z.array(z.string()).optional(),
 });
 export type PromotedItem = z.infer<typeof PromotedItem>;
 
@@ -129,7 +131,7 @@ export function counterpart(repository: string, source: string, target: string):
  * @returns the items, or in words why the record cannot be promoted
  */
 export function promotedItems(
-  record: Pick<ReleaseRecord, 'image' | 'disks'>,
+  record: Pick<ReleaseRecord, 'image' | 'disks' | 'attestations'>,
   source: z.infer<typeof Name>,
   target: z.infer<typeof Name>,
 ): { ok: true; items: PromotedItem[] } | { ok: false; problem: string } {
@@ -145,7 +147,14 @@ export function promotedItems(
     }
     const from = { repository: parsed.reference.repository, tag: parsed.reference.tag };
     const to = { repository: counterpart(from.repository, source.repository, target.repository), tag: target.tag };
-    items.push({ subject, digest, from, to });
+    const attested = (record.attestations ?? []).filter((one) => one.subject === subject);
+    items.push({
+      subject,
+      digest,
+      from,
+      to,
+      ...(attested.length > 0 && { attested: attested.map(({ predicateType }) => predicateType) }),
+    });
   }
   const taken = items.map(({ to }) => to.repository);
   const twice = taken.find((name, index) => taken.indexOf(name) !== index);

@@ -247,6 +247,14 @@ export const HOST_TOOLS: readonly HostTool[] = [
     otherwise: { hint: 'only a test needs it; EPEL carries chromium-headless' },
   },
   {
+    name: 'cosign',
+    why: 'verifies attestations in tests',
+    neededFor: 'test',
+    programs: ['cosign'],
+    packages: { debian: ['cosign'], fedora: [], enterprise: [] },
+    otherwise: { hint: "only a test needs it; it is in sigstore's releases" },
+  },
+  {
     name: 'promtool',
     why: 'checks the alert rules in tests',
     neededFor: 'test',

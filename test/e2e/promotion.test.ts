@@ -1,13 +1,17 @@
 /**
  * Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log.
  */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import planRollback from '../../activities/tags/plan-rollback.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
-import { signatureTag } from '../../model/oci/reference.ts';
+import { attestationTag, referrersTag, signatureTag } from '../../model/oci/reference.ts';
+import { attestationsImage } from '../../model/attestation/attestation-artifacts.ts';
+import { sha256 } from '../../model/base/digest.ts';
 import { ReleaseList } from '../../model/release/listing.ts';
 import { Promotion } from '../../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -15,7 +19,8 @@ import { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { sharedTagId, TagHistory } from '../../model/tags/shared-tag.ts';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
-import { blobOf, digestOf, manifestOf, tagsOf } from '../support/registry.ts';
+import { blobOf, digestOf, manifestOf, storedManifests, tagsOf } from '../support/registry.ts';
+import { putLayout } from './published-release.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { withClient } from '../support/stack.ts';
 
@@ -25,6 +30,7 @@ const { environment } = stack;
 const PRODUCTION = `${stack.registry}/test/production/promoted`;
 
 let project: Project;
+let scratch: string;
 let first: ReleaseRecord;
 let second: ReleaseRecord;
 /** Of image and disk, the image's first. */
@@ -53,7 +59,11 @@ const logged = async (since: number) => (await readFile(stack.registryLog, 'utf8
 interface Manifest {
   manifests?: { digest: string }[];
   config?: { digest: string };
-  layers?: { digest: string; mediaType: string }[];
+  layers?: { digest: string; mediaType: string; size: number; annotations?: Record<string, string> }[];
+}
+interface Statement {
+  subject: object[];
+  predicate: object;
 }
 /** Digests of the blobs of a manifest or index and its entries: configurations, and what holds the bytes. */
 async function blobsOf(repository: string, digest: string): Promise<{ configs: string[]; layers: string[] }> {
@@ -66,11 +76,13 @@ async function blobsOf(repository: string, digest: string): Promise<{ configs: s
 }
 
 beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'flightline-promotion-test-'));
   project = await makeProject({
     registry: stack.registry,
     name: 'promoted',
     image: { alsoTag: ['nightly'], compression: 'zstd:chunked' },
     disks: [{ type: 'vmdk' }],
+    spec: { provenance: true },
     // Else another spec is another context.
     files: { '.containerignore': 'flightline.yaml\n' },
   });
@@ -90,6 +102,104 @@ afterAll(async () => {
     }
   }).catch(() => undefined);
   await project?.remove();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+const PROVENANCE = 'https://slsa.dev/provenance/v1';
+/** The predicates that cosign verifies by a key, without the transparency log that flightline does not write to. */
+const attestedBy = async (key: string, name: string) => {
+  const args = ['verify-attestation', '--key', key, '--insecure-ignore-tlog', '--type', 'slsaprovenance1', name];
+  const { stdout, stderr, exitCode } = await execa('cosign', args, { reject: false });
+  if (exitCode !== 0) return stderr;
+  const statements = stdout.split('\n').map((line) => JSON.parse(line) as { payload: string });
+  return statements.map(({ payload }) => JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as Statement);
+};
+const layersOf = async (name: string) => ((await manifestOf(name)) as Manifest).layers!;
+
+it('attests how image and disk were made before any tag moves, so that cosign verifies it, and it alone', async () => {
+  const [disk] = first.disks;
+  expect(first.attestations?.map(({ subject, predicateType }) => [subject, predicateType])).toEqual([
+    ['image', PROVENANCE],
+    ['vmdk', PROVENANCE],
+  ]);
+  const hex = (digest: string | null) => digest!.slice('sha256:'.length);
+  for (const name of [project.release, disk!.reference!]) {
+    expect(await attestedBy(stack.publicKey, name)).toMatchObject([
+      {
+        subject: [
+          { name: project.repository, digest: { sha256: hex(first.image.digest) } },
+          { name: `${project.repository}/diskimage-vmdk`, digest: { sha256: hex(disk!.digest) } },
+        ],
+        predicate: {
+          buildDefinition: {
+            externalParameters: {
+              repository: project.repository,
+              spec: { digest: { sha256: sha256(await readFile(project.spec)) } },
+            },
+            resolvedDependencies: [
+              { name: 'base', digest: { sha256: hex(first.inputs!.base[0]!.digest) } },
+              { name: 'builder', digest: { sha256: hex(first.inputs!.builder!.digest) } },
+              { name: 'context', digest: { sha256: hex(first.inputs!.context) } },
+            ],
+          },
+          runDetails: { metadata: { invocationId: `${first.release}/${first.runId}` } },
+        },
+      },
+    ]);
+  }
+  const path = project.repository.slice(stack.registry.length + 1);
+  const stored = (await storedManifests(stack.registryLog)).filter((name) => name.startsWith(path));
+  for (const { subject, digest } of first.attestations!) {
+    const [place, of] = subject === 'image' ? [path, first.image.digest] : [`${path}/diskimage-vmdk`, disk!.digest];
+    for (const name of [attestationTag(of!), referrersTag(of!)]) {
+      expect(stored.indexOf(`${place}:${name}`)).toBeGreaterThanOrEqual(0);
+      expect(stored.indexOf(`${place}:v1`)).toBeGreaterThan(stored.indexOf(`${place}:${name}`));
+    }
+    const listed = (await manifestOf(`${stack.registry}/${place}:${referrersTag(of!)}`)) as Manifest;
+    expect(listed.manifests).toMatchObject([{ digest, artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json' }]);
+    const bundle = (await manifestOf(`${stack.registry}/${place}@${digest}`)) as Manifest;
+    expect(bundle).toMatchObject({ subject: { digest: of } });
+    const envelope = await blobOf(
+      `${stack.registry}/${place}`,
+      (await layersOf(`${stack.registry}/${place}:${attestationTag(of!)}`))[0]!.digest,
+    );
+    const inside = await blobOf(`${stack.registry}/${place}`, bundle.layers![0]!.digest);
+    expect(JSON.parse(String(inside)).dsseEnvelope).toEqual(JSON.parse(String(envelope)));
+  }
+});
+
+it('cosign and flightline add to each other’s attestations, and another key or byte is refused', async () => {
+  const other = join(scratch, 'other');
+  const passphrase = ['--passphrase-file', stack.passphrase];
+  await execa('skopeo', ['generate-sigstore-key', '--output-prefix', other, ...passphrase]);
+  expect(await attestedBy(`${other}.pub`, project.release)).toMatch(/no matching attestations|invalid signature/);
+  // cosign takes a predicate of this type only if SLSA's schema does.
+  const [{ predicate }] = (await attestedBy(stack.publicKey, project.release)) as [Statement];
+  await writeFile(join(scratch, 'predicate.json'), JSON.stringify(predicate));
+  const args = ['attest', '--yes', '--key', `${other}.private`, '--tlog-upload=false', '--type', 'slsaprovenance1'];
+  const env = { COSIGN_PASSWORD: (await readFile(stack.passphrase, 'utf8')).trim() };
+  const about = `${project.repository}@${first.image.digest}`;
+  await execa('cosign', [...args, '--predicate', join(scratch, 'predicate.json'), about], { env });
+  expect(await attestedBy(`${other}.pub`, project.release)).toHaveLength(1);
+  expect(await attestedBy(stack.publicKey, project.release)).toHaveLength(1);
+
+  const tag = attestationTag(first.image.digest!);
+  const manifest = (await manifestOf(`${project.repository}:${tag}`)) as Manifest;
+  const blob = await blobOf(project.repository, manifest.layers![0]!.digest);
+  const envelope = JSON.parse(String(blob)) as { payload: string };
+  const changed = Buffer.from(envelope.payload, 'base64');
+  changed[changed.indexOf('promoted')]! ^= 1;
+  const copy = `${stack.registry}/test/promoted-changed`;
+  const tls = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+  await execa('skopeo', ['copy', ...tls, `docker://${about}`, `docker://${copy}:v1`]);
+  const attachedTo = async (bytes: Buffer) => {
+    const layer = { ...manifest.layers![0]!, digest: `sha256:${sha256(bytes)}`, size: bytes.length };
+    await putLayout(copy, attestationsImage([layer]), bytes, tag);
+    return attestedBy(stack.publicKey, `${copy}:v1`);
+  };
+  expect(await attachedTo(Buffer.from(blob))).toHaveLength(1);
+  const forged = Buffer.from(JSON.stringify({ ...envelope, payload: changed.toString('base64') }));
+  expect(await attachedTo(forged)).toMatch(/no matching attestations/);
 });
 
 function promoteWithApproval() {
@@ -154,6 +264,9 @@ it('gives an approved one the same digests under the new name, reading and sendi
   // The requests that would show it are seen: the record's own blob was sent.
   expect(requests.filter((request) => /^PUT \/v2\/\S*\/release\/blobs\//.test(request))).not.toEqual([]);
 
+  for (const name of [`${PRODUCTION}:v1`, `${PRODUCTION}/diskimage-vmdk:v1`]) {
+    expect(await attestedBy(stack.publicKey, name)).toHaveLength(1);
+  }
   expect(await verified(`${PRODUCTION}:v1`)).toBe(first.image.digest);
   expect(await verified(`${PRODUCTION}/diskimage-vmdk:v1`)).toBe(first.disks[0]!.digest);
   expect(await verified(project.release)).toBe(first.image.digest);
@@ -165,6 +278,7 @@ it('gives an approved one the same digests under the new name, reading and sendi
     disks: [{ reference: `${PRODUCTION}/diskimage-vmdk:v1`, digest: first.disks[0]!.digest }],
     promotion: { source: project.release },
     approval: { comment: 'tested' },
+    attestations: first.attestations,
   });
 });
 
@@ -290,6 +404,11 @@ it('says what a registry has lost; run makes that, and what the spec asks for si
   });
   const stages = run.stages.map(({ name: stage, subject, status }) => `${stage} ${subject} ${status}`);
   expect(stages).toEqual(expect.arrayContaining(['build image skipped', 'push image skipped', 'publish vmdk done']));
+  // The image keeps the provenance of the release that made it, and only the disk gets one.
+  expect(run.attestations).toEqual([
+    ...second.attestations!.filter(({ subject }) => subject === 'image'),
+    { subject: 'vmdk', predicateType: PROVENANCE, digest: expect.stringMatching(/^sha256:/) },
+  ]);
   expect(await verified(`${project.repository}:fixed`)).toBe(second.image.digest);
   expect(await verified(`${project.repository}/diskimage-vmdk:v2`)).toBe(run.disks[0]!.digest);
   expect(await verified(`${project.repository}/diskimage-vmdk:v2-amd64`)).toMatch(/^sha256:/);

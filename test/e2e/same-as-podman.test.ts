@@ -247,6 +247,7 @@ it('a base that moves after it was resolved is taken as it was resolved', async 
       commit: undefined,
       date: '20261129',
       source: null,
+      spec: `sha256:${'0'.repeat(64)}`,
     });
     if (!made.ok) throw new Error(JSON.stringify(made.problems));
     const resolve = { release: input.release, runId: 'run', request: made.request };

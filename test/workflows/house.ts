@@ -37,6 +37,7 @@ const SIGN_ACTIVITIES: ActivityName[] = [
   'index',
   'sign',
   'verify',
+  'attest',
   'tag',
   'record',
   'promoteCopy',

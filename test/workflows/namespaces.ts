@@ -18,5 +18,6 @@ export const NAMESPACES = [
   'beside',
   'waits',
   'platforms',
+  'attest',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

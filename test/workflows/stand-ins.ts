@@ -52,6 +52,8 @@ import type {
   NotifyResult,
 } from '../../model/contract/control.ts';
 import type {
+  AttestInput,
+  AttestResult,
   IndexInput,
   ProveSigningInput,
   ProveSigningResult,
@@ -94,6 +96,7 @@ export interface Signatures {
   proveSigning: [ProveSigningInput, ProveSigningResult];
   sign: [SignInput, SignResult];
   verify: [VerifyInput, VerifyResult];
+  attest: [AttestInput, AttestResult];
   tag: [TagInput, TagResult];
   record: [RecordInput, RecordResult];
   moveSharedTag: [MoveInput, MoveResult & { attempts: number }];
@@ -235,6 +238,15 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   index: ({ entries }, { attempt }) => ({ attempts: attempt, digest: digestOf(`index ${JSON.stringify(entries)}`) }),
   sign: ({ tags }, { attempt }) => ({ attempts: attempt, signed: tags }),
   verify: (_, { attempt }) => ({ attempts: attempt }),
+  attest: ({ made }, { attempt }) => ({
+    attempts: attempt,
+    attestations: made.map((subject) => ({
+      subject,
+      predicateType: 'https://slsa.dev/provenance/v1',
+      digest: digestOf(`attestation of ${subject}`),
+    })),
+    vanished: [],
+  }),
   tag: ({ moves }, { attempt }) => ({
     attempts: attempt,
     moved: moves.map(({ repository, tag }) => `${repository}:${tag}`),

@@ -46,6 +46,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
     stages: state.table.rows,
     failure: outcome ? outcome.failure : ([...holds.values()][0] ?? null),
     ...(gate.approval && { approval: gate.approval }),
+    ...(state.attested.attestations.length > 0 && { attestations: state.attested.attestations }),
     ...(state.logs.kept.length === 0 ? {} : { logs: state.logs.kept }),
     ...(warnings.length === 0 ? {} : { warnings }),
     reason: plan?.resolved.reason,
@@ -53,11 +54,11 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
 }
 
 /**
- * The record as it is published. Once it is in the registry, the release is complete.
+ * The record of a release whose image and disks are verified.
  *
  * @throws Error when it would name something that was not made and verified, which is a fault in this code.
  */
-export function publishedRecord(state: ReleaseState): ReleaseRecord {
+export function verifiedRecord(state: ReleaseState): ReleaseRecord {
   const record = recordOf(state);
   const { image, disks } = record;
   const missing = [
@@ -67,6 +68,12 @@ export function publishedRecord(state: ReleaseState): ReleaseRecord {
       .map(({ type }) => type),
   ];
   if (missing.length > 0) throw new Error(`${missing.join(', ')} cannot be recorded as released`);
+  return record;
+}
+
+/** The record as it is published: once it is in the registry, the release is complete. As {@link verifiedRecord}. */
+export function publishedRecord(state: ReleaseState): ReleaseRecord {
+  const record = verifiedRecord(state);
   return {
     ...record,
     status: 'released',

@@ -23,7 +23,7 @@ import { heldSignal, hostSignal, recordQuery } from '../signals-and-queries.ts';
 import { activities } from '../activities.ts';
 import { runStage, settled, type Settled } from '../run-stage.ts';
 import { makeDisks, retireOutdated, stopDisks, throwIfFailed } from './disks.ts';
-import { finish } from './finish.ts';
+import { finish } from './end/finish.ts';
 import { cleanUp } from '../host/clean-up.ts';
 import { makeImage, proofFailure, proveSigning } from './image/image.ts';
 import { ShownRelease } from './show.ts';

@@ -5,9 +5,9 @@
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
-import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { Attestation, ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
-import { followsPush, isOfImage, signingStages, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { followsPush, isOfImage, signingStages, stagesOf, type ReleaseStatus } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
@@ -41,6 +41,15 @@ interface ProofState {
   publicKey: string | null;
   /** A proof beside resolve failed: the image branch is held for it once there is a plan. */
   failure: Failure | null;
+}
+
+/** What is attested, and of which digests, joined by commas; null before. */
+interface AttestedState {
+  digests: string | null;
+  attestations: Attestation[];
+  /** The digests of the last try, and when it began, ISO 8601. */
+  trying: string | null;
+  at: string;
 }
 
 export interface ReleaseState {
@@ -81,6 +90,7 @@ export interface ReleaseState {
   maybeMoved: string[];
   /** Why shared tags stay as they are, by tag. */
   readonly refusedTags: Map<string, string>;
+  readonly attested: AttestedState;
   logs: LogsKept;
   /** The hosts hold nothing any more. */
   cleanedUp: boolean;
@@ -112,6 +122,7 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     moved: [],
     maybeMoved: [],
     refusedTags: new Map(),
+    attested: { digests: null, attestations: [], trying: null, at: '' },
     logs: { kept: [], warnings: [] },
     cleanedUp: false,
     ending: false,
@@ -149,7 +160,7 @@ export function takeNextPlan(state: ReleaseState): void {
 }
 
 function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
-  state.table.updateAll((row) => row.name === 'tag' || row.name === 'record', { status: 'waiting', at: Date.now() });
+  resetEnd(state);
   const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
   // Late binding is no input of an image, and is looked at as it is built.
   if (before.resolved.imageInputs !== next.resolved.imageInputs || (late(next) && !late(before))) {
@@ -215,6 +226,13 @@ export function forgetRun(state: ReleaseState, subject: string): void {
 export function resetRows({ table }: ReleaseState, branch: string): void {
   const change = { status: 'waiting', at: Date.now(), host: null, log: null } as const;
   table.updateAll((row) => isOfBranch(row, branch) && row.status !== 'waiting', change);
+}
+
+/** Nothing is attested, tagged or recorded yet: something else is to be released. */
+export function resetEnd(state: ReleaseState): void {
+  Object.assign(state.attested, { digests: null, attestations: [] } satisfies Partial<AttestedState>);
+  const ends = stagesOf('end', 'release', state.request).map(({ name }) => name);
+  state.table.updateAll((row) => ends.includes(row.name), { status: 'waiting', at: Date.now() });
 }
 
 /** Lets every held branch go on; returns which. */

@@ -170,12 +170,12 @@ class PromotionRun {
   /** Into the target's repository, signed for its name there and verified; without a tag. */
   private async publish(plan: PromotionPlan, item: PromotedItem): Promise<void> {
     const { timing } = this.request;
-    const { identity } = this;
     const { subject, digest, to } = item;
+    const given = { ...this.identity, key: plan.key, timing };
     this.show({ step: `copying ${subject}` });
     const copies = activities('copy', timing, `copy ${subject} to ${to.repository}`);
-    const { mounted } = await copies.promoteCopy({ ...identity, item, key: plan.key, timing });
-    const signing = { ...identity, key: plan.key, repository: to.repository, digest, tags: [to.tag], timing };
+    const { mounted } = await copies.promoteCopy({ ...given, item, sourceKey: plan.sourceKey });
+    const signing = { ...given, repository: to.repository, digest, tags: [to.tag] };
     this.show({ step: `signing and verifying ${subject}` });
     await this.sign(`sign ${subject} for ${to.tag}`).sign(signing);
     await this.sign(`verify ${subject} for ${to.tag}`).verify(signing);

@@ -315,7 +315,13 @@ describe('what is decided about contexts', () => {
       signing: { key: 'release' },
     });
     const source: ContextSource = { kind: 'artifact', digest: digest(text) };
-    const made = makeTemplate(spec, { context: source, commit: undefined, date: '20261101', source: null });
+    const made = makeTemplate(spec, {
+      context: source,
+      commit: undefined,
+      date: '20261101',
+      source: null,
+      spec: `sha256:${'0'.repeat(64)}`,
+    });
     if (!made.ok) throw new Error(JSON.stringify(made.problems));
     const { template } = made;
     return scheduledRelease({ schemaVersion: 1, template, cron: '0 2 * * *', timeZone: 'UTC', supersede: false });

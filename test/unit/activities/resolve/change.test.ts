@@ -24,7 +24,13 @@ function requestOf(more: object = {}, context: ContextSource = { kind: 'artifact
     rebuild: 'when-changed',
     ...more,
   });
-  const made = makeRequest(spec, { context, commit: undefined, date: '20261123', source: null });
+  const made = makeRequest(spec, {
+    context,
+    commit: undefined,
+    date: '20261123',
+    source: null,
+    spec: `sha256:${'0'.repeat(64)}`,
+  });
   if (!made.ok) throw new Error(JSON.stringify(made.problems));
   return made.request;
 }

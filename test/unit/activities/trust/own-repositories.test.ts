@@ -20,7 +20,13 @@ function requestWith(repositories: Record<string, string>) {
       signing: { key: 'release' },
       repositories,
     }),
-    { context: { kind: 'artifact', digest: DIGEST }, commit: undefined, date: '20261123', source: null },
+    {
+      context: { kind: 'artifact', digest: DIGEST },
+      commit: undefined,
+      date: '20261123',
+      source: null,
+      spec: `sha256:${'0'.repeat(64)}`,
+    },
   );
   if (!made.ok) throw new Error(JSON.stringify(made.problems));
   return made.request;

@@ -171,6 +171,7 @@ test('static details name what is asked for', () => {
     commit: undefined,
     date: '20260101',
     source: null,
+    spec: `sha256:${'0'.repeat(64)}`,
   });
   const details = staticDetails(made.ok ? made.request : ({} as never));
   expect(details).toContain('**edge-camera** → `quay.io/acme/edge-camera:v1`');

@@ -31,6 +31,7 @@ const directory: RequestFacts = {
   commit: 'c'.repeat(12),
   date: '20250101',
   source: null,
+  spec: `sha256:${'0'.repeat(64)}`,
 };
 const git: RequestFacts = {
   ...directory,

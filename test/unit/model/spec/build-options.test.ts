@@ -72,6 +72,7 @@ describe('what podman build is told of an image', () => {
       commit: undefined,
       date: '20261123',
       source: null,
+      spec: `sha256:${'0'.repeat(64)}`,
       environment: { SET: 'given', OTHER: 'x' },
     });
     expect(made).toMatchObject({

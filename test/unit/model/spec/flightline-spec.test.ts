@@ -199,6 +199,7 @@ describe('makeRequest', () => {
     commit: 'abcdef012345',
     date: '20261123',
     source: null,
+    spec: `sha256:${'0'.repeat(64)}`,
   };
   const make = (change: (text: string) => string = (text) => text, more: object = {}) => {
     const parsed = parse(change(SPEC));

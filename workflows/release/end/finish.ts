@@ -2,26 +2,27 @@
 import { CancelledFailure, isCancellation } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import type { TagMove } from '../../model/tags/tag-move.ts';
-import type { TagResult } from '../../model/contract/sign.ts';
-import { failureOf } from '../../model/failure/failure.ts';
-import { requestedRuns } from '../../model/release/stage-table.ts';
-import { overMaxUpdate } from '../../model/oci/update-cost.ts';
-import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
-import { askApproval } from '../approval.ts';
-import { failureFrom, mayGoBack, StageFailed } from '../failure.ts';
-import { activities } from '../activities.ts';
-import { runStage, settled } from '../run-stage.ts';
-import { sign, signingAgain } from '../signing.ts';
-import { tellRecorded } from '../tags/shared-tag.ts';
-import { untilDone, type BranchEnd } from './branch.ts';
-import { cleanUp, keepLogs } from '../host/clean-up.ts';
-import { signFurther } from './image/image.ts';
-import { signedTags, tagMoves, type Plan } from './plan.ts';
-import type { ShownRelease } from './show.ts';
-import { disksToMake, forgetReused, presentDisks } from './reused.ts';
-import { addMoved, forgetRun, isOutdated, unpushImage, type ReleaseState } from './state.ts';
-import { publishedRecord } from './record.ts';
+import type { TagMove } from '../../../model/tags/tag-move.ts';
+import type { TagResult } from '../../../model/contract/sign.ts';
+import { failureOf } from '../../../model/failure/failure.ts';
+import { requestedRuns } from '../../../model/release/stage-table.ts';
+import { overMaxUpdate } from '../../../model/oci/update-cost.ts';
+import { MAX_WORDS } from '../../../model/tags/shared-tag.ts';
+import { askApproval } from '../../approval.ts';
+import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
+import { activities } from '../../activities.ts';
+import { runStage, settled } from '../../run-stage.ts';
+import { sign, signingAgain } from '../../signing.ts';
+import { tellRecorded } from '../../tags/shared-tag.ts';
+import { attest } from './attest.ts';
+import { untilDone, type BranchEnd } from '../branch.ts';
+import { cleanUp, keepLogs } from '../../host/clean-up.ts';
+import { signFurther } from '../image/image.ts';
+import { signedTags, tagMoves, type Plan } from '../plan.ts';
+import type { ShownRelease } from '../show.ts';
+import { disksToMake, forgetReused, presentDisks } from '../reused.ts';
+import { addMoved, forgetRun, isOutdated, resetEnd, unpushImage, type ReleaseState } from '../state.ts';
+import { publishedRecord } from '../record.ts';
 
 /** What an interrupted tag activity reports. */
 const Moved = z.object({ moved: z.array(z.string()) });
@@ -38,6 +39,11 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
     requireApproval(state, plan);
     if (!(await signFurther(release, plan.request))) {
       sendBack(release, [state.image.push!.digest]);
+      return 'outdated';
+    }
+    const lost = await attest(release, plan);
+    if (lost.length > 0) {
+      sendBack(release, lost);
       return 'outdated';
     }
     // No host stage follows, so the logs are complete. They are sent while the tags move.
@@ -162,9 +168,9 @@ function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
 }
 
 /** Sends what the registry lost back to push. */
-function sendBack(release: ShownRelease, vanished: TagResult['vanished']): void {
+function sendBack(release: ShownRelease, vanished: readonly string[]): void {
   const { state, table } = release;
-  table.update('tag', 'release', { status: 'waiting', at: Date.now() });
+  resetEnd(state);
   if (state.image.push && vanished.includes(state.image.push.digest)) unpushImage(state);
   redoRuns(release, vanished);
   if (!mayGoBack(state.lost, 'release')) {

@@ -1,0 +1,102 @@
+/** A release that asks for provenance: what is attested stands before any tag moves. */
+import { expect, test } from 'vitest';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { digestOf, idOf, requestFor } from './facts.ts';
+import { useHouse } from './setup.ts';
+import { failed, type Signatures } from './stand-ins.ts';
+
+const house = useHouse('attest');
+const SLSA = 'https://slsa.dev/provenance/v1';
+const SPEC = digestOf('flightline.yaml');
+const asking = (name: string) =>
+  requestFor(name, { disks: { qcow2: 'artifact', iso: 'none' }, provenance: { spec: SPEC } });
+const attestation = (subject: string) => ({
+  subject,
+  predicateType: SLSA,
+  digest: digestOf(`attestation of ${subject}`),
+});
+const statuses = ({ stages }: ReleaseRecord) =>
+  stages.filter(({ subject }) => subject === 'release').map(({ name, status }) => `${name} ${status}`);
+
+test('says what was made, once all is verified, and links it in the record', async () => {
+  const { standIns, start } = house();
+  const request = asking('attested');
+  const record = await (await start(request)).result();
+  expect(statuses(record)).toEqual(['resolve done', 'attest done', 'tag done', 'record done']);
+  const end = ['verify', 'attest', 'tag', 'record'] as const;
+  const calls = standIns.callsOf(idOf(request), ...end);
+  expect(calls.map(({ activity }) => activity)).toEqual(['verify', 'verify', 'attest', 'tag', 'record']);
+  const input = calls.find(({ activity }) => activity === 'attest')!.input as Signatures['attest'][0];
+  // A disk that is not published is nowhere to be attested.
+  expect(input).toMatchObject({ key: 'release', made: ['image', 'qcow2'], parameters: { spec: SPEC, tag: 'v1' } });
+  expect(input.record.image).toMatchObject({ verified: true });
+  expect(record.attestations).toEqual([attestation('image'), attestation('qcow2')]);
+  expect((calls.at(-1)!.input as Signatures['record'][0]).record.attestations).toEqual(record.attestations);
+});
+
+test('without asking there is neither stage nor activity', async () => {
+  const { standIns, start } = house();
+  const request = requestFor('plain', { disks: {} });
+  const record = await (await start(request)).result();
+  expect(statuses(record)).toEqual(['resolve done', 'tag done', 'record done']);
+  expect(standIns.callsOf(idOf(request), 'attest')).toEqual([]);
+  expect(record).not.toHaveProperty('attestations');
+});
+
+test('holds before any tag has moved, and says the same again after a retry', async () => {
+  const { standIns, start, until, retry } = house();
+  const request = asking('held');
+  let opens = false;
+  standIns.behave(idOf(request), {
+    attest: (_, { ordinary }) => {
+      if (!opens) throw failed('key-passphrase', 'the passphrase does not open it');
+      return ordinary();
+    },
+  });
+  const handle = await start(request);
+  const held = await until(handle, 'held', ({ status }) => status === 'held');
+  expect(held.failure).toMatchObject({ kind: 'key-passphrase', stage: 'attest' });
+  expect(standIns.callsOf(idOf(request), 'tag')).toEqual([]);
+  opens = true;
+  await retry(handle);
+  expect(await handle.result()).toMatchObject({ status: 'released' });
+  const times = standIns
+    .callsOf(idOf(request), 'attest')
+    .map(({ input }) => (input as Signatures['attest'][0]).finishedAt);
+  expect(times.length).toBeGreaterThan(1);
+  expect(new Set(times).size).toBe(1);
+});
+
+test('sends back what the registry has lost, and attests what is made then', async () => {
+  const { standIns, start } = house();
+  const request = asking('lost');
+  standIns.behave(idOf(request), {
+    attest: ({ record }, { ordinary }) =>
+      standIns.callsOf(idOf(request), 'attest').length > 1
+        ? ordinary()
+        : { attempts: 1, attestations: [], vanished: [record.image.digest!] },
+  });
+  const record = await (await start(request)).result();
+  expect(record.status).toBe('released');
+  const calls = standIns.callsOf(idOf(request), 'push', 'attest', 'tag').map(({ activity }) => activity);
+  expect(calls).toEqual(['push', 'attest', 'push', 'attest', 'tag']);
+  expect(record.attestations).toEqual([attestation('image'), attestation('qcow2')]);
+});
+
+test('what is taken over keeps its attestations, and nothing is attested of it', async () => {
+  const { standIns, start } = house();
+  const request = asking('taken-over');
+  const earlier = { ...attestation('image'), digest: digestOf('earlier attestation') };
+  const digest = digestOf('earlier image');
+  standIns.behave(idOf(request), {
+    resolve: (_, { ordinary }) => ({
+      ...ordinary(),
+      existingTag: digest,
+      reuse: { digest, builtAt: null, disks: [], attestations: [earlier as never, attestation('iso') as never] },
+    }),
+  });
+  const record = await (await start(request)).result();
+  const [call] = standIns.callsOf(idOf(request), 'attest');
+  expect(call!.input).toMatchObject({ made: ['qcow2'] });
+  expect(record.attestations).toEqual([earlier, attestation('qcow2')]);
+});

@@ -1,0 +1,54 @@
+/** Has image and disks attested before any tag moves. */
+import { provenanceParameters } from '../../../model/attestation/parameters.ts';
+import { shownDigests } from '../../../model/release/approval.ts';
+import type { Attestation } from '../../../model/release/record.ts';
+import { activities } from '../../activities.ts';
+import { runStage } from '../../run-stage.ts';
+import type { Plan } from '../plan.ts';
+import { verifiedRecord } from '../record.ts';
+import type { ShownRelease } from '../show.ts';
+import type { ReleaseState } from '../state.ts';
+
+type Subject = Attestation['subject'];
+
+/** The stage `attest`. @returns digests that the registry has lost; then nothing may be tagged */
+export async function attest(release: ShownRelease, { request }: Plan): Promise<readonly string[]> {
+  const { state, table } = release;
+  const { provenance, key, timing, tag } = request;
+  if (!provenance) return [];
+  const record = verifiedRecord(state);
+  const digests = shownDigests(record).join();
+  if (state.attested.digests === digests) return [];
+  const row = { name: 'attest', subject: 'release' } as const;
+  const made = madeParts(state);
+  const taken = (subject: Subject) => !made.includes(subject) && (subject === 'image' || state.reused.has(subject));
+  const kept = (state.plan?.resolved.reuse?.attestations ?? []).filter(({ subject }) => taken(subject));
+  if (made.length === 0) {
+    table.update(row.name, row.subject, { status: 'skipped', at: Date.now() });
+    Object.assign(state.attested, { digests, attestations: kept });
+    return [];
+  }
+  // A later try says the same, and adopts what an earlier one has signed.
+  if (state.attested.trying !== digests) state.attested.at = new Date().toISOString();
+  state.attested.trying = digests;
+  const { attestations, vanished } = await runStage(release, row, null, () =>
+    activities('sign', timing, `attest ${tag}`).attest({
+      ...state.identity,
+      key,
+      record,
+      parameters: provenanceParameters(request, provenance.spec),
+      made,
+      finishedAt: state.attested.at,
+      timing,
+    }),
+  );
+  if (vanished.length === 0) Object.assign(state.attested, { digests, attestations: [...kept, ...attestations] });
+  return vanished;
+}
+
+/** What this release made: what it took over has the provenance of the release that made it. */
+function madeParts({ image, plan, reused, request }: ReleaseState): Subject[] {
+  const isTaken = plan?.resolved.reuse !== undefined && image.push?.digest === plan.resolved.reuse.digest;
+  const disks = request.disks.filter(({ type, publish }) => publish !== 'none' && !reused.has(type));
+  return [...(isTaken ? [] : ['image' as const]), ...disks.map(({ type }) => type)];
+}
