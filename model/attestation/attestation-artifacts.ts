@@ -3,7 +3,8 @@
  * envelopes, and a sigstore bundle each whose manifest has a subject (OCI 1.1). Pure.
  */
 import { createHash } from 'node:crypto';
-import { blobArtifact, document, MEDIA_TYPES, type Descriptor, type Document, type Layout } from '../oci/manifest.ts';
+import { attachmentImage, type AttachedLayer } from '../oci/attachment.ts';
+import { blobArtifact, document, type Descriptor, type Document, type Layout } from '../oci/manifest.ts';
 import type { Envelope } from './envelope.ts';
 
 /** Media type of an envelope in the `.att` tag. */
@@ -11,31 +12,16 @@ export const ENVELOPE_TYPE = 'application/vnd.dsse.envelope.v1+json';
 /** Media type of a sigstore bundle, and artifact type of its manifest. */
 export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
-/** A layer of the `.att` tag. */
-export type EnvelopeLayer = Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'annotations'>;
-
 /** An envelope as a layer of the `.att` tag. cosign chooses by the annotations without reading the layers. */
-export function envelopeLayer(envelope: Envelope, predicateType: string): { layer: EnvelopeLayer; bytes: Uint8Array } {
+export function envelopeLayer(envelope: Envelope, predicateType: string): { layer: AttachedLayer; bytes: Uint8Array } {
   const { descriptor, bytes } = document(ENVELOPE_TYPE, envelope);
   const annotations = { 'dev.cosignproject.cosign/signature': '', predicateType };
   return { layer: { ...descriptor, annotations }, bytes };
 }
 
 /** What is under the `.att` tag: an image with these layers. */
-export function attestationsImage(layers: readonly EnvelopeLayer[]): Layout {
-  const config = document(MEDIA_TYPES.config, {
-    architecture: '',
-    os: '',
-    config: {},
-    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
-  });
-  const { mediaType, digest, size } = config.descriptor;
-  const manifest = document(MEDIA_TYPES.manifest, {
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.manifest,
-    config: { mediaType, digest, size },
-    layers,
-  });
+export function attestationsImage(layers: readonly AttachedLayer[]): Layout {
+  const { manifest, config } = attachmentImage(layers);
   return { root: manifest.descriptor, documents: [config, manifest] };
 }
 
@@ -59,13 +45,4 @@ export function bundleArtifact(
     'dev.sigstore.bundle.predicateType': predicateType,
   };
   return { layout: blobArtifact({ artifactType: BUNDLE_TYPE, blob: blob.descriptor, subject, annotations }), blob };
-}
-
-/** The index of the referrers tag, with a manifest added (distribution specification, "Referrers Tag Schema"). */
-export function referrersIndex(entries: readonly unknown[], added: Descriptor): Document {
-  return document(MEDIA_TYPES.index, {
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.index,
-    manifests: [...entries, added],
-  });
 }

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { document, MEDIA_TYPES, parseManifest, type Document, type Manifest } from './manifest.ts';
 
-/** The layers of a manifest as cosign writes them: a signature is in an annotation. */
-type Layer = NonNullable<Manifest['layers']>[number];
+/** A layer as cosign writes them: a signature is in an annotation. */
+export type AttachedLayer = NonNullable<Manifest['layers']>[number];
 
-const isSame = (left: Layer, right: Layer) =>
+const isSame = (left: AttachedLayer, right: AttachedLayer) =>
   left.digest === right.digest && JSON.stringify(left.annotations) === JSON.stringify(right.annotations);
 
 /**
@@ -18,22 +18,26 @@ export function mergedAttachment(
 ): { manifest: Document; config: Document } | 'nothing-new' | 'unknown' {
   const [before, after] = [parseManifest(standing), parseManifest(added)];
   if (before?.config?.mediaType !== MEDIA_TYPES.config || !before.layers || !after?.layers) return 'unknown';
-  const layers: Layer[] = before.layers;
+  const layers: AttachedLayer[] = before.layers;
   const others = after.layers.filter((layer) => !layers.some((one) => isSame(one, layer)));
   if (others.length === 0) return 'nothing-new';
-  const all = [...layers, ...others];
+  return attachmentImage([...layers, ...others]);
+}
+
+/** The image that holds signatures or attestations as layers: its configuration lists them once more. */
+export function attachmentImage(layers: readonly AttachedLayer[]): { manifest: Document; config: Document } {
   const config = document(MEDIA_TYPES.config, {
     architecture: '',
     os: '',
     config: {},
-    rootfs: { type: 'layers', diff_ids: all.map(({ digest }) => digest) },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
   });
   const { mediaType, digest, size } = config.descriptor;
   const manifest = document(MEDIA_TYPES.manifest, {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.manifest,
     config: { mediaType, digest, size },
-    layers: all,
+    layers,
   });
   return { manifest, config };
 }

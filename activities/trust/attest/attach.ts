@@ -3,16 +3,10 @@
  * oras and the registry itself do (a sigstore bundle with a subject). Reads each back and verifies it.
  */
 import type { KeyObject } from 'node:crypto';
-import {
-  attestationsImage,
-  bundleArtifact,
-  BUNDLE_TYPE,
-  envelopeLayer,
-  referrersIndex,
-} from '../../../model/attestation/attestation-artifacts.ts';
+import { attestationsImage, bundleArtifact, envelopeLayer } from '../../../model/attestation/attestation-artifacts.ts';
 import type { Envelope } from '../../../model/attestation/envelope.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
-import { parseManifest } from '../../../model/oci/manifest.ts';
+import { mergedReferrers } from '../../../model/oci/attachment.ts';
 import { attestationTag, referrersTag } from '../../../model/oci/reference.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
 import type { StoredManifest } from '../../tools/registry/repository.ts';
@@ -123,11 +117,8 @@ async function attachBundle(
     const tag = referrersTag(digest);
     if (round === ROUNDS) throw overwritten(`${repository}:${tag}`);
     const listed = await place.getManifest(tag);
-    const entries = (listed && parseManifest(listed.bytes)?.manifests) ?? [];
-    const manifest = layout.documents.at(-1)!;
-    const { annotations } = parseManifest(manifest.bytes)!;
-    const added = { ...layout.root, artifactType: BUNDLE_TYPE, annotations: annotations ?? {} };
-    const index = referrersIndex(entries, added);
+    const index = mergedReferrers(listed && listed.bytes, layout.root, layout.documents.at(-1)!.bytes);
+    if (!index) continue;
     const { mediaType } = index.descriptor;
     await place.putManifest(tag, { mediaType, bytes: Buffer.from(index.bytes) });
   }

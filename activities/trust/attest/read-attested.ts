@@ -1,9 +1,10 @@
 /** Reads the attestations beside a digest from both places, and tells whose they are. */
 import type { KeyObject } from 'node:crypto';
-import { BUNDLE_TYPE, ENVELOPE_TYPE, type EnvelopeLayer } from '../../../model/attestation/attestation-artifacts.ts';
+import { BUNDLE_TYPE, ENVELOPE_TYPE } from '../../../model/attestation/attestation-artifacts.ts';
 import { parseEnvelope, type Envelope } from '../../../model/attestation/envelope.ts';
 import { isAbout, parseStatement, type Statement } from '../../../model/attestation/statement.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
+import type { AttachedLayer } from '../../../model/oci/attachment.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import { attestationTag, referrersTag } from '../../../model/oci/reference.ts';
 import type { RepositoryClient } from '../../tools/registry/repository.ts';
@@ -20,15 +21,9 @@ export interface Attested {
 }
 
 /** The layers of the `.att` tag; none when there is no such tag. */
-export async function attestationLayers(repository: RepositoryClient, digest: string): Promise<EnvelopeLayer[]> {
+export async function attestationLayers(repository: RepositoryClient, digest: string): Promise<AttachedLayer[]> {
   const stored = await repository.getManifest(attestationTag(digest));
-  const layers = (stored && parseManifest(stored.bytes)?.layers) ?? [];
-  return layers.map(({ mediaType, digest: blob, size, annotations }) => ({
-    mediaType,
-    digest: blob,
-    size,
-    ...(annotations && { annotations }),
-  }));
+  return (stored && parseManifest(stored.bytes)?.layers) ?? [];
 }
 
 /** The bytes of a layer. @throws FlightlineError `registry` when the registry has lost it */
