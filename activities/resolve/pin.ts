@@ -31,7 +31,7 @@ export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configurat
 export async function pin(access: RegistryAccess, image: string, where: string): Promise<PinnedImage> {
   const reference = referenceFrom(image);
   const wanted = reference.digest ?? reference.tag ?? 'latest';
-  const digest = await access.repository(reference.repository).headManifest(wanted);
+  const digest = await access.images(reference.repository).headManifest(wanted);
   if (digest === null) {
     throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);
   }

@@ -4,6 +4,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { ImageConfiguration, type PlatformImage } from '../../model/oci/image-diff.ts';
 import { manifestKind, parseManifest, platformEntries, type Manifest } from '../../model/oci/manifest.ts';
 import type { ImageManifest } from '../../model/oci/update-cost.ts';
+import type { ManifestReader } from './registry/reading/manifest-reader.ts';
 import type { RepositoryClient, StoredManifest } from './registry/repository.ts';
 import { allEnded } from './together.ts';
 
@@ -12,7 +13,7 @@ const MAX_CONFIGURATION = 4 * 1024 * 1024;
 
 /** What a schema reads of an image's configuration; null when that is lost, or cannot be read. */
 export async function configurationOf<Schema extends z.ZodType>(
-  repository: RepositoryClient,
+  repository: ManifestReader,
   manifest: Manifest | undefined,
   schema: Schema,
 ): Promise<z.output<Schema> | null> {

@@ -45,6 +45,11 @@ const Registry = z.strictObject({
   location: Scope,
   authfile: AbsolutePath.optional(),
   insecure: z.boolean().default(false).describe('plain HTTP or an unverified certificate'),
+  mirrors: z
+    .array(Scope)
+    .min(1)
+    .optional()
+    .describe('registries or repositories that are asked before it for images that others publish, in this order'),
 });
 export type RegistryConfiguration = z.infer<typeof Registry>;
 
@@ -179,6 +184,12 @@ export function registryFor(
   return configuration.registries
     .filter((registry) => repositoryIsWithin(repository, registry.location))
     .sort((left, right) => right.location.length - left.location.length)[0];
+}
+
+/** A repository's names in the mirrors of its registry. */
+export function mirrorsOf(configuration: Pick<WorkerConfiguration, 'registries'>, repository: string): string[] {
+  const registry = registryFor(configuration, repository);
+  return (registry?.mirrors ?? []).map((mirror) => mirror + repository.slice(registry!.location.length));
 }
 
 /** `true` when a scope of the list covers the repository. */

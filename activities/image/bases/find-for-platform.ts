@@ -29,7 +29,7 @@ export async function findForPlatform(
   const parsed = parseReference(image);
   if (!parsed.ok) throw new FlightlineError('invalid-input', parsed.problem);
   const { tag = 'latest', digest: written = tag } = parsed.reference;
-  const repository = access.repository(parsed.reference.repository);
+  const repository = access.images(parsed.reference.repository);
   if (known?.reference === image && (await repository.headManifest(written)) === known.digest) return known;
   const stored = await repository.getManifest(written);
   if (!stored) throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);

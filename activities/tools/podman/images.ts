@@ -137,23 +137,25 @@ export async function listImages(
   return [...images.values()].sort((left, right) => right.created - left.created);
 }
 
-/** podman's flags for a repository: the activity's own logins, and TLS or not. */
-function accessFlags(access: Pick<RegistryAccess, 'authfile' | 'insecure'>, repository: string): string[] {
-  return [
-    ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
-    `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`,
-  ];
+function loginFlags({ authfile }: Pick<RegistryAccess, 'authfile'>): string[] {
+  return authfile === undefined ? [] : ['--authfile', authfile];
+}
+
+function tlsFlag(access: Pick<RegistryAccess, 'insecure'>, repository: string): string {
+  return `--tls-verify=${access.insecure(repository) ? 'false' : 'true'}`;
 }
 
 /** Arguments that pull an image by digest. */
 function pullArguments(
-  access: Pick<RegistryAccess, 'authfile' | 'insecure'>,
+  access: Pick<RegistryAccess, 'authfile' | 'insecure' | 'isMirrored'>,
   repository: string,
   digest: string,
   architecture: Architecture | undefined,
 ): string[] {
   const platform = architecture === undefined ? [] : [`--platform=linux/${architecture}`];
-  return ['pull', '--quiet', ...accessFlags(access, repository), ...platform, `${repository}@${digest}`];
+  // Of several places registries.conf says which is insecure: the flag would count for all.
+  const tls = access.isMirrored(repository) ? [] : [tlsFlag(access, repository)];
+  return ['pull', '--quiet', ...loginFlags(access), ...tls, ...platform, `${repository}@${digest}`];
 }
 
 /**
@@ -166,7 +168,15 @@ export function pushArguments(
 ): string[] {
   const { id, repository, digestFile, flags } = image;
   const destination = `docker://${repository}@@unknown-digest@@`;
-  return ['push', ...accessFlags(access, repository), ...flags, `--digestfile=${digestFile}`, id, destination];
+  return [
+    'push',
+    ...loginFlags(access),
+    tlsFlag(access, repository),
+    ...flags,
+    `--digestfile=${digestFile}`,
+    id,
+    destination,
+  ];
 }
 
 /**
@@ -182,7 +192,10 @@ export async function pullByDigest(
 ): Promise<string> {
   const name = `${repository}@${digest}`;
   const args = pullArguments(access, repository, digest, architecture);
-  await withFreshToken(() => podman(`pulling ${name}`, args, { stall: timing.stall, end }));
+  const { registriesConf: conf } = access;
+  const mirrors = conf !== undefined && access.isMirrored(repository);
+  const environment: Record<string, string> = mirrors ? { CONTAINERS_REGISTRIES_CONF: conf } : {};
+  await withFreshToken(() => podman(`pulling ${name}`, args, { stall: timing.stall, end, environment }));
   return name;
 }
 

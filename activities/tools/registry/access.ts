@@ -7,12 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlightlineError } from '../../../model/failure/failure.ts';
 import { isLoopbackRegistry, registryOf } from '../../../model/oci/reference.ts';
-import { registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
+import { mirrorsOf, registryFor, type WorkerConfiguration } from '../../../model/spec/worker-configuration.ts';
 import { withTemporaryDirectory } from '../temporary-directory.ts';
 import { identityOf, isAlive, isOutOfSight } from '../process/process-identity.ts';
 import { loginsIn } from './login/login.ts';
 import { RepositoryClient } from './repository.ts';
 import type { Reach } from './repository-api.ts';
+import type { ImageReader } from './reading/manifest-reader.ts';
+import { MirroredImages } from './reading/mirrored-images.ts';
+import { machineRegistriesConf, registriesConf } from './reading/registries-conf.ts';
 
 /** The files that an activity needs for its repositories, and clients of the repositories. */
 export class RegistryAccess implements Reach {
@@ -24,15 +27,24 @@ export class RegistryAccess implements Reach {
    * A registries.d directory under which sigstore signatures are read and written as attachments, for every registry.
    */
   readonly registriesDirectory: string;
+  /** A registries.conf with the mirrors of the worker configuration; undefined where it has none. */
+  readonly registriesConf: string | undefined;
   readonly protocols: Reach['protocols'] = new Map();
   private readonly isInsecure: (repository: string) => boolean;
+  private readonly hasMirrors: (repository: string) => boolean;
   private readonly clients = new Map<string, RepositoryClient>();
 
-  /** @param isInsecure allows plain HTTP or an unverified certificate, as loopback addresses always do */
+  /**
+   * @param isInsecure allows plain HTTP or an unverified certificate, as loopback addresses always do
+   * @param hasMirrors of a repository that `registriesConf` knows mirrors of
+   */
   constructor(
-    files: Pick<RegistryAccess, 'directory' | 'authfile' | 'registriesDirectory'>,
+    files: Pick<RegistryAccess, 'directory' | 'authfile' | 'registriesDirectory'> & { registriesConf?: string },
     isInsecure: (repository: string) => boolean = () => false,
+    hasMirrors: (repository: string) => boolean = () => false,
   ) {
+    this.registriesConf = files.registriesConf;
+    this.hasMirrors = hasMirrors;
     this.directory = files.directory;
     this.authfile = files.authfile;
     this.registriesDirectory = files.registriesDirectory;
@@ -48,6 +60,21 @@ export class RegistryAccess implements Reach {
     const client = this.clients.get(name) ?? new RepositoryClient(name, this);
     this.clients.set(name, client);
     return client;
+  }
+
+  /** `true` where podman and skopeo, given {@link RegistryAccess.registriesConf}, ask mirrors first. */
+  isMirrored(repository: string): boolean {
+    return this.registriesConf !== undefined && this.hasMirrors(repository);
+  }
+
+  /**
+   * Images that others publish: of a mirror, where there is one. What a release writes is read from where it was
+   * written, by {@link RegistryAccess.repository}, since a mirror may be behind.
+   */
+  images(name: string): ImageReader {
+    const { registriesConf: conf, authfile } = this;
+    if (conf === undefined || !this.hasMirrors(name)) return this.repository(name);
+    return new MirroredImages(name, { registriesConf: conf, authfile });
   }
 }
 
@@ -65,7 +92,10 @@ export async function withRegistryAccess<Result>(
     const auths = await collectLogins(configuration, repositories);
     await writeFile(authfile, JSON.stringify({ auths }), { mode: 0o600 });
     const isInsecure = (repository: string) => registryFor(configuration, repository)?.insecure ?? false;
-    return body(new RegistryAccess({ directory, authfile, registriesDirectory }, isInsecure));
+    const hasMirrors = (repository: string) => mirrorsOf(configuration, repository).length > 0;
+    const conf = repositories.some(hasMirrors) ? await writeRegistriesConf(configuration, directory) : undefined;
+    const files = { directory, authfile, registriesDirectory, ...(conf && { registriesConf: conf }) };
+    return body(new RegistryAccess(files, isInsecure, hasMirrors));
   });
 }
 
@@ -141,9 +171,30 @@ async function collectLogins(
   repositories: readonly string[],
 ): Promise<Record<string, unknown>> {
   const auths: Record<string, unknown> = {};
-  for (const repository of repositories) {
+  const mirrors = repositories.flatMap((repository) => mirrorsOf(configuration, repository));
+  for (const repository of [...repositories, ...mirrors]) {
     const registry = registryFor(configuration, repository);
     if (registry?.authfile) Object.assign(auths, await loginsIn(registry.authfile, repository));
   }
   return auths;
+}
+
+/** @throws FlightlineError `host-setup` when the machine's own file cannot be read */
+async function writeRegistriesConf(
+  { registries }: Pick<WorkerConfiguration, 'registries'>,
+  directory: string,
+): Promise<string> {
+  const file = join(directory, 'registries.conf');
+  try {
+    await writeFile(file, registriesConf(registries, await machineRegistriesConf()) ?? '');
+  } catch (error) {
+    throw new FlightlineError(
+      'host-setup',
+      `the machine's registries.conf cannot be read: ${(error as Error).message}`,
+      {
+        remedy: 'correct it: podman and skopeo do not read it either',
+      },
+    );
+  }
+  return file;
 }

@@ -28,7 +28,7 @@ const index = (...manifests: ReturnType<typeof entry>[]) => ({ schemaVersion: 2,
 function registryWith(document: object) {
   const digest = digestOf(document);
   const asked: string[] = [];
-  const repository = () => ({
+  const images = () => ({
     headManifest: () => Promise.resolve(digest),
     getManifest: (reference: string) => {
       asked.push(reference);
@@ -39,7 +39,7 @@ function registryWith(document: object) {
       return Promise.resolve(found ? Buffer.from(JSON.stringify(found)) : null);
     },
   });
-  return { access: { repository } as unknown as RegistryAccess, digest, asked };
+  return { access: { images } as unknown as RegistryAccess, digest, asked };
 }
 
 it.each<[string, object, string | null]>([
