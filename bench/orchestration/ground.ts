@@ -13,6 +13,7 @@ import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { eventually } from '../../test/support/wait.ts';
 import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../model/release/summaries.ts';
+import { temporalTarget } from '../../workers/temporal/connection.ts';
 import { withWorkerMemory } from '../../workers/memory.ts';
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack } from '../../workers/stack/stack.ts';
@@ -72,7 +73,8 @@ async function stopped(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
-export async function openGround(): Promise<Ground> {
+/** @param server another one than a dev server of its own: where it is, by a profile, and its process */
+export async function openGround(server?: { environment: Record<string, string>; pid: number }): Promise<Ground> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-bench-'));
   const stack = await startStack({ directory, roles: [] });
   const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true }), () => stack.stop()];
@@ -81,24 +83,27 @@ export async function openGround(): Promise<Ground> {
   };
   try {
     const here = import.meta.dirname;
-    const { address } = stack.temporal;
+    const environment = { ...process.env, ...stack.environment };
+    if (server)
+      Object.assign(environment, { TEMPORAL_ADDRESS: undefined, TEMPORAL_NAMESPACE: undefined }, server.environment);
+    const { connectionOptions, namespace } = temporalTarget(environment);
     const control = await started(
       [join(here, 'control-worker.mjs'), stack.paths.workerConfiguration],
-      withWorkerMemory({ ...process.env, ...stack.environment }),
+      withWorkerMemory(environment),
       '"worker-ready"',
     );
     undo.push(() => stopped(control));
     const standIns = await started(
-      [...process.execArgv, join(here, 'stand-in-workers.ts'), address],
-      process.env,
+      [`--import=${import.meta.resolve('tsx')}`, join(here, 'stand-in-workers.ts')],
+      environment,
       'ready',
     );
     undo.push(() => stopped(standIns));
-    const connection = await Connection.connect({ address });
+    const connection = await Connection.connect(connectionOptions);
     undo.push(() => connection.close());
-    const client = new Client({ connection });
+    const client = new Client({ connection, namespace });
     const pids: Record<ProcessName, number> = {
-      'Temporal server': stack.children().find(({ name }) => name === 'temporal')!.pid,
+      'Temporal server': server?.pid ?? stack.children().find(({ name }) => name === 'temporal')!.pid,
       'control worker': control.pid!,
       'stand-ins': standIns.pid!,
       'program that starts them': process.pid,
