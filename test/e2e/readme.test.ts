@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ReleaseRecord } from '../../model/release/record.ts';
 import { readState } from '../../workers/stack/state.ts';
 import { ROOT } from '../support/flightline.ts';
+import { personEnvironment } from '../support/person.ts';
 import { blocksOf } from '../support/readme.ts';
 
 /** Set-up, the demo and the tests themselves are run by those who install, and by `npm test`. */
@@ -23,15 +24,10 @@ const STOPPED_WITHIN = 120_000;
 const blocks = blocksOf(await readFile(join(ROOT, 'README.md'), 'utf8')).filter(
   ({ language, text }) => language === 'sh' && !NOT_HERE.test(text),
 );
-const background = blocks.filter((block) => block.background);
-const commands = blocks.filter((block) => !block.background).map(({ line, text }) => ({ line, text }));
+const background = blocks.filter(({ mark }) => mark === 'background');
+const commands = blocks.filter(({ mark }) => mark === null).map(({ line, text }) => ({ line, text }));
 
-/** A person's own Temporal, stack or npm settings must not reach in. */
-const environment = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => name === 'TEMPORAL_CLI_PATH' || !/^(?:TEMPORAL_|FLIGHTLINE_|CONTAINERS_CONF$|npm_|VITEST)/.test(name),
-  ),
-);
+const environment = personEnvironment();
 
 let directory: string;
 let up: ChildProcess;

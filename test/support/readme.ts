@@ -6,18 +6,18 @@ export interface Block {
   text: string;
   /** Line of the opening fence, from 1. */
   line: number;
-  /** `<!-- background -->` stands above it: it runs until it is stopped. */
-  background: boolean;
+  /** What stands above it: `<!-- background -->` runs until it is stopped, `<!-- console -->` until Ctrl-]. */
+  mark: 'background' | 'console' | null;
 }
 
 /** The fenced blocks of a Markdown text, in order. */
 export function blocksOf(markdown: string): Block[] {
-  const fences = /^(<!-- background -->\n\n?)?```([a-z]*)\n([\s\S]*?)^```$/gm;
+  const fences = /^(<!-- (?:background|console) -->\n\n?)?```([a-z]*)\n([\s\S]*?)^```$/gm;
   return [...markdown.matchAll(fences)].map(({ 1: mark = '', 2: language = '', 3: text = '', index }) => ({
     language,
     text,
     line: markdown.slice(0, index + mark.length).split('\n').length,
-    background: mark !== '',
+    mark: (/[a-z]+/.exec(mark)?.[0] as Block['mark'] | undefined) ?? null,
   }));
 }
 

@@ -1,0 +1,98 @@
+/** The packed file in an empty prefix, used from another directory: no clone is in reach. */
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TypedTerminal } from '../../scripts/recording/typed-terminal.ts';
+import { readState } from '../../workers/stack/state.ts';
+import { ROOT } from '../support/flightline.ts';
+import { personEnvironment } from '../support/person.ts';
+
+const UP_WITHIN = 600_000;
+const RUN_WITHIN = 300_000;
+
+let directory: string;
+let prefix: string;
+let work: string;
+let first: TypedTerminal;
+let second: TypedTerminal;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flightline-packed-'));
+  [prefix, work] = [join(directory, 'prefix'), join(directory, 'work')];
+  await mkdir(work);
+  const packed = await execa('npm', ['pack', '--json', '--pack-destination', directory], { cwd: ROOT });
+  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+  const install = ['install', '--global', '--ignore-scripts', '--prefer-offline', '--prefix', prefix];
+  await execa('npm', [...install, join(directory, filename)], { cwd: work });
+  // Nothing of the clone is on PATH: npm puts its programs there.
+  const path = [join(prefix, 'bin'), dirname(process.execPath), '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'];
+  const env = { ...personEnvironment(), PATH: path.join(delimiter), npm_config_prefer_offline: 'true' };
+  first = new TypedTerminal({ cwd: work, env });
+  second = new TypedTerminal({ cwd: work, env });
+});
+afterAll(async () => {
+  await second?.close();
+  await first?.type('\u0003');
+  await first?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Types a command on the second terminal. @returns what it showed */
+async function typed(command: string): Promise<string> {
+  const from = second.shown.length;
+  const code = await second.run(command, RUN_WITHIN);
+  const shown = second.shown.slice(from);
+  expect(code, shown).toBe(0);
+  return shown;
+}
+
+it('has the versions of the lock file', async () => {
+  const root = join(prefix, 'lib/node_modules/flightline');
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version?: string; dev?: boolean; optional?: boolean }>;
+  };
+  const wanted = Object.entries(packages).filter(([name, { dev, optional }]) => name !== '' && !dev && !optional);
+  expect(wanted.length).toBeGreaterThan(20);
+  for (const [name, { version }] of wanted) {
+    const installed = JSON.parse(await readFile(join(root, name, 'package.json'), 'utf8')) as { version: string };
+    expect(installed.version, name).toBe(version);
+  }
+});
+
+it('brings manual pages', async () => {
+  expect(await readdir(join(prefix, 'share/man/man1'))).toContain('flightline-run.1');
+});
+
+it('starts a stack', async () => {
+  await first.shows('$ ');
+  await first.type('flightline up --data stack\n');
+  await first.shows('The stack is up', { within: UP_WITHIN });
+  await typed('. stack/environment');
+  expect(await typed('echo $FLIGHTLINE_REGISTRY')).toMatch(/127\.0\.0\.1:\d+/);
+});
+
+it('starts a project, releases it, and fetches its disk', async () => {
+  await typed(
+    'flightline init edge --target openshift-virtualization --base debian-example --binding late ' +
+      '--no-podman-compose --repository $FLIGHTLINE_REGISTRY/packed/edge',
+  );
+  expect(await typed('flightline run edge')).toContain('released');
+  await typed('flightline fetch $FLIGHTLINE_REGISTRY/packed/edge:v1 --type qcow2 --output edge');
+  expect(await readdir(join(work, 'edge'))).toContain('disk.qcow2');
+});
+
+it('completes in bash', async () => {
+  await typed('. <(flightline completion bash)');
+  await second.type('flightline sched\t');
+  await second.shows('flightline schedule ');
+  await second.type('l\t');
+  await second.shows('flightline schedule list ');
+  expect(await second.typeToPrompt('\n'), second.shown.slice(-2_000)).toBe(0);
+});
+
+it('stops everything at Ctrl-C', async () => {
+  await first.typeToPrompt('\u0003');
+  expect(readState(join(work, 'stack'))?.children).toEqual([]);
+});
