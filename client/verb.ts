@@ -1,5 +1,6 @@
 /** What the file of a verb says: its help, its arguments and options, and its work. */
 import type { Command, OptionValues } from '@commander-js/extra-typings';
+import type { SchemaName } from '../model/json-schema.ts';
 import type { Output } from './terminal/output.ts';
 
 /** The headings of `flightline --help`, in their order. */
@@ -24,8 +25,8 @@ interface Help {
 
 /** A verb: the default export of `client/commands/<verb>.ts`. */
 interface Verb<Args extends unknown[], Options extends OptionValues> extends Help {
-  /** What `--json` prints; a verb without it has no `--json`. */
-  json?: string;
+  /** What `--json` prints, and its schemas/NAME.schema.json, one or another; a verb without it has no `--json`. */
+  json?: { help: string; schemas: readonly [SchemaName, ...SchemaName[]] };
   /** Adds arguments and options. */
   syntax(command: Command): Command<Args, Options>;
   /** Does the work and answers the exit code. */
@@ -83,7 +84,7 @@ export function addVerb(
     return;
   }
   const full: Command<unknown[], OptionValues> = made.syntax(command as Command);
-  if (made.json) full.option('--json', made.json);
+  if (made.json) full.option('--json', made.json.help);
   full.action(async () => {
     const { json = false, ...options } = full.opts() as Call['options'] & { json?: boolean };
     await act({ name, args: full.processedArgs, options, json, verb: made });

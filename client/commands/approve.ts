@@ -8,7 +8,7 @@ export default verb({
   summary: 'let what waits for approval move its tags',
   description: 'Let what waits for approval move its tags: a release, or a promotion to REPOSITORY:TAG.',
   examples: ['flightline approve quay.io/acme/edge-camera:v1 --comment "tested in the lab"'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['decision'] },
 
   syntax: (command) =>
     command.argument(...RELEASE_ARGUMENT).option('--comment <text>', 'why; kept in the record and history'),

@@ -11,7 +11,7 @@ export default verb({
   summary: 'end a release and clean up',
   description: 'End a release and wait until its hosts are cleaned up, or end a promotion. No tag is moved.',
   examples: ['flightline cancel quay.io/acme/edge-camera:v1'],
-  json: 'print the record as JSON',
+  json: { help: 'print the record as JSON', schemas: ['record', 'promotion'] },
 
   syntax: (command) => command.argument(...RELEASE_ARGUMENT),
 

@@ -50,7 +50,7 @@ export default verb({
     'flightline device-config --imported-from quay.io/acme/edge --repository registry.plant.example/edge ' +
       '--public-key release.pub --output device',
   ],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['device-config'] },
 
   syntax,
 

@@ -15,7 +15,7 @@ export default verb({
     'Compare two images in their registries: layers, sizes, configuration, and what a machine with the first fetches ' +
     'for the second. Nothing is pulled, and no signature is looked at.',
   examples: ['flightline diff quay.io/acme/edge-camera:v1 v2', 'flightline diff quay.io/acme/edge-camera:v1 v2 --json'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['diff'] },
 
   syntax: (command) =>
     command

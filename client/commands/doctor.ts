@@ -10,7 +10,7 @@ export default verb({
   summary: 'check what this machine needs',
   description: 'Check what this machine needs for its roles, by doing it. Every finding has a remedy.',
   examples: ['flightline doctor', 'flightline doctor --role build --fix'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['doctor'] },
 
   syntax: (command) =>
     command

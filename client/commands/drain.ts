@@ -23,7 +23,7 @@ export default verb({
     'Let the build host of this machine promise no more slots. What runs goes on to its ' +
     'end; what would come next is done on other hosts, or waits for one.',
   examples: ['flightline drain --comment "new kernel" --wait', 'flightline drain --undo'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['drain'] },
 
   syntax,
 

@@ -22,7 +22,7 @@ export default verb({
     'flightline fetch quay.io/acme/edge-camera:v1 --type qcow2 --output disks --key release.pub',
     'flightline fetch quay.io/acme/edge-camera/diskimage-iso:v1 --key release.pub',
   ],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['fetch'] },
 
   syntax,
 

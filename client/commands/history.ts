@@ -28,7 +28,7 @@ export default verb({
   summary: 'what a shared tag pointed at',
   description: 'Show what a shared tag pointed at, since when, why, by which release or person; the newest first.',
   examples: ['flightline history quay.io/acme/edge-camera:stable --json'],
-  json: 'print JSON, the oldest first',
+  json: { help: 'print JSON, the oldest first', schemas: ['history'] },
 
   syntax: (command) =>
     command

@@ -36,7 +36,7 @@ export default verb({
   description:
     'List every host with workers: roles, slots, free disk, version, when it was last seen, and what it does.',
   examples: ['flightline hosts'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['hosts'] },
 
   syntax: (command) => command,
 

@@ -20,7 +20,7 @@ export default verb({
     'flightline init edge-camera',
     'flightline init --target bare-metal --base centos-stream9 --binding late --repository quay.io/acme/edge-camera',
   ],
-  json: 'print what was written as JSON',
+  json: { help: 'print what was written as JSON', schemas: ['init'] },
 
   syntax: (command) =>
     command

@@ -29,7 +29,7 @@ export default verb({
   description:
     'Make a signing key: P.private, P.pub and, unless a passphrase is given, P.passphrase. Overwrites nothing.',
   examples: ['flightline keygen --output-prefix ./release'],
-  json: 'print the paths as JSON',
+  json: { help: 'print the paths as JSON', schemas: ['keygen'] },
 
   syntax,
 

@@ -11,7 +11,7 @@ export default verb({
   description:
     'Look for what the guide advises otherwise, in the Containerfile and the spec. `flightline run` does it too.',
   examples: ['flightline lint', 'flightline lint flightline.yaml --strict'],
-  json: 'print the findings as JSON',
+  json: { help: 'print the findings as JSON', schemas: ['lint'] },
 
   syntax: (command) =>
     command.argument('[spec]', 'the spec', 'flightline.yaml').option('--strict', 'exit with 1 when something is found'),

@@ -25,7 +25,7 @@ export default verb({
   summary: 'list the releases',
   description: 'List the releases that Temporal knows, and the promotions that run or wait, newest first.',
   examples: ['flightline list --limit 5', 'flightline list --status held --repository quay.io/acme --since 2d'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['list'] },
 
   syntax: (command) =>
     command

@@ -45,7 +45,7 @@ export default verb({
     'flightline logs quay.io/acme/edge-camera:v1 --follow',
     'flightline logs quay.io/acme/edge-camera:v1 build --key release.pub',
   ],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['logs'] },
 
   syntax,
 

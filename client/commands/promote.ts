@@ -50,7 +50,7 @@ export default verb({
     'flightline promote quay.io/acme/edge-camera:v1 --to stable',
     'flightline promote quay.io/acme/edge-camera:v1 --to quay.io/acme/production/edge-camera:v1 --approval required',
   ],
-  json: 'print the promotion as JSON; progress goes to standard error',
+  json: { help: 'print the promotion as JSON; progress goes to standard error', schemas: ['promotion'] },
 
   syntax,
 

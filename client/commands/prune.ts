@@ -43,7 +43,7 @@ export default verb({
     'flightline prune quay.io/acme/edge-camera --keep-last 7 --keep-within 30d --dry-run',
     'flightline prune quay.io/acme/edge-camera --cron "0 4 * * 0"',
   ],
-  json: 'print what was removed and kept as JSON',
+  json: { help: 'print what was removed and kept as JSON', schemas: ['prune'] },
 
   syntax,
 

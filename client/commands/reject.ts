@@ -8,7 +8,7 @@ export default verb({
   summary: 'end what waits for approval; no tag moves',
   description: 'End what waits for approval; no tag moves: a release, or a promotion to REPOSITORY:TAG.',
   examples: ['flightline reject quay.io/acme/edge-camera:v1 --comment "does not boot in the lab"'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['decision'] },
 
   syntax: (command) =>
     command.argument(...RELEASE_ARGUMENT).option('--comment <text>', 'why; kept in the record and history'),

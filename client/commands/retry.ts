@@ -39,7 +39,7 @@ export default verb({
     'flightline retry quay.io/acme/edge-camera:v1',
     'flightline retry quay.io/acme/edge-camera:v1 --spec flightline.yaml',
   ],
-  json: 'print the record as JSON; progress goes to standard error',
+  json: { help: 'print the record as JSON; progress goes to standard error', schemas: ['record'] },
 
   syntax,
 

@@ -30,7 +30,7 @@ export default verb({
     'Move a tag back to the record before: image, record, and disks where they have the ' +
     'name. What it goes to is verified as a device would.',
   examples: ['flightline rollback quay.io/acme/edge-camera:stable --comment "v2 does not boot"'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['rollback'] },
 
   syntax: (command) =>
     command

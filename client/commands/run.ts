@@ -39,7 +39,10 @@ export default verb({
     'flightline run --logs',
     'flightline run --dry-run',
   ],
-  json: 'print the record, or the plan of a dry run, as JSON; progress goes to standard error',
+  json: {
+    help: 'print the record, or the plan of a dry run, as JSON; progress goes to standard error',
+    schemas: ['record', 'plan'],
+  },
 
   syntax: (command) =>
     command

@@ -35,7 +35,7 @@ const set = verb({
   group: 'regular',
   summary: 'make or change the schedule of a spec',
   examples: ['flightline schedule set flightline.yaml --cron "0 2 * * *" --time-zone Europe/Berlin'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule'] },
   syntax: (command) =>
     command
       .argument('[spec]', 'the spec', 'flightline.yaml')
@@ -91,7 +91,7 @@ const list = verb({
   group: 'regular',
   summary: 'list the schedules',
   examples: ['flightline schedule list'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedules'] },
   syntax: (command) => command,
   async run(_, _options, output) {
     return withTemporal(async (temporal) => {
@@ -115,7 +115,7 @@ const show = verb({
   group: 'regular',
   summary: 'show what its runs did and why, when it runs next, and what would change now',
   examples: ['flightline schedule show quay.io/acme/edge-camera'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule'] },
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return withTemporal(async (temporal) => {
@@ -136,7 +136,7 @@ const pause = verb({
   group: 'regular',
   summary: 'let no run begin until it is resumed',
   examples: ['flightline schedule pause quay.io/acme/edge-camera --note "new base image"'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule'] },
   syntax: (command) => command.argument(...REPOSITORY).requiredOption('--note <text>', 'why, for whoever looks at it'),
   async run([repository], { note }, output) {
     return change(repository, output, `paused: ${note}`, (handle) => handle.pause(note));
@@ -147,7 +147,7 @@ const resume = verb({
   group: 'regular',
   summary: 'let runs begin again',
   examples: ['flightline schedule resume quay.io/acme/edge-camera'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule'] },
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return change(repository, output, 'resumed', (handle) => handle.unpause());
@@ -158,7 +158,7 @@ const trigger = verb({
   group: 'regular',
   summary: 'begin a run now, also while it is paused',
   examples: ['flightline schedule trigger quay.io/acme/edge-camera'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule'] },
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return change(repository, output, 'a run begins', async (handle, { running }) => {
@@ -179,7 +179,7 @@ const remove = verb({
   group: 'regular',
   summary: 'delete the schedule; what runs goes on, and releases stay',
   examples: ['flightline schedule delete quay.io/acme/edge-camera'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['schedule-deleted'] },
   syntax: (command) => command.argument(...REPOSITORY),
   async run([repository], _, output) {
     return withTemporal(async (temporal) => {

@@ -19,7 +19,7 @@ export default verb({
     'flightline status quay.io/acme/edge-camera:v1 --json',
     'flightline status quay.io/acme/edge-camera:v1@01a22b6b-7227',
   ],
-  json: 'print the record as JSON',
+  json: { help: 'print the record as JSON', schemas: ['record', 'promotion'] },
 
   syntax: (command) => command.argument(...RUN_ARGUMENT),
 

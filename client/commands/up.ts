@@ -16,7 +16,7 @@ export default verb({
   description:
     'Run an embedded stack until Ctrl-C: Temporal with its Web UI, a registry, workers of all roles, a signing key.',
   examples: ['flightline up', 'flightline up --data ~/flightline --registry 127.0.0.1:5000'],
-  json: 'print the addresses as JSON once it is up',
+  json: { help: 'print the addresses as JSON once it is up', schemas: ['up'] },
 
   syntax: (command) =>
     command

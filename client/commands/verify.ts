@@ -22,7 +22,7 @@ export default verb({
     'Verify an image, disk artifact or container disk in a registry as a device would: all ' +
     'is refused but what the key signed for that name.',
   examples: ['flightline verify quay.io/acme/edge-camera:v1 --key release.pub'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['verify'] },
 
   syntax: (command) =>
     command

@@ -7,7 +7,7 @@ export default verb({
   group: 'machine',
   summary: 'print the version',
   examples: ['flightline version'],
-  json: 'print the versions of flightline and Node.js as JSON',
+  json: { help: 'print the versions of flightline and Node.js as JSON', schemas: ['version'] },
 
   syntax: (command) => command,
 

@@ -14,7 +14,10 @@ export default verb({
   summary: 'show the progress of a release',
   description: 'Show the progress of a release to its end, or until it is held. Ctrl-C only stops watching.',
   examples: ['flightline watch quay.io/acme/edge-camera:v1'],
-  json: 'print the record as JSON at the end; progress goes to standard error',
+  json: {
+    help: 'print the record as JSON at the end; progress goes to standard error',
+    schemas: ['record', 'promotion'],
+  },
 
   syntax: (command) => command.argument(...RUN_ARGUMENT),
 

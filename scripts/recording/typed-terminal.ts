@@ -22,7 +22,7 @@ export interface Shown {
 }
 
 /** The shell sets the window's title to this before each prompt, which no terminal shows: it tells the exit code. */
-const PROMPT = /\u001B\]2;prompt (\d+)\u0007/g;
+const PROMPT = /\]2;prompt (\d+)\W/g;
 const LOOK = 50;
 const END_WITHIN = 10_000;
 

@@ -309,7 +309,7 @@ describe('a project of `flightline init` with early binding', () => {
     const directory = join(scratch, 'init-early');
     const repository = `${stack.registry}/test/init-early`;
     const flags = ['--target', 'bare-metal', '--base', 'debian-example', '--binding', 'early'];
-    const written = await flightline('init', directory, ...flags, '--repository', repository);
+    const written = await flightline('init', directory, ...flags, '--repository', repository, '--json');
     expect(written.exitCode, written.stderr).toBe(0);
     const spec = join(directory, 'flightline.yaml');
     const linted = await flightline('lint', spec, '--strict');

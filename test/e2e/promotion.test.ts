@@ -225,7 +225,7 @@ it('waits for approval, and a rejected promotion leaves nothing', async () => {
   expect(promotionOf(waits)).toMatchObject({ status: 'held', failure: { kind: 'approval-needed' } });
   const again = await flightline('promote', project.release, '--to', `${PRODUCTION}:v1`);
   expect(again.exitCode).toBe(6);
-  const rejected = await flightline('reject', `${PRODUCTION}:v1`, '--comment', 'not on a Friday');
+  const rejected = await flightline('reject', `${PRODUCTION}:v1`, '--comment', 'not on a Friday', '--json');
   expect(rejected.exitCode, rejected.stderr).toBe(0);
   const seen = await flightline('watch', `promote/${PRODUCTION}:v1`, '--json');
   expect(seen.exitCode).toBe(1);
@@ -242,7 +242,7 @@ it('gives an approved one the same digests under the new name, reading and sendi
   const since = (await readFile(stack.registryLog, 'utf8')).length;
   const waits = await promoteWithApproval();
   expect(waits.exitCode, waits.stderr).toBe(4);
-  expect((await flightline('approve', `${PRODUCTION}:v1`, '--comment', 'tested')).exitCode).toBe(0);
+  expect((await flightline('approve', `${PRODUCTION}:v1`, '--comment', 'tested', '--json')).exitCode).toBe(0);
   const done = await flightline('watch', `promote/${PRODUCTION}:v1`, '--json');
   expect(done.exitCode, done.stderr).toBe(0);
   const promotion = promotionOf(done);

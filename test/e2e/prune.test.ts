@@ -334,7 +334,7 @@ it('flightline prune does it on a stack, and regularly', async () => {
     spec: { schedule: { cron: '0 3 * * *' } },
   });
   expect(project.repository).toBe(name);
-  const set = await runFlightline(['schedule', 'set', project.spec], { environment: stack.environment });
+  const set = await runFlightline(['schedule', 'set', project.spec, '--json'], { environment: stack.environment });
   expect(set.exitCode, set.stderr).toBe(0);
   const policy = ['--keep-last', '1', '--keep-within', '1d'];
   const dry = await run(...policy, '--dry-run');
@@ -348,7 +348,7 @@ it('flightline prune does it on a stack, and regularly', async () => {
   expect(real.kept).toContainEqual({ kind: 'release', verdict: 'keep', reason: 'last', tags: ['v2'] });
   const named = real.kept.find(({ kind, reason }) => kind === 'context' && reason === 'named');
   expect(named?.tags).toHaveLength(2);
-  await runFlightline(['schedule', 'delete', name], { environment: stack.environment });
+  await runFlightline(['schedule', 'delete', name, '--json'], { environment: stack.environment });
   await project.remove();
   expect((await tagsOf(name)).filter((tag) => !tag.endsWith('.sig'))).toEqual(['v2']);
 

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../activities/tools/package-root.ts';
+import { stackDocument } from '../../client/terminal/stack-runner.ts';
 import { DECIDE_UPDATE, shownDigests } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -20,6 +21,7 @@ import { readState, type ChildState } from '../../workers/stack/state.ts';
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import type { StackEvent } from '../../workers/stack/processes/supervisor.ts';
+import { checkDocument } from '../support/documents.ts';
 import { eventually } from '../support/wait.ts';
 import { idOf, requestFor } from '../workflows/facts.ts';
 import { openHouse } from '../workflows/house.ts';
@@ -137,6 +139,7 @@ it('writes what workers and shells need, secrets for the owner only', async () =
     for (const file of [stack.paths.privateKey, stack.paths.passphrase, stack.paths.workerConfiguration]) {
       expect((await stat(file)).mode & 0o077).toBe(0);
     }
+    await checkDocument(['up'], JSON.stringify(stackDocument(stack)));
     const shell = spawnSync('sh', [
       '-c',
       `. "${stack.paths.environment}"; echo "$FLIGHTLINE_REGISTRY $TEMPORAL_ADDRESS"`,

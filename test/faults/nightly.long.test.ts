@@ -151,7 +151,7 @@ it('another commit: all of it is made', async () => {
 
 it('a record that another key signed is worth nothing', async () => {
   const prefix = join(project.directory, 'other');
-  const made = await runFlightline(['keygen', '--output-prefix', prefix], { environment });
+  const made = await runFlightline(['keygen', '--output-prefix', prefix, '--json'], { environment });
   expect(made.exitCode, made.stderr).toBe(0);
   const records = `${project.repository}/release`;
   const tag = (await lastRecord()).image.reference.split(':').at(-1)!;

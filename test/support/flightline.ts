@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ReleaseRecord } from '../../model/release/record.ts';
+import { checkDocument } from './documents.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const COMMAND = join(ROOT, 'dist/client/main.js');
@@ -35,7 +36,9 @@ export function startFlightline(args: readonly string[], options: RunOptions) {
 /** Runs the command to its end. */
 export async function runFlightline(args: readonly string[], options: RunOptions): Promise<CommandOutcome> {
   const result = await startFlightline(args, options);
-  return { exitCode: result.exitCode ?? -1, stdout: String(result.stdout), stderr: String(result.stderr) };
+  const stdout = String(result.stdout);
+  if (args.includes('--json') && stdout !== '') await checkDocument(args, stdout);
+  return { exitCode: result.exitCode ?? -1, stdout, stderr: String(result.stderr) };
 }
 
 /** The record that a command printed with `--json`. Fails with all of its output when it printed none. */

@@ -24,6 +24,7 @@ import { ROLES } from '../../../../model/contract/queue.ts';
 import { worst } from '../../../../workers/doctor/checks/registries.ts';
 import { registriesDirectoryResult, signatureSettings } from '../../../../workers/doctor/checks/signature-settings.ts';
 import { tinyProgram } from '../../../../activities/tools/podman/container/tiny-program.ts';
+import { checkDocument } from '../../../support/documents.ts';
 import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../../../support/stand-in-flightctl.ts';
 
 describe('versions', () => {
@@ -190,6 +191,7 @@ describe('checks', () => {
   it('tell what is wrong in the worker configuration', async () => {
     const findings = await doctor({ roles: [], configurationFile: '/nowhere/worker.yaml' });
     expect(findings).toMatchObject([{ name: 'worker configuration', status: 'failed' }]);
+    await checkDocument(['doctor'], JSON.stringify({ ok: false, findings }));
   });
 });
 
