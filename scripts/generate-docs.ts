@@ -1,9 +1,10 @@
-/** Writes the tables of the documentation that follow from the code; `--check` only compares them. */
+/** Writes the tables of the documentation and the dashboard that follow from the code; `--check` only compares them. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { FAILURE_KINDS, FAILURES } from '../model/failure/failures.ts';
 import { remedyText } from '../model/failure/remedy-text.ts';
 import { METRICS } from '../model/base/metric.ts';
+import { dashboard } from './dashboard.ts';
 import { writeGenerated } from './generated-files.ts';
 
 interface AlertRules {
@@ -72,6 +73,7 @@ function withPart(document: string, name: string, text: string): string {
 
 await writeGenerated(
   {
+    'deploy/grafana/flightline.json': () => `${JSON.stringify(dashboard(), null, 2)}\n`,
     'docs/failures.md': (document) => withPart(document, 'failures', failures()),
     'docs/metrics.md': (document) => withPart(withPart(document, 'metrics', metrics()), 'alerts', alerts()),
   },

@@ -2,26 +2,32 @@
  * What an operator sees of releases: the Temporal Web UI in a real browser, metrics as Prometheus gets them, the
  * workers' logs.
  */
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CHROMIUM_PROGRAMS } from '../../scripts/setup/tools.ts';
-import { findProgram } from '../../scripts/setup/detect.ts';
 import { EXIT } from '../../client/terminal/exit-codes.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { ROOT, runFlightline } from '../support/flightline.ts';
-import { alertRules, metricOf, metricsIn, scrape, selectorsIn, type Sample } from '../support/metrics.ts';
+import {
+  alertRules,
+  dashboardExpressions,
+  metricOf,
+  metricsIn,
+  scrape,
+  selectorsIn,
+  type Sample,
+} from '../support/metrics.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { rowsOf, sectionOf, spansOf } from '../support/readme.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
+import { openWebUi, type WebUi } from '../support/web-ui.ts';
 
 const stack = sharedStack();
 const { metrics } = stack;
 const { environment } = stack;
-const SIZE = { width: 1280, height: 900 };
 /** Bytes: the picture is part of the repository. */
 const MAX_PICTURE = 200_000;
 /** Stands for a secret that a program prints: the URL of a build step. */
@@ -51,23 +57,17 @@ afterAll(async () => {
 });
 
 describe('the Temporal Web UI', () => {
-  let browser: Browser;
-  let context: BrowserContext;
+  let ui: WebUi;
   let page: Page;
   const workflows = `${stack.webUi}/namespaces/default/workflows`;
 
   beforeAll(async () => {
-    const executablePath = await findProgram(CHROMIUM_PROGRAMS);
-    if (executablePath === undefined) throw new Error('Chromium is not installed: npm run setup');
-    // Root has no sandbox; the only pages are the stack's own.
-    browser = await chromium.launch({ executablePath, chromiumSandbox: false });
-    context = await browser.newContext({ viewport: SIZE });
-    context.setDefaultTimeout(30_000);
-    page = await context.newPage();
+    ui = await openWebUi(stack.webUi);
+    page = ui.page;
   });
-  afterAll(() => browser?.close());
+  afterAll(() => ui?.close());
   beforeEach(({ onTestFailed, task }) => {
-    onTestFailed(() => keepPage(page, task.name));
+    onTestFailed(() => ui.keep(task.name));
   });
 
   /** The cells of the list's rows, by column. */
@@ -87,30 +87,14 @@ describe('the Temporal Web UI', () => {
       .map((cells) => Object.fromEntries(heading.map((name, index) => [name, cells[index]!])));
   }
 
-  /** Opens a tab of a workflow's page by the list's link. */
-  async function open(project: Project, tab: string): Promise<void> {
-    await page.goto(`${workflows}?query=${encodeURIComponent(`WorkflowId = 'release/${project.release}'`)}`);
-    const link = page.locator(`table a[href*="${encodeURIComponent(`release/${project.release}`)}"]`).first();
-    const path = (await link.getAttribute('href'))!;
-    await page.goto(`${stack.webUi}${path.replace(/history$/, tab)}`);
-  }
-
-  /**
-   * Each text of Markdown, in one line: the Web UI shows them in frames of their own, and makes those anew now and
-   * then.
-   */
-  async function markdown(): Promise<string[]> {
-    const frames = page.frames().filter((frame) => frame.url().includes('/render?'));
-    const texts = await Promise.all(frames.map((frame) => frame.evaluate('document.body.innerText').catch(() => '')));
-    return texts.map((text) => String(text).replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
-  }
+  const open = ({ release }: Project, tab: string) => ui.open(`release/${release}`, tab);
 
   it('lists releases with their search attributes, and finds the held one', async () => {
     const columns = ['Status', 'Workflow ID', 'FlightlineStatus', 'FlightlineStage', 'FlightlineHost', 'FlightlineTag'];
     // Where the Web UI keeps the columns that a person chose.
     const saved = JSON.stringify({ default: columns.map((label) => ({ label })) });
     const content = `localStorage.setItem('namespace-workflow-table-columns', ${JSON.stringify(saved)})`;
-    await context.addInitScript({ content });
+    await ui.context.addInitScript({ content });
     const host = hostname().toLowerCase();
     const own = (rows: Record<string, string>[]) =>
       rows.filter((row) => [held, released].some(({ release }) => row['Workflow ID'] === `release/${release}`));
@@ -138,7 +122,7 @@ describe('the Temporal Web UI', () => {
   it('shows summary, details, and what is held with what to do', async () => {
     await open(held, 'user-metadata');
     const texts = await eventually('summary, details and current details', async () => {
-      const found = await markdown();
+      const found = await ui.markdown();
       return found.length >= 3 ? found : undefined;
     });
     expect(texts).toContain(`edge-camera: ${held.release} with qcow2`);
@@ -161,7 +145,7 @@ describe('the Temporal Web UI', () => {
     for (const summary of summaries) await page.getByText(summary).first().waitFor();
     await open(released, 'user-metadata');
     const current = await eventually('current details', async () =>
-      (await markdown()).find((text) => text.includes('is released.')),
+      (await ui.markdown()).find((text) => text.includes('is released.')),
     );
     expect(current).toMatch(/record release done/);
     expect(current).toMatch(/image \S+: sha256:[0-9a-f]{64}, verified/);
@@ -181,7 +165,10 @@ describe('the metrics', () => {
       return all.some(({ name }) => name === 'flightline_last_success_timestamp_seconds') ? all : undefined;
     });
     const there = new Set(samples.flatMap(metricOf));
-    expect([...documented, ...alerted].filter((name) => !there.has(name))).toEqual([]);
+    const drawn = dashboardExpressions().flatMap(({ expr }) =>
+      metricsIn(expr).map((name) => name.replace(/_bucket$/, '')),
+    );
+    expect([...documented, ...alerted, ...drawn].filter((name) => !there.has(name))).toEqual([]);
     const selectors = alertRules().flatMap(({ expr }) => selectorsIn(expr).filter(({ name }) => name !== 'up'));
     const withoutLabels = selectors.filter(
       ({ name, labels }) => !samples.some((one) => one.name === name && labels.every((label) => label in one.labels)),
@@ -220,16 +207,6 @@ describe('the metrics', () => {
     expect(sign('flightline_stage_duration_seconds_count', { stage: 'verify', outcome: 'done' })).toBeGreaterThan(0);
   });
 });
-
-/** Leaves what a page shows where a person finds it after the run. */
-async function keepPage(page: Page, name: string): Promise<void> {
-  const directory = join(ROOT, '.flightline/failed-tests');
-  await mkdir(directory, { recursive: true });
-  const file = join(directory, name.replaceAll(/\W+/g, '-'));
-  await page.screenshot({ path: `${file}.png`, timeout: 10_000 }).catch(() => undefined);
-  await writeFile(`${file}.html`, `<!-- ${page.url()} -->\n${await page.content()}`);
-  console.error(`the page at the failure: ${file}.png and .html`);
-}
 
 /** The value of the one series with these labels; fails when there is not exactly one. */
 function value(samples: readonly Sample[], name: string, labels: Record<string, string>): number {

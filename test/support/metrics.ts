@@ -15,6 +15,13 @@ export function alertRules(): AlertRule[] {
   return (parse(text) as { groups: { rules: AlertRule[] }[] }).groups.flatMap((group) => group.rules);
 }
 
+/** The expressions of the dashboard's panels, by the panels' titles. */
+export function dashboardExpressions(): { title: string; expr: string }[] {
+  const text = readFileSync(join(import.meta.dirname, '../../deploy/grafana/flightline.json'), 'utf8');
+  const { panels } = JSON.parse(text) as { panels: { title: string; targets?: { expr: string }[] }[] };
+  return panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
+}
+
 /** A metric in an expression, with the names of the labels that it is chosen by. */
 export interface Selector {
   name: string;

@@ -1,0 +1,58 @@
+/** The Temporal Web UI of a stack in Chromium. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { findProgram } from '../../scripts/setup/detect.ts';
+import { CHROMIUM_PROGRAMS } from '../../scripts/setup/tools.ts';
+import { ROOT } from './flightline.ts';
+
+const SIZE = { width: 1280, height: 900 };
+
+export interface WebUi {
+  context: BrowserContext;
+  page: Page;
+  /** Opens a tab of a workflow's page by the list's link. */
+  open(workflowId: string, tab: string): Promise<void>;
+  /** Each text of Markdown on the page, in one line. */
+  markdown(): Promise<string[]>;
+  /** Leaves what the page shows where a person finds it after the run. */
+  keep(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens it. @param address of the Web UI */
+export async function openWebUi(address: string): Promise<WebUi> {
+  const executablePath = await findProgram(CHROMIUM_PROGRAMS);
+  if (executablePath === undefined) throw new Error('Chromium is not installed: npm run setup');
+  // Root has no sandbox; the only pages are the stack's own.
+  const browser = await chromium.launch({ executablePath, chromiumSandbox: false });
+  const context = await browser.newContext({ viewport: SIZE });
+  context.setDefaultTimeout(30_000);
+  const page = await context.newPage();
+  return {
+    context,
+    page,
+    close: () => browser.close(),
+    async open(workflowId, tab) {
+      const query = encodeURIComponent(`WorkflowId = '${workflowId}'`);
+      await page.goto(`${address}/namespaces/default/workflows?query=${query}`);
+      const link = page.locator(`table a[href*="${encodeURIComponent(workflowId)}"]`).first();
+      const path = (await link.getAttribute('href'))!;
+      await page.goto(`${address}${path.replace(/history$/, tab)}`);
+    },
+    async markdown() {
+      // The Web UI shows each in a frame of its own, and makes those anew now and then.
+      const frames = page.frames().filter((frame) => frame.url().includes('/render?'));
+      const texts = await Promise.all(frames.map((frame) => frame.evaluate('document.body.innerText').catch(() => '')));
+      return texts.map((text) => String(text).replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
+    },
+    async keep(name) {
+      const directory = join(ROOT, '.flightline/failed-tests');
+      await mkdir(directory, { recursive: true });
+      const file = join(directory, name.replaceAll(/\W+/g, '-'));
+      await page.screenshot({ path: `${file}.png`, timeout: 10_000 }).catch(() => undefined);
+      await writeFile(`${file}.html`, `<!-- ${page.url()} -->\n${await page.content()}`);
+      console.error(`the page at the failure: ${file}.png and .html`);
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** The dashboard has a panel for each metric, and Prometheus reads its expressions. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { METRICS } from '../../../model/base/metric.ts';
+import { dashboard } from '../../../scripts/dashboard.ts';
+import { dashboardExpressions, metricsIn } from '../../support/metrics.ts';
+
+const expressions = dashboardExpressions();
+
+it('is what the list of metrics says (npm run docs)', () => {
+  const file = readFileSync(join(import.meta.dirname, '../../../deploy/grafana/flightline.json'), 'utf8');
+  expect(file).toBe(`${JSON.stringify(dashboard(), null, 2)}\n`);
+});
+
+it('shows every metric', () => {
+  const shown = expressions.flatMap(({ expr }) => metricsIn(expr)).map((name) => name.replace(/_bucket$/, ''));
+  expect([...new Set(shown)].toSorted()).toEqual(Object.keys(METRICS).toSorted());
+});
+
+it('asks in words that Prometheus reads', () => {
+  const rules = expressions.map(({ expr }, index) => ({ record: `panel_${index}`, expr }));
+  const input = JSON.stringify({ groups: [{ name: 'dashboard', rules }] });
+  // YAML reads JSON.
+  const output = execFileSync('promtool', ['check', 'rules'], { encoding: 'utf8', input });
+  expect(output).toContain(`SUCCESS: ${rules.length} rules found`);
+});
