@@ -35,6 +35,7 @@ const TARGETS = {
   'vitest-built': { built: true, command: ['node_modules/vitest/vitest.mjs', 'run'] },
   soak: { built: true, setup: 'test', command: [TSX, 'scripts/soak.ts'] },
   bench: { built: true, setup: 'test', command: [TSX, 'bench/main.ts'] },
+  recording: { built: true, setup: 'demo', command: [TSX, 'scripts/record.ts'] },
   fresh: { command: [TSX, 'scripts/fresh.ts'] },
 };
 

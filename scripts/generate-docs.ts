@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { FAILURE_KINDS, FAILURES } from '../model/failure/failures.ts';
 import { remedyText } from '../model/failure/remedy-text.ts';
 import { METRICS } from '../model/base/metric.ts';
+import { costLine } from './cost-line.ts';
 import { dashboard } from './dashboard.ts';
 import { writeGenerated } from './generated-files.ts';
 
@@ -14,6 +15,8 @@ interface AlertRules {
 }
 
 type Row = readonly string[];
+
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 
 function table(headings: Row, rows: readonly Row[]): string {
   const lines = [headings, headings.map(() => '---'), ...rows];
@@ -49,7 +52,7 @@ function withoutTemplates(text = ''): string {
 }
 
 function alerts(): string {
-  const rules = parse(readFileSync(new URL('../deploy/alerts.yaml', import.meta.url), 'utf8')) as AlertRules;
+  const rules = parse(read('deploy/alerts.yaml')) as AlertRules;
   const rows = rules.groups
     .flatMap((group) => group.rules)
     .map((rule) => [
@@ -74,6 +77,7 @@ function withPart(document: string, name: string, text: string): string {
 await writeGenerated(
   {
     'deploy/grafana/flightline.json': () => `${JSON.stringify(dashboard(), null, 2)}\n`,
+    'README.md': (document) => withPart(document, 'cost', costLine(read('docs/benchmarks.md'))),
     'docs/failures.md': (document) => withPart(document, 'failures', failures()),
     'docs/metrics.md': (document) => withPart(withPart(document, 'metrics', metrics()), 'alerts', alerts()),
   },

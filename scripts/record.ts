@@ -6,16 +6,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readState } from '../workers/stack/state.ts';
 import { framesOf } from './recording/frames.ts';
 import { svgOf } from './recording/svg.ts';
 import { TypedTerminal } from './recording/typed-terminal.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const SIZE = { columns: 92, rows: 22 };
+const SIZE = { columns: 100, rows: 24 };
 const TITLE =
-  'A release on a terminal: its build worker is killed while a disk is being built; the release goes on where it was, ' +
-  'and what it published verifies.';
+  'A release on a terminal: its build worker is killed while a disk is being built; ' +
+  'the release goes on where it was, and what it published verifies.';
 const REFERENCE = '$FLIGHTLINE_REGISTRY/edge-camera';
 const MINUTE = 60_000;
 
@@ -41,20 +42,22 @@ try {
   await run('. stack/environment');
   const flags = '--target openshift-virtualization --base debian-example --binding late --no-podman-compose';
   await run(`flightline init edge-camera ${flags} --repository ${REFERENCE}`);
+  // The example's builder is done in seconds, bootc-image-builder in minutes.
+  await run(`printf 'LABEL io.flightline.example.builder-seconds=20\\n' >> edge-camera/Containerfile`);
   await run('clear');
 
   const from = shell.pieces.length;
   const begin = shell.shown.length;
   await shell.type('flightline run edge-camera\n');
-  await shell.shows(/disk-build +qcow2 +running.*%/, { from: begin, within: 5 * MINUTE });
+  await shell.shows(/disk-build +qcow2 +\S*running/, { from: begin, within: 5 * MINUTE });
+  await pause(4_000);
   await shell.typeToPrompt('\u0003');
   const worker = readState(join(directory, 'stack'))!.children.find(({ name }) => name === 'build')!;
   await run(`kill -9 ${worker.pid}   # the worker that builds`);
   await run(`flightline watch ${REFERENCE}:v1`);
   await run(`flightline verify ${REFERENCE}/diskimage-qcow2:v1`);
 
-  const pieces = shell.pieces.slice(from);
-  const frames = await framesOf(pieces, { ...SIZE, shortest: 40, longest: 1_200, last: 6_000 });
+  const frames = await framesOf(shell.pieces, { ...SIZE, from, shortest: 40, longest: 600, last: 8_000 });
   const svg = svgOf(frames, SIZE, TITLE);
   await writeFile(resolve(target), svg);
   console.log(`wrote ${target}: ${frames.length} frames, ${Math.round(svg.length / 1_000)} kB`);

@@ -22,6 +22,8 @@ export interface Frame {
 export interface FrameOptions {
   columns: number;
   rows: number;
+  /** Index of the first piece that is shown; those before only prepare the screen. */
+  from: number;
   /** Screens that stand for less are left out (ms). */
   shortest: number;
   /** Longer pauses are cut to this (ms). */
@@ -32,14 +34,14 @@ export interface FrameOptions {
 
 /** The frames of what was shown. */
 export async function framesOf(pieces: readonly Shown[], options: FrameOptions): Promise<Frame[]> {
-  const { columns, rows, shortest, longest, last } = options;
+  const { columns, rows, from, shortest, longest, last } = options;
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
   const frames: Frame[] = [];
   for (const [index, { at, text }] of pieces.entries()) {
     await new Promise<void>((resolve) => terminal.write(text, resolve));
     const next = pieces[index + 1];
     const stands = next ? next.at - at : last;
-    if (next && stands < shortest) continue;
+    if (index < from - 1 || (next && stands < shortest)) continue;
     const lines = screenOf(terminal, rows);
     const before = frames.at(-1);
     const milliseconds = next ? Math.min(stands, longest) : last;

@@ -6,6 +6,7 @@ const WIDTH = 8.4;
 const HEIGHT = 18;
 const MARGIN = 14;
 const BACKGROUND = '#16181d';
+const FONTS = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace";
 const TEXT = '#d7dae0';
 /** The sixteen colours of terminals. */
 const COLOURS = [
@@ -50,7 +51,7 @@ export function svgOf(frames: readonly Frame[], size: { columns: number; rows: n
   });
   const [outerWidth, outerHeight] = [width + 2 * MARGIN, height + 2 * MARGIN].map(rounded);
   const frame = `viewBox="0 0 ${outerWidth} ${outerHeight}" width="${outerWidth}"`;
-  const letters = `fill="${TEXT}" font-size="14" font-family="ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"`;
+  const letters = `fill="${TEXT}" font-size="14" font-family="${FONTS}"`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img">`,
     `<title>${escaped(title)}</title>`,
@@ -58,7 +59,8 @@ export function svgOf(frames: readonly Frame[], size: { columns: number; rows: n
     `.film{animation:play ${total}ms step-end infinite}</style>`,
     `<rect width="100%" height="100%" rx="8" fill="${BACKGROUND}"/>`,
     `<defs>${[...ids].map(([text, id]) => `<g id="${id}">${text}</g>`).join('\n')}</defs>`,
-    `<svg x="${MARGIN}" y="${MARGIN}" width="${rounded(width)}" height="${rounded(height)}" ${letters}><g class="film">`,
+    `<svg x="${MARGIN}" y="${MARGIN}" width="${rounded(width)}" height="${rounded(height)}" ${letters}>`,
+    '<g class="film">',
     pictures.join('\n'),
     '</g></svg></svg>',
     '',

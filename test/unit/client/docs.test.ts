@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { costLine } from '../../../scripts/cost-line.ts';
 import { createProgram } from '../../../client/verbs.ts';
 import { DISK_TYPES } from '../../../model/spec/disk.ts';
 import { FAILURES, type FailureKind } from '../../../model/failure/failures.ts';
@@ -20,6 +22,7 @@ const FILES = [
   'CHANGELOG.md',
   'bench/RESULTS.md',
   'deploy/README.md',
+  'examples/ci/README.md',
   ...readdirSync(join(ROOT, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),
@@ -161,6 +164,21 @@ describe('docs/spec.md', () => {
       ({ language }) => language === 'yaml',
     );
     expect(parseYamlFile(example!.text, WorkerConfiguration)).toMatchObject({ ok: true });
+  });
+});
+
+describe.each(['examples/ci/github/flightline.yml', 'examples/ci/gitlab/.gitlab-ci.yml'])('%s', (file) => {
+  it('is YAML, and runs commands that exist', () => {
+    expect(parse(read(file))).toBeTypeOf('object');
+    const uses = [...read(file).matchAll(/^\s*- (?:run: )?flightline (.*)$/gm)].map(([, words]) => words!.split(/\s+/));
+    expect(uses).toHaveLength(3);
+    expect(uses.flatMap(unknownIn)).toEqual([]);
+  });
+});
+
+describe('README.md, on what a release costs', () => {
+  it('has the figures of the benchmark (npm run docs)', () => {
+    expect(read('README.md')).toContain(costLine(read('docs/benchmarks.md')));
   });
 });
 
