@@ -9,10 +9,9 @@ const BACKGROUND = '#16181d';
 const FONTS = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace";
 const TEXT = '#d7dae0';
 /** The sixteen colours of terminals. */
-const COLOURS = [
-  ...['#3f4451', '#e05561', '#8cc265', '#d18f52', '#4aa5f0', '#c162de', '#42b3c2', '#d7dae0'],
-  ...['#6b7280', '#ff616e', '#a5e075', '#f0a45d', '#4dc4ff', '#de73ff', '#4cd1e0', '#ffffff'],
-];
+const DARK = ['#3f4451', '#e05561', '#8cc265', '#d18f52', '#4aa5f0', '#c162de', '#42b3c2', '#d7dae0'];
+const BRIGHT = ['#6b7280', '#ff616e', '#a5e075', '#f0a45d', '#4dc4ff', '#de73ff', '#4cd1e0', '#ffffff'];
+const COLOURS = [...DARK, ...BRIGHT];
 
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const rounded = (value: number) => String(Math.round(value * 100) / 100);
