@@ -1,7 +1,14 @@
 /** The published JSON Schemas, made from the zod schemas. */
 import { z } from 'zod';
 import { InitDocument, LintDocument, LogsDocument, PlanDocument } from './documents/project-documents.ts';
-import { DeviceConfigDocument, FetchDocument, KeygenDocument, VerifyDocument } from './documents/trust-documents.ts';
+import {
+  BundleDocument,
+  DeviceConfigDocument,
+  FetchDocument,
+  ImportDocument,
+  KeygenDocument,
+  VerifyDocument,
+} from './documents/trust-documents.ts';
 import { DoctorDocument, DrainDocument, StackDocument, VersionDocument } from './documents/machine-documents.ts';
 import {
   DecisionDocument,
@@ -29,6 +36,8 @@ const schemaOf = (schema: z.ZodType, title: string) => (): object => ({
 
 /** The published JSON Schemas, by the name of their file: schemas/NAME.schema.json. */
 export const JSON_SCHEMAS = {
+  /** What `flightline bundle --json` prints. */
+  bundle: schemaOf(BundleDocument, 'flightline bundle'),
   /** What `flightline approve` and `reject` print with `--json`. */
   decision: schemaOf(DecisionDocument, 'flightline approve, reject'),
   /** What `flightline device-config --json` prints. */
@@ -49,6 +58,8 @@ export const JSON_SCHEMAS = {
   history: schemaOf(HistoryDocument, 'flightline history'),
   /** What `flightline hosts --json` prints. */
   hosts: schemaOf(HostList, 'flightline hosts'),
+  /** What `flightline import --json` prints. */
+  import: schemaOf(ImportDocument, 'flightline import'),
   /** What `flightline init --json` prints. */
   init: schemaOf(InitDocument, 'flightline init'),
   /** What `flightline keygen --json` prints. */

@@ -31,7 +31,7 @@ export default verb({
     'them. `flightline import` brings it to a registry that has no network to this one. ' +
     'A bundle that was interrupted is gone on with.',
   examples: ['flightline bundle quay.io/acme/edge-camera:v1 -o edge-camera-v1.tar --key release.pub'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['bundle'] },
 
   syntax,
 

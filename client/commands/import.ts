@@ -31,7 +31,7 @@ export default verb({
     'Nothing is written before everything is verified, and no tag before everything is there. ' +
     'An import that was interrupted is gone on with. It unpacks the bundle below $TMPDIR.',
   examples: ['flightline import edge-camera-v1.tar --to registry.plant.example/acme/edge-camera --key release.pub'],
-  json: 'print JSON',
+  json: { help: 'print JSON', schemas: ['import'] },
 
   syntax,
 

@@ -50,3 +50,24 @@ export const DeviceConfigDocument = z.object({
   files: z.array(z.string()),
   notes: z.array(z.string()),
 });
+
+/** Of `flightline bundle`. */
+export const BundleDocument = z.object({
+  /** Path of the bundle, and its bytes. */
+  file: z.string(),
+  size: z.number().int().nonnegative(),
+  /** `repository:tag` of the release's image. */
+  image: z.string(),
+  /** Each name in the bundle, and what it points at. */
+  roots: z.array(
+    z.object({ name: z.string(), mediaType: z.string(), digest: Digest, size: z.number().int().nonnegative() }),
+  ),
+});
+
+/** Of `flightline import`. */
+export const ImportDocument = z.object({
+  /** Every tag that was written, and the repository that it is signed for. */
+  imported: z.array(z.object({ repository: z.string(), tag: z.string(), digest: Digest, signedAs: z.string() })),
+  /** What a device's policy must map: `prefix` stands for `signedPrefix`. */
+  policy: z.object({ prefix: z.string(), signedPrefix: z.string() }),
+});
