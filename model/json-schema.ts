@@ -26,6 +26,7 @@ import { ReleaseList } from './release/listing.ts';
 import { Notification } from './release/notification.ts';
 import { ReleaseRecord } from './release/record.ts';
 import { Promotion } from './tags/promotion.ts';
+import { RotationReport } from './tags/rotation.ts';
 import { HistoryDocument } from './tags/shared-tag.ts';
 import { WorkerConfiguration } from './spec/worker-configuration.ts';
 
@@ -64,6 +65,8 @@ export const JSON_SCHEMAS = {
   init: schemaOf(InitDocument, 'flightline init'),
   /** What `flightline keygen --json` prints. */
   keygen: schemaOf(KeygenDocument, 'flightline keygen'),
+  /** What `flightline keys rotate --json` prints. */
+  keys: schemaOf(RotationReport, 'flightline keys rotate'),
   /** What `flightline lint --json` prints. */
   lint: schemaOf(LintDocument, 'flightline lint'),
   /** What `flightline list --json` prints. */

@@ -8,6 +8,7 @@ export { hostStatus } from './host/status.ts';
 export { log } from './host/log.ts';
 export { compareNow } from './nightly/compare-now.ts';
 export { promotion } from './tags/promotion.ts';
+export { keyRotation } from './tags/key-rotation.ts';
 export { notification } from './notification.ts';
 export { plan } from './plan.ts';
 export { prune } from './prune.ts';

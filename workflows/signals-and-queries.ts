@@ -10,6 +10,7 @@ import {
 import type { Failure } from '../model/failure/failure.ts';
 import { HELD_SIGNAL, type HeldNotice } from '../model/release/nightly.ts';
 import { PRUNE_REPORT_QUERY, type PruneReport } from '../model/release/prune.ts';
+import { ROTATION_REPORT_QUERY, type RotationReport } from '../model/tags/rotation.ts';
 import { PROMOTION_QUERY, type Promotion } from '../model/tags/promotion.ts';
 import type { ReleaseRecord } from '../model/release/record.ts';
 
@@ -36,3 +37,6 @@ export const promotionQuery = defineQuery<Promotion>(PROMOTION_QUERY);
 
 /** What a prune removed and kept. */
 export const pruneReportQuery = defineQuery<PruneReport>(PRUNE_REPORT_QUERY);
+
+/** How the tags of a repository stand between two keys. */
+export const rotationReportQuery = defineQuery<RotationReport>(ROTATION_REPORT_QUERY);

@@ -1,4 +1,4 @@
-/** A prune's decision, in pages of groups. Pure. */
+/** A decision about tags, in pages of groups. Pure. */
 import { jsonBytes } from '../../model/failure/failure.ts';
 import type { PruneGroup } from '../../model/release/prune.ts';
 import type { PruneDecision } from './surveyed.ts';
@@ -6,19 +6,20 @@ import type { PruneDecision } from './surveyed.ts';
 /** Bytes of the groups in a page, which must fit into a payload of 10 kB. */
 const MAX_PAGE = 8_000;
 
-/** A page of the decision from a tag on, as large as a payload may be. Pure. */
-export function pageOf(
-  decisions: readonly PruneDecision[],
+/** A page of the decision from a tag on, as large as a payload may be, in the groups that `grouped` makes. Pure. */
+export function pageOf<Decision, Group>(
+  decisions: readonly Decision[],
   from: number,
-): { groups: PruneGroup[]; next: number | null } {
+  grouped: (some: readonly Decision[]) => Group[],
+): { groups: Group[]; next: number | null } {
   let end = decisions.length;
   // Halved until it fits: a page has hundreds of tags.
-  while (jsonBytes(groupDecisions(decisions.slice(from, end))) > MAX_PAGE) end = from + Math.ceil((end - from) / 2);
-  return { groups: groupDecisions(decisions.slice(from, end)), next: end < decisions.length ? end : null };
+  while (jsonBytes(grouped(decisions.slice(from, end))) > MAX_PAGE) end = from + Math.ceil((end - from) / 2);
+  return { groups: grouped(decisions.slice(from, end)), next: end < decisions.length ? end : null };
 }
 
 /** Decisions grouped by kind, verdict and reason, to be shown. Pure. */
-function groupDecisions(decisions: readonly PruneDecision[]): PruneGroup[] {
+export function groupDecisions(decisions: readonly PruneDecision[]): PruneGroup[] {
   const groups = new Map<string, PruneGroup>();
   for (const { kind, verdict, reason, tag } of decisions) {
     const key = `${kind} ${verdict} ${reason}`;

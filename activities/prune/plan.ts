@@ -4,7 +4,7 @@ import type { PrunePageInput } from '../../model/contract/sign.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { ActivityContext, WorkerBody } from '../server.ts';
 import { releasesKnownTo, withGround } from './ground.ts';
-import { pageOf } from './page.ts';
+import { groupDecisions, pageOf } from './page.ts';
 import { planPrune } from './prune-repository.ts';
 
 function prunePage(
@@ -14,7 +14,7 @@ function prunePage(
 ): Promise<ActivityAnswer<'planPrune'>> {
   return withGround(configuration, request, async (ground) => {
     const releases = () => releasesKnownTo(server, request.repository);
-    return pageOf(await planPrune({ ...ground, releases }), from);
+    return pageOf(await planPrune({ ...ground, releases }), from, groupDecisions);
   });
 }
 

@@ -6,12 +6,11 @@ import { PRUNE_REPORT_QUERY, PRUNE_WORKFLOW, pruneId, PruneReport, PruneRequest 
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { Repository } from '../../model/oci/reference.ts';
 import { timingWith } from '../../model/base/timing.ts';
-import { REQUEST_TIMEOUT, withTemporal, workflowPage, type Temporal } from '../temporal/temporal.ts';
-import { awaitControlWorker } from '../temporal/control.ts';
-import { grpcDetails, isInvalidArgument, isUnknownSchedule, requestFailed, UserError } from '../terminal/errors.ts';
+import { REQUEST_TIMEOUT, withTemporal, type Temporal } from '../temporal/temporal.ts';
+import { workflowReport } from '../temporal/workflow-report.ts';
+import { grpcDetails, isInvalidArgument, isUnknownSchedule, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { failureOfError } from '../temporal/failure.ts';
 import { verb, type OptionsOf } from '../verb.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
 import { renderPrune } from '../view/prune.ts';
@@ -81,33 +80,16 @@ function requestOf(repository: string, options: PruneOptions): PruneRequest {
 
 async function once(temporal: Temporal, request: PruneRequest, output: Output): Promise<number> {
   const { repository } = request;
-  await awaitControlWorker(temporal);
-  const { workflow } = temporal.client;
-  const handle = await temporal
-    .within(REQUEST_TIMEOUT, () =>
-      workflow.start(PRUNE_WORKFLOW, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: pruneId(repository),
-        args: [request],
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        workflowIdConflictPolicy: 'FAIL',
-        staticSummary: summaryOf(request),
-      }),
-    )
-    .catch((error: unknown) => {
-      if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
-      const remedy = 'wait for its end; the Temporal Web UI shows it';
-      throw new UserError('already-running', `${repository} is being pruned already`, remedy, EXIT.alreadyRunning);
-    });
-  const page = workflowPage(temporal.ui, temporal.namespace, handle.workflowId, handle.firstExecutionRunId);
-  output.note(`looking at ${repository}${page ? `: ${page}` : ''}`);
-  try {
-    await handle.result();
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    throw requestFailed(failureOfError(error), repository);
-  }
-  const report = PruneReport.parse(await handle.query(PRUNE_REPORT_QUERY));
+  const asked = {
+    type: PRUNE_WORKFLOW,
+    id: pruneId(repository),
+    request,
+    summary: summaryOf(request),
+    query: PRUNE_REPORT_QUERY,
+    schema: PruneReport,
+    running: `${repository} is being pruned already`,
+  };
+  const report = await workflowReport(temporal, asked, output);
   output.result(renderPrune(report).join('\n'));
   output.document(report);
   return EXIT.ok;

@@ -8,6 +8,7 @@ import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
+import { RotationGroup, RotationRequest } from '../tags/rotation.ts';
 import { TagMove } from '../tags/tag-move.ts';
 import { attempts, on } from './activity.ts';
 
@@ -142,6 +143,14 @@ const PruneStep = z.object({
   left: z.number().int().nonnegative(),
 });
 
+export const RotationInput = ReleaseIdentity.extend({ request: RotationRequest });
+export type RotationInput = z.infer<typeof RotationInput>;
+
+export const RotationPageInput = RotationInput.extend({ from: PrunePageInput.shape.from });
+export type RotationPageInput = z.infer<typeof RotationPageInput>;
+
+const RotationPage = PrunePage.extend({ groups: z.array(RotationGroup) });
+
 export const SIGN_ACTIVITIES = {
   /** Proves before the build that the key may sign here, that its passphrase opens it, and that the login may push. */
   proveSigning: on('sign', 'trust/prove-signing', ProveSigningInput, ProveSigningResult),
@@ -157,4 +166,8 @@ export const SIGN_ACTIVITIES = {
   planPrune: on('sign', 'prune/plan', PrunePageInput, PrunePage),
   /** Removes what is decided. Reads again before each removal. */
   prune: on('sign', 'prune/prune', PruneInput, PruneStep),
+  /** A page of how tags stand between two keys. Reads only. */
+  planRotation: on('sign', 'rotation/plan', RotationPageInput, RotationPage),
+  /** Signs with the new key what the old one has signed, for a while. */
+  rotateKeys: on('sign', 'rotation/rotate', RotationInput, PruneStep),
 };

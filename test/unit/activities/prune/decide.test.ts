@@ -4,7 +4,8 @@ import { decidePrune } from '../../../../activities/prune/decide.ts';
 import { scheduledRelease } from '../../../../activities/prune/survey.ts';
 import type { Survey, TaggedManifest, VerifiedRecord } from '../../../../activities/prune/surveyed.ts';
 import { recordTime, type ReleaseRecord } from '../../../../model/release/record.ts';
-import { pageOf } from '../../../../activities/prune/page.ts';
+import type { PruneGroup } from '../../../../model/release/prune.ts';
+import { groupDecisions, pageOf } from '../../../../activities/prune/page.ts';
 import { makeTemplate } from '../../../../model/release/nightly.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ContextSource } from '../../../../model/spec/request.ts';
@@ -390,7 +391,7 @@ it('pages hold every tag once, and fit in a payload', () => {
   const seen: string[] = [];
   const reasons: string[] = [];
   for (let from: number | null = 0; from !== null;) {
-    const page: ReturnType<typeof pageOf> = pageOf(decisions, from);
+    const page: { groups: PruneGroup[]; next: number | null } = pageOf(decisions, from, groupDecisions);
     expect(jsonBytes(page)).toBeLessThan(9_000);
     seen.push(...page.groups.flatMap(({ tags }) => tags));
     reasons.push(...page.groups.flatMap(({ reason, tags }) => tags.map(() => reason)));
