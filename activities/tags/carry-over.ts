@@ -21,13 +21,13 @@ export async function carryOver(
   configuration: WorkerConfiguration,
   { item, sourceKey, key, timing }: PromoteCopyInput,
 ): Promise<void> {
-  const { attested = [], digest, from, to } = item;
+  const { attested = [], from, to } = item;
   if (attested.length === 0) return;
   const publicKey = await readPublicKey(allowedKey(configuration, sourceKey, [from.repository]).publicKey);
   const own = key === sourceKey ? null : await openKey(configuration, key, [to.repository]);
   let unlocked: Promise<KeyObject> | undefined;
-  const subject = { repository: to.repository, digest };
-  for (const predicateType of attested) {
+  for (const { predicateType, of: digest } of attested) {
+    const subject = { repository: to.repository, digest };
     const found = await attestedByTag(access.repository(from.repository), { digest, predicateType, publicKey });
     if (found.length === 0) throw lost(from.repository, digest, predicateType);
     const attachAs = async (one: Attested, how: Pick<Attaching, 'publicKey' | 'sign'>) =>

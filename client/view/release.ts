@@ -142,7 +142,7 @@ function attestedLines({ attestations = [] }: ReleaseRecord): string[] {
   const types = [...new Set(attestations.map(({ predicateType }) => predicateType))];
   return types.map((type) => {
     const subjects = attestations.filter(({ predicateType }) => predicateType === type).map(({ subject }) => subject);
-    return `attested: ${plain(predicateName(type))} of ${plain(subjects.join(', '))}`;
+    return `attested: ${plain(predicateName(type))} of ${plain([...new Set(subjects)].join(', '))}`;
   });
 }
 

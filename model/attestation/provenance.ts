@@ -58,12 +58,12 @@ export function subjectsOf({ record, made }: Pick<ProvenanceFacts, 'record' | 'm
     ...disks.filter(({ type }) => made.includes(type)),
   ];
   return published.flatMap(({ reference, digest }) =>
-    reference === null || digest === null ? [] : [{ name: repositoryOf(reference), digest: digestSet(digest) }],
+    reference === null || digest === null ? [] : [{ name: namedRepository(reference), digest: digestSet(digest) }],
   );
 }
 
 /** The repository of a record's `repository:tag`. */
-function repositoryOf(reference: string): string {
+export function namedRepository(reference: string): string {
   return reference.slice(0, reference.lastIndexOf(':'));
 }
 

@@ -4,12 +4,15 @@
  */
 import { z } from 'zod';
 import { canonicalJson } from '../base/digest.ts';
+import { SBOMS } from '../oci/sbom.ts';
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 
 /** What each predicate is called, by the type that stands in its statement. */
 const PREDICATES = {
   'https://slsa.dev/provenance/v1': 'provenance',
+  [SBOMS.spdx.predicateType]: 'SPDX bill of materials',
+  [SBOMS.cyclonedx.predicateType]: 'CycloneDX bill of materials',
 } as const;
 export type PredicateType = keyof typeof PREDICATES;
 

@@ -1,5 +1,6 @@
 /** Activities of a host for an image: inputs and results. */
 import { z } from 'zod';
+import { SBOM_FORMATS } from '../oci/sbom.ts';
 import { DeviceTrust } from '../device/signature-policy.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { PinnedImage } from '../release/record.ts';
@@ -80,6 +81,15 @@ export const PushInput = ReleaseIdentity.extend({
 });
 export type PushInput = z.infer<typeof PushInput>;
 
+/** What is in an image. */
+export const SbomInput = PushInput.omit({ compression: true }).extend({
+  formats: z.array(z.enum(SBOM_FORMATS)).min(1),
+});
+export type SbomInput = z.infer<typeof SbomInput>;
+
+/** The artifact that holds the bills of materials for the sign worker, in the image's repository and without a tag. */
+const SbomResult = z.object({ ...hostStage, digest: Digest });
+
 export const PushResult = z.object({ ...hostStage, digest: Digest });
 export type PushResult = z.infer<typeof PushResult>;
 
@@ -101,6 +111,7 @@ export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
 
 export const IMAGE_ACTIVITIES = {
   build: on('build', 'image/build', BuildInput, BuildResult),
+  sbom: on('build', 'image/evidence/sbom', SbomInput, SbomResult),
   push: on('transfer', 'image/push', PushInput, PushResult),
   /** Proves with the image's own files that a device accepts the image, and refuses what another key signed. */
   deviceVerify: on('build', 'image/device-verify', DeviceVerifyInput, DeviceVerifyResult),

@@ -81,7 +81,10 @@ export const AttestInput = ReleaseIdentity.extend({
   key: z.string(),
   /** The release as it is now, all verified. */
   record: ReleaseRecord,
-  parameters: ProvenanceParameters,
+  /** Absent where no provenance is asked for. */
+  parameters: ProvenanceParameters.optional(),
+  /** What build hosts listed of the image, or of each of its platforms: the digests of an image and of an artifact. */
+  sboms: z.array(z.object({ of: Digest, artifact: Digest })),
   /** `image` and types of disks: what the release made itself, and did not take over from an earlier one. */
   made: z.array(Attestation.shape.subject).min(1),
   /** ISO 8601. The same in each attempt, so that a later one adopts what an earlier one has signed. */

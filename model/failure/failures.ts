@@ -109,6 +109,7 @@ const ROWS = {
     'the builder cannot make such a disk of this image: something that it needs is not in it',
     'change the Containerfile or its base, or ask for other disk types',
   ),
+  sbom: holding('the host has no Syft, or Syft failed', 'install Syft on the build host, or leave out image.sbom'),
   builder: holding(
     'the builder failed, or did not leave exactly one complete file for each type',
     "read the builder's log (`flightline logs RELEASE disk-build`) and fix the cause",

@@ -111,6 +111,8 @@ const ImagePlatforms = z.array(z.object({ platform: z.enum(ARCHITECTURES), diges
 /** An attestation that the key of the release signed: a sigstore bundle beside what it is about. */
 export const Attestation = z.object({
   subject: z.enum(['image', ...DISK_TYPE_NAMES]),
+  /** What it is about: the image, one of its platforms, or the disk. */
+  of: Digest,
   predicateType: z.string(),
   /** Of the bundle's manifest, in the repository of what it is about. */
   digest: Digest,

@@ -49,7 +49,7 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance'> & {
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom'> & {
     builder?: ReleaseRequest['builder'];
   },
   reused: readonly string[] = [],
@@ -57,7 +57,7 @@ export function releaseStages(
   const made = request.disks.filter(({ type }) => !reused.includes(type));
   return [
     ...stagesOf('start', 'release'),
-    ...(request.platforms ?? []).flatMap((platform) => stagesOf('platform', imageSubject(platform))),
+    ...(request.platforms ?? []).flatMap((platform) => stagesOf('platform', imageSubject(platform), request)),
     ...stagesOf('image', 'image', request),
     ...reused.flatMap(signingStages),
     ...requestedRuns(made, request.builder).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),

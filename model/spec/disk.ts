@@ -2,6 +2,7 @@
  * Disk types: a row each. Names are those of bootc-image-builder (its README and `internal/bibimg/imagetypes.go`);
  * artifact types are the guide's `application/vnd.diskimage.<type>`.
  */
+import { durationBetween } from '../base/duration.ts';
 import { z } from 'zod';
 import { FlightlineError } from '../failure/failure.ts';
 import { makesOneType, type BuilderDriverName } from '../builder/builder-driver.ts';
@@ -168,3 +169,21 @@ export function requireBuilderOptions(given: BuilderOptions, forbidden: readonly
     remedy: `leave ${refused} out of builder in the spec, or ask the operator to allow it`,
   });
 }
+
+const BOOTABLE = DISK_TYPE_NAMES.filter((type) => DISK_TYPES[type].boot !== null);
+
+/** `bootTest` of flightline.yaml. */
+export const BootTestSection = z.strictObject({
+  disk: z
+    .enum(DISK_TYPE_NAMES)
+    .refine((type) => BOOTABLE.includes(type), { message: `cannot be booted: name one of ${BOOTABLE.join(', ')}` })
+    .describe('the disk that is booted, one of the types under disks'),
+  expect: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((text) => !/\p{Cc}/u.test(text), { message: 'must be one line of plain text' })
+    .default('login:')
+    .describe('what must appear on the serial console'),
+  timeout: durationBetween('10s', '2h').default('5m').describe('for it to appear: 90s, 5m, 1h'),
+});

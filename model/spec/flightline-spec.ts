@@ -1,11 +1,19 @@
 /** The user's `flightline.yaml`: what a release is asked to do. Unknown keys are errors. */
 import { z } from 'zod';
+import { SBOM_FORMATS } from '../oci/sbom.ts';
 import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
-import { COMPRESSIONS, DISK_TYPE_NAMES, DISK_TYPES, PUBLISH_FORMS, BuilderArguments, BuilderNetwork } from './disk.ts';
+import {
+  BootTestSection,
+  COMPRESSIONS,
+  DISK_TYPE_NAMES,
+  DISK_TYPES,
+  PUBLISH_FORMS,
+  BuilderArguments,
+  BuilderNetwork,
+} from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { ByteSize } from '../base/byte-size.ts';
-import { durationBetween } from '../base/duration.ts';
 import { NotifyEntry } from './notify.ts';
 import { ImageReference, Repository, Tag } from '../oci/reference.ts';
 import { MaxAge, REBUILDS, ScheduleSection } from './schedule.ts';
@@ -64,6 +72,10 @@ const ImageSection = z.strictObject({
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
     .min(1)
     .default(['linux/amd64']),
+  sbom: z
+    .array(z.enum(SBOM_FORMATS))
+    .default([])
+    .describe('the formats in which the packages of the image are listed: spdx, cyclonedx'),
   pullSecret: SecretName.optional().describe(
     "name of a secret of the build host's configuration: logins that become the image's /etc/ostree/auth.json",
   ),
@@ -132,23 +144,6 @@ const BuilderSection = z.strictObject({
   arguments: BuilderArguments.optional().describe("further parts of the builder's command line"),
   network: BuilderNetwork.optional().describe("host: the builder runs in the host's network, not behind a bridge"),
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
-});
-
-const BOOTABLE = DISK_TYPE_NAMES.filter((type) => DISK_TYPES[type].boot !== null);
-
-const BootTestSection = z.strictObject({
-  disk: z
-    .enum(DISK_TYPE_NAMES)
-    .refine((type) => BOOTABLE.includes(type), { message: `cannot be booted: name one of ${BOOTABLE.join(', ')}` })
-    .describe('the disk that is booted, one of the types under disks'),
-  expect: z
-    .string()
-    .min(1)
-    .max(200)
-    .refine((text) => !/\p{Cc}/u.test(text), { message: 'must be one line of plain text' })
-    .default('login:')
-    .describe('what must appear on the serial console'),
-  timeout: durationBetween('10s', '2h').default('5m').describe('for it to appear: 90s, 5m, 1h'),
 });
 
 /** A record with more disks would not fit into a payload of 10 kB. */

@@ -109,6 +109,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     keepFiles: facts.keepFiles ?? null,
     timing: timingWith(facts.timing),
     ...optionalParts(spec, tags.tagPolicy),
+    ...(image.sbom.length > 0 && { sbom: [...new Set(image.sbom)].sort() }),
     ...(spec.provenance && { provenance: { spec: facts.spec } }),
   };
   problems.push(...problemsOfWhole(request, problems.length === 0));

@@ -3,6 +3,7 @@
  * context as a digest. It fits into a payload (at most {@link MAX_REQUEST_BYTES}).
  */
 import { z } from 'zod';
+import { SBOM_FORMATS } from '../oci/sbom.ts';
 import { VERIFICATIONS, BuildOptions } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { BuilderOptions, COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
@@ -106,6 +107,8 @@ export const ReleaseRequest = z.object({
   }),
   /** Absent without a boot test. */
   bootTest: BootTest.optional(),
+  /** Formats in which the image's packages are listed; absent for none. */
+  sbom: z.array(z.enum(SBOM_FORMATS)).min(1).optional(),
   /** Absent where no provenance is asked for. `spec`: digest of the bytes of `flightline.yaml`. */
   provenance: z.object({ spec: Digest }).optional(),
   /** A person must approve before any tag moves. */

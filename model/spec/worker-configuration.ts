@@ -163,6 +163,10 @@ export const WorkerConfiguration = z.strictObject({
     .record(Name, z.strictObject({ url: z.url({ protocol: /^https?$/ }), hmacSecret: Name.optional() }))
     .default({})
     .describe('where releases may send notifications, by name'),
+  tools: z
+    .strictObject({ syft: Program.default('syft').describe('Syft, which lists what is in an image') })
+    .prefault({})
+    .describe('programs of the operator, by name on PATH or by absolute path'),
   builderId: z
     .url()
     .optional()

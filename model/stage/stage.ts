@@ -6,6 +6,7 @@ interface AskedFor {
   readonly verification?: unknown;
   readonly bootTest?: { readonly disk: string } | undefined;
   readonly provenance?: unknown;
+  readonly sbom?: unknown;
   /** Present for an image of several platforms. */
   readonly platforms?: readonly Architecture[] | undefined;
 }
@@ -21,7 +22,11 @@ interface StageDeclaration {
 type Part = 'start' | 'platform' | 'image' | 'run' | 'disk' | 'end';
 
 const SIGNING = { sign: {}, verify: {} };
-const PUSHING = { build: { log: true }, push: { log: true } } as const;
+const PUSHING = {
+  build: { log: true },
+  sbom: { about: (subject: string, { sbom }: AskedFor) => (sbom ? subject : undefined) },
+  push: { log: true },
+} as const;
 
 const ofOne = (subject: string, { platforms }: AskedFor) => (platforms ? undefined : subject);
 const ofSeveral = (subject: string, { platforms }: AskedFor) => (platforms ? subject : undefined);
@@ -35,6 +40,7 @@ const STAGE_TABLE = {
   platform: PUSHING,
   image: {
     build: { ...PUSHING.build, about: ofOne },
+    sbom: { about: (subject, asked) => (asked.sbom ? ofOne(subject, asked) : undefined) },
     push: { ...PUSHING.push, about: ofOne },
     index: { about: ofSeveral },
     ...SIGNING,
@@ -49,7 +55,7 @@ const STAGE_TABLE = {
   },
   disk: { publish: { log: true }, ...SIGNING },
   end: {
-    attest: { about: (subject, { provenance }) => (provenance ? subject : undefined) },
+    attest: { about: (subject, { provenance, sbom }) => (provenance || sbom ? subject : undefined) },
     tag: {},
     record: {},
   },

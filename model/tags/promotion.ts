@@ -48,6 +48,9 @@ export const PromotionRequest = z.object({
 });
 export type PromotionRequest = z.infer<typeof PromotionRequest>;
 
+/** A kind of attestation, and what it is about: the image, one of its platforms, or a disk. */
+const Attested = z.object({ predicateType: z.string(), of: Digest });
+
 /** An image or disk that is promoted. */
 export const PromotedItem = z.object({
   /** `image`, or a disk's type. */
@@ -55,8 +58,8 @@ export const PromotedItem = z.object({
   digest: Digest,
   from: Name,
   to: Name,
-  /** The types of what is attested of it; absent when nothing is. */
-  attested: z.array(z.string()).optional(),
+  /** What is attested of it; absent when nothing is. */
+  attested: z.array(Attested).optional(),
 });
 export type PromotedItem = z.infer<typeof PromotedItem>;
 
@@ -153,7 +156,7 @@ export function promotedItems(
       digest,
       from,
       to,
-      ...(attested.length > 0 && { attested: attested.map(({ predicateType }) => predicateType) }),
+      ...(attested.length > 0 && { attested: attested.map(({ predicateType, of }) => ({ predicateType, of })) }),
     });
   }
   const taken = items.map(({ to }) => to.repository);

@@ -12,6 +12,7 @@ const asking = (name: string) =>
   requestFor(name, { disks: { qcow2: 'artifact', iso: 'none' }, provenance: { spec: SPEC } });
 const attestation = (subject: string) => ({
   subject,
+  of: expect.stringMatching(/^sha256:/) as string,
   predicateType: SLSA,
   digest: digestOf(`attestation of ${subject}`),
 });
@@ -32,6 +33,42 @@ test('says what was made, once all is verified, and links it in the record', asy
   expect(input.record.image).toMatchObject({ verified: true });
   expect(record.attestations).toEqual([attestation('image'), attestation('qcow2')]);
   expect((calls.at(-1)!.input as Signatures['record'][0]).record.attestations).toEqual(record.attestations);
+});
+
+test('lists the packages of each platform before its push, and attests the lists', async () => {
+  const { standIns, start } = house();
+  const platforms = ['amd64' as const, 'arm64' as const];
+  const request = requestFor('listed', { disks: {}, platforms, sbom: ['spdx'] });
+  const record = await (await start(request)).result();
+  const rows = record.stages.map(({ name, subject, status }) => `${name} ${subject} ${status}`);
+  expect(rows.slice(1, 4)).toEqual(['build image-amd64 done', 'sbom image-amd64 done', 'push image-amd64 done']);
+  expect(rows).toContain('sbom image-arm64 done');
+  const [call] = standIns.callsOf(idOf(request), 'attest');
+  const input = call!.input as Signatures['attest'][0];
+  expect(input.parameters).toBeUndefined();
+  expect(input.sboms.map(({ of }) => of)).toEqual(record.image.platforms!.map(({ digest }) => digest));
+});
+
+test('without Syft it is held before anything is pushed, and goes on where it was', async () => {
+  const { standIns, start, until, retry } = house();
+  const request = requestFor('no-syft', { disks: {}, sbom: ['spdx', 'cyclonedx'] });
+  let installed = false;
+  standIns.behave(idOf(request), {
+    sbom: (_, { ordinary }) => {
+      if (!installed) throw failed('sbom', 'there is no syft on this host');
+      return ordinary();
+    },
+  });
+  const handle = await start(request);
+  const held = await until(handle, 'held', ({ status }) => status === 'held');
+  expect(held.failure).toMatchObject({ kind: 'sbom', stage: 'sbom' });
+  expect(standIns.callsOf(idOf(request), 'push')).toEqual([]);
+  installed = true;
+  await retry(handle);
+  const record = await handle.result();
+  expect(statuses(record)).toEqual(['resolve done', 'attest done', 'tag done', 'record done']);
+  const calls = standIns.callsOf(idOf(request), 'build', 'push').map(({ activity }) => activity);
+  expect(calls).toEqual(['build', 'push']);
 });
 
 test('without asking there is neither stage nor activity', async () => {
@@ -86,13 +123,18 @@ test('sends back what the registry has lost, and attests what is made then', asy
 test('what is taken over keeps its attestations, and nothing is attested of it', async () => {
   const { standIns, start } = house();
   const request = asking('taken-over');
-  const earlier = { ...attestation('image'), digest: digestOf('earlier attestation') };
+  const earlier = { ...attestation('image'), of: digestOf('earlier image'), digest: digestOf('earlier attestation') };
   const digest = digestOf('earlier image');
   standIns.behave(idOf(request), {
     resolve: (_, { ordinary }) => ({
       ...ordinary(),
       existingTag: digest,
-      reuse: { digest, builtAt: null, disks: [], attestations: [earlier as never, attestation('iso') as never] },
+      reuse: {
+        digest,
+        builtAt: null,
+        disks: [],
+        attestations: [earlier as never, { ...earlier, subject: 'iso' } as never],
+      },
     }),
   });
   const record = await (await start(request)).result();

@@ -45,7 +45,7 @@ const SIGN_ACTIVITIES: ActivityName[] = [
 ];
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
-  build: ['build', 'deviceVerify'],
+  build: ['build', 'sbom', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage', 'keepLogs', 'hostStatus'],

@@ -20,6 +20,7 @@ import type {
   DeviceVerifyResult,
   PushInput,
   PushResult,
+  SbomInput,
 } from '../../model/contract/build.ts';
 import type {
   ClaimInput,
@@ -86,6 +87,7 @@ export interface Signatures {
   hostStatus: [HostStatusInput, HostStatus];
   build: [BuildInput, BuildResult];
   deviceVerify: [DeviceVerifyInput, DeviceVerifyResult];
+  sbom: [SbomInput, PushResult];
   push: [PushInput, PushResult];
   diskBuild: [DiskBuildInput, DiskBuildResult];
   bootTest: [BootTestInput, BootTestResult];
@@ -191,6 +193,12 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     adopted: false,
     bases,
   }),
+  sbom: ({ imageId }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: null,
+    digest: digestOf(`packages of ${imageId}`),
+  }),
   push: ({ imageId }, { attempt, host }) => ({ attempts: attempt, host: host!, log: null, digest: digestOf(imageId) }),
   diskBuild: ({ image, types }, { attempt, host }) => ({
     attempts: attempt,
@@ -238,10 +246,11 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   index: ({ entries }, { attempt }) => ({ attempts: attempt, digest: digestOf(`index ${JSON.stringify(entries)}`) }),
   sign: ({ tags }, { attempt }) => ({ attempts: attempt, signed: tags }),
   verify: (_, { attempt }) => ({ attempts: attempt }),
-  attest: ({ made }, { attempt }) => ({
+  attest: ({ made, record }, { attempt }) => ({
     attempts: attempt,
     attestations: made.map((subject) => ({
       subject,
+      of: [record.image, ...record.disks.filter(({ type }) => type === subject)].at(-1)!.digest!,
       predicateType: 'https://slsa.dev/provenance/v1',
       digest: digestOf(`attestation of ${subject}`),
     })),

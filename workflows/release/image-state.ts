@@ -7,6 +7,8 @@ import type { ReleaseRecord } from '../../model/release/record.ts';
 export interface PlatformState {
   /** Null for an image of several platforms: each has its own. */
   build: BuildResult | null;
+  /** The artifact with its bills of materials, in the registry; null where none is asked for. */
+  sbom: string | null;
   /** In the registry, by digest. */
   push: Pick<PushResult, 'digest'> | null;
   /** The host that built last: its cache makes the next build shorter. */
@@ -30,7 +32,7 @@ export interface ImageState extends PlatformState {
 
 /** Nothing is built. `host`: the one that built last. */
 export function noImage(host: string | null = null): ImageState {
-  return { build: null, platforms: new Map(), builtWith: null, push: null, host, ...unsigned() };
+  return { build: null, sbom: null, platforms: new Map(), builtWith: null, push: null, host, ...unsigned() };
 }
 
 /** It is signed for no name. */

@@ -5,10 +5,11 @@
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
-import type { Attestation, ReleaseRecord } from '../../model/release/record.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
 import { followsPush, isOfImage, signingStages, stagesOf, type ReleaseStatus } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { nothingAttested, type AttestedState } from './attested-state.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
 import { signedTags, type Plan } from './plan.ts';
@@ -41,15 +42,6 @@ interface ProofState {
   publicKey: string | null;
   /** A proof beside resolve failed: the image branch is held for it once there is a plan. */
   failure: Failure | null;
-}
-
-/** What is attested, and of which digests, joined by commas; null before. */
-interface AttestedState {
-  digests: string | null;
-  attestations: Attestation[];
-  /** The digests of the last try, and when it began, ISO 8601. */
-  trying: string | null;
-  at: string;
 }
 
 export interface ReleaseState {
@@ -122,7 +114,7 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     moved: [],
     maybeMoved: [],
     refusedTags: new Map(),
-    attested: { digests: null, attestations: [], trying: null, at: '' },
+    attested: nothingAttested(),
     logs: { kept: [], warnings: [] },
     cleanedUp: false,
     ending: false,
@@ -193,12 +185,15 @@ export function isImageLost({ runs }: ReleaseState): boolean {
 
 /** The registry lost the image: it is to be pushed, signed and verified again. */
 export function unpushImage(state: ReleaseState): void {
-  state.image.push = null;
-  for (const platform of state.image.platforms.values()) platform.push = null;
+  Object.assign(state.image, { push: null, sbom: null });
+  for (const platform of state.image.platforms.values()) Object.assign(platform, { push: null, sbom: null });
   unsignImage(state);
   // Another image may come of it, and these disks are not made of that.
   forgetReused(state, [...state.reused.keys()]);
-  state.table.updateAll((row) => row.name === 'push' || row.name === 'index', { status: 'waiting', at: Date.now() });
+  state.table.updateAll(({ name }) => name === 'push' || name === 'index' || name === 'sbom', {
+    status: 'waiting',
+    at: Date.now(),
+  });
 }
 
 /** The image is not what it should be: it is to be built again. */

@@ -7,10 +7,18 @@ import { type ImageFile, fileInside } from './file-inside.ts';
 
 /** The file at an absolute path in an image; null when it does not exist. */
 export async function imageFile(image: string, path: string): Promise<ImageFile | null> {
+  return withMountedImage(image, (root) => fileInside(root, path));
+}
+
+/** Runs `body` with the root file system of an image. Links in it may lead out of it: follow none. */
+export async function withMountedImage<Result>(
+  image: string,
+  body: (root: string) => Promise<Result>,
+): Promise<Result> {
   const what = `looking into ${image}`;
   const root = (await podman(what, ['image', 'mount', image])).stdout.trim();
   try {
-    return await fileInside(root, path);
+    return await body(root);
   } finally {
     await podman(what, ['image', 'unmount', image], { cleanUp: true });
   }

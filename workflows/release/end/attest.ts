@@ -1,8 +1,10 @@
 /** Has image and disks attested before any tag moves. */
 import { provenanceParameters } from '../../../model/attestation/parameters.ts';
+import type { AttestInput } from '../../../model/contract/sign.ts';
 import { shownDigests } from '../../../model/release/approval.ts';
 import type { Attestation } from '../../../model/release/record.ts';
 import { activities } from '../../activities.ts';
+import { firstTried } from '../attested-state.ts';
 import { runStage } from '../../run-stage.ts';
 import type { Plan } from '../plan.ts';
 import { verifiedRecord } from '../record.ts';
@@ -14,8 +16,8 @@ type Subject = Attestation['subject'];
 /** The stage `attest`. @returns digests that the registry has lost; then nothing may be tagged */
 export async function attest(release: ShownRelease, { request }: Plan): Promise<readonly string[]> {
   const { state, table } = release;
-  const { provenance, key, timing, tag } = request;
-  if (!provenance) return [];
+  const { provenance, sbom, key, timing, tag } = request;
+  if (!provenance && !sbom) return [];
   const record = verifiedRecord(state);
   const digests = shownDigests(record).join();
   if (state.attested.digests === digests) return [];
@@ -28,22 +30,27 @@ export async function attest(release: ShownRelease, { request }: Plan): Promise<
     Object.assign(state.attested, { digests, attestations: kept });
     return [];
   }
-  // A later try says the same, and adopts what an earlier one has signed.
-  if (state.attested.trying !== digests) state.attested.at = new Date().toISOString();
-  state.attested.trying = digests;
+  const finishedAt = firstTried(state.attested, digests);
   const { attestations, vanished } = await runStage(release, row, null, () =>
     activities('sign', timing, `attest ${tag}`).attest({
       ...state.identity,
       key,
       record,
-      parameters: provenanceParameters(request, provenance.spec),
+      ...(provenance && { parameters: provenanceParameters(request, provenance.spec) }),
+      sboms: made.includes('image') ? sbomsOf(state) : [],
       made,
-      finishedAt: state.attested.at,
+      finishedAt,
       timing,
     }),
   );
   if (vanished.length === 0) Object.assign(state.attested, { digests, attestations: [...kept, ...attestations] });
   return vanished;
+}
+
+/** What was listed of the image, or of each of its platforms. */
+function sbomsOf({ image }: ReleaseState): AttestInput['sboms'] {
+  const parts = image.platforms.size > 0 ? [...image.platforms.values()] : [image];
+  return parts.flatMap(({ sbom, push }) => (sbom && push ? [{ of: push.digest, artifact: sbom }] : []));
 }
 
 /** What this release made: what it took over has the provenance of the release that made it. */

@@ -1,5 +1,6 @@
 /** Builds an image, or one of its platforms, on a build host, and pushes it from there by digest. */
 import type { Architecture } from '../../../model/base/host.ts';
+import type { SbomInput } from '../../../model/contract/build.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { imageSubject, type Stage } from '../../../model/stage/stage.ts';
 import { StageFailed } from '../../failure.ts';
@@ -30,7 +31,7 @@ export async function buildAndPush(
           release.addHost(host);
         },
         left: () => {
-          made.build = null;
+          forgetBuild(made);
           made.host = null;
         },
       },
@@ -38,7 +39,7 @@ export async function buildAndPush(
     );
   } catch (error) {
     // The host has lost what it built: a retry builds again.
-    if (isVanished(error)) made.build = null;
+    if (isVanished(error)) forgetBuild(made);
     throw error;
   }
 }
@@ -50,7 +51,7 @@ async function onHost(
   { made, platform }: { made: PlatformState; platform: Architecture | undefined },
 ): Promise<void> {
   const { image, identity, proof } = release.state;
-  const { repository, timing, verification, compression } = plan.request;
+  const { repository, timing, verification, compression, sbom: formats } = plan.request;
   const subject = imageSubject(platform);
   const what = platform === undefined ? 'image' : `image for ${platform}`;
   const at = host.name;
@@ -63,6 +64,9 @@ async function onHost(
   );
   image.builtWith = verification ? proof.publicKey : null;
   const { imageId } = made.build;
+  made.sbom ??= formats
+    ? await listPackages(release, host, { ...identity, repository, platform, imageId, formats, timing })
+    : null;
   made.push = await runStage(release, { name: 'push', subject }, at, () =>
     host.run((scheduleToStart) => {
       const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
@@ -70,6 +74,25 @@ async function onHost(
       return worker.push({ ...identity, repository, platform, imageId, compression, timing });
     }),
   );
+}
+
+/** The stage `sbom`: before the push, so that a host without Syft holds the release before anything is sent. */
+async function listPackages(release: ShownRelease, host: ClaimedHost, input: SbomInput): Promise<string> {
+  const { timing, platform } = input;
+  const row = { name: 'sbom', subject: imageSubject(platform) } as const;
+  const { digest } = await runStage(release, row, host.name, () =>
+    host.run((scheduleToStart) => {
+      const startToClose = timing.buildStartToClose;
+      const place = { host: host.name, work: 'build', startToClose, scheduleToStart } as const;
+      return activities('stage', timing, `list the packages of ${row.subject}`, place).sbom(input);
+    }),
+  );
+  return digest;
+}
+
+function forgetBuild(made: PlatformState): void {
+  made.build = null;
+  made.sbom = null;
 }
 
 /** Claims a host for a stage of the image, or of one of its platforms. Asks the host of the last build first. */

@@ -64,7 +64,7 @@ async function makeIndex(release: ShownRelease, { request }: Plan, platforms: re
 
 function platformOf({ state }: ShownRelease, platform: Architecture): PlatformState {
   const { platforms } = state.image;
-  const known = platforms.get(platform) ?? { build: null, push: null, host: null };
+  const known = platforms.get(platform) ?? { build: null, sbom: null, push: null, host: null };
   platforms.set(platform, known);
   return known;
 }
