@@ -407,7 +407,7 @@ it('says what a registry has lost; run makes that, and what the spec asks for si
   // The image keeps the provenance of the release that made it, and only the disk gets one.
   expect(run.attestations).toEqual([
     ...second.attestations!.filter(({ subject }) => subject === 'image'),
-    { subject: 'vmdk', predicateType: PROVENANCE, digest: expect.stringMatching(/^sha256:/) },
+    { subject: 'vmdk', of: run.disks[0]!.digest, predicateType: PROVENANCE, digest: expect.stringMatching(/^sha256:/) },
   ]);
   expect(await verified(`${project.repository}:fixed`)).toBe(second.image.digest);
   expect(await verified(`${project.repository}/diskimage-vmdk:v2`)).toBe(run.disks[0]!.digest);
