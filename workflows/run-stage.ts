@@ -2,6 +2,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
 import type { LogLocation } from '../model/failure/failure.ts';
+import { utcInWords } from '../model/base/words.ts';
 import { failureFrom, HostLost, StageFailed } from './failure.ts';
 import type { StageTable } from '../model/release/stage-table.ts';
 import type { StageKey } from '../model/stage/stage.ts';
@@ -41,6 +42,7 @@ export async function runStage<Result extends StageOutcome>(
   } catch (error) {
     if (error instanceof HostLost) {
       board.table.update(name, subject, { status: 'waiting', at: Date.now(), host: null, attempts: 1 });
+      board.table.note(name, subject, `${error.message}, since ${utcInWords(new Date())}; it waits for a build host`);
       board.changed();
       throw error;
     }

@@ -86,6 +86,8 @@ export interface QemuCommand {
   memory?: number;
   /** Port on loopback that leads to the machine's SSH. */
   ssh?: number | undefined;
+  /** Directory that the guest sees as a file system with the label that cloud-init looks for. */
+  seed?: string | undefined;
 }
 
 /** Arguments of QEMU: UEFI, no display, a serial console, and nothing written to the disk. Pure. */
@@ -123,10 +125,17 @@ export function qemuArguments(command: QemuCommand): string[] {
     boot.medium === 'cdrom' ? `${file},media=cdrom,readonly=on` : `${file},snapshot=on`,
     '-device',
     boot.medium === 'cdrom' ? 'scsi-cd,drive=disk' : 'virtio-blk-pci,drive=disk',
+    ...(command.seed === undefined ? [] : seedArguments(command.seed)),
     ...(command.console === null
       ? ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console']
       : ['-serial', `file:${command.console}`]),
   ];
+}
+
+/** A disk with a FAT file system, which QEMU makes of a directory. */
+function seedArguments(directory: string): string[] {
+  const drive = `file.driver=vvfat,file.dir=${escaped(directory)},file.label=CIDATA,format=raw,readonly=on`;
+  return ['-drive', `${drive},if=none,id=seed`, '-device', 'virtio-blk-pci,drive=seed'];
 }
 
 /** QEMU's own network, by which the guest reaches out, and nobody in but by the port. */

@@ -9,6 +9,9 @@ import { DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
 import { runWithConsole, type MachineEnd } from '../fetch/console.ts';
 import { bootableType } from '../fetch/disk-type.ts';
 import { fetchNamed } from '../fetch/named.ts';
+import { writeSeed } from '../fetch/seed.ts';
+import type { FirstUser } from '../init/choices.ts';
+import { firstUser } from '../init/first-user.ts';
 import { positiveInteger } from '../terminal/arguments.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -24,6 +27,8 @@ const syntax = (command: Command) =>
     .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names')
     .option('--memory <n>', 'MiB of memory', positiveInteger, 2_048)
     .option('--ssh <n>', "port of this machine, on loopback, that leads to the machine's SSH", positiveInteger)
+    .option('--ssh-key <file>', 'public key of a user whom cloud-init makes in the machine')
+    .option('--user <name>', "that user's name; default is yours")
     .option('--no-kvm', 'emulate the processor');
 
 type BootOptions = OptionsOf<typeof syntax>;
@@ -33,27 +38,30 @@ export default verb({
   summary: 'boot a published disk in a virtual machine',
   description:
     'Fetch a disk, verified as a device would, and boot it in QEMU with UEFI firmware: its serial console is this ' +
-    'terminal, Ctrl-] ends it, and what it writes is thrown away. KVM is used where it works.',
+    'terminal, Ctrl-] ends it, and what it writes is thrown away. KVM is used where it works. ' +
+    'With --ssh-key, cloud-init in the image makes a user who may log in.',
   examples: [
     'flightline boot quay.io/acme/edge-camera:v1 --type qcow2 --key release.pub',
-    'flightline boot disks/disk.qcow2 --ssh 2222',
+    'flightline boot disks/disk.qcow2 --ssh 2222 --ssh-key ~/.ssh/id_ed25519.pub --user admin',
   ],
 
   syntax,
 
   async run([named], options, output) {
+    // Before gigabytes are fetched.
+    const user = firstUser(options.user, options.sshKey ?? '');
     const isFile = await stat(named).then(
       (found) => found.isFile(),
       () => false,
     );
     const path = isFile ? resolve(named) : (await fetchNamed(named, options, output)).path;
     const type = bootableType(path, options.type);
-    return withStop((signal) => boot({ path, type }, options, output, signal));
+    return withStop((signal) => boot({ path, type, user }, options, output, signal));
   },
 });
 
 async function boot(
-  disk: { path: string; type: DiskType },
+  disk: { path: string; type: DiskType; user: FirstUser | null },
   options: BootOptions,
   output: Output,
   signal: AbortSignal,
@@ -63,6 +71,8 @@ async function boot(
   const { program, firmware } = await findQemu(architecture);
   const { path: directory, remove } = temporaryDirectory('flightline-boot-');
   try {
+    const seed = disk.user ? join(directory, 'seed') : undefined;
+    if (disk.user && seed) await writeSeed(seed, disk.user);
     const possible = (await accelerators()).filter((one) => options.kvm || one !== 'kvm');
     for (const accelerator of possible) {
       const variables = join(directory, 'variables');
@@ -78,6 +88,7 @@ async function boot(
         console: null,
         memory: options.memory,
         ssh: options.ssh,
+        seed,
       });
       output.note(`booting ${disk.path} ${accelerator === 'kvm' ? 'under KVM' : 'by emulation'}; Ctrl-] ends it`);
       const isLast = accelerator === possible.at(-1);

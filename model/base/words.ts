@@ -30,6 +30,11 @@ export function timeInWords(at: Date): string {
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}${zoneOf(at)}`;
 }
 
+/** `2026-11-23 13:05:09Z`: for pages that people in several zones read. */
+export function utcInWords(at: Date): string {
+  return `${at.toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
 /** `14:05:09+01:00`: local time of day with its zone, for lines that come one after the other. */
 export function clockInWords(at: Date): string {
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}${zoneOf(at)}`;

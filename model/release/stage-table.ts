@@ -95,6 +95,8 @@ export function isOfBranch(row: StageKey, branch: string): boolean {
 /** The rows, kept in order. Every change goes through {@link StageTable.update}. */
 export class StageTable {
   private list: StageRow[];
+  /** What is known of a waiting row besides, in words, by stage and subject. */
+  private readonly notes = new Map<string, string>();
 
   constructor(keys: readonly StageKey[]) {
     this.list = keys.map(emptyRow);
@@ -119,6 +121,18 @@ export class StageTable {
   update(name: Stage, subject: string, change: StageChange): void {
     const before = this.row(name, subject);
     this.list = this.list.map((row) => (row === before ? changedRow(row, change) : row));
+    this.notes.delete(`${name} ${subject}`);
+  }
+
+  /** Says why a row waits, until it changes; null takes it back. */
+  note(name: Stage, subject: string, words: string | null): void {
+    if (words === null) this.notes.delete(`${name} ${subject}`);
+    else this.notes.set(`${name} ${subject}`, words);
+  }
+
+  /** What is said of rows, as a list in Markdown. */
+  noted(): string {
+    return [...this.notes].map(([row, words]) => `- ${row}: ${words}`).join('\n');
   }
 
   /** Changes every matching row. */

@@ -67,7 +67,7 @@ class Run implements StageBoard {
   }
 
   changed(): void {
-    setCurrentDetails(builderRunDetails(this.input.release, this.table.rows, this.failure));
+    setCurrentDetails(builderRunDetails(this.input.release, this.table, this.failure));
   }
 
   state(): BuilderRunState {

@@ -1,9 +1,11 @@
 /** What is shown of a release: its record, and the current details in the Temporal Web UI, in Markdown. Pure. */
 import type { Failure } from '../../model/failure/failure.ts';
 import type { RemedyPlace } from '../../model/failure/remedy.ts';
+import { utcInWords } from '../../model/base/words.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import type { DiskRecord, PinnedImage, ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import type { StageTable } from '../../model/release/stage-table.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
@@ -99,6 +101,7 @@ export function releaseDetails(state: ReleaseState): string {
     `**${record.image.reference}** is **${record.status}**.`,
     ...[...holds].map(([branch, failure]) => failureText(`Held: ${branch}`, failure, record.release, 'held branch')),
     ...failed,
+    state.table.noted(),
     stageTable(record.stages),
     digestList(record),
     (record.warnings ?? []).map((warning) => `- warning: ${warning}`).join('\n'),
@@ -108,11 +111,12 @@ export function releaseDetails(state: ReleaseState): string {
 }
 
 /** Where a builder run stands. */
-export function builderRunDetails(release: string, rows: readonly StageRow[], failure: Failure | null): string {
+export function builderRunDetails(release: string, table: StageTable, failure: Failure | null): string {
   return paragraphs([
     `Part of ${code(release)}.`,
     failure ? failureText('Failed', failure, release, 'held branch') : '',
-    stageTable(rows),
+    table.noted(),
+    stageTable(table.rows),
   ]);
 }
 
@@ -129,7 +133,7 @@ function stageTable(rows: readonly StageRow[]): string {
       row.status,
       row.host ?? '',
       row.attempts > 0 ? String(row.attempts) : '',
-      row.startedAt ?? '',
+      row.startedAt === null ? '' : utcInWords(new Date(row.startedAt)),
       row.durationMs === null ? '' : duration(row.durationMs),
     ].join(' | '),
   );

@@ -10,6 +10,7 @@ import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
 import type { ClaimedHost } from '../../host/segment.ts';
 import { activities } from '../../activities.ts';
 import { runStage } from '../../run-stage.ts';
+import { utcInWords } from '../../../model/base/words.ts';
 import { signAndVerify } from '../../signing.ts';
 import { untilDone, type BranchEnd } from '../branch.ts';
 import { beginDisks } from '../disks.ts';
@@ -32,17 +33,24 @@ export async function makeImage(release: ShownRelease, plan: Plan): Promise<Bran
 }
 
 /** Proves that the key can sign and that signatures may be pushed, before an hour is spent on a build. */
-export async function proveSigning({ state }: ShownRelease, request: ReleaseRequest): Promise<void> {
+export async function proveSigning({ state, table }: ShownRelease, request: ReleaseRequest): Promise<void> {
   const { key, timing } = request;
   const worker = activities('sign', timing, `prove that ${key} may sign`);
-  const { publicKey }: ProveSigningResult = await worker.proveSigning({
-    ...state.identity,
-    key,
-    repositories: signedRepositories(request),
-    timing,
-  });
-  state.proof.repositories = signedRepositories(request).join();
-  state.proof.publicKey = publicKey;
+  const since = utcInWords(new Date());
+  const start = '`flightline worker --role sign` starts one';
+  table.note('sign', 'image', `waits for a sign worker to prove that ${key} can sign, since ${since}; ${start}`);
+  try {
+    const { publicKey }: ProveSigningResult = await worker.proveSigning({
+      ...state.identity,
+      key,
+      repositories: signedRepositories(request),
+      timing,
+    });
+    state.proof.repositories = signedRepositories(request).join();
+    state.proof.publicKey = publicKey;
+  } finally {
+    table.note('sign', 'image', null);
+  }
 }
 
 async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boolean): Promise<BranchEnd> {

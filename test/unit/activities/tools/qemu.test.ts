@@ -36,6 +36,11 @@ describe('the arguments of QEMU', () => {
     ['a person', { console: null, memory: 512 }, '-m 512 -nodefaults -display none -monitor none -nic user,model='],
     ['a terminal', { console: null }, '-chardev stdio,id=console,signal=off -serial chardev:console'],
     ['SSH', { console: null, ssh: 2222 }, '-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:2222-:22 -drive'],
+    [
+      'a seed',
+      { console: null, seed: '/s,d' },
+      'file.driver=vvfat,file.dir=/s,,d,file.label=CIDATA,format=raw,readonly=on',
+    ],
     ['KVM', { accelerator: 'kvm' }, '-accel kvm -cpu host'],
     ['arm64', { architecture: 'arm64' }, '-machine virt -accel tcg,thread=multi -cpu max '],
     ['an iso', { type: 'iso' }, 'format=raw,if=none,id=disk,media=cdrom,readonly=on -device scsi-cd,drive=disk'],

@@ -216,7 +216,12 @@ test('details keep a message with back-quotes in its block, and name the release
   const state = newState({ release: 'release/r:v1', runId: '1' }, request);
   state.holds.set('image', failure);
   state.children.set('iso', 'release/r:v1/disks/iso');
+  state.table.note('build', 'image', 'host-a does not answer');
+  state.table.note('sign', 'image', 'nobody signs');
+  state.table.note('sign', 'image', null);
   const text = releaseDetails(state);
+  expect(text).toContain('- build image: host-a does not answer\n\n|');
+  expect(text).not.toContain('nobody signs');
   expect(text).toContain('### Held: image (build)\n\n````\nRUN ```\nfalse\n````');
   expect(text).toContain('`flightline retry release/r:v1 --spec flightline.yaml`');
   expect(text).toContain('Log: `/l` on host-a');
