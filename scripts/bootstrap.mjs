@@ -192,7 +192,7 @@ function ensureBuilt() {
 /** Bundling the workflows takes seconds: it is done only when what is in that bundle changed. */
 function build() {
   const wanted = signature(BUNDLE_SOURCES, ['scripts/build/workflows.ts', 'package-lock.json']);
-  const current = read(BUNDLE_STAMP) === wanted && existsSync(join(ROOT, 'dist', 'workflow-bundle.js'));
+  const current = read(BUNDLE_STAMP) === wanted && existsSync(join(ROOT, 'dist', 'workflow-bundle.cjs'));
   rmSync(BUNDLE_STAMP, { force: true });
   const command = [TSX, 'scripts/build.ts', ...(current ? [] : ['--workflows'])];
   run(process.execPath, command, 'Building');

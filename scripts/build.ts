@@ -13,7 +13,7 @@ import { bundleWorkflows } from './build/workflows.ts';
 
 const root = packageRoot();
 const dist = join(root, 'dist');
-const workflows = join(dist, 'workflow-bundle.js');
+const workflows = join(dist, 'workflow-bundle.cjs');
 const [bundled] = await Promise.all([
   bundleCode(root, dist),
   process.argv.includes('--workflows') && bundleWorkflows(workflows),

@@ -30,7 +30,7 @@ export async function workflowSource(codePath = builtBundle()): Promise<Workflow
 }
 
 function builtBundle(): string | undefined {
-  const codePath = join(codeRoot(), 'workflow-bundle.js');
+  const codePath = join(codeRoot(), 'workflow-bundle.cjs');
   return existsSync(codePath) ? codePath : undefined;
 }
 

@@ -80,7 +80,7 @@ async function removeLeftovers(dist: string, written: ReadonlySet<string>): Prom
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const file = relative(dist, path);
-    if (!entry.isFile() || !/\.js(?:\.map)?$/.test(file) || file === 'workflow-bundle.js') continue;
+    if (!entry.isFile() || !/\.js(?:\.map)?$/.test(file)) continue;
     if (!written.has(file)) await rm(path);
   }
 }

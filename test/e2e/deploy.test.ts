@@ -45,7 +45,7 @@ describe('the package', () => {
   it('holds the command, its workflows ready-made, the licences of what is bundled, and deploy/', () => {
     for (const path of [
       'dist/client/main.js',
-      'dist/workflow-bundle.js',
+      'dist/workflow-bundle.cjs',
       'dist/THIRD-PARTY.md',
       'deploy/Containerfile',
     ]) {

@@ -24,6 +24,7 @@ beforeAll(async () => {
   await mkdir(work);
   const packed = await execa('npm', ['pack', '--json', '--pack-destination', directory], { cwd: ROOT });
   const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+  await execa('npx', ['publint', '--strict', join(directory, filename)], { cwd: ROOT });
   const npm = (...args: string[]) =>
     execa('npm', [...args, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: work });
   // As deploy/README.md has it: of a file, the first does not heed npm-shrinkwrap.json.

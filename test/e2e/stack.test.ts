@@ -211,7 +211,7 @@ async function versionWith(name: string, code: string): Promise<NonNullable<Stac
   await cp(join(packageRoot(), 'dist'), join(copy, 'dist'), { recursive: true });
   await cp(join(packageRoot(), 'package.json'), join(copy, 'package.json'));
   await symlink(join(packageRoot(), 'node_modules'), join(copy, 'node_modules'));
-  const bundle = join(copy, 'dist/workflow-bundle.js');
+  const bundle = join(copy, 'dist/workflow-bundle.cjs');
   const before = await readFile(bundle, 'utf8');
   const after = before.replace(/async function release\(\w+\) \{/, `$& ${code}`);
   expect(after).not.toBe(before);
@@ -223,7 +223,7 @@ async function versionWith(name: string, code: string): Promise<NonNullable<Stac
 it('goes on after an upgrade with what is held, and names what would not go on', async () => {
   const request = requestFor('upgraded', { disks: {}, approval: 'required' });
   const release = idOf(request);
-  const bundle = join(packageRoot(), 'dist/workflow-bundle.js');
+  const bundle = join(packageRoot(), 'dist/workflow-bundle.cjs');
   // Hosts and signer are stand-ins; the former version's control worker too.
   const houseOn = ({ temporal }: Stack, more: Partial<Parameters<typeof openHouse>[0]> = {}) =>
     openHouse({ address: temporal.address, namespace: 'default', bundle, ...more });

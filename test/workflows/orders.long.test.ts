@@ -13,7 +13,7 @@ import { tryOrders } from './orders/property.ts';
 test('a release comes to a true end in 50,000 orders of events', async () => {
   const directory = await mkdtemp(path.join(tmpdir(), 'flightline-orders-'));
   try {
-    const bundle = path.join(directory, 'workflow-bundle.js');
+    const bundle = path.join(directory, 'workflow-bundle.cjs');
     const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('ERROR') });
     await writeFile(bundle, code);
     const seed = Number(process.env.ORDERS_SEED ?? Math.floor(Math.random() * 2 ** 31));

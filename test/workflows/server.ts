@@ -34,7 +34,7 @@ export interface Server {
 /** Starts a server with these namespaces and flightline's search attributes in each. */
 export async function startServer(namespaces: readonly string[]): Promise<Server> {
   const directory = await mkdtemp(path.join(tmpdir(), 'flightline-workflows-'));
-  const bundle = path.join(directory, 'workflow-bundle.js');
+  const bundle = path.join(directory, 'workflow-bundle.cjs');
   const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('ERROR') });
   await writeFile(bundle, code);
   const { path: cli } = await findTemporalCli();

@@ -119,7 +119,7 @@ describe('Temporal profiles', () => {
 describe('the Containerfile', () => {
   it('has one base, by build argument, and ends as a user that is not root', () => {
     const text = read('Containerfile');
-    expect(readContainerfile(text, {}, 'amd64').images).toEqual(['docker.io/library/node:22-trixie-slim']);
+    expect(readContainerfile(text, {}, 'amd64').images).toEqual(['docker.io/library/node:24-trixie-slim']);
     const own = readContainerfile(text, { BASE: 'registry.example.com/node:22' }, 'amd64');
     expect([own.images, own.base]).toEqual([['registry.example.com/node:22'], 'registry.example.com/node:22']);
     expect(/^USER (\S+)$/m.exec(text)![1]).toBe('10001:10001');
