@@ -106,7 +106,7 @@ describe.concurrent('a failing release', () => {
     expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('failed');
     expect(rowOf(record, 'disk-build', 'qcow2+vmdk')?.status).toBe('cancelled');
     expect(standIns.callsOf(release).at(-1)?.activity).toBe('cleanUp');
-    const other = await client.workflow.getHandle(builderRunId(release, ['qcow2', 'vmdk'])).describe();
+    const other = await client.workflow.getHandle(builderRunId(release, 'qcow2+vmdk')).describe();
     expect(other.status.name).toBe('CANCELLED');
     const attributes = Object.fromEntries(
       (await client.workflow.getHandle(release).describe()).typedSearchAttributes
@@ -166,12 +166,15 @@ describe.concurrent('a cancelled release', () => {
     const release = idOf(request);
     home.standIns.behave(release, { diskBuild: untilCancelled });
     const handle = await home.start(request);
-    await home.until(handle, 'both run', () => home.standIns.callsOf(release, 'diskBuild').length === 2);
+    // The image is signed and verified meanwhile.
+    await home.until(handle, 'both run', ({ image }) => {
+      return image.verified && home.standIns.callsOf(release, 'diskBuild').length === 2;
+    });
     const record = await cancelIn(home, handle, 'disk-build', 'iso');
     expect(rowOf(record, 'disk-build', 'iso')?.status).toBe('cancelled');
     expect(record.image.verified).toBe(true);
-    for (const types of [['iso'], ['qcow2', 'vmdk']]) {
-      const child = await home.client.workflow.getHandle(builderRunId(release, types)).describe();
+    for (const subject of ['iso', 'qcow2+vmdk']) {
+      const child = await home.client.workflow.getHandle(builderRunId(release, subject)).describe();
       expect(child.status.name).toBe('CANCELLED');
     }
     expect(home.standIns.callsOf(release, 'cleanUp')).toHaveLength(1);
@@ -291,7 +294,7 @@ describe.concurrent('a release started again', () => {
     await first.terminate('by hand');
     const record = await (await start(request)).result();
     expect(record.status).toBe('released');
-    const child = await client.workflow.getHandle(builderRunId(release, ['iso'])).describe();
+    const child = await client.workflow.getHandle(builderRunId(release, 'iso')).describe();
     expect(child.status.name).toBe('COMPLETED');
   });
 
@@ -305,7 +308,7 @@ describe.concurrent('a release started again', () => {
     });
     const handle = await start(request);
     await until(handle, 'builds', () => standIns.callsOf(release, 'diskBuild').length === 1);
-    await client.workflow.getHandle(builderRunId(release, ['iso'])).terminate('by hand');
+    await client.workflow.getHandle(builderRunId(release, 'iso')).terminate('by hand');
     const held = await until(handle, 'held', ({ status }) => status === 'held');
     expect(held.failure).toMatchObject({ kind: 'unexpected', stage: 'disk-build' });
     expect(held.failure?.message).toContain('was terminated');
