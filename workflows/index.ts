@@ -3,7 +3,7 @@ import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { nightly } from './nightly/nightly.ts';
 import { sharedTag } from './tags/shared-tag.ts';
 
-export { builderRun } from './release/builder-run.ts';
+export { builderRun } from './release/disks/builder-run.ts';
 export { hostStatus } from './host/status.ts';
 export { log } from './host/log.ts';
 export { compareNow } from './nightly/compare-now.ts';

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { BootTestInput, BootTestResult } from '../../model/contract/disk.ts';
 import { formatDuration } from '../../model/base/duration.ts';
 import { FlightlineError, lastBytes } from '../../model/failure/failure.ts';
-import { logName } from '../../model/stage/stage.ts';
+import { diskSubject, logName } from '../../model/stage/stage.ts';
 import { BootConsole } from './boot-console.ts';
 import { ifMissing } from '../host/space.ts';
 import { requireDisksFor } from '../host/claim.ts';
@@ -29,7 +29,7 @@ import {
   type Accelerator,
   type QemuCommand,
 } from '../tools/qemu.ts';
-import { foreignTo, type HostBody, type HostContext } from '../host/work-directory.ts';
+import { foreignTo, hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** Milliseconds between two reads of the console. */
 const LOOK = 500;
@@ -57,9 +57,10 @@ const Passed = z.object({
 });
 type Passed = z.infer<typeof Passed>;
 
-async function testBoot(host: HostContext, input: BootTestInput, context: Task): Promise<ActivityAnswer<'bootTest'>> {
+async function testBoot(whole: HostContext, input: BootTestInput, context: Task): Promise<ActivityAnswer<'bootTest'>> {
+  const host = hostForPlatform(whole, input.platform);
   return withLease(host, input, context, async () => {
-    const log = await stageLog(host, input.release, logName('boot-test', input.test.disk));
+    const log = await stageLog(host, input.release, logName('boot-test', diskSubject(input.test.disk, input.platform)));
     context.report({ host: host.name });
     const result = await withLog(log, () => bootTest(host, input, context, log.path));
     return { host: host.name, log: await existingLog(log), ...result };
@@ -78,7 +79,7 @@ async function bootTest(
   if (!facts?.isFile() || facts.size !== file.size) {
     throw new FlightlineError('disk-vanished', `${file.path} is gone, or no longer as it was built`);
   }
-  const name = machineName(host.work.installation, input.release);
+  const name = machineName(host.work.installation, input.release, input.platform);
   // An earlier attempt, whose worker is gone, may have left one.
   await endMachine(name);
   const directory = join(host.work.release(input.release), `boot-test-${test.disk}`);

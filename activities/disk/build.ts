@@ -7,6 +7,7 @@ import type { DiskBuildInput } from '../../model/contract/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { builderContainerName, diskInputsDigest } from '../../model/release/inputs.ts';
 import { BRANCH_LABEL, INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
+import { entryTag } from '../../model/oci/reference.ts';
 import { logName } from '../../model/stage/stage.ts';
 import { requireBuilderOptions } from '../../model/spec/disk.ts';
 import { isAllowed } from '../../model/spec/worker-configuration.ts';
@@ -35,7 +36,7 @@ import { installerImageName, nameByDigest, repositoryOf } from '../tools/podman/
 import { podman, podmanInfo } from '../tools/podman/podman.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { allEnded } from '../tools/together.ts';
-import { foreignTo, type HostBody, type HostContext } from '../host/work-directory.ts';
+import { foreignTo, hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** What all steps of an attempt share. */
 interface Attempt {
@@ -45,7 +46,7 @@ interface Attempt {
   /** Digest of the disk inputs, which gives the container its name. */
   readonly inputs: string;
   readonly name: string;
-  /** `repository:tag` of the release. */
+  /** `repository:tag` of the release, or of its platform. */
   readonly image: string;
   /** `repository:tag` that the builder is given: it writes this name into the disk, as the origin of updates. */
   readonly origin: string;
@@ -55,13 +56,14 @@ interface Attempt {
 }
 
 async function buildDisks(
-  host: HostContext,
+  whole: HostContext,
   input: DiskBuildInput,
   context: Task,
 ): Promise<ActivityAnswer<'diskBuild'>> {
-  const attempt = describe(host, input, context);
+  const attempt = describe(hostForPlatform(whole, input.platform), input, context);
+  const { host } = attempt;
   return withLease(host, input, context, async () => {
-    const log = await stageLog(host, input.release, logName('disk-build', input.types.join('+')));
+    const log = await stageLog(host, input.release, logName('disk-build', input.branch));
     context.report({ host: host.name, container: attempt.name });
     try {
       const files = await withLog(log, () => diskBuild(attempt, log.path));
@@ -76,7 +78,7 @@ async function buildDisks(
 
 function describe(host: HostContext, input: DiskBuildInput, context: Task): Attempt {
   const { repository, tag, digest } = input.image;
-  const image = `${repository}:${tag}`;
+  const image = `${repository}:${input.platform ? entryTag(tag, input.platform) : tag}`;
   const origin = `${repository}:${input.updateFrom}`;
   const inputs = diskInputsDigest({
     image: digest,
@@ -90,17 +92,12 @@ function describe(host: HostContext, input: DiskBuildInput, context: Task): Atte
     arguments: input.arguments,
     architecture: input.architecture,
   });
-  const name = builderContainerName(input.release, inputs);
   const installer = input.installer ? installerImageName(host.work.installation, input.release) : null;
-  const run = diskRun(host.work.release(input.release), input.types);
-  return { host, input, context, inputs, name, image, origin, installer, run };
+  const made = { inputs, name: builderContainerName(input.release, inputs), image, origin, installer };
+  return { host, input, context, ...made, run: diskRun(host.work.release(input.release), input.types) };
 }
 
-/**
- * Whether this host may make these disks, by its own configuration.
- *
- * @throws FlightlineError `architecture` or `builder-not-allowed`
- */
+/** Whether this host may make these disks. @throws FlightlineError `architecture` or `builder-not-allowed` */
 function requireHost(host: HostContext, input: DiskBuildInput): void {
   const { name, configuration } = host;
   requireDisksFor(host, input.architecture);

@@ -2,14 +2,25 @@
 import { randomUUID } from 'node:crypto';
 import { constants, copyFile, link, lstat, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Architecture } from '../../model/base/host.ts';
 import type { DiskType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { hashFile, type HashedFile } from './file.ts';
 
-/** Name of a kept file: the builder's, with the disk type before it unless the name shows it (`ami-disk.raw.gz`). */
-function keptName(type: DiskType, file: string): string {
+/** Whose file it is. */
+interface Kept {
+  type: DiskType;
+  /** One of several. */
+  platform?: Architecture | undefined;
+}
+
+/**
+ * Name of a kept file: the builder's, with the platform before it where there are several, and the disk type unless the
+ * name shows it (`ami-disk.raw.gz`).
+ */
+function keptName({ type, platform }: Kept, file: string): string {
   const name = basename(file);
-  return name.includes(`.${type}`) ? name : `${type}-${name}`;
+  return [...(platform ? [platform] : []), ...(name.includes(`.${type}`) ? [] : [type]), name].join('-');
 }
 
 /**
@@ -18,8 +29,8 @@ function keptName(type: DiskType, file: string): string {
  *
  * @throws FlightlineError `host-setup` when another file of that name is there, or the directory cannot be written.
  */
-export async function keepFile(directory: string, type: DiskType, file: HashedFile): Promise<string> {
-  const target = join(directory, keptName(type, file.path));
+export async function keepFile(directory: string, whose: Kept, file: HashedFile): Promise<string> {
+  const target = join(directory, keptName(whose, file.path));
   try {
     await mkdir(directory, { recursive: true });
   } catch (error) {

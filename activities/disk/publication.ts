@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { PublishInput } from '../../model/contract/disk.ts';
 import { DISK_TYPES, diskArtifactType } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import { containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
+import { blobArtifact, containerDisk, diskArtifact, type Layout } from '../../model/oci/manifest.ts';
 import { compressFile, hashFile, publishedName, writeContainerDiskLayer, type HashedFile } from './file.ts';
 import { ifMissing } from '../host/space.ts';
 import { readNote, writeNote } from '../tools/note.ts';
@@ -70,13 +70,14 @@ export function publicationFiles(directory: string, wanted: Pick<Wanted, 'disk'>
   return join(directory, `publish-${wanted.disk.type}`);
 }
 
-/** The layout to push and its large blob; null for the form `none`. Pure. */
+/**
+ * The layout to push and its large blob; null for the form `none`. The artifact of one platform of several is the entry
+ * of an index that is made of all. Pure.
+ */
 export function publicationLayout(
-  publication: Publication,
-  disk: PublishInput['disk'],
-  architecture: PublishInput['architecture'],
+  { file, layer }: Publication,
+  { disk, architecture, platform }: Pick<PublishInput, 'disk' | 'architecture' | 'platform'>,
 ): { layout: Layout; blob: LayoutBlob } | null {
-  const { file, layer } = publication;
   if (layer) {
     const digest = `sha256:${layer.sha256}`;
     return {
@@ -87,14 +88,11 @@ export function publicationLayout(
   if (disk.publish !== 'artifact') return null;
   const digest = `sha256:${file.sha256}`;
   const artifactType = diskArtifactType(disk);
+  // Set the file's media type: otherwise podman takes it from a table of the host. The artifact's type says what it is.
+  const blob = { mediaType: artifactType, digest, size: file.size, title: basename(file.path) };
+  const artifact = { artifactType, blob };
   return {
-    // Set the file's media type: otherwise podman takes it from a table of the host. The artifact's type says what it
-    // is.
-    layout: diskArtifact({
-      artifactType,
-      blob: { mediaType: artifactType, digest, size: file.size, title: basename(file.path) },
-      architecture,
-    }),
+    layout: platform ? blobArtifact(artifact) : diskArtifact({ ...artifact, architecture }),
     blob: { digest, path: file.path },
   };
 }

@@ -7,7 +7,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PublishInput, PublishResult } from '../../model/contract/disk.ts';
 import type { LogLocation } from '../../model/failure/failure.ts';
-import { logName } from '../../model/stage/stage.ts';
+import { diskSubject, logName } from '../../model/stage/stage.ts';
 import { keepFile } from './keep-file.ts';
 import { keepLease } from '../host/leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
@@ -16,10 +16,12 @@ import { stageLog, withLog } from '../host/logs/stage-log.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
-async function publishDisk(host: HostContext, input: PublishInput, context: Task): Promise<ActivityAnswer<'publish'>> {
-  const log = await stageLog(host, input.release, logName('publish', input.disk.type));
+async function publishDisk(whole: HostContext, input: PublishInput, context: Task): Promise<ActivityAnswer<'publish'>> {
+  const { disk, platform } = input;
+  const host = hostForPlatform(whole, platform);
+  const log = await stageLog(host, input.release, logName('publish', diskSubject(disk.type, platform)));
   context.report({ host: host.name });
   // The build has returned the slot; the lease still holds the space.
   const stop = await keepLease(host, input.release, input.branch, input.timing);
@@ -42,7 +44,9 @@ async function publish(
   const { path, size, sha256 } = publication.file;
   await note(log, `${path}: ${size} bytes, sha256 ${sha256}`);
   const digest = await push(host, input, publication, log, context);
-  const kept = input.keepFiles === null ? null : await keepFile(input.keepFiles, input.disk.type, publication.file);
+  const { disk, platform, keepFiles } = input;
+  const whose = { type: disk.type, platform };
+  const kept = keepFiles === null ? null : await keepFile(keepFiles, whose, publication.file);
   return { host: host.name, log, digest, file: { size, sha256, host: host.name, path: kept } };
 }
 
@@ -54,7 +58,7 @@ async function push(
   log: LogLocation,
   context: Task,
 ): Promise<string | null> {
-  const parts = publicationLayout(publication, input.disk, input.architecture);
+  const parts = publicationLayout(publication, input);
   if (!parts) return null;
   const { digest } = parts.layout.root;
   const { repository } = input.disk;

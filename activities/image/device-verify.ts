@@ -14,7 +14,8 @@ import { DEVICE_KEYS, DEVICE_POLICY, DEVICE_REGISTRIES, deviceKeyPath } from '..
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { releaseKey } from '../../model/release/inputs.ts';
 import { INSTALLATION_LABEL, RELEASE_LABEL } from '../../model/oci/labels.ts';
-import { logName } from '../../model/stage/stage.ts';
+import { entryTag } from '../../model/oci/reference.ts';
+import { imageSubject, logName } from '../../model/stage/stage.ts';
 import { withLease } from '../host/leased.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
@@ -30,21 +31,21 @@ import { copyFromImage } from '../tools/podman/image-files.ts';
 import { ensurePulled, tagImage } from '../tools/podman/images.ts';
 import { intoRegistry, registryError } from '../tools/registry/classify.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import type { HostBody, HostContext } from '../host/work-directory.ts';
+import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
-/** The branch of a release whose lease it uses. */
-const BRANCH = 'image';
 /** Milliseconds to find out whether the image has a program. */
 const PROBE = 2 * 60_000;
 
 async function verifyOnDevice(
-  host: HostContext,
+  whole: HostContext,
   input: DeviceVerifyInput,
   context: Task,
 ): Promise<ActivityAnswer<'deviceVerify'>> {
-  return withLease(host, { ...input, branch: BRANCH }, context, async () => {
-    const log = await stageLog(host, input.release, logName('device-verify', 'image'));
-    context.report({ host: host.name });
+  const host = hostForPlatform(whole, input.platform);
+  const branch = imageSubject(input.platform);
+  return withLease(host, { ...input, branch }, context, async () => {
+    const log = await stageLog(host, input.release, logName('device-verify', branch));
+    context.report({ host: host.name, ...(input.platform && { subject: branch }) });
     const tool = await withLog(log, () =>
       withRegistryAccess(host.configuration, [input.image.repository], (access) =>
         verify(host, input, context, access, log.path),
@@ -61,7 +62,7 @@ async function verify(
   access: RegistryAccess,
   logFile: string,
 ): Promise<DeviceVerifyResult['tool']> {
-  const { key, release, timing } = input;
+  const { key, release, platform, timing } = input;
   const { repository, tag, digest } = input.image;
   if ((await access.repository(repository).headManifest(digest)) === null) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
@@ -71,9 +72,9 @@ async function verify(
     throw intoRegistry(error, 'registry');
   });
   // Clean-up finds what was pulled for the release by this name.
-  await tagImage(image, `${repository}:${tag}`);
+  await tagImage(image, `${repository}:${platform ? entryTag(tag, platform) : tag}`);
   const directory = join(host.work.release(release), 'device');
-  const name = `flightline-device-${releaseKey(release)}`;
+  const name = ['flightline-device', releaseKey(release), ...(platform ? [platform] : [])].join('-');
   const labels = { [INSTALLATION_LABEL]: host.work.installation, [RELEASE_LABEL]: release };
   // What an earlier attempt left.
   await removeContainer(name);

@@ -79,7 +79,9 @@ export function scheduledRelease(input: unknown): KnownRelease[] {
 
 function pushedBy({ image, disks }: ReleaseRecord): Stored[] {
   // Without an index the platforms are all that there is.
-  const platforms = (image.platforms ?? []).map(({ digest }) => ({ reference: image.reference, digest }));
+  const platforms = [image, ...disks].flatMap((one) =>
+    (one.platforms ?? []).map(({ digest }) => ({ reference: one.reference, digest })),
+  );
   return [...platforms, image, ...disks].flatMap(({ reference, digest }) =>
     reference === null || digest === null
       ? []

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
@@ -9,6 +10,7 @@ import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
 import type { DiskRecord, InputParts, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
+import { imageSubject } from '../../model/stage/stage.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
 import { goneReasons, pinnedReasons, shortDigestOf } from './reason.ts';
 
@@ -22,6 +24,8 @@ export interface Difference {
   reason: string;
   /** `true` when something complete would be replaced, which `tagPolicy: create` forbids. */
   replaces: boolean;
+  /** The only one of several that it concerns; absent where it concerns all. */
+  platform?: Architecture | undefined;
 }
 
 /** The inputs of a release now. */
@@ -88,9 +92,13 @@ function gitParts(context: ContextSource): Pick<InputParts, 'place' | 'commit'> 
   return { place: shortDigest(place), commit: ref };
 }
 
-/** When the image of a record was built; null when the record does not say. */
-export function builtAt(record: ReleaseRecord): string | null {
-  return record.image.builtAt ?? record.stages.find(({ name }) => name === 'build')?.startedAt ?? null;
+/** When the image of a record was built, of several platforms the oldest; null when the record does not say. */
+export function builtAt({ image, stages }: ReleaseRecord): string | null {
+  const times = (image.platforms ?? [undefined]).map((one) => {
+    const row = stages.find(({ name, subject }) => name === 'build' && subject === imageSubject(one?.platform));
+    return image.builtAt ?? one?.builtAt ?? row?.startedAt ?? null;
+  });
+  return times.reduce((oldest, time) => (oldest !== null && time !== null && time < oldest ? time : oldest && time));
 }
 
 const shortCommit = (commit: string | null) => commit?.slice(0, 12) ?? 'none';
@@ -110,7 +118,6 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
   const image = [
     ...contextReasons(inputs.context, recorded, current),
     ...goneReasons(inputs.base, current.bases),
-    ...pinnedReasons('base', inputs.base, current.bases),
     ...(recorded.settings === parts.settings
       ? []
       : ['build arguments, verification, secrets or other settings differ']),
@@ -118,6 +125,11 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
   ];
   return [
     ...image.map((reason): Difference => ({ subject: 'image', reason, replaces: true })),
+    ...current.bases.flatMap((base) =>
+      pinnedReasons('base', inputs.base, [base]).map((reason): Difference => {
+        return { subject: 'image', reason, replaces: true, platform: base.platform };
+      }),
+    ),
     ...request.disks.flatMap((disk) => diskDifferences(record, recorded, current, disk)),
     ...record.disks.flatMap(({ type }): Difference[] =>
       request.disks.some((disk) => disk.type === type)
@@ -185,7 +197,7 @@ function diskDifferences(
   const repository = before.reference?.slice(0, before.reference.lastIndexOf(':'));
   const { bootTest } = request;
   const kept = request.keepFiles;
-  const path = before.file?.path ?? null;
+  const paths = (before.platforms ?? [before]).map(({ file }) => file?.path ?? null);
   const reasons = [
     ...builderReasons(record.inputs!.builder, builder),
     ...(disk.installer ? pinnedReasons('installer', listed(record.inputs!.installer), listed(installer)) : []),
@@ -197,7 +209,9 @@ function diskDifferences(
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []
       : [`disk ${type} has not passed this boot test`]),
-    ...(kept === null || (path !== null && dirname(path) === kept) ? [] : [`disk ${type} was not kept in ${kept}`]),
+    ...(kept === null || paths.every((path) => path !== null && dirname(path) === kept)
+      ? []
+      : [`disk ${type} was not kept in ${kept}`]),
   ];
   const elsewhere = disk.publish !== 'none' && repository !== undefined && repository !== disk.repository;
   return [

@@ -1,8 +1,9 @@
 /** Compares with an earlier release by its signed record: what has changed since, and what is missing. */
 import type { KeyObject } from 'node:crypto';
-import type { ReleaseRecord } from '../../model/release/record.ts';
+import type { KeptPlatform, ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
+import { diskSubject, imageSubject } from '../../model/stage/stage.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { changeSince, isTooOld, lastTags, type Current, type Difference } from './change.ts';
 import { missingFrom } from './missing-from.ts';
@@ -21,6 +22,8 @@ export type SinceLast =
       reason: string;
       /** Builds without cache. */
       fresh: boolean;
+      /** Platforms of the record that are not built again. */
+      kept: readonly KeptPlatform[];
     };
 
 /**
@@ -61,7 +64,7 @@ export async function sinceOwnTag(
 
 function nothingToCompare(reason: string): SinceLast {
   const differences = [{ subject: 'image', reason, replaces: true } as const];
-  return { change: 'image', record: null, differences, reason, fresh: false };
+  return { change: 'image', record: null, differences, reason, fresh: false, kept: [] };
 }
 
 async function sinceRecord(
@@ -81,10 +84,44 @@ async function sinceRecord(
   if (ofImage.length > 0) {
     const fresh = isTooOld(record, request.rebuild?.maxAge ?? null, now);
     const others = differences.filter(({ subject }) => subject !== 'image');
-    return { change: 'image', record, differences, reason: reasonOf([...ofImage, ...others]), fresh };
+    const kept = keptPlatforms(record, request, differences);
+    const reason = reasonOf([
+      ...ofImage,
+      ...others,
+      ...kept.map(({ platform }) => ({ reason: `linux/${platform} stays as it is` })),
+    ]);
+    return { change: 'image', record, differences, reason, fresh, kept };
   }
   if (differences.length > 0) return { change: 'part', record, differences, reason: reasonOf(differences) };
   return { change: 'none', record, differences, reason: `nothing has changed since ${record.image.reference}` };
+}
+
+/** The platforms that no difference concerns, where only bases have changed, with the disks that are not made again. */
+function keptPlatforms(
+  { image, disks, inputs, stages }: ReleaseRecord,
+  { repository, updateFrom, ...request }: Pick<ReleaseRequest, 'repository' | 'updateFrom' | 'disks'>,
+  differences: readonly Difference[],
+): KeptPlatform[] {
+  const ofImage = differences.filter(({ subject }) => subject === 'image');
+  if (ofImage.some(({ platform }) => platform === undefined)) return [];
+  const again = new Set(differences.map(({ subject }) => subject));
+  // A disk contains the name that its machines follow.
+  const stays = disks.filter(({ type, updateFrom: follows }) => {
+    return (
+      !again.has(type) && follows === `${repository}:${updateFrom}` && request.disks.some((one) => one.type === type)
+    );
+  });
+  return (image.platforms ?? []).flatMap(({ platform, digest, builtAt }): KeptPlatform[] => {
+    if (digest === null || ofImage.some((one) => one.platform === platform)) return [];
+    const row = stages.find(({ name, subject }) => name === 'build' && subject === imageSubject(platform));
+    const built = image.builtAt ?? builtAt ?? row?.startedAt ?? undefined;
+    const kept = stays.flatMap(({ type, platforms = [] }) => {
+      const one = platforms.find((each) => each.platform === platform);
+      const input = inputs?.disks[diskSubject(type, platform)];
+      return one?.file && input !== undefined ? [{ type, digest: one.digest, file: one.file, inputs: input }] : [];
+    });
+    return [{ platform, digest, ...(built !== undefined && { builtAt: built }), disks: kept }];
+  });
 }
 
 function noPublicKey(name: string): string {

@@ -6,6 +6,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
+import { diskSubject } from '../../model/stage/stage.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { builtAt, inputParts, withContext } from './change.ts';
 import { imageInputsOf } from './image-inputs.ts';
@@ -157,11 +158,12 @@ async function findInstaller(access: RegistryAccess, image: string, request: Rel
 function whatIsNew(
   since: SinceLast,
   request: ReleaseRequest,
-): Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'> {
+): Pick<Resolved, 'unchanged' | 'reuse' | 'kept' | 'fresh' | 'reason'> {
   const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {
-    return { unchanged: null, reason, ...(since.fresh && { fresh: new Date().toISOString() }) };
+    const kept = since.kept.length > 0 && { kept: [...since.kept] };
+    return { unchanged: null, reason, ...kept, ...(since.fresh && { fresh: new Date().toISOString() }) };
   }
   const { digest, platforms, certificateEnds, certificateRequest } = since.record.image;
   return {
@@ -186,10 +188,16 @@ function reusedDisks(
 ): ReusedDisk[] {
   const origin = `${request.repository}:${request.updateFrom}`;
   const again = new Set(differences.map(({ subject }) => subject));
-  return record.disks.flatMap(({ type, digest, file, updateFrom }) => {
-    const inputs = record.inputs?.disks[type];
+  return record.disks.flatMap(({ type, digest, file, updateFrom, platforms }) => {
+    const subjects = platforms?.map(({ platform }) => diskSubject(type, platform)) ?? [type];
+    const inputs = Object.fromEntries(
+      Object.entries(record.inputs?.disks ?? {}).filter(([subject]) => subjects.includes(subject)),
+    );
     const isWanted = updateFrom === origin && request.disks.some((disk) => disk.type === type);
-    return isWanted && !again.has(type) && inputs !== undefined ? [{ type, digest, file, inputs }] : [];
+    const isKnown = Object.keys(inputs).length === subjects.length;
+    return isWanted && !again.has(type) && isKnown
+      ? [{ type, digest, file, ...(platforms && { platforms }), inputs }]
+      : [];
   });
 }
 

@@ -45,16 +45,21 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
   }
   const directory = host.work.release(release);
   removed.push(...(await endBuild({ installation, release, directory })));
+  let origin = await originNameIn(directory);
+  let isPrivate = await mayHavePrivateLayers(directory);
   for (const platform of ARCHITECTURES) {
     const own = hostForPlatform(host, platform).work.release(release);
     if (await isThere(own)) removed.push(...(await endBuild({ installation, release, platform, directory: own })));
+    origin ??= await originNameIn(own);
+    isPrivate ||= await mayHavePrivateLayers(own);
   }
-  if (await endMachine(machineName(installation, release))) removed.push('running boot test');
-  const origin = await originNameIn(directory);
+  for (const platform of [undefined, ...ARCHITECTURES]) {
+    if (await endMachine(machineName(installation, release, platform))) removed.push('running boot test');
+  }
   const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
   const inspections = await removeInspections(images.map(({ id }) => id));
   removed.push(...inspections.map((name) => `container ${name}`), ...(await unname(images)));
-  if (await mayHavePrivateLayers(directory)) {
+  if (isPrivate) {
     removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));
   }
   if (await removeDirectory(directory)) removed.push('work directory');

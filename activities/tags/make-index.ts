@@ -3,6 +3,7 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { IndexInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { imageIndex } from '../../model/oci/image-index.ts';
+import { parseManifest } from '../../model/oci/manifest.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { together } from '../tools/together.ts';
@@ -18,7 +19,8 @@ async function makeIndex(
     const manifests = await together(entries, async ({ platform, digest }) => {
       const stored = await images.getManifest(digest);
       if (!stored) throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
-      return { mediaType: stored.mediaType, digest, size: stored.bytes.length, architecture: platform };
+      const artifactType = parseManifest(stored.bytes)?.artifactType ?? undefined;
+      return { mediaType: stored.mediaType, digest, size: stored.bytes.length, architecture: platform, artifactType };
     });
     const { descriptor, bytes } = imageIndex(manifests);
     const { digest, mediaType } = descriptor;

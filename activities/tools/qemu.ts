@@ -216,9 +216,9 @@ async function isFile(path: string): Promise<boolean> {
 
 const PREFIX = 'flightline-boot-test';
 
-/** The name of a release's machine, by which it is found after its worker has died. */
-export function machineName(installation: string, release: string): string {
-  return `${PREFIX}-${installation}-${releaseKey(release)}`;
+/** The name of a machine of a release, or of its platform, by which it is found after its worker has died. */
+export function machineName(installation: string, release: string, platform?: Architecture): string {
+  return [PREFIX, installation, releaseKey(release), ...(platform ? [platform] : [])].join('-');
 }
 
 /**
@@ -226,7 +226,7 @@ export function machineName(installation: string, release: string): string {
  */
 export async function forgottenMachines(installation: string, held: ReadonlySet<string>): Promise<string[]> {
   const prefix = `${PREFIX}-${installation}-`;
-  const names = (await argumentsWith(prefix)).filter((name) => !held.has(name.slice(prefix.length)));
+  const names = (await argumentsWith(prefix)).filter((name) => !held.has(name.slice(prefix.length).split('-')[0]!));
   return [...new Set(names)];
 }
 

@@ -5,24 +5,34 @@ import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { CONTEXT_ARTIFACT_TYPE } from '../../model/oci/labels.ts';
-import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
+import { manifestKind, parseManifest, platformEntries, type Manifest } from '../../model/oci/manifest.ts';
 import { RECORD_MEDIA_TYPE } from '../../model/release/record-artifact.ts';
 
 /** What was pulled. */
 export type PulledKind = 'image' | 'artifact' | 'container-disk' | 'record' | 'context';
 
-/** The kind, and the manifest that says so. @throws FlightlineError `registry` when there is no valid manifest. */
+/** The kind, and what says so. @throws FlightlineError `registry` when there is no valid manifest. */
 export async function pulledKind(
   directory: string,
-): Promise<{ kind: PulledKind; mediaType: string; artifactType: string | null }> {
-  const manifest = parseManifest(await readFile(join(directory, 'manifest.json')));
-  if (!manifest) throw new FlightlineError('registry', 'the registry answered with something that is not a manifest');
+): Promise<{ kind: PulledKind; mediaType: string; artifactType: string | null; platforms?: string[] }> {
+  const manifest = await readManifest(join(directory, 'manifest.json'));
   const { kind, artifactType } = manifestKind(manifest);
+  const platforms = platformEntries(manifest).map(({ platform }) => platform);
+  // Of an index of images the first tells, which skopeo names by its digest.
+  const first = manifest.manifests?.[0]?.digest.replace(/^sha256:/, '');
+  const one = first === undefined ? manifest : await readManifest(join(directory, `${first}.manifest.json`));
   return {
-    kind: kind === 'artifact' ? artifactKind(artifactType) : await imageKind(directory, manifest),
+    kind: kind === 'artifact' ? artifactKind(artifactType) : await imageKind(directory, one),
+    ...(platforms.length > 0 && { platforms }),
     mediaType: manifest.mediaType ?? '',
     artifactType,
   };
+}
+
+async function readManifest(file: string): Promise<Manifest> {
+  const manifest = parseManifest(await readFile(file));
+  if (!manifest) throw new FlightlineError('registry', 'the registry answered with something that is not a manifest');
+  return manifest;
 }
 
 function artifactKind(artifactType: string | null): PulledKind {

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { VerifyInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import type { Architecture } from '../../model/base/host.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import { formatReference, parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { PlatformImage } from '../../model/oci/image-diff.ts';
@@ -137,6 +138,8 @@ interface DeviceVerification {
   mediaType: string;
   /** Null for images. */
   artifactType: string | null;
+  /** Of an index, what its entries are for. */
+  platforms?: string[];
   /** Every name (`repository:tag`) that the key signed this digest for. */
   signedNames: string[];
 }
@@ -178,19 +181,24 @@ export async function verifyAsDevice(options: {
 /**
  * Copies a reference from its registry under the policy of a device that knows only this key.
  *
+ * @param architecture of an index, pulls what is for it alone
  * @param destination with its transport: `dir:DIR`, `oci:DIR`
  * @throws FlightlineError `signature-rejected` or a registry's failure
  */
 export async function pullAsDevice(
   access: RegistryAccess,
-  { reference, publicKeyFile }: { reference: Reference; publicKeyFile: string },
+  {
+    reference,
+    publicKeyFile,
+    architecture,
+  }: { reference: Reference; publicKeyFile: string; architecture?: Architecture | undefined },
   destination: string,
 ): Promise<void> {
   const { repository, tag } = reference;
   const policy = await writeDevicePolicy(access, repository, publicKeyFile);
   // skopeo refuses a reference with both. The tag decides what is accepted; the caller compares the digest.
   const source = `docker://${formatReference(tag === undefined ? reference : { repository, tag })}`;
-  await copyImage(access, { source, destination, policy }, { timeout: PULL_TIMEOUT });
+  await copyImage(access, { source, destination, policy, architecture }, { timeout: PULL_TIMEOUT });
 }
 
 /** @throws FlightlineError `tag-moved` when a reference with a digest is another one now */

@@ -9,6 +9,7 @@ const syntax = (command: Command) =>
   command
     .argument('<reference>', 'REPOSITORY:TAG of the disk, or of its image with --type')
     .addOption(new Option('--type <type>', 'the disk of that type beside the image').choices(DISK_TYPE_NAMES))
+    .option('--platform <platform>', "of a disk for several, the one that is meant; default is this machine's")
     .option('-o, --output <dir>', 'where the file goes', '.')
     .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names');
 
@@ -20,7 +21,7 @@ export default verb({
     'A fetch that was interrupted goes on where it stopped.',
   examples: [
     'flightline fetch quay.io/acme/edge-camera:v1 --type qcow2 --output disks --key release.pub',
-    'flightline fetch quay.io/acme/edge-camera/diskimage-iso:v1 --key release.pub',
+    'flightline fetch quay.io/acme/edge-camera/diskimage-iso:v1 --platform linux/arm64 --key release.pub',
   ],
   json: { help: 'print JSON', schemas: ['fetch'] },
 

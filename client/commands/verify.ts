@@ -35,9 +35,10 @@ export default verb({
     const found = await withUserAccess((registry) => verifyAsDevice({ reference, publicKey: key, access: registry }));
     const paint = style(output.colour.result);
     const type = found.artifactType ?? found.mediaType;
+    const platforms = found.platforms ? ` for ${found.platforms.join(', ')}` : '';
     output.result(
       [
-        `${reference}: ${KINDS[found.kind]} (${type})`,
+        `${reference}: ${KINDS[found.kind]}${platforms} (${type})`,
         `  ${found.digest}`,
         `  verified as a device would: ${paint.green('yes')}`,
         `  signed by this key for: ${found.signedNames.join(', ')}`,

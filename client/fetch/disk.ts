@@ -9,9 +9,10 @@ import { CommandError, runCommand } from '../../activities/tools/process/command
 import { readPublicKey } from '../../activities/trust/keys.ts';
 import { signedNames } from '../../activities/trust/signatures.ts';
 import { fullReference, notFound, pullAsDevice, requireDigest } from '../../activities/trust/verify.ts';
+import { architectureOf, type Architecture } from '../../model/base/host.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { OCI } from '../../model/oci/labels.ts';
-import { manifestKind, parseManifest, type Manifest } from '../../model/oci/manifest.ts';
+import { manifestKind, parseManifest, platformEntries, type Manifest } from '../../model/oci/manifest.ts';
 import { UserError } from '../terminal/errors.ts';
 
 /** A disk that was fetched. */
@@ -19,6 +20,8 @@ export interface FetchedDisk {
   /** Of the artifact or container disk. */
   digest: string;
   form: 'artifact' | 'container-disk';
+  /** Of several, the one whose disk it is, as `linux/arm64`. */
+  platform?: string;
   /** Absolute. */
   path: string;
   /** Bytes of the file, and its digest. */
@@ -26,8 +29,16 @@ export interface FetchedDisk {
   sha256: string;
 }
 
+/** Which disk is meant. */
+interface Wanted {
+  reference: string;
+  architecture?: Architecture | undefined;
+}
+
 /** What holds a published disk: the blob, and what it is in. */
 interface Held {
+  /** The entry of an index; its architecture where there are several. */
+  entry?: { digest: string; architecture?: Architecture | undefined } | undefined;
   form: FetchedDisk['form'];
   blob: { digest: string; size: number };
   /** Of an artifact. A container disk's is in its layer. */
@@ -39,12 +50,13 @@ interface Held {
  * there under its own name.
  *
  * @param wanted.publicKey path of the PEM file
+ * @param wanted.architecture of a disk for several platforms, the one that is fetched; this machine's where absent
  * @param progress called with the bytes that are there, of so many
  * @throws FlightlineError as `verifyAsDevice`, or UserError when it is no disk or the file is there already
  */
 export async function fetchDisk(
   access: RegistryAccess,
-  wanted: { reference: string; publicKey: string; directory: string },
+  wanted: Wanted & { publicKey: string; directory: string },
   progress: (bytes: number, total: number) => void,
 ): Promise<FetchedDisk> {
   const reference = fullReference(wanted.reference);
@@ -59,29 +71,39 @@ export async function fetchDisk(
   if ((await signedNames(access, reference.repository, digest, publicKey)).length === 0) {
     throw new FlightlineError('signature-rejected', `${wanted.reference}: the key has not signed ${digest}`);
   }
-  const held = await heldBy(access, reference.repository, parseManifest(stored.bytes));
+  const held = await heldBy(access, reference.repository, parseManifest(stored.bytes), wanted);
   if (!held) throw noDisk(wanted.reference);
+  const entry = held.entry?.architecture && held.entry;
   const directory = resolve(wanted.directory);
   const named = held.name === undefined ? undefined : join(directory, held.name);
   if (named !== undefined) requireAbsent(named);
 
   // Named by the digest: the same command finds what an earlier one has left.
-  const scratch = join(directory, `.flightline-fetch-${digest.slice(7, 19)}`);
+  const scratch = join(directory, `.flightline-fetch-${(entry?.digest ?? digest).slice(7, 19)}`);
   await mkdir(scratch, { recursive: true });
   const blob = layoutBlobPath(scratch, held.blob.digest);
   await downloadBlob(repository, held.blob, blob, (at) => progress(at, held.blob.size));
   // What an earlier attempt copied beside the blob may be another image.
   for (const name of ['index.json', 'oci-layout']) await rm(join(scratch, name), { force: true });
-  await pullAsDevice(access, { reference, publicKeyFile }, `oci:${scratch}`);
+  const pull = { reference, publicKeyFile, architecture: entry?.architecture };
+  await pullAsDevice(access, pull, `oci:${scratch}`);
   const pulled = parseManifest(await readFile(join(scratch, 'index.json')));
-  requireDigest({ ...reference, digest }, pulled?.manifests?.[0]?.digest ?? 'nothing');
+  requireDigest({ ...reference, digest: entry?.digest ?? digest }, pulled?.manifests?.[0]?.digest ?? 'nothing');
 
   const path = named ?? (await unpack(blob, scratch, directory, wanted.reference).catch(withoutScratch));
   if (named !== undefined) await rename(blob, path);
   await rm(scratch, { recursive: true, force: true });
   // An artifact's file is its blob, which has just been read whole.
   const file = named === undefined ? await digestFile(path) : held.blob;
-  return { digest, form: held.form, path, size: file.size, sha256: file.digest.replace('sha256:', '') };
+  const platform = entry && `linux/${entry.architecture}`;
+  return {
+    digest,
+    form: held.form,
+    ...(platform && { platform }),
+    path,
+    size: file.size,
+    sha256: file.digest.replace('sha256:', ''),
+  };
 
   /** The name of a container disk's file is in its layer alone: where it is taken nothing is gone on with. */
   async function withoutScratch(error: unknown): Promise<never> {
@@ -95,12 +117,14 @@ async function heldBy(
   access: RegistryAccess,
   repository: string,
   manifest: Manifest | undefined,
+  wanted: Wanted,
 ): Promise<Held | undefined> {
   if (manifest?.manifests) {
-    const [entry, ...others] = manifest.manifests;
-    if (!entry || others.length > 0) return undefined;
+    const entry = entryFor(manifest, wanted);
+    if (!entry) return undefined;
     const stored = await access.repository(repository).getManifest(entry.digest);
-    return stored ? heldBy(access, repository, parseManifest(stored.bytes)) : undefined;
+    const held = stored && (await heldBy(access, repository, parseManifest(stored.bytes), wanted));
+    return held ? { ...held, entry } : undefined;
   }
   const [layer, ...others] = manifest?.layers ?? [];
   if (!manifest || !layer || others.length > 0) return undefined;
@@ -111,6 +135,19 @@ async function heldBy(
   // A name that leads elsewhere is not taken.
   const name = title !== undefined && /^[^./\0][^/\0]*$/.test(title) ? title : 'disk';
   return { form: 'artifact', blob: layer, name };
+}
+
+/** The entry of an index: the only one, or that of a platform. @throws UserError where the platform has none */
+function entryFor(index: Manifest, { reference, architecture }: Wanted): Held['entry'] {
+  const entries = platformEntries(index);
+  const isOne = index.manifests?.length === 1;
+  if (isOne && architecture === undefined) return { digest: index.manifests![0]!.digest };
+  const wanted = architecture ?? architectureOf(process.arch);
+  const found = entries.find(({ platform }) => platform === `linux/${wanted}`);
+  if (found) return { digest: found.digest, ...(!isOne && { architecture: wanted }) };
+  const there = entries.map(({ platform }) => platform).join(', ') || 'no platform';
+  const problem = `${reference} is for ${there}, not for linux/${wanted ?? process.arch}`;
+  throw new UserError('platform-missing', problem, 'say which with --platform');
 }
 
 /** Unpacks the one file in `disk/` of a layer (KubeVirt user guide, "containerDisk"). @returns its path */

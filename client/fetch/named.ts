@@ -1,10 +1,12 @@
 /** Fetches the disk that a person names: its own reference, or its image's with a type. */
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { ARCHITECTURES, type Architecture } from '../../model/base/host.ts';
 import { expandTemplate } from '../../model/base/template.ts';
 import { bytesInWords } from '../../model/base/words.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { DISK_REPOSITORY } from '../../model/spec/flightline-spec.ts';
 import { publicKeyOr } from '../project/public-key.ts';
+import { UserError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import { style } from '../view/style.ts';
 import { fetchDisk, type FetchedDisk } from './disk.ts';
@@ -15,24 +17,33 @@ const TELL_EVERY = 5_000;
 /** Fetches it, and says where it is. @throws as {@link fetchDisk} */
 export async function fetchNamed(
   named: string,
-  options: { type?: string | undefined; output: string; key?: string | undefined },
+  options: { type?: string | undefined; output: string; key?: string | undefined; platform?: string | undefined },
   output: Output,
 ): Promise<FetchedDisk & { reference: string }> {
   const publicKey = await publicKeyOr(options.key);
   const reference = options.type === undefined ? named : diskBeside(named, options.type);
+  const architecture = architectureFor(options.platform);
   const progress = progressOf(output);
   const fetched = await withUserAccess((access) =>
-    fetchDisk(access, { reference, publicKey, directory: options.output }, progress),
+    fetchDisk(access, { reference, publicKey, directory: options.output, architecture }, progress),
   );
   const paint = style(output.colour.result);
   output.result(
     [
       `${fetched.path} (${bytesInWords(fetched.size)})`,
-      `  from ${reference}@${fetched.digest}`,
+      `  from ${reference}@${fetched.digest}${fetched.platform ? ` for ${fetched.platform}` : ''}`,
       `  verified as a device would: ${paint.green('yes')}`,
     ].join('\n'),
   );
   return { ...fetched, reference };
+}
+
+/** That of a platform as `linux/arm64`; undefined where none is named. @throws UserError `usage` */
+function architectureFor(platform: string | undefined): Architecture | undefined {
+  const found = ARCHITECTURES.find((one) => `linux/${one}` === platform);
+  if (found || platform === undefined) return found;
+  const known = ARCHITECTURES.map((one) => `linux/${one}`).join(' or ');
+  throw new UserError('usage', `${platform} is no platform that disks are made for`, `name ${known}`);
 }
 
 /** The disk that a release publishes beside its image unless its spec says otherwise. */

@@ -50,6 +50,10 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
       ...(disk.reference ? [`    ${disk.reference}`] : []),
       ...(disk.digest ? [`    ${paint.dim(disk.digest)}`] : []),
       ...(disk.file?.path ? [`    ${disk.file.host}:${disk.file.path}`] : []),
+      ...(disk.platforms ?? []).flatMap(({ platform, file }) => [
+        `    linux/${platform}${file ? `, ${bytesInWords(file.size)}` : ''}`,
+        ...(file?.path ? [`      ${file.host}:${file.path}`] : []),
+      ]),
     ];
   }
 }

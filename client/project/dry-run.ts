@@ -193,13 +193,17 @@ function hostCheck(hosts: readonly string[], architecture: string): PlanCheck {
  */
 async function builderChecks(
   { loaded, draft: request }: CheckedSpec,
-  { builder, installer, builderConfig, imageInputs }: PlanWorkflowResult['resolved'],
+  { builder, installer, builderConfig, ...resolved }: PlanWorkflowResult['resolved'],
   signal: AbortSignal,
 ): Promise<PlanCheck[]> {
   if (!builder) return [];
   const checks: PlanCheck[] = [];
   const path = loaded.local?.builderConfig ?? null;
-  for (const { subject, types } of requestedRuns(request.disks, request.builder)) {
+  const own = architectureOf(process.arch);
+  const architecture = request.platforms?.find((one) => one === own) ?? request.architecture;
+  const { imageInputs } = resolved.platforms?.find((one) => one.platform === architecture) ?? resolved;
+  // Every platform's builder says the same of a configuration.
+  for (const { subject, types } of requestedRuns({ ...request, platforms: undefined })) {
     if (signal.aborted) throw new Interrupted();
     const name = `builder manifest ${subject}`;
     if (builderConfig !== null && path === null) {
@@ -211,7 +215,7 @@ async function builderChecks(
       types,
       imageInputs,
       rootfs: request.builder.rootfs,
-      architecture: request.architecture === architectureOf(process.arch) ? null : request.architecture,
+      architecture: architecture === own ? null : architecture,
       options: request.builder,
       driver: request.builder.driver,
       builder: nameByDigest(builder),

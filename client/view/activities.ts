@@ -56,7 +56,8 @@ function worksFor({ type }: PendingActivity, stage: Stage): boolean {
 
 /** `true` when a row belongs to a branch: its subject is the branch, or one of the disk types of the builder run. */
 function isOfBranch(row: StageRow, branch: string): boolean {
-  if (branch === 'image') return isOfImage(row.subject) || row.subject === 'release';
+  // The release itself also signs disks that are joined, or taken over.
+  if (branch === 'image') return isOfImage(row.subject) || row.subject === 'release' || roleOf(row.name) === 'sign';
   return row.subject === branch || branch.split('+').includes(row.subject);
 }
 

@@ -94,7 +94,8 @@ export const PushResult = z.object({ ...hostStage, digest: Digest });
 export type PushResult = z.infer<typeof PushResult>;
 
 export const DeviceVerifyInput = ReleaseIdentity.extend({
-  /** The image: in the registry, signed, not tagged yet. */
+  platform: Platform,
+  /** The image, or that of the platform: in the registry, signed, not tagged yet. */
   image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
   /** Name of the key whose public half the image holds. */
   key: z.string(),

@@ -10,9 +10,13 @@ import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity, ContextArtifact, BuilderConfig } from '../release/identity.ts';
 import { hostStage, on } from './activity.ts';
 
+/** Present in a release for several: what is made for the platform has branches, files and logs of its own. */
+const Platform = z.enum(ARCHITECTURES).optional();
+
 export const DiskBuildInput = ReleaseIdentity.extend({
-  /** Subject of the builder run, `qcow2+vmdk`. */
+  /** Subject of the builder run: `qcow2+vmdk`, `qcow2-arm64+vmdk-arm64`. */
   branch: z.string(),
+  platform: Platform,
   image: z.object({ repository: Repository, tag: Tag, digest: Digest }),
   /** The image's tag that machines follow: the builder writes it into the disk. */
   updateFrom: Tag,
@@ -49,6 +53,7 @@ export type DiskBuildResult = z.infer<typeof DiskBuildResult>;
 
 export const BootTestInput = ReleaseIdentity.extend({
   branch: z.string(),
+  platform: Platform,
   test: BootTest,
   /** The file as built, on this host. */
   file: z.object({ path: z.string(), size: z.number().int().positive() }),
@@ -72,6 +77,7 @@ export type BootTestResult = z.infer<typeof BootTestResult>;
 
 export const PublishInput = ReleaseIdentity.extend({
   branch: z.string(),
+  platform: Platform,
   disk: RequestedDisk,
   /** The file as built, on this host. */
   file: z.object({ path: z.string(), size: z.number().int().positive() }),
@@ -87,7 +93,7 @@ export type PublishInput = z.infer<typeof PublishInput>;
 
 export const PublishResult = z.object({
   ...hostStage,
-  /** Index digest of an artifact, manifest digest of a container disk; null for form `none`. */
+  /** Index digest of an artifact; manifest digest of a container disk, or of one platform of several; null for none. */
   digest: Digest.nullable(),
   file: DiskFile,
 });

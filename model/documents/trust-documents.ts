@@ -10,6 +10,8 @@ export const FetchDocument = z.object({
   /** Of the artifact or container disk. */
   digest: Digest,
   form: z.enum(['artifact', 'container-disk']),
+  /** Of several, the one whose disk it is, as `linux/arm64`. */
+  platform: z.string().optional(),
   /** Absolute. */
   path: z.string(),
   /** Bytes of the file. */
@@ -28,6 +30,8 @@ export const VerifyDocument = z.object({
   mediaType: z.string(),
   /** Null for images. */
   artifactType: z.string().nullable(),
+  /** Of an index, what its entries are for, as `linux/arm64`. */
+  platforms: z.array(z.string()).optional(),
   /** Every name that the key signed this digest for. */
   signedNames: z.array(z.string()),
 });

@@ -160,9 +160,9 @@ export function releaseIdFrom(text: string): string | undefined {
     : undefined;
 }
 
-/** The workflow id of one builder run of a release: `<release>/disks/<types joined by +>`. */
-export function builderRunId(release: string, types: readonly string[]): string {
-  return `${release}/disks/${types.join('+')}`;
+/** The workflow id of one builder run of a release: `<release>/disks/<subject of the run>`. */
+export function builderRunId(release: string, subject: string): string {
+  return `${release}/disks/${subject}`;
 }
 
 /** The release of a workflow that is a release or one of its builder runs; `undefined` for other workflows. */

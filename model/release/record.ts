@@ -52,6 +52,11 @@ export const DiskFile = z.object({
   path: z.string().nullable(),
 });
 
+/** What there is of a disk for each platform of an image of several: in the registry and on a host. */
+const DiskPlatforms = z.array(
+  z.object({ platform: z.enum(ARCHITECTURES), digest: Digest.nullable(), file: DiskFile.nullable() }),
+);
+
 export const DiskRecord = z.object({
   type: z.enum(DISK_TYPE_NAMES),
   form: z.enum(PUBLISH_FORMS),
@@ -62,7 +67,10 @@ export const DiskRecord = z.object({
   verified: z.boolean(),
   /** `repository:tag` from which machines installed from it take updates. It stands in the disk: promotions keep it. */
   updateFrom: z.string(),
+  /** Null for an image of several platforms: each has its own. */
   file: DiskFile.nullable(),
+  /** Absent for an image of one platform; otherwise the digest is that of their index. */
+  platforms: DiskPlatforms.optional(),
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
@@ -100,13 +108,27 @@ export const ReusedDisk = z.object({
   /** Null for form `none`. */
   digest: Digest.nullable(),
   file: DiskFile.nullable(),
-  /** Digest over the disk inputs. */
-  inputs: Digest,
+  platforms: DiskPlatforms.optional(),
+  /** Digests over the disk inputs, by subject: the type, or `qcow2-arm64` for one platform of several. */
+  inputs: z.record(z.string(), Digest),
 });
 export type ReusedDisk = z.infer<typeof ReusedDisk>;
 
 /** What there is of each platform of an image of several. */
-const ImagePlatforms = z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest.nullable() }));
+const ImagePlatform = z.object({
+  platform: z.enum(ARCHITECTURES),
+  digest: Digest.nullable(),
+  /** When it was built, ISO 8601, where the release took it over; absent when it built its own. */
+  builtAt: z.string().optional(),
+});
+const ImagePlatforms = z.array(ImagePlatform);
+
+/** A platform of an earlier release that is not built again, and its disks. */
+const KeptPlatform = ImagePlatform.extend({
+  digest: Digest,
+  disks: z.array(ReusedDisk.pick({ type: true, digest: true }).extend({ file: DiskFile, inputs: Digest })),
+});
+export type KeptPlatform = z.infer<typeof KeptPlatform>;
 
 /** An attestation that the key of the release signed: a sigstore bundle beside what it is about. */
 export const Attestation = z.object({
@@ -135,6 +157,8 @@ export const Compared = z.object({
       attestations: z.array(Attestation).optional(),
     })
     .optional(),
+  /** Where an earlier release differs in the bases of some platforms only: the others. */
+  kept: z.array(KeptPlatform).optional(),
   /** The build uses no cache from before this time, ISO 8601. */
   fresh: z.string().optional(),
   /** What has changed since an earlier release, or is missing from it, in words. */
@@ -169,7 +193,8 @@ export const ReleaseRecord = z.object({
       /** Digest over all image inputs. */
       image: Digest,
       /**
-       * Digest over the disk inputs, by disk type: image digest, builder digest, builder configuration, type and form.
+       * Digest over the disk inputs (image digest, builder digest, builder configuration, type and form), by disk type,
+       * or by type and platform of several: `qcow2-arm64`.
        */
       disks: z.record(z.string(), Digest),
       base: z.array(PinnedImage),

@@ -1,9 +1,11 @@
 /** The stages of a release as a table: one row per stage and subject, changed through one method. Pure. */
-import { builderRuns, builderRunSubject, type BuilderRun } from '../spec/disk.ts';
+import type { Architecture } from '../base/host.ts';
+import { builderRuns, type BuilderRun } from '../spec/disk.ts';
 import type { LogLocation } from '../failure/failure.ts';
 import type { StageRow } from './record.ts';
 import type { BootTest, ReleaseRequest, RequestedDisk } from '../spec/request.ts';
 import {
+  diskSubject,
   imageSubject,
   isOfImage,
   signingStages,
@@ -36,10 +38,13 @@ export function builderRunStages(run: {
   types: readonly string[];
   disks: readonly { type: string }[];
   bootTest?: BootTest | undefined;
+  platform?: Architecture | undefined;
 }): StageKey[] {
+  const { disks, bootTest, platform } = run;
+  const subject = (type: string) => diskSubject(type, platform);
   return [
-    ...stagesOf('run', run.types.join('+'), run),
-    ...run.disks.flatMap(({ type }) => stagesOf('disk', type, run)),
+    ...stagesOf('run', runSubject(run), { bootTest: bootTest && { disk: subject(bootTest.disk) } }),
+    ...disks.flatMap(({ type }) => stagesOf(platform ? 'platform-disk' : 'disk', subject(type))),
   ];
 }
 
@@ -49,9 +54,7 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom'> & {
-    builder?: ReleaseRequest['builder'];
-  },
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom'> & Driven,
   reused: readonly string[] = [],
 ): StageKey[] {
   const made = request.disks.filter(({ type }) => !reused.includes(type));
@@ -59,34 +62,55 @@ export function releaseStages(
     ...stagesOf('start', 'release'),
     ...(request.platforms ?? []).flatMap((platform) => stagesOf('platform', imageSubject(platform), request)),
     ...stagesOf('image', 'image', request),
+    ...(request.platforms ?? [undefined]).flatMap((one) => stagesOf('device', imageSubject(one), request)),
     ...reused.flatMap(signingStages),
-    ...requestedRuns(made, request.builder).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    ...requestedRuns(request, made).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    ...(request.platforms ? made.flatMap(({ type }) => stagesOf('joined-disk', type)) : []),
     ...stagesOf('end', 'release', request),
   ];
 }
 
 /** A builder run, and where its disks go. */
 export interface RequestedRun {
-  /** `qcow2+vmdk`: names the branch. */
+  /** `qcow2+vmdk`, or `qcow2-arm64+vmdk-arm64` for one platform of several: names the branch. */
   subject: string;
   types: BuilderRun['types'];
   disks: RequestedDisk[];
+  /** One of several. */
+  platform?: Architecture;
 }
 
-/** Groups the disks of a request into builder runs. */
+/** The part of a request that says how many types the builder makes at once. */
+interface Driven {
+  builder?: Pick<ReleaseRequest['builder'], 'driver'>;
+}
+
+/** Groups the disks of a request, or some of them, into builder runs; for each platform where there are several. */
 export function requestedRuns(
-  disks: readonly RequestedDisk[],
-  builder?: Pick<ReleaseRequest['builder'], 'driver'>,
+  { platforms, builder, ...request }: Pick<ReleaseRequest, 'disks' | 'platforms'> & Driven,
+  disks: readonly RequestedDisk[] = request.disks,
 ): RequestedRun[] {
-  return builderRuns(disks, builder?.driver).map((run) => ({
-    subject: builderRunSubject(run),
-    types: run.types,
-    disks: disks.filter((disk) => run.disks.some(({ type }) => type === disk.type)),
+  const runs = builderRuns(disks, builder?.driver).map(({ types, disks: some }) => ({
+    types,
+    disks: disks.filter((disk) => some.some(({ type }) => type === disk.type)),
   }));
+  if (!platforms) return runs.map((run) => ({ ...run, subject: runSubject(run) }));
+  return platforms.flatMap((platform) =>
+    runs.map((run) => ({ ...run, platform, subject: runSubject({ ...run, platform }) })),
+  );
 }
 
-/** `true` when a row belongs to a branch: `image`, `release`, or the subject of a builder run. */
+/** The subject of a builder run, joined of those of its disks. */
+function runSubject({ types, platform }: { types: readonly string[]; platform?: Architecture | undefined }): string {
+  return types.map((type) => diskSubject(type, platform)).join('+');
+}
+
+/**
+ * `true` when a row belongs to a branch: `image`, one of its platforms, `release`, or the subject of a builder run. A
+ * device of each platform verifies the image that is whole, so that is the image's own.
+ */
 export function isOfBranch(row: StageKey, branch: string): boolean {
+  if (row.name === 'device-verify') return branch === 'image';
   return (
     row.subject === branch || (!isOfImage(branch) && branch !== 'release' && branch.split('+').includes(row.subject))
   );

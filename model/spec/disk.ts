@@ -2,8 +2,8 @@
  * Disk types: a row each. Names are those of bootc-image-builder (its README and `internal/bibimg/imagetypes.go`);
  * artifact types are the guide's `application/vnd.diskimage.<type>`.
  */
-import { durationBetween } from '../base/duration.ts';
 import { z } from 'zod';
+import { durationBetween } from '../base/duration.ts';
 import { FlightlineError } from '../failure/failure.ts';
 import { makesOneType, type BuilderDriverName } from '../builder/builder-driver.ts';
 
@@ -68,6 +68,24 @@ export const DISK_TYPES = {
 
 export type DiskType = keyof typeof DISK_TYPES;
 
+/** Disks of a spec, over all platforms. A record with more would not fit into a payload of 10 kB. */
+export const MAX_DISKS = 6;
+
+/** Why disks cannot be made for so many platforms, with paths in the spec. Pure. */
+export function problemsOfDisks(
+  types: readonly DiskType[],
+  platforms: number,
+): { path: (string | number)[]; message: string }[] {
+  if (platforms === 1) return [];
+  const count = types.length * platforms;
+  const tooMany = `are ${count} for ${platforms} platforms, more than ${MAX_DISKS}: make further releases for them`;
+  const alone = types.flatMap((type, index) => {
+    const message = `${type} is not yet supported for an image of several platforms: what it boots from is for one`;
+    return DISK_TYPES[type].installer ? [{ path: ['disks', index, 'type'], message }] : [];
+  });
+  return [...(count > MAX_DISKS ? [{ path: ['disks'], message: tooMany }] : []), ...alone];
+}
+
 /** The names of the disk types, in bib's alphabetical order. */
 export const DISK_TYPE_NAMES = Object.keys(DISK_TYPES) as [DiskType, ...DiskType[]];
 
@@ -110,11 +128,6 @@ export function builderRuns(disks: readonly Disk[], driver?: BuilderDriverName):
     types: [...new Set(group.map((disk) => disk.type))].sort(),
     disks: group,
   }));
-}
-
-/** The subject of a builder run in stage tables and workflow ids: `qcow2+vmdk`. */
-export function builderRunSubject(run: Pick<BuilderRun, 'types'>): string {
-  return run.types.join('+');
 }
 
 /** Named as flags of bootc-image-builder are; one that is absent is left to the builder. */

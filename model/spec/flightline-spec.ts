@@ -5,12 +5,14 @@ import { VERIFICATIONS, BuildOptions, ProjectPath } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import {
   BootTestSection,
+  BuilderArguments,
+  BuilderNetwork,
   COMPRESSIONS,
   DISK_TYPE_NAMES,
   DISK_TYPES,
+  MAX_DISKS,
+  problemsOfDisks,
   PUBLISH_FORMS,
-  BuilderArguments,
-  BuilderNetwork,
 } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
 import { ByteSize } from '../base/byte-size.ts';
@@ -146,9 +148,6 @@ const BuilderSection = z.strictObject({
   config: ProjectPath.optional().describe("the builder's config.toml or config.json, relative to the spec"),
 });
 
-/** A record with more disks would not fit into a payload of 10 kB. */
-const MAX_DISKS = 6;
-
 /** The schema of `flightline.yaml`. */
 export const FlightlineSpec = z
   .strictObject({
@@ -230,14 +229,11 @@ export const FlightlineSpec = z
         message: `${spec.bootTest.disk} is not among the disks`,
       });
     }
-    if (new Set(spec.image.platforms).size > 1) {
-      const { disks, verification, enrollment, secrets, image } = spec;
-      const { pullSecret } = image;
-      const given = { disks: disks[0], secrets: secrets[0], verification, enrollment, 'image.pullSecret': pullSecret };
-      const message = 'is not yet supported for an image of several platforms: leave it out, or name one platform';
-      for (const [key, value] of Object.entries(given)) {
-        if (value !== undefined) context.addIssue({ code: 'custom', path: key.split('.'), message });
-      }
+    const platforms = new Set(spec.image.platforms).size;
+    for (const problem of problemsOfDisks(types, platforms)) context.addIssue({ code: 'custom', ...problem });
+    if (platforms > 1 && spec.enrollment?.binding === 'early') {
+      const message = 'early is not yet supported for an image of several platforms: use late, or name one platform';
+      context.addIssue({ code: 'custom', path: ['enrollment', 'binding'], message });
     }
   });
 

@@ -18,10 +18,14 @@ interface StageDeclaration {
   about?: (subject: string, asked: AskedFor) => string | undefined;
 }
 
-/** The parts of a release. Each image, platform of several, builder run and disk has the stages of its part. */
-type Part = 'start' | 'platform' | 'image' | 'run' | 'disk' | 'end';
+/**
+ * The parts of a release. Each image, platform of several, builder run and disk has the stages of its part. Of several
+ * platforms each publishes a disk of its own, and an index joins them.
+ */
+type Part = 'start' | 'platform' | 'image' | 'device' | 'run' | 'disk' | 'platform-disk' | 'joined-disk' | 'end';
 
 const SIGNING = { sign: {}, verify: {} };
+const PUBLISHING = { publish: { log: true } } as const;
 const PUSHING = {
   build: { log: true },
   sbom: { about: (subject: string, { sbom }: AskedFor) => (sbom ? subject : undefined) },
@@ -44,6 +48,8 @@ const STAGE_TABLE = {
     push: { ...PUSHING.push, about: ofOne },
     index: { about: ofSeveral },
     ...SIGNING,
+  },
+  device: {
     'device-verify': { log: true, about: (subject, { verification }) => (verification ? subject : undefined) },
   },
   run: {
@@ -53,7 +59,9 @@ const STAGE_TABLE = {
       about: (subject, { bootTest }) => subject.split('+').find((type) => type === bootTest?.disk),
     },
   },
-  disk: { publish: { log: true }, ...SIGNING },
+  disk: { ...PUBLISHING, ...SIGNING },
+  'platform-disk': PUBLISHING,
+  'joined-disk': { index: {}, ...SIGNING },
   end: {
     attest: { about: (subject, { provenance, sbom }) => (provenance || sbom ? subject : undefined) },
     tag: {},
@@ -78,6 +86,11 @@ export function imageSubject(platform?: Architecture): string {
   return platform === undefined ? 'image' : `image-${platform}`;
 }
 
+/** The subject of a disk's stages; of one platform's disk, where the image has several. */
+export function diskSubject(type: string, platform?: Architecture): string {
+  return platform === undefined ? type : `${type}-${platform}`;
+}
+
 /** `true` for the subject of an image, or of one of its platforms. */
 export function isOfImage(subject: string): boolean {
   return subject === 'image' || subject.startsWith('image-');
@@ -98,7 +111,7 @@ export function signingStages(subject: string): StageKey[] {
 
 /** `true` for the stages of the image that follow its push. A new signature makes them due again. */
 export function followsPush(stage: Stage): boolean {
-  const image = declarations('image').map(([name]) => name);
+  const image = [...declarations('image'), ...declarations('device')].map(([name]) => name);
   return image.indexOf(stage) > image.indexOf('index');
 }
 

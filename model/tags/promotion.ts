@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { Approval } from '../release/approval.ts';
 import { Failure } from '../failure/failure.ts';
-import type { ReleaseRecord } from '../release/record.ts';
+import type { DiskRecord, ReleaseRecord } from '../release/record.ts';
 import { Digest, parseReference, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
 
@@ -164,6 +164,8 @@ export function promotedItems(
   return twice === undefined ? { ok: true, items } : { ok: false, problem: `two of its parts would both be ${twice}` };
 }
 
+const withoutPath = (file: DiskRecord['file']) => file && { ...file, path: null };
+
 /** The record of the new name: the source's record with the new names and its origin. Pure. */
 export function promotedRecord(
   record: ReleaseRecord,
@@ -189,7 +191,8 @@ export function promotedRecord(
     disks: record.disks.map((disk) => ({
       ...disk,
       reference: nameOf(disk.type) ?? null,
-      file: disk.file && { ...disk.file, path: null },
+      file: withoutPath(disk.file),
+      ...(disk.platforms && { platforms: disk.platforms.map((one) => ({ ...one, file: withoutPath(one.file) })) }),
     })),
     ...(approval && { approval }),
     promotion: { source: `${source.repository}:${source.tag}`, record: plan.record, at, by, comment },

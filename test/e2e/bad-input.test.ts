@@ -45,10 +45,10 @@ describe('a spec that is wrong is refused before anything starts', () => {
     ],
     ['a repository like an option', /repository: .*/, 'repository: -x', /image\.repository: is not a repository name/],
     [
-      'a secret for two platforms',
-      'tag: v1',
-      'platforms: [linux/amd64, linux/arm64]\n  pullSecret: x',
-      /not yet supported/,
+      'early binding for two platforms',
+      'image:',
+      'enrollment: {binding: early}\nimage:\n  platforms: [linux/amd64, linux/arm64]',
+      /enrollment\.binding: early is not yet supported/,
     ],
   ])('%s', async (_, from, to, expected) => {
     const made = await newProject({ name: 'wrong-spec' });

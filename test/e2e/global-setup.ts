@@ -7,6 +7,7 @@ import { ARCHITECTURES } from '../../model/base/host.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
 import { installedWorkerCommand } from '../../workers/stack/plans.ts';
 import { chooseFreePorts } from '../../workers/stack/ports.ts';
+import { SMALL_BUILDER } from '../support/small-builder.ts';
 import type { SharedStack } from '../support/shared-stack.ts';
 import { factsOf, startTestStack } from '../support/stack.ts';
 
@@ -35,8 +36,13 @@ async function startShared(): Promise<{ facts: SharedStack; end: () => Promise<v
     string
   >;
   const stack = await startTestStack({
-    // One of them by emulation, where a test has set that up.
-    configure: (configuration) => ({ ...configuration, architectures: [...ARCHITECTURES] }),
+    configure: (configuration) => ({
+      ...configuration,
+      // One of them by emulation, where a test has set that up.
+      architectures: [...ARCHITECTURES],
+      emulatedDisks: true,
+      builders: [...configuration.builders, `${configuration.keys['release']!.repositories[0]}/${SMALL_BUILDER}`],
+    }),
     workerCommand: (role, file) => [...installedWorkerCommand(role, file), '--metrics', metrics[role]],
   });
   return { facts: { ...factsOf(stack.stack), metrics }, end: () => stack.end() };

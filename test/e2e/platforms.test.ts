@@ -1,4 +1,7 @@
 /** Releases for several platforms, and for another one than the machine's, by emulation. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../model/base/host.ts';
@@ -6,6 +9,7 @@ import { runFlightline, recordFrom } from '../support/flightline.ts';
 import { emulate, FOREIGN, pushIndex } from '../support/emulation.ts';
 import { makeProject } from '../support/project.ts';
 import { digestOf, manifestOf, tagsOf } from '../support/registry.ts';
+import { publishSmallBuilder } from '../support/small-builder.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 
@@ -44,7 +48,7 @@ async function changeIndex(): Promise<void> {
   expect(answer.status).toBe(201);
 }
 
-it('releases an index of two platforms, signed and tagged as a whole and in parts', async () => {
+it('releases an index of two platforms, and one of each disk, signed and tagged whole and in parts', async () => {
   const before = (await digestOf(`${base}:1`))!;
   const { manifests } = await indexNow();
   const project = await makeProject({
@@ -53,7 +57,8 @@ it('releases an index of two platforms, signed and tagged as a whole and in part
     // A base by tag, and one by the digest of its index.
     containerfile: `FROM ${base}@${before} AS tools\nRUN one\nFROM ${base}:1\nRUN two\nCOPY --from=tools /text /tool\n`,
     image: { platforms: ARCHITECTURES.map((one) => `linux/${one}`), alsoTag: ['stable'], tagPolicy: 'move' },
-    spec: { rebuild: 'when-changed' },
+    disks: [{ type: 'qcow2', publish: 'container-disk' }, { type: 'raw' }],
+    spec: { rebuild: 'when-changed', builder: { image: await publishSmallBuilder(stack.registry) } },
   });
   undo.push(() => project.remove());
   const run = async () => {
@@ -93,6 +98,37 @@ it('releases an index of two platforms, signed and tagged as a whole and in part
   }
   const verified = await runFlightline(['verify', release, '--key', stack.publicKey], { environment });
   expect(verified.exitCode, verified.stderr).toBe(0);
+
+  // Not in the project, whose files are the context.
+  const elsewhere = await mkdtemp(join(tmpdir(), 'flightline-fetched-'));
+  undo.push(() => rm(elsewhere, { recursive: true, force: true }));
+  for (const disk of record.disks) {
+    expect(disk).toMatchObject({ verified: true, file: null });
+    expect(await manifestOf(disk.reference!)).toMatchObject({
+      manifests: disk.platforms!.map((one) => ({
+        digest: one.digest,
+        platform: { architecture: one.platform, os: 'linux' },
+        ...(disk.form === 'artifact' && { artifactType: 'application/vnd.diskimage.raw.gzip' }),
+      })),
+    });
+    const of = disk.reference!.replace(/:v1$/, '');
+    const signed = [disk.digest, ...disk.platforms!.map((one) => one.digest)];
+    expect(await tagsOf(of)).toEqual(
+      [...signed.map((one) => `${one!.replace(':', '-')}.sig`), 'v1', 'v1-amd64', 'v1-arm64'].sort(),
+    );
+    // Not the one that this machine would get.
+    const { file } = disk.platforms!.find(({ platform }) => platform === FOREIGN)!;
+    const which = ['--platform', `linux/${FOREIGN}`, '--output', join(elsewhere, disk.type)];
+    const fetch = ['fetch', disk.reference!, ...which, '--key', stack.publicKey, '--json'];
+    const fetched = await runFlightline(fetch, { environment });
+    expect(fetched.exitCode, fetched.stderr).toBe(0);
+    const { path, ...told } = JSON.parse(fetched.stdout) as { path: string };
+    expect(told).toMatchObject({ platform: `linux/${FOREIGN}`, digest: disk.digest, sha256: file!.sha256 });
+    const raw = join(elsewhere, `${disk.type}.raw`);
+    if (disk.type === 'raw') await execa('gunzip', ['--stdout', path], { stdout: { file: raw } });
+    else await execa('qemu-img', ['convert', '-O', 'raw', path, raw]);
+    expect(String(await readFile(raw))).toContain(`a disk for ${FOREIGN}`);
+  }
 
   await changeIndex();
   expect(await digestOf(`${base}:1`)).not.toBe(before);

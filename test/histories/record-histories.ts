@@ -24,7 +24,7 @@ const ended = (handle: ReleaseHandle) => handle.result().catch(() => undefined);
 interface Scenario {
   request: ReleaseRequest;
   /** Leads the release to its end; tells which of its builder runs are worth a file. */
-  play: (house: House, request: ReleaseRequest) => Promise<string[][]>;
+  play: (house: House, request: ReleaseRequest) => Promise<string[]>;
   /** The workflow to record where it is not the release's. */
   workflow?: string;
 }
@@ -34,7 +34,7 @@ const SCENARIOS: Record<string, Scenario> = {
     request: requestFor('released', { alsoTag: ['latest'] }),
     play: async ({ start }, request) => {
       await ended(await start(request));
-      return [['qcow2', 'vmdk'], ['iso']];
+      return ['qcow2+vmdk', 'iso'];
     },
   },
   'held-and-fixed': {
@@ -58,11 +58,15 @@ const SCENARIOS: Record<string, Scenario> = {
       fixed = true;
       await retry(handle);
       await ended(handle);
-      return [['qcow2']];
+      return ['qcow2'];
     },
   },
   'two-platforms': {
-    request: requestFor('platforms', { disks: {}, platforms: ['amd64', 'arm64'] }),
+    request: requestFor('platforms', {
+      disks: { qcow2: 'artifact' },
+      platforms: ['amd64', 'arm64'],
+      verification: 'bake',
+    }),
     play: async ({ start, standIns, until, retry }, request) => {
       let fixed = false;
       standIns.behave(idOf(request), {
@@ -76,7 +80,7 @@ const SCENARIOS: Record<string, Scenario> = {
       fixed = true;
       await retry(handle);
       await ended(handle);
-      return [];
+      return ['qcow2-arm64'];
     },
   },
   'host-lost': {
@@ -87,7 +91,7 @@ const SCENARIOS: Record<string, Scenario> = {
         probe: () => silent(2_000),
       });
       await ended(await start(request));
-      return [['iso']];
+      return ['iso'];
     },
   },
   'boot-tested': {
@@ -97,7 +101,7 @@ const SCENARIOS: Record<string, Scenario> = {
     }),
     play: async ({ start }, request) => {
       await ended(await start(request));
-      return [['qcow2', 'vmdk']];
+      return ['qcow2+vmdk'];
     },
   },
   'logs-kept': {
@@ -121,7 +125,7 @@ const SCENARIOS: Record<string, Scenario> = {
       const image = digestOf('earlier image');
       const digest = digestOf('earlier vmdk');
       const file = { size: 1_000_000, sha256: digest.slice(7), host: 'host-a', path: null };
-      const disks = [{ type: 'vmdk' as const, digest, file, inputs: digestOf('inputs of vmdk') }];
+      const disks = [{ type: 'vmdk' as const, digest, file, inputs: { vmdk: digestOf('inputs of vmdk') } }];
       standIns.behave(idOf(request), {
         resolve: (_, { ordinary }) => ({
           ...ordinary(),
@@ -130,7 +134,7 @@ const SCENARIOS: Record<string, Scenario> = {
         }),
       });
       await ended(await start(request));
-      return [['qcow2']];
+      return ['qcow2'];
     },
   },
   cancelled: {
@@ -141,7 +145,7 @@ const SCENARIOS: Record<string, Scenario> = {
       await until(handle, 'building', () => standIns.callsOf(idOf(request), 'diskBuild').length > 0);
       await handle.cancel();
       await ended(handle);
-      return [['iso']];
+      return ['iso'];
     },
   },
   approved: {
@@ -229,7 +233,7 @@ try {
     const release = idOf(request);
     const files = new Map([
       [name, workflow ?? release],
-      ...runs.map((types): [string, string] => [`${name}.${types.join('+')}`, builderRunId(release, types)]),
+      ...runs.map((subject): [string, string] => [`${name}.${subject}`, builderRunId(release, subject)]),
     ]);
     for (const [file, workflowId] of files) {
       const show = ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json'];

@@ -38,8 +38,8 @@ export async function emulate(): Promise<() => Promise<void>> {
   };
 }
 
-/** Pushes an index of an image for each architecture, whose shell does nothing and always succeeds. */
-export async function pushIndex(reference: string): Promise<void> {
+/** Pushes an index of an image for each architecture, whose shell does nothing; with another note another one. */
+export async function pushIndex(reference: string, note = ''): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-index-'));
   const list = `localhost/flightline-test/index:${process.pid}-${process.hrtime.bigint()}`;
   const names: string[] = [];
@@ -49,7 +49,7 @@ export async function pushIndex(reference: string): Promise<void> {
       const archive = join(directory, `${architecture}.tar`);
       const tar = pack();
       tar.entry({ name: 'bin/sh', mode: 0o755 }, tinyProgram(architecture));
-      tar.entry({ name: 'text' }, architecture);
+      tar.entry({ name: 'text' }, architecture + note);
       tar.finalize();
       await pipeline(tar, createWriteStream(archive));
       const about = [`--arch=${architecture}`, '--change', 'LABEL containers.bootc=1'];

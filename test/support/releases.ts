@@ -34,7 +34,7 @@ export async function openReleases(facts: Pick<StackFacts, 'temporalAddress'>): 
   const client = new Client({ connection });
   const workflow = (release: string) => client.workflow.getHandle(`release/${release}`);
   const run = (release: string, type: DiskType) =>
-    client.workflow.getHandle<() => Promise<BuilderRunResult>>(builderRunId(`release/${release}`, [type]));
+    client.workflow.getHandle<() => Promise<BuilderRunResult>>(builderRunId(`release/${release}`, type));
   const statusOf = async (handle: { describe(): Promise<{ status: { name: string } }> }) => {
     try {
       return (await handle.describe()).status.name;

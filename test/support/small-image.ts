@@ -8,11 +8,15 @@ const PROGRAM = '/bin/sleep';
 
 /**
  * Builds an image, different each time, that holds `/bin/sleep`, other programs of this machine by their paths, and
- * files by their texts. Returns its id. The caller removes it.
+ * files by their content. Returns its id. The caller removes it.
  */
 export async function buildSmallImage(
   name: string,
-  more: { programs?: readonly string[]; files?: Readonly<Record<string, string>> } = {},
+  more: {
+    programs?: readonly string[];
+    files?: Readonly<Record<string, string | Uint8Array>>;
+    entrypoint?: readonly string[];
+  } = {},
 ): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'flightline-small-image-'));
   try {
@@ -28,7 +32,8 @@ export async function buildSmallImage(
       await copyFile(path, join(context, 'root', path));
     }
     await writeFile(join(context, 'root', 'made'), `${process.pid} ${process.hrtime.bigint()}`);
-    const containerfile = `FROM scratch\nCOPY root /\nCMD ["${PROGRAM}", "600"]\n`;
+    const command = more.entrypoint ? `ENTRYPOINT ${JSON.stringify(more.entrypoint)}` : `CMD ["${PROGRAM}", "600"]`;
+    const containerfile = `FROM scratch\nCOPY root /\n${command}\n`;
     await writeFile(join(context, 'Containerfile'), containerfile);
     // With layers podman fails when another process removes an image while it looks for a cached one.
     const built = await execa('podman', ['build', '--quiet', '--layers=false', '--tag', name, context]);

@@ -73,7 +73,7 @@ describe.concurrent('a disk beside the signature of its image', () => {
     expect(rowOf(record, 'disk-build', 'qcow2')?.status).toBe('cancelled');
     expect(standIns.callsOf(release, 'tag')).toEqual([]);
     expect(standIns.callsOf(release).at(-1)?.activity).toBe('cleanUp');
-    const run = await client.workflow.getHandle(builderRunId(release, ['qcow2'])).describe();
+    const run = await client.workflow.getHandle(builderRunId(release, 'qcow2')).describe();
     expect(run.status.name).toBe('CANCELLED');
   });
 

@@ -271,7 +271,7 @@ describe.concurrent('a cancelled builder run on another host', () => {
       diskBuild: () => silent(4_000),
     });
     const handle = await start(request);
-    const child = client.workflow.getHandle(builderRunId(release, ['qcow2']));
+    const child = client.workflow.getHandle(builderRunId(release, 'qcow2'));
     await until(handle, 'disk build', () => standIns.callsOf(release, 'diskBuild').length > 0);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow();

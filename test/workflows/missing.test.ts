@@ -14,7 +14,7 @@ const disk = (type: ReusedDisk['type']): ReusedDisk => ({
   type,
   digest: digestOf(`earlier ${type}`),
   file: { size: 1, sha256: 'a'.repeat(64), host: 'host-a', path: '/srv/disks/disk' },
-  inputs: digestOf(`inputs of ${type}`),
+  inputs: { [type]: digestOf(`inputs of ${type}`) },
 });
 const rows = ({ stages }: ReleaseRecord) => stages.map(({ name, subject, status }) => `${name} ${subject} ${status}`);
 
@@ -43,7 +43,7 @@ test('a further tag is signed, verified and made; nothing is built, and no host 
     reason: 'something is missing',
     image: { digest: IMAGE, verified: true, builtAt: BUILT },
     disks: [{ type: 'qcow2', digest: disk('qcow2').digest, verified: true, file: disk('qcow2').file }],
-    inputs: { disks: { qcow2: disk('qcow2').inputs } },
+    inputs: { disks: disk('qcow2').inputs },
   });
   expect(rows(record)).toEqual([
     'resolve release done',

@@ -130,21 +130,19 @@ export function buildInput(
  * package servers or needs its installer, and other types of the run get the same answer.
  */
 function configurationToTry(
-  { disks, builder }: ReleaseRequest,
+  request: ReleaseRequest,
   { builderConfig }: ResolveResult,
 ): Pick<BuildInput, 'configuration'> {
-  const run = requestedRuns(disks, builder).find(({ types }) =>
-    types.every((type) => DISK_TYPES[type].family === 'disk'),
-  );
+  const run = requestedRuns(request).find(({ types }) => types.every((type) => DISK_TYPES[type].family === 'disk'));
   if (!builderConfig || !run) return {};
-  const { rootfs, driver } = builder;
+  const { rootfs, driver } = request.builder;
   return {
     configuration: {
       format: builderConfig.format,
       types: run.types,
       rootfs,
       ...(driver && { driver }),
-      ...builderOptions(builder),
+      ...builderOptions(request.builder),
     },
   };
 }
@@ -155,15 +153,18 @@ export function bootTestOf(request: Pick<ReleaseRequest, 'bootTest'>, types: rea
   return bootTest && types.includes(bootTest.disk) ? bootTest : undefined;
 }
 
-/** The input of a builder run for the image of a digest, and the bases that it was built on, where they are known. */
+/** The input of a builder run for an image, that of its platform, and the bases that it was built on, if known. */
 export function diskBuildInput(
   identity: ReleaseIdentity,
   plan: Plan,
   run: RequestedRun,
-  { digest, bases = plan.resolved.bases }: { digest: string; bases?: readonly PinnedImage[] | undefined },
+  {
+    digest,
+    bases = plan.resolved.bases.filter(({ platform }) => platform === run.platform),
+  }: { digest: string; bases?: readonly PinnedImage[] | undefined },
 ): DiskBuildInput {
   const { request, resolved } = plan;
-  const { repository, tag, updateFrom, architecture, timing } = request;
+  const { repository, tag, updateFrom, timing } = request;
   // The builder installs packages for an iso only; disks are made from the image alone.
   const isInstaller = run.types.some((type) => DISK_TYPES[type].installer);
   const hasPackages = !isInstaller && run.types.some((type) => DISK_TYPES[type].family === 'iso');
@@ -172,6 +173,7 @@ export function diskBuildInput(
   return {
     ...identity,
     branch: run.subject,
+    ...(run.platform && { platform: run.platform }),
     image: { repository, tag, digest },
     updateFrom,
     builder: resolved.builder,
@@ -180,7 +182,7 @@ export function diskBuildInput(
     context: resolved.context,
     rootfs: request.builder.rootfs,
     types: run.types,
-    architecture,
+    architecture: run.platform ?? request.architecture,
     ...(bootTestOf(request, run.types) && { keepSlot: true }),
     timing,
     ...(entitled ? { entitled } : {}),

@@ -4,8 +4,9 @@ import type { RemedyPlace } from '../../model/failure/remedy.ts';
 import { utcInWords } from '../../model/base/words.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
-import type { DiskRecord, PinnedImage, ReleaseRecord, StageRow } from '../../model/release/record.ts';
+import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
+import { platformFacts, usedBases } from './image-state.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
@@ -23,12 +24,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       reference: `${request.repository}:${request.tag}`,
       digest: image.push?.digest ?? null,
       verified: image.verified,
-      ...(request.platforms && {
-        platforms: request.platforms.map((platform) => ({
-          platform,
-          digest: image.platforms.get(platform)?.push?.digest ?? null,
-        })),
-      }),
+      ...(request.platforms && { platforms: platformFacts(image, request.platforms) }),
       certificateEnds: image.build?.certificateEnds,
       certificateRequest: image.build?.certificateRequest,
       ...(image.updates?.length && { updates: image.updates }),
@@ -37,9 +33,9 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
     disks: disksOf(state),
     inputs: plan && {
       image: plan.resolved.imageInputs,
-      disks: Object.fromEntries(presentDisks(state).map(({ type, inputs }) => [type, inputs])),
+      disks: Object.assign({}, ...presentDisks(state).map(({ inputs }) => inputs)) as Record<string, string>,
       // After the build, what podman used counts, not what resolve expected.
-      base: usedBases(image) ?? plan.resolved.bases,
+      base: usedBases(image, plan.resolved.bases) ?? plan.resolved.bases,
       builder: plan.resolved.builder,
       ...(plan.resolved.installer && { installer: plan.resolved.installer }),
       context: plan.resolved.context.digest,
@@ -146,16 +142,20 @@ function stageTable(rows: readonly StageRow[]): string {
 
 function digestList(record: ReleaseRecord): string {
   const { reference, digest, verified } = record.image;
-  const image = digest
-    ? [`- image ${code(reference)}: ${code(digest)}${checked(verified)}${enrolled(record.image)}`]
-    : [];
-  const disks = record.disks.flatMap((disk) =>
-    disk.digest && disk.reference
+  const facts = `${checked(verified)}${enrolled(record.image)}`;
+  const image = digest ? [`- image ${code(reference)}: ${code(digest)}${facts}`] : [];
+  const disks = record.disks.flatMap((disk) => [
+    ...(disk.digest && disk.reference
       ? [`- ${disk.type} ${code(disk.reference)}: ${code(disk.digest)}${checked(disk.verified)}`]
-      : [],
-  );
+      : []),
+    ...platformList(disk),
+  ]);
   const updates = updatesInWords(record.image.updates ?? []).map((text) => `- update: ${text}`);
-  return [...image, ...updates, ...disks].join('\n');
+  return [...image, ...platformList(record.image), ...updates, ...disks].join('\n');
+}
+
+function platformList({ platforms = [] }: Pick<ReleaseRecord['image'], 'platforms'>): string[] {
+  return platforms.flatMap(({ platform, digest }) => (digest ? [`  - linux/${platform}: ${code(digest)}`] : []));
 }
 
 function enrolled({ certificateEnds }: ReleaseRecord['image']): string {
@@ -207,13 +207,6 @@ function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, may
   ];
 }
 
-/** What podman used; null until every platform is built. */
-function usedBases({ build, platforms }: ReleaseState['image']): PinnedImage[] | null {
-  if (platforms.size === 0) return build && build.bases;
-  const each = [...platforms].map(([platform, one]) => one.build?.bases.map((base) => ({ ...base, platform })));
-  return each.every((bases) => bases !== undefined) ? each.flat() : null;
-}
-
 /** Facts from the build of an image that was taken over. */
 function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['image']> {
   const reuse = image.build ? undefined : plan?.resolved.reuse;
@@ -228,9 +221,11 @@ function reusedFacts({ image, plan }: ReleaseState): Partial<ReleaseRecord['imag
 }
 
 function disksOf(state: ReleaseState): DiskRecord[] {
-  const { repository, tag, updateFrom, keepFiles, disks } = state.request;
+  const { repository, tag, updateFrom, keepFiles, disks, platforms } = state.request;
   const present = presentDisks(state);
-  const isKept = (type: string) => keepFiles !== null || state.reused.has(type);
+  // Clean-up removes the file in the work directory. Only a kept file has a lasting path.
+  const lasting = (type: string, file: DiskRecord['file'] = null) =>
+    file && { ...file, path: keepFiles !== null || state.reused.has(type) ? file.path : null };
   return disks.map((disk) => {
     const result = present.find((one) => one.type === disk.type);
     return {
@@ -241,8 +236,13 @@ function disksOf(state: ReleaseState): DiskRecord[] {
       verified: result?.verified ?? false,
       // A disk of another origin is not taken over.
       updateFrom: `${repository}:${updateFrom}`,
-      // Clean-up removes the file in the work directory. Only a kept file has a lasting path.
-      file: result?.file ? { ...result.file, path: isKept(result.type) ? result.file.path : null } : null,
+      file: lasting(disk.type, result?.file),
+      ...(platforms && {
+        platforms: platforms.map((platform) => {
+          const own = result?.platforms?.find((one) => one.platform === platform);
+          return { platform, digest: own?.digest ?? null, file: lasting(disk.type, own?.file) };
+        }),
+      }),
     };
   });
 }

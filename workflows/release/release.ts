@@ -22,12 +22,13 @@ import { fittingRecord, ReleaseFailed, StageFailed, toTemporalFailure, unexpecte
 import { heldSignal, hostSignal, recordQuery } from '../signals-and-queries.ts';
 import { activities } from '../activities.ts';
 import { runStage, settled, type Settled } from '../run-stage.ts';
-import { makeDisks, retireOutdated, stopDisks, throwIfFailed } from './disks.ts';
+import { makeDisks, retireOutdated, stopDisks, throwIfFailed } from './disks/disks.ts';
 import { finish } from './end/finish.ts';
 import { cleanUp } from '../host/clean-up.ts';
 import { makeImage, proofFailure, proveSigning } from './image/image.ts';
 import { ShownRelease } from './show.ts';
-import { newState, releaseStatus, takeNextPlan, type ReleaseState } from './state.ts';
+import { takeNextPlan } from './next-plan.ts';
+import { newState, releaseStatus, type ReleaseState } from './state.ts';
 import { letPeopleSteer } from './steering.ts';
 import { recordOf } from './record.ts';
 

@@ -7,14 +7,14 @@ import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
-import { followsPush, isOfImage, signingStages, stagesOf, type ReleaseStatus } from '../../model/stage/stage.ts';
+import { followsPush, isOfImage, stagesOf, type ReleaseStatus } from '../../model/stage/stage.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { nothingAttested, type AttestedState } from './attested-state.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
-import { signedTags, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { noImage, unsigned, type ImageState } from './image-state.ts';
-import { forgetReused, takeOverDisks, type ReusedDisks } from './reused.ts';
+import { forgetReused, type JoinedDisk, type ReusedDisks } from './reused.ts';
 
 /** One builder run with its disks. */
 export interface RunState {
@@ -64,6 +64,8 @@ export interface ReleaseState {
   readonly reused: ReusedDisks;
   /** By subject, like the next. */
   readonly runs: Map<string, RunState>;
+  /** Of several platforms, the index of each disk, by type. */
+  readonly joined: Map<string, JoinedDisk>;
   /** Workflow ids of builder runs. */
   readonly children: Map<string, string>;
   /** Every host that holds something of this release. */
@@ -104,6 +106,7 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     image: noImage(),
     reused: new Map(),
     runs: new Map(),
+    joined: new Map(),
     children: new Map(),
     hosts: new Set(),
     lost: new Map(),
@@ -134,50 +137,6 @@ export function isOutdated({ plan, next }: ReleaseState, mine: Plan): boolean {
   return next !== null || plan !== mine;
 }
 
-/**
- * Takes over the plan that waits, if one does: what its changes do not concern is kept. No branch but those of disks
- * runs now.
- */
-export function takeNextPlan(state: ReleaseState): void {
-  const { next, plan: before } = state;
-  if (!next) return;
-  state.next = null;
-  state.plan = next;
-  state.request = next.request;
-  state.refusedSpec = null;
-  state.gate.asked = null;
-  state.table.reshape(releaseStages(next.request));
-  if (before) keepWhatStands(state, before, next);
-  takeOver(state, next);
-}
-
-function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
-  resetEnd(state);
-  const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
-  // Late binding is no input of an image, and is looked at as it is built.
-  if (before.resolved.imageInputs !== next.resolved.imageInputs || (late(next) && !late(before))) {
-    discardImage(state);
-  } else if (signedTags(before.request).join() !== signedTags(next.request).join()) {
-    unsignImage(state);
-  }
-}
-
-/**
- * Image and disks of an earlier release are this one's: the image is not built, and has been tried on a device. What
- * this release has made itself goes before.
- */
-function takeOver(state: ReleaseState, { resolved: { reuse } }: Plan): void {
-  state.reused.clear();
-  if (!reuse) return;
-  if (!state.image.push) {
-    state.image = { ...noImage(state.image.host), push: { digest: reuse.digest, host: null } };
-    const due = signingStages('image').map(({ name }) => name);
-    const change = { status: 'skipped', at: Date.now() } as const;
-    state.table.updateAll((row) => isOfImage(row.subject) && !due.includes(row.name), change);
-  }
-  if (state.image.push?.digest === reuse.digest) takeOverDisks(state, reuse.disks);
-}
-
 /** Whether a disk's run found that the registry lost the image. */
 export function isImageLost({ runs }: ReleaseState): boolean {
   return [...runs.values()].some(({ outcome }) => outcome === 'image-lost');
@@ -186,7 +145,8 @@ export function isImageLost({ runs }: ReleaseState): boolean {
 /** The registry lost the image: it is to be pushed, signed and verified again. */
 export function unpushImage(state: ReleaseState): void {
   Object.assign(state.image, { push: null, sbom: null });
-  for (const platform of state.image.platforms.values()) Object.assign(platform, { push: null, sbom: null });
+  const gone = { push: null, sbom: null, kept: undefined };
+  for (const platform of state.image.platforms.values()) Object.assign(platform, gone);
   unsignImage(state);
   // Another image may come of it, and these disks are not made of that.
   forgetReused(state, [...state.reused.keys()]);
@@ -205,16 +165,27 @@ export function discardImage(state: ReleaseState): void {
   }
 }
 
-function unsignImage(state: ReleaseState): void {
+/** The image is to be signed and verified again. */
+export function unsignImage(state: ReleaseState): void {
   Object.assign(state.image, unsigned());
   const change = { status: 'waiting', at: Date.now() } as const;
-  state.table.updateAll((row) => row.subject === 'image' && followsPush(row.name), change);
+  state.table.updateAll((row) => isOfImage(row.subject) && followsPush(row.name), change);
 }
 
 /** The builder run is made again from the start, if it is still wanted. */
 export function forgetRun(state: ReleaseState, subject: string): void {
   state.runs.delete(subject);
   resetRows(state, subject);
+}
+
+/** A disk's index is made again, of what its platforms publish again. */
+export function forgetJoined(state: ReleaseState, type: string): void {
+  state.joined.delete(type);
+  for (const { kept } of state.image.platforms.values()) if (kept) kept.disks = [];
+  for (const [subject, { run }] of state.runs) {
+    if (run.disks.some((disk) => disk.type === type)) forgetRun(state, subject);
+  }
+  resetRows(state, type);
 }
 
 /** The rows of a branch wait again. */

@@ -1,4 +1,6 @@
 /** Finds and removes the names that a release gave to images in this host's storage. The layers stay as cache. */
+import { ARCHITECTURES } from '../../../model/base/host.ts';
+import { entryTag } from '../../../model/oci/reference.ts';
 import { isPrivateImage, releaseImages, builtImages } from '../../tools/podman/build.ts';
 import { type ListedImage } from '../../tools/podman/images.ts';
 import { podman } from '../../tools/podman/podman.ts';
@@ -16,8 +18,8 @@ interface Unnaming {
 const BUILT = 'localhost/flightline/';
 
 /**
- * The names that a release leaves on a host: those of what it built, its own tag, the name under which the builder got
- * the image (`origin`), and the digest that was pulled for it. Pure.
+ * The names that a release leaves on a host: those of what it built, its own tag and those of its platforms, the name
+ * under which the builder got the image (`origin`), and the digest that was pulled for it. Pure.
  */
 export function namesOfRelease(
   images: readonly ListedImage[],
@@ -26,18 +28,21 @@ export function namesOfRelease(
   origin?: string,
 ): Unnaming[] {
   const published = release.replace(/^release\//, '');
-  const repository = published.slice(0, published.lastIndexOf(':'));
-  const own = `${releaseImages(installation, release)}:`;
+  const colon = published.lastIndexOf(':');
+  const repository = published.slice(0, colon);
+  const tag = published.slice(colon + 1);
+  const own = [published, ...ARCHITECTURES.map((one) => `${repository}:${entryTag(tag, one)}`)];
+  const ours = `${releaseImages(installation, release)}:`;
   return images.flatMap((image) => {
-    const built = image.names.filter((name) => name.startsWith(own));
+    const built = image.names.filter((name) => name.startsWith(ours));
     const pulled = image.names.filter((name) => name.startsWith(`${repository}@`));
     // A person's own image of that name was not pulled by digest, so it keeps the name.
-    const given = pulled.length > 0 ? image.names.filter((name) => name === published) : [];
+    const given = pulled.length > 0 ? image.names.filter((name) => own.includes(name)) : [];
     const isOurs = built.length + given.length > 0;
-    const followed = pulled.length > 0 ? image.names.filter((name) => name === origin && name !== published) : [];
+    const followed = pulled.length > 0 ? image.names.filter((name) => name === origin && !own.includes(name)) : [];
     const names = isOurs ? [...built, ...given, ...followed, ...pulled] : [];
     // A killed clean-up, or a later image of that name, may have taken its name.
-    const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(own) && isPrivateImage(name));
+    const secret = [...image.names, ...image.formerNames].some((name) => name.startsWith(ours) && isPrivateImage(name));
     if (names.length === 0 && !(secret && image.names.length === 0)) return [];
     return [{ id: image.id, names, remove: names.length === image.names.length && (secret || !isCache(image)) }];
   });

@@ -158,7 +158,7 @@ export async function withPrivateParts<Result>(
   const isEarly = input.enrollment?.binding === 'early';
   const mark = input.pullSecret === undefined ? null : pullSecretId(input);
   const flags: PrivateFlags = async (bases) => [
-    ...(await privateLayerFlags(installation, input.release, { context: isEarly, secrets: usesSecrets, mark, bases })),
+    ...(await privateLayerFlags(installation, input, { context: isEarly, secrets: usesSecrets, mark, bases })),
     // The cache knows a secret by its id only, and would give out layers made with another project's secret.
     ...(usesSecrets ? ['--no-cache'] : []),
   ];
@@ -168,7 +168,8 @@ export async function withPrivateParts<Result>(
       build(async (bases) => [...(await flags(bases)), ...more]),
     );
   } finally {
-    await removePrivateLayers(installation, (key) => key === releaseKey(input.release));
+    const own = releaseKey(input.release);
+    await removePrivateLayers(installation, (key, platform) => key === own && platform === input.platform);
   }
 }
 

@@ -5,13 +5,14 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { BuildInput } from '../../../model/contract/build.ts';
 import { releaseKey } from '../../../model/release/inputs.ts';
 import { inspectImages, listImages } from '../../tools/podman/images.ts';
 import { podman } from '../../tools/podman/podman.ts';
 import { readNote, writeNote } from '../../tools/note.ts';
 import { ALL, mayHoldSecret, type StepImage, SECRETS } from './step-image.ts';
 
-/** The label on images between steps: `<installation>/<release key>/<trusted steps>/<mark>`. */
+/** The label on images between steps: `<installation>/<{@link labelOwner}>/<trusted steps>/<mark>`. */
 const LABEL = 'io.flightline.private';
 
 /** The parts of a build that hold a secret. */
@@ -26,15 +27,20 @@ interface PrivateBuild {
   bases: readonly string[];
 }
 
+/** Whose build: a release's key, with the platform where there are several, which may build side by side. */
+function labelOwner({ release, platform }: Pick<BuildInput, 'release' | 'platform'>): string {
+  return [releaseKey(release), ...(platform ? [platform] : [])].join('-');
+}
+
 /** The flags of `podman build` that mark the images between its steps. */
 export async function privateLayerFlags(
   installation: string,
-  release: string,
+  build: Pick<BuildInput, 'release' | 'platform'>,
   { context, secrets, mark, bases }: PrivateBuild,
 ): Promise<string[]> {
   const lengths = (await inspectImages(bases)).map(({ steps }) => steps.length);
   const trusted = !context ? (secrets ? SECRETS : ALL) : lengths.length === 0 ? 0 : Math.min(...lengths);
-  return [`--layer-label=${LABEL}=${installation}/${releaseKey(release)}/${trusted}/${mark ?? ''}`];
+  return [`--layer-label=${LABEL}=${installation}/${labelOwner(build)}/${trusted}/${mark ?? ''}`];
 }
 
 /**
@@ -57,10 +63,13 @@ export async function mayHavePrivateLayers(directory: string): Promise<boolean> 
 }
 
 /**
- * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` selects
- * releases by their keys; none of their builds may be running. Returns what was removed, in words.
+ * Removes the images between the steps of this installation's builds that may hold a secret. `concerns` selects builds
+ * by their release's key and platform; none of them may be running. Returns what was removed, in words.
  */
-export async function removePrivateLayers(installation: string, concerns: (key: string) => boolean): Promise<string[]> {
+export async function removePrivateLayers(
+  installation: string,
+  concerns: (key: string, platform: string | undefined) => boolean,
+): Promise<string[]> {
   const removed: string[] = [];
   for (const { id } of (await stepImages(installation, concerns)).filter(mayHoldSecret)) {
     // An image that another build's container uses stays, and is found the next time.
@@ -72,12 +81,16 @@ export async function removePrivateLayers(installation: string, concerns: (key: 
   return removed;
 }
 
-async function stepImages(installation: string, concerns: (key: string) => boolean): Promise<StepImage[]> {
+async function stepImages(
+  installation: string,
+  concerns: Parameters<typeof removePrivateLayers>[1],
+): Promise<StepImage[]> {
   const labels = new Map<string, string>();
   for (const image of await listImages({ label: LABEL, betweenSteps: true, cleanUp: true })) {
     const label = image.labels[LABEL] ?? '';
-    const [owner, key = ''] = label.split('/');
-    if (owner === installation && concerns(key)) labels.set(image.id, label);
+    const [by, owner = ''] = label.split('/');
+    const [key = '', platform] = owner.split('-');
+    if (by === installation && concerns(key, platform)) labels.set(image.id, label);
   }
   const images = await inspectImages([...labels.keys()]);
   return images.map(({ id, steps }) => ({ id, history: steps, label: labels.get(id) ?? '' }));

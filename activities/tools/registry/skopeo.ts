@@ -3,6 +3,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Architecture } from '../../../model/base/host.ts';
 import { policyFor } from '../../../model/device/signature-policy.ts';
 import { sha256 } from '../../../model/base/digest.ts';
 import { withFreshToken, type RegistryAccess } from './access.ts';
@@ -29,6 +30,8 @@ interface Copy {
   destination: string;
   /** For an index: `all` (default) copies every entry; `index-only` copies the index, whose entries must exist. */
   multiArch?: 'all' | 'index-only';
+  /** Of an index, copies what is for this architecture alone, as a machine of it pulls. */
+  architecture?: Architecture | undefined;
   /** Adds a signature to those of the digest. Without it a copy has no signatures. */
   sign?: CopySignature;
   /**
@@ -57,8 +60,9 @@ export function copyArguments(
     ...(copy.policy === undefined ? ['--insecure-policy'] : ['--policy', copy.policy]),
     '--registries.d',
     access.registriesDirectory,
+    ...(copy.architecture ? [`--override-arch=${copy.architecture}`, '--override-os=linux'] : []),
     'copy',
-    ...(copy.multiArch === 'index-only' ? ['--multi-arch', 'index-only'] : ['--all']),
+    ...(copy.multiArch === 'index-only' ? ['--multi-arch', 'index-only'] : copy.architecture ? [] : ['--all']),
     '--preserve-digests',
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
     ...tlsArguments('--src-tls-verify=false', copy.source, access),

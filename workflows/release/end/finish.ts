@@ -21,7 +21,7 @@ import { signFurther } from '../image/image.ts';
 import { signedTags, tagMoves, type Plan } from '../plan.ts';
 import type { ShownRelease } from '../show.ts';
 import { disksToMake, forgetReused, presentDisks } from '../reused.ts';
-import { addMoved, forgetRun, isOutdated, resetEnd, unpushImage, type ReleaseState } from '../state.ts';
+import { addMoved, forgetJoined, forgetRun, isOutdated, resetEnd, unpushImage, type ReleaseState } from '../state.ts';
 import { publishedRecord } from '../record.ts';
 
 /** What an interrupted tag activity reports. */
@@ -64,7 +64,7 @@ export async function finish(release: ShownRelease, plan: Plan): Promise<BranchE
 /** Whether something that the registry lost must be made again before anything is tagged. */
 function somethingIsLost(state: ReleaseState): boolean {
   const { image, runs, request } = state;
-  const wanted = requestedRuns(disksToMake(state, request), request.builder);
+  const wanted = requestedRuns(request, disksToMake(state, request));
   return image.push === null || wanted.some(({ subject }) => !runs.has(subject));
 }
 
@@ -160,6 +160,9 @@ async function signMoves(release: ShownRelease, { request }: Plan, moves: readon
 function redoRuns({ state }: ShownRelease, digests: readonly string[]): void {
   for (const { type, digest } of state.reused.values()) {
     if (digest !== null && digests.includes(digest)) forgetReused(state, [type]);
+  }
+  for (const [type, { digest }] of state.joined) {
+    if (digest !== null && digests.includes(digest)) forgetJoined(state, type);
   }
   for (const [subject, { result }] of state.runs) {
     const lost = result?.disks.some(({ digest }) => digest !== null && digests.includes(digest));

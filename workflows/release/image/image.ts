@@ -4,8 +4,10 @@
  */
 import { isCancellation } from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
+import type { Architecture } from '../../../model/base/host.ts';
 import type { ProveSigningResult } from '../../../model/contract/sign.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
+import { imageSubject } from '../../../model/stage/stage.ts';
 import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
 import type { ClaimedHost } from '../../host/segment.ts';
 import { activities } from '../../activities.ts';
@@ -13,7 +15,7 @@ import { runStage } from '../../run-stage.ts';
 import { utcInWords } from '../../../model/base/words.ts';
 import { signAndVerify } from '../../signing.ts';
 import { untilDone, type BranchEnd } from '../branch.ts';
-import { beginDisks } from '../disks.ts';
+import { beginDisks } from '../disks/disks.ts';
 import { buildAndPush, imageSegment, isVanished } from './build-and-push.ts';
 import { pushPlatforms } from './platforms.ts';
 import { mayAskApproval, signedRepositories, signedTags, type Plan } from '../plan.ts';
@@ -77,7 +79,9 @@ async function imageSteps(release: ShownRelease, plan: Plan, outdated: () => boo
     try {
       await signImage(release, plan);
       if (outdated()) return 'outdated';
-      if (request.verification) await deviceVerify(release, request);
+      if (request.verification) {
+        for (const platform of request.platforms ?? [undefined]) await deviceVerify(release, request, platform);
+      }
       return 'done';
     } catch (error) {
       if (!isVanished(error)) throw error;
@@ -140,14 +144,19 @@ export async function signFurther(release: ShownRelease, request: ReleaseRequest
   }
 }
 
-/** Runs on any build host, since it needs containers and uses the image in the registry. */
-async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Promise<void> {
+/**
+ * Runs on any build host of the architecture, since it needs containers and uses the image in the registry. Of several
+ * platforms a device of each takes its own image.
+ */
+async function deviceVerify(release: ShownRelease, request: ReleaseRequest, platform?: Architecture): Promise<void> {
   const { state } = release;
-  if (release.table.isFinished('device-verify', 'image')) return;
+  const subject = imageSubject(platform);
+  if (release.table.isFinished('device-verify', subject)) return;
   const { repository, tag, key, timing } = request;
-  const image = { repository, tag, digest: state.image.push!.digest };
+  const made = platform ? state.image.platforms.get(platform)! : state.image;
+  const image = { repository, tag, digest: made.push!.digest };
   const body = async (host: ClaimedHost) => {
-    await runStage(release, { name: 'device-verify', subject: 'image' }, host.name, () =>
+    await runStage(release, { name: 'device-verify', subject }, host.name, () =>
       host.run((scheduleToStart) => {
         const place = {
           host: host.name,
@@ -155,13 +164,13 @@ async function deviceVerify(release: ShownRelease, request: ReleaseRequest): Pro
           startToClose: timing.buildStartToClose,
           scheduleToStart,
         } as const;
-        const worker = activities('stage', timing, `try the image's policy on ${host.name}`, place);
-        return worker.deviceVerify({ ...state.identity, image, key, timing });
+        const worker = activities('stage', timing, `try the policy of ${subject} on ${host.name}`, place);
+        return worker.deviceVerify({ ...state.identity, platform, image, key, timing });
       }),
     );
   };
   try {
-    const segment = imageSegment(release, request, { stage: 'device-verify', preferred: state.image.host });
+    const segment = imageSegment(release, request, { stage: 'device-verify', preferred: made.host, platform });
     await segment.work({ body, claimed: (host) => release.addHost(host) }, null);
   } catch (error) {
     // The key may be the reason: prove it again.

@@ -86,7 +86,7 @@ describe('publicationLayout', () => {
   ])('%j', async (change, type, title) => {
     const { disk } = wanted(change);
     const publication = await preparePublication(wanted(change), directory);
-    const { layout, blob } = publicationLayout(publication, disk, 'arm64')!;
+    const { layout, blob } = publicationLayout(publication, { disk, architecture: 'arm64' })!;
     const manifest = layout.documents.at(-2)!;
     expect(JSON.parse(new TextDecoder().decode(manifest.bytes))).toMatchObject({
       artifactType: type,
@@ -97,9 +97,17 @@ describe('publicationLayout', () => {
     });
   });
 
+  it('is the entry of an index that is made of all platforms, where there are several', async () => {
+    const { disk } = wanted({});
+    const publication = await preparePublication(wanted({}), directory);
+    const { layout } = publicationLayout(publication, { disk, architecture: 'arm64', platform: 'arm64' })!;
+    const whole = publicationLayout(publication, { disk, architecture: 'arm64' })!.layout;
+    expect(layout.root).toEqual(whole.documents.at(-2)!.descriptor);
+  });
+
   it('is nothing for a disk that is not published', async () => {
     const publication = await preparePublication(wanted({ publish: 'none' }), directory);
-    expect(publicationLayout(publication, wanted({ publish: 'none' }).disk, 'amd64')).toBeNull();
+    expect(publicationLayout(publication, { ...wanted({ publish: 'none' }), architecture: 'amd64' })).toBeNull();
   });
 });
 
@@ -115,7 +123,15 @@ describe('names', () => {
     const made = join(directory, file);
     await writeFile(made, 'a disk');
     const kept = join(directory, 'kept');
-    expect(await keepFile(kept, type, { path: made, size: 6, sha256: sha256('a disk') })).toBe(join(kept, name));
+    expect(await keepFile(kept, { type }, { path: made, size: 6, sha256: sha256('a disk') })).toBe(join(kept, name));
+  });
+
+  it('a kept file of one platform of several is named after it', async () => {
+    const made = join(directory, 'disk.qcow2');
+    await writeFile(made, 'a disk');
+    const file = { path: made, size: 6, sha256: sha256('a disk') };
+    const kept = join(directory, 'kept');
+    expect(await keepFile(kept, { type: 'qcow2', platform: 'arm64' }, file)).toBe(join(kept, 'arm64-disk.qcow2'));
   });
 
   it('tells the compression', () => {
@@ -133,18 +149,20 @@ describe('keepFile', () => {
     const elsewhere = join('/dev/shm', `flightline-kept-${process.pid}`, 'deep');
     try {
       const file = { path, size: 6, sha256: sha256('a disk') };
-      expect(await keepFile(elsewhere, 'qcow2', file)).toBe(join(elsewhere, 'disk.qcow2'));
+      expect(await keepFile(elsewhere, { type: 'qcow2' }, file)).toBe(join(elsewhere, 'disk.qcow2'));
       expect(await readFile(join(elsewhere, 'disk.qcow2'), 'utf8')).toBe('a disk');
-      expect(await keepFile(elsewhere, 'qcow2', file)).toBe(join(elsewhere, 'disk.qcow2'));
+      expect(await keepFile(elsewhere, { type: 'qcow2' }, file)).toBe(join(elsewhere, 'disk.qcow2'));
       await writeFile(join(elsewhere, 'disk.qcow2'), 'edited');
-      await expect(keepFile(elsewhere, 'qcow2', file)).rejects.toMatchObject({ failure: { kind: 'host-setup' } });
+      await expect(keepFile(elsewhere, { type: 'qcow2' }, file)).rejects.toMatchObject({
+        failure: { kind: 'host-setup' },
+      });
     } finally {
       await rm(join('/dev/shm', `flightline-kept-${process.pid}`), { recursive: true, force: true });
     }
   });
 
   it('says why a directory cannot be used', async () => {
-    await expect(keepFile(path, 'qcow2', { path, size: 6, sha256: '' })).rejects.toMatchObject({
+    await expect(keepFile(path, { type: 'qcow2' }, { path, size: 6, sha256: '' })).rejects.toMatchObject({
       failure: { kind: 'host-setup', message: expect.stringContaining(path) as string },
     });
   });

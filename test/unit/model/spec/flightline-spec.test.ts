@@ -81,6 +81,7 @@ disks:
   - {type: qcow2, publish: container-disk}
   - type: raw
 `;
+const FOR_TWO = SPEC.replace('tag: v1', 'tag: v1\n  platforms: [linux/amd64, linux/arm64]');
 const parse = (text: string) => parseYamlFile(text, FlightlineSpec);
 
 describe('the spec', () => {
@@ -155,9 +156,19 @@ describe('the spec', () => {
     ],
     ['a disk twice', SPEC.replace('type: raw', 'type: iso'), 'f:9:11: disks[2].type: iso is listed twice'],
     [
-      'disks for two platforms',
-      SPEC.replace('tag: v1', 'platforms: [linux/amd64, linux/arm64]'),
-      /disks: is not yet supported for an image of several platforms/,
+      'more disks than a record holds, over all platforms',
+      `${FOR_TWO}  - type: vhd\n`,
+      /disks: are 8 for 2 platforms, more than 6: make further releases for them/,
+    ],
+    [
+      'early binding for two platforms',
+      `${FOR_TWO}enrollment: {binding: early}\n`,
+      /enrollment\.binding: early is not yet supported for an image of several platforms/,
+    ],
+    [
+      'an installer for two platforms',
+      FOR_TWO.replace('type: iso', 'type: bootc-installer\n    installer: {image: quay.io/acme/installer:1}'),
+      /type: bootc-installer is not yet supported for an image of several platforms/,
     ],
     ['a target like an option', SPEC.replace('tag: v1', 'target: -y'), /image\.target: is not the name of a stage/],
     ['broken YAML', 'name: [', /^f:1:\d+: /],

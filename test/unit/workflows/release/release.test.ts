@@ -261,7 +261,7 @@ describe('what a release asks of its hosts', () => {
     [['quay.io/a/b:1'], 'iso', undefined],
   ])('a builder run on %j for %s is entitled: %s', (bases, subject, entitled) => {
     const plan = planOf(bases);
-    const run = requestedRuns(plan.request.disks).find((one) => one.subject === subject)!;
+    const run = requestedRuns(plan.request).find((one) => one.subject === subject)!;
     const digest = digestOf('image');
     expect(diskBuildInput(identity, plan, run, { digest }).entitled).toBe(entitled);
     // What podman has used counts, not what was foreseen.

@@ -1,32 +1,23 @@
 /** The disk branches of a release: a child workflow for each builder run. They run at once, and are held separately. */
-import {
-  CancellationScope,
-  CancelledFailure,
-  condition,
-  executeChild,
-  isCancellation,
-  sleep,
-} from '@temporalio/workflow';
-import { ChildWorkflowFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { BUILDER_RUN_WORKFLOW, type BuilderRunInput, type BuilderRunResult } from '../../model/contract/workflows.ts';
-import type { Failure } from '../../model/failure/failure.ts';
-import { builderRunId } from '../../model/oci/reference.ts';
-import { requestedRuns, type RequestedRun } from '../../model/release/stage-table.ts';
-import { builderRunSummary } from '../../model/release/summaries.ts';
-import { builderRunFailureFrom, failureFrom, mayGoBack, StageFailed } from '../failure.ts';
-import { untilDone, verifyReused, type BranchEnd } from './branch.ts';
-import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan } from './plan.ts';
-import type { ShownRelease } from './show.ts';
-import { disksToMake } from './reused.ts';
-import { forgetRun, isImageLost, isOutdated, resetRows, type RunState } from './state.ts';
-
-type ChildWorkflow = (input: BuilderRunInput) => Promise<BuilderRunResult>;
+import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow';
+import type { BuilderRunInput } from '../../../model/contract/workflows.ts';
+import type { Failure } from '../../../model/failure/failure.ts';
+import { isOfBranch, requestedRuns, type RequestedRun } from '../../../model/release/stage-table.ts';
+import { mayGoBack, StageFailed } from '../../failure.ts';
+import { untilDone, verifyReused, type BranchEnd } from '../branch.ts';
+import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan } from '../plan.ts';
+import type { ShownRelease } from '../show.ts';
+import { noImage } from '../image-state.ts';
+import { disksToMake, keptResult } from '../reused.ts';
+import { executeRun } from './execute-run.ts';
+import { joinDisks } from './join.ts';
+import { forgetRun, isImageLost, isOutdated, resetRows, type RunState } from '../state.ts';
 
 /** Begins the runs of a pushed image that do not run yet. Runs that the plan does not concern go on. */
 export async function beginDisks(release: ShownRelease, plan: Plan): Promise<void> {
   const { state } = release;
   const { runs } = state;
-  const wanted = requestedRuns(disksToMake(state, plan.request), plan.request.builder).map((run) => {
+  const wanted = requestedRuns(plan.request, disksToMake(state, plan.request)).map((run) => {
     const input = runInput(release, plan, run);
     return { run, input, key: builderRunKey(input.build, run, plan.request) };
   });
@@ -34,12 +25,7 @@ export async function beginDisks(release: ShownRelease, plan: Plan): Promise<voi
   for (const { run, input, key } of wanted) {
     const before = runs.get(run.subject);
     if (before && before.outcome !== 'again' && before.outcome !== 'image-lost') before.plan = plan;
-    else
-      begin(
-        release,
-        { ...newRun(plan, run, key), ...(before && { requestedAt: before.requestedAt, host: before.host }) },
-        input,
-      );
+    else beginOrTakeOver(release, newRun(plan, run, key, before), input);
   }
 }
 
@@ -60,7 +46,8 @@ export async function makeDisks(release: ShownRelease, plan: Plan): Promise<Bran
   const stopped = () => outcomes().some((one) => one === 'failed' || one === 'again' || one === 'image-lost');
   await condition(() => outcomes().every((one) => one === 'done') || stopped() || isOutdated(state, plan));
   throwIfFailed(release);
-  return stopped() || isOutdated(state, plan) ? 'outdated' : 'done';
+  if (stopped() || isOutdated(state, plan)) return 'outdated';
+  return joinDisks(release, plan);
 }
 
 /** @throws whatever a disk ended the release with */
@@ -70,7 +57,7 @@ export function throwIfFailed({ state, running }: ShownRelease): void {
 
 /** Ends the runs of an image that will be rebuilt, and of disks that are no longer asked for. */
 export async function retireOutdated(release: ShownRelease, { request, resolved }: Plan): Promise<void> {
-  const subjects = requestedRuns(disksToMake(release.state, request), request.builder).map(({ subject }) => subject);
+  const subjects = requestedRuns(request, disksToMake(release.state, request)).map(({ subject }) => subject);
   await retire(
     release,
     ({ imageInputs, run }) => imageInputs !== resolved.imageInputs || !subjects.includes(run.subject),
@@ -90,15 +77,16 @@ async function retire({ state, running }: ShownRelease, outdated: (run: RunState
   for (const subject of leaving) forgetRun(state, subject);
 }
 
-function newRun(plan: Plan, run: RequestedRun, key: string): RunState {
+/** `before`: the run that it begins again. */
+function newRun(plan: Plan, run: RequestedRun, key: string, before?: RunState): RunState {
   const { imageInputs } = plan.resolved;
   return {
     run,
     key,
     imageInputs,
     plan,
-    requestedAt: new Date().toISOString(),
-    host: null,
+    requestedAt: before?.requestedAt ?? new Date().toISOString(),
+    host: before?.host ?? null,
     outcome: null,
     result: null,
   };
@@ -108,21 +96,31 @@ function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): Build
   const { image, identity } = state;
   const { request } = plan;
   const bootTest = bootTestOf(request, run.types);
-  if (!image.push) throw new Error('a builder run needs a pushed image');
+  const { build, push } = run.platform ? (image.platforms.get(run.platform) ?? noImage()) : image;
+  if (!push || !image.push) throw new Error('a builder run needs a pushed image');
   return {
     ...identity,
-    build: diskBuildInput(identity, plan, run, { digest: image.push.digest, bases: image.build?.bases }),
+    build: diskBuildInput(identity, plan, run, { digest: push.digest, bases: build?.bases }),
     disks: run.disks,
     bootTest,
     key: request.key,
     // A host that emulates seldom makes disks, and those of its own architecture make them sooner.
-    preferredHost: image.build?.emulated ? null : (image.build?.host ?? image.push.host),
+    preferredHost: build?.emulated ? null : (build?.host ?? image.push.host),
     exclude: [],
-    space: builderRunSpace(image.build?.size ?? 0, run.types),
+    space: builderRunSpace(build?.size ?? 0, run.types),
     requestedAt: state.startedAt,
     tags: [request.tag],
     keepFiles: request.keepFiles,
   };
+}
+
+function beginOrTakeOver(release: ShownRelease, run: RunState, input: BuilderRunInput): void {
+  const { state, table } = release;
+  const { subject } = run.run;
+  const result = keptResult(state.image, run.run);
+  if (!result) return begin(release, run, input);
+  state.runs.set(subject, { ...run, outcome: 'done', result });
+  table.updateAll((row) => isOfBranch(row, subject), { status: 'skipped', at: Date.now() });
 }
 
 function begin(release: ShownRelease, run: RunState, input: BuilderRunInput): void {
@@ -155,7 +153,7 @@ async function children(release: ShownRelease, run: RunState, input: BuilderRunI
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
     const wasVerified = state.image.verified;
     try {
-      await child(release, run, input);
+      await executeRun(release, run, input);
       return 'done';
     } catch (error) {
       if (!wasVerified && error instanceof StageFailed && wantsSignature(error.failure)) {
@@ -190,55 +188,4 @@ async function imageVerified(release: ShownRelease, { run: { subject }, plan }: 
 function goesBack({ state }: ShownRelease, { run }: RunState, { kind, stage }: Failure): boolean {
   // In `publish` it is the host that lost the file: a person decides whether it is built again.
   return kind === 'disk-vanished' && stage !== 'publish' && mayGoBack(state.lost, run.subject);
-}
-
-/** One child workflow from start to end. */
-async function child(release: ShownRelease, run: RunState, input: BuilderRunInput): Promise<void> {
-  const { state, table } = release;
-  const { subject, types } = run.run;
-  const workflowId = builderRunId(state.identity.release, types);
-  state.children.set(subject, workflowId);
-  resetRows(state, subject);
-  table.update('disk-build', subject, { status: 'running', at: Date.now() });
-  release.changed();
-  const { requestedAt, host } = run;
-  try {
-    const preferredHost = host ?? input.preferredHost;
-    const result = await executeRun(workflowId, { ...input, requestedAt, preferredHost });
-    run.result = result;
-    for (const one of result.hosts) state.hosts.add(one);
-    table.merge(result.stages);
-    release.changed();
-  } catch (error) {
-    if (!(error instanceof ChildWorkflowFailure)) throw error;
-    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
-    const told = builderRunFailureFrom(error);
-    for (const one of told?.hosts ?? []) state.hosts.add(one);
-    run.host = told?.hosts.at(-1) ?? run.host;
-    if (told) table.merge(told.stages);
-    else table.update('disk-build', subject, { status: 'failed', at: Date.now(), attempts: 1 });
-    throw new StageFailed(failureFrom(error, 'disk-build'));
-  }
-}
-
-/**
- * Executes the child. Waits for one of an earlier run of the release that still cleans up under the same id.
- */
-async function executeRun(workflowId: string, input: BuilderRunInput): Promise<BuilderRunResult> {
-  const { timing, branch, image } = input.build;
-  for (let pause = timing.retryInitial; ; pause = Math.min(2 * pause, timing.retryMaximum)) {
-    try {
-      return await executeChild<ChildWorkflow>(BUILDER_RUN_WORKFLOW, {
-        workflowId,
-        args: [input],
-        parentClosePolicy: 'REQUEST_CANCEL',
-        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        staticSummary: builderRunSummary(branch, image),
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError) || isCancellation(error)) throw error;
-      await sleep(pause, { summary: `until ${workflowId} of an earlier run has ended` });
-    }
-  }
 }

@@ -13,18 +13,19 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { z } from 'zod';
-import type { DiskBuildResult, PublishResult } from '../../model/contract/disk.ts';
-import { BuilderRunInput, type BuilderRunResult } from '../../model/contract/workflows.ts';
-import { failureOf, type Failure } from '../../model/failure/failure.ts';
-import type { RequestedDisk } from '../../model/spec/request.ts';
-import { StageFailed, toTemporalFailure, unexpectedFailure } from '../failure.ts';
-import { concernsHost, HostSegment, type ClaimedHost } from '../host/segment.ts';
-import { builderRunQuery, hostSignal, type BuilderRunState } from '../signals-and-queries.ts';
-import { activities } from '../activities.ts';
-import { runStage, settled, type Settled, type StageBoard } from '../run-stage.ts';
-import { signAndVerify } from '../signing.ts';
-import { builderRunStages, StageTable } from '../../model/release/stage-table.ts';
-import { builderRunDetails } from './record.ts';
+import type { DiskBuildResult, PublishResult } from '../../../model/contract/disk.ts';
+import { BuilderRunInput, type BuilderRunResult } from '../../../model/contract/workflows.ts';
+import { failureOf, type Failure } from '../../../model/failure/failure.ts';
+import type { RequestedDisk } from '../../../model/spec/request.ts';
+import { diskSubject } from '../../../model/stage/stage.ts';
+import { StageFailed, toTemporalFailure, unexpectedFailure } from '../../failure.ts';
+import { concernsHost, HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import { builderRunQuery, hostSignal, type BuilderRunState } from '../../signals-and-queries.ts';
+import { activities } from '../../activities.ts';
+import { runStage, settled, type Settled, type StageBoard } from '../../run-stage.ts';
+import { signAndVerify } from '../../signing.ts';
+import { builderRunStages, StageTable } from '../../../model/release/stage-table.ts';
+import { builderRunDetails } from '../record.ts';
 
 /** Time (ms) that a boot test needs besides waiting: to end an earlier one, to try KVM, to end QEMU. */
 const BOOT_TEST_MARGIN = 2 * 60_000;
@@ -62,7 +63,8 @@ class Run implements StageBoard {
 
   constructor(input: BuilderRunInput) {
     this.input = input;
-    this.table = new StageTable(builderRunStages({ ...input, types: input.build.types }));
+    const { types, platform } = input.build;
+    this.table = new StageTable(builderRunStages({ ...input, types, platform }));
     this.changed();
   }
 
@@ -122,6 +124,10 @@ class Run implements StageBoard {
     return toTemporalFailure(failure, { failure, hosts: this.hosts, stages: this.table.rows });
   }
 
+  private subjectOf(type: string): string {
+    return diskSubject(type, this.input.build.platform);
+  }
+
   private claimed(host: string): void {
     this.hosts = [...this.hosts.filter((one) => one !== host), host];
     if (host === this.input.preferredHost) return;
@@ -158,7 +164,8 @@ class Run implements StageBoard {
       try {
         const published = await this.publish(host, disk, built);
         this.published.set(disk.type, published);
-        this.finishing.push(settled(this.signAndVerify(disk, published)));
+        // Of several platforms the release signs what joins them.
+        if (!build.platform) this.finishing.push(settled(this.signAndVerify(disk, published)));
       } catch (error) {
         if (!(error instanceof StageFailed) || concernsHost(error)) throw error;
         this.problems.push(error);
@@ -169,14 +176,16 @@ class Run implements StageBoard {
   private async bootTest(host: ClaimedHost, built: DiskBuildResult): Promise<void> {
     const { bootTest: test, build, release, runId } = this.input;
     if (!test || this.booted) return;
-    const { branch, timing, architecture } = build;
-    await runStage(this, { name: 'boot-test', subject: test.disk }, host.name, () => {
+    const { branch, platform, timing, architecture } = build;
+    const subject = this.subjectOf(test.disk);
+    await runStage(this, { name: 'boot-test', subject }, host.name, () => {
       const { path, size } = fileOf(built, test.disk);
-      const input = { release, runId, branch, test, architecture, timing, file: { path, size }, inputs: built.inputs };
+      const file = { path, size };
+      const input = { release, runId, branch, platform, test, architecture, timing, file, inputs: built.inputs };
       return host.run((scheduleToStart) => {
         const startToClose = test.timeout + BOOT_TEST_MARGIN;
         const place = { host: host.name, work: 'disk', startToClose, scheduleToStart } as const;
-        const worker = activities('stage', timing, `boot ${test.disk} on ${host.name}`, place);
+        const worker = activities('stage', timing, `boot ${subject} on ${host.name}`, place);
         return worker.bootTest(input);
       });
     });
@@ -185,25 +194,16 @@ class Run implements StageBoard {
 
   private publish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<PublishResult> {
     const { release, runId, build, keepFiles } = this.input;
-    const { branch, timing, image, architecture } = build;
-    return runStage(this, { name: 'publish', subject: disk.type }, host.name, () => {
+    const { branch, platform, timing, image, architecture } = build;
+    const subject = this.subjectOf(disk.type);
+    return runStage(this, { name: 'publish', subject }, host.name, () => {
       const file = fileOf(built, disk.type);
       return host.run((scheduleToStart) => {
         const { transferStartToClose: startToClose } = timing;
         const place = { host: host.name, work: 'transfer', startToClose, scheduleToStart } as const;
-        const worker = activities('stage', timing, `publish ${disk.type} from ${host.name}`, place);
-        return worker.publish({
-          release,
-          runId,
-          branch,
-          disk,
-          image,
-          architecture,
-          keepFiles,
-          timing,
-          file: { path: file.path, size: file.size },
-          inputs: built.inputs,
-        });
+        const worker = activities('stage', timing, `publish ${subject} from ${host.name}`, place);
+        const input = { release, runId, branch, platform, disk, image, architecture, keepFiles, timing };
+        return worker.publish({ ...input, file: { path: file.path, size: file.size }, inputs: built.inputs });
       });
     });
   }
@@ -232,7 +232,7 @@ class Run implements StageBoard {
       inputs: built.inputs,
       disks: this.input.disks.map((disk) => {
         const { digest, file } = published.get(disk.type)!;
-        return { type: disk.type, digest, verified: digest !== null, file };
+        return { type: disk.type, digest, verified: digest !== null && !this.input.build.platform, file };
       }),
       stages: this.table.rows,
     };
