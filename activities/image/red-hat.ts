@@ -95,7 +95,8 @@ export async function requireRedHatLogin(
   images: readonly string[],
   who: string,
 ): Promise<void> {
-  for (const image of images.filter(isRedHat)) {
+  // A mirror asks for its own login, if for any.
+  for (const image of images.filter((one) => isRedHat(one) && !access.isMirrored(repositoryOf(one)))) {
     if (await loginFor(access, repositoryOf(image))) continue;
     throw new FlightlineError('registry-login', `${who} has no login to ${RED_HAT_REGISTRY}, which ${image} needs`, {
       remedy:

@@ -1,12 +1,10 @@
 /** The `rotateKeys` activity of sign workers: a turn of signatures by the new key. */
-import type { KeyObject } from 'node:crypto';
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { RotationInput } from '../../model/contract/sign.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { ActivityContext, WorkerBody } from '../server.ts';
 import { attach } from '../trust/attest/attach.ts';
-import { unlockKey } from '../trust/attest/private-key.ts';
-import { signStatement } from '../trust/attest/signed-statement.ts';
+import { statementSigner } from '../trust/attest/statement-signer.ts';
 import { openKey } from '../trust/keys.ts';
 import { audit } from '../trust/sign.ts';
 import { signDigest, unsignedTags } from '../trust/signatures.ts';
@@ -33,7 +31,6 @@ function rotateTurn(
     const planned = (await decideRotation(ground)).filter(({ reason }) => reason === 'unsigned');
     const written = audit(context, request.newKey, release);
     const timeout = request.timing.command;
-    let unlocked: Promise<KeyObject> | undefined;
     for (const [index, { tag, parts }] of planned.entries()) {
       if (Date.now() > until) return { left: planned.length - index };
       context.report({ step: `signing ${tag}` });
@@ -45,8 +42,8 @@ function rotateTurn(
           await signDigest(access, key, subject, { timeout, written });
         }
         for (const { predicateType, statement } of await missingAttestations(ground, part)) {
-          const sign = async () => signStatement(statement, await (unlocked ??= unlockKey(key)));
-          await attach(access, part, { statement, predicateType, publicKey: key.publicKey, sign, timeout });
+          const { publicKey } = key;
+          await attach(access, part, { statement, predicateType, publicKey, sign: statementSigner(key), timeout });
         }
         await verifyDigest(access, key, subject, timeout);
       }

@@ -1,14 +1,12 @@
 /** Takes attestations along to the repository that an image or disk is promoted to. */
-import type { KeyObject } from 'node:crypto';
 import type { PromoteCopyInput } from '../../model/contract/tags.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import { allowedKey, openKey, readPublicKey } from '../trust/keys.ts';
 import { attach, type Attaching } from '../trust/attest/attach.ts';
-import { unlockKey } from '../trust/attest/private-key.ts';
 import { attestedByTag, type Attested } from '../trust/attest/read-attested.ts';
-import { signStatement } from '../trust/attest/signed-statement.ts';
+import { statementSigner } from '../trust/attest/statement-signer.ts';
 
 /**
  * Attaches what the source's key attests of an item to it in the target's repository, as it is. Where another key signs
@@ -25,7 +23,7 @@ export async function carryOver(
   if (attested.length === 0) return;
   const publicKey = await readPublicKey(allowedKey(configuration, sourceKey, [from.repository]).publicKey);
   const own = key === sourceKey ? null : await openKey(configuration, key, [to.repository]);
-  let unlocked: Promise<KeyObject> | undefined;
+  const signed = own && statementSigner(own);
   for (const { predicateType, of: digest } of attested) {
     const subject = { repository: to.repository, digest };
     const found = await attestedByTag(access.repository(from.repository), { digest, predicateType, publicKey });
@@ -34,9 +32,7 @@ export async function carryOver(
       attach(access, subject, { ...how, statement: one.bytes, predicateType, timeout: timing.command });
     for (const one of found) {
       await attachAs(one, { publicKey, sign: () => Promise.resolve(one.envelope) });
-      if (!own) continue;
-      const sign = async () => signStatement(one.bytes, await (unlocked ??= unlockKey(own)));
-      await attachAs(one, { publicKey: own.publicKey, sign });
+      if (own && signed) await attachAs(one, { publicKey: own.publicKey, sign: signed });
     }
   }
 }

@@ -4,20 +4,24 @@ import { access, constants, readFile } from 'node:fs/promises';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
+import type { KmsKey } from './kms/sign-bytes.ts';
 
 /** What helps where records cannot be verified. */
 export const LIST_PUBLIC_KEY =
   "ask the operator to list the key's publicKey and repositories under `keys` in the control worker's configuration";
 
-/** A key whose files exist. Only skopeo reads the private key. */
-export interface OpenedKey {
+/** The part of a key that devices have. Paths are absolute. */
+interface PublicPart {
   name: string;
-  /** Absolute paths. */
-  privateKey: string;
-  passphraseFile: string;
   publicKeyFile: string;
   publicKey: KeyObject;
 }
+
+/** A key in a file. Paths are absolute. */
+export type FileKey = PublicPart & { privateKey: string; passphraseFile: string };
+
+/** A key with which this worker can sign. */
+export type OpenedKey = FileKey | (PublicPart & { kms: KmsKey });
 
 /**
  * Opens a key by name for these repositories. From now on its passphrase is redacted from all output.
@@ -26,11 +30,20 @@ export interface OpenedKey {
  * or one of its files cannot be read.
  */
 export async function openKey(
-  configuration: Pick<WorkerConfiguration, 'keys'>,
+  configuration: Pick<WorkerConfiguration, 'keys'> & Partial<Pick<WorkerConfiguration, 'tools'>>,
   name: string,
   repositories: readonly string[],
 ): Promise<OpenedKey> {
-  const { privateKey, passphraseFile, publicKey } = allowedKey(configuration, name, repositories);
+  const { privateKey, kms, passphraseFile, publicKey } = allowedKey(configuration, name, repositories);
+  const known = async () => ({
+    name,
+    publicKeyFile: publicKey,
+    publicKey: await readPublicKey(publicKey, `the public key of the key "${name}"`),
+  });
+  if (kms !== undefined) {
+    const program = configuration.tools?.cosign ?? 'cosign';
+    return { ...(await known()), kms: { kms, pinFile: passphraseFile, program } };
+  }
   if (privateKey === undefined || passphraseFile === undefined) {
     throw new FlightlineError('key-missing', `the key "${name}" has only a public key here: nothing can sign with it`);
   }
@@ -45,13 +58,7 @@ export async function openKey(
   } catch (error) {
     throw missing(name, 'passphrase file', error);
   }
-  return {
-    name,
-    privateKey,
-    passphraseFile,
-    publicKeyFile: publicKey,
-    publicKey: await readPublicKey(publicKey, `the public key of the key "${name}"`),
-  };
+  return { ...(await known()), privateKey, passphraseFile };
 }
 
 /** The configured key of that name, if it may sign for all the repositories. Throws like {@link openKey}. Pure. */

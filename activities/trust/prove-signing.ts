@@ -9,7 +9,9 @@ import { sha256 } from '../../model/base/digest.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
 import { blobArtifact } from '../../model/oci/manifest.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { openKey, type OpenedKey } from './keys.ts';
+import { openKey, type FileKey, type OpenedKey } from './keys.ts';
+import { signBytes } from './kms/sign-bytes.ts';
+import { signedPayload } from './kms/write-signature.ts';
 import { signedName } from './signatures.ts';
 import { writeLayout } from '../tools/registry/oci-layout.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
@@ -49,6 +51,7 @@ export async function proveKeys(configuration: WorkerConfiguration): Promise<str
 }
 
 async function proveOnce(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
+  if ('kms' in key) return proveKmsKey(key);
   const files = await stampOf(key);
   if (!proven.has(files)) await proveKey(access, key, timeout);
   proven.add(files);
@@ -57,7 +60,7 @@ async function proveOnce(access: RegistryAccess, key: OpenedKey, timeout: number
 /** The files by which this process has proved a key: one that is written to, or replaced, is to be proved again. */
 const proven = new Set<string>();
 
-async function stampOf({ privateKey, passphraseFile, publicKeyFile }: OpenedKey): Promise<string> {
+async function stampOf({ privateKey, passphraseFile, publicKeyFile }: FileKey): Promise<string> {
   const stamps = [privateKey, passphraseFile, publicKeyFile].map(async (file) => {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
     return [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
@@ -84,7 +87,7 @@ const StoredSignature = z.object({
  * @throws FlightlineError `key-passphrase`; `key-missing` when a file is not a key, or public and private key are not a
  * pair.
  */
-async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number): Promise<void> {
+async function proveKey(access: RegistryAccess, key: FileKey, timeout: number): Promise<void> {
   const bytes = new TextEncoder().encode('proof');
   const digest = `sha256:${sha256(bytes)}`;
   const layout = blobArtifact({
@@ -107,14 +110,24 @@ async function proveKey(access: RegistryAccess, key: OpenedKey, timeout: number)
   const { payload, annotations } = StoredSignature.parse(JSON.parse(text.slice(SIGNATURE_PREFIX.length)));
   const signature = annotations['dev.cosignproject.cosign/signature'];
   const name = signedName(Buffer.from(payload, 'base64'), signature, key.publicKey, layout.root.digest);
-  if (name !== PROOF_NAME) {
-    throw new FlightlineError(
-      'key-missing',
-      `the public key ${key.publicKeyFile} does not belong to the private key of "${key.name}": devices ` +
-        'would refuse what it signs',
-      { remedy: "correct publicKey of the key in the sign worker's configuration" },
-    );
-  }
+  if (name !== PROOF_NAME) throw notAPair(key);
+}
+
+/** The same for a key that is not a file, each time: a token may be locked or taken away. */
+async function proveKmsKey(key: Exclude<OpenedKey, FileKey>): Promise<void> {
+  const digest = `sha256:${sha256('proof')}`;
+  const payload = signedPayload(PROOF_NAME, digest);
+  const signature = (await signBytes(key.name, key.kms, payload)).toString('base64');
+  if (signedName(payload, signature, key.publicKey, digest) !== PROOF_NAME) throw notAPair(key);
+}
+
+function notAPair({ name, publicKeyFile }: OpenedKey): FlightlineError {
+  return new FlightlineError(
+    'key-missing',
+    `the public key ${publicKeyFile} does not belong to the private key of "${name}": devices would refuse what ` +
+      'it signs',
+    { remedy: "correct publicKey of the key in the sign worker's configuration" },
+  );
 }
 
 export default proveRightToSign satisfies WorkerBody<'proveSigning'>;

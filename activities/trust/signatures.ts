@@ -9,6 +9,7 @@ import { FlightlineError } from '../../model/failure/failure.ts';
 import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
 import type { OpenedKey } from './keys.ts';
+import { writeSignature } from './kms/write-signature.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import type { RepositoryReader } from '../tools/registry/reading/manifest-reader.ts';
 import { copyImage } from '../tools/registry/skopeo.ts';
@@ -201,13 +202,28 @@ export async function signDigest(
         `the signatures for ${names} were overwritten: something else writes signatures there too`,
       );
     }
-    for (const { digest: of, tag, multiArch, signs } of signingRuns(targets, missing)) {
-      const name = `docker://${repository}@${of}`;
-      const { privateKey, passphraseFile } = key;
-      const sign = { privateKey, passphraseFile, identity: `${repository}:${tag}` };
-      await copyImage(access, { source: name, destination: name, multiArch, sign }, { timeout: options.timeout });
-      for (const one of signs) await options.written?.({ repository, digest: one, tag });
-      signed.add(tag);
+    for (const run of signingRuns(targets, missing)) {
+      await signRun(access, key, repository, run, options.timeout);
+      for (const one of run.signs) await options.written?.({ repository, digest: one, tag: run.tag });
+      signed.add(run.tag);
     }
   }
+}
+
+/** Signs with skopeo, or with what reaches a key that is not a file. */
+async function signRun(
+  access: RegistryAccess,
+  key: OpenedKey,
+  repository: string,
+  { digest, tag, multiArch, signs }: SigningRun,
+  timeout: number,
+): Promise<void> {
+  if ('kms' in key) {
+    for (const one of signs) await writeSignature(access, key, { repository, digest: one, tag }, timeout);
+    return;
+  }
+  const name = `docker://${repository}@${digest}`;
+  const { privateKey, passphraseFile } = key;
+  const sign = { privateKey, passphraseFile, identity: `${repository}:${tag}` };
+  await copyImage(access, { source: name, destination: name, multiArch, sign }, { timeout });
 }

@@ -29,16 +29,33 @@ export function partOf(percent: string): number {
   return Number(percent.replace('%', '')) / 100;
 }
 
+/** A key that cosign reaches. A PIN in it would be seen on command lines. */
+const KmsUri = z
+  .string()
+  .regex(
+    /^(?:(?:awskms|gcpkms|azurekms|hashivault):\/\/|pkcs11:)[^\s\0]+$/,
+    'is no awskms://, gcpkms://, azurekms://, hashivault:// or pkcs11: address',
+  )
+  .refine((uri) => !/pin-(?:value|source)=/.test(uri), 'holds a PIN: put it into passphraseFile');
+
 const Key = z
   .strictObject({
     privateKey: AbsolutePath.optional().describe('only a sign worker has it'),
+    kms: KmsUri.optional().describe('a key that is not a file, by which cosign signs, instead of privateKey'),
     publicKey: AbsolutePath,
-    passphraseFile: AbsolutePath.optional(),
+    passphraseFile: AbsolutePath.optional().describe('for kms: of the PIN of a PKCS#11 token'),
     repositories: z.array(Scope).min(1).describe('the repositories that the key may sign for, and what is below them'),
   })
-  .refine(({ privateKey, passphraseFile }) => (privateKey === undefined) === (passphraseFile === undefined), {
-    message: 'privateKey and passphraseFile belong together: a sign worker needs both, another worker neither',
-  });
+  .refine(({ privateKey, kms }) => privateKey === undefined || kms === undefined, {
+    message: 'a key has a privateKey or a kms, not both',
+  })
+  .refine(
+    ({ privateKey, passphraseFile, kms }) =>
+      kms === undefined
+        ? (privateKey === undefined) === (passphraseFile === undefined)
+        : passphraseFile === undefined || kms.startsWith('pkcs11:'),
+    { message: 'privateKey and passphraseFile belong together: a sign worker needs both, another worker neither' },
+  );
 export type SigningKey = z.infer<typeof Key>;
 
 const Registry = z.strictObject({
@@ -164,7 +181,10 @@ export const WorkerConfiguration = z.strictObject({
     .default({})
     .describe('where releases may send notifications, by name'),
   tools: z
-    .strictObject({ syft: Program.default('syft').describe('Syft, which lists what is in an image') })
+    .strictObject({
+      syft: Program.default('syft').describe('Syft, which lists what is in an image'),
+      cosign: Program.default('cosign').describe('cosign 2 or later, which signs with keys that have a kms'),
+    })
     .prefault({})
     .describe('programs of the operator, by name on PATH or by absolute path'),
   builderId: z

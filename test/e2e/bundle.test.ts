@@ -146,7 +146,7 @@ describe('what is not the bundle that was made', () => {
     const bytes = await readFile(file);
     const at = (text: string) => bytes.indexOf(text);
     const places = [0, 300, 511, at('index.json'), at('"manifests"'), at('v1'), at('schemaVersion'), bytes.length - 1];
-    for (let one = 0; one < 30; one++) places.push(randomInt(bytes.length));
+    for (let one = 0; one < 10; one++) places.push(randomInt(bytes.length));
     const changed = join(directory, 'changed.tar');
     for (const place of places) {
       const other = Buffer.from(bytes);

@@ -8,9 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withRegistryAccess } from '../../activities/tools/registry/access.ts';
 import { generateKey } from '../../activities/tools/registry/skopeo.ts';
 import { attach } from '../../activities/trust/attest/attach.ts';
-import { unlockKey } from '../../activities/trust/attest/private-key.ts';
 import { attestedByTag } from '../../activities/trust/attest/read-attested.ts';
-import { signStatement } from '../../activities/trust/attest/signed-statement.ts';
+import { statementSigner } from '../../activities/trust/attest/statement-signer.ts';
 import { openKey, readPublicKey } from '../../activities/trust/keys.ts';
 import { signDigest } from '../../activities/trust/signatures.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
@@ -65,8 +64,7 @@ beforeAll(async () => {
         predicate: {},
       }),
     );
-    const unlocked = await unlockKey(key);
-    const signed = async () => signStatement(statement, unlocked);
+    const signed = statementSigner(key);
     const attaching = { statement, predicateType: PREDICATE, publicKey: key.publicKey, sign: signed, timeout: 60_000 };
     await attach(access, { repository, digest: digest! }, attaching);
   });

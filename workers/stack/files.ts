@@ -102,7 +102,7 @@ export function stackWorkerConfiguration(options: {
     host,
     directories: { work: paths.work },
     emulatedDisks: false,
-    tools: { syft: 'syft' },
+    tools: { syft: 'syft', cosign: 'cosign' },
     limits: { build: 2, disk: 1, transfer: 2 },
     cleaning: { below: '10%', until: '20%' },
     builders: [`${registry}/flightline/debian-builder`, BOOTC_IMAGE_BUILDER],

@@ -1,6 +1,5 @@
 /** The `attest` activity: signs what is to be known of a release, and attaches it to what the release made. */
 import { hostname } from 'node:os';
-import type { KeyObject } from 'node:crypto';
 import type { ActivityAnswer } from '../../../model/contract/activities.ts';
 import type { AttestInput } from '../../../model/contract/sign.ts';
 import { namedRepository } from '../../../model/attestation/provenance.ts';
@@ -13,8 +12,7 @@ import { version } from '../../tools/version.ts';
 import type { WorkerBody } from '../../server.ts';
 import { openKey } from '../keys.ts';
 import { attach, type AttestedSubject } from './attach.ts';
-import { unlockKey } from './private-key.ts';
-import { signStatement } from './signed-statement.ts';
+import { statementSigner } from './statement-signer.ts';
 import { packageStatements, provenanceStatements } from './statements.ts';
 
 /** The `attest` activity of sign workers. */
@@ -28,7 +26,7 @@ async function attestRelease(
   const image = namedRepository(input.record.image.reference);
   const repositories = [...new Set([image, ...wanted.map(({ repository }) => repository)])];
   const key = await openKey(configuration, input.key, repositories);
-  let unlocked: Promise<KeyObject> | undefined;
+  const signed = statementSigner(key);
   return withRegistryAccess(configuration, repositories, async (access) => {
     const attestations: Attestation[] = [];
     const vanished: string[] = [];
@@ -39,7 +37,7 @@ async function attestRelease(
     }
     for (const { subject, predicateType, statement, ...of } of wanted) {
       const sign = async () => {
-        const envelope = signStatement(statement, await (unlocked ??= unlockKey(key)));
+        const envelope = await signed(statement);
         audit(context, input, { ...of, predicateType });
         return envelope;
       };

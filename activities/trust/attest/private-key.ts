@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { z } from 'zod';
 import { FlightlineError } from '../../../model/failure/failure.ts';
-import type { OpenedKey } from '../keys.ts';
+import type { FileKey } from '../keys.ts';
 
 /** PEM of sigstore's key pairs (containers/image `signature/sigstore`, cosign `pkg/cosign/keys.go`), both names. */
 const PEM =
@@ -32,7 +32,7 @@ const EncryptedKey = z.object({
  *
  * @throws FlightlineError `key-missing` when the file is not such a key, `key-passphrase` when it does not open it
  */
-export async function unlockKey(key: Pick<OpenedKey, 'name' | 'privateKey' | 'passphraseFile'>): Promise<KeyObject> {
+export async function unlockKey(key: Pick<FileKey, 'name' | 'privateKey' | 'passphraseFile'>): Promise<KeyObject> {
   const encrypted = await readKey(key);
   const { kdf, cipher, ciphertext } = encrypted;
   const { N, r, p } = kdf.params;
@@ -65,7 +65,7 @@ const derive = promisify<string, Uint8Array, number, object, Buffer>(scrypt);
 async function readKey({
   name,
   privateKey,
-}: Pick<OpenedKey, 'name' | 'privateKey'>): Promise<z.infer<typeof EncryptedKey>> {
+}: Pick<FileKey, 'name' | 'privateKey'>): Promise<z.infer<typeof EncryptedKey>> {
   const [, , body] = PEM.exec(await readFile(privateKey, 'utf8')) ?? [];
   if (body === undefined) throw unusable(name, 'it is no encrypted sigstore key');
   try {

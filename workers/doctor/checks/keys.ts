@@ -21,21 +21,27 @@ const signingKeys: Check = {
 };
 
 async function lookAtKey(name: string, key: SigningKey): Promise<CheckResult> {
-  const { privateKey, passphraseFile, publicKey, repositories } = key;
+  const { privateKey, kms, passphraseFile, publicKey } = key;
+  if (kms !== undefined) return lookAtFiles(name, key, [publicKey, ...(passphraseFile ? [passphraseFile] : [])]);
   if (privateKey === undefined || passphraseFile === undefined) {
     return failed(
       `key ${name} has only a public key: it cannot sign`,
       `name its privateKey and passphraseFile, or leave it to the control workers`,
     );
   }
-  for (const file of [privateKey, publicKey, passphraseFile]) {
+  return lookAtFiles(name, key, [publicKey, privateKey, passphraseFile]);
+}
+
+/** The first file is public. */
+async function lookAtFiles(name: string, { repositories }: SigningKey, files: string[]): Promise<CheckResult> {
+  for (const file of files) {
     try {
       await access(file, constants.R_OK);
     } catch (error) {
       return failed(`key ${name}: ${(error as Error).message}`, 'put the file there, readable for the sign worker');
     }
   }
-  for (const file of [privateKey, passphraseFile]) {
+  for (const file of files.slice(1)) {
     if (((await stat(file)).mode & 0o077) !== 0) {
       return warning(`key ${name}: ${file} can be read by other users`, `chmod 600 ${file}`);
     }

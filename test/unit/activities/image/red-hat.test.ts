@@ -107,12 +107,15 @@ describe('this host', () => {
     const image = 'registry.redhat.io/rhel9/rhel-bootc:9.5';
     const authfile = join(scratch, 'auth.json');
     const registries = [{ location: 'registry.redhat.io', authfile, insecure: false }];
-    const ask = (images: string[]) =>
-      withRegistryAccess({ registries }, ['registry.redhat.io/rhel9/rhel-bootc'], (access) =>
-        requireRedHatLogin(access, images, 'host-a'),
+    const ask = (images: string[], mirrors?: string[]) =>
+      withRegistryAccess(
+        { registries: registries.map((one) => ({ ...one, mirrors })) },
+        ['registry.redhat.io/rhel9/rhel-bootc'],
+        (access) => requireRedHatLogin(access, images, 'host-a'),
       );
     await writeFile(authfile, '{"auths":{}}');
     await ask(['quay.io/a/b:1']);
+    await ask([image], ['mirror.example/red-hat']);
     await expect(ask([image])).rejects.toMatchObject({
       failure: {
         kind: 'registry-login',
