@@ -41,9 +41,10 @@ function rotateTurn(
           await verifyDigest(access, { publicKeyFile: oldKeyFile, publicKey: old }, subject, timeout);
           await signDigest(access, key, subject, { timeout, written });
         }
-        for (const { predicateType, statement } of await missingAttestations(ground, part)) {
+        for (const { of: digest, predicateType, statement } of await missingAttestations(ground, part)) {
           const { publicKey } = key;
-          await attach(access, part, { statement, predicateType, publicKey, sign: statementSigner(key), timeout });
+          const about = { repository: part.repository, digest };
+          await attach(access, about, { statement, predicateType, publicKey, sign: statementSigner(key), timeout });
         }
         await verifyDigest(access, key, subject, timeout);
       }
