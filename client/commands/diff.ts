@@ -1,29 +1,43 @@
 /** `flightline diff`: what differs between two images in their registries. */
+import { Option } from '@commander-js/extra-typings';
 import { withUserAccess, type RegistryAccess } from '../../activities/tools/registry/access.ts';
 import { platformImages } from '../../activities/tools/stored-image.ts';
 import { fullReference } from '../../activities/trust/verify.ts';
-import { imageDiff } from '../../model/oci/image-diff.ts';
+import type { RepositoryClient } from '../../activities/tools/registry/repository.ts';
+import { claimedPredicate } from '../../activities/trust/attest/read-attested.ts';
+import { imageDiff, type PlatformImage } from '../../model/oci/image-diff.ts';
+import { packagesIn, type Package } from '../../model/oci/packages.ts';
+import { SBOMS } from '../../model/oci/sbom.ts';
 import { Digest, formatReference, Tag, type Reference } from '../../model/oci/reference.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
-import { renderDiff } from '../view/diff.ts';
+import { markdownDiff, renderDiff } from '../view/diff.ts';
 
 export default verb({
   group: 'release',
-  summary: 'compare two images: layers, sizes, configuration',
+  summary: 'compare two images: packages, layers, sizes, configuration',
   description:
-    'Compare two images in their registries: layers, sizes, configuration, and what a machine with the first fetches ' +
-    'for the second. Nothing is pulled, and no signature is looked at.',
-  examples: ['flightline diff quay.io/acme/edge-camera:v1 v2', 'flightline diff quay.io/acme/edge-camera:v1 v2 --json'],
+    'Compare two images in their registries: packages where image.sbom has listed them, layers, sizes, ' +
+    'configuration, and what a machine with the first fetches for the second. Nothing is pulled, and no signature ' +
+    'is looked at.',
+  examples: [
+    'flightline diff quay.io/acme/edge-camera:v1 v2',
+    'flightline diff quay.io/acme/edge-camera:v1 v2 --format markdown',
+  ],
   json: { help: 'print JSON', schemas: ['diff'] },
 
   syntax: (command) =>
     command
       .argument('<from>', 'REPOSITORY:TAG, or by digest')
-      .argument('<to>', 'the same, or only a tag or digest of the same repository'),
+      .argument('<to>', 'the same, or only a tag or digest of the same repository')
+      .addOption(
+        new Option('--format <format>', 'markdown: for release notes')
+          .choices(['text', 'markdown'] as const)
+          .default('text' as const),
+      ),
 
   /** Images that differ are no failure: the exit code is 0. */
-  async run([from, to], _, output) {
+  async run([from, to], { format }, output) {
     const before = fullReference(from);
     const next = besides(before, to);
     const [images, others] = await withUserAccess((access) => Promise.all([read(access, before), read(access, next)]));
@@ -31,7 +45,8 @@ export default verb({
       { reference: formatReference(before), images },
       { reference: formatReference(next), images: others },
     );
-    output.result(renderDiff(diff, output.colour.result).join('\n'));
+    const lines = format === 'markdown' ? markdownDiff(diff) : renderDiff(diff, output.colour.result);
+    output.result(lines.join('\n'));
     output.document(diff);
     return EXIT.ok;
   },
@@ -43,6 +58,18 @@ function besides({ repository }: Reference, text: string): Reference {
   return fullReference(text);
 }
 
-function read(access: RegistryAccess, { repository, tag, digest }: Reference) {
-  return platformImages(access.repository(repository), digest ?? tag!);
+async function read(access: RegistryAccess, { repository, tag, digest }: Reference): Promise<PlatformImage[]> {
+  const place = access.repository(repository);
+  const images = await platformImages(place, digest ?? tag!);
+  return Promise.all(images.map(async (one) => ({ ...one, packages: await packagesOf(place, one.image.digest) })));
+}
+
+/** The packages of an image by either of its bills of materials; null when it has none. */
+async function packagesOf(place: RepositoryClient, digest: string): Promise<Package[] | null> {
+  for (const { predicateType } of Object.values(SBOMS)) {
+    const bill = await claimedPredicate(place, digest, predicateType);
+    const packages = bill === null ? null : packagesIn(bill);
+    if (packages) return packages;
+  }
+  return null;
 }

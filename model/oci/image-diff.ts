@@ -1,5 +1,6 @@
 /** What differs between two images: layers, sizes, configuration. Pure. */
 import { z } from 'zod';
+import { packageDiff, PackageDiff, type Package } from './packages.ts';
 import { Digest } from './reference.ts';
 import { updateCost, UpdateCost, type ImageManifest } from './update-cost.ts';
 
@@ -18,6 +19,8 @@ export interface PlatformImage {
   platform: string;
   image: ImageManifest;
   configuration: ImageConfiguration;
+  /** From its bill of materials; absent or null when none is attested. */
+  packages?: readonly Package[] | null;
 }
 
 const DiffLayer = z.object({
@@ -50,6 +53,8 @@ export const PlatformDiff = z.object({
     added: z.array(DiffLayer),
   }),
   configuration: z.array(ConfigurationChange),
+  /** Packages of rpm and dpkg, by the attested bills of materials; null when one of the images has none. */
+  packages: PackageDiff.nullable(),
 });
 export type PlatformDiff = z.infer<typeof PlatformDiff>;
 
@@ -103,6 +108,7 @@ function platformDiff(before: PlatformImage, next: PlatformImage): PlatformDiff 
     size: { from: total(old), to: total(now) },
     layers: { shared: now.length - added.length, removed: old.filter(lacks(now)), added },
     configuration: changes(settingsOf(before), settingsOf(next)),
+    packages: before.packages && next.packages ? packageDiff(before.packages, next.packages) : null,
   };
 }
 

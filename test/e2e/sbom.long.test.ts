@@ -82,4 +82,17 @@ it('are made once Syft is there, attested before the tag, and list what the imag
   type Component = { name: string; version: string; purl?: string };
   const components = (cyclonedx['components'] as Component[]).filter((one) => purl.test(one.purl ?? ''));
   expect(components.map(({ name, version }) => `${name} ${version}`).sort()).toEqual(installed);
+
+  // Another mark, and a package less.
+  const base = `FROM ${stack.registry}/flightline/debian-base:trixie`;
+  const removed = installed.find((line) => /^(?:vim-tiny|nano|less|hostname|tzdata) /.test(line))!.split(' ')[0]!;
+  await project.write('Containerfile', `${base}\nRUN dpkg --purge --force-all ${removed}\n`);
+  const next = await runFlightline(['run', project.spec, '--tag', 'v2', '--json'], { environment });
+  expect(next.exitCode, next.stderr).toBe(0);
+  const note = await runFlightline(['diff', project.release, 'v2', '--json'], { environment });
+  expect(JSON.parse(note.stdout).platforms[0].packages).toMatchObject({
+    added: [],
+    changed: [],
+    removed: [{ name: removed }],
+  });
 });

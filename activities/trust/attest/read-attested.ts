@@ -48,6 +48,22 @@ export async function attestedByTag(
   return found;
 }
 
+/** What the `.att` tag says of the digest by a predicate type, whoever says so: the last; null when nothing is said. */
+export async function claimedPredicate(
+  repository: RepositoryClient,
+  digest: string,
+  predicateType: string,
+): Promise<unknown> {
+  for (const layer of (await attestationLayers(repository, digest)).toReversed()) {
+    if (layer.mediaType !== ENVELOPE_TYPE || layer.annotations?.['predicateType'] !== predicateType) continue;
+    const bytes = await repository.getBlob(layer.digest, MAX_ATTESTATION);
+    const envelope = bytes && parseEnvelope(parsedJson(bytes));
+    const statement = envelope && parseStatement(Buffer.from(envelope.payload, 'base64'));
+    if (statement && isAbout(statement, digest)) return statement.predicate;
+  }
+  return null;
+}
+
 /** The statement of a sigstore bundle, by the digest of its manifest; undefined unless the key signed it. */
 export async function attestedByBundle(
   repository: RepositoryClient,

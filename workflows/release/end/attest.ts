@@ -2,7 +2,7 @@
 import { provenanceParameters } from '../../../model/attestation/parameters.ts';
 import type { AttestInput } from '../../../model/contract/sign.ts';
 import { shownDigests } from '../../../model/release/approval.ts';
-import type { Attestation } from '../../../model/release/record.ts';
+import type { Attestation, ReleaseRecord } from '../../../model/release/record.ts';
 import { activities } from '../../activities.ts';
 import { firstTried } from '../attested-state.ts';
 import { runStage } from '../../run-stage.ts';
@@ -35,7 +35,7 @@ export async function attest(release: ShownRelease, { request }: Plan): Promise<
     activities('sign', timing, `attest ${tag}`).attest({
       ...state.identity,
       key,
-      record,
+      record: { ...record, stages: begunStages(record) },
       ...(provenance && { parameters: provenanceParameters(request, provenance.spec) }),
       sboms: made.includes('image') ? sbomsOf(state) : [],
       made,
@@ -45,6 +45,11 @@ export async function attest(release: ShownRelease, { request }: Plan): Promise<
   );
   if (vanished.length === 0) Object.assign(state.attested, { digests, attestations: [...kept, ...attestations] });
   return vanished;
+}
+
+/** Of the stages a provenance tells hosts and times: where logs are only takes room. */
+function begunStages({ stages }: ReleaseRecord): ReleaseRecord['stages'] {
+  return stages.filter(({ startedAt }) => startedAt !== null).map((stage) => ({ ...stage, log: null }));
 }
 
 /** What was listed of the image, or of each of its platforms. */

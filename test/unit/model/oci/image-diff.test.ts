@@ -81,6 +81,7 @@ describe('the difference between two images', () => {
             { key: 'Env.NEW', from: null, to: '1' },
             { key: 'Labels.version', from: 'v1', to: 'v2' },
           ],
+          packages: null,
         },
       ],
     });
