@@ -53,8 +53,10 @@ export function provenanceStatement(facts: ProvenanceFacts): Uint8Array {
 /** What a release made: the image, of several platforms each one's too, and the published disks. */
 export function subjectsOf({ record, made }: Pick<ProvenanceFacts, 'record' | 'made'>): ResourceDescriptor[] {
   const { image, disks } = record;
+  // A platform that was taken over says when it was built.
+  const built = (image.platforms ?? []).filter(({ builtAt }) => builtAt === undefined);
   const published = [
-    ...(made.includes('image') ? [image, ...(image.platforms ?? []).map(({ digest }) => ({ ...image, digest }))] : []),
+    ...(made.includes('image') ? [image, ...built.map(({ digest }) => ({ ...image, digest }))] : []),
     ...disks.filter(({ type }) => made.includes(type)),
   ];
   return published.flatMap(({ reference, digest }) =>

@@ -148,12 +148,15 @@ describe('the provenance of a release', () => {
   });
 
   it('speaks of each platform, and not of what was taken over', () => {
-    const platforms = [
-      { platform: 'amd64' as const, digest: amd64 },
-      { platform: 'arm64' as const, digest: arm64 },
+    const platforms: NonNullable<ReleaseRecord['image']['platforms']> = [
+      { platform: 'amd64', digest: amd64 },
+      { platform: 'arm64', digest: arm64 },
     ];
     const several = factsOf({ image: { reference: `${REPOSITORY}:v1`, digest: image, verified: true, platforms } });
     expect(subjectsOf(several).map(({ digest }) => digest['sha256'])).toEqual([image, amd64, arm64, disk].map(hex));
+    const [, second] = platforms;
+    second!.builtAt = '2025-12-31T00:00:00.000Z';
+    expect(subjectsOf(several).map(({ digest }) => digest['sha256'])).toEqual([image, amd64, disk].map(hex));
     expect(subjectsOf({ ...several, made: ['vmdk'] }).map(({ digest }) => digest['sha256'])).toEqual([hex(disk)]);
   });
 });
