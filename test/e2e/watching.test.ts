@@ -76,8 +76,7 @@ describe('the Temporal Web UI', () => {
   }
 
   async function listedAt(url: string): Promise<Record<string, string>[]> {
-    await page.goto(url);
-    await page.locator('table tbody tr a').first().waitFor();
+    await ui.goto(url, page.locator('table tbody tr a').first());
     const rows = await page
       .locator('table tr')
       .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent?.trim() ?? '')));

@@ -1,16 +1,21 @@
 /** The Temporal Web UI of a stack in Chromium. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
 import { findProgram } from '../../scripts/setup/detect.ts';
 import { CHROMIUM_PROGRAMS } from '../../scripts/setup/tools.ts';
 import { ROOT } from './flightline.ts';
 
 const SIZE = { width: 1280, height: 900 };
 
+/** How often a page is opened anew that shows an error of the Web UI itself. */
+const TRIES = 5;
+
 export interface WebUi {
   context: BrowserContext;
   page: Page;
+  /** Opens a page, and waits for what it must show. */
+  goto(url: string, wanted: Locator): Promise<void>;
   /** Opens a tab of a workflow's page by the list's link. */
   open(workflowId: string, tab: string): Promise<void>;
   /** Each text of Markdown on the page, in one line. */
@@ -29,16 +34,27 @@ export async function openWebUi(address: string): Promise<WebUi> {
   const context = await browser.newContext({ viewport: SIZE });
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
+  // On a busy machine one of its requests fails now and then, and it asks for a refresh.
+  const broken = page.getByText("Uh oh. There's an error.");
+  const goto = async (url: string, wanted: Locator) => {
+    for (let tries = 1; ; tries += 1) {
+      await page.goto(url);
+      await wanted.or(broken).first().waitFor();
+      if (!(await broken.isVisible())) return;
+      if (tries === TRIES) throw new Error(`${url} showed an error of the Web UI ${TRIES} times`);
+    }
+  };
   return {
     context,
     page,
+    goto,
     close: () => browser.close(),
     async open(workflowId, tab) {
       const query = encodeURIComponent(`WorkflowId = '${workflowId}'`);
-      await page.goto(`${address}/namespaces/default/workflows?query=${query}`);
       const link = page.locator(`table a[href*="${encodeURIComponent(workflowId)}"]`).first();
+      await goto(`${address}/namespaces/default/workflows?query=${query}`, link);
       const path = (await link.getAttribute('href'))!;
-      await page.goto(`${address}${path.replace(/history$/, tab)}`);
+      await goto(`${address}${path.replace(/history$/, tab)}`, page.getByText(workflowId).first());
     },
     async markdown() {
       // The Web UI shows each in a frame of its own, and makes those anew now and then.
