@@ -3,7 +3,7 @@ import type { ActivityAnswer } from '../../model/contract/activities.ts';
 import type { ResolveInput, ResolveResult } from '../../model/contract/control.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import type { InputParts, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
+import type { InputParts, KeptPlatform, PinnedImage, ReleaseRecord, ReusedDisk } from '../../model/release/record.ts';
 import { formatReference } from '../../model/oci/reference.ts';
 import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import { diskSubject } from '../../model/stage/stage.ts';
@@ -18,7 +18,7 @@ import { LIST_PUBLIC_KEY } from '../trust/keys.ts';
 import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
 import { builderFrom, pin } from './pin.ts';
-import { reasonOf, recordedReason } from './reason.ts';
+import { pinnedReasons, reasonOf, recordedReason } from './reason.ts';
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
@@ -128,7 +128,7 @@ export async function lookUp(
       ...(asksApproval(configuration, request) && { approval: true }),
       parts,
     };
-    if (since) return { ...resolved, ...whatIsNew(since, request) };
+    if (since) return { ...resolved, ...whatIsNew(since, request, resolved.bases) };
     if (request.tagPolicy === 'move') return resolved;
     if (resolved.existingTag !== null) {
       return { ...resolved, ...(await whatIsMissing(access, request, resolved, configuration)) };
@@ -154,15 +154,28 @@ async function findInstaller(access: RegistryAccess, image: string, request: Rel
   return findForPlatform(access, image, 'installer.image', request.architecture);
 }
 
-/** The parts of an earlier release that are not made again, and why the rest is. */
+/**
+ * The parts of an earlier release that are not made again, and why the rest is.
+ *
+ * @param bases as they are now: one may have changed since they were compared
+ */
 function whatIsNew(
   since: SinceLast,
   request: ReleaseRequest,
+  bases: readonly PinnedImage[] = [],
 ): Pick<Resolved, 'unchanged' | 'reuse' | 'kept' | 'fresh' | 'reason'> {
   const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {
-    const kept = since.kept.length > 0 && { kept: [...since.kept] };
+    const before = since.record?.inputs?.base ?? [];
+    const isSame = ({ platform }: KeptPlatform) =>
+      pinnedReasons(
+        'base',
+        before,
+        bases.filter((base) => base.platform === platform),
+      ).length === 0;
+    const same = since.kept.filter(isSame);
+    const kept = same.length > 0 && { kept: same };
     return { unchanged: null, reason, ...kept, ...(since.fresh && { fresh: new Date().toISOString() }) };
   }
   const { digest, platforms, certificateEnds, certificateRequest } = since.record.image;
