@@ -63,7 +63,8 @@ try {
   console.log(`wrote ${target}: ${frames.length} frames, ${Math.round(svg.length / 1_000)} kB`);
 } finally {
   await shell.close();
-  await stack.type('\u0003');
+  // The stack stops what it started before its terminal goes.
+  await stack.typeToPrompt('\u0003').catch(() => undefined);
   await stack.close();
   await rm(directory, { recursive: true, force: true });
 }

@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await second?.close();
-  await first?.type('\u0003');
+  await first?.typeToPrompt('\u0003').catch(() => undefined);
   await first?.close();
   await rm(directory, { recursive: true, force: true });
 });
