@@ -2,7 +2,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { RepositoryReader } from '../../activities/tools/registry/reading/manifest-reader.ts';
 import { readVerifiedRecord } from '../../activities/trust/record.ts';
+import { attestedByTag } from '../../activities/trust/attest/read-attested.ts';
 import { unsignedTags } from '../../activities/trust/signatures.ts';
+import { namedRepository } from '../../model/attestation/provenance.ts';
+import { predicateName } from '../../model/attestation/statement.ts';
 import { indexEntries } from '../../model/oci/manifest.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import {
@@ -48,7 +51,28 @@ export async function verifiedRelease(
     const unsigned = await unsignedTags(from, key, { ...subject, tags: [subject.tag] });
     if (unsigned.length > 0) throw refused(`${subject.repository}:${unsigned[0]} is not signed by the key`);
   }
+  await requireAttested(from, found.record, named.image.repository, key);
   return { record: found.record, subjects };
+}
+
+/** @throws UserError `signature-rejected` unless all that the record calls attested is, by the key */
+async function requireAttested(
+  from: RepositoryReader,
+  { attestations = [], disks }: ReleaseRecord,
+  image: string,
+  publicKey: KeyObject,
+): Promise<void> {
+  for (const { subject, of, predicateType } of attestations) {
+    const disk = disks.find(({ type }) => type === subject)?.reference;
+    const repository = subject === 'image' ? image : disk && namedRepository(disk);
+    // By the tag: a key that followed another has attested there too, and the record names the first one's bundles.
+    const found = repository
+      ? await attestedByTag(from.repository(repository), { digest: of, predicateType, publicKey })
+      : [];
+    if (found.length === 0) {
+      throw refused(`the ${predicateName(predicateType)} of ${of} is missing, or the key did not sign it`);
+    }
+  }
 }
 
 /** What a bundle holds, all of it verified. */

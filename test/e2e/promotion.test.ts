@@ -1,6 +1,7 @@
 /**
  * Promotion, approval and rollback on the real tools; what they did is asserted from the registry and its access log.
  */
+import { createPublicKey } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import planRollback from '../../activities/tags/plan-rollback.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
+import { withUserAccess } from '../../activities/tools/registry/access.ts';
+import { verifiedRelease } from '../../client/bundle/verified.ts';
 import { attestationTag, referrersTag, signatureTag } from '../../model/oci/reference.ts';
 import { attestationsImage } from '../../model/attestation/attestation-artifacts.ts';
 import { sha256 } from '../../model/base/digest.ts';
@@ -200,6 +203,18 @@ it('cosign and flightline add to each other’s attestations, and another key or
   expect(await attachedTo(Buffer.from(blob))).toHaveLength(1);
   const forged = Buffer.from(JSON.stringify({ ...envelope, payload: changed.toString('base64') }));
   expect(await attachedTo(forged)).toMatch(/no matching attestations/);
+
+  // What goes into a bundle, or comes out of one, is asked for the same.
+  const { repository } = project;
+  const named = { image: { repository, tag: 'v1' }, record: { repository: `${repository}/release`, tag: 'v1' } };
+  const key = createPublicKey(await readFile(stack.publicKey));
+  const bundled = () => withUserAccess((access) => verifiedRelease(access, named, key));
+  expect((await bundled()).record.attestations).toHaveLength(2);
+  const there = (await digestOf(`${repository}:${tag}`))!;
+  const layer = { ...manifest.layers![0]!, digest: `sha256:${sha256(forged)}`, size: forged.length };
+  await putLayout(repository, attestationsImage([layer]), forged, tag);
+  await expect(bundled()).rejects.toThrow(/the provenance of sha256:\S+ is missing, or the key did not sign it/);
+  await execa('skopeo', ['copy', ...tls, `docker://${repository}@${there}`, `docker://${repository}:${tag}`]);
 });
 
 function promoteWithApproval() {

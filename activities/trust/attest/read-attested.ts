@@ -7,6 +7,7 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import type { AttachedLayer } from '../../../model/oci/attachment.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import { attestationTag, referrersTag } from '../../../model/oci/reference.ts';
+import type { ManifestReader } from '../../tools/registry/reading/manifest-reader.ts';
 import type { RepositoryClient } from '../../tools/registry/repository.ts';
 import { statementOf } from './signed-statement.ts';
 
@@ -21,7 +22,7 @@ export interface Attested {
 }
 
 /** The layers of the `.att` tag; none when there is no such tag. */
-export async function attestationLayers(repository: RepositoryClient, digest: string): Promise<AttachedLayer[]> {
+export async function attestationLayers(repository: ManifestReader, digest: string): Promise<AttachedLayer[]> {
   const stored = await repository.getManifest(attestationTag(digest));
   return (stored && parseManifest(stored.bytes)?.layers) ?? [];
 }
@@ -35,7 +36,7 @@ export async function attestationBlob(repository: RepositoryClient, digest: stri
 
 /** The statements about the digest that the key signed, of a predicate type, in the `.att` tag. */
 export async function attestedByTag(
-  repository: RepositoryClient,
+  repository: ManifestReader,
   { digest, predicateType, publicKey }: { digest: string; predicateType: string; publicKey: KeyObject },
 ): Promise<Attested[]> {
   const found: Attested[] = [];
