@@ -194,11 +194,7 @@ export const IMAGES: Readonly<Record<string, string>> = {
 export const REFUSED: Readonly<Record<string, string>> = {
   'nothing at all': '',
   'no FROM': 'RUN true\n',
-  'a heredoc without end': 'FROM @BASE@\nRUN <<END\ntrue\n',
-  'ENV without value': 'FROM @BASE@\nENV A\n',
-  'an unknown instruction': 'FROM @BASE@\nFROB x\n',
   'stage-copies-from-itself': 'FROM @BASE@ AS b\nCOPY --from=b /x /y\n',
-  'a stage that is not there': 'FROM @BASE@\nCOPY --from=none /x /y\n',
   'a file that is not there': 'FROM @BASE@\nCOPY none /x\n',
   'a RUN that fails': 'FROM @BASE@\nRUN echo the very cause >&2; exit 3\n',
   'a RUN that ends itself as the kernel would':
@@ -207,6 +203,14 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'from-oci-directory':
     'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
   'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 143\n',
+};
+
+/** More of them, which podman refuses as it reads the file. */
+export const REFUSED_AS_READ: Readonly<Record<string, string>> = {
+  'a heredoc without end': 'FROM @BASE@\nRUN <<END\ntrue\n',
+  'ENV without value': 'FROM @BASE@\nENV A\n',
+  'an unknown instruction': 'FROM @BASE@\nFROB x\n',
+  'a stage that is not there': 'FROM @BASE@\nCOPY --from=none /x /y\n',
   'a program that is not there': 'FROM @BASE@\nRUN ["/none"]\n',
   'a flag that is not there': 'FROM @BASE@\nCOPY --frob=1 a.txt /x\n',
   'a mode in letters': 'FROM @BASE@\nCOPY --chmod=u=rwx a.txt /t/\n',

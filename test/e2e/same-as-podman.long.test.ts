@@ -1,0 +1,19 @@
+/** As same-as-podman.test.ts: more Containerfiles that podman refuses as it reads them. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { REFUSED_AS_READ } from '../support/containerfiles.ts';
+import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
+
+let podman: PodmanComparison;
+beforeAll(async () => {
+  podman = await openComparison();
+});
+afterAll(async () => {
+  await podman?.close();
+});
+
+it.each(Object.entries(REFUSED_AS_READ))("podman's refusal is told in its own words: %s", async (_, text) => {
+  const { own, failure } = await podman.refusal(text);
+  expect(own).not.toBe('');
+  expect(failure).toMatchObject({ type: 'containerfile', nonRetryable: true });
+  expect((failure as Error).message).toContain(own);
+});
