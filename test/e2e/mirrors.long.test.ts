@@ -61,13 +61,15 @@ it('is released; its record has the names of the registry with the digests of th
   expect(await leftOvers(stack)).toEqual([]);
 });
 
-it('fails in words that name the mirror and the registry when neither has the image', async () => {
+it('is held in words that name the mirror that lacks the image, and the registry that does not answer', async () => {
   await project.write('Containerfile', `FROM ${UPSTREAM}/flightline/no-such-base:1\n`);
-  const failed = await runFlightline(['run', project.spec, '--tag', 'v2', '--json'], {
+  const held = await runFlightline(['run', project.spec, '--tag', 'v2', '--json'], {
     environment: stack.environment,
   });
-  expect(failed.exitCode).toBe(1);
-  const { failure } = recordFrom(failed);
+  expect(held.exitCode).toBe(4);
+  const { failure } = recordFrom(held);
   expect(failure!.message).toContain(`${stack.registry}/flightline/no-such-base:1`);
   expect(failure!.message).toContain(UPSTREAM);
+  const { exitCode } = await runFlightline(['cancel', `${project.repository}:v2`], { environment: stack.environment });
+  expect(exitCode).toBe(0);
 });
