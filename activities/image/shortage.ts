@@ -31,14 +31,9 @@ export class Shortage {
   }
 }
 
-/** A directory that is gone, as of a build that was ended, is not full: this is asked while its last lines are read. */
 function isFull(directory: string): boolean {
-  try {
-    const { bavail, bsize, ffree, files } = statfsSync(directory);
-    return bavail * bsize < FULL || (files > 0 && ffree === 0);
-  } catch {
-    return false;
-  }
+  const { bavail, bsize, ffree, files } = statfsSync(directory);
+  return bavail * bsize < FULL || (files > 0 && ffree === 0);
 }
 
 /** Processes that the kernel has ended for lack of memory since it started; 0 before Linux 4.13. */
