@@ -20,10 +20,12 @@ import { openRelease } from '../client/temporal/release/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { elapsedInWords } from '../model/base/words.ts';
 import { publishExampleImages } from '../workers/stack/example-images.ts';
+import { syftVersion } from '../activities/tools/syft/syft.ts';
 import { packageRoot } from '../activities/tools/package-root.ts';
 import type { Stack } from '../workers/stack/stack.ts';
 import { chooseExample, EXAMPLES, type ExampleName } from './demo/example.ts';
 import { cancelLeftOverDemos } from './demo/leftover-releases.ts';
+import { evidenceHints } from './demo/evidence.ts';
 import { demoTag, writeDemoProject } from './demo/project.ts';
 
 interface DemoOptions {
@@ -97,7 +99,8 @@ async function releaseExample(
       signal,
     );
   }
-  const values = { registry: stack.registry, tag: demoTag(new Date()) };
+  const sbom = (await syftVersion('syft')) !== null;
+  const values = { registry: stack.registry, tag: demoTag(new Date()), sbom };
   const spec = await writeDemoProject(example, join(stack.directory, 'project'), values);
   // Nobody is there to fix what is held once the stack has stopped.
   const onFailure = options.keep ? 'hold' : 'fail';
@@ -105,7 +108,10 @@ async function releaseExample(
   try {
     const reader = await openRelease(temporal, release, runId);
     const record = await followRelease(reader, output, { until: 'settled', signal });
-    return printEnding(record, temporal, output);
+    const code = printEnding(record, temporal, output);
+    const { publicKey } = stack.paths;
+    for (const line of evidenceHints(record, { sbom, keep: options.keep === true, publicKey })) output.note(line);
+    return code;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     await cancelRelease(temporal, release, { ...output, document: () => undefined }, new AbortController().signal);

@@ -137,13 +137,13 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
   ];
 }
 
-/** What is attested of what: `attested: provenance of image, qcow2`. */
-function attestedLines({ attestations = [] }: ReleaseRecord): string[] {
-  const types = [...new Set(attestations.map(({ predicateType }) => predicateType))];
-  return types.map((type) => {
-    const subjects = attestations.filter(({ predicateType }) => predicateType === type).map(({ subject }) => subject);
-    return `attested: ${plain(predicateName(type))} of ${plain([...new Set(subjects)].join(', '))}`;
+/** What is attested of what, and the digest of each bundle beside it: `attested: provenance  image  sha256:…`. */
+function attestedLines({ image, attestations = [] }: ReleaseRecord): string[] {
+  const rows = attestations.map(({ subject, of, predicateType, digest }) => {
+    const platform = image.platforms?.find((one) => one.digest === of)?.platform;
+    return [plain(predicateName(predicateType)), platform ? `${subject} for linux/${platform}` : subject, digest];
   });
+  return formatTable(rows, 'attested: ');
 }
 
 /** What failed, why and what to do next. */

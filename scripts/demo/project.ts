@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { registryOf } from '../../model/oci/reference.ts';
+import { SBOM_FORMATS } from '../../model/oci/sbom.ts';
 
 /** The tag of a demo: `demo-YYYYMMDD-HHMMSS` in UTC. */
 export function demoTag(at: Date): string {
@@ -15,16 +16,20 @@ export interface DemoValues {
   /** The stack's registry. */
   registry: string;
   tag: string;
+  /** Whether Syft can list what is in the image. */
+  sbom: boolean;
 }
 
 /**
- * The example's spec with the stack's registry in place of its own, wherever that is named, and with the demo's tag.
- * Comments stay: it is what the user will look at.
+ * The example's spec with the stack's registry in place of its own, wherever that is named, with the demo's tag, and
+ * with all the evidence that can be had here. Comments stay: it is what the user will look at.
  */
-export function demoSpec(text: string, { registry, tag }: DemoValues): string {
+export function demoSpec(text: string, { registry, tag, sbom }: DemoValues): string {
   const own = registryOfSpec(text);
   const document = parseDocument(own === undefined ? text : text.replaceAll(`${own}/`, `${registry}/`));
   document.setIn(['image', 'tag'], tag);
+  document.set('provenance', true);
+  if (sbom) document.setIn(['image', 'sbom'], SBOM_FORMATS);
   return document.toString({ lineWidth: 0 });
 }
 

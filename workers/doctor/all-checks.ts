@@ -9,6 +9,7 @@ import { redHatChecks } from './checks/red-hat.ts';
 import { registryChecks } from './checks/registries.ts';
 import { secretChecks } from './checks/secrets.ts';
 import { webhookChecks } from './checks/webhooks.ts';
+import { syftChecks } from './checks/syft.ts';
 import { temporalChecks } from './checks/temporal.ts';
 import { versionChecks } from './checks/versions.ts';
 
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   ...hostChecks,
   ...containerChecks,
   ...bootTestChecks,
+  ...syftChecks,
   ...spaceChecks,
   ...registryChecks,
   ...redHatChecks,

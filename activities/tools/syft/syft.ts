@@ -32,6 +32,19 @@ function syftArguments({ root, name, version, files }: Scanned): string[] {
 
 const REMEDY = 'install Syft on the build host, or name its place as tools.syft in the worker configuration there';
 
+/** Milliseconds in which it must have said its version. */
+const LOOK_WITHIN = 30_000;
+
+/** What Syft says of itself; null where it is not installed. @throws CommandError when it does not run */
+export async function syftVersion(program: string): Promise<string | null> {
+  try {
+    return (await runCommand(program, ['--version'], { timeout: LOOK_WITHIN })).stdout.trim();
+  } catch (error) {
+    if (error instanceof CommandError && error.notFound) return null;
+    throw error;
+  }
+}
+
 /** Scans a root file system. @throws FlightlineError `sbom` when it is not there, or fails */
 export async function scanWithSyft(program: string, scanned: Scanned, options: CommandOptions): Promise<void> {
   // It would ask its maker for a newer version.

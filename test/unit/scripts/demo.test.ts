@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { choiceFor, chooseExample } from '../../../scripts/demo/example.ts';
+import { evidenceHints } from '../../../scripts/demo/evidence.ts';
 import { demoSpec, demoTag, registryOfSpec, writeDemoProject } from '../../../scripts/demo/project.ts';
 
 const SPEC = `# yaml-language-server: $schema=../../schemas/flightline.schema.json
@@ -18,12 +20,27 @@ builder:
 test('the tag tells when', () => expect(demoTag(new Date('2026-11-23T04:05:06.789Z'))).toBe('demo-20261123-040506'));
 
 describe('the spec of a demo', () => {
-  const values = { registry: '127.0.0.1:23456', tag: 'demo-20261123-040506' };
+  const values = { registry: '127.0.0.1:23456', tag: 'demo-20261123-040506', sbom: false };
 
   test("names the stack's registry and the demo's tag, and keeps its comments", () => {
-    expect(demoSpec(SPEC, values)).toBe(
-      SPEC.replaceAll('127.0.0.1:5000', '127.0.0.1:23456').replace('tag: v1', 'tag: demo-20261123-040506'),
-    );
+    const own = SPEC.replaceAll('127.0.0.1:5000', '127.0.0.1:23456').replace('tag: v1', 'tag: demo-20261123-040506');
+    expect(demoSpec(SPEC, values)).toBe(`${own}provenance: true\n`);
+  });
+
+  test('asks for bills of materials where Syft can list them, and says so where not', () => {
+    expect(parse(demoSpec(SPEC, { ...values, sbom: true }))).toMatchObject({
+      image: { sbom: ['spdx', 'cyclonedx'] },
+      provenance: true,
+    });
+    const record = { image: { reference: 'r:1', digest: null, verified: true }, attestations: [] };
+    const publicKey = '/keys/release.pub';
+    expect(evidenceHints(record, { sbom: false, keep: false, publicKey })).toEqual([
+      expect.stringContaining('no SBOM: Syft is not installed'),
+    ]);
+    expect(evidenceHints(record, { sbom: true, keep: true, publicKey })).toEqual([
+      expect.stringContaining('cosign verify-attestation --key /keys/release.pub'),
+    ]);
+    expect(evidenceHints({ image: record.image }, { sbom: false, keep: true, publicKey })).toEqual([]);
   });
 
   test('leaves images of other registries alone', () => {

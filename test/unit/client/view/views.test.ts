@@ -322,6 +322,26 @@ test('what else is to be known of an image stands beside its stages and in the s
   expect(summary).toEqual(expect.arrayContaining(notes.map((note) => `  ${note}`)));
 });
 
+test('what is attested is told for each platform, with the digest of its bundle', () => {
+  const [amd64, arm64, bundle] = ['1', '2', '3'].map((digit) => `sha256:${digit.repeat(64)}`);
+  const one = record();
+  one.image.platforms = [
+    { platform: 'amd64', digest: amd64! },
+    { platform: 'arm64', digest: arm64! },
+  ];
+  const listed = { subject: 'image' as const, predicateType: 'https://spdx.dev/Document', digest: bundle! };
+  one.attestations = [
+    { subject: 'qcow2', of: DIGEST, predicateType: 'https://slsa.dev/provenance/v1', digest: OTHER_DIGEST },
+    { ...listed, of: amd64! },
+    { ...listed, of: arm64! },
+  ];
+  expect(renderNotes(one, false)).toEqual([
+    `attested: provenance              qcow2                  ${OTHER_DIGEST}`,
+    `attested: SPDX bill of materials  image for linux/amd64  ${bundle}`,
+    `attested: SPDX bill of materials  image for linux/arm64  ${bundle}`,
+  ]);
+});
+
 test('the images that podman used are told with their digests', () => {
   const base = [{ reference: 'quay.io/a/base:1', digest: DIGEST }];
   const inputs = { image: DIGEST, disks: {}, base, builder: null, context: DIGEST };

@@ -24,6 +24,7 @@ import { ROLES } from '../../../../model/contract/queue.ts';
 import { worst } from '../../../../workers/doctor/checks/registries.ts';
 import { registriesDirectoryResult, signatureSettings } from '../../../../workers/doctor/checks/signature-settings.ts';
 import { tinyProgram } from '../../../../activities/tools/podman/container/tiny-program.ts';
+import { syftChecks } from '../../../../workers/doctor/checks/syft.ts';
 import { checkDocument } from '../../../support/documents.ts';
 import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../../../support/stand-in-flightctl.ts';
 
@@ -41,6 +42,32 @@ describe('versions', () => {
     ['skopeo', 'strange', { status: 'warning' }],
   ] as const)('of %s in %j', (program, text, expected) => {
     expect(versionResult(program, text)).toMatchObject(expected);
+  });
+});
+
+describe('Syft', () => {
+  const look = async (program: string) =>
+    syftChecks[0]!.run({
+      roles: ['build'],
+      configuration: WorkerConfiguration.parse({ tools: { syft: program } }),
+      environment: {},
+    });
+  it('is missed where the worker configuration names it, and nowhere else', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-doctor-syft-'));
+    const program = join(directory, 'syft');
+    const PATH = process.env['PATH'];
+    try {
+      expect(await look(program)).toMatchObject({ status: 'failed', detail: expect.stringContaining(program) });
+      process.env['PATH'] = directory;
+      expect(await look('syft')).toMatchObject({ status: 'ok', detail: expect.stringContaining('image.sbom') });
+      await writeFile(program, '#!/bin/sh\necho syft 9.9\n', { mode: 0o755 });
+      expect(await look('syft')).toEqual(ok('syft 9.9'));
+      await writeFile(program, '#!/bin/sh\nexit 3\n');
+      expect(await look(program)).toMatchObject({ status: 'failed', remedy: expect.stringContaining('--version') });
+    } finally {
+      process.env['PATH'] = PATH;
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });
 
