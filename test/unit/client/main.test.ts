@@ -34,6 +34,32 @@ it.concurrent(
   60_000,
 );
 
+it.concurrent(
+  'a Containerfile without FROM is refused before anything is asked of Temporal or a registry',
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'flightline-refused-'));
+    try {
+      await writeFile(join(directory, 'flightline.yaml'), SPEC);
+      await writeFile(join(directory, 'Containerfile'), 'FRM x\n');
+      // Whatever is asked there ends with exit code 3.
+      const env = { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+      const args = ['--import', 'tsx', join(ROOT, 'client/main.ts'), 'run', directory];
+      const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'pipe'] });
+      let said = '';
+      child.stderr.on('data', (text) => (said += String(text)));
+      const [code] = await once(child, 'close');
+      expect(said.replaceAll(directory, 'DIR')).toBe(
+        'error: DIR/Containerfile:1: no FROM statement found; the first instruction is "FRM x"\n' +
+          '  begin it with FROM and the image that yours is built on; nothing was sent\n',
+      );
+      expect(code).toBe(2);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+  60_000,
+);
+
 it.concurrent.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],

@@ -180,6 +180,21 @@ test('every verb has help with an example of its own', async () => {
   }
 });
 
+test.each(['schedule', 'keys'])('%s alone prints its help, as --help does', async (name) => {
+  let written = '';
+  const program = await createProgram([name], {
+    act: async () => undefined,
+    writeErr: (text) => void (written += text),
+  });
+  const family = program.commands.find((command) => command.name() === name)!;
+  let help = '';
+  family.configureOutput({ writeOut: (text) => (help += text), writeErr: (text) => (written += text) });
+  await expect(program.parseAsync([name], { from: 'user' })).rejects.toBeInstanceOf(CommanderError);
+  family.outputHelp();
+  expect(written.trim()).toBe(help.trim());
+  expect(help).toMatch(new RegExp(`^Usage: flightline ${name} [^]*Commands:\\n[^]*Examples?:\\n`));
+});
+
 test('the overview has every verb under a heading', async () => {
   const program = await createProgram(['--help'], { act: async () => undefined, writeErr: () => undefined });
   const help = program.helpInformation();

@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { bytesInWords, elapsedInWords } from '../../../../model/base/words.ts';
 import { formatTable } from '../../../../client/view/table.ts';
 import { plain, style, truncate, visibleLength } from '../../../../client/view/style.ts';
+
+const WORDS = join(import.meta.dirname, '../../../../model/base/words.ts');
 
 test.each([
   [0, '0.0 s'],
@@ -24,6 +29,23 @@ test.each([
   [1_440_000_000, '1.4 GB'],
   [10_000_000_000_000_000, '10000 TB'],
 ])('%d bytes are shown as %s', (bytes, text) => expect(bytesInWords(bytes)).toBe(text));
+
+test('a time carries its zone', async () => {
+  // A process of its own: a thread of vitest has no time zone of its own.
+  const code = `import { clockInWords, timeInWords } from ${JSON.stringify(WORDS)};
+    const at = new Date('2026-07-01T12:00:05Z');
+    for (const zone of ['UTC', 'Europe/Berlin', 'America/St_Johns']) {
+      process.env.TZ = zone;
+      console.log(timeInWords(at), clockInWords(at));
+    }`;
+  const args = ['--import', 'tsx', '--input-type', 'module', '--eval', code];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  expect(stdout.trimEnd().split('\n')).toEqual([
+    '2026-07-01 12:00Z 12:00:05Z',
+    '2026-07-01 14:00+02:00 14:00:05+02:00',
+    '2026-07-01 09:30-02:30 09:30:05-02:30',
+  ]);
+});
 
 test('a table pads by what is seen, and leaves no spaces at the end', () => {
   const red = style(true).red('ab');
