@@ -45,7 +45,7 @@ export default verb({
         if (!kept) await awaitControlWorker(temporal, signal);
         const found = kept ?? (await presentOnly(temporal, { repository, tag, recordRepository, timing }));
         if (!kept) output.note('Temporal knows no moves of this tag: this is what it points at now');
-        output.result(renderHistory(found, output.colour.result).join('\n'));
+        output.result(renderHistory(found, output.colour.result, output.columns).join('\n'));
         output.document(HistoryDocument.parse({ ...found, complete: kept !== undefined }));
         return EXIT.ok;
       }),

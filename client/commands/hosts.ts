@@ -51,7 +51,9 @@ export default verb({
       if (answers.includes('unasked')) throw noControlWorker(temporal, 'hosts could not be asked');
       const now = new Date();
       const listed = machines.map((machine, index) => listedHost(machine, answers[index], now));
-      output.result(renderHosts(listed, { colour: output.colour.result, now: now.getTime() }).join('\n'));
+      output.result(
+        renderHosts(listed, { colour: output.colour.result, columns: output.columns, now: now.getTime() }).join('\n'),
+      );
       output.document({ hosts: listed });
       return EXIT.ok;
     }),

@@ -41,7 +41,9 @@ export default verb({
     const filter = listFilter(words, new Date());
     return withTemporal(async (temporal) => {
       const releases = await find(temporal, filter, limit);
-      output.result(renderList(releases, output.colour.result, Object.keys(filter).length > 0).join('\n'));
+      const filtered = Object.keys(filter).length > 0;
+      const shown = renderList(releases, { colour: output.colour.result, columns: output.columns, filtered });
+      output.result(shown.join('\n'));
       if (temporal.ui) output.note(`in the Web UI: ${webUiList(temporal.ui, temporal.namespace, listQuery(filter))}`);
       output.document({ releases });
       return EXIT.ok;

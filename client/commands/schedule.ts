@@ -79,7 +79,9 @@ const set = verb({
         const facts = scheduleFacts(await describeSchedule(temporal, scheduleHandle(temporal, spec.image.repository)));
         const warnings = await clockWarnings(temporal, facts.repository, timeZone);
         for (const line of warnings) output.note(`warning: ${line}`);
-        output.result([created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts])].join('\n'));
+        output.result(
+          [created ? 'schedule made' : 'schedule changed', ...renderSchedules([facts], output.columns)].join('\n'),
+        );
         output.document({ ...facts, created, warnings });
         return EXIT.ok;
       }),
@@ -104,7 +106,7 @@ const list = verb({
         }
       });
       schedules.sort((left, right) => (left.repository < right.repository ? -1 : 1));
-      output.result(renderSchedules(schedules).join('\n'));
+      output.result(renderSchedules(schedules, output.columns).join('\n'));
       output.document({ schedules });
       return EXIT.ok;
     });

@@ -2,15 +2,12 @@
 import { workflowPage, type Temporal } from '../temporal/temporal.ts';
 import { printPromotion } from '../follow/promotion.ts';
 import { readPromotion, withReleaseOrPromotion } from '../temporal/promotion.ts';
-import { timeInWords } from '../../model/base/words.ts';
-import { referenceOf, shortRun } from '../temporal/release-name.ts';
 import { openNamed, standingRun } from '../temporal/release/runs.ts';
 import { RUN_ARGUMENT } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { verb } from '../verb.ts';
-import type { ReleaseView } from '../view/activities.ts';
-import { renderBases, renderFailure, renderNotes, renderRelease } from '../view/release.ts';
+import { renderStatus } from '../view/release.ts';
 
 export default verb({
   group: 'release',
@@ -39,35 +36,7 @@ async function printRelease(temporal: Temporal, name: string, output: Output): P
   const { record } = view;
   const standing = await (await standingRun(temporal, record))?.read();
   const page = workflowPage(temporal.ui, temporal.namespace, record.release, record.runId);
-  const colour = output.colour.result;
-  output.result(
-    [
-      ...renderRelease(standing ? withoutSkipped(view) : view, { colour, columns: undefined, now: Date.now() }),
-      ...[...renderBases(record), ...renderNotes(record, colour)].map((line) => `  ${line}`),
-      ...(record.failure ? renderFailure(record.failure, record, colour) : []),
-      ...(page ? [page] : []),
-      ...(standing ? renderStanding(standing, colour) : []),
-    ].join('\n'),
-  );
+  output.result(renderStatus(view, standing, page, { colour: output.colour.result, now: Date.now() }).join('\n'));
   output.document(record);
   return EXIT.ok;
-}
-
-/** What a run that made nothing left out is no news. */
-function withoutSkipped(view: ReleaseView): ReleaseView {
-  const stages = view.record.stages.filter(({ status }) => status !== 'skipped');
-  return { ...view, record: { ...view.record, stages } };
-}
-
-/** The run by which there is what stands under the name. */
-function renderStanding(view: ReleaseView, colour: boolean): string[] {
-  const { release, runId, stages } = view.record;
-  const [first] = stages;
-  const since = first?.startedAt ? ` of ${timeInWords(new Date(first.startedAt))}` : '';
-  return [
-    '',
-    `what stands is of the run${since}: ${referenceOf(release)}@${shortRun(runId)}`,
-    ...renderRelease(view, { colour, columns: undefined, now: Date.now() }),
-    ...renderBases(view.record).map((line) => `  ${line}`),
-  ];
 }

@@ -10,6 +10,8 @@ export interface Output {
   readonly live: boolean;
   /** Colour on stdout and on stderr. */
   readonly colour: { result: boolean; progress: boolean };
+  /** Characters in a line of stdout; undefined where it is no terminal. */
+  readonly columns?: number | undefined;
   /** Prints a result for people; nothing with `--json`. `asWritten`: its commands are typed in another shell. */
   result(text: string, asWritten?: 'asWritten'): void;
   /** Prints the JSON document; nothing without `--json`. */
@@ -25,6 +27,7 @@ export function processOutput({ json = false, spec }: { json?: boolean; spec?: s
     json,
     live: isatty(2) && terminal !== 'dumb' && (!ci || ci === 'false'),
     colour: { result: wantsColour(1), progress: wantsColour(2) },
+    columns: process.stdout.columns,
     result: (text, asWritten) => void (json || process.stdout.write(`${asWritten ? text : asTyped(text, spec)}\n`)),
     document: (value) => void (json && process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
     note: (text) => void process.stderr.write(`${asTyped(text, spec)}\n`),

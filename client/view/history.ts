@@ -7,10 +7,10 @@ import { plain, style } from './style.ts';
 /** Digits of a digest that tell images apart to a person. */
 const SHORT = 'sha256:'.length + 12;
 
-/** A line for each move, the newest first; the first is what it points at now. */
-export function renderHistory({ entries }: TagHistory, colour: boolean): string[] {
+/** A row for each move, the newest first; the first is what it points at now. */
+export function renderHistory({ entries }: TagHistory, colour: boolean, columns: number | undefined): string[] {
   const paint = style(colour);
-  return formatTable([
+  const rows = [
     ['SINCE', 'DIGEST', 'MADE BY', 'WHY', 'WHO'].map((title) => paint.bold(title)),
     ...entries
       .toReversed()
@@ -21,5 +21,6 @@ export function renderHistory({ entries }: TagHistory, colour: boolean): string[
         kind === 'rollback' ? `rolled back: ${plain(why)}` : plain(why),
         plain(by ?? ''),
       ]),
-  ]);
+  ];
+  return formatTable(rows, '', columns);
 }

@@ -7,14 +7,15 @@ import { style } from './style.ts';
 /** How it is shown. */
 interface HostsStyle {
   colour: boolean;
+  columns: number | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }
 
 const TITLES = ['HOST', 'ROLES', 'STATE', 'BUILDS FOR', 'BUILD', 'DISK', 'TRANSFER', 'FREE', 'VERSION', 'LAST SEEN'];
 
-/** A table with a line for each host, then what each does. */
-export function renderHosts(hosts: readonly ListedHost[], { colour, now }: HostsStyle): string[] {
+/** A table with a row for each host, then what each does. */
+export function renderHosts(hosts: readonly ListedHost[], { colour, columns, now }: HostsStyle): string[] {
   const paint = style(colour);
   if (hosts.length === 0) return ['no workers: start one with `flightline worker`, or a stack with `flightline up`'];
   const rows = hosts.map(({ host, roles, state, lastSeen, status }) => [
@@ -35,7 +36,7 @@ export function renderHosts(hosts: readonly ListedHost[], { colour, now }: Hosts
   ]);
   const doing = hosts.flatMap((host) => doingLines(host).map((line) => `${host.host}: ${line}`));
   return [
-    ...formatTable([TITLES.map((title) => paint.bold(title)), ...rows]),
+    ...formatTable([TITLES.map((title) => paint.bold(title)), ...rows], '', columns),
     ...(doing.length > 0 ? ['', ...doing] : []),
   ];
 }

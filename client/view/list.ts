@@ -6,14 +6,22 @@ import { formatTable } from './table.ts';
 import { paintStatus } from './release.ts';
 import { style } from './style.ts';
 
-/** A line for each release, newest first as given. `filtered`: there may be others. */
-export function renderList(releases: readonly ListedRelease[], colour: boolean, filtered = false): string[] {
+/** How it is shown. */
+interface ListStyle {
+  colour: boolean;
+  columns: number | undefined;
+  /** There may be others. */
+  filtered: boolean;
+}
+
+/** A row for each release, newest first as given. */
+export function renderList(releases: readonly ListedRelease[], { colour, columns, filtered }: ListStyle): string[] {
   if (releases.length === 0) {
     return [filtered ? 'no such releases' : 'no releases yet: start one with `flightline run`'];
   }
   const paint = style(colour);
   const open = (release: ListedRelease) => release.closedAt === null;
-  return formatTable([
+  const rows = [
     ['RELEASE', 'STATUS', 'STAGE', 'HOST', 'STARTED', 'RUN'].map((title) => paint.bold(title)),
     ...releases.map((release) => [
       release.reference,
@@ -23,5 +31,6 @@ export function renderList(releases: readonly ListedRelease[], colour: boolean, 
       timeInWords(new Date(release.startedAt)),
       paint.dim(shortRun(release.runId)),
     ]),
-  ]);
+  ];
+  return formatTable(rows, '', columns);
 }

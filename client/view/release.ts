@@ -6,8 +6,9 @@ import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { isFinal, type ReleaseStatus, type StageStatus } from '../../model/stage/stage.ts';
 import { predicateName } from '../../model/attestation/statement.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
-import { elapsedInWords } from '../../model/base/words.ts';
+import { elapsedInWords, timeInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
+import { referenceOf, shortRun } from '../temporal/release-name.ts';
 import { formatTable } from './table.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './activities.ts';
 import { plain, style, truncate, type Style } from './style.ts';
@@ -158,5 +159,43 @@ export function renderFailure(failure: Failure, record: ReleaseRecord, colour: b
     ...failure.message.split('\n').map((line) => `  ${plain(line)}`),
     `  what to do: ${remedyText(failure, placeOf(record.status), reference)}`,
     ...(failure.log ? [`  the whole log: flightline logs ${reference}${logStage}`] : []),
+  ];
+}
+
+/**
+ * All that `flightline status` says of a run. `standing`: the run by which there is what stands, where this one made
+ * nothing; `page`: of the run in the Web UI.
+ */
+export function renderStatus(
+  view: ReleaseView,
+  standing: ReleaseView | undefined,
+  page: string | null,
+  { colour, now }: Omit<ViewOptions, 'columns'>,
+): string[] {
+  const { record } = view;
+  const options = { colour, columns: undefined, now };
+  return [
+    ...renderRelease(standing ? withoutSkipped(view) : view, options),
+    ...[...renderBases(record), ...renderNotes(record, colour)].map((line) => `  ${line}`),
+    ...(record.failure ? renderFailure(record.failure, record, colour) : []),
+    ...(page ? [page] : []),
+    ...(standing ? ['', ...renderStanding(standing, options)] : []),
+  ];
+}
+
+/** What a run that made nothing left out is no news. */
+function withoutSkipped(view: ReleaseView): ReleaseView {
+  const stages = view.record.stages.filter(({ status }) => status !== 'skipped');
+  return { ...view, record: { ...view.record, stages } };
+}
+
+function renderStanding(view: ReleaseView, options: ViewOptions): string[] {
+  const { release, runId, stages } = view.record;
+  const [first] = stages;
+  const since = first?.startedAt ? ` of ${timeInWords(new Date(first.startedAt))}` : '';
+  return [
+    `what stands is of the run${since}: ${referenceOf(release)}@${shortRun(runId)}`,
+    ...renderRelease(view, options),
+    ...renderBases(view.record).map((line) => `  ${line}`),
   ];
 }

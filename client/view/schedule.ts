@@ -51,13 +51,11 @@ export interface NowFacts {
 
 const time = (iso: string | null) => (iso === null ? '' : timeInWords(new Date(iso)));
 
-/** A line for each schedule. */
-export function renderSchedules(schedules: readonly ScheduleFacts[]): string[] {
+/** A row for each schedule. */
+export function renderSchedules(schedules: readonly ScheduleFacts[], columns: number | undefined): string[] {
   if (schedules.length === 0) return ['no schedules yet: make one with `flightline schedule set`'];
-  return formatTable([
-    ['REPOSITORY', 'CRON', 'TIME ZONE', 'LAST', 'NEXT'],
-    ...schedules.map((one) => [one.repository, one.cron, one.timeZone, time(one.lastAt), nextOf(one)]),
-  ]);
+  const rows = schedules.map((one) => [one.repository, one.cron, one.timeZone, time(one.lastAt), nextOf(one)]);
+  return formatTable([['REPOSITORY', 'CRON', 'TIME ZONE', 'LAST', 'NEXT'], ...rows], '', columns);
 }
 
 function nextOf({ paused, note, nextAt }: ScheduleFacts): string {

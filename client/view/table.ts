@@ -1,13 +1,45 @@
 /** Tables as text. Pure. */
 import { visibleLength } from './style.ts';
 
-/** Columns two spaces apart, each as wide as its widest cell; no spaces at a line's end. */
-export function formatTable(rows: readonly (readonly string[])[], indent = ''): string[] {
+const GAP = '  ';
+/** Before what a row has on further lines. */
+const FURTHER = '    ';
+
+/**
+ * Columns two spaces apart, each as wide as its widest cell; no spaces at a line's end.
+ *
+ * @param width characters in a line: columns beyond them stand on a further line of their row
+ */
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  indent = '',
+  width = Number.POSITIVE_INFINITY,
+): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visibleLength(cell));
   }
-  return rows.map((row) =>
-    (indent + row.map((cell, index) => cell + ' '.repeat(widths[index]! - visibleLength(cell))).join('  ')).trimEnd(),
-  );
+  const lines = intoLines(widths, width - indent.length);
+  return rows.flatMap((row) => {
+    const padded = row.map((cell, index) => cell + ' '.repeat(widths[index]! - visibleLength(cell)));
+    const [first, ...further] = lines.map(([from, to]) => padded.slice(from, to).join(GAP).trimEnd());
+    return [indent + first, ...further.filter((text) => text !== '').map((text) => indent + FURTHER + text)];
+  });
+}
+
+/** The columns of each line, from and to. */
+function intoLines(widths: readonly number[], width: number): [from: number, to: number][] {
+  const lines: [number, number][] = [[0, 0]];
+  let used = 0;
+  for (const [index, needed] of widths.entries()) {
+    const line = lines.at(-1)!;
+    const isFirst = line[0] === index;
+    used += needed + (isFirst ? 0 : GAP.length);
+    if (isFirst || used <= width) line[1] = index + 1;
+    else {
+      lines.push([index, index + 1]);
+      used = FURTHER.length + needed;
+    }
+  }
+  return lines;
 }

@@ -120,7 +120,7 @@ describe('the list', () => {
   ];
 
   test('shows each host, then what it does', () => {
-    expect(renderHosts(listed, { colour: false, now: NOW.getTime() })).toEqual([
+    expect(renderHosts(listed, { colour: false, columns: undefined, now: NOW.getTime() })).toEqual([
       'HOST    ROLES        STATE    BUILDS FOR    BUILD  DISK  TRANSFER  FREE             VERSION  LAST SEEN',
       'host-a  build, sign  answers  amd64, arm64  1/2    0/1   0/2       21 GB of 100 GB  1.2.3    now',
       'host-b  build        silent                                                                  2:05 ago',
@@ -139,5 +139,5 @@ describe('the list', () => {
   });
 
   test('says what to do when there is none', () =>
-    expect(renderHosts([], { colour: false, now: 0 })[0]).toContain('flightline worker'));
+    expect(renderHosts([], { colour: false, columns: undefined, now: 0 })[0]).toContain('flightline worker'));
 });

@@ -1,10 +1,9 @@
 /** What a person sees of a running release, by a terminal's own rules: its size, a resize, and no terminal at all. */
-import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import xterm from '@xterm/headless';
 import { displayFor } from '../../../../client/follow/display.ts';
 import { processOutput } from '../../../../client/terminal/output.ts';
 import type { ReleaseView } from '../../../../client/view/activities.ts';
+import { Terminal } from '../../../support/terminal.ts';
 import { activity, row, view } from '../view/record.ts';
 
 const NOW = Date.parse('2026-01-01T00:02:05Z');
@@ -18,41 +17,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
 });
-
-/** A terminal whose screen can be read. */
-class Terminal extends EventEmitter {
-  private readonly emulator: InstanceType<typeof xterm.Terminal>;
-  columns: number;
-  rows: number;
-  constructor(columns: number, rows: number) {
-    super();
-    this.columns = columns;
-    this.rows = rows;
-    this.emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, convertEol: true });
-  }
-  write(text: string): void {
-    this.emulator.write(text);
-  }
-  async resize(columns: number, rows: number): Promise<void> {
-    await this.settled();
-    this.emulator.resize(columns, rows);
-    this.columns = columns;
-    this.rows = rows;
-    this.emit('resize');
-  }
-  /** The lines on the screen. */
-  async lines(): Promise<string[]> {
-    await this.settled();
-    const { active } = this.emulator.buffer;
-    const all = Array.from({ length: this.rows }, (_, index) =>
-      active.getLine(active.baseY + index)!.translateToString(true),
-    );
-    return all.slice(0, all.findLastIndex((line) => line !== '') + 1);
-  }
-  private settled(): Promise<void> {
-    return new Promise((resolve) => this.emulator.write('', resolve));
-  }
-}
 
 const DONE = { status: 'done', attempts: 1 } as const;
 const HOST = { host: 'host-a' };

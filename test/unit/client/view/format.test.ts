@@ -60,6 +60,19 @@ test('a table pads by what is seen, and leaves no spaces at the end', () => {
   ).toEqual([`  ${red}    x`, '  abcd  y']);
 });
 
+test.each([
+  [19, ['a     bb  ccc', 'long      c    dddd']],
+  [18, ['a     bb  ccc', 'long      c', '    dddd']],
+  [12, ['a     bb', '    ccc', 'long', '    c', '    dddd']],
+  [3, ['a', '    bb', '    ccc', 'long', '    c', '    dddd']],
+])('columns beyond a width of %d stand on further lines, and no line is empty', (width, lines) => {
+  const rows = [
+    ['a', 'bb', 'ccc', ''],
+    ['long', '', 'c', 'dddd'],
+  ];
+  expect(formatTable(rows, '', width)).toEqual(lines);
+});
+
 describe('style', () => {
   test('without colour nothing is added', () => expect(style(false).bold('text')).toBe('text'));
   test('an empty text stays empty', () => expect(style(true).dim('')).toBe(''));

@@ -37,12 +37,12 @@ const run: NightlyRun = {
 const timeless = (lines: string[]) => lines.map((line) => line.replaceAll(TIME, 'TIME'));
 
 test('none', () => {
-  expect(renderSchedules([])).toEqual(['no schedules yet: make one with `flightline schedule set`']);
+  expect(renderSchedules([], undefined)).toEqual(['no schedules yet: make one with `flightline schedule set`']);
 });
 
 test('a list', () => {
   const paused = { ...facts, repository: 'quay.io/acme/b', paused: true, note: 'a move', lastAt: null, nextAt: null };
-  expect(timeless(renderSchedules([facts, paused]))).toEqual([
+  expect(timeless(renderSchedules([facts, paused], undefined))).toEqual([
     expect.stringMatching(/^REPOSITORY {16}CRON {7}TIME ZONE {2}LAST +NEXT$/),
     'quay.io/acme/edge-camera  0 2 * * *  UTC        TIME  TIME',
     expect.stringMatching(/^quay\.io\/acme\/b {12}0 2 \* \* \* {2}UTC +paused: a move$/),

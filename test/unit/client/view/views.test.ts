@@ -350,6 +350,7 @@ test('the images that podman used are told with their digests', () => {
 });
 
 test('a list', () => {
+  const LISTED = { colour: false, columns: undefined, filtered: false };
   const common = {
     release: 'release/quay.io/a/b:v1',
     runId: '0f3c5d2e-7227-78cd-91b7-e67a08cf229f',
@@ -362,14 +363,14 @@ test('a list', () => {
         { ...common, reference: 'quay.io/a/b:v1', status: 'running', stage: 'build', closedAt: null },
         { ...common, reference: 'quay.io/a/b:v0', status: 'released', stage: 'record', closedAt: START },
       ],
-      false,
+      LISTED,
     ).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d(?:Z|[+-]\d\d:\d\d)/, 'TIME')),
   ).toEqual([
     'RELEASE         STATUS    STAGE  HOST    STARTED            RUN',
     'quay.io/a/b:v1  running   build  host-a  TIME  0f3c5d2e-7227',
     'quay.io/a/b:v0  released         host-a  TIME  0f3c5d2e-7227',
   ]);
-  expect(renderList([], false)).toEqual(['no releases yet: start one with `flightline run`']);
+  expect(renderList([], LISTED)).toEqual(['no releases yet: start one with `flightline run`']);
 });
 
 test.each([

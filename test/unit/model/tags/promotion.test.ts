@@ -204,6 +204,7 @@ test('a history shows the newest first, and no colours of a person’s own', () 
       entries: [entry, { ...entry, kind: 'rollback', digest: digestOf('b'), why: '\u001b[31mbad', by: 'bob' }],
     },
     false,
+    undefined,
   );
   expect(lines).toHaveLength(3);
   expect(lines[1]).toMatch(new RegExp(`${digestOf('b').slice(0, 19)} .*${S}:v1 .*rolled back: bad .*bob$`));
