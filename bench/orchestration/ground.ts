@@ -1,6 +1,5 @@
 /** A real Temporal server, one control worker and the stand-ins, and releases on them. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import type { PublishForm } from '../../model/spec/disk.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { DEFAULT_TIMING } from '../../model/base/timing.ts';
+import { stopped } from '../../test/support/stopped.ts';
 import { eventually } from '../../test/support/wait.ts';
 import { idOf, requestFor } from '../../test/workflows/facts.ts';
 import { releaseSummary } from '../../model/release/summaries.ts';
@@ -62,15 +62,6 @@ async function started(args: readonly string[], environment: NodeJS.ProcessEnv, 
     child.on('exit', (code) => fail(new Error(`${args.at(-2)} ended with ${code}: ${said}`)));
   });
   return child;
-}
-
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const late = setTimeout(() => child.kill('SIGKILL'), 40_000);
-  await ended;
-  clearTimeout(late);
 }
 
 /** @param server another one than a dev server of its own: where it is, by a profile, and its process */

@@ -12,7 +12,7 @@ import { fetchNamed } from '../fetch/named.ts';
 import { writeSeed } from '../fetch/seed.ts';
 import type { FirstUser } from '../init/choices.ts';
 import { firstUser } from '../init/first-user.ts';
-import { positiveInteger } from '../terminal/arguments.ts';
+import { KEY_OPTION, positiveInteger } from '../terminal/arguments.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -24,7 +24,7 @@ const syntax = (command: Command) =>
     .argument('<disk>', 'REPOSITORY:TAG of the disk, or of its image with --type; or a file that was fetched')
     .addOption(new Option('--type <type>', 'the disk of that type beside the image').choices(DISK_TYPE_NAMES))
     .option('-o, --output <dir>', 'where the file is fetched to', '.')
-    .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names')
+    .option(...KEY_OPTION)
     .option('--memory <n>', 'MiB of memory', positiveInteger, 2_048)
     .option('--ssh <n>', "port of this machine, on loopback, that leads to the machine's SSH", positiveInteger)
     .option('--ssh-key <file>', 'public key of a user whom cloud-init makes in the machine')

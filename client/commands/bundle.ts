@@ -11,6 +11,7 @@ import { packBundle } from '../bundle/pack-bundle.ts';
 import { gatherBundle } from '../bundle/gather.ts';
 import { publicKeyOr } from '../project/public-key.ts';
 import { repositoryAndTag } from '../temporal/release-name.ts';
+import { KEY_OPTION } from '../terminal/arguments.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -20,7 +21,7 @@ const syntax = (command: Command) =>
   command
     .argument('<reference>', 'REPOSITORY:TAG, released by flightline')
     .requiredOption('-o, --output <file>', 'the file to write')
-    .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names')
+    .option(...KEY_OPTION)
     .option('--record-repository <repository>', 'repositories.record of the spec; default is REPOSITORY/release');
 
 export default verb({

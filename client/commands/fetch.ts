@@ -2,6 +2,7 @@
 import { Option, type Command } from '@commander-js/extra-typings';
 import { DISK_TYPE_NAMES } from '../../model/spec/disk.ts';
 import { fetchNamed } from '../fetch/named.ts';
+import { KEY_OPTION } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
 
@@ -11,7 +12,7 @@ const syntax = (command: Command) =>
     .addOption(new Option('--type <type>', 'the disk of that type beside the image').choices(DISK_TYPE_NAMES))
     .option('--platform <platform>', "of a disk for several, the one that is meant; default is this machine's")
     .option('-o, --output <dir>', 'where the file goes', '.')
-    .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names');
+    .option(...KEY_OPTION);
 
 export default verb({
   group: 'trust',

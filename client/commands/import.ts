@@ -11,6 +11,7 @@ import { Bundle } from '../bundle/bundle.ts';
 import { importBundle } from '../bundle/import.ts';
 import { verifiedBundle } from '../bundle/verified.ts';
 import { publicKeyOr } from '../project/public-key.ts';
+import { KEY_OPTION } from '../terminal/arguments.ts';
 import { UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
@@ -20,7 +21,7 @@ const syntax = (command: Command) =>
   command
     .argument('<file>', 'what `flightline bundle` wrote')
     .requiredOption('--to <repository>', 'the repository for the image, without a tag; disks and record go beside it')
-    .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names')
+    .option(...KEY_OPTION)
     .option('--replace', 'move tags there that point at something else');
 
 export default verb({

@@ -2,6 +2,7 @@
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { verifyAsDevice } from '../../activities/trust/verify.ts';
 import { publicKeyOr } from '../project/public-key.ts';
+import { KEY_OPTION } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { verb } from '../verb.ts';
 import { style } from '../view/style.ts';
@@ -24,10 +25,7 @@ export default verb({
   examples: ['flightline verify quay.io/acme/edge-camera:v1 --key release.pub'],
   json: { help: 'print JSON', schemas: ['verify'] },
 
-  syntax: (command) =>
-    command
-      .argument('<reference>', 'REPOSITORY:TAG')
-      .option('--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names'),
+  syntax: (command) => command.argument('<reference>', 'REPOSITORY:TAG').option(...KEY_OPTION),
 
   /** What a device would refuse ends with exit code 1. */
   async run([reference], options, output) {

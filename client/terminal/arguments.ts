@@ -11,6 +11,8 @@ export const RUN_ARGUMENT = [
 ] as const;
 /** Name and help of a name that is tagged. */
 export const NAME_ARGUMENT = ['<name>', 'REPOSITORY:TAG'] as const;
+/** Flag and help of the key by which a verb verifies. */
+export const KEY_OPTION = ['--key <file>', 'the public key; default is what FLIGHTLINE_PUBLIC_KEY names'] as const;
 
 /** A number from 1 on. */
 export function positiveInteger(text: string): number {

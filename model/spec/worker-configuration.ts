@@ -3,7 +3,7 @@
  */
 import { BUILDER_OPTIONS } from './disk.ts';
 import { z } from 'zod';
-import { ByteSize } from '../base/byte-size.ts';
+import { ByteSize, parseByteSize } from '../base/byte-size.ts';
 import { ARCHITECTURES, HostName } from '../base/host.ts';
 import { repositoryIsWithin } from '../oci/reference.ts';
 
@@ -152,7 +152,9 @@ export const WorkerConfiguration = z.strictObject({
     .prefault({}),
   context: z
     .strictObject({
-      unpackedSize: ByteSize.default('20 GiB').describe('most that a context may have when unpacked'),
+      unpackedSize: ByteSize.refine((text) => parseByteSize(text) !== 0, 'lets no context through')
+        .default('20 GiB')
+        .describe('most that a context may have when unpacked'),
     })
     .prefault({}),
   metrics: z

@@ -4,19 +4,17 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TypedTerminal } from '../../scripts/recording/typed-terminal.ts';
 import { readState } from '../../workers/stack/state.ts';
 import { ROOT } from '../support/flightline.ts';
 import { personEnvironment } from '../support/person.ts';
+import { twoTerminals, type TwoTerminals } from '../support/two-terminals.ts';
 
 const UP_WITHIN = 600_000;
-const RUN_WITHIN = 300_000;
 
 let directory: string;
 let prefix: string;
 let work: string;
-let first: TypedTerminal;
-let second: TypedTerminal;
+let terminals: TwoTerminals;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'flightline-packed-'));
@@ -33,24 +31,12 @@ beforeAll(async () => {
   // Nothing of the clone is on PATH: npm puts its programs there.
   const path = [join(prefix, 'bin'), dirname(process.execPath), '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'];
   const env = { ...personEnvironment(), PATH: path.join(delimiter), npm_config_prefer_offline: 'true' };
-  first = new TypedTerminal({ cwd: work, env });
-  second = new TypedTerminal({ cwd: work, env });
+  terminals = twoTerminals({ cwd: work, env });
 });
 afterAll(async () => {
-  await second?.close();
-  await first?.typeToPrompt('\u0003').catch(() => undefined);
-  await first?.close();
+  await terminals?.close();
   await rm(directory, { recursive: true, force: true });
 });
-
-/** Types a command on the second terminal. @returns what it showed */
-async function typed(command: string): Promise<string> {
-  const from = second.shown.length;
-  const code = await second.run(command, RUN_WITHIN);
-  const shown = second.shown.slice(from);
-  expect(code, shown).toBe(0);
-  return shown;
-}
 
 interface Listed {
   version?: string;
@@ -84,6 +70,7 @@ it('brings manual pages', async () => {
 });
 
 it('starts a stack', async () => {
+  const { first, typed } = terminals;
   await first.shows('$ ');
   await first.type('flightline up --data stack\n');
   await first.shows('The stack is up', { within: UP_WITHIN });
@@ -92,6 +79,7 @@ it('starts a stack', async () => {
 });
 
 it('starts a project, releases it, and fetches its disk', async () => {
+  const { typed } = terminals;
   await typed(
     'flightline init edge --target openshift-virtualization --base debian-example --binding late ' +
       '--no-podman-compose --repository $FLIGHTLINE_REGISTRY/packed/edge',
@@ -102,6 +90,7 @@ it('starts a project, releases it, and fetches its disk', async () => {
 });
 
 it('completes in bash', async () => {
+  const { second, typed } = terminals;
   await typed('. <(flightline completion bash)');
   await second.type('flightline sched\t');
   await second.shows('flightline schedule ');
@@ -111,6 +100,6 @@ it('completes in bash', async () => {
 });
 
 it('stops everything at Ctrl-C', async () => {
-  await first.typeToPrompt('\u0003');
+  await terminals.first.typeToPrompt('\u0003');
   expect(readState(join(work, 'stack'))?.children).toEqual([]);
 });

@@ -56,7 +56,7 @@ export async function startTemporalCluster(): Promise<TemporalCluster> {
     const log = await open(join(directory, 'server.log'), 'a');
     undo.push(() => log.close());
     let server = start(programs.server, directory, log.fd);
-    undo.push(() => stopped(server, 'SIGTERM'));
+    undo.push(() => stopped(server));
     const address = `127.0.0.1:${ports[1]!}`;
     const system = await profile(directory, address, 'temporal-system', tls);
     await answers(system, directory);

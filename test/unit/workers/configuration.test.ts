@@ -88,6 +88,13 @@ describe('the worker configuration', () => {
     expect(failure?.message).toMatch(/worker\.yaml:2:1: .*did you mean "limits"/);
   });
 
+  it.each(['0 GiB', '0.0001 kB', '20'])('lets a context unpack to some size, and not to %s', async (size) => {
+    const failure = await withFile(`context: { unpackedSize: ${size} }\n`, (file) =>
+      failureOf(loadWorkerConfiguration(file)),
+    );
+    expect(failure?.message).toMatch(/worker\.yaml:1:\d+: context\.unpackedSize/);
+  });
+
   it('must be there when it is named', async () => {
     const failure = await failureOf(loadWorkerConfiguration('/nowhere/worker.yaml'));
     expect(failure).toMatchObject({
