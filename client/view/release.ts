@@ -113,7 +113,7 @@ function totalTime({ status, stages }: ReleaseRecord, now: number): string {
 }
 
 /** The images that podman used, by their digests; before it has built, those that it is expected to use. */
-export function renderBases({ inputs }: ReleaseRecord): string[] {
+function renderBases({ inputs }: ReleaseRecord): string[] {
   return (inputs?.base ?? []).map(({ reference, digest }) => `base: ${plain(reference)} ${digest}`);
 }
 

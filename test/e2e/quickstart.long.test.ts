@@ -49,7 +49,9 @@ it('starts the stack in a clone that holds nothing else', async () => {
   await first.shows('The stack is up', { within: UP_WITHIN });
 });
 
-it.each(commands)('%s', async (command) => void (await terminals.typed(command!)));
+it.each(commands)('%s', async (command) => {
+  await expect(terminals.typed(command!)).resolves.toBeDefined();
+});
 
 it('has verified what it fetched', async () => {
   expect(await readdir(join(clone, 'hello'))).toContain('disk.qcow2');

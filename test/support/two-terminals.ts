@@ -6,9 +6,9 @@ export interface TwoTerminals {
   first: TypedTerminal;
   second: TypedTerminal;
   /** Types a command on the second, which is to end well within some milliseconds. @returns what it showed */
-  typed(command: string, within?: number): Promise<string>;
+  typed: (command: string, within?: number) => Promise<string>;
   /** Ends both, and with Ctrl-C what runs on the first. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 export function twoTerminals(options: TerminalOptions): TwoTerminals {

@@ -160,15 +160,14 @@ const RESULTS: Record<string, Result> = {
 };
 
 /** The live view and a result, as this process writes them; what is not text is spelt out. */
-function written(terminal: Terminal | undefined, result: Result | undefined): string {
+function textOf(terminal: Terminal | undefined, result: Result | undefined): string {
   let all = '';
   const keep = (text: unknown) => {
     all += String(text);
     terminal?.write(String(text));
     return true;
   };
-  vi.spyOn(process.stdout, 'write').mockImplementation(keep);
-  vi.spyOn(process.stderr, 'write').mockImplementation(keep);
+  const written = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockImplementation(keep));
   try {
     const output = processOutput();
     if (result) output.result(result(output.colour.result, terminal?.columns).join('\n'));
@@ -179,8 +178,7 @@ function written(terminal: Terminal | undefined, result: Result | undefined): st
       display.close();
     }
   } finally {
-    vi.mocked(process.stdout.write).mockRestore();
-    vi.mocked(process.stderr.write).mockRestore();
+    for (const spy of written) spy.mockRestore();
   }
   return all.replaceAll('\u001b', '␛');
 }
@@ -195,7 +193,7 @@ describe.each([
 ])('on a terminal of %d x %d', (columns, rows) => {
   it.each(VIEWS)('%s', async (_, result) => {
     const terminal = new Terminal(columns, rows);
-    written(terminal, result);
+    textOf(terminal, result);
     expect(`\n${(await terminal.lines()).join('\n')}\n`).toMatchSnapshot();
   });
 });
@@ -211,7 +209,7 @@ const SURROUNDINGS = {
 function writtenIn([isTerminal, variables]: Surroundings, result: Result | undefined): string {
   tty.isTerminal = isTerminal;
   environment(variables);
-  return `\n${written(undefined, result)}`;
+  return `\n${textOf(undefined, result)}`;
 }
 
 describe.each(Object.entries<Surroundings>(SURROUNDINGS))('%s', (_, surroundings) => {

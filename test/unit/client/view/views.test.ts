@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/failure/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/activities.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
-import { renderBases, renderFailure, renderRelease, renderNotes } from '../../../../client/view/release.ts';
+import { renderFailure, renderRelease, renderNotes, renderStatus } from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';
-import { isVerified } from '../../../../model/release/record.ts';
+import { isVerified, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { renderSummary } from '../../../../client/follow/summary.ts';
 import { chooseLogs, knownLogs } from '../../../../client/follow/known-logs.ts';
 import { statusOf } from '../../../../model/release/listing.ts';
@@ -345,8 +345,10 @@ test('what is attested is told for each platform, with the digest of its bundle'
 test('the images that podman used are told with their digests', () => {
   const base = [{ reference: 'quay.io/a/base:1', digest: DIGEST }];
   const inputs = { image: DIGEST, disks: {}, base, builder: null, context: DIGEST };
-  expect(renderBases(record({ inputs }))).toEqual([`base: quay.io/a/base:1 ${DIGEST}`]);
-  expect(renderBases(record())).toEqual([]);
+  const basesOf = (more: Partial<ReleaseRecord>) =>
+    renderStatus({ record: record(more), activities: [] }, undefined, null, { colour: false, now: NOW }).slice(1);
+  expect(basesOf({ inputs })).toEqual([`  base: quay.io/a/base:1 ${DIGEST}`]);
+  expect(basesOf({})).toEqual([]);
 });
 
 test('a list', () => {
