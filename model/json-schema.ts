@@ -12,6 +12,7 @@ import {
 import { DoctorDocument, DrainDocument, StackDocument, VersionDocument } from './documents/machine-documents.ts';
 import {
   DecisionDocument,
+  WaiverDocument,
   DeletedScheduleDocument,
   PruneDocument,
   RollbackDocument,
@@ -41,6 +42,8 @@ export const JSON_SCHEMAS = {
   bundle: schemaOf(BundleDocument, 'flightline bundle'),
   /** What `flightline approve` and `reject` print with `--json`. */
   decision: schemaOf(DecisionDocument, 'flightline approve, reject'),
+  /** What `flightline approve --waive` prints with `--json`. */
+  waiver: schemaOf(WaiverDocument, 'flightline approve --waive'),
   /** What `flightline device-config --json` prints. */
   'device-config': schemaOf(DeviceConfigDocument, 'flightline device-config'),
   /** What `flightline diff --json` prints. */

@@ -1,6 +1,6 @@
 /** Decides which releases and contexts of a repository are pruned, for dry runs and real ones alike. Pure. */
-import type { PrunePolicy, PruneReason } from '../../model/release/prune.ts';
-import { type ReleaseRecord, recordTime } from '../../model/release/record.ts';
+import { recordTime, type PrunePolicy, type PruneReason } from '../../model/release/prune.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { contextTag, entryTag } from '../../model/oci/reference.ts';
 import { decideContexts, decideUnfinished } from './decide-unused.ts';

@@ -4,6 +4,7 @@ import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
+import { gateInputs } from '../../model/gate/gate.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
@@ -39,6 +40,8 @@ export interface Current {
   builder: PinnedImage | null;
   /** Absent without a disk that boots from one. */
   installer?: PinnedImage | undefined;
+  /** Absent without gates. */
+  gates?: readonly PinnedImage[] | undefined;
   /** The operator wants a person's approval, whatever the request says. */
   approval: boolean;
 }
@@ -60,9 +63,9 @@ export function inputParts(request: AnyRequest, context: Pick<ContextSummary, 'f
 /** The same when the context is known to be the recorded one. */
 export function withContext(request: AnyRequest, context: Pick<InputParts, 'files' | 'config'>): InputParts {
   const { buildArgs, architecture, platforms, verification, key, disks, builder, bootTest } = request;
-  const { rootfs } = builder;
+  const { rootfs, driver } = builder;
   const { arguments: options } = builderOptions(builder);
-  const { driver } = builder;
+  const gates = gateInputs('disk', request.gates);
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
   return {
     files: context.files,
@@ -72,13 +75,14 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
       architecture,
       platforms,
       baked,
+      gates: gateInputs('image', request.gates),
       ...buildOptions(request),
       ...imageSecretInputs(request),
     }),
     disks: Object.fromEntries(
       disks.map(({ type, publish, compress, installer }) => [
         type,
-        shortDigest({ publish, compress, rootfs, options, driver, installer }),
+        shortDigest({ publish, compress, rootfs, options, driver, installer, gates }),
       ]),
     ),
     bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
@@ -204,7 +208,7 @@ function diskDifferences(
     ...(parts.config === recorded.config ? [] : ['builder.config differs']),
     ...(parts.disks[type] === recorded.disks[type]
       ? []
-      : [`form, compression, root file system, installer or builder arguments of disk ${type} differ`]),
+      : [`form, compression, root file system, installer, builder arguments or gates of disk ${type} differ`]),
     ...originReasons(record, request, before),
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []
@@ -240,10 +244,4 @@ function builderReasons(before: PinnedImage | null, now: PinnedImage | null): st
   return before && now && before.reference !== now.reference
     ? [`builder ${before.reference} → ${now.reference}`]
     : pinnedReasons('builder', listed(before), listed(now));
-}
-
-/** The tags that the last record may have, the likeliest first. */
-export function lastTags(request: Pick<ReleaseRequest, 'tag' | 'alsoTag' | 'rebuild'>): string[] {
-  const last = request.rebuild?.last ?? null;
-  return [...new Set([...request.alsoTag.slice(0, 1), ...(last === null ? [] : [last]), request.tag])];
 }

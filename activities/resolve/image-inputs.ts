@@ -18,7 +18,7 @@ import type { WorkerConfiguration } from '../../model/spec/worker-configuration.
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { readRecord } from '../trust/record.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
-import { lastTags } from './change.ts';
+import { lastTags } from './last-release.ts';
 import { referenceFrom } from './pin.ts';
 
 /** The bases of a release's image and the digest over its inputs, of each platform where it has several. Reads only. */

@@ -6,7 +6,7 @@ import { formatReference } from '../../model/oci/reference.ts';
 import { requestedInstaller, type ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { inputParts, withContext, type Current } from './change.ts';
-import { builderFrom, pin } from './pin.ts';
+import { builderFrom, pin, pinGates } from './pin.ts';
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
@@ -54,7 +54,7 @@ async function lookUpImages(
   request: ReleaseRequest,
   recorded: Pick<NonNullable<ReleaseRecord['inputs']>, 'base' | 'installer'>,
   configuration: WorkerConfiguration,
-): Promise<Pick<Current, 'bases' | 'builder' | 'installer'>> {
+): Promise<Pick<Current, 'bases' | 'builder' | 'installer' | 'gates'>> {
   const { architecture } = request;
   const named = recorded.base.map(({ reference }) => reference);
   const builder = request.disks.length > 0 ? formatReference(builderFrom(request, configuration)) : null;
@@ -62,7 +62,7 @@ async function lookUpImages(
   const all = [...named, ...(builder === null ? [] : [builder]), ...(installer === undefined ? [] : [installer])];
   return withRegistryAccess(configuration, all.map(repositoryOf), async (access) => {
     await requireRedHatLogin(access, all, 'the control worker');
-    const [bases, pinned, installs] = await Promise.all([
+    const [bases, pinned, installs, gates] = await Promise.all([
       Promise.all(
         recorded.base.map(async (base) => {
           const { reference, platform } = base;
@@ -74,7 +74,8 @@ async function lookUpImages(
       installer === undefined
         ? undefined
         : findForPlatform(access, installer, 'installer.image', architecture, recorded.installer),
+      pinGates(configuration, request.gates),
     ]);
-    return { bases, builder: pinned, installer: installs };
+    return { bases, builder: pinned, installer: installs, gates };
   });
 }

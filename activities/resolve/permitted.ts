@@ -5,6 +5,7 @@ import { repositoryIsWithin } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { requireWebhooks } from '../notify.ts';
+import { requireGates } from '../gate/require-gates.ts';
 import { withRegistryAccess } from '../tools/registry/access.ts';
 import { requireOwnRepositories } from '../trust/own-repositories.ts';
 import { isOwnTag } from '../trust/own-tag.ts';
@@ -12,6 +13,7 @@ import { isOwnTag } from '../trust/own-tag.ts';
 /** What the operator's configuration must allow. */
 export function requirePermitted(configuration: WorkerConfiguration, request: ReleaseRequest): void {
   requireWebhooks(configuration, request.notify ?? []);
+  requireGates(configuration, request.gates ?? [], 'the control worker');
   const { repository, contextRepository, logRepository } = request;
   const named = movedNames(request).map((moved) => moved.repository);
   requireOwnRepositories(configuration, repository, [...named, contextRepository, logRepository ?? repository]);

@@ -1,11 +1,12 @@
 /** Looks up what image names of a spec or Containerfile point at now. */
 import { requireBuilderOptions } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
+import type { RequestedGate } from '../../model/gate/gate.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import type { RegistryAccess } from '../tools/registry/access.ts';
+import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 
 /** Parses a name. @throws FlightlineError `invalid-input` */
 export function referenceFrom(image: string): Reference {
@@ -36,4 +37,17 @@ export async function pin(access: RegistryAccess, image: string, where: string):
     throw new FlightlineError('image-not-found', `${image}, named by ${where}, is not in its registry`);
   }
   return { reference: image, digest };
+}
+
+/** What the images of gates point at now, each image once; undefined without gates. */
+export async function pinGates(
+  configuration: WorkerConfiguration,
+  gates: readonly RequestedGate[] = [],
+): Promise<PinnedImage[] | undefined> {
+  const images = [...new Set(gates.map(({ image }) => image))];
+  if (images.length === 0) return undefined;
+  const repositories = images.map((image) => referenceFrom(image).repository);
+  return withRegistryAccess(configuration, repositories, (access) =>
+    Promise.all(images.map((image) => pin(access, image, 'gates'))),
+  );
 }

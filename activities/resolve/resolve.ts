@@ -15,9 +15,9 @@ import { sendGitContext } from '../context/git-context.ts';
 import { summariseContext } from '../context/summary.ts';
 import { asksApproval, byContext, byRecordedContext } from './inputs-by-context.ts';
 import { LIST_PUBLIC_KEY } from '../trust/keys.ts';
-import { sinceLastRelease, sinceOwnTag, type SinceLast } from './last-release.ts';
+import { sinceLastRelease, sinceOwnTag, verdictsTakenOver, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
-import { builderFrom, pin } from './pin.ts';
+import { builderFrom, pin, pinGates } from './pin.ts';
 import { pinnedReasons, reasonOf, recordedReason } from './reason.ts';
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
@@ -76,13 +76,14 @@ export async function compareWithLast(
 
 /** The inputs of a record's release, for a release with the same inputs. */
 function ofRecord(request: ReleaseRequest, { inputs }: ReleaseRecord): Omit<Resolved, 'unchanged'> {
-  const { image, base, builder, installer, context } = inputs!;
+  const { image, base, builder, installer, gates, context } = inputs!;
   return {
     context: { repository: request.contextRepository, digest: context },
     imageInputs: image,
     bases: base,
     builder,
     ...(installer && { installer }),
+    ...(gates && { gates }),
     builderConfig: null,
     existingTag: null,
   };
@@ -108,9 +109,10 @@ export async function lookUp(
   const named = [...(builderReference ? [formatReference(builderReference)] : []), ...(installs ? [installs] : [])];
   const repositories = [...ownRepositories(request), ...named.map(repositoryOf)];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    const [, image, builder, installer, existingTag] = await allEnded([
+    const [, image, gates, builder, installer, existingTag] = await allEnded([
       requireOwnTags(configuration, request),
       imageInputsOf(configuration, request, { ...context, parts }),
+      pinGates(configuration, request.gates),
       builderReference
         ? pinWithLogin(access, formatReference(builderReference), 'builder.image')
         : Promise.resolve(null),
@@ -123,6 +125,7 @@ export async function lookUp(
       ...image,
       builder,
       ...(installer && { installer }),
+      ...(gates && { gates }),
       builderConfig: context.builderConfig,
       existingTag,
       ...(asksApproval(configuration, request) && { approval: true }),
@@ -163,7 +166,7 @@ function whatIsNew(
   since: SinceLast,
   request: ReleaseRequest,
   bases: readonly PinnedImage[] = [],
-): Pick<Resolved, 'unchanged' | 'reuse' | 'kept' | 'fresh' | 'reason'> {
+): Pick<Resolved, 'unchanged' | 'reuse' | 'kept' | 'gated' | 'fresh' | 'reason'> {
   const reason = recordedReason(since.reason);
   if (since.change === 'none') return { unchanged: since.record, reason };
   if (since.change === 'image') {
@@ -175,20 +178,22 @@ function whatIsNew(
         bases.filter((base) => base.platform === platform),
       ).length === 0;
     const same = since.kept.filter(isSame);
-    const kept = same.length > 0 && { kept: same };
+    const kept = same.length > 0 && { kept: same, ...verdictsTakenOver(since.record, same) };
     return { unchanged: null, reason, ...kept, ...(since.fresh && { fresh: new Date().toISOString() }) };
   }
   const { digest, platforms, certificateEnds, certificateRequest } = since.record.image;
+  const disks = reusedDisks(since, request);
   return {
     unchanged: null,
     reason,
+    ...verdictsTakenOver(since.record, ['image', ...disks.map(({ type }) => type)]),
     reuse: {
       digest: digest!,
       ...(platforms && { platforms }),
       builtAt: builtAt(since.record),
       certificateEnds,
       certificateRequest,
-      disks: reusedDisks(since, request),
+      disks,
       attestations: since.record.attestations,
     },
   };
@@ -224,9 +229,9 @@ async function whatIsMissing(
   request: ReleaseRequest,
   resolved: Resolved & { parts: InputParts },
   configuration: WorkerConfiguration,
-): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'fresh' | 'reason'>> {
-  const { parts, context, bases, builder, installer, approval = false } = resolved;
-  const current = { request, parts, context: context.digest, bases, builder, installer, approval };
+): Promise<Pick<Resolved, 'unchanged' | 'reuse' | 'gated' | 'fresh' | 'reason'>> {
+  const { parts, context, bases, builder, installer, gates, approval = false } = resolved;
+  const current = { request, parts, context: context.digest, bases, builder, installer, gates, approval };
   const since = await sinceOwnTag(access, request, configuration, () => Promise.resolve(current));
   const replaced = since.differences.filter(({ replaces }) => replaces);
   if (replaced.length === 0) return whatIsNew(since, request);

@@ -4,6 +4,7 @@ import { placeOf } from '../../model/failure/remedy.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { isFinal, type ReleaseStatus, type StageStatus } from '../../model/stage/stage.ts';
+import { gatesInWords } from '../../model/gate/gate.ts';
 import { predicateName } from '../../model/attestation/statement.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords, timeInWords } from '../../model/base/words.ts';
@@ -124,6 +125,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
   return [
     ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
     ...updatesInWords(record.image.updates ?? []).map((text) => `update: ${plain(text)}`),
+    ...gatesInWords(record.gates).map((text) => `gate: ${plain(text)}`),
     ...attestedLines(record),
     ...(certificateEnds === undefined
       ? []

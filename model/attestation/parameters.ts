@@ -22,6 +22,7 @@ export const ProvenanceParameters = ReleaseRequest.pick({
   disks: true,
   builder: true,
   bootTest: true,
+  gates: true,
 }).extend({
   /** Of the bytes of `flightline.yaml`. */
   spec: Digest,

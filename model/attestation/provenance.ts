@@ -2,6 +2,7 @@
  * The provenance of a release: SLSA Provenance v1 about its image and disks, made from its record. docs/provenance.md
  * has the build type. https://slsa.dev/spec/v1.0/provenance
  */
+import { isOfParts } from '../gate/gate.ts';
 import type { PinnedImage, ReleaseRecord } from '../release/record.ts';
 import type { ProvenanceParameters } from './parameters.ts';
 import { digestSet, statementBytes, type ResourceDescriptor } from './statement.ts';
@@ -26,6 +27,10 @@ export function provenanceStatement(facts: ProvenanceFacts): Uint8Array {
   const { spec, builder: asked, disks, ...external } = parameters;
   const hosts = [...new Set(record.stages.flatMap(({ host }) => host ?? []))];
   const { inputs, approval } = record;
+  const verdicts = (record.gates ?? []).filter((one) => isOfParts(one, facts.made));
+  const waivers = verdicts.flatMap(({ gate, subject, digest, waiver }) =>
+    waiver ? [{ gate, subject, digest: digestSet(digest), ...waiver }] : [],
+  );
   return statementBytes(subjectsOf(facts), 'https://slsa.dev/provenance/v1', {
     buildDefinition: {
       buildType: BUILD_TYPE,
@@ -35,6 +40,7 @@ export function provenanceStatement(facts: ProvenanceFacts): Uint8Array {
         disks,
         ...(disks.length > 0 && { builder: asked }),
         ...(approval && { approval }),
+        ...(waivers.length > 0 && { waivers }),
       },
       internalParameters: { hosts, imageInputs: inputs?.image, diskInputs: inputs?.disks },
       resolvedDependencies: dependencies(facts),
@@ -46,6 +52,13 @@ export function provenanceStatement(facts: ProvenanceFacts): Uint8Array {
         startedOn: record.stages.flatMap(({ startedAt }) => startedAt ?? []).toSorted()[0],
         finishedOn: finishedAt,
       },
+      ...(verdicts.length > 0 && {
+        byproducts: verdicts.map(({ gate, subject, digest, verdict }) => ({
+          name: `gate/${gate}/${subject}`,
+          digest: digestSet(digest),
+          annotations: { verdict },
+        })),
+      }),
     },
   });
 }
@@ -79,6 +92,7 @@ function dependencies({ record, parameters }: ProvenanceFacts): ResourceDescript
     ...inputs.base.map((base) => imageDependency('base', base)),
     ...(inputs.builder ? [imageDependency('builder', inputs.builder)] : []),
     ...(inputs.installer ? [imageDependency('installer', inputs.installer)] : []),
+    ...(inputs.gates ?? []).map((gate) => imageDependency('gate', gate)),
     { name: 'context', uri: `oci://${contextRepository}`, digest: digestSet(inputs.context) },
     ...(commit && source ? [{ name: 'source', uri: `git+${source}`, digest: { gitCommit: commit } }] : []),
   ];

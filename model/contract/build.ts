@@ -1,5 +1,6 @@
 /** Activities of a host for an image: inputs and results. */
 import { z } from 'zod';
+import { GateOutcome, PinnedGate, Waiver } from '../gate/gate.ts';
 import { SBOM_FORMATS } from '../oci/sbom.ts';
 import { DeviceTrust } from '../device/signature-policy.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -90,6 +91,30 @@ export type SbomInput = z.infer<typeof SbomInput>;
 /** The artifact that holds the bills of materials for the sign worker, in the image's repository and without a tag. */
 const SbomResult = z.object({ ...hostStage, digest: Digest });
 
+/** What gates are to look at: an image of the host's storage, or files of disks there. */
+export const GateInput = ReleaseIdentity.extend({
+  /** `image`, `image-arm64`, or the subject of a builder run. */
+  branch: z.string(),
+  platform: Platform,
+  /** `repository:tag` of the release, for the gate to know. */
+  reference: z.string(),
+  gates: z.array(PinnedGate).min(1),
+  looksAt: z.union([
+    z.object({ imageId: z.string() }),
+    z.object({
+      files: z.array(z.object({ subject: z.string(), path: z.string(), size: z.number().int().positive() })),
+    }),
+  ]),
+  /** A gate does not look again at what a person has waived. Absent without any. */
+  waivers: z.array(Waiver).optional(),
+  timing: TimingSchema,
+});
+export type GateInput = z.infer<typeof GateInput>;
+
+/** A gate that refuses is an answer; what becomes of it the release decides. */
+export const GateResult = z.object({ ...hostStage, outcomes: z.array(GateOutcome) });
+export type GateResult = z.infer<typeof GateResult>;
+
 export const PushResult = z.object({ ...hostStage, digest: Digest });
 export type PushResult = z.infer<typeof PushResult>;
 
@@ -113,6 +138,8 @@ export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
 export const IMAGE_ACTIVITIES = {
   build: on('build', 'image/build', BuildInput, BuildResult),
   sbom: on('build', 'image/evidence/sbom', SbomInput, SbomResult),
+  /** Lets gates look at an image, or at the disks of a builder run. */
+  gate: on(['build', 'disk'], 'gate/gate', GateInput, GateResult),
   push: on('transfer', 'image/push', PushInput, PushResult),
   /** Proves with the image's own files that a device accepts the image, and refuses what another key signed. */
   deviceVerify: on('build', 'image/device-verify', DeviceVerifyInput, DeviceVerifyResult),

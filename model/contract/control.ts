@@ -29,6 +29,8 @@ export const ResolveResult = z.object({
   builder: PinnedImage.nullable(),
   /** Absent without a disk that boots from one. */
   installer: PinnedImage.optional(),
+  /** The images of gates; absent without any. */
+  gates: z.array(PinnedImage).optional(),
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),

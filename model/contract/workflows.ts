@@ -8,6 +8,7 @@ import { LogPageInput } from './host.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { Failure } from '../failure/failure.ts';
+import { GateVerdict, PinnedGate, Waiver } from '../gate/gate.ts';
 import { HostName } from '../base/host.ts';
 import { DiskFile, ReleaseRecord } from '../release/record.ts';
 import { Digest, Tag } from '../oci/reference.ts';
@@ -26,6 +27,10 @@ export const BuilderRunInput = ReleaseIdentity.extend({
   disks: z.array(RequestedDisk).min(1),
   /** Only when the disk is one of this run. */
   bootTest: BootTest.optional(),
+  /** The gates on disks; absent without any. */
+  gates: z.array(PinnedGate).min(1).optional(),
+  /** Absent without any. */
+  waivers: z.array(Waiver).min(1).optional(),
   key: z.string(),
   /** The release's host, asked first; null when it is lost. */
   preferredHost: z.string().nullable(),
@@ -47,6 +52,7 @@ export const BuilderRunResult = z.object({
   disks: z.array(
     z.object({ type: z.enum(DISK_TYPE_NAMES), digest: Digest.nullable(), verified: z.boolean(), file: DiskFile }),
   ),
+  gates: z.array(GateVerdict).optional(),
   stages: ReleaseRecord.shape.stages,
 });
 export type BuilderRunResult = z.infer<typeof BuilderRunResult>;
@@ -54,6 +60,8 @@ export type BuilderRunResult = z.infer<typeof BuilderRunResult>;
 /** Details of the failure with which a `builderRun` ends: what is held, and what its stages were. */
 export const BuilderRunFailure = z.object({
   failure: Failure,
+  /** What gates said of its disks, whether it failed by that or not. */
+  gates: z.array(GateVerdict).optional(),
   hosts: z.array(HostName),
   stages: ReleaseRecord.shape.stages,
 });

@@ -18,6 +18,20 @@ export const DecisionDocument = z.object({
   digests: z.array(Digest),
 });
 
+/** Of `flightline approve --waive`. */
+export const WaiverDocument = z.object({
+  /** Workflow id. */
+  release: z.string(),
+  reference: z.string(),
+  gate: z.string(),
+  by: z.string(),
+  comment: z.string(),
+  /** What it is waived for. */
+  digests: z.array(Digest),
+  /** The branches that go on; none while another gate holds them. */
+  resumed: z.array(z.string()),
+});
+
 /** Of `flightline rollback`. */
 export const RollbackDocument = RollbackResult.extend({ repository: z.string(), tag: z.string() });
 

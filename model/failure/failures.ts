@@ -1,5 +1,6 @@
 /** Every kind of failure, with meaning and remedy. `npm run docs` writes the table of docs/failures.md from it. */
 import { elsewhere, failing, holding, holdingForSpec, retrying, type FailureRow } from './failure-row.ts';
+import { NOT_ALLOWED } from './not-allowed.ts';
 
 const CHECK_IMAGE = 'check the name of the image, and that the registry has it';
 
@@ -31,26 +32,7 @@ const ROWS = {
     'the tag exists with other content',
     'choose a new tag (--tag), or set image.tagPolicy: move to move this one',
   ),
-  'key-not-allowed': failing(
-    'the key does not list a repository that the release would sign for',
-    "ask the operator to list the repository under the key in the sign worker's configuration, or name another key",
-  ),
-  'repository-not-allowed': failing(
-    "the spec names a repository that is not below the image's own",
-    'name repositories below image.repository, or ask the operator to list them under `furtherRepositories`',
-  ),
-  'builder-not-allowed': failing(
-    'the builder is not listed under `builders` by the control worker or by the build host',
-    'ask the operator to list the builder image under `builders` in the worker configuration',
-  ),
-  'git-not-allowed': failing(
-    "the URL's scheme is not listed under `git.schemes`",
-    'use a git URL whose scheme the worker configuration allows under git.schemes',
-  ),
-  'secret-not-allowed': failing(
-    "the image's or a disk's repository is not listed under the secret, or under `flightctl`",
-    "ask the operator to list these repositories under the secret (or flightctl) in the build host's configuration",
-  ),
+  ...NOT_ALLOWED,
   'deletion-disabled': {
     ...failing(
       'the registry does not delete manifests; nothing was pruned',
@@ -110,6 +92,11 @@ const ROWS = {
     'change the Containerfile or its base, or ask for other disk types',
   ),
   sbom: holding('the host has no Syft, or Syft failed', 'install Syft on the build host, or leave out image.sbom'),
+  gate: holdingForSpec(
+    'a gate refused the image or a disk: the message has its last lines, and `flightline logs` its report',
+    'let a person waive it (`flightline approve RELEASE --waive GATE --comment WHY`), or fix what it found',
+    { 'ended release': 'read its report (`flightline logs RELEASE gate`), and fix what it found' },
+  ),
   builder: holding(
     'the builder failed, or did not leave exactly one complete file for each type',
     "read the builder's log (`flightline logs RELEASE disk-build`) and fix the cause",

@@ -1,6 +1,7 @@
 /** Pruning: which releases of a repository are kept, and the input and result of the `prune` workflow. */
 import { z } from 'zod';
 import { Repository } from '../oci/reference.ts';
+import type { ReleaseRecord } from './record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
 /** Workflow type, also the activity's name. */
@@ -82,3 +83,11 @@ export type PruneReport = z.infer<typeof PruneReport>;
 /** The workflow's result: the counts alone. */
 export const PruneResult = z.object({ removed: z.number().int(), kept: z.number().int() });
 export type PruneResult = z.infer<typeof PruneResult>;
+
+/** When a release ended (ms since 1970): the end of its last stage. */
+export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
+  const ends = stages.flatMap(({ startedAt, durationMs }) =>
+    startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
+  );
+  return Math.max(0, ...ends);
+}

@@ -4,6 +4,7 @@ import { Approval } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { ARCHITECTURES } from '../base/host.ts';
+import { GateVerdict } from '../gate/gate.ts';
 import { Digest } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
@@ -88,7 +89,7 @@ const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
 export const InputParts = z.object({
   /** The context's files and the Containerfile, without the builder configuration. */
   files: ShortDigest,
-  /** Build arguments, architecture, verification and secrets' names. */
+  /** Build arguments, architecture, verification, secrets' names, and gates on the image. */
   settings: ShortDigest,
   /** Form, compression and root file system of each disk. */
   disks: z.record(z.string(), ShortDigest),
@@ -159,6 +160,8 @@ export const Compared = z.object({
     .optional(),
   /** Where an earlier release differs in the bases of some platforms only: the others. */
   kept: z.array(KeptPlatform).optional(),
+  /** What gates said of what is taken over; absent without any. */
+  gated: z.array(GateVerdict).optional(),
   /** The build uses no cache from before this time, ISO 8601. */
   fresh: z.string().optional(),
   /** What has changed since an earlier release, or is missing from it, in words. */
@@ -201,6 +204,8 @@ export const ReleaseRecord = z.object({
       builder: PinnedImage.nullable(),
       /** What a disk that installs the image boots from; absent without one. */
       installer: PinnedImage.optional(),
+      /** The images of gates; absent without any. */
+      gates: z.array(PinnedImage).optional(),
       context: Digest,
       parts: InputParts.optional(),
     })
@@ -224,6 +229,8 @@ export const ReleaseRecord = z.object({
     .optional(),
   /** What is attested of image and disks; absent when nothing is. */
   attestations: z.array(Attestation).optional(),
+  /** What gates said of image and disks; absent without any. */
+  gates: z.array(GateVerdict).optional(),
   /** Where the logs are when their hosts have removed them; absent when there are none. */
   logs: z.array(KeptLogs).optional(),
   /** Warnings for a person; absent when there are none. */
@@ -236,12 +243,4 @@ export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 /** `true` when the image and every published disk were verified as a device would. */
 export function isVerified(record: ReleaseRecord): boolean {
   return record.image.verified && record.disks.every((disk) => disk.form === 'none' || disk.verified);
-}
-
-/** When a release ended (ms since 1970): the end of its last stage. */
-export function recordTime({ stages }: Pick<ReleaseRecord, 'stages'>): number {
-  const ends = stages.flatMap(({ startedAt, durationMs }) =>
-    startedAt === null ? [] : [Date.parse(startedAt) + (durationMs ?? 0)],
-  );
-  return Math.max(0, ...ends);
 }

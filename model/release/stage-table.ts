@@ -39,11 +39,12 @@ export function builderRunStages(run: {
   disks: readonly { type: string }[];
   bootTest?: BootTest | undefined;
   platform?: Architecture | undefined;
+  gates?: ReleaseRequest['gates'];
 }): StageKey[] {
-  const { disks, bootTest, platform } = run;
+  const { disks, bootTest, platform, gates } = run;
   const subject = (type: string) => diskSubject(type, platform);
   return [
-    ...stagesOf('run', runSubject(run), { bootTest: bootTest && { disk: subject(bootTest.disk) } }),
+    ...stagesOf('run', runSubject(run), { gates, bootTest: bootTest && { disk: subject(bootTest.disk) } }),
     ...disks.flatMap(({ type }) => stagesOf(platform ? 'platform-disk' : 'disk', subject(type))),
   ];
 }
@@ -54,7 +55,8 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom'> & Driven,
+  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom' | 'gates'> &
+    Driven,
   reused: readonly string[] = [],
 ): StageKey[] {
   const made = request.disks.filter(({ type }) => !reused.includes(type));
@@ -64,7 +66,9 @@ export function releaseStages(
     ...stagesOf('image', 'image', request),
     ...(request.platforms ?? [undefined]).flatMap((one) => stagesOf('device', imageSubject(one), request)),
     ...reused.flatMap(signingStages),
-    ...requestedRuns(request, made).flatMap((run) => builderRunStages({ ...run, bootTest: request.bootTest })),
+    ...requestedRuns(request, made).flatMap((run) =>
+      builderRunStages({ ...run, bootTest: request.bootTest, gates: request.gates }),
+    ),
     ...(request.platforms ? made.flatMap(({ type }) => stagesOf('joined-disk', type)) : []),
     ...stagesOf('end', 'release', request),
   ];

@@ -15,6 +15,7 @@ import {
   PUBLISH_FORMS,
 } from './disk.ts';
 import { BuildSecret, EnrollmentSection, SecretName } from './enrollment.ts';
+import { GatesSection } from '../gate/gate.ts';
 import { ByteSize } from '../base/byte-size.ts';
 import { NotifyEntry } from './notify.ts';
 import { ImageReference, Repository, Tag } from '../oci/reference.ts';
@@ -175,6 +176,7 @@ export const FlightlineSpec = z
     repositories: RepositoriesSection.prefault({}),
     builder: BuilderSection.prefault({}),
     bootTest: BootTestSection.optional().describe('a disk that must boot before it is published'),
+    gates: GatesSection.describe('containers that look at what was built before it is sent, and may refuse it'),
     provenance: z
       .boolean()
       .default(false)

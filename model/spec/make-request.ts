@@ -6,6 +6,7 @@ import { DISK_TYPES, builderOptions } from './disk.ts';
 import { requestedEnrollment, secretInputs } from './enrollment.ts';
 import { parseByteSize } from '../base/byte-size.ts';
 import { parseDuration } from '../base/duration.ts';
+import { requestedGates } from '../gate/gate.ts';
 import { NO_LOGS, type FlightlineSpec } from './flightline-spec.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Repository, Tag } from '../oci/reference.ts';
@@ -168,6 +169,7 @@ function driverPart({ driver, image }: FlightlineSpec['builder']): Pick<ReleaseR
 function optionalParts(spec: FlightlineSpec, tagPolicy: ReleaseRequest['tagPolicy']): Partial<ReleaseRequest> {
   return {
     ...(spec.bootTest && { bootTest: { ...spec.bootTest, timeout: parseDuration(spec.bootTest.timeout)! } }),
+    ...(spec.gates.length > 0 && { gates: requestedGates(spec.gates) }),
     approval: spec.approval,
     ...(spec.maxUpdate !== undefined && { maxUpdate: parseByteSize(spec.maxUpdate)! }),
     ...(spec.notify.length > 0 && { notify: spec.notify }),

@@ -8,6 +8,7 @@ import { VERIFICATIONS, BuildOptions } from './build-options.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
 import { BuilderOptions, COMPRESSIONS, DISK_TYPE_NAMES, PUBLISH_FORMS } from './disk.ts';
 import { SecretInputs } from './enrollment.ts';
+import { RequestedGate } from '../gate/gate.ts';
 import { NotifyEntry } from './notify.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Digest, ImageReference, Repository, Tag } from '../oci/reference.ts';
@@ -107,6 +108,8 @@ export const ReleaseRequest = z.object({
   }),
   /** Absent without a boot test. */
   bootTest: BootTest.optional(),
+  /** Absent without gates. */
+  gates: z.array(RequestedGate).min(1).optional(),
   /** Formats in which the image's packages are listed; absent for none. */
   sbom: z.array(z.enum(SBOM_FORMATS)).min(1).optional(),
   /** Absent where no provenance is asked for. `spec`: digest of the bytes of `flightline.yaml`. */

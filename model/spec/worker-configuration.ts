@@ -139,6 +139,11 @@ export const WorkerConfiguration = z.strictObject({
     .array(Scope)
     .default(['quay.io/centos-bootc/bootc-image-builder'])
     .describe('builder images that may run privileged here'),
+  gates: z
+    .array(Scope)
+    .default([])
+    .describe('gate images that may look at images and disks here, without privileges and network'),
+  gatesWithNetwork: z.array(Scope).default([]).describe('gate images that may have a network here'),
   forbiddenBuilderOptions: z
     .array(z.enum(BUILDER_OPTIONS))
     .default([])

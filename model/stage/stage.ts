@@ -7,6 +7,7 @@ interface AskedFor {
   readonly bootTest?: { readonly disk: string } | undefined;
   readonly provenance?: unknown;
   readonly sbom?: unknown;
+  readonly gates?: readonly { readonly on: 'image' | 'disk' }[] | undefined;
   /** Present for an image of several platforms. */
   readonly platforms?: readonly Architecture[] | undefined;
 }
@@ -26,9 +27,12 @@ type Part = 'start' | 'platform' | 'image' | 'device' | 'run' | 'disk' | 'platfo
 
 const SIGNING = { sign: {}, verify: {} };
 const PUBLISHING = { publish: { log: true } } as const;
+const gated = (on: 'image' | 'disk', subject: string | undefined, { gates = [] }: AskedFor) =>
+  gates.some((gate) => gate.on === on) ? subject : undefined;
 const PUSHING = {
   build: { log: true },
   sbom: { about: (subject: string, { sbom }: AskedFor) => (sbom ? subject : undefined) },
+  gate: { log: true, about: (subject: string, asked: AskedFor) => gated('image', subject, asked) },
   push: { log: true },
 } as const;
 
@@ -45,6 +49,7 @@ const STAGE_TABLE = {
   image: {
     build: { ...PUSHING.build, about: ofOne },
     sbom: { about: (subject, asked) => (asked.sbom ? ofOne(subject, asked) : undefined) },
+    gate: { log: true, about: (subject, asked) => gated('image', ofOne(subject, asked), asked) },
     push: { ...PUSHING.push, about: ofOne },
     index: { about: ofSeveral },
     ...SIGNING,
@@ -58,6 +63,7 @@ const STAGE_TABLE = {
       log: true,
       about: (subject, { bootTest }) => subject.split('+').find((type) => type === bootTest?.disk),
     },
+    gate: { log: true, about: (subject, asked) => gated('disk', subject, asked) },
   },
   disk: { ...PUBLISHING, ...SIGNING },
   'platform-disk': PUBLISHING,

@@ -45,8 +45,8 @@ const SIGN_ACTIVITIES: ActivityName[] = [
 ];
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
-  build: ['build', 'sbom', 'deviceVerify'],
-  disk: ['diskBuild', 'bootTest'],
+  build: ['build', 'sbom', 'gate', 'deviceVerify'],
+  disk: ['diskBuild', 'bootTest', 'gate'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage', 'keepLogs', 'hostStatus'],
 };

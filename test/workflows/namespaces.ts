@@ -19,5 +19,6 @@ export const NAMESPACES = [
   'waits',
   'platforms',
   'attest',
+  'gates',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

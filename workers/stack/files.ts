@@ -107,6 +107,8 @@ export function stackWorkerConfiguration(options: {
     cleaning: { below: '10%', until: '20%' },
     builders: [`${registry}/flightline/debian-builder`, BOOTC_IMAGE_BUILDER],
     forbiddenBuilderOptions: [],
+    gates: [`${registry}/flightline/gates`],
+    gatesWithNetwork: [],
     keys: {
       [STACK_KEY]: {
         privateKey: paths.privateKey,

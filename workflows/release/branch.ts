@@ -74,7 +74,7 @@ export async function verifyReused(release: ShownRelease, plan: Plan): Promise<B
 /** Waits for `flightline retry`, for approval, or until the branch is outdated. */
 async function hold(release: ShownRelease, branch: string, failure: Failure, outdated: () => boolean): Promise<void> {
   const { state } = release;
-  const { table, holds, resumes } = state;
+  const { table, holds } = state;
   const { onFailure, timing } = state.request;
   // A failed claim has no row of its own, so the row of its stage shows it.
   const stopped = table.rows
@@ -93,7 +93,7 @@ async function hold(release: ShownRelease, branch: string, failure: Failure, out
   release.showHold(branch, failure);
   try {
     const summary = `${branch} is held: ${failure.kind}`;
-    const isOver = () => state.resumes !== resumes || outdated();
+    const isOver = () => !holds.has(branch) || outdated();
     if (await condition(isOver, timing.holdFor, { summary })) return;
     // A changed spec came in time, and a slow registry must not make it late.
     await condition(() => !state.resolving);

@@ -1,6 +1,7 @@
 /** What becomes of what a release has made when its plan changes. */
 import { releaseStages } from '../../model/release/stage-table.ts';
 import { isOfImage, signingStages } from '../../model/stage/stage.ts';
+import { pinnedGates } from './gates/image-gates.ts';
 import { keepPlatforms, noImage } from './image-state.ts';
 import { signedTags, type Plan } from './plan.ts';
 import { takeOverDisks } from './reused.ts';
@@ -28,7 +29,10 @@ function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
   resetEnd(state);
   const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
   // Late binding is no input of an image, and is looked at as it is built.
-  if (before.resolved.imageInputs !== next.resolved.imageInputs || (late(next) && !late(before))) {
+  const otherInputs = before.resolved.imageInputs !== next.resolved.imageInputs;
+  // Where they look is on its build host, which has it still if it is the same.
+  const otherGates = JSON.stringify(pinnedGates('image', before)) !== JSON.stringify(pinnedGates('image', next));
+  if (otherInputs || otherGates || (late(next) && !late(before))) {
     discardImage(state);
   } else if (signedTags(before.request).join() !== signedTags(next.request).join()) {
     unsignImage(state);

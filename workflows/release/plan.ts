@@ -9,8 +9,7 @@ import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import { DISK_TYPES, builderOptions } from '../../model/spec/disk.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { secretInputs } from '../../model/spec/enrollment.ts';
-import type { Failure } from '../../model/failure/failure.ts';
-import { failureOf } from '../../model/failure/failure.ts';
+import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import { needsEntitlement } from '../../model/oci/red-hat.ts';
 import type { BootTest, ReleaseRequest } from '../../model/spec/request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
@@ -198,7 +197,7 @@ export function diskBuildInput(
 export function builderRunKey(
   input: DiskBuildInput,
   run: RequestedRun,
-  request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest'>,
+  request: Pick<ReleaseRequest, 'keepFiles' | 'bootTest' | 'gates'>,
 ): string {
   const { image, builder, installer, builderConfig, rootfs, types } = input;
   return JSON.stringify([
@@ -214,6 +213,7 @@ export function builderRunKey(
     builderOptions(input),
     input.driver ?? null,
     input.updateFrom,
+    request.gates ?? null,
   ]);
 }
 

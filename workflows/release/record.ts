@@ -1,12 +1,14 @@
 /** What is shown of a release: its record, and the current details in the Temporal Web UI, in Markdown. Pure. */
 import type { Failure } from '../../model/failure/failure.ts';
 import type { RemedyPlace } from '../../model/failure/remedy.ts';
-import { utcInWords } from '../../model/base/words.ts';
+import { spanInWords, utcInWords } from '../../model/base/words.ts';
+import { gatesInWords } from '../../model/gate/gate.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { platformFacts, usedBases } from './image-state.ts';
+import { allVerdicts } from './gates-state.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 
@@ -15,6 +17,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
   const { identity, request, image, plan, outcome, gate, holds } = state;
   if (outcome?.record) return outcome.record;
   const warnings = warningsOf(state);
+  const gates = allVerdicts(state);
   return {
     schemaVersion: 1,
     release: identity.release,
@@ -38,6 +41,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       base: usedBases(image, plan.resolved.bases) ?? plan.resolved.bases,
       builder: plan.resolved.builder,
       ...(plan.resolved.installer && { installer: plan.resolved.installer }),
+      ...(plan.resolved.gates && { gates: plan.resolved.gates }),
       context: plan.resolved.context.digest,
       parts: plan.resolved.parts,
     },
@@ -45,6 +49,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
     failure: outcome ? outcome.failure : ([...holds.values()][0] ?? null),
     ...(gate.approval && { approval: gate.approval }),
     ...(state.attested.attestations.length > 0 && { attestations: state.attested.attestations }),
+    ...(gates.length > 0 && { gates }),
     ...(state.logs.kept.length === 0 ? {} : { logs: state.logs.kept }),
     ...(warnings.length === 0 ? {} : { warnings }),
     reason: plan?.resolved.reason,
@@ -100,6 +105,9 @@ export function releaseDetails(state: ReleaseState): string {
     state.table.noted(),
     stageTable(record.stages),
     digestList(record),
+    gatesInWords(record.gates)
+      .map((text) => `- gate ${text}`)
+      .join('\n'),
     (record.warnings ?? []).map((warning) => `- warning: ${warning}`).join('\n'),
     moved.length > 0 ? `Tags moved: ${moved.map(code).join(', ')}` : '',
     [...children].map(([subject, id]) => `- builder run ${subject}: workflow ${code(id)}`).join('\n'),
@@ -130,7 +138,7 @@ function stageTable(rows: readonly StageRow[]): string {
       row.host ?? '',
       row.attempts > 0 ? String(row.attempts) : '',
       row.startedAt === null ? '' : utcInWords(new Date(row.startedAt)),
-      row.durationMs === null ? '' : duration(row.durationMs),
+      row.durationMs === null ? '' : spanInWords(row.durationMs),
     ].join(' | '),
   );
   return [
@@ -184,15 +192,6 @@ function fence(text: string): string {
 
 function code(text: string): string {
   return `\`${text}\``;
-}
-
-/** Milliseconds as a person says them: `1.2 s`, `3 min 20 s`, `2 h 5 min`. */
-function duration(milliseconds: number): string {
-  const seconds = milliseconds / 1_000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function warningsOf({ image, refusedTags, logs, refusedSpec, outcome, moved, maybeMoved }: ReleaseState): string[] {

@@ -13,6 +13,7 @@ import { nothingAttested, type AttestedState } from './attested-state.ts';
 import { closedGate, type ApprovalGate } from '../approval.ts';
 import type { LogsKept } from '../host/clean-up.ts';
 import type { Plan } from './plan.ts';
+import { noGates, type GatesState } from './gates-state.ts';
 import { noImage, unsigned, type ImageState } from './image-state.ts';
 import { forgetReused, type JoinedDisk, type ReusedDisks } from './reused.ts';
 
@@ -76,8 +77,6 @@ export interface ReleaseState {
   /** Held branches, the longest held first, and those that are not finished. */
   readonly holds: Map<string, Failure>;
   readonly active: Set<string>;
-  /** Counts the times that held branches were told to go on. */
-  resumes: number;
   /** `repository:tag` of what was moved. */
   moved: string[];
   /** What a tag activity was moving when it was stopped, if it could not say how far it came. */
@@ -85,6 +84,7 @@ export interface ReleaseState {
   /** Why shared tags stay as they are, by tag. */
   readonly refusedTags: Map<string, string>;
   readonly attested: AttestedState;
+  readonly gates: GatesState;
   logs: LogsKept;
   /** The hosts hold nothing any more. */
   cleanedUp: boolean;
@@ -113,11 +113,11 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     gate: closedGate(`${request.repository}:${request.tag}`),
     holds: new Map(),
     active: new Set(),
-    resumes: 0,
     moved: [],
     maybeMoved: [],
     refusedTags: new Map(),
     attested: nothingAttested(),
+    gates: noGates(),
     logs: { kept: [], warnings: [] },
     cleanedUp: false,
     ending: false,
@@ -206,8 +206,14 @@ export function resume(state: ReleaseState): string[] {
   const resumed = [...state.holds.keys()];
   state.holds.clear();
   state.table.updateAll((row) => row.status === 'held', { status: 'waiting', at: Date.now() });
-  state.resumes += 1;
   return resumed;
+}
+
+/** Lets one held branch go on. */
+export function resumeBranch(state: ReleaseState, branch: string): void {
+  state.holds.delete(branch);
+  const change = { status: 'waiting', at: Date.now() } as const;
+  state.table.updateAll((row) => row.status === 'held' && isOfBranch(row, branch), change);
 }
 
 export function addMoved(state: ReleaseState, moved: readonly string[]): void {

@@ -6,10 +6,12 @@ import type { ResolveResult } from '../../model/contract/control.ts';
 import { RetryInput, type RetryResult } from '../../model/contract/workflows.ts';
 import type { Decided, Decision } from '../../model/release/approval.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
+import type { WaiveInput } from '../../model/gate/gate.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { checkDecision, decideUpdate, takeDecision } from '../approval.ts';
 import { StageFailed, toTemporalFailure } from '../failure.ts';
 import { retryUpdate } from '../signals-and-queries.ts';
+import { checkWaiver, takeWaiver, waiveUpdate } from './gates/waive.ts';
 import { refusalOf } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { resume, releaseStatus } from './state.ts';
@@ -36,6 +38,11 @@ export function letPeopleSteer(
     checkDecision(state.gate, input);
   };
   setHandler(decideUpdate, takeWord, { validator: checkWord });
+  const checkWaive = (input: WaiveInput) => {
+    requireSettledPlan(release);
+    checkWaiver(state, input);
+  };
+  setHandler(waiveUpdate, (input) => takeWaiver(release, input), { validator: checkWaive });
   return { stop: () => resolving.cancel() };
 }
 

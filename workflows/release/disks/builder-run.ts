@@ -2,7 +2,6 @@
  * The `builderRun` workflow, child of a release: one run of the builder, then publication, signature and verification
  * of each of its disks. It never holds: it fails, and its release holds the branch and starts it again.
  */
-import { ApplicationFailure } from '@temporalio/common';
 import {
   CancellationScope,
   getExternalWorkflowHandle,
@@ -16,8 +15,8 @@ import { z } from 'zod';
 import type { DiskBuildResult, PublishResult } from '../../../model/contract/disk.ts';
 import { BuilderRunInput, type BuilderRunResult } from '../../../model/contract/workflows.ts';
 import { failureOf, type Failure } from '../../../model/failure/failure.ts';
+import type { GateVerdict } from '../../../model/gate/gate.ts';
 import type { RequestedDisk } from '../../../model/spec/request.ts';
-import { diskSubject } from '../../../model/stage/stage.ts';
 import { StageFailed, toTemporalFailure, unexpectedFailure } from '../../failure.ts';
 import { concernsHost, HostSegment, type ClaimedHost } from '../../host/segment.ts';
 import { builderRunQuery, hostSignal, type BuilderRunState } from '../../signals-and-queries.ts';
@@ -26,9 +25,7 @@ import { runStage, settled, type Settled, type StageBoard } from '../../run-stag
 import { signAndVerify } from '../../signing.ts';
 import { builderRunStages, StageTable } from '../../../model/release/stage-table.ts';
 import { builderRunDetails } from '../record.ts';
-
-/** Time (ms) that a boot test needs besides waiting: to end an earlier one, to try KVM, to end QEMU. */
-const BOOT_TEST_MARGIN = 2 * 60_000;
+import { bootDisk, passDisks, publishDisk } from './disk-stages.ts';
 
 /** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
 export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResult> {
@@ -55,6 +52,9 @@ class Run implements StageBoard {
   private built: DiskBuildResult | null = null;
   /** The files on the current host have passed the boot test. */
   private booted = false;
+  /** So they have the gates, or were waived. */
+  private passed = false;
+  private verdicts: GateVerdict[] = [];
   private readonly published = new Map<string, PublishResult>();
   /** Failed publications where another host would not help. */
   private readonly problems: StageFailed[] = [];
@@ -121,11 +121,7 @@ class Run implements StageBoard {
       at,
     });
     this.changed();
-    return toTemporalFailure(failure, { failure, hosts: this.hosts, stages: this.table.rows });
-  }
-
-  private subjectOf(type: string): string {
-    return diskSubject(type, this.input.build.platform);
+    return toTemporalFailure(failure, { failure, hosts: this.hosts, ...this.gated(), stages: this.table.rows });
   }
 
   private claimed(host: string): void {
@@ -143,6 +139,7 @@ class Run implements StageBoard {
   private left(): void {
     this.built = null;
     this.booted = false;
+    this.passed = false;
   }
 
   private async onHost(host: ClaimedHost): Promise<void> {
@@ -157,12 +154,15 @@ class Run implements StageBoard {
       }),
     ));
     // Before publication: a tag must never point at a disk that does not boot.
-    await this.bootTest(host, built);
+    if (!this.booted) await bootDisk(this, host, this.input, built);
+    this.booted = true;
+    if (!this.passed) await passDisks(this, host, this.input, built, (verdicts) => (this.verdicts = verdicts));
+    this.passed = true;
     // One at a time, so that the host's transfer queue stays short. Signing overlaps with the next publication.
     for (const disk of disks) {
       if (this.published.has(disk.type)) continue;
       try {
-        const published = await this.publish(host, disk, built);
+        const published = await publishDisk(this, host, this.input, disk, built);
         this.published.set(disk.type, published);
         // Of several platforms the release signs what joins them.
         if (!build.platform) this.finishing.push(settled(this.signAndVerify(disk, published)));
@@ -171,41 +171,6 @@ class Run implements StageBoard {
         this.problems.push(error);
       }
     }
-  }
-
-  private async bootTest(host: ClaimedHost, built: DiskBuildResult): Promise<void> {
-    const { bootTest: test, build, release, runId } = this.input;
-    if (!test || this.booted) return;
-    const { branch, platform, timing, architecture } = build;
-    const subject = this.subjectOf(test.disk);
-    await runStage(this, { name: 'boot-test', subject }, host.name, () => {
-      const { path, size } = fileOf(built, test.disk);
-      const file = { path, size };
-      const input = { release, runId, branch, platform, test, architecture, timing, file, inputs: built.inputs };
-      return host.run((scheduleToStart) => {
-        const startToClose = test.timeout + BOOT_TEST_MARGIN;
-        const place = { host: host.name, work: 'disk', startToClose, scheduleToStart } as const;
-        const worker = activities('stage', timing, `boot ${subject} on ${host.name}`, place);
-        return worker.bootTest(input);
-      });
-    });
-    this.booted = true;
-  }
-
-  private publish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<PublishResult> {
-    const { release, runId, build, keepFiles } = this.input;
-    const { branch, platform, timing, image, architecture } = build;
-    const subject = this.subjectOf(disk.type);
-    return runStage(this, { name: 'publish', subject }, host.name, () => {
-      const file = fileOf(built, disk.type);
-      return host.run((scheduleToStart) => {
-        const { transferStartToClose: startToClose } = timing;
-        const place = { host: host.name, work: 'transfer', startToClose, scheduleToStart } as const;
-        const worker = activities('stage', timing, `publish ${subject} from ${host.name}`, place);
-        const input = { release, runId, branch, platform, disk, image, architecture, keepFiles, timing };
-        return worker.publish({ ...input, file: { path: file.path, size: file.size }, inputs: built.inputs });
-      });
-    });
   }
 
   private async signAndVerify(disk: RequestedDisk, { digest }: PublishResult): Promise<void> {
@@ -223,6 +188,10 @@ class Run implements StageBoard {
     await signAndVerify(this, disk.type, input, { signed: false, verified: false });
   }
 
+  private gated(): Pick<BuilderRunResult, 'gates'> {
+    return this.verdicts.length > 0 ? { gates: this.verdicts } : {};
+  }
+
   private result(): BuilderRunResult {
     const { built, hosts, published } = this;
     if (!built) throw new Error('a builder run ended without a result');
@@ -234,15 +203,8 @@ class Run implements StageBoard {
         const { digest, file } = published.get(disk.type)!;
         return { type: disk.type, digest, verified: digest !== null && !this.input.build.platform, file };
       }),
+      ...this.gated(),
       stages: this.table.rows,
     };
   }
-}
-
-/** The file of a disk type. @throws ApplicationFailure `builder` when the builder made none. */
-function fileOf(built: DiskBuildResult, type: string): DiskBuildResult['files'][number] {
-  const file = built.files.find((one) => one.type === type);
-  if (file) return file;
-  const failure = failureOf('builder', `the builder made no file for ${type}`, { log: built.log });
-  throw ApplicationFailure.nonRetryable(failure.message, failure.kind, failure);
 }

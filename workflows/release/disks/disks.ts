@@ -9,6 +9,7 @@ import { bootTestOf, builderRunSpace, diskBuildInput, builderRunKey, type Plan }
 import type { ShownRelease } from '../show.ts';
 import { noImage } from '../image-state.ts';
 import { disksToMake, keptResult } from '../reused.ts';
+import { pinnedGates } from '../gates/image-gates.ts';
 import { executeRun } from './execute-run.ts';
 import { joinDisks } from './join.ts';
 import { forgetRun, isImageLost, isOutdated, resetRows, type RunState } from '../state.ts';
@@ -19,7 +20,7 @@ export async function beginDisks(release: ShownRelease, plan: Plan): Promise<voi
   const { runs } = state;
   const wanted = requestedRuns(plan.request, disksToMake(state, plan.request)).map((run) => {
     const input = runInput(release, plan, run);
-    return { run, input, key: builderRunKey(input.build, run, plan.request) };
+    return { run, input, key: builderRunKey(input.build, run, { ...plan.request, gates: input.gates }) };
   });
   await retire(release, ({ run, key }) => !wanted.some((one) => one.run.subject === run.subject && one.key === key));
   for (const { run, input, key } of wanted) {
@@ -97,12 +98,14 @@ function runInput({ state }: ShownRelease, plan: Plan, run: RequestedRun): Build
   const { request } = plan;
   const bootTest = bootTestOf(request, run.types);
   const { build, push } = run.platform ? (image.platforms.get(run.platform) ?? noImage()) : image;
+  const gates = pinnedGates('disk', plan);
   if (!push || !image.push) throw new Error('a builder run needs a pushed image');
   return {
     ...identity,
     build: diskBuildInput(identity, plan, run, { digest: push.digest, bases: build?.bases }),
     disks: run.disks,
     bootTest,
+    ...(gates.length > 0 && { gates }),
     key: request.key,
     // A host that emulates seldom makes disks, and those of its own architecture make them sooner.
     preferredHost: build?.emulated ? null : (build?.host ?? image.push.host),

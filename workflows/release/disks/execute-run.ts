@@ -6,6 +6,7 @@ import {
   type BuilderRunInput,
   type BuilderRunResult,
 } from '../../../model/contract/workflows.ts';
+import type { GateVerdict } from '../../../model/gate/gate.ts';
 import { builderRunId } from '../../../model/oci/reference.ts';
 import { builderRunSummary } from '../../../model/release/summaries.ts';
 import { builderRunFailureFrom, failureFrom, StageFailed } from '../../failure.ts';
@@ -24,10 +25,17 @@ export async function executeRun(release: ShownRelease, run: RunState, input: Bu
   table.update('disk-build', subject, { status: 'running', at: Date.now() });
   release.changed();
   const { requestedAt, host } = run;
+  const { waivers } = state.gates;
   try {
     const preferredHost = host ?? input.preferredHost;
-    const result = await started(workflowId, { ...input, requestedAt, preferredHost });
+    const result = await started(workflowId, {
+      ...input,
+      requestedAt,
+      preferredHost,
+      ...(waivers.length > 0 && { waivers: [...waivers] }),
+    });
     run.result = result;
+    noteVerdicts(release, subject, result.gates);
     for (const one of result.hosts) state.hosts.add(one);
     table.merge(result.stages);
     release.changed();
@@ -36,11 +44,16 @@ export async function executeRun(release: ShownRelease, run: RunState, input: Bu
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
     const told = builderRunFailureFrom(error);
     for (const one of told?.hosts ?? []) state.hosts.add(one);
+    noteVerdicts(release, subject, told?.gates);
     run.host = told?.hosts.at(-1) ?? run.host;
     if (told) table.merge(told.stages);
     else table.update('disk-build', subject, { status: 'failed', at: Date.now(), attempts: 1 });
     throw new StageFailed(failureFrom(error, 'disk-build'));
   }
+}
+
+function noteVerdicts({ state }: ShownRelease, subject: string, verdicts: readonly GateVerdict[] = []): void {
+  state.gates.said.set(subject, { of: subject, verdicts });
 }
 
 /**

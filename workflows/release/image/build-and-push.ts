@@ -8,6 +8,7 @@ import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
 import { activities } from '../../activities.ts';
 import { runStage } from '../../run-stage.ts';
 import type { PlatformState } from '../image-state.ts';
+import { passImage } from '../gates/image-gates.ts';
 import { BUILD_SPACE, buildInput, type Plan } from '../plan.ts';
 import type { ShownRelease } from '../show.ts';
 
@@ -67,6 +68,7 @@ async function onHost(
   made.sbom ??= formats
     ? await listPackages(release, host, { ...identity, repository, platform, imageId, formats, timing })
     : null;
+  await passImage(release, plan, host, { imageId, platform });
   made.push = await runStage(release, { name: 'push', subject }, at, () =>
     host.run((scheduleToStart) => {
       const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;

@@ -1,6 +1,7 @@
 /** The decision of `rebuild: when-changed`, as a table. */
 import { describe, expect, it, test } from 'vitest';
-import { changeSince, inputParts, isTooOld, lastTags, type Current } from '../../../../activities/resolve/change.ts';
+import { changeSince, inputParts, isTooOld, type Current } from '../../../../activities/resolve/change.ts';
+import { lastTags } from '../../../../activities/resolve/last-release.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import type { ContextSource, ReleaseRequest } from '../../../../model/spec/request.ts';
