@@ -89,6 +89,7 @@ async function lookAhead(
       base: resolved.bases,
       builder: resolved.builder,
       ...(resolved.installer && { installer: resolved.installer }),
+      ...(resolved.gates && { gates: resolved.gates }),
       context: resolved.context.digest,
     },
     hosts: [...new Set(hosts.flat())].sort(),

@@ -43,7 +43,14 @@ export interface DryRun {
     existing: string | null;
   };
   disks: { type: string; form: string; reference: string | null }[];
-  inputs: { image: string; base: PinnedImage[]; builder: PinnedImage | null; installer?: PinnedImage; context: string };
+  inputs: {
+    image: string;
+    base: PinnedImage[];
+    builder: PinnedImage | null;
+    installer?: PinnedImage;
+    gates?: PinnedImage[];
+    context: string;
+  };
   /** Build hosts that could take it up now. */
   hosts: string[];
   stages: PlannedStage[];
@@ -65,6 +72,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ...inputs.base.map(({ reference, digest }) => ['base', `${reference} ${digest}`]),
     ...(inputs.builder ? [['builder', `${inputs.builder.reference} ${inputs.builder.digest}`]] : []),
     ...(inputs.installer ? [['installer', `${inputs.installer.reference} ${inputs.installer.digest}`]] : []),
+    ...(inputs.gates ?? []).map(({ reference, digest }) => ['gate', `${reference} ${digest}`]),
     ['build hosts', plan.hosts.join(', ') || 'none'],
   ];
   const head =

@@ -66,6 +66,7 @@ export const PlanDocument = z.object({
     base: z.array(PinnedImage),
     builder: PinnedImage.nullable(),
     installer: PinnedImage.optional(),
+    gates: z.array(PinnedImage).optional(),
     context: Digest,
   }),
   /** Build hosts that could take it up now. */

@@ -48,4 +48,13 @@ const architectures: Check = {
   },
 };
 
-export const containerChecks: readonly Check[] = [storage, privilegedContainer, architectures];
+const gates: Check = {
+  name: 'gates',
+  roles: ['control', 'build'],
+  run({ configuration: { gates: allowed, gatesWithNetwork } }) {
+    const all = [...allowed, ...gatesWithNetwork.map((scope) => `${scope} with a network`)];
+    return Promise.resolve(ok(all.length > 0 ? `images that may run as gates: ${all.join(', ')}` : 'none are allowed'));
+  },
+};
+
+export const containerChecks: readonly Check[] = [storage, privilegedContainer, architectures, gates];

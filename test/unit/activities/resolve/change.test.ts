@@ -74,6 +74,7 @@ function recordOf({ request, parts, bases, builder, installer }: Current, image:
   });
 }
 
+const gated = (more: object) => requestOf({ gates: [{ name: 'licences', image: 'quay.io/acme/g:1', ...more }] });
 const DAY = 86_400_000;
 const changed = (request: ReleaseRequest, more: Partial<Current> = {}) => current(request, more);
 
@@ -205,7 +206,7 @@ describe('compared with an earlier release', () => {
       'another compression, of one disk',
       current(disks(...both)),
       current(disks({ type: 'qcow2', compress: 'zstd' }, { type: 'vmdk' })),
-      [/^qcow2!: form, compression, root file system, installer or builder arguments of disk qcow2 differ$/],
+      [/^qcow2!: form, compression, root file system, installer, builder arguments or gates of disk qcow2 differ$/],
     ],
     [
       'a container disk',
@@ -221,6 +222,10 @@ describe('compared with an earlier release', () => {
       current(requestOf({ repositories: { disk: '{{repository}}/disks/{{type}}' } })),
       [/^qcow2: disk qcow2 goes to quay.io\/acme\/edge-camera\/disks\/qcow2$/],
     ],
+    ['a gate', current(), current(gated({})), [/^image!: .*other settings differ$/]],
+    ['another gate', current(gated({})), current(gated({ arguments: ['-v'] })), [/^image!: .*other settings differ$/]],
+    ['a more patient gate', current(gated({})), current(gated({ timeout: '1h' })), []],
+    ['a gate on disks', current(), current(gated({ on: 'disk' })), [/^qcow2!: form.*gates of disk qcow2 differ$/]],
     ['a boot test', current(), current(boot('login:')), [/^qcow2!: disk qcow2 has not passed this boot test$/]],
     ['another boot test', current(boot('login:')), current(boot('ready')), [/^qcow2!: .* boot test$/]],
     ['a more patient boot test', current(boot('login:')), current(boot('login:', { timeout: '10m' })), []],

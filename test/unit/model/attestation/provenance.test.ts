@@ -147,6 +147,38 @@ describe('the provenance of a release', () => {
     });
   });
 
+  it('says which gates looked at what this release made, and what a person waived', () => {
+    const gates: ReleaseRecord['gates'] = [
+      { gate: 'licences', subject: 'image', digest: amd64, verdict: 'passed' },
+      {
+        gate: 'size',
+        subject: 'vmdk',
+        digest: disk,
+        verdict: 'waived',
+        waiver: { by: 'ann@desk', at: '2026-01-01T00:01:30.000Z', comment: 'once' },
+      },
+      { gate: 'size', subject: 'qcow2-arm64', digest: image, verdict: 'passed' },
+    ];
+    const { record } = factsOf();
+    const pinned = [{ reference: 'registry.example/gate:1', digest: arm64 }];
+    const given = factsOf({ gates, inputs: { ...record.inputs!, gates: pinned } }, ['vmdk']);
+    const { predicate } = JSON.parse(new TextDecoder().decode(provenanceStatement(given)));
+    expect(predicate.buildDefinition).toMatchObject({
+      externalParameters: {
+        waivers: [{ gate: 'size', subject: 'vmdk', digest: { sha256: hex(disk) }, by: 'ann@desk', comment: 'once' }],
+      },
+      resolvedDependencies: expect.arrayContaining([
+        { name: 'gate', uri: 'oci://registry.example/gate:1', digest: { sha256: hex(arm64) } },
+      ]),
+    });
+    expect(predicate.runDetails.byproducts).toEqual([
+      { name: 'gate/size/vmdk', digest: { sha256: hex(disk) }, annotations: { verdict: 'waived' } },
+    ]);
+    const whole = new TextDecoder().decode(provenanceStatement(factsOf({ gates }, ['image', 'qcow2'])));
+    expect(JSON.parse(whole).predicate.runDetails.byproducts).toHaveLength(2);
+    expect(new TextDecoder().decode(provenanceStatement(factsOf()))).not.toMatch(/gate|waiver|byproduct/);
+  });
+
   it('speaks of each platform, and not of what was taken over', () => {
     const platforms: NonNullable<ReleaseRecord['image']['platforms']> = [
       { platform: 'amd64', digest: amd64 },

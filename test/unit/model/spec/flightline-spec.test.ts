@@ -197,6 +197,11 @@ describe('the spec', () => {
     ['secrets: [{id: flightline-x, from: a}]', /must not begin with/],
     ['secrets: [{id: "a,src=/etc/shadow", from: a}]', /is an id/],
     ['secrets: [{id: a, from: b}, {id: a, from: c}]', /listed twice/],
+    ['gates: [{name: a, image: q.io/a/b:1}, {name: a, image: q.io/a/c:1}]', /gates\[1\]\.name.*a is listed twice/],
+    ['gates: [{name: A b, image: q.io/a/b:1}]', /is a short name/],
+    ['gates: [{name: a, image: "b c"}]', /gates\[0\]\.image/],
+    ['gates: [{name: a, image: q.io/a/b:1, on: release}]', /gates\[0\]\.on/],
+    ['gates: [{name: a, image: q.io/a/b:1, timeout: 0s}]', /is not a duration from 1s to 6h/],
     ['secrets: [{id: a, from: /etc/shadow}]', /is the name of a secret/],
   ])('refuses %s', (line, problem) => {
     const result = parse(`${SPEC}${line}\n`);

@@ -174,6 +174,7 @@ describe('checks', () => {
     expect(checksFor(['control']).map((check) => check.name)).toEqual([
       'skopeo',
       'git',
+      'gates',
       'webhooks',
       'public keys',
       'Temporal',
