@@ -44,8 +44,8 @@ export async function gatherBundle(
   const gathering = new Gathering(access, directory, progress);
   await mkdir(join(directory, 'blobs/sha256'), { recursive: true });
   for (const { repository, tag, digest } of subjects) {
-    const { entries } = await gathering.take(repository, tag, digest);
-    for (const entry of indexEntries(entries, [tag])) {
+    const manifest = await gathering.take(repository, tag, digest);
+    for (const entry of indexEntries(manifest, [tag])) {
       for (const own of entry.tags) {
         const isThere = (await access.repository(repository).headManifest(own)) === entry.digest;
         if (isThere) await gathering.take(repository, own, entry.digest);
@@ -75,7 +75,7 @@ class Gathering {
   }
 
   /** Takes a manifest with all that it points at, as a root. `tag` is null for a referrer. */
-  async take(repository: string, tag: string | null, digest: string): Promise<{ entries: Manifest }> {
+  async take(repository: string, tag: string | null, digest: string): Promise<Manifest> {
     const name = tag === null ? `${repository}@${digest}` : `${repository}:${tag}`;
     const client = this.access.repository(repository);
     const stored = await client.getManifest(digest);
@@ -88,7 +88,7 @@ class Gathering {
       this.roots.push({ name, mediaType: typeOf(manifest), digest, size: stored.bytes.length });
       await this.bring(repository, digest, stored.bytes, manifest);
     }
-    return { entries: manifest };
+    return manifest;
   }
 
   /** Takes what is attached to a digest, and what is attached to that. */
@@ -132,7 +132,7 @@ class Gathering {
       }
       const tell = (at: number) => this.progress(`${repository}@${digest}: ${at} of ${blob.size} bytes`);
       await downloadBlob(client, blob, path, tell);
-      // It gives no parts of blobs: skopeo asks in its own way.
+      // A registry that gives no parts of blobs: skopeo asks in its own way.
       if (!existsSync(path)) await this.copy(repository, digest);
     }
   }

@@ -59,7 +59,7 @@ async function importFile(named: string, options: OptionsOf<typeof syntax>, outp
       tags: await importBundle(access, request, (what) => say(what.startsWith('verifying') ? what : `sending ${what}`)),
     }));
   });
-  const [device] = [`flightline device-config --imported-from ${image.repository} --repository ${options.to}`];
+  const device = `flightline device-config --imported-from ${image.repository} --repository ${options.to}`;
   output.result(
     [
       ...tags.map(({ repository, tag, digest }) => `${repository}:${tag}\n  ${digest}`),

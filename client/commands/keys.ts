@@ -89,10 +89,10 @@ export default family;
 /** A line for each reason, then what devices must hold. */
 function renderRotation({ repository, oldKey, newKey, dryRun, tags, complete }: RotationReport): string[] {
   const count = (reason: string) => tags.find((group) => group.reason === reason)?.tags.length ?? 0;
-  const names = count('unsigned');
+  const [names, signed] = [count('unsigned'), count('signed')];
   const head = dryRun
     ? `${names} tag${names === 1 ? '' : 's'} would be signed with "${newKey}"`
-    : `${count('signed')} tags are signed by "${newKey}"`;
+    : `${signed} tag${signed === 1 ? ' is' : 's are'} signed by "${newKey}"`;
   return [
     `${repository}: ${head}`,
     ...tags.map(({ reason, tags: named }) => {

@@ -16,7 +16,8 @@ beforeAll(async () => {
   // Built already; prepack would build again.
   const { stdout } = await execa('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
   [packed] = JSON.parse(stdout) as [Packed];
-  paths = packed.files.map(({ path }) => path);
+  // prepack makes it.
+  paths = packed.files.map(({ path }) => path).filter((path) => path !== 'npm-shrinkwrap.json');
 });
 
 it('is what runs, what it is set up with, and what is read', () => {
@@ -39,6 +40,8 @@ it('is what runs, what it is set up with, and what is read', () => {
     'deploy/systemd/flightline-sign.service',
     'dist/THIRD-PARTY.md',
     'dist/client/main.js',
+    // By it the traces of errors name sources.
+    'dist/client/main.js.map',
     'dist/man/flightline-run.1',
     'dist/workflow-bundle.cjs',
     'examples/debian/flightline.yaml',
@@ -49,7 +52,6 @@ it('is what runs, what it is set up with, and what is read', () => {
 
 it.each([
   ['sources', /\.[cm]?tsx?$/],
-  ['maps to sources', /\.map$/],
   ['tests', /(?:^|\/)tests?\/|\.test\./],
   ['native parts', /\.node$|\.so(?:\.|$)|\.dylib$|\.dll$|\.wasm$/],
   ['what only a clone runs', /^dist\/scripts\//],
@@ -58,6 +60,6 @@ it.each([
 ])('holds no %s', (_, what) => expect(paths.filter((path) => what.test(path))).toEqual([]));
 
 it('stays small', () => {
-  expect(packed.size).toBeLessThan(3_000_000);
-  expect(packed.unpackedSize).toBeLessThan(12_000_000);
+  expect(packed.size).toBeLessThan(3_500_000);
+  expect(packed.unpackedSize).toBeLessThan(15_000_000);
 });
