@@ -1,5 +1,6 @@
 /** What a person gets wrong: one clear error, in time, and no tag has moved. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { recordFrom, runFlightline, type CommandOutcome } from '../support/flightline.ts';
 import { leftOvers } from '../support/host-state.ts';
@@ -307,9 +308,13 @@ describe('the command', () => {
   it('answers 6 where the release is running, and cancels it cleanly', async () => {
     const made = await newProject({ name: 'twice', lines: ['RUN sleep 60'] });
     expect((await run(made.spec, '--detach')).exitCode).toBe(0);
+    const contexts = await tagsOf(`${made.repository}/context`);
+    await writeFile(join(made.directory, 'changed'), 'another context');
     const second = await run(made.spec);
     expect(second.exitCode, second.stderr).toBe(6);
     expect(errorFrom(second).remedy).toContain('flightline watch');
+    expect(await tagsOf(`${made.repository}/context`), 'nothing was sent').toEqual(contexts);
+    expect(contexts).toHaveLength(1);
     const listed = await runFlightline(['list', '--json'], { environment });
     expect(listed.stdout).toContain(made.release);
     expect((await runFlightline(['cancel', made.release], { environment })).exitCode).toBe(0);

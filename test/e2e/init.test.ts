@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COMMAND, recordFrom, runFlightline } from '../support/flightline.ts';
+import { COMMAND, recordFrom, ROOT, runFlightline } from '../support/flightline.ts';
 import { digestOf, manifestOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 
@@ -89,8 +89,9 @@ describe('on a terminal', () => {
 
   it('asks for what no flag says', async () => {
     const { exitCode, shown, left } = await onTerminal(
-      ['init', 'asked', '--base', 'centos-stream9'],
+      ['init', '--base', 'centos-stream9'],
       [
+        ['In which directory?', 'asked\r'],
         ['Where do devices run?', `${DOWN}${DOWN}\r`],
         ['podman-compose?', 'y'],
         ['public SSH key', '\r'],
@@ -111,6 +112,17 @@ describe('on a terminal', () => {
     expect(shown).toContain('interrupted: nothing was written');
     await expect(readdir(join(directory, 'not'))).rejects.toThrow('ENOENT');
   });
+});
+
+it('is written where the user stands, also when npm calls it, and the hints can be typed there', async () => {
+  const flags = ['--target', 'vsphere', '--base', 'debian-example', '--repository', 'quay.io/acme/edge'];
+  const npm = ['--prefix', ROOT, 'run', '--silent', 'flightline', '--'];
+  const outcome = await execa('npm', [...npm, 'init', 'by-npm', ...flags], { cwd: directory, reject: false });
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  expect(outcome.stdout).toContain('wrote by-npm/flightline.yaml');
+  const [, typed] = /^ {2}(npm .* lint by-npm\/flightline\.yaml)$/m.exec(outcome.stdout)!;
+  const linted = await execa('sh', ['-c', typed!], { cwd: directory, reject: false });
+  expect(linted.exitCode, linted.stderr).toBe(0);
 });
 
 it('says which flags are missing where there is no terminal', async () => {

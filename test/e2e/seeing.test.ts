@@ -31,6 +31,7 @@ let record: ReleaseRecord;
 /** What was seen while the build waited at its gate. */
 let during: { hosts: ListedHost[]; running: CommandOutcome; held: CommandOutcome; cut: CommandOutcome };
 let silent: { hosts: ListedHost[]; milliseconds: number };
+let ran: CommandOutcome;
 let followed: CommandOutcome;
 
 const flightline = (...args: string[]) => runFlightline(args, { environment });
@@ -72,7 +73,7 @@ beforeAll(async () => {
       'RUN echo after the gate',
     ],
   });
-  const run = startFlightline(['run', project.spec, '--json'], { environment });
+  const run = startFlightline(['run', project.spec, '--json', '--logs'], { environment });
   await eventually('the build waits at its gate', async () => (await gate.isReached()) || undefined, {
     timeout: 60_000,
   });
@@ -102,7 +103,8 @@ beforeAll(async () => {
   silent = { hosts: await hostsNow(), milliseconds: Date.now() - begin };
 
   await gate.open();
-  record = recordFrom(await outcomeOf(run));
+  ran = await outcomeOf(run);
+  record = recordFrom(ran);
   followed = await outcomeOf(follower);
 });
 
@@ -182,6 +184,12 @@ describe('flightline logs', () => {
     expect(followed.stderr).toContain('the release is released');
   });
 
+  it('are shown by run --logs, each line with its stage, without a terminal', () => {
+    expect(ran.stderr).toMatch(/^\d\d:\d\d:\d\d\S+ build image: running/m);
+    expect(ran.stderr).toMatch(/build image\S* .*before the gate[^]*build image\S* .*after the gate/);
+    expect(ran.stderr).not.toContain(CANARY);
+  });
+
   it('--follow leaves the release running on Ctrl-C', () => {
     expect(during.cut.exitCode).toBe(130);
     expect(during.cut.stdout).toContain('before the gate');
@@ -218,5 +226,24 @@ describe('flightline logs', () => {
     const none = await runFlightline(['logs', `${project.repository}:v2`, '--key', stack.publicKey], nowhere);
     expect(none.exitCode).toBe(1);
     expect(none.stderr).toContain('is not a record that this key signed for that name');
+  });
+});
+
+describe('a second run of what is there already', () => {
+  it('does not hide the first', async () => {
+    const again = await flightline('run', project.spec, '--json');
+    expect(recordFrom(again)).toMatchObject({ status: 'unchanged' });
+    const { stdout } = await flightline('status', project.release);
+    const first = `${project.release}@${record.runId.slice(0, 13)}`;
+    expect(stdout).toMatch(/^\S+ {2}unchanged/);
+    expect(stdout).toContain(`: ${first}\n`);
+    expect(stdout).not.toContain('skipped');
+    expect(stdout).toMatch(/^ {2}build +image +done/m);
+    const named = await flightline('status', first, '--json');
+    expect(JSON.parse(named.stdout)).toEqual(record);
+    const listed = await flightline('list', '--repository', project.repository);
+    expect(listed.stdout).toMatch(new RegExp(`unchanged .*\n.* released .* ${record.runId.slice(0, 13)}`));
+    const logs = await flightline('logs', project.release, 'build');
+    expect(logs.stdout).toContain('after the gate');
   });
 });
