@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { parseDeb822, parseOneLine, trixieFiles } from '../../../scripts/setup/apt-sources.ts';
 import { familyOf, parseOsRelease } from '../../../scripts/setup/os-release.ts';
 import { candidatesIn, makePlan, SetupError, tooOld } from '../../../scripts/setup/plan.ts';
@@ -239,4 +239,37 @@ test.each([
   [false, undefined, false, 'nobody'],
 ] as const)('with --yes %s, CI %s and a terminal %s a change is agreed to by: %s', (yes, ci, terminal, answerer) => {
   expect(whoAnswers(yes, ci, terminal)).toBe(answerer);
+});
+
+describe('where nobody can be asked', () => {
+  const install = vi.fn<() => Promise<void>>();
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    vi.doUnmock('../../../scripts/setup/detect.ts');
+    vi.doUnmock('../../../scripts/setup/install.ts');
+    vi.resetModules();
+  });
+
+  it('a Debian 12 is told what would be done, and is not changed', async () => {
+    vi.doMock('../../../scripts/setup/detect.ts', async (original) => ({
+      ...(await original<object>()),
+      findMissing: () => Promise.resolve(missing('podman')),
+      readOsRelease: () => Promise.resolve(DEBIAN_12),
+      readAptSources: () => Promise.resolve(parseDeb822(BOOKWORM_SOURCES)),
+    }));
+    vi.doMock('../../../scripts/setup/install.ts', async (original) => ({ ...(await original<object>()), install }));
+    vi.resetModules();
+    const { setUp } = await import('../../../scripts/setup/set-up.ts');
+    vi.stubEnv('CI', undefined);
+    vi.spyOn(process, 'getuid').mockReturnValue(0);
+    let said = '';
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((said += String(text))));
+    await expect(setUp({ purpose: 'run', assumeYes: false })).rejects.toThrow(
+      /^Nothing was changed: there is no terminal to ask at\. Give --yes /,
+    );
+    expect(said).toMatch(/^Needed and not on this machine \(Debian GNU\/Linux 12 \(bookworm\)\):\n.*podman/);
+    expect(said).toMatch(/What will be done:\n {2}- write [^]*upgrade the C library \(libc6\)/);
+    expect(install).not.toHaveBeenCalled();
+  });
 });
