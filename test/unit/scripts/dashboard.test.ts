@@ -1,6 +1,7 @@
 /** The dashboard has a panel for each metric, and Prometheus reads its expressions. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { METRICS } from '../../../model/base/metric.ts';
@@ -21,8 +22,14 @@ it('shows every metric', () => {
 
 it('asks in words that Prometheus reads', () => {
   const rules = expressions.map(({ expr }, index) => ({ record: `panel_${index}`, expr }));
-  const input = JSON.stringify({ groups: [{ name: 'dashboard', rules }] });
-  // YAML reads JSON.
-  const output = execFileSync('promtool', ['check', 'rules'], { encoding: 'utf8', input });
-  expect(output).toContain(`SUCCESS: ${rules.length} rules found`);
+  const directory = mkdtempSync(join(tmpdir(), 'flightline-dashboard-'));
+  try {
+    // YAML reads JSON; promtool 2.42 (Debian 12) reads no standard input.
+    const file = join(directory, 'rules.yaml');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const output = execFileSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+    expect(output).toContain(`SUCCESS: ${rules.length} rules found`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
