@@ -105,7 +105,7 @@ async function sinceRecord(
 
 /** The platforms that no difference concerns, where only bases have changed, with the disks that are not made again. */
 function keptPlatforms(
-  { image, disks, inputs, stages }: ReleaseRecord,
+  { image, disks, inputs, stages, attestations = [] }: ReleaseRecord,
   { repository, updateFrom, ...request }: Pick<ReleaseRequest, 'repository' | 'updateFrom' | 'disks'>,
   differences: readonly Difference[],
 ): KeptPlatform[] {
@@ -127,7 +127,16 @@ function keptPlatforms(
       const input = inputs?.disks[diskSubject(type, platform)];
       return one?.file && input !== undefined ? [{ type, digest: one.digest, file: one.file, inputs: input }] : [];
     });
-    return [{ platform, digest, ...(built !== undefined && { builtAt: built }), disks: kept }];
+    const attested = attestations.filter(({ subject, of }) => subject === 'image' && of === digest);
+    return [
+      {
+        platform,
+        digest,
+        ...(built !== undefined && { builtAt: built }),
+        disks: kept,
+        ...(attested.length > 0 && { attestations: attested }),
+      },
+    ];
   });
 }
 

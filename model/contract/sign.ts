@@ -5,7 +5,7 @@ import { ProvenanceParameters } from '../attestation/parameters.ts';
 import { Attestation, ReleaseRecord } from '../release/record.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
-import { UpdateCost } from '../oci/update-cost.ts';
+import { PackageCounts, UpdateCost } from '../oci/update-cost.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { ReleaseIdentity } from '../release/identity.ts';
 import { RotationGroup, RotationRequest } from '../tags/rotation.ts';
@@ -96,6 +96,8 @@ export type AttestInput = z.infer<typeof AttestInput>;
 export const AttestResult = z.object({
   attempts,
   attestations: z.array(Attestation),
+  /** For the platforms of which an update is told, where the image that devices have has a list too. */
+  packages: z.array(PackageCounts.extend({ platform: z.string() })).optional(),
   /** Digests that the registry has lost. Their branches go back to push. */
   vanished: z.array(Digest),
 });

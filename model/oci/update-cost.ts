@@ -12,6 +12,14 @@ export interface ImageManifest {
   manifest: Manifest;
 }
 
+/** How many packages of rpm and dpkg differ between two images. */
+export const PackageCounts = z.object({
+  added: z.number().int().nonnegative(),
+  removed: z.number().int().nonnegative(),
+  changed: z.number().int().nonnegative(),
+});
+export type PackageCounts = z.infer<typeof PackageCounts>;
+
 /** What devices that follow a tag fetch for a release, compared with what the tag pointed at before. */
 export const UpdateCost = z.object({
   /** `linux/amd64` */
@@ -24,6 +32,8 @@ export const UpdateCost = z.object({
   /** How many layers are fetched, of how many that the image has. */
   layers: z.number().int().nonnegative(),
   of: z.number().int().nonnegative(),
+  /** By the attested bills of materials; absent when one of the images has none. */
+  packages: PackageCounts.optional(),
 });
 export type UpdateCost = z.infer<typeof UpdateCost>;
 
@@ -47,9 +57,12 @@ export function updateCost(
   };
 }
 
-/** `devices on v1 fetch 212 MB (3 of 71 layers)` */
-export function updateInWords({ from, bytes, layers, of }: Omit<UpdateCost, 'platform' | 'digest'>): string {
-  return `devices on ${from.slice(from.lastIndexOf(':') + 1)} fetch ${bytesInWords(bytes)} (${layers} of ${of} layers)`;
+/** `devices on v1 fetch 212 MB (3 of 71 layers), packages: 1 added, 0 removed, 14 changed` */
+export function updateInWords({ from, bytes, layers, of, packages }: Omit<UpdateCost, 'platform' | 'digest'>): string {
+  const fetched = `fetch ${bytesInWords(bytes)} (${layers} of ${of} layers)`;
+  const differ =
+    packages && `, packages: ${packages.added} added, ${packages.removed} removed, ${packages.changed} changed`;
+  return `devices on ${from.slice(from.lastIndexOf(':') + 1)} ${fetched}${differ ?? ''}`;
 }
 
 /** The same for each platform, which is named where there are several. */

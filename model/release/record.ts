@@ -124,13 +124,6 @@ const ImagePlatform = z.object({
 });
 const ImagePlatforms = z.array(ImagePlatform);
 
-/** A platform of an earlier release that is not built again, and its disks. */
-const KeptPlatform = ImagePlatform.extend({
-  digest: Digest,
-  disks: z.array(ReusedDisk.pick({ type: true, digest: true }).extend({ file: DiskFile, inputs: Digest })),
-});
-export type KeptPlatform = z.infer<typeof KeptPlatform>;
-
 /** An attestation that the key of the release signed: a sigstore bundle beside what it is about. */
 export const Attestation = z.object({
   subject: z.enum(['image', ...DISK_TYPE_NAMES]),
@@ -141,6 +134,14 @@ export const Attestation = z.object({
   digest: Digest,
 });
 export type Attestation = z.infer<typeof Attestation>;
+
+/** A platform of an earlier release that is not built again, its disks, and what is attested of it. */
+const KeptPlatform = ImagePlatform.extend({
+  digest: Digest,
+  disks: z.array(ReusedDisk.pick({ type: true, digest: true }).extend({ file: DiskFile, inputs: Digest })),
+  attestations: z.array(Attestation).optional(),
+});
+export type KeptPlatform = z.infer<typeof KeptPlatform>;
 
 /** What resolve adds for comparisons with an earlier or later release. */
 export const Compared = z.object({

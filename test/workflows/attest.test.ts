@@ -1,11 +1,14 @@
 /** A release that asks for provenance: what is attested stands before any tag moves. */
 import { expect, test } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
+import { keptOf, largestPayload } from '../support/history.ts';
+import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, type Signatures } from './stand-ins.ts';
 
 const house = useHouse('attest');
+const SPDX = 'https://spdx.dev/Document';
 const SLSA = 'https://slsa.dev/provenance/v1';
 const SPEC = digestOf('flightline.yaml');
 const asking = (name: string) =>
@@ -47,6 +50,49 @@ test('lists the packages of each platform before its push, and attests the lists
   const input = call!.input as Signatures['attest'][0];
   expect(input.parameters).toBeUndefined();
   expect(input.sboms.map(({ of }) => of)).toEqual(record.image.platforms!.map(({ digest }) => digest));
+});
+
+test('costs a stage for each list and one for all attestations, each of an activity and a workflow task', async () => {
+  const { client, start } = house();
+  const eventsOf = async (name: string, evidence: Pick<ReleaseRequest, 'provenance' | 'sbom'>) => {
+    const request = requestFor(name, { disks: { qcow2: 'artifact' }, ...evidence });
+    await (await start(request)).result();
+    const histories = await keptOf(client, idOf(request));
+    expect(largestPayload(histories)).toBeLessThanOrEqual(10_000);
+    return histories.reduce((sum, { events }) => sum + events.length, 0);
+  };
+  const without = await eventsOf('without-evidence', {});
+  const evidence = await eventsOf('with-evidence', { provenance: { spec: SPEC }, sbom: ['spdx', 'cyclonedx'] });
+  expect(without).toBeLessThanOrEqual(150);
+  // Scheduled, started, completed; the workflow task's three; and the search attribute that names the stage.
+  expect(evidence - without).toBeLessThanOrEqual(2 * 7);
+});
+
+test('of a platform that is kept, its lists stay linked, and nothing is attested of it again', async () => {
+  const { standIns, start } = house();
+  const request = requestFor('kept-list', { disks: {}, platforms: ['amd64', 'arm64'], sbom: ['spdx'] });
+  const digest = digestOf('earlier amd64');
+  const list = { ...attestation('image'), of: digest, predicateType: SPDX, digest: digestOf('earlier list') };
+  const kept = { platform: 'amd64' as const, digest, disks: [], attestations: [list] };
+  standIns.behave(idOf(request), { resolve: (_, { ordinary }) => ({ ...ordinary(), kept: [kept as never] }) });
+  const record = await (await start(request)).result();
+  const [call] = standIns.callsOf(idOf(request), 'attest');
+  const { sboms } = call!.input as Signatures['attest'][0];
+  expect(sboms.map(({ of }) => of)).toEqual([record.image.platforms![1]!.digest]);
+  expect(record.attestations).toEqual([list, attestation('image')]);
+});
+
+test('tells with what an update costs how many packages it changes', async () => {
+  const { standIns, start } = house();
+  const request = requestFor('counted', { disks: {}, alsoTag: ['latest'], updateFrom: 'latest', sbom: ['spdx'] });
+  const packages = { added: 1, removed: 2, changed: 14 };
+  const cost = { from: `${request.repository}:latest`, digest: digestOf('before'), bytes: 5, layers: 1, of: 3 };
+  standIns.behave(idOf(request), {
+    verify: (_, { ordinary }) => ({ ...ordinary(), updates: [{ platform: 'linux/amd64', ...cost }] }),
+    attest: (_, { ordinary }) => ({ ...ordinary(), packages: [{ platform: 'linux/amd64', ...packages }] }),
+  });
+  const { image } = await (await start(request)).result();
+  expect(image.updates).toEqual([{ platform: 'linux/amd64', ...cost, packages }]);
 });
 
 test('without Syft it is held before anything is pushed, and goes on where it was', async () => {

@@ -42,6 +42,8 @@ const SIGN_ACTIVITIES: ActivityName[] = [
   'record',
   'promoteCopy',
   'promoteRecord',
+  'planRotation',
+  'rotateKeys',
 ];
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {

@@ -20,5 +20,6 @@ export const NAMESPACES = [
   'platforms',
   'attest',
   'gates',
+  'rotation',
 ] as const;
 export type Namespace = (typeof NAMESPACES)[number];

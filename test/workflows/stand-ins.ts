@@ -62,6 +62,8 @@ import type {
   ProveSigningResult,
   RecordInput,
   RecordResult,
+  RotationInput,
+  RotationPageInput,
   SignInput,
   SignResult,
   TagInput,
@@ -72,6 +74,7 @@ import type {
 import type { PlanInput, PlanResult } from '../../model/contract/dry-run.ts';
 import type { LookAtTagInput, MoveInput, MoveResult, TagNow } from '../../model/tags/shared-tag.ts';
 import type { PromotionPlan } from '../../model/tags/promotion.ts';
+import type { RotationGroup } from '../../model/tags/rotation.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { FAILURES, type FailureKind } from '../../model/failure/failures.ts';
 import type { HostStatus, HostStatusInput } from '../../model/contract/host-status.ts';
@@ -111,6 +114,8 @@ export interface Signatures {
   index: [IndexInput, { attempts: number; digest: string }];
   promoteCopy: [PromoteCopyInput, { attempts: number; mounted: number | null }];
   promoteRecord: [PromoteRecordInput, { attempts: number; digest: string }];
+  planRotation: [RotationPageInput, { attempts: number; groups: RotationGroup[]; next: number | null }];
+  rotateKeys: [RotationInput, { attempts: number; left: number }];
   notify: [NotifyInput, NotifyResult];
 }
 export type ActivityName = keyof Signatures;
@@ -315,6 +320,8 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
       { repository: recordRepository, tag, digest: record, expected: 'any' },
     ],
   }),
+  planRotation: (_, { attempt }) => ({ attempts: attempt, groups: [], next: null }),
+  rotateKeys: (_, { attempt }) => ({ attempts: attempt, left: 0 }),
   notify: (_, { attempt }) => ({ attempts: attempt, answered: 200 }),
 };
 

@@ -13,6 +13,7 @@ import type { WorkerBody } from '../../server.ts';
 import { openKey } from '../keys.ts';
 import { attach, type AttestedSubject } from './attach.ts';
 import { statementSigner } from './statement-signer.ts';
+import { packageChanges } from './package-changes.ts';
 import { packageStatements, provenanceStatements } from './statements.ts';
 
 /** The `attest` activity of sign workers. */
@@ -47,7 +48,8 @@ async function attestRelease(
       if (bundle === null) vanished.push(subject === 'image' ? input.record.image.digest! : of.digest);
       else attestations.push({ subject, of: of.digest, predicateType, digest: bundle });
     }
-    return { attestations, vanished };
+    const packages = await packageChanges(access, input.record.image, wanted, key.publicKey);
+    return { attestations, ...(packages.length > 0 && { packages }), vanished };
   });
 }
 

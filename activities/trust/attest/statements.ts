@@ -4,6 +4,7 @@ import { SBOM_ARTIFACT_TYPE, SBOMS } from '../../../model/oci/sbom.ts';
 import { digestSet, statementBytes, type PredicateType } from '../../../model/attestation/statement.ts';
 import type { AttestInput } from '../../../model/contract/sign.ts';
 import { FlightlineError } from '../../../model/failure/failure.ts';
+import { packagesIn, type Package } from '../../../model/oci/packages.ts';
 import { parseManifest } from '../../../model/oci/manifest.ts';
 import type { Attestation } from '../../../model/release/record.ts';
 import type { RegistryAccess } from '../../tools/registry/access.ts';
@@ -13,10 +14,12 @@ import type { AttestedSubject } from './attach.ts';
 const MAX_SBOM = 64 * 1024 * 1024;
 
 /** A statement about a digest. */
-interface ToAttest extends AttestedSubject {
+export interface ToAttest extends AttestedSubject {
   subject: Attestation['subject'];
   predicateType: PredicateType;
   statement: Uint8Array;
+  /** Of a bill of materials; null when it cannot be read. */
+  packages?: readonly Package[] | null;
 }
 
 /** The provenance, for each digest that it is attached to: devices and tools look beside the one that a tag names. */
@@ -55,7 +58,8 @@ export async function packageStatements(
     const { predicateType } = format;
     const predicate: unknown = JSON.parse(bytes.toString('utf8'));
     const statement = statementBytes([{ name: repository, digest: digestSet(digest) }], predicateType, predicate);
-    found.push({ subject: 'image', repository, digest, predicateType, statement });
+    const packages = packagesIn(predicate);
+    found.push({ subject: 'image', repository, digest, predicateType, statement, packages });
   }
   return found;
 }

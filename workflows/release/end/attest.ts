@@ -1,6 +1,7 @@
 /** Has image and disks attested before any tag moves. */
 import { provenanceParameters } from '../../../model/attestation/parameters.ts';
-import type { AttestInput } from '../../../model/contract/sign.ts';
+import type { AttestInput, AttestResult } from '../../../model/contract/sign.ts';
+import { PackageCounts } from '../../../model/oci/update-cost.ts';
 import { shownDigests } from '../../../model/release/approval.ts';
 import type { Attestation, ReleaseRecord } from '../../../model/release/record.ts';
 import { activities } from '../../activities.ts';
@@ -24,14 +25,17 @@ export async function attest(release: ShownRelease, { request }: Plan): Promise<
   const row = { name: 'attest', subject: 'release' } as const;
   const made = madeParts(state);
   const taken = (subject: Subject) => !made.includes(subject) && (subject === 'image' || state.reused.has(subject));
-  const kept = (state.plan?.resolved.reuse?.attestations ?? []).filter(({ subject }) => taken(subject));
+  const kept = [
+    ...(state.plan?.resolved.reuse?.attestations ?? []).filter(({ subject }) => taken(subject)),
+    ...[...state.image.platforms.values()].flatMap((one) => one.kept?.attestations ?? []),
+  ];
   if (made.length === 0) {
     table.update(row.name, row.subject, { status: 'skipped', at: Date.now() });
     Object.assign(state.attested, { digests, attestations: kept });
     return [];
   }
   const finishedAt = firstTried(state.attested, digests);
-  const { attestations, vanished } = await runStage(release, row, null, () =>
+  const { attestations, packages, vanished } = await runStage(release, row, null, () =>
     activities('sign', timing, `attest ${tag}`).attest({
       ...state.identity,
       key,
@@ -44,7 +48,16 @@ export async function attest(release: ShownRelease, { request }: Plan): Promise<
     }),
   );
   if (vanished.length === 0) Object.assign(state.attested, { digests, attestations: [...kept, ...attestations] });
+  notePackages(state.image, packages);
   return vanished;
+}
+
+/** What an update costs devices says then how many packages it changes, too. */
+function notePackages(image: ReleaseState['image'], counted: AttestResult['packages'] = []): void {
+  image.updates = image.updates?.map((cost) => {
+    const { platform, ...packages } = counted.find((one) => one.platform === cost.platform) ?? { platform: null };
+    return platform === null ? cost : { ...cost, packages: PackageCounts.parse(packages) };
+  });
 }
 
 /** Of the stages a provenance tells hosts and times: where logs are only takes room. */

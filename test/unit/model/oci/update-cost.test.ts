@@ -60,6 +60,10 @@ const both = [cost(), cost({ platform: 'linux/arm64', bytes: 301_000_000 })];
 
 test('words', () => {
   expect(updatesInWords([cost()])).toEqual(['devices on v1 fetch 212 MB (3 of 71 layers)']);
+  const packages = { added: 1, removed: 0, changed: 14 };
+  expect(updatesInWords([{ ...cost(), packages }])).toEqual([
+    'devices on v1 fetch 212 MB (3 of 71 layers), packages: 1 added, 0 removed, 14 changed',
+  ]);
   expect(updatesInWords(both)).toEqual([
     'linux/amd64: devices on v1 fetch 212 MB (3 of 71 layers)',
     'linux/arm64: devices on v1 fetch 301 MB (3 of 71 layers)',
