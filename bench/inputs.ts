@@ -4,6 +4,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { SBOM_FORMATS } from '../model/oci/sbom.ts';
 import type { DiskType } from '../model/spec/disk.ts';
 import { ROOT } from '../test/support/flightline.ts';
 
@@ -24,6 +25,14 @@ export const ONE_DISK: readonly Wish[] = [{ type: 'qcow2' }];
 /** Bytes of the file in the image's last layer. They do not compress. */
 const LAST_LAYER = 8 * 1024 ** 2;
 
+/** What a spec asks for besides. */
+export interface SpecOptions {
+  /** A release makes only what has changed. */
+  whenChanged?: boolean;
+  /** What is attested: provenance, and with `lists` bills of materials in both formats, too. */
+  evidence?: 'provenance' | 'lists';
+}
+
 /** A copy of examples/debian for one pair of runs, which both sides use. */
 export interface Inputs {
   directory: string;
@@ -32,8 +41,8 @@ export interface Inputs {
   builder: string;
   /** Changes the file of the last layer. */
   changeLastLayer(): Promise<void>;
-  /** Writes a flightline.yaml, and returns its path. With `whenChanged` a release makes only what has changed. */
-  spec(repository: string, tag: string, disks: readonly Wish[], whenChanged?: boolean): Promise<string>;
+  /** Writes a flightline.yaml, and returns its path. */
+  spec(repository: string, tag: string, disks: readonly Wish[], more?: SpecOptions): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -57,7 +66,7 @@ export async function makeInputs(registry: string, builderSeconds: number): Prom
     base,
     builder,
     changeLastLayer,
-    spec: async (repository, tag, disks, whenChanged = false) => {
+    spec: async (repository, tag, disks, { whenChanged = false, evidence } = {}) => {
       const file = join(directory, 'flightline.yaml');
       const text = stringify({
         name: 'bench',
@@ -67,7 +76,9 @@ export async function makeInputs(registry: string, builderSeconds: number): Prom
           ...(whenChanged && { tagPolicy: 'move' }),
           containerfile: 'Containerfile',
           buildArgs: { BASE: base },
+          ...(evidence === 'lists' && { sbom: SBOM_FORMATS }),
         },
+        ...(evidence && { provenance: true }),
         signing: { key: 'release' },
         disks,
         builder: { image: builder, rootfs: 'ext4', config: 'config.toml' },

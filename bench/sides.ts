@@ -12,18 +12,16 @@ import { recordFrom, ROOT, startFlightline } from '../test/support/flightline.ts
 import { podman } from '../test/support/host-state.ts';
 import { makeSpace, type BuildHost, type BuildHostOptions } from '../test/support/second-host.ts';
 import { eventually } from '../test/support/wait.ts';
-import type { Inputs, Wish } from './inputs.ts';
+import type { Inputs, SpecOptions, Wish } from './inputs.ts';
 import { writtenBytes } from './readings.ts';
 import type { Site } from './site.ts';
 
-/** A requested release. */
-export interface Order {
+/** A requested release. What its spec asks for besides is for flightline only. */
+export interface Order extends SpecOptions {
   inputs: Inputs;
   repository: string;
   tag: string;
   disks: readonly Wish[];
-  /** With `rebuild: when-changed`; for flightline only. */
-  whenChanged?: boolean;
   /** Kills it so many seconds after its first builder has started, and starts it again at once. */
   killAfter?: number;
 }
@@ -88,8 +86,8 @@ export async function flightlineSide(site: Site, options: Partial<BuildHostOptio
   const host = await site.host(nextName('flightline'), options);
   return {
     host,
-    release: async ({ inputs, repository, tag, disks, whenChanged, killAfter }) => {
-      const spec = await inputs.spec(repository, tag, disks, whenChanged);
+    release: async ({ inputs, repository, tag, disks, killAfter, ...more }) => {
+      const spec = await inputs.spec(repository, tag, disks, more);
       const start = performance.now();
       const running = startFlightline(['run', spec, '--json'], { environment: site.environment, timeout: TIMEOUT });
       if (killAfter !== undefined) {

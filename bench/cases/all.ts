@@ -2,9 +2,10 @@
 import type { Case } from '../case.ts';
 import { buildHost } from './build-host.ts';
 import { command } from './command.ts';
+import { evidence } from './evidence.ts';
 import { oneDisk } from './one-disk.ts';
 import { orchestration } from './orchestration.ts';
 import { publish } from './publish.ts';
 import { threeDisks } from './three-disks.ts';
 
-export const CASES: readonly Case[] = [oneDisk, threeDisks, publish, buildHost, orchestration, command];
+export const CASES: readonly Case[] = [oneDisk, threeDisks, publish, buildHost, evidence, orchestration, command];
