@@ -79,6 +79,7 @@ function refusalOfDecision(gate: ApprovalGate, input: Decision): Failure | null 
   const parsed = Decision.safeParse(input);
   if (!parsed.success) return failureOf('invalid-input', z.prettifyError(parsed.error));
   const { reference, asked } = gate;
+  if (parsed.data.without) return failureOf('invalid-input', `${reference} cannot go on without a platform`);
   if (!asked || !waitsForWord(gate)) {
     const remedy = { action: 'look at it with `flightline status RELEASE`', then: null };
     return failureOf('invalid-input', `${reference} does not wait for approval`, { remedy });

@@ -1,5 +1,6 @@
 /** Webhooks: each delivery is a workflow, which its release starts and does not wait for. */
 import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { missingInWords } from '../model/release/approval.ts';
 import { eventsOf, NOTIFICATION_WORKFLOW } from '../model/release/notification.ts';
 import { NotifyInput, type NotifyResult } from '../model/contract/control.ts';
 import { updateInWords } from '../model/oci/update-cost.ts';
@@ -59,6 +60,7 @@ export class Notifications {
               ...(image.updates && {
                 updates: image.updates.map((cost) => ({ ...cost, text: updateInWords(cost) })),
               }),
+              ...(image.missing && { missing: missingInWords(image.missing) }),
               stage: failure?.stage ?? null,
               failure: failure && {
                 kind: failure.kind,

@@ -13,7 +13,7 @@ import type { NightlyTemplate } from '../../model/release/nightly.ts';
 import type { ContextSource, ReleaseRequest, RequestedDisk } from '../../model/spec/request.ts';
 import { imageSubject } from '../../model/stage/stage.ts';
 import { formatAge } from '../../model/spec/schedule.ts';
-import { goneReasons, pinnedReasons, shortDigestOf } from './reason.ts';
+import { goneReasons, pinnedReasons, platformReasons, shortDigestOf } from './reason.ts';
 
 /** A request. Its tags need not be filled in, since they are no inputs. */
 type AnyRequest = ReleaseRequest | NightlyTemplate;
@@ -129,11 +129,7 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
   ];
   return [
     ...image.map((reason): Difference => ({ subject: 'image', reason, replaces: true })),
-    ...current.bases.flatMap((base) =>
-      pinnedReasons('base', inputs.base, [base]).map((reason): Difference => {
-        return { subject: 'image', reason, replaces: true, platform: base.platform };
-      }),
-    ),
+    ...platformReasons(record, current.bases).map((one): Difference => ({ subject: 'image', replaces: true, ...one })),
     ...request.disks.flatMap((disk) => diskDifferences(record, recorded, current, disk)),
     ...record.disks.flatMap(({ type }): Difference[] =>
       request.disks.some((disk) => disk.type === type)

@@ -1,5 +1,6 @@
 /** Differences in words, short enough for a payload or a record. Pure. */
-import { platformDigest, type PinnedImage } from '../../model/release/record.ts';
+import type { Architecture } from '../../model/base/host.ts';
+import { platformDigest, type PinnedImage, type ReleaseRecord } from '../../model/release/record.ts';
 
 /** Longest reason (characters): room for several digests, and small in a payload. */
 const MAX_REASON = 600;
@@ -41,4 +42,17 @@ export function pinnedReasons(what: string, before: readonly PinnedImage[], afte
     const shown = (one: PinnedImage) => shortDigestOf(platform ? platformDigest(one) : one.digest);
     return [`${what} ${reference}${platform ? ` for linux/${platform}` : ''} ${shown(old)} → ${shown(image)}`];
   });
+}
+
+/** What has changed for one platform alone: the bases, and that an earlier release went on without it. */
+export function platformReasons(
+  { image: { reference, missing = [] }, inputs }: ReleaseRecord,
+  bases: readonly PinnedImage[],
+): { reason: string; platform: Architecture | undefined }[] {
+  return [
+    ...missing.map(({ platform }) => ({ reason: `${reference} was released without linux/${platform}`, platform })),
+    ...bases.flatMap((base) =>
+      pinnedReasons('base', inputs?.base ?? [], [base]).map((reason) => ({ reason, platform: base.platform })),
+    ),
+  ];
 }

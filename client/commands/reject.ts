@@ -13,5 +13,5 @@ export default verb({
   syntax: (command) =>
     command.argument(...RELEASE_ARGUMENT).option('--comment <text>', 'why; kept in the record and history'),
 
-  run: ([name], { comment }, output) => decide('reject', name, comment, output),
+  run: ([name], { comment }, output) => decide('reject', name, { comment }, output),
 });

@@ -1,12 +1,11 @@
 /** Fetches the disk that a person names: its own reference, or its image's with a type. */
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
-import { ARCHITECTURES, type Architecture } from '../../model/base/host.ts';
 import { expandTemplate } from '../../model/base/template.ts';
 import { bytesInWords } from '../../model/base/words.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import { DISK_REPOSITORY } from '../../model/spec/flightline-spec.ts';
 import { publicKeyOr } from '../project/public-key.ts';
-import { UserError } from '../terminal/errors.ts';
+import { architectureNamed } from '../terminal/arguments.ts';
 import type { Output } from '../terminal/output.ts';
 import { style } from '../view/style.ts';
 import { fetchDisk, type FetchedDisk } from './disk.ts';
@@ -22,7 +21,7 @@ export async function fetchNamed(
 ): Promise<FetchedDisk & { reference: string }> {
   const publicKey = await publicKeyOr(options.key);
   const reference = options.type === undefined ? named : diskBeside(named, options.type);
-  const architecture = architectureFor(options.platform);
+  const architecture = architectureNamed(options.platform);
   const progress = progressOf(output);
   const fetched = await withUserAccess((access) =>
     fetchDisk(access, { reference, publicKey, directory: options.output, architecture }, progress),
@@ -36,14 +35,6 @@ export async function fetchNamed(
     ].join('\n'),
   );
   return { ...fetched, reference };
-}
-
-/** That of a platform as `linux/arm64`; undefined where none is named. @throws UserError `usage` */
-function architectureFor(platform: string | undefined): Architecture | undefined {
-  const found = ARCHITECTURES.find((one) => `linux/${one}` === platform);
-  if (found || platform === undefined) return found;
-  const known = ARCHITECTURES.map((one) => `linux/${one}`).join(' or ');
-  throw new UserError('usage', `${platform} is no platform that disks are made for`, `name ${known}`);
 }
 
 /** The disk that a release publishes beside its image unless its spec says otherwise. */

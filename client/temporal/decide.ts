@@ -6,6 +6,7 @@ import { Promotion, PROMOTION_QUERY, promotionId, promotionTarget } from '../../
 import { REQUEST_TIMEOUT, withTemporal, type Temporal } from './temporal.ts';
 import { awaitControlWorker } from './control.ts';
 import { isNotFound, UserError } from '../terminal/errors.ts';
+import { architectureNamed } from '../terminal/arguments.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { withInterrupt } from '../terminal/signals.ts';
@@ -21,17 +22,19 @@ import { failureOfError } from './failure.ts';
 export async function decide(
   decision: Decision['decision'],
   name: string,
-  comment: string | undefined,
+  { comment = '', without }: { comment?: string | undefined; without?: string | undefined },
   output: Output,
 ): Promise<number> {
   const ids = idsOf(name);
-  const said = { decision, by: thisPerson(), comment: (comment ?? '').slice(0, 200) };
+  const platform = architectureNamed(without);
+  const said = { decision, by: thisPerson(), comment: comment.slice(0, 200), ...(platform && { without: platform }) };
   return withTemporal((temporal) =>
     withInterrupt(async (signal) => {
       await awaitControlWorker(temporal, signal);
       const { id, reference, digests } = await send(temporal, ids, said);
-      const done = decision === 'approve' ? 'approved' : 'rejected';
-      output.result(`${reference} is ${done}; watch it: flightline watch ${id.replace(/^release\//, '')}`);
+      const done = decision === 'approve' ? 'is approved' : 'is rejected';
+      const what = platform ? `goes on without linux/${platform}` : done;
+      output.result(`${reference} ${what}; watch it: flightline watch ${id.replace(/^release\//, '')}`);
       output.document({ workflow: id, reference, ...said, digests });
       return EXIT.ok;
     }),

@@ -1,6 +1,8 @@
 /** Arguments that several verbs take. */
 import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { ARCHITECTURES, type Architecture } from '../../model/base/host.ts';
 import { ROLES, type Role } from '../../model/contract/queue.ts';
+import { UserError } from './errors.ts';
 
 /** Name and help of RELEASE. */
 export const RELEASE_ARGUMENT = ['<release>', 'REPOSITORY:TAG, or the workflow id'] as const;
@@ -26,4 +28,12 @@ export function roleList(text: string): Role[] {
   const unknown = words.find((word) => !ROLES.some((role) => role === word));
   if (unknown !== undefined) throw new InvalidArgumentError(`Roles are ${ROLES.join(', ')}.`);
   return ROLES.filter((role) => words.includes(role));
+}
+
+/** That of a platform as `linux/arm64`; undefined where none is named. @throws UserError `usage` */
+export function architectureNamed(platform: string | undefined): Architecture | undefined {
+  const found = ARCHITECTURES.find((one) => `linux/${one}` === platform);
+  if (found || platform === undefined) return found;
+  const known = ARCHITECTURES.map((one) => `linux/${one}`).join(' or ');
+  throw new UserError('usage', `${platform} is no platform that images and disks are made for`, `name ${known}`);
 }

@@ -6,6 +6,7 @@ import type { ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import { isFinal, type ReleaseStatus, type StageStatus } from '../../model/stage/stage.ts';
 import { gatesInWords } from '../../model/gate/gate.ts';
 import { predicateName } from '../../model/attestation/statement.ts';
+import { missingInWords } from '../../model/release/approval.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords, timeInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
@@ -124,6 +125,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
   const { certificateEnds, certificateRequest } = record.image;
   return [
     ...(record.reason === undefined ? [] : [`reason: ${plain(record.reason)}`]),
+    ...missingInWords(record.image.missing).map((text) => `${paint.yellow('without:')} ${plain(text)}`),
     ...updatesInWords(record.image.updates ?? []).map((text) => `update: ${plain(text)}`),
     ...gatesInWords(record.gates).map((text) => `gate: ${plain(text)}`),
     ...attestedLines(record),

@@ -1,5 +1,6 @@
 /** What the verbs about approval, tags, schedules and pruning print with `--json`. */
 import { z } from 'zod';
+import { ARCHITECTURES } from '../base/host.ts';
 import { Digest } from '../oci/reference.ts';
 import { NightlyResult } from '../release/nightly.ts';
 import { PruneReport } from '../release/prune.ts';
@@ -14,6 +15,8 @@ export const DecisionDocument = z.object({
   by: z.string(),
   /** Empty without one. */
   comment: z.string(),
+  /** The platform without which the release goes on; absent where tags or their rejection were decided. */
+  without: z.enum(ARCHITECTURES).optional(),
   /** What was decided about: the image's digest, then those of disks. */
   digests: z.array(Digest),
 });

@@ -1,5 +1,7 @@
 /** A person's approval before tags move: required by a spec, a promotion, or the operator's configuration. */
 import { z } from 'zod';
+import { ARCHITECTURES } from '../base/host.ts';
+import { FAILURE_KINDS } from '../failure/failures.ts';
 import { Digest, repositoryIsWithin } from '../oci/reference.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 
@@ -13,9 +15,28 @@ const Words = z.string().max(200);
 export const Approval = z.object({ by: Words, at: z.string(), comment: Words });
 export type Approval = z.infer<typeof Approval>;
 
+/** A platform that a release goes on without: a branch of it was held, and a person approved that. */
+export const MissingPlatform = Approval.extend({
+  platform: z.enum(ARCHITECTURES),
+  /** Why the branch was held: kind, and at most 300 characters of the message's end. */
+  kind: z.enum(FAILURE_KINDS),
+  message: z.string(),
+});
+export type MissingPlatform = z.infer<typeof MissingPlatform>;
+
+/** `linux/arm64 is missing, as ann approved on 2026-11-30T10:00:00.000Z: no hardware (containerfile: exit status 1)` */
+export function missingInWords(missing: readonly MissingPlatform[] = []): string[] {
+  return missing.map(
+    ({ platform, by, at, comment, kind, message }) =>
+      `linux/${platform} is missing, as ${by} approved on ${at}: ${comment} (${kind}: ${message})`,
+  );
+}
+
 /** Input of the update. */
 export const Decision = z.object({
   decision: z.enum(['approve', 'reject']),
+  /** To approve only that the release goes on without this platform, whatever the digests. No tag moves for it. */
+  without: z.enum(ARCHITECTURES).optional(),
   by: Words,
   comment: Words,
   /** The digests of the image and of each disk that the person saw. The decision holds for no others. */

@@ -29,6 +29,8 @@ export const Notification = z.object({
   status: z.enum(RELEASE_STATUSES),
   /** What an update costs devices, for each platform, with `devices on v1 fetch 212 MB (3 of 71 layers)` in words. */
   updates: z.array(UpdateCost.extend({ text: z.string() })).optional(),
+  /** Platforms that it was asked for and goes on without, each in words with who approved it and why. */
+  missing: z.array(z.string()).optional(),
   /** The stage that is held or failed; null when nothing is. */
   stage: z.string().nullable(),
   /** Why, and what to do; null when nothing is held or failed. */

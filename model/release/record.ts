@@ -1,6 +1,6 @@
 /** The record: a release's result, as JSON on stdout, as a signed artifact, and as the workflow's result. */
 import { z } from 'zod';
-import { Approval } from './approval.ts';
+import { Approval, MissingPlatform } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { ARCHITECTURES } from '../base/host.ts';
@@ -182,6 +182,8 @@ export const ReleaseRecord = z.object({
     verified: z.boolean(),
     /** Absent for an image of one platform; otherwise the digest is that of their index. */
     platforms: ImagePlatforms.optional(),
+    /** Platforms that were asked for, and left out by a person's word; absent where none was. */
+    missing: z.array(MissingPlatform).optional(),
     /** When the enrollment certificate in it ends, ISO 8601; absent when there is none. */
     certificateEnds: z.string().optional(),
     /** Name of its request in Flight Control; absent for an operator's own. */

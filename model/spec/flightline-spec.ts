@@ -75,6 +75,10 @@ const ImageSection = z.strictObject({
     .array(z.string().regex(/^linux\/[a-z0-9]+$/, 'is not a platform such as linux/amd64'))
     .min(1)
     .default(['linux/amd64']),
+  allowMissing: z
+    .array(z.string())
+    .default([])
+    .describe('the platforms without which a person may let a held release go on'),
   sbom: z
     .array(z.enum(SBOM_FORMATS))
     .default([])

@@ -72,14 +72,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     ...(disk.installer && { installer: disk.installer.image }),
     repository: expand(`disks[${index}]`, spec.repositories.disk, { ...named, type: disk.type }, Repository),
   }));
-  const architectures = image.platforms.map((platform) => platform.split('/')[1]!);
-  const platforms = ARCHITECTURES.filter((name) => architectures.includes(name));
-  const unknown = architectures.find((name) => !(ARCHITECTURES as readonly string[]).includes(name));
-  if (unknown !== undefined)
-    problems.push({
-      path: 'image.platforms',
-      message: `${unknown} is not supported: use ${ARCHITECTURES.join(' or ')}`,
-    });
+  const { platforms, allowMissing } = requestedPlatforms(image, problems);
   const request: ReleaseRequest = {
     schemaVersion: 1,
     name: spec.name,
@@ -97,6 +90,7 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
     ...buildOptions(image),
     architecture: platforms[0] ?? 'amd64',
     ...(platforms.length > 1 && { platforms }),
+    ...(allowMissing.length > 0 && { allowMissing }),
     key: spec.signing.key,
     verification: spec.verification,
     disks,
@@ -115,6 +109,25 @@ export function makeRequest(spec: FlightlineSpec, facts: RequestFacts): RequestR
   };
   problems.push(...problemsOfWhole(request, problems.length === 0));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, request };
+}
+
+/** The known platforms of an image, and those that may be missing; problems are added to the list. */
+function requestedPlatforms(image: FlightlineSpec['image'], problems: Problem[]) {
+  const architectures = image.platforms.map((platform) => platform.split('/')[1]!);
+  const platforms = ARCHITECTURES.filter((name) => architectures.includes(name));
+  const unknown = architectures.find((name) => !(ARCHITECTURES as readonly string[]).includes(name));
+  if (unknown !== undefined)
+    problems.push({
+      path: 'image.platforms',
+      message: `${unknown} is not supported: use ${ARCHITECTURES.join(' or ')}`,
+    });
+  const allowMissing = platforms.filter((name) => image.allowMissing.includes(`linux/${name}`));
+  if (allowMissing.length < image.allowMissing.length || (platforms.length < 2 && allowMissing.length > 0))
+    problems.push({
+      path: 'image.allowMissing',
+      message: 'names platforms of image.platforms, where there are several',
+    });
+  return { platforms, allowMissing };
 }
 
 /** The tags with their templates filled in. */

@@ -93,6 +93,8 @@ export const ReleaseRequest = z.object({
   architecture: z.enum(ARCHITECTURES),
   /** Present for an image of several platforms, which begin with the architecture. */
   platforms: z.array(z.enum(ARCHITECTURES)).min(2).optional(),
+  /** Those without which a person may let the release go on; absent for none. */
+  allowMissing: z.array(z.enum(ARCHITECTURES)).optional(),
   /** Name of the signing key in the sign worker's configuration. */
   key: z.string(),
   /** Absent where the image brings no verification of its own. */

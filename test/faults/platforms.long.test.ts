@@ -251,6 +251,56 @@ it('makes the platform again whose base has changed, and its disks, and no other
   expect(await run()).toMatchObject({ status: 'unchanged' });
 });
 
+it('is released without a platform once a person approves it, and the platform is not forgotten', async () => {
+  const own = ARCHITECTURES.find((one) => one !== FOREIGN)!;
+  const partial = await makeProject({
+    registry: stack.registry,
+    name: 'partial',
+    containerfile: `FROM ${stack.registry}/test/platforms-base:1\nARG TARGETARCH\nCOPY only-$TARGETARCH /file\n`,
+    files: { [`only-${own}`]: 'text' },
+    image: {
+      platforms: ARCHITECTURES.map((one) => `linux/${one}`),
+      allowMissing: [`linux/${FOREIGN}`],
+      tagPolicy: 'move',
+      alsoTag: ['stable'],
+    },
+    disks: [{ type: 'raw' }],
+    spec: { rebuild: 'when-changed', builder: { image: `${stack.registry}/${SMALL_BUILDER}:1` } },
+  });
+  undo.push(() => partial.remove());
+  const held = async () => {
+    const outcome = await runFlightline(['run', partial.spec, '--json'], { environment });
+    expect(outcome.exitCode, outcome.stderr).toBe(4);
+    const record = recordFrom(outcome);
+    expect(rowOf(record, 'build', `image-${FOREIGN}`).status).toBe('held');
+    return record;
+  };
+  const goOn = async () => {
+    await flightline('approve', partial.release, '--without', `linux/${FOREIGN}`, '--comment', 'no file');
+    return recordFrom(await flightline('watch', partial.release, '--json'));
+  };
+  await held();
+  expect(await tagsOf(partial.repository)).toEqual([]);
+  const record = await goOn();
+  const missing = [{ platform: FOREIGN, comment: 'no file', kind: 'containerfile' }];
+  expect(record).toMatchObject({ status: 'released', image: { verified: true, missing } });
+  const names = ['stable', `stable-${own}`, 'v1', `v1-${own}`];
+  expect((await tagsOf(partial.repository)).filter((tag) => !tag.startsWith('sha256-'))).toEqual(names);
+  const entries = [{ platform: { architecture: own, os: 'linux' } }];
+  for (const name of [partial.release, `${partial.repository}/diskimage-raw:v1`]) {
+    expect((await manifestOf(name))['manifests']).toMatchObject(entries);
+    expect((await manifestOf(name))['manifests']).toHaveLength(1);
+  }
+  await verifyAll([...names.map((tag) => `${partial.repository}:${tag}`), `${partial.repository}/diskimage-raw:v1`]);
+  const words = new RegExp(`linux/${FOREIGN} is missing, as \\S+ approved on \\S+: no file \\(containerfile: `);
+  expect((await flightline('history', `${partial.repository}:stable`)).stdout).toMatch(words);
+  expect((await flightline('status', partial.release)).stdout).toMatch(words);
+
+  const again = await held();
+  expect(again.reason).toBe(`${partial.release} was released without linux/${FOREIGN}; linux/${own} stays as it is`);
+  expect((await goOn()).image.platforms).toMatchObject([{ digest: record.image.platforms![0]!.digest }]);
+});
+
 it('makes no index for one platform, also where it is emulated', async () => {
   const base = `${stack.registry}/test/platforms-base:1`;
   const image = { platforms: [`linux/${FOREIGN}`] };

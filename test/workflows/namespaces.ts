@@ -17,6 +17,7 @@ export const NAMESPACES = [
   'races',
   'beside',
   'waits',
+  'left-out',
   'platforms',
   'attest',
   'gates',

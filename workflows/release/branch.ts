@@ -8,6 +8,7 @@ import { isOfBranch } from '../../model/release/stage-table.ts';
 import type { StageStatus } from '../../model/stage/stage.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from '../failure.ts';
 import { signAndVerify } from '../signing.ts';
+import { withWayOut } from './left-out.ts';
 import type { Plan } from './plan.ts';
 import { forgetReused } from './reused.ts';
 import type { ShownRelease } from './show.ts';
@@ -89,7 +90,7 @@ async function hold(release: ShownRelease, branch: string, failure: Failure, out
   const waits = failure.kind === 'approval-needed';
   if (dispositionOf(failure) === 'fail' || (onFailure === 'fail' && !waits)) throw new ReleaseFailed(failure);
   mark('held');
-  holds.set(branch, failure);
+  holds.set(branch, withWayOut(state, stopped, failure));
   release.showHold(branch, failure);
   try {
     const summary = `${branch} is held: ${failure.kind}`;

@@ -1,6 +1,7 @@
 /** What a release knows of its image. */
 import type { Architecture } from '../../model/base/host.ts';
 import type { BuildResult, PushResult } from '../../model/contract/build.ts';
+import type { MissingPlatform } from '../../model/release/approval.ts';
 import type { KeptPlatform, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { followsPush, imageSubject, type StageKey } from '../../model/stage/stage.ts';
@@ -75,13 +76,16 @@ export function usedBases({ build, platforms }: ImageState, looked: readonly Pin
   return each.every((bases) => bases !== undefined) ? each.flat() : null;
 }
 
-/** What the record says of each platform. */
+/** What the record says of each platform, and of those that were left out. */
 export function platformFacts(
   { platforms }: ImageState,
-  wanted: readonly Architecture[],
-): NonNullable<ReleaseRecord['image']['platforms']> {
-  return wanted.map((platform) => {
+  wanted: readonly Architecture[] | undefined,
+  missing: readonly MissingPlatform[],
+): Pick<ReleaseRecord['image'], 'platforms' | 'missing'> {
+  if (!wanted) return {};
+  const present = wanted.map((platform) => {
     const { push, kept } = platforms.get(platform) ?? {};
     return { platform, digest: push?.digest ?? null, builtAt: kept?.builtAt };
   });
+  return { platforms: present, ...(missing.length > 0 && { missing: [...missing] }) };
 }

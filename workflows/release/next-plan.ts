@@ -3,6 +3,7 @@ import { releaseStages } from '../../model/release/stage-table.ts';
 import { isOfImage, signingStages } from '../../model/stage/stage.ts';
 import { pinnedGates } from './gates/image-gates.ts';
 import { keepPlatforms, noImage } from './image-state.ts';
+import { dropLeftOut } from './left-out.ts';
 import { signedTags, type Plan } from './plan.ts';
 import { takeOverDisks } from './reused.ts';
 import { discardImage, resetEnd, unsignImage, type ReleaseState } from './state.ts';
@@ -27,6 +28,7 @@ export function takeNextPlan(state: ReleaseState): void {
 
 function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
   resetEnd(state);
+  if (String(before.request.platforms) !== String(next.request.platforms)) dropLeftOut(state, before);
   const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
   // Late binding is no input of an image, and is looked at as it is built.
   const otherInputs = before.resolved.imageInputs !== next.resolved.imageInputs;

@@ -5,6 +5,7 @@ import { spanInWords, utcInWords } from '../../model/base/words.ts';
 import { gatesInWords } from '../../model/gate/gate.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { updatesInWords } from '../../model/oci/update-cost.ts';
+import { missingInWords } from '../../model/release/approval.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { platformFacts, usedBases } from './image-state.ts';
@@ -27,7 +28,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       reference: `${request.repository}:${request.tag}`,
       digest: image.push?.digest ?? null,
       verified: image.verified,
-      ...(request.platforms && { platforms: platformFacts(image, request.platforms) }),
+      ...platformFacts(image, request.platforms, state.leftOut),
       certificateEnds: image.build?.certificateEnds,
       certificateRequest: image.build?.certificateRequest,
       ...(image.updates?.length && { updates: image.updates }),
@@ -158,8 +159,9 @@ function digestList(record: ReleaseRecord): string {
       : []),
     ...platformList(disk),
   ]);
-  const updates = updatesInWords(record.image.updates ?? []).map((text) => `- update: ${text}`);
-  return [...image, ...platformList(record.image), ...updates, ...disks].join('\n');
+  const { updates = [], missing } = record.image;
+  const told = [...missingInWords(missing), ...updatesInWords(updates).map((text) => `update: ${text}`)];
+  return [...image, ...platformList(record.image), ...told.map((text) => `- ${text}`), ...disks].join('\n');
 }
 
 function platformList({ platforms = [] }: Pick<ReleaseRecord['image'], 'platforms'>): string[] {

@@ -5,6 +5,7 @@
 import type { ReleaseIdentity } from '../../model/release/identity.ts';
 import type { BuilderRunResult } from '../../model/contract/workflows.ts';
 import type { Failure } from '../../model/failure/failure.ts';
+import type { MissingPlatform } from '../../model/release/approval.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { isOfBranch, releaseStages, StageTable, type RequestedRun } from '../../model/release/stage-table.ts';
 import { followsPush, isOfImage, stagesOf, type ReleaseStatus } from '../../model/stage/stage.ts';
@@ -74,6 +75,8 @@ export interface ReleaseState {
   /** How often the registry lost something of a branch. */
   readonly lost: Map<string, number>;
   readonly gate: ApprovalGate;
+  /** Platforms that it goes on without. The request does not name them any more. */
+  leftOut: readonly MissingPlatform[];
   /** Held branches, the longest held first, and those that are not finished. */
   readonly holds: Map<string, Failure>;
   readonly active: Set<string>;
@@ -111,6 +114,7 @@ export function newState(identity: ReleaseIdentity, request: ReleaseRequest): Re
     hosts: new Set(),
     lost: new Map(),
     gate: closedGate(`${request.repository}:${request.tag}`),
+    leftOut: [],
     holds: new Map(),
     active: new Set(),
     moved: [],

@@ -4,7 +4,7 @@ import { CancellationScope, setHandler } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { ResolveResult } from '../../model/contract/control.ts';
 import { RetryInput, type RetryResult } from '../../model/contract/workflows.ts';
-import type { Decided, Decision } from '../../model/release/approval.ts';
+import { Decision, type Decided } from '../../model/release/approval.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import type { WaiveInput } from '../../model/gate/gate.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -12,6 +12,7 @@ import { checkDecision, decideUpdate, takeDecision } from '../approval.ts';
 import { StageFailed, toTemporalFailure } from '../failure.ts';
 import { retryUpdate } from '../signals-and-queries.ts';
 import { checkWaiver, takeWaiver, waiveUpdate } from './gates/waive.ts';
+import { leaveOut, presentPlatforms, refusalToLeaveOut, withoutLeftOut } from './left-out.ts';
 import { refusalOf } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { resume, releaseStatus } from './state.ts';
@@ -29,13 +30,15 @@ export function letPeopleSteer(
   };
   setHandler(retryUpdate, retry, { validator: (input) => checkRetry(release, input) });
   const takeWord = (input: Decision): Decided => {
-    const decided = takeDecision(state.gate, input);
+    const decided = input.without ? leaveOut(state, input, input.without) : takeDecision(state.gate, input);
     goOn(release);
     return decided;
   };
   const checkWord = (input: Decision) => {
     requireSettledPlan(release);
-    checkDecision(state.gate, input);
+    if (!Decision.safeParse(input).data?.without) return checkDecision(state.gate, input);
+    const refusal = refusalToLeaveOut(state, input);
+    if (refusal) throw refused(refusal);
   };
   setHandler(decideUpdate, takeWord, { validator: checkWord });
   const checkWaive = (input: WaiveInput) => {
@@ -63,7 +66,8 @@ function checkRetry(release: ShownRelease, input: RetryInput): void {
     throw refused(failureOf('invalid-input', `nothing is held: the release is ${releaseStatus(state)}`, { remedy }));
   }
   const { request } = parsed.data;
-  const refusal = request && refusalOf(state.request, request, [...state.moved, ...state.maybeMoved]);
+  const wanted = request && presentPlatforms(request, state.leftOut);
+  const refusal = wanted && refusalOf(state.request, wanted, [...state.moved, ...state.maybeMoved]);
   if (refusal) throw refused(refusal);
 }
 
@@ -93,7 +97,7 @@ async function planAnew(
     if (state.ending) throw refused(failureOf('invalid-input', 'the release has ended meanwhile'));
     // Where files are kept was said to `flightline run`, not in the spec.
     const { keepFiles } = state.request;
-    state.next = { request: { ...request, keepFiles }, resolved };
+    state.next = withoutLeftOut({ request: { ...request, keepFiles }, resolved }, state.leftOut);
   } catch (error) {
     if (!(error instanceof StageFailed)) throw error;
     // The plan that was resolved before is still the one that is followed.

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { TagMove } from '../../../model/tags/tag-move.ts';
 import type { TagResult } from '../../../model/contract/sign.ts';
 import { failureOf } from '../../../model/failure/failure.ts';
+import { missingInWords } from '../../../model/release/approval.ts';
 import { requestedRuns } from '../../../model/release/stage-table.ts';
 import { overMaxUpdate } from '../../../model/oci/update-cost.ts';
 import { MAX_WORDS } from '../../../model/tags/shared-tag.ts';
@@ -90,12 +91,7 @@ async function moveTags(release: ShownRelease, plan: Plan): Promise<boolean> {
     runStage(release, { name: 'tag', subject: 'release' }, null, async () => {
       try {
         const worker = activities('sign', timing, `tag ${plan.request.tag}`);
-        const result = await worker.tag({
-          ...state.identity,
-          key,
-          moves: own,
-          timing,
-        });
+        const result = await worker.tag({ ...state.identity, key, moves: own, timing });
         if (result.vanished.length > 0 || shared.length === 0) return result;
         addMoved(state, result.moved);
         return await moveShared(state, plan, shared, result);
@@ -131,8 +127,8 @@ async function moveShared(
       madeBy: state.identity.release,
       // An image taken over from an earlier release keeps its age.
       made: resolved.reuse?.builtAt ?? state.startedAt,
-      by: state.gate.approval?.by ?? null,
-      why: `released ${repository}:${tag}`.slice(0, MAX_WORDS),
+      by: state.gate.approval?.by ?? state.leftOut[0]?.by ?? null,
+      why: [`released ${repository}:${tag}`, ...missingInWords(state.leftOut)].join('; ').slice(0, MAX_WORDS),
       allowOlder: false,
       key,
       recordRepository,

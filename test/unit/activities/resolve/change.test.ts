@@ -306,3 +306,19 @@ test.each([
 ])('the record is looked for under %j and %j', (alsoTag, last, tags) => {
   expect(lastTags({ tag: 'n-2', alsoTag, rebuild: { maxAge: null, last } })).toEqual(tags);
 });
+
+it('finds the platform that an earlier release went on without, and no other', () => {
+  const image = { repository: REPOSITORY, tag: 'n-{{date}}', platforms: ['linux/amd64', 'linux/arm64'] };
+  const now = current(requestOf({ image }), { bases: forBoth(DIGEST, DIGEST) });
+  const word = { by: 'ann@laptop', at: '2026-11-20T02:00:00Z', comment: 'no host' };
+  const missing = [{ platform: 'arm64', ...word, kind: 'no-host', message: 'nobody' }];
+  const before = recordOf({ ...now, bases: [now.bases[0]!] }, { missing });
+  expect(changeSince(before, now, NOW)).toEqual([
+    {
+      subject: 'image',
+      platform: 'arm64',
+      replaces: true,
+      reason: `${REPOSITORY}:n-20261120 was released without linux/arm64`,
+    },
+  ]);
+});

@@ -281,6 +281,16 @@ describe('makeRequest', () => {
     expect(request.updateFrom).toBe(expected);
   });
 
+  it('lets platforms be missing that there are, where there are several', () => {
+    const allow = (text: string, platform: string) => text.replace('tag: v1', `tag: v1\n  allowMissing: [${platform}]`);
+    expect(made(() => allow(FOR_TWO, 'linux/arm64')).allowMissing).toEqual(['arm64']);
+    expect(made(() => FOR_TWO).allowMissing).toBeUndefined();
+    const refused = { ok: false, problems: [{ path: 'image.allowMissing' }] };
+    for (const text of [allow(SPEC, 'linux/amd64'), allow(FOR_TWO, 'linux/riscv64')]) {
+      expect(make(() => text)).toMatchObject(refused);
+    }
+  });
+
   it('refuses {{commit}} without a commit, and says why', () => {
     const result = make((text) => text.replace('tag: v1', 'tag: "{{commit}}"'), { commit: undefined });
     expect(result).toMatchObject({
