@@ -51,3 +51,14 @@ export async function pinGates(
     Promise.all(images.map((image) => pin(access, image, 'gates'))),
   );
 }
+
+/** The name of what rewrites layers, if it may run here. @throws FlightlineError `builder-not-allowed` */
+export function rechunkerFrom(image: string, { rechunkers }: Pick<WorkerConfiguration, 'rechunkers'>): Reference {
+  const rechunker = referenceFrom(image);
+  if (isAllowed(rechunkers, rechunker.repository)) return rechunker;
+  throw new FlightlineError(
+    'builder-not-allowed',
+    `the rechunker ${rechunker.repository} may not run here; allowed are ${rechunkers.join(', ') || 'none'}`,
+    { remedy: 'ask the operator to list it under `rechunkers` in the worker configuration' },
+  );
+}

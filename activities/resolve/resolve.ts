@@ -17,7 +17,7 @@ import { asksApproval, byContext, byRecordedContext } from './inputs-by-context.
 import { LIST_PUBLIC_KEY } from '../trust/keys.ts';
 import { sinceLastRelease, sinceOwnTag, verdictsTakenOver, type SinceLast } from './last-release.ts';
 import { requireFree, requireOwnTags, requirePermitted } from './permitted.ts';
-import { builderFrom, pin, pinGates } from './pin.ts';
+import { builderFrom, pin, pinGates, rechunkerFrom } from './pin.ts';
 import { pinnedReasons, reasonOf, recordedReason } from './reason.ts';
 import { findForPlatform } from '../image/bases/find-for-platform.ts';
 import { requireRedHatLogin } from '../image/red-hat.ts';
@@ -35,6 +35,7 @@ async function resolveRelease(
 ): Promise<ActivityAnswer<'resolve'>> {
   // Before fetching a context: what may not run here needs no further work.
   if (request.disks.length > 0) builderFrom(request, configuration);
+  if (request.rechunk) rechunkerFrom(request.rechunk.image, configuration);
   requirePermitted(configuration, request);
   let reading: Promise<ContextSummary> | undefined;
   const context = () => (reading ??= readContext(configuration, request));
@@ -106,10 +107,11 @@ export async function lookUp(
   const builderReference = request.disks.length > 0 ? builderFrom(request, configuration) : null;
   const parts = inputParts(request, context);
   const installs = requestedInstaller(request);
-  const named = [...(builderReference ? [formatReference(builderReference)] : []), ...(installs ? [installs] : [])];
+  const rechunks = request.rechunk?.image;
+  const named = [builderReference && formatReference(builderReference), installs, rechunks].flatMap((one) => one ?? []);
   const repositories = [...ownRepositories(request), ...named.map(repositoryOf)];
   return withRegistryAccess(configuration, repositories, async (access): Promise<Resolved> => {
-    const [, image, gates, builder, installer, existingTag] = await allEnded([
+    const [, image, gates, builder, installer, rechunker, existingTag] = await allEnded([
       requireOwnTags(configuration, request),
       imageInputsOf(configuration, request, { ...context, parts }),
       pinGates(configuration, request.gates),
@@ -117,6 +119,7 @@ export async function lookUp(
         ? pinWithLogin(access, formatReference(builderReference), 'builder.image')
         : Promise.resolve(null),
       installs ? findInstaller(access, installs, request) : Promise.resolve(undefined),
+      rechunks ? pinWithLogin(access, rechunks, 'image.rechunk') : Promise.resolve(undefined),
       access.repository(request.repository).headManifest(request.tag),
     ]);
     const resolved = {
@@ -126,6 +129,7 @@ export async function lookUp(
       builder,
       ...(installer && { installer }),
       ...(gates && { gates }),
+      ...(rechunker && { rechunker }),
       builderConfig: context.builderConfig,
       existingTag,
       ...(asksApproval(configuration, request) && { approval: true }),

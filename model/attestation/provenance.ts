@@ -93,6 +93,7 @@ function dependencies({ record, parameters }: ProvenanceFacts): ResourceDescript
     ...(inputs.builder ? [imageDependency('builder', inputs.builder)] : []),
     ...(inputs.installer ? [imageDependency('installer', inputs.installer)] : []),
     ...(inputs.gates ?? []).map((gate) => imageDependency('gate', gate)),
+    ...(inputs.rechunker ? [imageDependency('rechunker', inputs.rechunker)] : []),
     { name: 'context', uri: `oci://${contextRepository}`, digest: digestSet(inputs.context) },
     ...(commit && source ? [{ name: 'source', uri: `git+${source}`, digest: { gitCommit: commit } }] : []),
   ];

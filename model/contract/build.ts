@@ -9,7 +9,7 @@ import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { TimingSchema } from '../base/timing.ts';
 import { BuilderConfig, ReleaseIdentity, ContextArtifact } from '../release/identity.ts';
 import { BUILDER_DRIVERS } from '../builder/builder-driver.ts';
-import { BuildOptions } from '../spec/build-options.ts';
+import { BuildOptions, RECHUNK_TOOLS } from '../spec/build-options.ts';
 import { BuilderOptions, DISK_TYPE_NAMES } from '../spec/disk.ts';
 import { SecretInputs } from '../spec/enrollment.ts';
 import { hostStage, on } from './activity.ts';
@@ -82,6 +82,21 @@ export const PushInput = ReleaseIdentity.extend({
 });
 export type PushInput = z.infer<typeof PushInput>;
 
+/** A program that rewrites the layers of a built image. */
+export const RechunkInput = PushInput.omit({ compression: true }).extend({
+  architecture: z.enum(ARCHITECTURES),
+  rechunker: PinnedImage,
+  tool: z.enum(RECHUNK_TOOLS),
+  maxLayers: z.number().int().positive().optional(),
+  /** The tag that devices follow: the program takes its layers as a hint, where it knows how. */
+  follows: Tag,
+});
+export type RechunkInput = z.infer<typeof RechunkInput>;
+
+/** Id of the new image in the host's storage, and its bytes, uncompressed. */
+export const RechunkResult = z.object({ ...hostStage, ...BuildResult.pick({ imageId: true, size: true }).shape });
+export type RechunkResult = z.infer<typeof RechunkResult>;
+
 /** What is in an image. */
 export const SbomInput = PushInput.omit({ compression: true }).extend({
   formats: z.array(z.enum(SBOM_FORMATS)).min(1),
@@ -137,6 +152,7 @@ export type DeviceVerifyResult = z.infer<typeof DeviceVerifyResult>;
 
 export const IMAGE_ACTIVITIES = {
   build: on('build', 'image/build', BuildInput, BuildResult),
+  rechunk: on('build', 'image/rechunk/rechunk', RechunkInput, RechunkResult),
   sbom: on('build', 'image/evidence/sbom', SbomInput, SbomResult),
   /** Lets gates look at an image, or at the disks of a builder run. */
   gate: on(['build', 'disk'], 'gate/gate', GateInput, GateResult),

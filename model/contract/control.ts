@@ -31,6 +31,8 @@ export const ResolveResult = z.object({
   installer: PinnedImage.optional(),
   /** The images of gates; absent without any. */
   gates: z.array(PinnedImage).optional(),
+  /** What rewrites the image's layers; absent without one. */
+  rechunker: PinnedImage.optional(),
   builderConfig: BuilderConfig.nullable(),
   /** What the release's tag pointed at when it began; null when it did not exist. */
   existingTag: Digest.nullable(),

@@ -97,6 +97,7 @@ const ROWS = {
     'let a person waive it (`flightline approve RELEASE --waive GATE --comment WHY`), or fix what it found',
     { 'ended release': 'read its report (`flightline logs RELEASE gate`), and fix what it found' },
   ),
+  rechunk: holding('the program of image.rechunk failed', 'read its log (`flightline logs RELEASE rechunk`)'),
   builder: holding(
     'the builder failed, or did not leave exactly one complete file for each type',
     "read the builder's log (`flightline logs RELEASE disk-build`) and fix the cause",

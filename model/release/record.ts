@@ -205,10 +205,11 @@ export const ReleaseRecord = z.object({
       disks: z.record(z.string(), Digest),
       base: z.array(PinnedImage),
       builder: PinnedImage.nullable(),
-      /** What a disk that installs the image boots from; absent without one. */
+      /** What a disk that installs the image boots from, and what rewrote the image's layers; absent without one. */
       installer: PinnedImage.optional(),
       /** The images of gates; absent without any. */
       gates: z.array(PinnedImage).optional(),
+      rechunker: PinnedImage.optional(),
       context: Digest,
       parts: InputParts.optional(),
     })

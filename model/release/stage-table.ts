@@ -55,7 +55,10 @@ export function builderRunStages(run: {
  * @param reused types of the disks that are taken over from an earlier release
  */
 export function releaseStages(
-  request: Pick<ReleaseRequest, 'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom' | 'gates'> &
+  request: Pick<
+    ReleaseRequest,
+    'disks' | 'verification' | 'bootTest' | 'platforms' | 'provenance' | 'sbom' | 'rechunk' | 'gates'
+  > &
     Driven,
   reused: readonly string[] = [],
 ): StageKey[] {

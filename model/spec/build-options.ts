@@ -1,7 +1,7 @@
 /** How an image is built and pushed, besides Containerfile, context and build arguments. */
 import { z } from 'zod';
 import { INPUTS_LABEL, OCI } from '../oci/labels.ts';
-import { parseReference } from '../oci/reference.ts';
+import { ImageReference, parseReference } from '../oci/reference.ts';
 
 /**
  * How an image brings its own verification. Without it, `flightline device-config` makes the files for devices.
@@ -80,6 +80,21 @@ const LayerCompression = z
     });
   });
 
+/** The programs that rewrite layers (activities/tools/rechunker/). */
+export const RECHUNK_TOOLS = ['chunkah', 'rpm-ostree'] as const;
+export type RechunkTool = (typeof RECHUNK_TOOLS)[number];
+
+const Rechunk = z
+  .strictObject({
+    image: ImageReference.describe('the program; the worker configuration must allow it'),
+    tool: z
+      .enum(RECHUNK_TOOLS)
+      .optional()
+      .describe("whose command line it has: default chunkah's, or that of rpm-ostree compose build-chunked-oci"),
+    maxLayers: z.number().int().min(2).max(499).optional().describe('the most layers; default is its own'),
+  })
+  .transform(({ tool = 'chunkah', ...rest }) => ({ ...rest, tool }));
+
 /** Part of `image` of flightline.yaml, and of a request; absent where the spec says nothing. */
 export const BuildOptions = z.object({
   target: z
@@ -97,17 +112,20 @@ export const BuildOptions = z.object({
   labels: Texts.describe('labels of the image'),
   annotations: Texts.describe("annotations of the image's manifest"),
   compression: LayerCompression.optional().describe("how the image's layers are compressed; default is podman's, gzip"),
+  rechunk: Rechunk.optional().describe('a program that rewrites the layers between build and push'),
 });
 export type BuildOptions = z.infer<typeof BuildOptions>;
 
 /** The build options in a larger object, without absent ones. Pure. */
-export function buildOptions({ target, buildContexts, labels, annotations, compression }: BuildOptions): BuildOptions {
+export function buildOptions(options: BuildOptions): BuildOptions {
+  const { target, buildContexts, labels, annotations, compression, rechunk } = options;
   return {
     target,
     buildContexts,
     labels,
     annotations,
     compression,
+    rechunk,
   };
 }
 

@@ -144,6 +144,10 @@ export const WorkerConfiguration = z.strictObject({
     .default([])
     .describe('gate images that may look at images and disks here, without privileges and network'),
   gatesWithNetwork: z.array(Scope).default([]).describe('gate images that may have a network here'),
+  rechunkers: z
+    .array(Scope)
+    .default(['quay.io/coreos/chunkah'])
+    .describe('images of programs that may rewrite the layers of images here; that of rpm-ostree runs privileged'),
   forbiddenBuilderOptions: z
     .array(z.enum(BUILDER_OPTIONS))
     .default([])

@@ -8,6 +8,7 @@ interface AskedFor {
   readonly provenance?: unknown;
   readonly sbom?: unknown;
   readonly gates?: readonly { readonly on: 'image' | 'disk' }[] | undefined;
+  readonly rechunk?: unknown;
   /** Present for an image of several platforms. */
   readonly platforms?: readonly Architecture[] | undefined;
 }
@@ -31,6 +32,7 @@ const gated = (on: 'image' | 'disk', subject: string | undefined, { gates = [] }
   gates.some((gate) => gate.on === on) ? subject : undefined;
 const PUSHING = {
   build: { log: true },
+  rechunk: { log: true, about: (subject: string, { rechunk }: AskedFor) => (rechunk ? subject : undefined) },
   sbom: { about: (subject: string, { sbom }: AskedFor) => (sbom ? subject : undefined) },
   gate: { log: true, about: (subject: string, asked: AskedFor) => gated('image', subject, asked) },
   push: { log: true },
@@ -48,6 +50,7 @@ const STAGE_TABLE = {
   platform: PUSHING,
   image: {
     build: { ...PUSHING.build, about: ofOne },
+    rechunk: { log: true, about: (subject, asked) => (asked.rechunk ? ofOne(subject, asked) : undefined) },
     sbom: { about: (subject, asked) => (asked.sbom ? ofOne(subject, asked) : undefined) },
     gate: { log: true, about: (subject, asked) => gated('image', ofOne(subject, asked), asked) },
     push: { ...PUSHING.push, about: ofOne },

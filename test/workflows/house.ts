@@ -47,7 +47,7 @@ const SIGN_ACTIVITIES: ActivityName[] = [
 ];
 
 const HOST_ACTIVITIES: Record<HostWork, ActivityName[]> = {
-  build: ['build', 'sbom', 'gate', 'deviceVerify'],
+  build: ['build', 'rechunk', 'sbom', 'gate', 'deviceVerify'],
   disk: ['diskBuild', 'bootTest', 'gate'],
   transfer: ['push', 'publish'],
   short: ['claim', 'probe', 'cleanUp', 'logPage', 'keepLogs', 'hostStatus'],

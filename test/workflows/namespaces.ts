@@ -19,6 +19,7 @@ export const NAMESPACES = [
   'waits',
   'left-out',
   'platforms',
+  'rechunk',
   'attest',
   'gates',
   'rotation',

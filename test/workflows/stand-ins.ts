@@ -22,6 +22,8 @@ import type {
   GateResult,
   PushInput,
   PushResult,
+  RechunkInput,
+  RechunkResult,
   SbomInput,
 } from '../../model/contract/build.ts';
 import type {
@@ -92,6 +94,7 @@ export interface Signatures {
   hostStatus: [HostStatusInput, HostStatus];
   build: [BuildInput, BuildResult];
   deviceVerify: [DeviceVerifyInput, DeviceVerifyResult];
+  rechunk: [RechunkInput, RechunkResult];
   sbom: [SbomInput, PushResult];
   gate: [GateInput, GateResult];
   push: [PushInput, PushResult];
@@ -203,6 +206,13 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     size: 700_000_000,
     adopted: false,
     bases,
+  }),
+  rechunk: ({ imageId }, { attempt, host }) => ({
+    attempts: attempt,
+    host: host!,
+    log: null,
+    imageId: digestOf(`rechunked ${imageId}`).slice(7),
+    size: 1,
   }),
   sbom: ({ imageId }, { attempt, host }) => ({
     attempts: attempt,

@@ -106,6 +106,7 @@ export function stackWorkerConfiguration(options: {
     limits: { build: 2, disk: 1, transfer: 2 },
     cleaning: { below: '10%', until: '20%' },
     builders: [`${registry}/flightline/debian-builder`, BOOTC_IMAGE_BUILDER],
+    rechunkers: [],
     forbiddenBuilderOptions: [],
     gates: [`${registry}/flightline/gates`],
     gatesWithNetwork: [],

@@ -8,7 +8,7 @@ import { isOfBranch } from '../../model/release/stage-table.ts';
 import type { StageStatus } from '../../model/stage/stage.ts';
 import { dispositionOf, ReleaseFailed, StageFailed } from '../failure.ts';
 import { signAndVerify } from '../signing.ts';
-import { withWayOut } from './left-out.ts';
+import { withWayOut } from './missing/left-out.ts';
 import type { Plan } from './plan.ts';
 import { forgetReused } from './reused.ts';
 import type { ShownRelease } from './show.ts';

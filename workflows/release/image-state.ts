@@ -1,6 +1,7 @@
 /** What a release knows of its image. */
 import type { Architecture } from '../../model/base/host.ts';
-import type { BuildResult, PushResult } from '../../model/contract/build.ts';
+import type { BuildResult, PushResult, RechunkResult } from '../../model/contract/build.ts';
+import type { ResolveResult } from '../../model/contract/control.ts';
 import type { MissingPlatform } from '../../model/release/approval.ts';
 import type { KeptPlatform, PinnedImage, ReleaseRecord } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
@@ -10,6 +11,8 @@ import { followsPush, imageSubject, type StageKey } from '../../model/stage/stag
 export interface PlatformState {
   /** Null for an image of several platforms: each has its own. */
   build: BuildResult | null;
+  /** What the build became with other layers; absent or null where nothing rewrites them, or not yet. */
+  rechunked?: RechunkResult | null;
   /** The artifact with its bills of materials, in the registry; null where none is asked for. */
   sbom: string | null;
   /** In the registry, by digest. */
@@ -75,6 +78,12 @@ export function usedBases({ build, platforms }: ImageState, looked: readonly Pin
   );
   return each.every((bases) => bases !== undefined) ? each.flat() : null;
 }
+
+/** What else a release was made with, where it was. */
+export function furtherImages({ installer, rechunker, gates }: FurtherImages): FurtherImages {
+  return { ...(installer && { installer }), ...(rechunker && { rechunker }), ...(gates && { gates }) };
+}
+type FurtherImages = Pick<ResolveResult, 'installer' | 'rechunker' | 'gates'>;
 
 /** What the record says of each platform, and of those that were left out. */
 export function platformFacts(

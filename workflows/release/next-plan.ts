@@ -3,7 +3,7 @@ import { releaseStages } from '../../model/release/stage-table.ts';
 import { isOfImage, signingStages } from '../../model/stage/stage.ts';
 import { pinnedGates } from './gates/image-gates.ts';
 import { keepPlatforms, noImage } from './image-state.ts';
-import { dropLeftOut } from './left-out.ts';
+import { dropLeftOut } from './missing/left-out.ts';
 import { signedTags, type Plan } from './plan.ts';
 import { takeOverDisks } from './reused.ts';
 import { discardImage, resetEnd, unsignImage, type ReleaseState } from './state.ts';

@@ -8,7 +8,7 @@ import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { missingInWords } from '../../model/release/approval.ts';
 import type { DiskRecord, ReleaseRecord, StageRow } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
-import { platformFacts, usedBases } from './image-state.ts';
+import { furtherImages, platformFacts, usedBases } from './image-state.ts';
 import { allVerdicts } from './gates-state.ts';
 import { presentDisks } from './reused.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
@@ -41,8 +41,7 @@ export function recordOf(state: ReleaseState): ReleaseRecord {
       // After the build, what podman used counts, not what resolve expected.
       base: usedBases(image, plan.resolved.bases) ?? plan.resolved.bases,
       builder: plan.resolved.builder,
-      ...(plan.resolved.installer && { installer: plan.resolved.installer }),
-      ...(plan.resolved.gates && { gates: plan.resolved.gates }),
+      ...furtherImages(plan.resolved),
       context: plan.resolved.context.digest,
       parts: plan.resolved.parts,
     },

@@ -12,7 +12,7 @@ import { checkDecision, decideUpdate, takeDecision } from '../approval.ts';
 import { StageFailed, toTemporalFailure } from '../failure.ts';
 import { retryUpdate } from '../signals-and-queries.ts';
 import { checkWaiver, takeWaiver, waiveUpdate } from './gates/waive.ts';
-import { leaveOut, presentPlatforms, refusalToLeaveOut, withoutLeftOut } from './left-out.ts';
+import { leaveOut, presentPlatforms, refusalToLeaveOut, withoutLeftOut } from './missing/left-out.ts';
 import { refusalOf } from './plan.ts';
 import type { ShownRelease } from './show.ts';
 import { resume, releaseStatus } from './state.ts';

@@ -1,6 +1,6 @@
 /** Builds an image, or one of its platforms, on a build host, and pushes it from there by digest. */
 import type { Architecture } from '../../../model/base/host.ts';
-import type { SbomInput } from '../../../model/contract/build.ts';
+import type { RechunkResult, SbomInput } from '../../../model/contract/build.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { imageSubject, type Stage } from '../../../model/stage/stage.ts';
 import { StageFailed } from '../../failure.ts';
@@ -64,7 +64,8 @@ async function onHost(
     }),
   );
   image.builtWith = verification ? proof.publicKey : null;
-  const { imageId } = made.build;
+  made.rechunked ??= await rewriteLayers(release, plan, host, { imageId: made.build.imageId, platform });
+  const { imageId } = made.rechunked ?? made.build;
   made.sbom ??= formats
     ? await listPackages(release, host, { ...identity, repository, platform, imageId, formats, timing })
     : null;
@@ -74,6 +75,30 @@ async function onHost(
       const place = { host: at, work: 'transfer', startToClose: timing.transferStartToClose, scheduleToStart } as const;
       const worker = activities('stage', timing, `push ${what} from ${at}`, place);
       return worker.push({ ...identity, repository, platform, imageId, compression, timing });
+    }),
+  );
+}
+
+/** The stage `rechunk`: the image with other layers is what is listed and pushed. */
+async function rewriteLayers(
+  release: ShownRelease,
+  { request, resolved }: Plan,
+  host: ClaimedHost,
+  { imageId, platform }: { imageId: string; platform: Architecture | undefined },
+): Promise<RechunkResult | null> {
+  const { repository, rechunk, updateFrom, timing } = request;
+  const { rechunker } = resolved;
+  if (!rechunk || !rechunker) return null;
+  const row = { name: 'rechunk', subject: imageSubject(platform) } as const;
+  const { tool, maxLayers } = rechunk;
+  const architecture = platform ?? request.architecture;
+  const about = { ...release.state.identity, repository, platform, architecture, imageId, timing };
+  return runStage(release, row, host.name, () =>
+    host.run((scheduleToStart) => {
+      const startToClose = timing.buildStartToClose;
+      const place = { host: host.name, work: 'build', startToClose, scheduleToStart } as const;
+      const worker = activities('stage', timing, `rewrite the layers of ${row.subject}`, place);
+      return worker.rechunk({ ...about, rechunker, tool, maxLayers, follows: updateFrom });
     }),
   );
 }
@@ -93,8 +118,7 @@ async function listPackages(release: ShownRelease, host: ClaimedHost, input: Sbo
 }
 
 function forgetBuild(made: PlatformState): void {
-  made.build = null;
-  made.sbom = null;
+  Object.assign(made, { build: null, rechunked: null, sbom: null });
 }
 
 /** Claims a host for a stage of the image, or of one of its platforms. Asks the host of the last build first. */

@@ -2,17 +2,17 @@
  * A release of several platforms that goes on without one of them: a branch of it is held, the spec allows it, and a
  * person says so. The plan that follows names the others alone; the record keeps who approved what.
  */
-import type { Architecture } from '../../model/base/host.ts';
-import type { Decided, Decision, MissingPlatform } from '../../model/release/approval.ts';
-import { failureOf, lastBytes, type Failure } from '../../model/failure/failure.ts';
-import { remedyText } from '../../model/failure/remedy-text.ts';
-import { isOfBranch } from '../../model/release/stage-table.ts';
-import type { KeptPlatform } from '../../model/release/record.ts';
-import type { ResolveResult } from '../../model/contract/control.ts';
-import type { ReleaseRequest } from '../../model/spec/request.ts';
-import { diskSubject, type StageKey } from '../../model/stage/stage.ts';
-import type { Plan } from './plan.ts';
-import { resetRows, unsignImage, type ReleaseState } from './state.ts';
+import type { Architecture } from '../../../model/base/host.ts';
+import type { Decided, Decision, MissingPlatform } from '../../../model/release/approval.ts';
+import { failureOf, lastBytes, type Failure } from '../../../model/failure/failure.ts';
+import { remedyText } from '../../../model/failure/remedy-text.ts';
+import { isOfBranch } from '../../../model/release/stage-table.ts';
+import type { KeptPlatform } from '../../../model/release/record.ts';
+import type { ResolveResult } from '../../../model/contract/control.ts';
+import type { ReleaseRequest } from '../../../model/spec/request.ts';
+import { diskSubject, type StageKey } from '../../../model/stage/stage.ts';
+import type { Plan } from '../plan.ts';
+import { resetRows, unsignImage, type ReleaseState } from '../state.ts';
 
 /** Bytes of the message that the record keeps. */
 const MAX_REASON = 300;
