@@ -40,7 +40,7 @@ export type SignResult = z.infer<typeof SignResult>;
 export const IndexInput = ReleaseIdentity.extend({
   repository: Repository,
   /** What was pushed for each platform. */
-  entries: z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest })).min(2),
+  entries: z.array(z.object({ platform: z.enum(ARCHITECTURES), digest: Digest })).min(1),
   timing: TimingSchema,
 });
 export type IndexInput = z.infer<typeof IndexInput>;

@@ -91,8 +91,8 @@ export const ReleaseRequest = z.object({
   buildArgs: z.record(z.string(), z.string()),
   ...BuildOptions.shape,
   architecture: z.enum(ARCHITECTURES),
-  /** Present for an image of several platforms, which begin with the architecture. */
-  platforms: z.array(z.enum(ARCHITECTURES)).min(2).optional(),
+  /** Present for an image of several platforms; one of them, where a person has let it go on without the others. */
+  platforms: z.array(z.enum(ARCHITECTURES)).min(1).optional(),
   /** Those without which a person may let the release go on; absent for none. */
   allowMissing: z.array(z.enum(ARCHITECTURES)).optional(),
   /** Name of the signing key in the sign worker's configuration. */
