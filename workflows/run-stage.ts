@@ -66,3 +66,25 @@ export async function settled<Value>(work: Promise<Value>): Promise<Settled<Valu
     return { ok: false, error };
   }
 }
+
+/**
+ * Does something for each item, at most `width` at a time. An error ends it: nothing more begins, and it is thrown once
+ * what had begun has ended.
+ */
+export async function sideBySide<Item>(
+  items: readonly Item[],
+  width: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const lane = async () => {
+    while (waiting.length > 0) await work(waiting.shift()!);
+  };
+  const lanes = items.slice(0, width).map(async () => {
+    const ended = await settled(lane());
+    if (!ended.ok) waiting.length = 0;
+    return ended;
+  });
+  const failed = (await Promise.all(lanes)).find(({ ok }) => !ok);
+  if (failed && !failed.ok) throw failed.error;
+}

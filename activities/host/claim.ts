@@ -45,7 +45,7 @@ async function claimHost(
     now,
   );
   if (!decision.granted) throw new FlightlineError(decision.kind, decision.reason);
-  return { host: host.name };
+  return { host: host.name, transfers: host.configuration.limits.transfer };
 }
 
 /** Why this host never does such work; null when it does. */

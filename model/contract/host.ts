@@ -23,7 +23,12 @@ export const ClaimInput = ReleaseIdentity.extend({
 });
 export type ClaimInput = z.infer<typeof ClaimInput>;
 
-export const ClaimResult = z.object({ attempts, host: HostName });
+export const ClaimResult = z.object({
+  attempts,
+  host: HostName,
+  /** How many pushes and publications this host does at a time (`limits.transfer`). */
+  transfers: z.number().int().positive(),
+});
 export type ClaimResult = z.infer<typeof ClaimResult>;
 
 export const ProbeResult = z.object({

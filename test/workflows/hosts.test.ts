@@ -104,7 +104,7 @@ describe.concurrent('a host segment', () => {
     const release = idOf(request);
     standIns.behave(release, {
       claim: ({ exclude }, { ordinary }) =>
-        exclude.includes('host-gone') ? ordinary() : { attempts: 1, host: 'host-gone' },
+        exclude.includes('host-gone') ? ordinary() : { attempts: 1, host: 'host-gone', transfers: 2 },
     });
     const record = await (await start(request)).result();
     expect(record.status).toBe('released');
@@ -120,7 +120,7 @@ describe.concurrent('a host segment', () => {
       probe: () => silent(3_000),
       claim: ({ exclude }, { attempt }) => {
         if (exclude.length > 0) throw failed('no-slot', 'host-a is excluded');
-        return { attempts: attempt, host: 'host-a' };
+        return { attempts: attempt, host: 'host-a', transfers: 2 };
       },
     });
     const record = await (await start(request)).result();
@@ -242,7 +242,7 @@ describe.concurrent('a host segment', () => {
         // The worker of the shared queue has no host: those calls come after the preferred host refused for a while.
         if (slot === 'disk' && host === 'host-a') throw failed('no-slot', 'host-a has 1 of 1 disk builds running');
         if (slot === 'disk' && attempt < 6) throw failed('no-slot', 'host-b has 1 of 1 disk builds running');
-        return slot === 'disk' ? { attempts: attempt, host: 'host-b' } : ordinary();
+        return slot === 'disk' ? { attempts: attempt, host: 'host-b', transfers: 2 } : ordinary();
       },
     });
     const handle = await start(request);
@@ -267,7 +267,7 @@ describe.concurrent('a cancelled builder run on another host', () => {
     const request = requestFor('far', { disks: { qcow2: 'artifact' } });
     const release = idOf(request);
     standIns.behave(release, {
-      claim: ({ slot }, { ordinary }) => (slot === 'disk' ? { attempts: 1, host: 'host-b' } : ordinary()),
+      claim: ({ slot }, { ordinary }) => (slot === 'disk' ? { attempts: 1, host: 'host-b', transfers: 2 } : ordinary()),
       diskBuild: () => silent(4_000),
     });
     const handle = await start(request);

@@ -16,6 +16,7 @@ export const NAMESPACES = [
   'versions',
   'races',
   'beside',
+  'publications',
   'waits',
   'left-out',
   'platforms',

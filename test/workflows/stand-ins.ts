@@ -174,7 +174,7 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
   claim: ({ exclude }, { attempt }) => {
     const host = HOSTS.find((name) => !exclude.includes(name));
     if (!host) throw failed('no-host', 'every host is excluded');
-    return { attempts: attempt, host };
+    return { attempts: attempt, host, transfers: 2 };
   },
   probe: (_, { host }) => ({ host: host!, since: '2026-01-01T00:00:00.000Z' }),
   cleanUp: () => ({ removed: ['work directory'] }),

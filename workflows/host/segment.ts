@@ -10,19 +10,9 @@ import { claimQueue, hostQueue } from '../../model/contract/queue.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { Stage } from '../../model/stage/stage.ts';
 import type { Timing } from '../../model/base/timing.ts';
-import {
-  dispositionOf,
-  failureFrom,
-  hadBegun,
-  HostLost,
-  isLeaseLost,
-  isSilence,
-  LeaseLost,
-  StageFailed,
-  timeoutTypeOf,
-  wasBusy,
-} from '../failure.ts';
+import { dispositionOf, failureFrom, HostLost, LeaseLost, StageFailed, wasBusy } from '../failure.ts';
 import { activities } from '../activities.ts';
+import { ClaimedHost, type Granted } from './claimed-host.ts';
 
 /** What a branch asks a host for. */
 interface HostRequest {
@@ -53,64 +43,8 @@ interface SegmentWork<Result> {
   left?: (host: string) => void;
 }
 
-/** How often a silent activity is started again on a host that answers, before the branch is held. */
-const MAX_SILENCES = 20;
 /** How often a granted lease may be gone before it is used: a third time is no accident. */
 const MAX_LEASES_LOST = 3;
-/** Probes asked before a host is given up: the first may meet a worker that is just starting. */
-const PROBES = 2;
-
-/** A host that was granted to the branch. */
-export class ClaimedHost {
-  readonly name: string;
-  private readonly timing: Timing;
-
-  constructor(name: string, timing: Timing) {
-    this.name = name;
-    this.timing = timing;
-  }
-
-  /**
-   * Runs an activity here. When the host falls silent but answers a probe, the same activity is scheduled again, and
-   * adopts what is there; `attempts` counts what fell silent too.
-   *
-   * @param schedule schedules the activity; gets the schedule-to-start time-out in milliseconds.
-   * @throws HostLost when the host answers no probe; LeaseLost when it has no lease of the branch any more.
-   */
-  async run<Result extends { attempts: number }>(
-    schedule: (scheduleToStart: number) => Promise<Result>,
-  ): Promise<Result> {
-    let patience = this.timing.hostScheduleToStart;
-    let before = 0;
-    for (let silences = 1; ; silences++) {
-      try {
-        const result = await schedule(patience);
-        return { ...result, attempts: before + result.attempts };
-      } catch (error) {
-        if (isLeaseLost(error)) throw new LeaseLost(this.name);
-        if (!isSilence(error)) throw error;
-        if (hadBegun(error)) before += 1;
-        if (!(await this.isAlive())) throw new HostLost(this.name);
-        if (silences >= MAX_SILENCES) throw error;
-        // Alive but busy: asking ever less often keeps the history short.
-        if (timeoutTypeOf(error) === 'SCHEDULE_TO_START') patience *= 2;
-      }
-    }
-  }
-
-  private async isAlive(): Promise<boolean> {
-    const worker = activities('probe', this.timing, `probe ${this.name}`, this.name);
-    for (let asked = 0; asked < PROBES; asked++) {
-      try {
-        await worker.probe();
-        return true;
-      } catch (error) {
-        if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-      }
-    }
-    return false;
-  }
-}
 
 /** Claims hosts for one branch, one after the other as they are lost or turn out unfit. */
 export class HostSegment {
@@ -133,12 +67,13 @@ export class HostSegment {
    * @throws StageFailed when no host is left that could do it, and whatever the work throws.
    */
   async work<Result>({ body, claimed, left }: SegmentWork<Result>, at: string | null = null): Promise<Result> {
-    let current = at;
+    let current: Granted | null = at === null ? null : { host: at, transfers: 1 };
     for (;;) {
-      const host = current ?? (await this.claim());
+      const granted: Granted = current ?? (await this.claim());
+      const { host } = granted;
       if (current === null) claimed?.(host);
       try {
-        return await body(new ClaimedHost(host, this.request.timing));
+        return await body(new ClaimedHost(granted, this.request.timing));
       } catch (error) {
         if (error instanceof LeaseLost) this.noteLostLease(host);
         else if (error instanceof HostLost) this.lost.add(host);
@@ -162,20 +97,20 @@ export class HostSegment {
   }
 
   /** A host that grants a slot. Waits without limit, unless every host it could wait for is known to be unfit. */
-  private async claim(): Promise<string> {
+  private async claim(): Promise<Granted> {
     const { preferred, architecture, timing } = this.request;
     const { exclude } = this.request;
     const avoided = () => [...new Set([...exclude, ...this.unfit.keys(), ...this.lost])];
     if (preferred !== null && !avoided().includes(preferred)) {
       const granted = await this.ask(hostQueue(preferred, 'short'), avoided(), timing.claimPreferred, preferred);
-      if (typeof granted === 'string') return granted;
+      if ('host' in granted) return granted;
       if (dispositionOf(granted) === 'elsewhere') this.unfit.set(preferred, granted);
     }
     const queue = claimQueue(architecture);
     if (this.unfit.size > 0) return this.askOthers(queue, avoided());
     if (this.lost.size > 0) {
       const granted = await this.ask(queue, avoided(), timing.claimPreferred, null);
-      if (typeof granted === 'string') return granted;
+      if ('host' in granted) return granted;
     }
     // A lost host that is back takes up its own work again: it is not excluded any more.
     return this.askAll(queue, exclude);
@@ -186,7 +121,7 @@ export class HostSegment {
    * as well. When one of them is busy it is waited for without limit; when there is none that answers, the branch
    * cannot go on.
    */
-  private async askOthers(queue: string, excluded: readonly string[]): Promise<string> {
+  private async askOthers(queue: string, excluded: readonly string[]): Promise<Granted> {
     const { identity, architecture, stage, timing } = this.request;
     const control = activities('control', timing, `which ${architecture} hosts there are`);
     const { hosts } = await control.hosts({ ...identity, architecture, timing }).catch((error: unknown) => {
@@ -196,7 +131,7 @@ export class HostSegment {
     let busy = false;
     for (const host of hosts.filter((name) => !excluded.includes(name))) {
       const granted = await this.ask(hostQueue(host, 'short'), excluded, timing.claimPreferred, host);
-      if (typeof granted === 'string') return granted;
+      if ('host' in granted) return granted;
       if (dispositionOf(granted) === 'elsewhere') this.unfit.set(host, granted);
       busy ||= this.othersAreBusy;
     }
@@ -205,29 +140,29 @@ export class HostSegment {
   }
 
   /** Asks all hosts. One that is too small says so at once; another may be larger, so it is asked again for a while. */
-  private async askAll(queue: string, exclude: readonly string[]): Promise<string> {
+  private async askAll(queue: string, exclude: readonly string[]): Promise<Granted> {
     const { timing } = this.request;
     for (let waited = 0; ; waited += timing.claimRetry) {
       const granted = await this.ask(queue, exclude, null, null);
-      if (typeof granted === 'string') return granted;
+      if ('host' in granted) return granted;
       if (waited >= timing.claimPreferred) throw new StageFailed(granted);
       await sleep(timing.claimRetry, { summary: 'before asking for a larger host' });
     }
   }
 
-  /** One claim; the host, or why there is none. `bound` in milliseconds. */
+  /** One claim: what was granted, or why nothing was. `bound` in milliseconds. */
   private async ask(
     queue: string,
     exclude: readonly string[],
     bound: number | null,
     host: string | null,
-  ): Promise<string | Failure> {
+  ): Promise<Granted | Failure> {
     const { identity, branch, slot, space, requestedAt, timing, stage, architecture } = this.request;
     const summary = `claim ${host ?? `any ${architecture} host`} for ${branch}`;
     const worker = activities('claim', timing, summary, { queue, bound });
     try {
       const input = { ...identity, branch, slot, architecture, requestedAt, space, exclude: [...exclude], timing };
-      return (await worker.claim(input)).host;
+      return await worker.claim(input);
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       const failure = failureFrom(error, stage);

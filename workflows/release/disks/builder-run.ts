@@ -18,10 +18,11 @@ import { failureOf, type Failure } from '../../../model/failure/failure.ts';
 import type { GateVerdict } from '../../../model/gate/gate.ts';
 import type { RequestedDisk } from '../../../model/spec/request.ts';
 import { StageFailed, toTemporalFailure, unexpectedFailure } from '../../failure.ts';
-import { concernsHost, HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import { concernsHost, HostSegment } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import { builderRunQuery, hostSignal, type BuilderRunState } from '../../signals-and-queries.ts';
 import { activities } from '../../activities.ts';
-import { runStage, settled, type Settled, type StageBoard } from '../../run-stage.ts';
+import { runStage, settled, sideBySide, type Settled, type StageBoard } from '../../run-stage.ts';
 import { signAndVerify } from '../../signing.ts';
 import { builderRunStages, StageTable } from '../../../model/release/stage-table.ts';
 import { builderRunDetails } from '../record.ts';
@@ -158,18 +159,23 @@ class Run implements StageBoard {
     this.booted = true;
     if (!this.passed) await passDisks(this, host, this.input, built, (verdicts) => (this.verdicts = verdicts));
     this.passed = true;
-    // One at a time, so that the host's transfer queue stays short. Signing overlaps with the next publication.
-    for (const disk of disks) {
-      if (this.published.has(disk.type)) continue;
-      try {
-        const published = await publishDisk(this, host, this.input, disk, built);
-        this.published.set(disk.type, published);
-        // Of several platforms the release signs what joins them.
-        if (!build.platform) this.finishing.push(settled(this.signAndVerify(disk, published)));
-      } catch (error) {
-        if (!(error instanceof StageFailed) || concernsHost(error)) throw error;
-        this.problems.push(error);
-      }
+    // No more than the host does at a time: what waits in its queue would have to ask whether it is still there.
+    await sideBySide(
+      disks.filter(({ type }) => !this.published.has(type)),
+      host.transfers,
+      (disk) => this.finish(host, disk, built),
+    );
+  }
+
+  private async finish(host: ClaimedHost, disk: RequestedDisk, built: DiskBuildResult): Promise<void> {
+    try {
+      const published = await publishDisk(this, host, this.input, disk, built);
+      this.published.set(disk.type, published);
+      // Of several platforms the release signs what joins them.
+      if (!this.input.build.platform) this.finishing.push(settled(this.signAndVerify(disk, published)));
+    } catch (error) {
+      if (!(error instanceof StageFailed) || concernsHost(error)) throw error;
+      this.problems.push(error);
     }
   }
 

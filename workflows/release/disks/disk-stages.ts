@@ -7,7 +7,7 @@ import type { GateVerdict } from '../../../model/gate/gate.ts';
 import type { RequestedDisk } from '../../../model/spec/request.ts';
 import { diskSubject } from '../../../model/stage/stage.ts';
 import { activities } from '../../activities.ts';
-import type { ClaimedHost } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import { runStage, type StageBoard } from '../../run-stage.ts';
 import { passGates } from '../gates/pass-gates.ts';
 

@@ -2,7 +2,7 @@
 import type { Architecture } from '../../../model/base/host.ts';
 import { gatesOn, type PinnedGate, type RequestedGate } from '../../../model/gate/gate.ts';
 import { imageSubject } from '../../../model/stage/stage.ts';
-import type { ClaimedHost } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import type { Plan } from '../plan.ts';
 import type { ShownRelease } from '../show.ts';
 import { hasPassed } from '../gates-state.ts';

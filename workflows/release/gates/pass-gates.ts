@@ -5,7 +5,7 @@ import { failureOf, type Failure, type LogLocation } from '../../../model/failur
 import { waiverOf, type GateOutcome, type GateVerdict } from '../../../model/gate/gate.ts';
 import { activities } from '../../activities.ts';
 import { toTemporalFailure } from '../../failure.ts';
-import type { ClaimedHost } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import { runStage, type StageBoard } from '../../run-stage.ts';
 
 /** Milliseconds for a gate's container to start and to end, and for its image to be pulled. */

@@ -4,7 +4,8 @@ import type { RechunkResult, SbomInput } from '../../../model/contract/build.ts'
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { imageSubject, type Stage } from '../../../model/stage/stage.ts';
 import { StageFailed } from '../../failure.ts';
-import { HostSegment, type ClaimedHost } from '../../host/segment.ts';
+import { HostSegment } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import { activities } from '../../activities.ts';
 import { runStage } from '../../run-stage.ts';
 import type { PlatformState } from '../image-state.ts';

@@ -9,7 +9,7 @@ import type { ProveSigningResult } from '../../../model/contract/sign.ts';
 import type { ReleaseRequest } from '../../../model/spec/request.ts';
 import { imageSubject } from '../../../model/stage/stage.ts';
 import { failureFrom, mayGoBack, StageFailed } from '../../failure.ts';
-import type { ClaimedHost } from '../../host/segment.ts';
+import type { ClaimedHost } from '../../host/claimed-host.ts';
 import { activities } from '../../activities.ts';
 import { runStage } from '../../run-stage.ts';
 import { utcInWords } from '../../../model/base/words.ts';
