@@ -4,16 +4,12 @@ import { nightly } from './nightly/nightly.ts';
 import { sharedTag } from './tags/shared-tag.ts';
 
 export { builderRun } from './release/disks/builder-run.ts';
-export { hostStatus } from './host/status.ts';
-export { log } from './host/log.ts';
-export { compareNow } from './nightly/compare-now.ts';
 export { promotion } from './tags/promotion.ts';
 export { keyRotation } from './tags/key-rotation.ts';
 export { notification } from './notification.ts';
-export { plan } from './plan.ts';
+export { questions } from './questions/questions.ts';
 export { prune } from './prune.ts';
 export { release } from './release/release.ts';
-export { tagNow } from './tags/shared-tag.ts';
 export { nightly, sharedTag };
 
 // These two move to a new version: a tag's workflow never ends, and a nightly run follows its schedule. All others stay

@@ -4,7 +4,6 @@ import {
   HISTORY_QUERY,
   HistoryDocument,
   sharedTagId,
-  TAG_NOW_WORKFLOW,
   TagHistory,
   TagNow,
   type LookAtTagInput,
@@ -70,8 +69,7 @@ async function keptHistory(temporal: Temporal, repository: string, tag: string):
 /** The verified record of what the tag points at. A control worker looks it up, since it has the keys. */
 async function presentOnly(temporal: Temporal, input: LookAtTagInput): Promise<TagHistory> {
   const { repository, tag } = input;
-  const name = `tag-now/${repository}:${tag}`;
-  const question = { workflow: TAG_NOW_WORKFLOW, input, name, summary: `what ${repository}:${tag} points at` };
+  const question = { about: 'tag' as const, input, summary: `what ${repository}:${tag} points at` };
   const { digest, record } = await askControl(temporal, question, TagNow, ANSWER_TIMEOUT);
   if (digest === null) {
     throw new UserError('unknown-tag', `${repository}:${tag} is not in the registry`, 'check the name');

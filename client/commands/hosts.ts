@@ -7,7 +7,7 @@ import {
   type Machine,
 } from '../../model/contract/host-status.ts';
 import { visibilityQuery } from '../../model/release/listing.ts';
-import { HOST_STATUS_WORKFLOW, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
+import { RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { asksForWork, claimQueue, CONTROL_QUEUE, SIGN_QUEUE, workerOfIdentity } from '../../model/contract/queue.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
@@ -98,7 +98,7 @@ async function hostsOfReleases(temporal: Temporal): Promise<string[]> {
 }
 
 async function ask(temporal: Temporal, host: string): Promise<Answer> {
-  const question = { workflow: HOST_STATUS_WORKFLOW, input: { host, within: WITHIN }, summary: `what ${host} does` };
+  const question = { about: 'host' as const, input: { host, within: WITHIN }, summary: `what ${host} does` };
   try {
     return { status: await askControl(temporal, question, HostStatus, WORKFLOW_WITHIN) };
   } catch (error) {

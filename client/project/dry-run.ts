@@ -4,7 +4,7 @@ import { summariseContext } from '../../activities/context/summary.ts';
 import { nameByDigest } from '../../activities/tools/podman/build.ts';
 import { withUserAccess } from '../../activities/tools/registry/access.ts';
 import { exposedKeys } from './context.ts';
-import { PLAN_WORKFLOW, PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
+import { PlanWorkflowResult, type ContextSummary } from '../../model/contract/dry-run.ts';
 import { architectureOf } from '../../model/base/host.ts';
 import { FlightlineError, type Failure } from '../../model/failure/failure.ts';
 import { claimQueue, hostOfIdentity } from '../../model/contract/queue.ts';
@@ -148,7 +148,7 @@ function imagesCheck(notFound: readonly string[]): PlanCheck {
   return { name: 'images', status: 'failed', detail, remedy: "correct the name, or see to the worker's login" };
 }
 
-/** Longest time (ms) for the workflow: two tries of its slower activity. */
+/** Longest time (ms) for an answer: two tries of its slower activity. */
 const PLAN_TIMEOUT = 15 * 60_000;
 
 async function askForPlan(
@@ -157,7 +157,7 @@ async function askForPlan(
   context: ContextSummary | null,
 ): Promise<PlanWorkflowResult> {
   const reference = `${request.repository}:${request.tag}`;
-  const question = { workflow: PLAN_WORKFLOW, input: { request, context }, summary: `dry run of ${reference}` };
+  const question = { about: 'plan' as const, input: { request, context }, summary: `dry run of ${reference}` };
   try {
     return await askControl(temporal, question, PlanWorkflowResult, PLAN_TIMEOUT);
   } catch (error) {

@@ -1,6 +1,7 @@
-/** What control workers are asked: whether one is there, and questions that it answers by a short workflow. */
+/** What control workers are asked: whether one is there, and questions that it answers. */
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
+import { ASK_UPDATE, QUESTIONS_WORKFLOW, type Question } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { remedyText } from '../../model/failure/remedy-text.ts';
 import { UserError } from '../terminal/errors.ts';
@@ -13,58 +14,72 @@ import { failureOfError } from './failure.ts';
 const CONTROL_TIMEOUT = 10_000;
 /** Milliseconds between two looks for one. */
 const CONTROL_POLL = 500;
-/** Milliseconds that the server gets after a workflow's own timeout to report it. */
-const SERVER_MARGIN = 2_000;
+/** Milliseconds after which a run with this command's questions ends in any case. */
+const RUN_TIMEOUT = 24 * 3_600_000;
 
-/** A question: the workflow that answers it, and its input. */
-interface Question {
-  workflow: string;
-  input: unknown;
-  /** One line for the Web UI. */
-  summary: string;
-  /** The same question at the same time is asked once; without a name each is asked by itself. */
-  name?: string;
+/** The workflow that answers what this command asks: one for all that it does not ask at the same time. */
+const OWN_QUESTIONS = `${QUESTIONS_WORKFLOW}/${randomUUID()}`;
+/** Questions at a time in a workflow: a server takes ten updates of one (history.maxInFlightUpdates). */
+const MAX_UNDER_WAY = 8;
+/** How many are under way in each workflow of this command. */
+const underWay: number[] = [];
+
+async function withOwnWorkflow<Answer>(ask: (workflowId: string) => Promise<Answer>): Promise<Answer> {
+  let place = underWay.findIndex((count) => count < MAX_UNDER_WAY);
+  if (place < 0) place = underWay.push(0) - 1;
+  underWay[place]! += 1;
+  try {
+    return await ask(place === 0 ? OWN_QUESTIONS : `${OWN_QUESTIONS}/${place}`);
+  } finally {
+    underWay[place]! -= 1;
+  }
 }
 
 /**
  * Asks, and checks the answer.
  *
  * @param timeout milliseconds for the whole question
- * @throws UserError of the failure's kind when the workflow failed, `no-control-worker` when it did not end in time,
- *   and
- *   `version-mismatch` for an answer of another form
+ * @param summary what nobody said, where nobody answers; the first one stands for all in the Web UI
+ * @throws UserError of the failure's kind when there is no such answer, `no-control-worker` when there was none in
+ *   time, and `version-mismatch` for an answer of another form
  */
 export async function askControl<Schema extends z.ZodType>(
   temporal: Temporal,
-  { workflow, input, summary, name }: Question,
+  { summary, ...question }: Question & { summary: string },
   schema: Schema,
   timeout: number,
 ): Promise<z.output<Schema>> {
+  const { WithStartWorkflowOperation } = await import('./sdk.ts');
   let answer: unknown;
   try {
-    answer = await temporal.within(timeout + SERVER_MARGIN, () =>
-      temporal.client.workflow.execute(workflow, {
-        taskQueue: CONTROL_QUEUE,
-        workflowId: name ?? `${workflow}/${randomUUID()}`,
-        workflowIdConflictPolicy: name === undefined ? 'FAIL' : 'USE_EXISTING',
-        args: [input],
-        workflowExecutionTimeout: timeout,
-        staticSummary: summary.slice(0, 200),
-      }),
+    answer = await withOwnWorkflow((workflowId) =>
+      temporal.within(timeout, () =>
+        temporal.client.workflow.executeUpdateWithStart(ASK_UPDATE, {
+          args: [question],
+          startWorkflowOperation: new WithStartWorkflowOperation(QUESTIONS_WORKFLOW, {
+            workflowId,
+            taskQueue: CONTROL_QUEUE,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            workflowRunTimeout: RUN_TIMEOUT,
+            args: [],
+            staticSummary: summary.slice(0, 200),
+          }),
+        }),
+      ),
     );
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowFailedError') throw error;
-    if (error.cause instanceof Error && error.cause.name === 'TimeoutFailure') {
+    if (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') {
       throw noControlWorker(temporal, `nobody said ${summary}`, timeout);
     }
+    if (!(error instanceof Error) || error.name !== 'WorkflowUpdateFailedError') throw error;
     const failure = failureOfError(error);
     const { kind, message } = failure;
     throw new UserError(kind, message, remedyText(failure, 'request'), EXIT.failed, error);
   }
-  return parseAnswer(schema, answer, workflow);
+  return parseAnswer(schema, answer, question.about);
 }
 
-/** Checks what a workflow answered. @throws UserError `version-mismatch` */
+/** Checks an answer. @throws UserError `version-mismatch` */
 export function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: unknown, who: string): z.output<Schema> {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;

@@ -6,7 +6,6 @@ import { LogPageResult } from '../../model/contract/host.ts';
 import { FlightlineError, type LogLocation } from '../../model/failure/failure.ts';
 import { LOGS_ARTIFACT_TYPE, logTitle } from '../../model/stage/logs.ts';
 import { OCI } from '../../model/oci/labels.ts';
-import { LOG_WORKFLOW } from '../../model/contract/workflows.ts';
 import { parseManifest } from '../../model/oci/manifest.ts';
 import type { KeptLogs } from '../../model/release/record.ts';
 import { registryOf } from '../../model/oci/reference.ts';
@@ -24,7 +23,7 @@ const MAX_KEPT = 64 * 1024 * 1024;
 
 const decompress = promisify(gunzip);
 
-/** The pages of a log, each read by a short workflow on the host's own queue. */
+/** The pages of a log, each read by the host itself. */
 export async function* pages(temporal: Temporal, log: LogLocation): AsyncGenerator<string> {
   let offset = 0;
   for (;;) {
@@ -49,7 +48,7 @@ export async function readPage(
   try {
     const input = { host: log.host, path: log.path, offset, timing: DEFAULT_TIMING, wait };
     const summary = `log ${log.path} on ${log.host}`;
-    return await askControl(temporal, { workflow: LOG_WORKFLOW, input, summary }, LogPageResult, PAGE_TIMEOUT);
+    return await askControl(temporal, { about: 'log', input, summary }, LogPageResult, PAGE_TIMEOUT);
   } catch (error) {
     if (!(error instanceof UserError) || error.kind === 'no-control-worker') throw error;
     throw new UserError(

@@ -5,7 +5,6 @@ import { CompareResult } from '../../model/contract/control.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { Repository } from '../../model/oci/reference.ts';
 import {
-  COMPARE_WORKFLOW,
   NIGHTLY_WORKFLOW,
   NightlyInput,
   NightlyResult,
@@ -62,7 +61,7 @@ export async function askComparison(
   standing: string | null,
 ): Promise<NowFacts> {
   const question = {
-    workflow: COMPARE_WORKFLOW,
+    about: 'night' as const,
     input: { template: withLast(template, standing) },
     summary: `what a nightly release of ${template.repository} would do`,
   };

@@ -87,7 +87,7 @@ export const CompareResult = z.object({
 });
 export type CompareResult = z.infer<typeof CompareResult>;
 
-/** Input of the `compareNow` workflow, with which `flightline schedule show` asks what a run would do now. */
+/** The question with which `flightline schedule show` asks what a run would do now. */
 export const CompareNowInput = CompareInput.pick({ template: true });
 export type CompareNowInput = z.infer<typeof CompareNowInput>;
 

@@ -1,4 +1,4 @@
-/** The workflow and activities of a dry run: inputs and results. They change nothing. */
+/** The question and activities of a dry run: inputs and results. They change nothing. */
 import { z } from 'zod';
 import { on } from './activity.ts';
 import { BuilderConfig, ReleaseIdentity } from '../release/identity.ts';
@@ -7,9 +7,6 @@ import { Failure } from '../failure/failure.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { Digest } from '../oci/reference.ts';
 import { ReleaseRequest } from '../spec/request.ts';
-
-/** Workflow type. */
-export const PLAN_WORKFLOW = 'plan';
 
 /** The part of a context that decides a release, taken from its files by whoever has them. */
 export const ContextSummary = z.object({

@@ -18,8 +18,7 @@ import { TimingSchema } from '../base/timing.ts';
 /** Workflow types. */
 export const RELEASE_WORKFLOW = 'release';
 export const BUILDER_RUN_WORKFLOW = 'builderRun';
-export const LOG_WORKFLOW = 'log';
-export const HOST_STATUS_WORKFLOW = 'hostStatus';
+export const QUESTIONS_WORKFLOW = 'questions';
 
 /** Input of the `builderRun` child: one builder run with the publication of its disks. */
 export const BuilderRunInput = ReleaseIdentity.extend({
@@ -86,3 +85,9 @@ export type LogInput = z.infer<typeof LogInput>;
 
 /** Details of the failure with which a `release` ends as failed: the whole record. */
 export const ReleaseFailure = z.object({ record: ReleaseRecord });
+
+/** Update on `questions`, the workflow of what one command asks: one question, answered by whoever knows. */
+export const ASK_UPDATE = 'ask';
+/** What may be asked: what a host does, a page of its log, a dry run, what a night would do, what a tag points at. */
+export const Question = z.object({ about: z.enum(['host', 'log', 'plan', 'night', 'tag']), input: z.unknown() });
+export type Question = z.infer<typeof Question>;

@@ -9,9 +9,8 @@ import { makeRequest, type RequestFacts } from '../spec/make-request.ts';
 import { Cron, TimeZone } from '../spec/schedule.ts';
 import { dateValue, expandTemplate } from '../base/template.ts';
 
-/** Workflow types. */
+/** Workflow type. */
 export const NIGHTLY_WORKFLOW = 'nightly';
-export const COMPARE_WORKFLOW = 'compareNow';
 
 /** The signal by which a release tells the nightly run that started it of a hold. */
 export const HELD_SIGNAL = 'releaseHeld';

@@ -10,9 +10,8 @@ import { Digest, releaseId, Repository, Tag, parseReference } from '../oci/refer
 import type { ReleaseRecord } from '../release/record.ts';
 import { TimingSchema } from '../base/timing.ts';
 
-/** Workflow types: `sharedTag` keeps a tag, `tagNow` reads a tag without such a workflow. */
+/** Workflow type: keeps a tag. */
 export const SHARED_TAG_WORKFLOW = 'sharedTag';
-export const TAG_NOW_WORKFLOW = 'tagNow';
 
 /** Messages of `sharedTag`. */
 export const MOVE_UPDATE = 'move';
@@ -153,7 +152,7 @@ export type TagHistory = z.infer<typeof TagHistory>;
 /** What `flightline history --json` prints. `complete`: Temporal has kept every move, not only what is there now. */
 export const HistoryDocument = TagHistory.extend({ complete: z.boolean() });
 
-/** Input of `lookAtTag`, and of the workflow `tagNow`. */
+/** Input of `lookAtTag`, and the question what a tag without a workflow of its own points at. */
 export const LookAtTagInput = z.object({
   repository: Repository,
   tag: Tag,

@@ -17,6 +17,7 @@ import { closedGate, type Gate } from '../support/gate.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
+import { withClient } from '../support/stack.ts';
 import { eventually } from '../support/wait.ts';
 
 const stack = sharedStack();
@@ -34,9 +35,14 @@ let silent: { hosts: ListedHost[]; milliseconds: number };
 let ran: CommandOutcome;
 let followed: CommandOutcome;
 
+/** When this file began, and how often it looked at the hosts. */
+const began = new Date();
+let looks = 0;
+
 const flightline = (...args: string[]) => runFlightline(args, { environment });
 
 async function hostsNow(): Promise<ListedHost[]> {
+  looks += 1;
   const outcome = await flightline('hosts', '--json');
   if (outcome.exitCode !== 0) throw new Error(outcome.stderr);
   return HostList.parse(JSON.parse(outcome.stdout)).hosts;
@@ -117,6 +123,25 @@ afterAll(async () => {
   gate?.close();
   await project?.remove();
   await rm(scratch, { recursive: true, force: true });
+});
+
+it('the Web UI lists one workflow for each command that asked, however often it did', async () => {
+  await withClient(stack, async ({ workflow }) => {
+    const since = `StartTime >= '${began.toISOString()}'`;
+    const asked: number[] = [];
+    const seen = new Set<string>();
+    for await (const { type, workflowId, runId } of workflow.list({ query: since })) {
+      expect(['release', 'questions']).toContain(type);
+      if (type !== 'questions') continue;
+      seen.add(workflowId);
+      const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+      asked.push(events!.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length);
+    }
+    const questions = asked.reduce((sum, count) => sum + count, 0);
+    // Two that follow logs, and three or more looks at the hosts.
+    expect(seen.size).toBeLessThanOrEqual(2 + looks);
+    expect(questions).toBeGreaterThan(2 * seen.size);
+  });
 });
 
 describe('flightline hosts', () => {

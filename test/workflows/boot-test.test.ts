@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { BootTestInput, DiskBuildInput } from '../../model/contract/disk.ts';
-import { PLAN_WORKFLOW, type PlanWorkflowResult } from '../../model/contract/dry-run.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { digestOf, idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
 import { failed, silent } from './stand-ins.ts';
@@ -86,26 +84,21 @@ describe.concurrent('a boot test', () => {
 
 describe.concurrent('the plan of a dry run', () => {
   const ask = (name: string) => {
-    const { client } = house();
     // No host is silent here: what takes long to be taken up is a busy machine.
     const request = requestFor(name, { timing: { probeScheduleToStart: 20_000 } });
-    return client.workflow.execute<(input: object) => Promise<PlanWorkflowResult>>(PLAN_WORKFLOW, {
-      workflowId: idOf(request),
-      taskQueue: CONTROL_QUEUE,
-      args: [{ request, context: null }],
-    });
+    return house().ask('plan', { request, context: null }, name);
   };
 
   test('is what resolve would answer, and that it can be signed', async () => {
     expect(await ask('plan')).toMatchObject({ signing: null, resolved: { bases: [{ digest: digestOf('base') }] } });
     const { standIns } = house();
-    expect(new Set(standIns.callsOf(idOf(requestFor('plan'))).map(({ activity }) => activity))).toEqual(
+    expect(new Set(standIns.callsOf('questions/plan').map(({ activity }) => activity))).toEqual(
       new Set(['plan', 'proveSigning']),
     );
   });
 
   test('tells why nothing could be signed', async () => {
-    house().standIns.behave(idOf(requestFor('no-key')), {
+    house().standIns.behave('questions/no-key', {
       proveSigning: () => {
         throw failed('key-missing', 'there is no key "release"');
       },
@@ -114,7 +107,7 @@ describe.concurrent('the plan of a dry run', () => {
   });
 
   test('fails with what resolve would reject', async () => {
-    house().standIns.behave(idOf(requestFor('no-base')), {
+    house().standIns.behave('questions/no-base', {
       plan: () => {
         throw failed('image-not-found', 'no such base');
       },

@@ -2,8 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import type { LogPageResult } from '../../model/contract/host.ts';
-import { LOG_WORKFLOW, RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
+import { RECORD_QUERY, RELEASE_WORKFLOW } from '../../model/contract/workflows.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
@@ -317,17 +316,20 @@ describe.concurrent('a release started again', () => {
   });
 });
 
-describe.concurrent('the log workflow', () => {
-  test('fetches a page, and says when the host does not answer', async () => {
-    const { client } = house();
+describe.concurrent('the questions of one command', () => {
+  test('are answered by one workflow, which says when a host does not answer', async () => {
+    const { client, ask } = house();
     const { timing } = requestFor('log');
-    const page = (host: string) =>
-      client.workflow.execute<(input: object) => Promise<LogPageResult>>(LOG_WORKFLOW, {
-        workflowId: `log-${host}`,
-        taskQueue: CONTROL_QUEUE,
-        args: [{ host, path: '/logs/build.log', offset: 0, timing }],
-      });
-    expect(await page('host-a')).toEqual({ text: 'a line\n', nextOffset: 7, end: true });
-    expect(await causeOf(page('host-gone'))).toMatchObject({ type: 'no-host' });
+    const page = (host: string) => ask('log', { host, path: '/logs/build.log', offset: 0, timing }, 'of-one-command');
+    const there = { text: 'a line\n', nextOffset: 7, end: true };
+    expect(await page('host-a')).toEqual(there);
+    await expect(page('host-gone')).rejects.toMatchObject({ cause: { type: 'no-host' } });
+    expect(await Promise.all([page('host-a'), page('host-b')])).toEqual([there, there]);
+    const handle = client.workflow.getHandle('questions/of-one-command');
+    // It ends by itself, and a later question begins it anew.
+    await handle.result();
+    expect(await page('host-a')).toEqual(there);
+    const runs = await client.workflow.count("WorkflowId = 'questions/of-one-command'");
+    expect(runs.count).toBeLessThanOrEqual(2);
   });
 });

@@ -1,7 +1,16 @@
 /** Workers of all roles in one process, with stand-ins for activities: control, sign, and two hosts. */
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { RECORD_QUERY, RELEASE_WORKFLOW, RETRY_UPDATE, type RetryResult } from '../../model/contract/workflows.ts';
+import {
+  ASK_UPDATE,
+  QUESTIONS_WORKFLOW,
+  RECORD_QUERY,
+  RELEASE_WORKFLOW,
+  RETRY_UPDATE,
+  type Question,
+  type RetryResult,
+} from '../../model/contract/workflows.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import {
   claimQueue,
@@ -63,6 +72,8 @@ export interface House {
   /** Waits until the release's record is as wished. */
   until: (handle: ReleaseHandle, what: string, wished: (record: ReleaseRecord) => boolean) => Promise<ReleaseRecord>;
   retry: (handle: ReleaseHandle, request?: ReleaseRequest) => Promise<RetryResult>;
+  /** Asks as a command does, each question in a workflow of its own. */
+  ask: (about: Question['about'], input: unknown, id?: string) => Promise<unknown>;
   close: () => Promise<void>;
 }
 
@@ -146,6 +157,16 @@ export async function openHouse(options: {
     retry: (handle, request) =>
       handle.executeUpdate<RetryResult, [{ request: ReleaseRequest | null }]>(RETRY_UPDATE, {
         args: [{ request: request ?? null }],
+      }),
+    ask: (about, input, id = randomUUID()) =>
+      client.workflow.executeUpdateWithStart(ASK_UPDATE, {
+        args: [{ about, input }],
+        startWorkflowOperation: new WithStartWorkflowOperation(QUESTIONS_WORKFLOW, {
+          workflowId: `questions/${id}`,
+          taskQueue: CONTROL_QUEUE,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          args: [],
+        }),
       }),
     close: async () => {
       for (const one of workers) one.shutdown();

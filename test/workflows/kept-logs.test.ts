@@ -3,8 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { RecordInput } from '../../model/contract/sign.ts';
 import type { HostStatus } from '../../model/contract/host-status.ts';
 import type { KeepLogsInput } from '../../model/contract/host.ts';
-import { HOST_STATUS_WORKFLOW } from '../../model/contract/workflows.ts';
-import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { keptOf, largestPayload } from '../support/history.ts';
 import { idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
@@ -71,12 +69,7 @@ describe.concurrent('the logs of a release', () => {
 });
 
 describe.concurrent('a host that is asked what it does', () => {
-  const ask = (host: string) =>
-    house().client.workflow.execute(HOST_STATUS_WORKFLOW, {
-      taskQueue: CONTROL_QUEUE,
-      workflowId: `host-status/${host}`,
-      args: [{ host, within: 1_000 }],
-    });
+  const ask = (host: string) => house().ask('host', { host, within: 1_000 });
 
   test('answers', async () => expect(((await ask('host-b')) as HostStatus).host).toBe('host-b'));
 

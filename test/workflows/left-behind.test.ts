@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from '@temporalio/client';
+import { Client, WithStartWorkflowOperation } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject, it } from 'vitest';
-import { LOG_WORKFLOW, type LogInput } from '../../model/contract/workflows.ts';
+import { ASK_UPDATE, QUESTIONS_WORKFLOW, type LogInput } from '../../model/contract/workflows.ts';
 import { CONTROL_QUEUE, hostQueue } from '../../model/contract/queue.ts';
 import { timingWith } from '../../model/base/timing.ts';
 import { failAbandonedAttempts } from '../../workers/attempts.ts';
@@ -42,10 +42,14 @@ it('fails the attempt of a killed worker, so that the next one starts at once', 
           shortStartToClose: ATTEMPT_TIMEOUT,
         }),
       };
-      const handle = await client.workflow.start(LOG_WORKFLOW, {
-        workflowId: 'left-behind',
-        taskQueue: CONTROL_QUEUE,
-        args: [input],
+      const answer = client.workflow.executeUpdateWithStart(ASK_UPDATE, {
+        args: [{ about: 'log', input }],
+        startWorkflowOperation: new WithStartWorkflowOperation(QUESTIONS_WORKFLOW, {
+          workflowId: 'left-behind',
+          taskQueue: CONTROL_QUEUE,
+          workflowIdConflictPolicy: 'FAIL',
+          args: [],
+        }),
       });
       const script = join(import.meta.dirname, 'stuck-worker.ts');
       const victim = spawn(process.execPath, ['--import', 'tsx', script, address, QUEUE, directory], {
@@ -65,7 +69,7 @@ it('fails the attempt of a killed worker, so that the next one starts at once', 
         taskQueue: QUEUE,
         activities: { logPage: async () => ({ text: 'here', nextOffset: 4, end: true }) },
       });
-      const result = await successor.runUntil(handle.result());
+      const result = await successor.runUntil(answer);
       expect(result).toMatchObject({ text: 'here' });
       expect(Date.now() - start).toBeLessThan(10_000);
       expect(await readdir(directory)).toEqual([]);

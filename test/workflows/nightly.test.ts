@@ -7,7 +7,6 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import {
-  COMPARE_WORKFLOW,
   NIGHTLY_WORKFLOW,
   type NightlyInput,
   type NightlyResult,
@@ -229,10 +228,6 @@ test('is cancelled with its release', async () => {
 
 test('says what would change now, and starts nothing', async () => {
   const template = templateFor('nightly-now');
-  const answer: unknown = await house().client.workflow.execute(COMPARE_WORKFLOW, {
-    workflowId: `compare/${randomUUID()}`,
-    taskQueue: CONTROL_QUEUE,
-    args: [{ template }],
-  });
+  const answer: unknown = await house().ask('night', { template });
   expect(answer).toMatchObject({ change: 'image', reason: 'base b sha256:aaa → sha256:bbb' });
 });

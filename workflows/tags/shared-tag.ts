@@ -57,8 +57,8 @@ export async function sharedTag(input: SharedTagInput): Promise<void> {
   await continueAsNew<typeof sharedTag>({ ...given, entries: tag.entries });
 }
 
-/** The `tagNow` workflow: a look at a tag whose workflow is not known to the server. */
-export async function tagNow(input: LookAtTagInput): Promise<TagNow> {
+/** A look at a tag whose workflow is not known to the server. */
+export async function tagNow(input: unknown): Promise<TagNow> {
   const given = parseInput(LookAtTagInput, input);
   return toldToSender(() => lookAtTag(given));
 }

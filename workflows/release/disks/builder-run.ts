@@ -117,10 +117,7 @@ class Run implements StageBoard {
     const failure = error instanceof StageFailed ? error.failure : unexpectedFailure(error);
     this.failure = failure;
     // A failed claim has no row of its own.
-    this.table.updateAll((row) => row.name === failure.stage && row.name === 'disk-build', {
-      status: 'failed',
-      at,
-    });
+    this.table.updateAll((row) => row.name === failure.stage && row.name === 'disk-build', { status: 'failed', at });
     this.changed();
     return toTemporalFailure(failure, { failure, hosts: this.hosts, ...this.gated(), stages: this.table.rows });
   }
@@ -183,12 +180,9 @@ class Run implements StageBoard {
     const { release, runId, key, tags, build } = this.input;
     const { timing } = build;
     if (digest === null) {
-      this.table.updateAll((row) => row.subject === disk.type && row.status === 'waiting', {
-        status: 'skipped',
-        at: Date.now(),
-      });
-      this.changed();
-      return;
+      const skipped = { status: 'skipped', at: Date.now() } as const;
+      this.table.updateAll((row) => row.subject === disk.type && row.status === 'waiting', skipped);
+      return this.changed();
     }
     const input = { release, runId, key, repository: disk.repository, digest, tags, timing };
     await signAndVerify(this, disk.type, input, { signed: false, verified: false });

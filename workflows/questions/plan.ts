@@ -1,16 +1,16 @@
-/** The `plan` workflow: what a release would be made of, and whether it could be signed. Changes nothing. */
+/** A dry run: what a release would be made of, and whether it could be signed. Changes nothing. */
 import { workflowInfo } from '@temporalio/workflow';
-import { PlanWorkflowInput, type PlanWorkflowResult } from '../model/contract/dry-run.ts';
-import { CONTROL_QUEUE, SIGN_QUEUE } from '../model/contract/queue.ts';
-import { releaseId } from '../model/oci/reference.ts';
-import { activities } from './activities.ts';
-import { noAnswer } from './host/answer.ts';
-import { parseInput, toTemporalFailure } from './failure.ts';
-import { signedRepositories } from './release/plan.ts';
-import { settled } from './run-stage.ts';
+import { PlanWorkflowInput, type PlanWorkflowResult } from '../../model/contract/dry-run.ts';
+import { CONTROL_QUEUE, SIGN_QUEUE } from '../../model/contract/queue.ts';
+import { releaseId } from '../../model/oci/reference.ts';
+import { activities } from '../activities.ts';
+import { noAnswer } from './answer.ts';
+import { parseInput, toTemporalFailure } from '../failure.ts';
+import { signedRepositories } from '../release/plan.ts';
+import { settled } from '../run-stage.ts';
 
 /** The answer for a dry run. Fails with what resolve would reject; a failed proof of signing is part of the answer. */
-export async function plan(input: PlanWorkflowInput): Promise<PlanWorkflowResult> {
+export async function plan(input: unknown): Promise<PlanWorkflowResult> {
   const { request, context } = parseInput(PlanWorkflowInput, input);
   const { key, timing } = request;
   const identity = { release: releaseId(request.repository, request.tag), runId: workflowInfo().runId };
