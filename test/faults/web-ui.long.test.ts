@@ -1,4 +1,4 @@
-/** What a person sees of a fault on a release's page in the Temporal Web UI: nobody signs; a host is gone. */
+/** What a person sees on one page of the Temporal Web UI: nobody signs; a promotion waits; a host is gone. */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,16 +54,16 @@ async function begin(name: string, lines: string[]): Promise<string> {
   return `release/${project.release}`;
 }
 
-/** The current details of a release once they say something. */
-async function pageSays(release: string, wanted: RegExp): Promise<string> {
+/** The current details of a workflow once they say something. @param texts how many its page has */
+async function pageSays(release: string, wanted: RegExp, texts = 3): Promise<string> {
   return eventually(String(wanted), async () => {
     await ui.open(release, 'user-metadata');
     // Summary, details and current details: each comes when its frame is there.
-    const texts = await eventually('three texts', async () => {
+    const shown = await eventually(`${texts} texts`, async () => {
       const found = await ui.markdown();
-      return found.length >= 3 ? found : undefined;
+      return found.length >= texts ? found : undefined;
     });
-    return texts.find((text) => wanted.test(text));
+    return shown.find((text) => wanted.test(text));
   });
 }
 
@@ -84,11 +84,27 @@ it('a release for which nobody signs says so, since when, and what starts one', 
   await picture('web-ui-no-sign-worker');
 });
 
-it('a release whose host is gone says which, and since when', async () => {
+it('a promotion that waits for approval says what for, and what to do', async () => {
   signer = startFlightline(['worker', '--role', 'sign', '--config', join(stack.directory, 'worker.yaml')], {
     environment,
     timeout: 600_000,
   });
+  const name = `${stack.registry}/test/unsigned`;
+  const watched = await runFlightline(['watch', `${name}:v1`], { environment });
+  expect(watched.exitCode, watched.stderr).toBe(0);
+  const args = ['promote', `${name}:v1`, '--to', 'stable', '--approval', 'required'];
+  const waiting = await runFlightline(args, { environment });
+  expect(waiting.exitCode, waiting.stderr).toBe(4);
+  const said = await pageSays(`promote/${name}:stable`, /is held/, 2);
+  expect(said).toContain(`${name}:v1 → ${name}:stable is held: `);
+  expect(said).toContain('waits for approval: no tag has moved');
+  expect(said).toContain(`flightline approve ${name}:stable`);
+  expect(said).toContain(`flightline reject ${name}:stable`);
+  expect(said).toMatch(/sha256:[0-9a-f]{64}/);
+  await picture('web-ui-waiting-promotion');
+});
+
+it('a release whose host is gone says which, and since when', async () => {
   const release = await begin('orphan', [gate.line]);
   await eventually('the build waits at its gate', async () => (await gate.isReached()) || undefined);
   await host.lose();
