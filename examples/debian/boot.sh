@@ -7,15 +7,19 @@ timeout=240
 iso=
 disk=
 kvm_silence=10
+machine_architecture=$(uname -m)
+architecture=$machine_architecture
 
 usage() {
   cat <<HELP
-Usage: boot.sh DISK [--iso] [--expect TEXT] [--timeout SECONDS]
+Usage: boot.sh DISK [--iso] [--architecture NAME] [--expect TEXT] [--timeout SECONDS]
 
 Boots a qcow2, vmdk, raw or iso file in QEMU under OVMF; the file is not changed. Exit code 0 when TEXT appears on the
 serial console, 1 with the end of the console when it does not. KVM is tried first, then emulation.
 
   --iso              DISK is an iso (found out by itself)
+  --architecture NAME
+                     of the disk: amd64 or arm64 (default this machine's; another one is emulated)
   --expect TEXT      what to wait for         (default "$expect")
   --timeout SECONDS  how long to wait for it  (default $timeout)
 
@@ -31,7 +35,7 @@ fail() {
 while [ $# -gt 0 ]; do
   case $1 in
     --iso) iso=yes && shift ;;
-    --expect | --timeout)
+    --architecture | --expect | --timeout)
       [ $# -ge 2 ] || fail "$1 needs a value, see --help"
       declare "${1#--}=$2"
       shift 2
@@ -60,8 +64,9 @@ case $(head -c 4 "$disk" | od -An -c | tr -d ' ') in
 esac
 
 # Each distribution keeps the firmware elsewhere; its variables stand beside it.
-case $(uname -m) in
-  x86_64)
+case $architecture in
+  x86_64 | amd64)
+    architecture=x86_64
     qemu=qemu-system-x86_64 machine=q35
     # The least that every distribution here runs on (x86-64-v2); more only makes emulation slower.
     cpu=qemu64,+cx16,+lahf_lm,+popcnt,+ssse3,+sse4.1,+sse4.2
@@ -72,14 +77,15 @@ case $(uname -m) in
       /usr/share/OVMF/OVMF_CODE.fd /usr/share/OVMF/OVMF_VARS.fd
     )
     ;;
-  aarch64)
+  aarch64 | arm64)
+    architecture=aarch64
     qemu=qemu-system-aarch64 machine=virt cpu=cortex-a57
     firmware=(
       /usr/share/AAVMF/AAVMF_CODE.fd /usr/share/AAVMF/AAVMF_VARS.fd
       /usr/share/edk2/aarch64/QEMU_EFI-pflash.raw /usr/share/edk2/aarch64/vars-template-pflash.raw
     )
     ;;
-  *) fail "no firmware known for $(uname -m)" ;;
+  *) fail "no firmware known for $architecture" ;;
 esac
 code='' vars=''
 for ((index = 0; index < ${#firmware[@]}; index += 2)); do
@@ -88,11 +94,13 @@ for ((index = 0; index < ${#firmware[@]}; index += 2)); do
     break
   fi
 done
-[ -n "$code" ] || fail "no UEFI firmware found: install ovmf (Debian, Ubuntu) or edk2-ovmf (Fedora)"
+[ -n "$code" ] || fail "no UEFI firmware found: install ovmf or, for arm64, qemu-efi-aarch64 (Debian, Ubuntu), edk2-ovmf or edk2-aarch64 (Fedora)"
 case $code in *.qcow2) firmware_format=qcow2 ;; *) firmware_format=raw ;; esac
 if ! command -v "$qemu" >/dev/null; then
+  # Red Hat's QEMU is not on PATH, and emulates no other machine.
+  missing="$qemu is missing: install qemu-system-x86 or qemu-system-arm (Debian, Ubuntu) or qemu-kvm (Fedora)"
   qemu=/usr/libexec/qemu-kvm
-  [ -x "$qemu" ] || fail "QEMU is missing: install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (Fedora)"
+  [ "$architecture" = "$machine_architecture" ] && [ -x "$qemu" ] || fail "$missing"
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/boot.XXXXXX")
@@ -141,7 +149,7 @@ begun=$SECONDS
 deadline=$((SECONDS + timeout))
 result=1
 # A nested KVM may open and then stop at the first instruction it does not know, so it is given a short time to speak.
-if [ -w /dev/kvm ]; then
+if [ -w /dev/kvm ] && [ "$architecture" = "$machine_architecture" ]; then
   accelerator=KVM
   start_guest -accel kvm -cpu host
   result=0

@@ -4,10 +4,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-base=localhost/flightline/debian-base:trixie
-builder=localhost/flightline/debian-builder:1
+base=
+builder=
 packages=localhost/flightline/debian-builder-packages
 suite=trixie
+machine=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+architecture=$machine
 mirror=
 cache=
 force=
@@ -19,8 +21,10 @@ Usage: make-images.sh [options]
 Makes a bootable base image and the example builder from a Debian mirror, with mmdebstrap and podman, as root.
 An image that was made from the same inputs is kept; the second run takes a second.
 
-  --base NAME      name of the base image     (default $base)
-  --builder NAME   name of the builder image  (default $builder)
+  --base NAME      name of the base image     (default localhost/flightline/debian-base:trixie)
+  --builder NAME   name of the builder image  (default localhost/flightline/debian-builder:1)
+  --architecture NAME
+                   amd64 or arm64             (default $machine, this machine's; the names of another one end in -NAME)
   --suite NAME     Debian suite               (default $suite)
   --mirror URL     Debian mirror              (default: the one in this machine's apt sources, else deb.debian.org)
   --cache DIR      keep the root file systems there and use them again
@@ -38,7 +42,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --base | --builder | --suite | --mirror | --cache)
+    --base | --builder | --architecture | --suite | --mirror | --cache)
       [ $# -ge 2 ] || fail "$1 needs a value, see --help"
       declare "${1#--}=$2"
       shift 2
@@ -52,9 +56,16 @@ done
 for program in mmdebstrap podman flock sha256sum tar; do
   command -v "$program" >/dev/null || fail "$program is missing: install it with the system's package manager"
 done
-packages=$packages:$suite
 [ "$(id -u)" = 0 ] || fail "needs root, as privileged disk builds do: run it with sudo"
-architecture=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+ending=
+if [ "$architecture" != "$machine" ]; then
+  ending=-$architecture
+  # mmdebstrap asks it whether the packages' own programs run here.
+  command -v arch-test >/dev/null || fail "arch-test is missing: it tells whether programs of $architecture run here"
+fi
+base=${base:-localhost/flightline/debian-base:trixie$ending}
+builder=${builder:-localhost/flightline/debian-builder:1$ending}
+packages=$packages:$suite$ending
 
 # Mirrors, best first: those in the machine's own apt sources, of the same suite before others. `update --print-uris` knows
 # them without package lists, and downloads nothing.
@@ -178,7 +189,7 @@ replace() {
 
 make_base() {
   make_root base
-  replace "$base" podman import --quiet --change "LABEL $inputs_label=$base_inputs" \
+  replace "$base" podman import --quiet --arch "$architecture" --change "LABEL $inputs_label=$base_inputs" \
     --change 'LABEL containers.bootc=1' --change 'CMD ["/sbin/init"]' "$work/base.tar" "$base"
 }
 
@@ -187,7 +198,7 @@ make_builder() {
   local program=usr/lib/bootc-image-builder
   if ! is_made "$packages" "$packages_inputs"; then
     make_root builder
-    replace "$packages" podman import --quiet --change "LABEL $inputs_label=$packages_inputs" \
+    replace "$packages" podman import --quiet --arch "$architecture" --change "LABEL $inputs_label=$packages_inputs" \
       "$work/builder.tar" "$packages"
   fi
   mkdir -p "$work/program/$program" "$work/program/usr/bin"
@@ -203,7 +214,7 @@ ENTRYPOINT ["/usr/bin/bootc-image-builder"]
 WORKDIR /output
 VOLUME /output /store /rpmmd /var/lib/containers/storage
 CONTAINERFILE
-  replace "$builder" podman build --quiet --layers=false --pull=never --timestamp="$SOURCE_DATE_EPOCH" \
+  replace "$builder" podman build --quiet --platform "linux/$architecture" --layers=false --pull=never --timestamp="$SOURCE_DATE_EPOCH" \
     --tag "$builder" --file "$work/Containerfile" "$work"
 }
 
@@ -220,7 +231,7 @@ is_made() {
 }
 
 # Of two runs at a time the second waits, and finds the work done.
-exec {lock}>"${TMPDIR:-/tmp}/flightline-make-images.lock"
+exec {lock}>"${TMPDIR:-/tmp}/flightline-make-images$ending.lock"
 flock "$lock"
 
 wanted=()

@@ -179,11 +179,10 @@ export const HOST_TOOLS: readonly HostTool[] = [
   },
   {
     name: 'QEMU for arm64',
-    why: 'boots the disks in tests',
+    why: 'boots disks for arm64 in tests, emulated where the machine is another',
     neededFor: 'test',
     programs: ['qemu-system-aarch64', '/usr/libexec/qemu-kvm'],
     packages: { debian: ['qemu-system-arm'], fedora: ['qemu-system-aarch64-core'], enterprise: ['qemu-kvm'] },
-    when: ({ architecture }) => architecture === 'arm64',
   },
   {
     name: 'EFI firmware for arm64',
@@ -191,7 +190,6 @@ export const HOST_TOOLS: readonly HostTool[] = [
     neededFor: 'test',
     files: ['/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/edk2/aarch64/QEMU_EFI.fd'],
     packages: packages(['qemu-efi-aarch64'], ['edk2-aarch64']),
-    when: ({ architecture }) => architecture === 'arm64',
   },
   {
     name: 'emulation of arm64',
@@ -208,6 +206,14 @@ export const HOST_TOOLS: readonly HostTool[] = [
     programs: ['qemu-x86_64-static', 'qemu-x86_64'],
     packages: packages(['qemu-user-static'], ['qemu-user-static-x86']),
     when: ({ architecture }) => architecture === 'arm64',
+  },
+  {
+    name: 'arch-test',
+    why: 'tells mmdebstrap whether the packages of another architecture can run, in a long test',
+    neededFor: 'test',
+    programs: ['arch-test'],
+    packages: { debian: ['arch-test'], fedora: [], enterprise: [] },
+    otherwise: { hint: 'only a long test needs it' },
   },
   {
     name: 'git-lfs',

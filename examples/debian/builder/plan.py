@@ -17,8 +17,8 @@ BOOT_START, BOOT_SIZE = 1 * MIB, 512 * MIB
 ROOT_MINIMUM = 2048 * MIB
 # The partition types of the Discoverable Partitions Specification, and the name firmware looks for.
 ARCHITECTURES = {
-    'amd64': ('x86_64', '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709', 'x64'),
-    'arm64': ('aarch64', 'B921B045-1DF0-41C3-AF44-4C6F280D3FAE', 'aa64'),
+    'amd64': ('x86_64', '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709', 'x64', 'ttyS0'),
+    'arm64': ('aarch64', 'B921B045-1DF0-41C3-AF44-4C6F280D3FAE', 'aa64', 'ttyAMA0'),
 }
 NAMESPACE = uuid.UUID('6b0fa1a1-5f0c-4ac3-8f2c-6d0b6f3d3a52')
 
@@ -70,8 +70,8 @@ def _tree(request: Request, filesystem: str | None) -> list[dict]:
 
 
 def _loader(request: Request, root_arguments: str) -> dict:
-    _, _, firmware = ARCHITECTURES[request.image.architecture]
-    arguments = [root_arguments, 'console=tty0 console=ttyS0', request.kernel_arguments]
+    _, _, firmware, console = ARCHITECTURES[request.image.architecture]
+    arguments = [root_arguments, f'console=tty0 console={console}', request.kernel_arguments]
     options = {
         'firmware': firmware,
         'kernel': request.kernel,
@@ -88,7 +88,7 @@ def _disk(request: Request) -> list[dict]:
     size = root_size(request.image_size, request.blueprint.minimum_size)
     # One MiB at the end for the second copy of the partition table.
     total = root_start + size + MIB
-    _, root_type, _ = ARCHITECTURES[request.image.architecture]
+    _, root_type, _, _ = ARCHITECTURES[request.image.architecture]
     partitions = [
         {'name': 'boot', 'type': 'U', 'uuid': boot, 'start': BOOT_START // SECTOR, 'size': BOOT_SIZE // SECTOR},
         {'name': 'root', 'type': root_type, 'uuid': filesystem, 'start': root_start // SECTOR, 'size': size // SECTOR},
