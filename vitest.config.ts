@@ -7,6 +7,8 @@ const LONG = '**/*.long.test.ts';
 /** Files of the real tools that run at a time, on two cores: most of them wait for one program after the other. */
 const REAL_TOOLS = {
   maxWorkers: 3,
+  // A process reads the code once for all of its files.
+  isolate: false,
   setupFiles: ['./test/support/on-failure.ts'],
   testTimeout: 300_000,
   hookTimeout: 300_000,

@@ -230,6 +230,13 @@ export const HOST_TOOLS: readonly HostTool[] = [
     packages: packages(['qemu-utils'], ['qemu-img']),
   },
   {
+    name: 'getfattr',
+    why: 'reads extended attributes of images in tests',
+    neededFor: 'test',
+    programs: ['getfattr'],
+    packages: packages(['attr'], ['attr']),
+  },
+  {
     name: 'xorriso',
     why: 'reads iso disks in tests',
     neededFor: 'test',

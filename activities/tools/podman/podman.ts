@@ -50,18 +50,21 @@ export interface PodmanInfo {
   graphDriver: string;
 }
 
-let known: Promise<PodmanInfo> | undefined;
+/** By the file that `CONTAINERS_STORAGE_CONF` names. */
+const known = new Map<string | undefined, Promise<PodmanInfo>>();
 
 /**
- * What podman reports about itself. Runs once per process: `podman info` also asks the package manager for versions,
- * which takes 0.3 s, and moving the storage takes a restart of the worker anyway.
+ * What podman reports about itself and the storage that it works in. It is asked once per storage: `podman info` also
+ * asks the package manager for versions, which takes 0.3 s.
  */
 export async function podmanInfo(): Promise<PodmanInfo> {
-  const asked = (known ??= askPodman());
+  const storage = process.env.CONTAINERS_STORAGE_CONF;
+  const asked = known.get(storage) ?? askPodman();
+  known.set(storage, asked);
   try {
     return await asked;
   } catch (error) {
-    if (known === asked) known = undefined;
+    if (known.get(storage) === asked) known.delete(storage);
     throw error;
   }
 }
