@@ -15,7 +15,7 @@ import { originNameIn } from '../image/bases/origin-name.ts';
 import { listImages } from '../tools/podman/images.ts';
 import { mayHavePrivateLayers, removePrivateLayers } from '../image/secrets/private-layers.ts';
 import { endBuild } from '../tools/podman/build-process.ts';
-import { containersWithLabels, removeContainer } from '../tools/podman/container/container.ts';
+import { listContainers, removeContainer } from '../tools/podman/container/container.ts';
 import { removeInspections } from '../tools/builder/remove-builder.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
@@ -39,8 +39,11 @@ async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<Acti
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
   const { installation } = host.work;
   const removed: string[] = [];
-  const containers = await containersWithLabels({ [INSTALLATION_LABEL]: installation, [RELEASE_LABEL]: release });
-  for (const name of containers) {
+  const listed = await listContainers();
+  const labelled = listed.filter(
+    ({ labels }) => labels[INSTALLATION_LABEL] === installation && labels[RELEASE_LABEL] === release,
+  );
+  for (const name of labelled.flatMap(({ names }) => names.slice(0, 1))) {
     if (await removeContainer(name, grace)) removed.push(`container ${name}`);
   }
   const directory = host.work.release(release);
@@ -57,7 +60,12 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
     if (await endMachine(machineName(installation, release, platform))) removed.push('running boot test');
   }
   const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
-  const inspections = await removeInspections(images.map(({ id }) => id));
+  // A builder that has just been ended may have left one since.
+  const left = labelled.length === 0 ? listed : undefined;
+  const inspections = await removeInspections(
+    images.map(({ id }) => id),
+    left,
+  );
   removed.push(...inspections.map((name) => `container ${name}`), ...(await unname(images)));
   if (isPrivate) {
     removed.push(...(await removePrivateLayers(installation, (key) => key === releaseKey(release))));

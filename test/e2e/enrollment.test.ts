@@ -304,23 +304,6 @@ describe('secrets', () => {
   });
 });
 
-describe('a project of `flightline init` with early binding', () => {
-  it('passes flightline lint --strict, and is released as it is', async () => {
-    const directory = join(scratch, 'init-early');
-    const repository = `${stack.registry}/test/init-early`;
-    const flags = ['--target', 'bare-metal', '--base', 'debian-example', '--binding', 'early'];
-    const written = await flightline('init', directory, ...flags, '--repository', repository, '--json');
-    expect(written.exitCode, written.stderr).toBe(0);
-    const spec = join(directory, 'flightline.yaml');
-    const linted = await flightline('lint', spec, '--strict');
-    expect(linted.exitCode, linted.stdout).toBe(0);
-    const record = await outcome(0, 'run', spec, '--strict');
-    expect(record).toMatchObject({ status: 'released', disks: [{ type: 'iso', form: 'artifact', verified: true }] });
-    const file = await fileInImage(record.image.reference!, 'etc/flightctl/config.yaml');
-    expect(file).toMatchObject({ mode: '-rw-------' });
-  });
-});
-
 // Last: its pull secret is that of the secrets above, which look where else it is.
 describe('an enrollment, a pull secret and a verification in one image', () => {
   it('are built on one another, adopted when the last of them fails, and gone from the host at the end', async () => {

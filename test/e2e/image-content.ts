@@ -1,5 +1,5 @@
 /** What an image or artifact in a registry holds, read without the code under test. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -16,16 +16,21 @@ export interface LayerFile {
   layer: string;
 }
 
-/** A file of an image (path without a leading slash) in the last layer that has it; undefined when none has. */
+/**
+ * A file of an image (path without a leading slash) in the last layer that has it; undefined when none has. Only the
+ * layers from there on are fetched.
+ */
 export async function fileInImage(image: string, path: string): Promise<LayerFile | undefined> {
   const directory = await mkdtemp(join(tmpdir(), 'flightline-image-content-'));
+  const repository = image.replace(/[:@][^/]*$/, '').replace('/', '/v2/');
   try {
-    await execa('skopeo', ['copy', '--quiet', '--src-tls-verify=false', `docker://${image}`, `dir:${directory}`]);
-    const manifest = JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as {
-      layers: { digest: string }[];
-    };
+    const { stdout } = await execa('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${image}`]);
+    const manifest = JSON.parse(stdout) as { layers: { digest: string }[] };
     for (const { digest } of manifest.layers.toReversed()) {
-      const archive = ['--file', join(directory, digest.replace('sha256:', '')), path];
+      const blob = await fetch(`http://${repository}/blobs/${digest}`);
+      if (!blob.ok) throw new Error(`${digest} of ${image}: ${blob.status}`);
+      await writeFile(join(directory, 'layer'), new Uint8Array(await blob.arrayBuffer()));
+      const archive = ['--file', join(directory, 'layer'), path];
       const listed = await execa('tar', ['--list', '--verbose', ...archive], { reject: false });
       if (listed.exitCode !== 0) continue;
       const [mode = '', owner = ''] = listed.stdout.split(/\s+/);

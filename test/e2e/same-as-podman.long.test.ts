@@ -1,6 +1,6 @@
-/** As same-as-podman.test.ts: more Containerfiles that podman refuses as it reads them. */
+/** As same-as-podman.test.ts: more of what makes files, and Containerfiles that podman refuses as it reads them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { REFUSED_AS_READ } from '../support/containerfiles.ts';
+import { batches, batchOf, MORE_STAGES, REFUSED_AS_READ } from '../support/containerfiles.ts';
 import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
 
 let podman: PodmanComparison;
@@ -9,6 +9,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await podman?.close();
+});
+
+it.each(batches(MORE_STAGES))('files are the same: %s', async (_, batch) => {
+  expect((await podman.compare(batchOf(batch, podman.since))).differences).toEqual([]);
 });
 
 it.each(Object.entries(REFUSED_AS_READ))("podman's refusal is told in its own words: %s", async (_, text) => {

@@ -14,12 +14,10 @@ import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
-import { collected, FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
+import { batches, batchOf, FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
 import { differencesOf } from '../support/random-containerfiles.ts';
 import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
-/** Stages in an image. */
-const BATCH = 13;
 const SEED = Number(process.env.FLIGHTLINE_SEED ?? 20_261_129);
 /** Made from the seed, in one file. */
 const CASES = 5;
@@ -78,18 +76,6 @@ interface Mutable {
   config: { digest?: string; size?: number; Env?: string[] };
 }
 
-/** One Containerfile of many stages `s0`, `s1` …: what each has below `/t` becomes a directory of the image. */
-function batchOf(stages: readonly string[]): string {
-  return [
-    'FROM @BASE@ AS first\nCOPY a.txt /t/of-first',
-    ...stages,
-    // Nothing of another run is taken from podman's cache.
-    `FROM @BASE@\nLABEL run=${process.pid}.${podman.since}`,
-    collected(['first', ...stages.map((_, index) => `s${index}`)]),
-    '',
-  ].join('\n');
-}
-
 /**
  * Puts cases into a file together when they have one stage and no instruction in common, so that the configuration
  * holds what each of them sets: every release takes seconds.
@@ -113,20 +99,18 @@ function inFewFiles(cases: readonly [name: string, text: string][]): [names: str
 }
 
 describe('files are the same', SIDE_BY_SIDE, () => {
-  const stages = Object.entries(STAGES);
-  const batches = Array.from({ length: Math.ceil(stages.length / BATCH) }, (_, at) =>
-    stages.slice(at * BATCH, (at + 1) * BATCH),
-  );
-  it.each(batches.map((batch) => [batch.map(([name]) => name).join(', '), batch] as const))('%s', async (_, batch) => {
-    const texts = batch.map(([, text], index) => `FROM @BASE@ AS s${index}\n${text}`);
-    const { differences, built } = await podman.compare(batchOf(texts));
+  it.each(batches(STAGES))('%s', async (_, batch) => {
+    const { differences, built } = await podman.compare(batchOf(batch, podman.since));
     expect(differences).toEqual([]);
     expect(built.bases).toContainEqual(podman.base);
   });
 
   it('ways to reach a base', async () => {
     const forms = Object.values(FROMS);
-    const text = batchOf(forms.map(([, stage], index) => stage.replace('NAME', `s${index}`)));
+    const text = batchOf(
+      forms.map(([, stage], index) => stage.replace('NAME', `s${index}`)),
+      podman.since,
+    );
     const { differences, built } = await podman.compare(`${forms.map(([before]) => before).join('\n')}\n${text}`);
     expect(differences).toEqual([]);
     expect(built.bases).toEqual([podman.base]);

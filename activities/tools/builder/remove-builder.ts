@@ -3,7 +3,12 @@
  * podman inside the builder keeps it in this host's storage, without a label. A builder that is ended meanwhile leaves
  * it behind: it says that it runs, and its image cannot be removed.
  */
-import { inspectContainer, listContainers, removeContainer } from '../podman/container/container.ts';
+import {
+  inspectContainer,
+  listContainers,
+  removeContainer,
+  type ListedContainer,
+} from '../podman/container/container.ts';
 import { inspectImages } from '../podman/images.ts';
 import { processesWithArgument } from '../process/processes.ts';
 import type { BuilderRequest } from './driver.ts';
@@ -27,11 +32,16 @@ export async function removeBuilder(
 /**
  * Removes what ended builders left of these images (ids): containers of that form to which no process of this machine
  * belongs. Returns their names.
+ *
+ * @param listed all containers, where they are known
  */
-export async function removeInspections(images: readonly string[]): Promise<string[]> {
+export async function removeInspections(
+  images: readonly string[],
+  listed?: readonly ListedContainer[],
+): Promise<string[]> {
   if (images.length === 0) return [];
   const removed: string[] = [];
-  for (const { id, image, command } of await listContainers()) {
+  for (const { id, image, command } of listed ?? (await listContainers())) {
     if (!images.includes(image) || command.join(' ') !== 'infinity') continue;
     const container = await inspectContainer(id);
     if (container?.entrypoint.join(' ') !== 'sleep' || !container.removesItself) continue;

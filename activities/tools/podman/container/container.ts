@@ -14,6 +14,7 @@ const Listed = z
       Names: z.array(z.string()),
       ImageID: z.string(),
       Command: z.array(z.string()).nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
     }),
   )
   .nullable();
@@ -47,17 +48,19 @@ export async function listContainers(filters: readonly string[] = []): Promise<L
     names: container.Names,
     image: container.ImageID,
     command: container.Command ?? [],
+    labels: container.Labels ?? {},
   }));
 }
 
 /** A container in a list. */
-interface ListedContainer {
+export interface ListedContainer {
   id: string;
   names: readonly string[];
   /** Id of its image. */
   image: string;
   /** Arguments of its entry point. */
   command: readonly string[];
+  labels: Readonly<Record<string, string>>;
 }
 
 async function containerExists(name: string): Promise<boolean> {
