@@ -19,7 +19,7 @@ import { cancelRelease } from '../client/follow/release-end.ts';
 import { openRelease } from '../client/temporal/release/release-view.ts';
 import { describeStack, startToldStack, untilInterrupted } from '../client/terminal/stack-runner.ts';
 import { elapsedInWords } from '../model/base/words.ts';
-import { publishExampleImages } from '../workers/stack/example-images.ts';
+import { publishExampleGate, publishExampleImages } from '../workers/stack/example-images.ts';
 import { syftVersion } from '../activities/tools/syft/syft.ts';
 import { packageRoot } from '../activities/tools/package-root.ts';
 import type { Stack } from '../workers/stack/stack.ts';
@@ -80,6 +80,13 @@ async function demo(options: DemoOptions, output: Output, signal: AbortSignal): 
   }
 }
 
+/** Publishes the images of examples/debian. Returns the reference of a gate for them. */
+async function publishImages(stack: Stack, output: Output): Promise<string> {
+  const report = (line: string) => output.note(line);
+  await publishExampleImages(stack, report);
+  return publishExampleGate(stack, report);
+}
+
 async function diesWith(stack: Stack): Promise<never> {
   throw await stack.failed;
 }
@@ -93,14 +100,9 @@ async function releaseExample(
   signal: AbortSignal,
 ): Promise<number> {
   await cancelLeftOverDemos(temporal, output);
-  if (example.endsWith('debian')) {
-    await interruptible(
-      publishExampleImages(stack, (line) => output.note(line)),
-      signal,
-    );
-  }
+  const gate = example.endsWith('debian') ? await interruptible(publishImages(stack, output), signal) : null;
   const sbom = (await syftVersion('syft')) !== null;
-  const values = { registry: stack.registry, tag: demoTag(new Date()), sbom };
+  const values = { registry: stack.registry, tag: demoTag(new Date()), sbom, gate };
   const spec = await writeDemoProject(example, join(stack.directory, 'project'), values);
   // Nobody is there to fix what is held once the stack has stopped.
   const onFailure = options.keep ? 'hold' : 'fail';

@@ -18,18 +18,32 @@ export interface DemoValues {
   tag: string;
   /** Whether Syft can list what is in the image. */
   sbom: boolean;
+  /** The published image of examples/gate; null where the example has none. */
+  gate: string | null;
 }
+
+/** What examples/gate lets pass in the example's base: Debian's own. */
+const ALLOWED = [
+  ...['chage', 'chfn', 'chsh', 'expiry', 'gpasswd', 'mount', 'newgrp', 'passwd', 'su', 'umount'].map(
+    (name) => `usr/bin/${name}`,
+  ),
+  'usr/sbin/unix_chkpwd',
+  'usr/lib/dbus-1.0/dbus-daemon-launch-helper',
+  'var/cache/apt/archives/partial',
+  'var/lib/apt/lists/partial',
+];
 
 /**
  * The example's spec with the stack's registry in place of its own, wherever that is named, with the demo's tag, and
- * with all the evidence that can be had here. Comments stay: it is what the user will look at.
+ * with a gate and all the evidence that can be had here. Comments stay: it is what the user will look at.
  */
-export function demoSpec(text: string, { registry, tag, sbom }: DemoValues): string {
+export function demoSpec(text: string, { registry, tag, sbom, gate }: DemoValues): string {
   const own = registryOfSpec(text);
   const document = parseDocument(own === undefined ? text : text.replaceAll(`${own}/`, `${registry}/`));
   document.setIn(['image', 'tag'], tag);
   document.set('provenance', true);
   if (sbom) document.setIn(['image', 'sbom'], SBOM_FORMATS);
+  if (gate !== null) document.set('gates', [{ name: 'setuid', image: gate, arguments: ALLOWED }]);
   return document.toString({ lineWidth: 0 });
 }
 

@@ -20,7 +20,7 @@ builder:
 test('the tag tells when', () => expect(demoTag(new Date('2026-11-23T04:05:06.789Z'))).toBe('demo-20261123-040506'));
 
 describe('the spec of a demo', () => {
-  const values = { registry: '127.0.0.1:23456', tag: 'demo-20261123-040506', sbom: false };
+  const values = { registry: '127.0.0.1:23456', tag: 'demo-20261123-040506', sbom: false, gate: null };
 
   test("names the stack's registry and the demo's tag, and keeps its comments", () => {
     const own = SPEC.replaceAll('127.0.0.1:5000', '127.0.0.1:23456').replace('tag: v1', 'tag: demo-20261123-040506');
@@ -41,6 +41,11 @@ describe('the spec of a demo', () => {
       expect.stringContaining('cosign verify-attestation --key /keys/release.pub'),
     ]);
     expect(evidenceHints({ image: record.image }, { sbom: false, keep: true, publicKey })).toEqual([]);
+  });
+
+  test('asks the gate that is there', () => {
+    const image = '127.0.0.1:23456/flightline/gates/setuid:1';
+    expect(parse(demoSpec(SPEC, { ...values, gate: image }))).toMatchObject({ gates: [{ name: 'setuid', image }] });
   });
 
   test('leaves images of other registries alone', () => {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { StepNotes } from '../../../../../activities/image/cache/step-notes.ts';
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await rm(directory, { recursive: true, force: true });
+  await rm(dirname(directory), { recursive: true, force: true });
 });
 
 const notes = (input: object = {}, host: object = {}) =>
