@@ -1,4 +1,5 @@
 /** Where the measurements run: a stack of their own, and a podman storage for each side. */
+import { allowRechunker } from '../test/support/rechunker/push.ts';
 import { startBuildHost, type BuildHost, type BuildHostOptions } from '../test/support/second-host.ts';
 import { startTestStack, type TestStack } from '../test/support/stack.ts';
 import type { Role } from '../model/contract/queue.ts';
@@ -25,7 +26,7 @@ export async function openSite(roles: readonly Role[] = ['control', 'sign']): Pr
       configure: (generated) => {
         const key = generated.keys['release']!;
         return {
-          ...generated,
+          ...allowRechunker(generated),
           builders: [...generated.builders, `${meter.address}/flightline/debian-builder`],
           keys: { release: { ...key, repositories: [...key.repositories, meter.address] } },
         };

@@ -7,5 +7,15 @@ import { oneDisk } from './one-disk.ts';
 import { orchestration } from './orchestration.ts';
 import { publish } from './publish.ts';
 import { threeDisks } from './three-disks.ts';
+import { update } from './update.ts';
 
-export const CASES: readonly Case[] = [oneDisk, threeDisks, publish, buildHost, evidence, orchestration, command];
+export const CASES: readonly Case[] = [
+  oneDisk,
+  threeDisks,
+  publish,
+  buildHost,
+  update,
+  evidence,
+  orchestration,
+  command,
+];

@@ -1,77 +1,34 @@
 /**
  * `image.rechunk` with the real podman, skopeo and registry: other layers, the same configuration, and updates that
- * cost less. The program is a stand-in with the command line of chunkah, which is in no package registry; with
- * FLIGHTLINE_CHUNKAH, the path of its binary, it is chunkah itself.
+ * cost less.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createWriteStream } from 'node:fs';
 import { execa } from 'execa';
-import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { tinyProgram } from '../../activities/tools/podman/container/tiny-program.ts';
-import { architectureOf } from '../../model/base/host.ts';
 import { INPUTS_LABEL } from '../../model/oci/labels.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
+import { allowRechunker, pushBase, pushRechunker } from '../support/rechunker/push.ts';
 import { digestOf, tagsOf } from '../support/registry.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { usePrivateContainersConf } from '../support/tools.ts';
 
 const undo: (() => Promise<unknown>)[] = [];
 /** Bytes of what every version of the base has, which nothing compresses. */
-const LARGE = randomBytes(3_000_000);
+const STAYS = randomBytes(3_000_000);
 let stack: TestStack;
-let directory: string;
+let rechunk: Awaited<ReturnType<typeof pushRechunker>>;
 
 beforeAll(async () => {
   undo.push(await usePrivateContainersConf());
-  directory = await mkdtemp(join(tmpdir(), 'flightline-rechunk-'));
-  undo.push(() => rm(directory, { recursive: true, force: true }));
-  stack = await startTestStack({
-    configure: (configuration) => ({
-      ...configuration,
-      rechunkers: [`${configuration.keys['release']!.repositories[0]}/test/chunkah`],
-    }),
-  });
+  stack = await startTestStack({ configure: allowRechunker });
   undo.push(() => stack.end());
-  const program = process.env['FLIGHTLINE_CHUNKAH'] ?? join(import.meta.dirname, '../support/rechunker/chunkah');
-  await copyFile(program, join(directory, 'chunkah'));
-  const builder = `${stack.registry}/flightline/debian-builder:1`;
-  const lines = [`FROM ${builder}`, 'COPY --chmod=755 chunkah /usr/bin/chunkah', 'ENTRYPOINT ["/usr/bin/chunkah"]', ''];
-  await writeFile(join(directory, 'Containerfile'), lines.join('\n'));
-  const name = 'localhost/flightline-test/chunkah:1';
-  await execa('podman', ['build', '--quiet', '--tls-verify=false', '--tag', name, directory]);
-  await execa('podman', ['push', '--quiet', '--tls-verify=false', name, `${stack.registry}/test/chunkah:1`]);
+  rechunk = await pushRechunker(stack.registry);
 });
 afterAll(async () => {
   for (const step of undo.reverse()) await step();
 });
-
-/** Pushes a base of one layer, most of which is the same each time. */
-async function pushBase(version: string): Promise<string> {
-  const archive = join(directory, 'base.tar');
-  const tar = pack();
-  const mtime = new Date('2026-01-01T00:00:00Z');
-  // Without them podman makes these at another time for each image, and they are in every layer.
-  for (const name of ['bin', 'usr', 'usr/lib', 'usr/share']) tar.entry({ name, type: 'directory', mtime });
-  tar.entry({ name: 'bin/sh', mode: 0o755, mtime }, tinyProgram(architectureOf(process.arch)!));
-  // By these chunkah knows what belongs together, where there are no packages.
-  const pax = (component: string) => ({ 'SCHILY.xattr.user.component': component });
-  tar.entry({ name: 'usr/lib/large', mtime, pax: pax('large') }, LARGE);
-  tar.entry({ name: 'usr/share/version', mtime, pax: pax('version') }, version);
-  tar.finalize();
-  await pipeline(tar, createWriteStream(archive));
-  const name = `localhost/flightline-test/rechunk-base:${version}`;
-  await execa('podman', ['import', '--quiet', '--change', 'LABEL containers.bootc=1', archive, name]);
-  const reference = `${stack.registry}/test/rechunk-base:${version}`;
-  await execa('podman', ['push', '--quiet', '--tls-verify=false', name, reference]);
-  return reference;
-}
 
 async function release(project: Project, tag: string, base: string): Promise<ReleaseRecord> {
   await project.write('Containerfile', `FROM ${base}\nENV MODE=camera\nLABEL team=edge\n`);
@@ -106,7 +63,6 @@ const configOf = async (reference: string) => {
 };
 
 it('rewrites the layers, keeps the configuration, and makes an update cost what has changed', async () => {
-  const rechunk = { image: `${stack.registry}/test/chunkah:1`, tool: 'chunkah' };
   const [plain, chunked] = await Promise.all(
     [{}, { rechunk }].map((image, index) =>
       makeProject({
@@ -121,7 +77,8 @@ it('rewrites the layers, keeps the configuration, and makes an update cost what 
     () => plain!.remove(),
     () => chunked!.remove(),
   );
-  const bases = [await pushBase('1'), await pushBase('2')];
+  const base = (version: string) => pushBase(stack.registry, { version, stays: STAYS, changes: version });
+  const bases = [await base('1'), await base('2')];
   const costs: number[] = [];
   for (const project of [plain!, chunked!]) {
     await release(project, 'v1', bases[0]!);
@@ -137,7 +94,7 @@ it('rewrites the layers, keeps the configuration, and makes an update cost what 
   expect(Object.keys(after!.config.Labels)).toEqual(expect.arrayContaining([INPUTS_LABEL, 'team', 'containers.bootc']));
   expect(after!.rootfs.diff_ids.length).toBeGreaterThan(before!.rootfs.diff_ids.length);
   console.log(`an update costs ${costs[0]} bytes without, and ${costs[1]} with other layers`);
-  expect(costs[0]).toBeGreaterThan(LARGE.length);
+  expect(costs[0]).toBeGreaterThan(STAYS.length);
   expect(costs[1]).toBeLessThan(100_000);
   const verified = await runFlightline(['verify', `${chunked!.repository}:latest`, '--key', stack.publicKey], {
     environment: stack.environment,
