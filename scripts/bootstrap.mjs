@@ -18,6 +18,7 @@ const NODE_MINIMUM = [20, 19];
 const SOURCES = ['model', 'activities', 'workflows', 'workers', 'client', 'scripts'];
 /** What the workflow bundle is made of; nothing else can change it. */
 const BUNDLE_SOURCES = ['model', 'workflows'];
+const BUNDLES = ['workflow-bundle.cjs', 'workflow-bundle-traced.cjs'];
 const INSTALL_STAMP = join(ROOT, 'node_modules', '.flightline-install');
 const BUILD_STAMP = join(ROOT, 'dist', '.build-stamp');
 const BUNDLE_STAMP = join(ROOT, 'dist', '.bundle-stamp');
@@ -191,8 +192,12 @@ function ensureBuilt() {
 
 /** Bundling the workflows takes seconds: it is done only when what is in that bundle changed. */
 function build() {
-  const wanted = signature(BUNDLE_SOURCES, ['scripts/build/workflows.ts', 'package-lock.json']);
-  const current = read(BUNDLE_STAMP) === wanted && existsSync(join(ROOT, 'dist', 'workflow-bundle.cjs'));
+  const wanted = signature(BUNDLE_SOURCES, [
+    'scripts/build/workflows.ts',
+    'workers/workflow-modules.ts',
+    'package-lock.json',
+  ]);
+  const current = read(BUNDLE_STAMP) === wanted && BUNDLES.every((name) => existsSync(join(ROOT, 'dist', name)));
   rmSync(BUNDLE_STAMP, { force: true });
   const command = [TSX, 'scripts/build.ts', ...(current ? [] : ['--workflows'])];
   run(process.execPath, command, 'Building');

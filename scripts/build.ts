@@ -14,11 +14,13 @@ import { bundleWorkflows } from './build/workflows.ts';
 const root = packageRoot();
 const dist = join(root, 'dist');
 const workflows = join(dist, 'workflow-bundle.cjs');
+const tracedWorkflows = join(dist, 'workflow-bundle-traced.cjs');
 const [bundled] = await Promise.all([
   bundleCode(root, dist),
-  process.argv.includes('--workflows') && bundleWorkflows(workflows),
+  process.argv.includes('--workflows') && bundleWorkflows(workflows, false),
+  process.argv.includes('--workflows') && bundleWorkflows(tracedWorkflows, true),
 ]);
-bundled.push(...filesInWorkflows(await readFile(workflows, 'utf8')));
+bundled.push(...filesInWorkflows(await readFile(tracedWorkflows, 'utf8')));
 await writeFile(join(dist, 'THIRD-PARTY.md'), await thirdParty(root, bundled));
 // `flightline --help` loads no verb.
 await writeFile(join(dist, 'client/overview.json'), `${JSON.stringify(await verbOverview(), null, 2)}\n`);

@@ -8,7 +8,7 @@ import type { HostContext } from '../activities/host/work-directory.ts';
 import { FlightlineError } from '../model/failure/failure.ts';
 import type { ActivityQueue } from '../model/contract/activity.ts';
 import { ROLES, workerIdentity, type Role } from '../model/contract/queue.ts';
-import { failAbandonedAttempts, recordAttempts } from './attempts.ts';
+import { failAbandonedAttempts } from './attempts.ts';
 import { chooseHostName, loadWorkerConfiguration } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
@@ -17,6 +17,7 @@ import { openHost, openSignDirectory } from './host/open-directories.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { offerHealth } from './telemetry/health.ts';
 import { measureHost, measureReleases } from './telemetry/measure.ts';
+import { interceptedBy, tracesOf } from './telemetry/worker-traces.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { installRuntime } from './telemetry/runtime.ts';
 import { warmUp } from './warm-up.ts';
@@ -88,6 +89,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     const connection = await connectToTemporal(target);
     undo.push(() => connection.close());
     const client = new Client({ connection, namespace: target.namespace });
+    const traces = await tracesOf(roles, hostName, logger, undo);
     const source = roles.includes('control')
       ? await prepareControl(connection, target.namespace, client, logger, configuration.workerVersioning)
       : undefined;
@@ -99,11 +101,10 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     const workers: Worker[] = [];
     for (const plan of plans) {
       const directory = plan.role === 'build' ? host?.work.attempts : plan.role === 'sign' ? signDirectory : undefined;
-      const { activities: queue } = plan;
-      const activities = options.activities?.[queue] ?? (await activitiesOf(queue, { configuration }, host));
+      const activities = options.activities?.[plan.activities] ?? (await activitiesOf(plan, { configuration }, host));
       const base = baseOptions(connection, target.namespace, plan, hostName, options);
       const own = plan.workflows && source && workflowOptions(source, configuration.workerVersioning);
-      workers.push(await Worker.create({ ...base, ...own, activities, ...(directory && recorded(directory, logger)) }));
+      workers.push(await Worker.create({ ...base, ...own, activities, ...interceptedBy(directory, logger, traces) }));
     }
     undo.push(await startHealth(configuration.health?.listen, workers, client));
     await poll(workers, options.signal, () => {
@@ -140,10 +141,6 @@ async function failLeftAttempts(
       logger.info({ event: 'attempt-left-behind', ...attempt }, 'found an attempt of an earlier worker');
     }
   }
-}
-
-function recorded(directory: string, logger: Logger): Pick<WorkerOptions, 'interceptors'> {
-  return { interceptors: { activity: [recordAttempts(directory, (message) => logger.warn(message))] } };
 }
 
 async function undoAll(undo: (() => unknown)[], logger: Logger): Promise<void> {
@@ -196,7 +193,8 @@ async function notReady(workers: readonly Worker[], { connection }: Client): Pro
 
 type Configured = Pick<HostContext, 'configuration'>;
 
-function activitiesOf(queue: ActivityQueue, place: Configured, host: HostContext | undefined): Promise<object> {
+function activitiesOf(plan: QueuePlan, place: Configured, host: HostContext | undefined): Promise<object> {
+  const { activities: queue } = plan;
   if (queue === 'control' || queue === 'sign') return offeredOn(queue, place);
   if (!host) throw new Error('a build worker needs a host');
   return offeredOn(queue, host);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { codeRoot } from '../activities/tools/package-root.ts';
 import { version } from '../activities/tools/version.ts';
+import { tracesWanted } from './telemetry/traces-wanted.ts';
 import { workflowModules } from './workflow-modules.ts';
 
 /** Workflow code, bundled. */
@@ -20,17 +21,17 @@ export interface WorkflowSource {
 
 /**
  * The bundle in a file: by default the prebuilt one beside the compiled code. Where there is none the workflows are
- * bundled now, which takes seconds.
+ * bundled now, which takes seconds. A worker that sends traces has a bundle of its own.
  */
 export async function workflowSource(codePath = builtBundle()): Promise<WorkflowSource> {
   if (codePath !== undefined) return { bundle: { codePath }, buildId: buildIdOf(await readFile(codePath, 'utf8')) };
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ ...workflowModules(), logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflowCode({ ...workflowModules(tracesWanted()), logger: new DefaultLogger('WARN') });
   return { bundle: { code }, buildId: buildIdOf(code) };
 }
 
 function builtBundle(): string | undefined {
-  const codePath = join(codeRoot(), 'workflow-bundle.cjs');
+  const codePath = join(codeRoot(), tracesWanted() ? 'workflow-bundle-traced.cjs' : 'workflow-bundle.cjs');
   return existsSync(codePath) ? codePath : undefined;
 }
 

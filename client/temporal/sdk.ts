@@ -6,3 +6,6 @@
 export { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
 export { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 export { loadClientConnectConfig } from '@temporalio/envconfig';
+
+/** The SDK's interceptors for OpenTelemetry, for a command that sends traces. */
+export const tracesOfSdk = () => import('../../workers/telemetry/traces.ts');

@@ -4,6 +4,7 @@
  */
 import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
 import type { loadClientConnectConfig } from '@temporalio/envconfig';
+import { tracesWanted } from '../../workers/telemetry/traces-wanted.ts';
 import { webUiPage } from '../../model/base/web-ui.ts';
 import { errorMessage, grpcDetails, isNotFound, isRefused, UserError } from '../terminal/errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -41,7 +42,8 @@ async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Te
   } catch (error) {
     throw isRefused(error) ? refused(address, error) : absent(address, error, named);
   }
-  const client = new sdk.Client({ connection, namespace });
+  const traces = tracesWanted(environment) ? (await sdk.tracesOfSdk()).startTraces('flightline', {}) : undefined;
+  const client = new sdk.Client({ connection, namespace, interceptors: traces?.client });
   const within = <T>(timeout: number, request: () => Promise<T>) =>
     connection.withDeadline(Date.now() + timeout, request);
   try {
@@ -62,9 +64,15 @@ async function connect(environment: NodeJS.ProcessEnv = process.env): Promise<Te
   }
   return open();
 
+  async function close(): Promise<void> {
+    // What was asked for has happened, whether or not a collector heard of it.
+    await traces?.stop().catch(() => undefined);
+    await connection.close();
+  }
+
   function open(): Temporal {
     const ui = environment['FLIGHTLINE_WEB_UI']?.replace(/\/+$/, '') || null;
-    return { client, address, namespace, ui, within, close: () => connection.close() };
+    return { client, address, namespace, ui, within, close };
   }
 }
 

@@ -15,6 +15,8 @@ const ENTRIES = [
 ];
 /** The one file that takes Temporal's packages into dist/ with it. */
 const CLIENT_SDK = 'client/temporal/sdk.ts';
+/** Loaded only by processes that send traces, and bundled: installed with what it needs it has 40 MB. */
+const TRACING = '@temporalio/interceptors-opentelemetry/';
 /** CommonJS packages call `require`, which ES modules do not have. */
 const REQUIRE =
   "import { createRequire as $createRequire } from 'node:module';\n" +
@@ -51,14 +53,16 @@ export async function bundleCode(root: string, dist: string): Promise<string[]> 
 
 /**
  * Leaves Temporal's packages where npm installs them: workers need their native part, and all that workers load must be
- * one copy. Only the client's own door to the SDK is bundled.
+ * one copy. Only the client's own door to the SDK is bundled, and the interceptors of traces.
  */
 function temporalOutside(sdk: string): Plugin {
   return {
     name: 'temporal-outside',
     setup(builder) {
-      builder.onResolve({ filter: /^@temporalio\// }, ({ importer }) =>
-        importer === sdk || importer.includes('/node_modules/') ? undefined : { external: true },
+      builder.onResolve({ filter: /^@temporalio\// }, ({ path, importer }) =>
+        importer === sdk || path.startsWith(TRACING) || importer.includes('/node_modules/')
+          ? undefined
+          : { external: true },
       );
     },
   };

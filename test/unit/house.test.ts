@@ -109,6 +109,14 @@ describe('floors', () => {
     expect(heavy).toEqual([]);
   });
 
+  it('only a process that sends traces loads OpenTelemetry', () => {
+    const home = 'workers/telemetry/traces.ts';
+    const loading = imports.filter(({ from, typeOnly }) => !typeOnly && from.includes('opentelemetry'));
+    expect([...new Set(loading.map(({ file }) => file))]).toEqual([home]);
+    const early = imports.filter(({ target, dynamic, typeOnly }) => target === home && !dynamic && !typeOnly);
+    expect(early.map(shown)).toEqual([]);
+  });
+
   it('the client runs of the SDK only what its one door to it names, of which the build makes one file', () => {
     const verbs = [...files.keys()].filter((file) => isBelow('client/commands', file));
     const needSomeWorker = ['doctor', 'up', 'worker'].map((name) => `client/commands/${name}.ts`);

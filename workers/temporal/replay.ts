@@ -8,6 +8,7 @@ import { Worker } from '@temporalio/worker';
 import { CONTROL_QUEUE } from '../../model/contract/queue.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { bindingOf, type VersionBinding } from './versions.ts';
+import { NO_SPANS } from '../telemetry/traces-wanted.ts';
 import type { WorkflowSource } from '../workflow-source.ts';
 
 /** A workflow that was replayed. */
@@ -43,7 +44,8 @@ async function replayOpenWorkflows(
   // Mostly there is none, and a quarter of a second of processor time is spared.
   if (first.done) return found;
   const histories = withFirst(first.value, others);
-  for await (const { workflowId, runId, error } of Worker.runReplayHistories({ workflowBundle: bundle }, histories)) {
+  const replay = Worker.runReplayHistories({ workflowBundle: bundle, sinks: NO_SPANS }, histories);
+  for await (const { workflowId, runId, error } of replay) {
     const one = { workflowId, runId, version: bindings.get(runId)?.buildId ?? null };
     (error ? found.stuck : found.goesOn).push(one);
   }

@@ -3,6 +3,7 @@
  * end when the stage is cancelled. Nothing else spawns programs.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
 import { currentTask } from './task.ts';
@@ -113,6 +114,16 @@ export class CommandError extends Error {
   }
 }
 
+/** Told of each program that is started; what it returns is told its exit code, null when it has none. */
+type CommandObserver = (program: string) => (exitCode: number | null) => void;
+
+let observer: CommandObserver | undefined;
+
+/** From now on this process tells `observe` of each program, by name only: arguments may be long or private. */
+export function observeCommands(observe: CommandObserver): void {
+  observer = observe;
+}
+
 /** The last lines of a text that are not blank, joined by line feeds. */
 export function lastLines(text: string, count: number): string {
   return text
@@ -149,6 +160,7 @@ export async function runCommand(
   log?.on('error', () => undefined);
   const keepOutput = options.keepOutput ?? true;
   const tails = { stdout: '', stderr: '' };
+  const ended = observer?.(basename(program));
   const subprocess = start(program, args, options, stage?.signal);
   const follow = async (stream: 'stdout' | 'stderr') => {
     for await (const raw of subprocess.iterable({ from: stream })) {
@@ -175,6 +187,7 @@ export async function runCommand(
     follow('stdout').catch(() => undefined),
     follow('stderr').catch(() => undefined),
   ]);
+  ended?.(result.exitCode ?? null);
   unwatch?.();
   options.end?.removeEventListener('abort', endIt);
   await closeLog(log);
