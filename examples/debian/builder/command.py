@@ -19,7 +19,7 @@ from failure import BuildError, Cancelled
 from plan import ARCHITECTURES, Request, identifiers, manifest, needed
 from process import run, stop_on_signals
 from root import inside
-from stages import Workshop
+from stages import FIRMWARE, Workshop
 
 VERSION = 'build_revision: example-debian-1\nbuild_time: unknown\nbuild_tainted: false'
 PACE_LABEL = 'io.flightline.example.builder-seconds'
@@ -56,7 +56,7 @@ def _prefixed(prefix: str, function, *arguments):
 
 
 def check_setup(target: str | None) -> None:
-    """Raises BuildError when this is not a privileged container of a rootful podman, or the target is another machine."""
+    """Raises BuildError when this is not a privileged container of a rootful podman, or has no boot loader for the target."""
     with open('/proc/self/uid_map', encoding='ascii') as file:
         if file.read().split() != ['0', '0', '4294967295']:
             raise BuildError('this command must be run in rootful (not rootless) podman')
@@ -66,13 +66,19 @@ def check_setup(target: str | None) -> None:
         raise BuildError('this command requires a privileged container')
     machine = MACHINES.get(platform.machine(), platform.machine())
     known = {*MACHINES, *MACHINES.values(), 'ppc64le', 's390x', 'riscv64'}
-    if target and target in known and MACHINES.get(target, target) != machine:
+    if target and target in known and MACHINES.get(target, target) != machine and not _has_loader(target):
         raise BuildError(
             f'cannot run binary in target arch: cannot run canary binary for "{target}",'
             " do you have 'qemu-user-static' installed?"
         )
     if target and target not in known:
         print(f'WARNING: cannot check architecture support for {target}: no canary binary found', file=sys.stderr)
+
+
+def _has_loader(target: str) -> bool:
+    """Whether disks can be made for another machine: all else that is run or put into them is this one's or the image's."""
+    names = ARCHITECTURES.get(MACHINES.get(target, target))
+    return names is not None and os.path.isfile(FIRMWARE.format(names[2]))
 
 
 def _kernel_arguments(root: str, machine: str) -> str:
