@@ -15,7 +15,7 @@ const ENTRIES = [
 ];
 /** The one file that takes Temporal's packages into dist/ with it. */
 const CLIENT_SDK = 'client/temporal/sdk.ts';
-/** Loaded only by processes that send traces, and bundled: installed with what it needs it has 40 MB. */
+/** Loaded only by processes that send traces, and bundled: installed with what it needs it has 33 MB. */
 const TRACING = '@temporalio/interceptors-opentelemetry/';
 /** CommonJS packages call `require`, which ES modules do not have. */
 const REQUIRE =
