@@ -9,7 +9,7 @@ const run = {
   imageId: 'def',
   architecture: 'arm64',
   maxLayers: 96,
-  directory: '/work/rechunk',
+  directory: '/srv/rechunk',
   hasPrevious: true,
   graphRoot: '/var/lib/containers/storage',
 };
