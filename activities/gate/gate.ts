@@ -22,7 +22,7 @@ import { hashFile } from '../disk/file.ts';
 import { readNote, writeNote } from '../tools/note.ts';
 import { repositoryOf } from '../tools/podman/build.ts';
 import { GATE_CONTAINERS_CONF, type GateView } from '../tools/podman/container/gate-container.ts';
-import { inspectImage } from '../tools/podman/images.ts';
+import { builtImage } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { CappedLog } from '../tools/process/capped-log.ts';
 import type { Task } from '../tools/process/task.ts';
@@ -141,9 +141,7 @@ async function thingsOf(host: HostContext, { looksAt, branch }: GateInput, direc
     );
   }
   const { imageId } = looksAt;
-  if (!(await inspectImage(imageId))) {
-    throw new FlightlineError('disk-vanished', `${host.name} no longer has the image ${imageId.slice(0, 12)}`);
-  }
+  await builtImage(host.name, imageId);
   const layout = join(directory, 'layout');
   let saved: Promise<unknown> | undefined;
   const view = async () => {

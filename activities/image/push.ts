@@ -13,7 +13,7 @@ import { readNote, writeNote } from '../tools/note.ts';
 import type { CommandOptions } from '../tools/process/command.ts';
 import type { Task } from '../tools/process/task.ts';
 import { existingLog, stageLog, withLog } from '../host/logs/stage-log.ts';
-import { inspectImage, pushArguments } from '../tools/podman/images.ts';
+import { builtImage, pushArguments } from '../tools/podman/images.ts';
 import { podman } from '../tools/podman/podman.ts';
 import { withFreshToken, withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import { intoRegistry } from '../tools/registry/classify.ts';
@@ -51,10 +51,7 @@ async function push(
     // Compression may give other bytes the second time, so find what is signed already instead of making it again.
     if ((await access.repository(repository).missingPart(earlier.digest)) === null) return earlier.digest;
   }
-  const image = await inspectImage(imageId);
-  if (!image) {
-    throw new FlightlineError('disk-vanished', `${host.name} no longer has the image ${imageId.slice(0, 12)}`);
-  }
+  const image = await builtImage(host.name, imageId);
   context.report({ step: 'pushing layers', done: 0, total: image.layers });
   const digestFile = join(access.directory, 'digest');
   const copied = new Set<string>();

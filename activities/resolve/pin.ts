@@ -17,13 +17,7 @@ export function referenceFrom(image: string): Reference {
 
 /** The builder's name, if it may run here. @throws FlightlineError `builder-not-allowed` */
 export function builderFrom(request: Pick<ReleaseRequest, 'builder'>, configuration: WorkerConfiguration): Reference {
-  const builder = referenceFrom(request.builder.image);
-  if (!isAllowed(configuration.builders, builder.repository)) {
-    throw new FlightlineError(
-      'builder-not-allowed',
-      `the builder ${builder.repository} may not run here; allowed are ${configuration.builders.join(', ') || 'none'}`,
-    );
-  }
+  const builder = allowedFrom(request.builder.image, 'builder', configuration.builders);
   requireBuilderOptions(request.builder, configuration.forbiddenBuilderOptions, 'the operator');
   return builder;
 }
@@ -54,11 +48,16 @@ export async function pinGates(
 
 /** The name of what rewrites layers, if it may run here. @throws FlightlineError `builder-not-allowed` */
 export function rechunkerFrom(image: string, { rechunkers }: Pick<WorkerConfiguration, 'rechunkers'>): Reference {
-  const rechunker = referenceFrom(image);
-  if (isAllowed(rechunkers, rechunker.repository)) return rechunker;
+  const remedy = 'ask the operator to list it under `rechunkers` in the worker configuration';
+  return allowedFrom(image, 'rechunker', rechunkers, { remedy });
+}
+
+function allowedFrom(image: string, what: string, scopes: readonly string[], options?: { remedy: string }): Reference {
+  const named = referenceFrom(image);
+  if (isAllowed(scopes, named.repository)) return named;
   throw new FlightlineError(
     'builder-not-allowed',
-    `the rechunker ${rechunker.repository} may not run here; allowed are ${rechunkers.join(', ') || 'none'}`,
-    { remedy: 'ask the operator to list it under `rechunkers` in the worker configuration' },
+    `the ${what} ${named.repository} may not run here; allowed are ${scopes.join(', ') || 'none'}`,
+    options,
   );
 }

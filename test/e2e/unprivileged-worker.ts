@@ -3,17 +3,15 @@
  * which the programs of their role are and podman is not.
  */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { closeSync, openSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { tmpdir } from 'node:os';
 import type { Role } from '../../model/contract/queue.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { workerConfigurationText } from '../../workers/stack/files.ts';
-import { hasReadyEvent } from '../../workers/telemetry/log.ts';
 import { ROOT } from '../support/flightline.ts';
-import { eventually } from '../support/wait.ts';
+import { untilReady } from '../support/ready-worker.ts';
 
 export interface UnprivilegedOptions {
   role: Exclude<Role, 'build'>;
@@ -72,23 +70,9 @@ export async function startUnprivilegedWorker(options: UnprivilegedOptions): Pro
     stdio: ['ignore', output, output],
   });
   closeSync(output);
-  const ended = once(child, 'exit');
-  const isUp = () => child.exitCode === null && child.signalCode === null;
-  const end = async () => {
-    if (isUp()) child.kill('SIGTERM');
-    await ended;
-    await rm(directory, { recursive: true, force: true });
-  };
-  try {
-    await eventually(`the ${options.role} worker is ready`, async () => {
-      const text = await readFile(log, 'utf8');
-      if (!isUp()) throw new Error(`the ${options.role} worker ended: ${text}`);
-      return hasReadyEvent(text) || undefined;
-    });
-  } catch (error) {
-    await end();
-    throw error;
-  }
+  const end = await untilReady(child, `the ${options.role} worker`, log, () =>
+    rm(directory, { recursive: true, force: true }),
+  );
   return { pid: child.pid!, log, path: at('bin'), end };
 }
 

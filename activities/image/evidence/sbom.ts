@@ -6,13 +6,12 @@ import { SBOM_ARTIFACT_TYPE, SBOMS, type SbomFormat } from '../../../model/oci/s
 import { sha256 } from '../../../model/base/digest.ts';
 import type { ActivityAnswer } from '../../../model/contract/activities.ts';
 import type { SbomInput } from '../../../model/contract/build.ts';
-import { FlightlineError } from '../../../model/failure/failure.ts';
 import { filesArtifact } from '../../../model/oci/manifest.ts';
 import { Digest } from '../../../model/oci/reference.ts';
 import { imageSubject } from '../../../model/stage/stage.ts';
 import { hostForPlatform, type HostBody, type HostContext } from '../../host/work-directory.ts';
 import { withMountedImage } from '../../tools/podman/image-files.ts';
-import { inspectImage } from '../../tools/podman/images.ts';
+import { builtImage } from '../../tools/podman/images.ts';
 import { readNote, writeNote } from '../../tools/note.ts';
 import type { Task } from '../../tools/process/task.ts';
 import { withRegistryAccess } from '../../tools/registry/access.ts';
@@ -55,9 +54,7 @@ async function listImage(whole: HostContext, input: SbomInput, context: Task): P
 }
 
 async function scan(host: HostContext, { imageId, repository, timing }: SbomInput, files: Files): Promise<void> {
-  if (!(await inspectImage(imageId))) {
-    throw new FlightlineError('disk-vanished', `${host.name} no longer has the image ${imageId.slice(0, 12)}`);
-  }
+  await builtImage(host.name, imageId);
   const { syft } = host.configuration.tools;
   await withMountedImage(imageId, (root) =>
     scanWithSyft(syft, { root, name: repository, version: `sha256:${imageId}`, files }, { stall: timing.stall }),

@@ -18,7 +18,7 @@ import { hostForPlatform, type HostBody, type HostContext } from '../../host/wor
 import { rechunkerFrom } from '../../resolve/pin.ts';
 import { readNote, writeNote } from '../../tools/note.ts';
 import { builtImageName, isPrivateImage, privateImageName, repositoryOf } from '../../tools/podman/build.ts';
-import { inspectImage, type LocalImage } from '../../tools/podman/images.ts';
+import { builtImage, inspectImage, type LocalImage } from '../../tools/podman/images.ts';
 import { podmanInfo } from '../../tools/podman/podman.ts';
 import type { Task } from '../../tools/process/task.ts';
 import { changedConfiguration, importLayout, inspected, runRechunker } from '../../tools/rechunker/run.ts';
@@ -53,10 +53,7 @@ async function rechunked(host: HostContext, input: RechunkInput, context: Task, 
   const noted = await readNote(noteFile, Made);
   const standing = noted?.inputs === inputs ? await inspectImage(noted.imageId) : null;
   if (standing) return standing;
-  const built = await inspectImage(imageId);
-  if (!built) {
-    throw new FlightlineError('disk-vanished', `${host.name} no longer has the image ${imageId.slice(0, 12)}`);
-  }
+  const built = await builtImage(host.name, imageId);
   const directory = join(own, 'rechunk');
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { mode: 0o700 });

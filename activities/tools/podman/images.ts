@@ -55,6 +55,17 @@ export async function inspectImage(name: string): Promise<LocalImage | null> {
   return readImages(stdout)[0] ?? null;
 }
 
+/**
+ * The image with an id that was built on this host, whose name is `host`.
+ *
+ * @throws FlightlineError `disk-vanished` when the storage has it no more
+ */
+export async function builtImage(host: string, imageId: string): Promise<LocalImage> {
+  const image = await inspectImage(imageId);
+  if (image) return image;
+  throw new FlightlineError('disk-vanished', `${host} no longer has the image ${imageId.slice(0, 12)}`);
+}
+
 /** Several images at once, without those that the storage lacks. Works in a cancelled stage too. */
 export async function inspectImages(names: readonly string[]): Promise<LocalImage[]> {
   if (names.length === 0) return [];

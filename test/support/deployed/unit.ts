@@ -4,10 +4,7 @@
  */
 import { openSync, closeSync } from 'node:fs';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { hasReadyEvent } from '../../../workers/telemetry/log.ts';
-import { eventually } from '../wait.ts';
+import { untilReady } from '../ready-worker.ts';
 import type { Machine } from './machine.ts';
 
 export interface StartedUnit {
@@ -92,21 +89,6 @@ export async function startUnit(machine: Machine, name: string, log: string): Pr
     },
   );
   closeSync(output);
-  const ended = once(child, 'exit');
-  const isUp = () => child.exitCode === null && child.signalCode === null;
-  const end = async () => {
-    if (isUp()) child.kill('SIGTERM');
-    await ended;
-  };
-  try {
-    await eventually(`${name} is ready`, async () => {
-      const text = await readFile(log, 'utf8');
-      if (!isUp()) throw new Error(`${name} ended: ${text}`);
-      return hasReadyEvent(text) || undefined;
-    });
-  } catch (error) {
-    await end();
-    throw error;
-  }
+  const end = await untilReady(child, name, log);
   return { pid: child.pid!, log, end };
 }
