@@ -1,4 +1,5 @@
 /** `flightline approve`: lets a release or promotion that waits for approval move its tags. */
+import { Option } from '@commander-js/extra-typings';
 import { decide } from '../temporal/decide.ts';
 import { waive } from '../temporal/release/waive.ts';
 import { RELEASE_ARGUMENT } from '../terminal/arguments.ts';
@@ -23,7 +24,12 @@ export default verb({
       .option('--comment <text>', 'why; kept in the record and history; required with --without')
       .option('--waive <gate>', 'name of a gate that holds the release; --comment must say why it may go on')
       .option('--digest <digest>', 'with --waive: only what has this digest; default is all that the gate holds now')
-      .option('--without <platform>', 'the held platform to go on without, such as linux/arm64'),
+      .addOption(
+        new Option('--without <platform>', 'the held platform to go on without, such as linux/arm64').conflicts([
+          'waive',
+          'digest',
+        ]),
+      ),
 
   run: ([name], { comment, waive: gate, digest, without }, output) =>
     gate === undefined && digest === undefined

@@ -152,6 +152,8 @@ describe('usage errors', () => {
     [['list', '--limit', '0']],
     [['list', '--limit', 'x']],
     [['status']],
+    [['approve', R, '--waive', 'cves', '--without', 'linux/arm64', '--comment', 'both']],
+    [['approve', R, '--without', 'linux/arm64', '--digest', 'sha256:0']],
     [['promote', R]],
     [['promote', R, '--to', 'b', '--approval', 'perhaps']],
     [['rollback']],
