@@ -22,10 +22,10 @@ import {
 import { FlightlineSpec } from './spec/flightline-spec.ts';
 import { ErrorDocument } from './failure/error-document.ts';
 import { HostList } from './contract/host-status.ts';
-import { ImageDiff } from './oci/image-diff.ts';
 import { ReleaseList } from './release/listing.ts';
 import { Notification } from './release/notification.ts';
 import { ReleaseRecord } from './release/record.ts';
+import { ReleaseDiff } from './documents/release-diff.ts';
 import { Promotion } from './tags/promotion.ts';
 import { RotationReport } from './tags/rotation.ts';
 import { HistoryDocument } from './tags/shared-tag.ts';
@@ -47,7 +47,7 @@ export const JSON_SCHEMAS = {
   /** What `flightline device-config --json` prints. */
   'device-config': schemaOf(DeviceConfigDocument, 'flightline device-config'),
   /** What `flightline diff --json` prints. */
-  diff: schemaOf(ImageDiff, 'flightline diff'),
+  diff: schemaOf(ReleaseDiff, 'flightline diff'),
   /** What `flightline doctor --json` prints. */
   doctor: schemaOf(DoctorDocument, 'flightline doctor'),
   /** What `flightline drain --json` prints. */

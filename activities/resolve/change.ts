@@ -4,7 +4,8 @@ import { canonicalJson, sha256 } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
-import { gateInputs } from '../../model/gate/gate.ts';
+import type { RecordedGate } from '../../model/gate/gate.ts';
+import { gateDiff, gateReasons } from '../../model/gate/gate-diff.ts';
 import { buildOptions } from '../../model/spec/build-options.ts';
 import { type DiskType, builderOptions } from '../../model/spec/disk.ts';
 import { endsSoon, imageSecretInputs } from '../../model/spec/enrollment.ts';
@@ -41,13 +42,13 @@ export interface Current {
   /** Absent without a disk that boots from one. */
   installer?: PinnedImage | undefined;
   /** Absent without gates. */
-  gates?: readonly PinnedImage[] | undefined;
+  gates?: readonly RecordedGate[] | undefined;
   /** The operator wants a person's approval, whatever the request says. */
   approval: boolean;
 }
 
 /** As model/release/record.ts wants it. */
-function shortDigest(value: unknown): string {
+export function shortDigest(value: unknown): string {
   return sha256(canonicalJson(value)).slice(0, 16);
 }
 
@@ -65,24 +66,16 @@ export function withContext(request: AnyRequest, context: Pick<InputParts, 'file
   const { buildArgs, architecture, platforms, verification, key, disks, builder, bootTest } = request;
   const { rootfs, driver } = builder;
   const { arguments: options } = builderOptions(builder);
-  const gates = gateInputs('disk', request.gates);
   const baked = verification && { verification, key, repositories: pulledRepositories(request) };
+  const made = { buildArgs, architecture, platforms, baked };
   return {
     files: context.files,
     config: context.config,
-    settings: shortDigest({
-      buildArgs,
-      architecture,
-      platforms,
-      baked,
-      gates: gateInputs('image', request.gates),
-      ...buildOptions(request),
-      ...imageSecretInputs(request),
-    }),
+    settings: shortDigest({ ...made, ...buildOptions(request), ...imageSecretInputs(request) }),
     disks: Object.fromEntries(
       disks.map(({ type, publish, compress, installer }) => [
         type,
-        shortDigest({ publish, compress, rootfs, options, driver, installer, gates }),
+        shortDigest({ publish, compress, rootfs, options, driver, installer }),
       ]),
     ),
     bootTest: bootTest ? shortDigest({ disk: bootTest.disk, expect: bootTest.expect }) : null,
@@ -136,8 +129,17 @@ export function changeSince(record: ReleaseRecord, current: Current, now: Date):
         ? []
         : [{ subject: 'release', reason: `disk ${type} is no longer asked for`, replaces: true }],
     ),
+    ...gateDifferences(inputs.gates, current),
     ...approvalDifference(record, current),
   ];
+}
+
+/** A gate that is another one now has not looked at what stands: it is made again, and looked at. */
+function gateDifferences(before: readonly RecordedGate[] = [], { request, gates = [] }: Current): Difference[] {
+  return gateReasons(gateDiff(before, gates)).flatMap(({ on, reason }) => {
+    const subjects = on === 'image' ? (['image'] as const) : request.disks.map(({ type }) => type);
+    return subjects.map((subject): Difference => ({ subject, reason, replaces: true }));
+  });
 }
 
 function approvalDifference({ approval }: ReleaseRecord, current: Current): Difference[] {
@@ -204,7 +206,7 @@ function diskDifferences(
     ...(parts.config === recorded.config ? [] : ['builder.config differs']),
     ...(parts.disks[type] === recorded.disks[type]
       ? []
-      : [`form, compression, root file system, installer, builder arguments or gates of disk ${type} differ`]),
+      : [`form, compression, root file system, installer or builder arguments of disk ${type} differ`]),
     ...originReasons(record, request, before),
     ...(bootTest?.disk !== type || parts.bootTest === recorded.bootTest
       ? []

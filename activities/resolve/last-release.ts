@@ -1,6 +1,6 @@
 /** Compares with an earlier release by its signed record: what has changed since, and what is missing. */
 import type { KeyObject } from 'node:crypto';
-import { gatesOn, isOfParts, type GateVerdict } from '../../model/gate/gate.ts';
+import { isOfParts, type GateVerdict } from '../../model/gate/gate.ts';
 import type { KeptPlatform, ReleaseRecord } from '../../model/release/record.ts';
 import { parseReference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
@@ -8,7 +8,7 @@ import { diskSubject, imageSubject } from '../../model/stage/stage.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { changeSince, isTooOld, type Current, type Difference } from './change.ts';
 import { missingFrom } from './missing-from.ts';
-import { pinnedReasons, reasonOf } from './reason.ts';
+import { reasonOf } from './reason.ts';
 import { readPublicKey } from '../trust/keys.ts';
 import { readVerifiedRecord } from '../trust/record.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
@@ -83,7 +83,7 @@ async function sinceRecord(
 ): Promise<SinceLast> {
   const now = new Date();
   const [changed, missing] = await Promise.all([
-    look(record).then((current) => [...changeSince(record, current, now), ...gateDifferences(record, current)]),
+    look(record).then((current) => changeSince(record, current, now)),
     missingFrom(access, record, request, key),
   ]);
   const differences = [...changed, ...missing, ...moved];
@@ -188,25 +188,6 @@ async function movedName(access: RegistryAccess, record: ReleaseRecord, name: st
   const colon = name.lastIndexOf(':');
   const there = await access.repository(name.slice(0, colon)).headManifest(name.slice(colon + 1));
   return there === record.image.digest ? [] : [{ subject: 'image', reason: `${name} was moved`, replaces: true }];
-}
-
-/** A gate that is another one now has not looked at what stands: it is made again, and looked at. */
-function gateDifferences({ inputs }: ReleaseRecord, { request, gates = [] }: Current): Difference[] {
-  const before = inputs?.gates ?? [];
-  const changed = (on: 'image' | 'disk') => {
-    const images = gatesOn(on, request.gates).map(({ image }) => image);
-    return pinnedReasons(
-      'gate',
-      before,
-      gates.filter(({ reference }) => images.includes(reference)),
-    );
-  };
-  return [
-    ...changed('image').map((reason): Difference => ({ subject: 'image', reason, replaces: true })),
-    ...changed('disk').flatMap((reason) =>
-      request.disks.map(({ type }): Difference => ({ subject: type, reason, replaces: true })),
-    ),
-  ];
 }
 
 /** What gates said of the parts that are taken over: the image and disk types, or whole platforms. */

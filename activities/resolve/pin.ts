@@ -1,12 +1,13 @@
 /** Looks up what image names of a spec or Containerfile point at now. */
 import { requireBuilderOptions } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
-import type { RequestedGate } from '../../model/gate/gate.ts';
+import type { RecordedGate, RequestedGate } from '../../model/gate/gate.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
+import { shortDigest } from './change.ts';
 
 /** Parses a name. @throws FlightlineError `invalid-input` */
 export function referenceFrom(image: string): Reference {
@@ -33,17 +34,24 @@ export async function pin(access: RegistryAccess, image: string, where: string):
   return { reference: image, digest };
 }
 
-/** What the images of gates point at now, each image once; undefined without gates. */
+/** Gates with what their images' names point at now, each looked up once; undefined without gates. */
 export async function pinGates(
   configuration: WorkerConfiguration,
   gates: readonly RequestedGate[] = [],
-): Promise<PinnedImage[] | undefined> {
+): Promise<RecordedGate[] | undefined> {
   const images = [...new Set(gates.map(({ image }) => image))];
   if (images.length === 0) return undefined;
   const repositories = images.map((image) => referenceFrom(image).repository);
-  return withRegistryAccess(configuration, repositories, (access) =>
+  const pinned = await withRegistryAccess(configuration, repositories, (access) =>
     Promise.all(images.map((image) => pin(access, image, 'gates'))),
   );
+  return gates.map(({ name, on, network, image, arguments: words }) => ({
+    name,
+    on,
+    ...(network && { network }),
+    ...pinned.find(({ reference }) => reference === image)!,
+    arguments: shortDigest(words),
+  }));
 }
 
 /** The name of what rewrites layers, if it may run here. @throws FlightlineError `builder-not-allowed` */

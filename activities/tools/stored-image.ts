@@ -47,10 +47,14 @@ function imageOf({ digest, bytes }: StoredManifest): ImageManifest | null {
 /**
  * The image that a tag or digest points at, for each of its platforms.
  *
+ * @param named for messages
  * @throws FlightlineError `image-not-found`, `invalid-input` for what is no image, or a registry's failure
  */
-export async function platformImages(repository: RepositoryClient, reference: string): Promise<PlatformImage[]> {
-  const named = `${repository.repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+export async function platformImages(
+  repository: RepositoryClient,
+  reference: string,
+  named = `${repository.repository}${reference.includes(':') ? '@' : ':'}${reference}`,
+): Promise<PlatformImage[]> {
   const stored = await repository.getManifest(reference);
   if (!stored) throw new FlightlineError('image-not-found', `${named} is not in the registry`);
   const manifest = parseManifest(stored.bytes);

@@ -1,6 +1,6 @@
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
-import { claimedName } from './record.ts';
+import { claimedRecord } from './record.ts';
 
 /**
  * `true` when an earlier release of the same repository made a tag outside that repository, where another project may
@@ -14,8 +14,8 @@ export async function isOwnTag(
   tag: string,
   owner: string,
 ): Promise<boolean> {
-  const name = await claimedName(access, repository, tag);
-  return name === null ? !(await hasRecord(access, repository, tag)) : name.startsWith(`${owner}:`);
+  const record = await claimedRecord(access, repository, tag);
+  return record ? record.image.reference.startsWith(`${owner}:`) : !(await hasRecord(access, repository, tag));
 }
 
 /** `true` when a release of its own made the tag, whose record is at the default place. */

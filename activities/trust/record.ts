@@ -59,16 +59,20 @@ export async function readVerifiedRecord(
 }
 
 /**
- * The name that a record is of, whoever made it; null when the tag names no record. It is not verified: use it only to
- * refuse to replace the record.
+ * The record that a tag names, whoever made it; null when it names none. It is not verified: use it only to refuse to
+ * replace the record, or to show what it says.
  */
-export async function claimedName(access: RegistryAccess, repository: string, tag: string): Promise<string | null> {
+export async function claimedRecord(
+  access: RegistryAccess,
+  repository: string,
+  tag: string,
+): Promise<ReleaseRecord | null> {
   const stored = await access.repository(repository).getManifest(tag);
   const manifest = stored && parseManifest(stored.bytes);
   const layer = manifest?.layers?.[0];
   if (manifest?.artifactType !== RECORD_MEDIA_TYPE || !layer || layer.size > MAX_RECORD) return null;
   const bytes = await access.repository(repository).getBlob(layer.digest, MAX_RECORD);
-  return (bytes && parseRecord(bytes))?.image.reference ?? null;
+  return bytes && parseRecord(bytes);
 }
 
 function parseRecord(bytes: Uint8Array): ReleaseRecord | null {

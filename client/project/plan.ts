@@ -1,4 +1,5 @@
 /** What `flightline run --dry-run` found, in words. Pure. */
+import type { RecordedGate } from '../../model/gate/gate.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import type { Role } from '../../model/contract/queue.ts';
 import type { Stage } from '../../model/stage/stage.ts';
@@ -48,7 +49,7 @@ export interface DryRun {
     base: PinnedImage[];
     builder: PinnedImage | null;
     installer?: PinnedImage;
-    gates?: PinnedImage[];
+    gates?: RecordedGate[];
     context: string;
   };
   /** Build hosts that could take it up now. */
@@ -72,7 +73,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ...inputs.base.map(({ reference, digest }) => ['base', `${reference} ${digest}`]),
     ...(inputs.builder ? [['builder', `${inputs.builder.reference} ${inputs.builder.digest}`]] : []),
     ...(inputs.installer ? [['installer', `${inputs.installer.reference} ${inputs.installer.digest}`]] : []),
-    ...(inputs.gates ?? []).map(({ reference, digest }) => ['gate', `${reference} ${digest}`]),
+    ...(inputs.gates ?? []).map(({ name, reference, digest }) => ['gate', `${name}: ${reference} ${digest}`]),
     ['build hosts', plan.hosts.join(', ') || 'none'],
   ];
   const head =

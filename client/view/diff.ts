@@ -1,7 +1,10 @@
-/** The difference between two images in lines. Pure. */
+/** The difference between two images and their gates in lines. Pure. */
 import { bytesInWords } from '../../model/base/words.ts';
-import type { ImageDiff, PlatformDiff } from '../../model/oci/image-diff.ts';
+import { gateChangeInWords } from '../../model/gate/gate-diff.ts';
+import { gatesInWords, type RecordedGate } from '../../model/gate/gate.ts';
+import type { PlatformDiff } from '../../model/oci/image-diff.ts';
 import type { PackageDiff } from '../../model/oci/packages.ts';
+import type { ReleaseDiff } from '../../model/documents/release-diff.ts';
 import { plain, style, type Style } from './style.ts';
 import { formatTable } from './table.ts';
 
@@ -9,14 +12,31 @@ import { formatTable } from './table.ts';
 const MAX_WORDS = 90;
 
 /** The lines of `flightline diff`. */
-export function renderDiff(diff: ImageDiff, colour: boolean): string[] {
+export function renderDiff(diff: ReleaseDiff, colour: boolean): string[] {
   const paint = style(colour);
   return [
     paint.bold(`${diff.from} → ${diff.to}`),
     ...diff.platforms.flatMap((one) => platformLines(one, paint)),
     ...diff.onlyFrom.map((platform) => `${platform}: ${paint.red('gone')}`),
     ...diff.onlyTo.map((platform) => `${platform}: ${paint.green('new')}`),
+    ...gateLines(diff),
   ];
+}
+
+/** Nothing where no gate is known. */
+function gateLines({ gates, waived, unrecorded }: ReleaseDiff): string[] {
+  const named = ({ name, reference, on }: RecordedGate) => `${name} on ${on} (${reference})`;
+  const lines = [
+    ...(unrecorded.length === 1
+      ? [`gates are not known: there is no record of ${unrecorded[0]} that can be read`]
+      : []),
+    ...(gates?.added ?? []).map((gate) => `gate new: ${named(gate)}`),
+    ...(gates?.removed ?? []).map((gate) => `gate gone: ${named(gate)}`),
+    ...(gates?.changed ?? []).map((change) => `gate changed: ${change.to.name}: ${gateChangeInWords(change)}`),
+    ...gatesInWords(waived).map((text) => `gate ${text}`),
+  ];
+  // A comment with a line of its own could look like another gate.
+  return lines.map((line) => plain(line).replaceAll(/\s+/g, ' '));
 }
 
 function platformLines(
@@ -73,13 +93,18 @@ function packageLines(packages: PackageDiff | null, paint: Style): string[] {
 }
 
 /** The difference in Markdown, as a release note. */
-export function markdownDiff(diff: ImageDiff): string[] {
+export function markdownDiff(diff: ReleaseDiff): string[] {
   return [
     `## ${escaped(diff.from)} → ${escaped(diff.to)}`,
     ...diff.platforms.flatMap(markdownOf),
     ...diff.onlyFrom.map((platform) => `\n### ${escaped(platform)}\n\nThere is no image for it any more.`),
     ...diff.onlyTo.map((platform) => `\n### ${escaped(platform)}\n\nThere was no image for it before.`),
+    ...section('Gates', gateLines(diff)),
   ];
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', `### ${title}`, '', ...lines.map((line) => `- ${escaped(line)}`)];
 }
 
 function markdownOf({ platform, from, to, update, size, packages }: PlatformDiff): string[] {

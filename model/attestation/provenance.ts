@@ -92,11 +92,16 @@ function dependencies({ record, parameters }: ProvenanceFacts): ResourceDescript
     ...inputs.base.map((base) => imageDependency('base', base)),
     ...(inputs.builder ? [imageDependency('builder', inputs.builder)] : []),
     ...(inputs.installer ? [imageDependency('installer', inputs.installer)] : []),
-    ...(inputs.gates ?? []).map((gate) => imageDependency('gate', gate)),
+    ...gateImages(inputs.gates).map((gate) => imageDependency('gate', gate)),
     ...(inputs.rechunker ? [imageDependency('rechunker', inputs.rechunker)] : []),
     { name: 'context', uri: `oci://${contextRepository}`, digest: digestSet(inputs.context) },
     ...(commit && source ? [{ name: 'source', uri: `git+${source}`, digest: { gitCommit: commit } }] : []),
   ];
+}
+
+/** Several gates may have one image. */
+function gateImages(gates: readonly PinnedImage[] = []): PinnedImage[] {
+  return [...new Map(gates.map(({ reference, digest }) => [reference, { reference, digest }])).values()];
 }
 
 function imageDependency(name: string, { reference, digest, manifest, platform }: PinnedImage): ResourceDescriptor {

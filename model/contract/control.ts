@@ -5,6 +5,7 @@ import { WebhookName } from '../spec/notify.ts';
 import { Notification } from '../release/notification.ts';
 import { Digest, Repository, Tag } from '../oci/reference.ts';
 import { ARCHITECTURES, HostName } from '../base/host.ts';
+import { RecordedGate } from '../gate/gate.ts';
 import { Compared, PinnedImage, ReleaseRecord } from '../release/record.ts';
 import { ReleaseRequest } from '../spec/request.ts';
 import { TimingSchema } from '../base/timing.ts';
@@ -29,8 +30,8 @@ export const ResolveResult = z.object({
   builder: PinnedImage.nullable(),
   /** Absent without a disk that boots from one. */
   installer: PinnedImage.optional(),
-  /** The images of gates; absent without any. */
-  gates: z.array(PinnedImage).optional(),
+  /** The gates with what their images' names pointed at; absent without any. */
+  gates: z.array(RecordedGate).optional(),
   /** What rewrites the image's layers; absent without one. */
   rechunker: PinnedImage.optional(),
   builderConfig: BuilderConfig.nullable(),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ROLES } from '../contract/queue.ts';
 import { Digest } from '../oci/reference.ts';
+import { RecordedGate } from '../gate/gate.ts';
 import { PinnedImage } from '../release/record.ts';
 import { STAGES } from '../stage/stage.ts';
 
@@ -66,7 +67,7 @@ export const PlanDocument = z.object({
     base: z.array(PinnedImage),
     builder: PinnedImage.nullable(),
     installer: PinnedImage.optional(),
-    gates: z.array(PinnedImage).optional(),
+    gates: z.array(RecordedGate).optional(),
     context: Digest,
   }),
   /** Build hosts that could take it up now. */

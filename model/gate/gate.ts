@@ -71,14 +71,15 @@ export function gatesOn(on: RequestedGate['on'], gates: readonly RequestedGate[]
   return gates.filter((gate) => gate.on === on);
 }
 
-/** What of a gate decides its verdict; absent without gates, so that a spec without them gives what it always gave. */
-export function gateInputs(
-  on: RequestedGate['on'],
-  gates?: readonly RequestedGate[],
-): Omit<RequestedGate, 'timeout'>[] | undefined {
-  const those = gatesOn(on, gates).map(({ timeout: _, ...inputs }) => inputs);
-  return those.length > 0 ? those : undefined;
-}
+/** A gate as the record keeps it: what decides its verdict. */
+export const RecordedGate = RequestedGate.pick({ name: true, on: true, network: true }).extend({
+  /** Its image as the spec names it, and what that pointed at. */
+  reference: z.string(),
+  digest: Digest,
+  /** The first 16 hexadecimal digits of a sha256 over its arguments, for which a record has no room. */
+  arguments: z.string().regex(/^[0-9a-f]{16}$/),
+});
+export type RecordedGate = z.infer<typeof RecordedGate>;
 
 /** A gate with what its image's name pointed at. */
 export const PinnedGate = RequestedGate.extend({ digest: Digest });

@@ -58,7 +58,6 @@ export const PlatformDiff = z.object({
 });
 export type PlatformDiff = z.infer<typeof PlatformDiff>;
 
-/** The document of `flightline diff --json`. */
 export const ImageDiff = z.object({
   schemaVersion: z.literal(1),
   /** As they were named. */

@@ -4,7 +4,7 @@ import { Approval, MissingPlatform } from './approval.ts';
 import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { ARCHITECTURES } from '../base/host.ts';
-import { GateVerdict } from '../gate/gate.ts';
+import { GateVerdict, RecordedGate } from '../gate/gate.ts';
 import { Digest } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
@@ -89,7 +89,7 @@ const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
 export const InputParts = z.object({
   /** The context's files and the Containerfile, without the builder configuration. */
   files: ShortDigest,
-  /** Build arguments, architecture, verification, secrets' names, and gates on the image. */
+  /** Build arguments, architecture, verification and secrets' names. */
   settings: ShortDigest,
   /** Form, compression and root file system of each disk. */
   disks: z.record(z.string(), ShortDigest),
@@ -207,8 +207,8 @@ export const ReleaseRecord = z.object({
       builder: PinnedImage.nullable(),
       /** What a disk that installs the image boots from, and what rewrote the image's layers; absent without one. */
       installer: PinnedImage.optional(),
-      /** The images of gates; absent without any. */
-      gates: z.array(PinnedImage).optional(),
+      /** Its gates; absent without any. */
+      gates: z.array(RecordedGate).optional(),
       rechunker: PinnedImage.optional(),
       context: Digest,
       parts: InputParts.optional(),

@@ -165,7 +165,12 @@ const ORDINARY: { [Name in ActivityName]: (input: Signatures[Name][0], call: Cal
     }),
     builder: request.disks.length > 0 ? { reference: request.builder.image, digest: digestOf('builder') } : null,
     ...(request.gates && {
-      gates: request.gates.map(({ image }) => ({ reference: image, digest: digestOf(image) })),
+      gates: request.gates.map(({ image, timeout: _, ...gate }) => ({
+        ...gate,
+        reference: image,
+        digest: digestOf(image),
+        arguments: digestOf(gate.arguments.join()).slice(-16),
+      })),
     }),
     builderConfig: null,
     existingTag: null,

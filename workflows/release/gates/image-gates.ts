@@ -11,7 +11,7 @@ import { passGates } from './pass-gates.ts';
 /** The gates of a plan, with what the names of their images pointed at. */
 export function pinnedGates(on: RequestedGate['on'], { request, resolved }: Plan): PinnedGate[] {
   return gatesOn(on, request.gates).map((gate) => {
-    const pinned = resolved.gates?.find(({ reference }) => reference === gate.image);
+    const pinned = resolved.gates?.find(({ name }) => name === gate.name);
     if (!pinned) throw new Error(`the image of the gate ${gate.name} was not resolved`);
     return { ...gate, digest: pinned.digest };
   });

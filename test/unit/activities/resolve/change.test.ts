@@ -2,6 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { changeSince, inputParts, isTooOld, type Current } from '../../../../activities/resolve/change.ts';
 import { lastTags } from '../../../../activities/resolve/last-release.ts';
+import type { RecordedGate } from '../../../../model/gate/gate.ts';
 import { FlightlineSpec } from '../../../../model/spec/flightline-spec.ts';
 import type { ReleaseRecord } from '../../../../model/release/record.ts';
 import type { ContextSource, ReleaseRequest } from '../../../../model/spec/request.ts';
@@ -55,7 +56,7 @@ function current(request = requestOf(), more: Partial<Current> = {}): Current {
 }
 
 /** The record of a release of these inputs, three days ago, under the tag of that day. */
-function recordOf({ request, parts, bases, builder, installer }: Current, image: object = {}): ReleaseRecord {
+function recordOf({ request, parts, bases, builder, installer, gates }: Current, image: object = {}): ReleaseRecord {
   const reference = `${REPOSITORY}:n-20261120`;
   return record({
     status: 'released',
@@ -69,12 +70,22 @@ function recordOf({ request, parts, bases, builder, installer }: Current, image:
       updateFrom: `${REPOSITORY}:${request.updateFrom === request.tag ? 'n-20261120' : request.updateFrom}`,
       file: null,
     })),
-    inputs: { image: DIGEST, disks: {}, base: [...bases], builder, installer, context: DIGEST, parts },
+    inputs: {
+      image: DIGEST,
+      disks: {},
+      base: [...bases],
+      builder,
+      installer,
+      context: DIGEST,
+      parts,
+      ...(gates && { gates: [...gates] }),
+    },
     stages: [row('build', 'image', { status: 'done', startedAt: '2026-11-20T02:00:00.000Z' })],
   });
 }
 
-const gated = (more: object) => requestOf({ gates: [{ name: 'licences', image: 'quay.io/acme/g:1', ...more }] });
+const LICENCES = { name: 'licences', on: 'image', reference: 'quay.io/acme/g:1', digest: DIGEST } as const;
+const gated = (more: Partial<RecordedGate>) => ({ gates: [{ ...LICENCES, arguments: '0'.repeat(16), ...more }] });
 const DAY = 86_400_000;
 const changed = (request: ReleaseRequest, more: Partial<Current> = {}) => current(request, more);
 
@@ -206,7 +217,7 @@ describe('compared with an earlier release', () => {
       'another compression, of one disk',
       current(disks(...both)),
       current(disks({ type: 'qcow2', compress: 'zstd' }, { type: 'vmdk' })),
-      [/^qcow2!: form, compression, root file system, installer, builder arguments or gates of disk qcow2 differ$/],
+      [/^qcow2!: form, compression, root file system, installer or builder arguments of disk qcow2 differ$/],
     ],
     [
       'a container disk',
@@ -222,10 +233,33 @@ describe('compared with an earlier release', () => {
       current(requestOf({ repositories: { disk: '{{repository}}/disks/{{type}}' } })),
       [/^qcow2: disk qcow2 goes to quay.io\/acme\/edge-camera\/disks\/qcow2$/],
     ],
-    ['a gate', current(), current(gated({})), [/^image!: .*other settings differ$/]],
-    ['another gate', current(gated({})), current(gated({ arguments: ['-v'] })), [/^image!: .*other settings differ$/]],
-    ['a more patient gate', current(gated({})), current(gated({ timeout: '1h' })), []],
-    ['a gate on disks', current(), current(gated({ on: 'disk' })), [/^qcow2!: form.*gates of disk qcow2 differ$/]],
+    ['the same gate', current(requestOf(), gated({})), current(requestOf(), gated({})), []],
+    ['a gate', current(), current(requestOf(), gated({})), [/^image!: gate licences is new$/]],
+    ['a gate less', current(requestOf(), gated({})), current(), [/^image!: gate licences is gone$/]],
+    [
+      'a gate whose name points at another image',
+      current(requestOf(), gated({})),
+      current(requestOf(), gated({ digest: OTHER_DIGEST })),
+      [/^image!: gate licences: sha256:a{12} → sha256:b{12}$/],
+    ],
+    [
+      'such a gate on disks',
+      current(disks(...both), gated({ on: 'disk' })),
+      current(disks(...both), gated({ on: 'disk', digest: OTHER_DIGEST })),
+      ['qcow2', 'vmdk'].map((type) => new RegExp(`^${type}!: gate licences: sha256:a{12} → sha256:b{12}$`)),
+    ],
+    [
+      'other arguments of a gate, and a network',
+      current(requestOf(), gated({})),
+      current(requestOf(), gated({ arguments: 'f'.repeat(16), network: true })),
+      [/^image!: gate licences: other arguments, with a network$/],
+    ],
+    [
+      'a gate that looks at disks now',
+      current(requestOf(), gated({})),
+      current(requestOf(), gated({ on: 'disk' })),
+      [/^image!: gate licences: on image → on disk$/, /^qcow2!: gate licences: on image → on disk$/],
+    ],
     ['a boot test', current(), current(boot('login:')), [/^qcow2!: disk qcow2 has not passed this boot test$/]],
     ['another boot test', current(boot('login:')), current(boot('ready')), [/^qcow2!: .* boot test$/]],
     ['a more patient boot test', current(boot('login:')), current(boot('login:', { timeout: '10m' })), []],

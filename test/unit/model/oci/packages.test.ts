@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { markdownDiff, renderDiff } from '../../../../client/view/diff.ts';
-import { imageDiff, type PlatformImage } from '../../../../model/oci/image-diff.ts';
+import type { PlatformImage } from '../../../../model/oci/image-diff.ts';
 import { packageDiff, packagesIn, type Package } from '../../../../model/oci/packages.ts';
+import { releaseDiff } from '../../../../model/documents/release-diff.ts';
 
 const rpm = (name: string, version: string, architecture = 'x86_64'): Package => ({ name, version, architecture });
 
@@ -92,9 +93,9 @@ describe('in words', () => {
     packages,
   });
   const compare = (before: Package[] | null, next: Package[] | null) =>
-    imageDiff(
-      { reference: 'q.io/a/b:v1', images: [image('a', before)] },
-      { reference: 'q.io/a/b:v2', images: [image('b', next)] },
+    releaseDiff(
+      { reference: 'q.io/a/b:v1', images: [image('a', before)], record: null },
+      { reference: 'q.io/a/b:v2', images: [image('b', next)], record: null },
     );
   const diff = compare(
     [rpm('kernel-core', '6.1'), rpm('vim', '9'), rpm('a_b', '1')],
