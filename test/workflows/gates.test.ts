@@ -151,6 +151,32 @@ describe.concurrent('a gate', () => {
     await handle.cancel();
   });
 
+  test('is asked about the same image when a retry has changed it, whatever was waived before', async () => {
+    const { standIns, start, until, retry } = house();
+    const request = gated('other-gate', { gates: [gate('licences'), gate('setuid')] });
+    standIns.behave(idOf(request), {
+      gate: (input) => refusing(input, 'licences', 'setuid'),
+      push: () => {
+        throw failed('registry-login', 'no login');
+      },
+    });
+    const handle = await start(request);
+    const before = await until(handle, 'held at the gate', isHeld);
+    const [digest] = digestsIn(before) as [string];
+    for (const name of ['licences', 'setuid']) await waive(handle, [digest], { gate: name });
+    await until(handle, 'held at the push', (record) => record.failure?.kind === 'registry-login');
+    const stricter = { ...gate('licences'), arguments: ['--stricter'] };
+    await retry(handle, { ...request, gates: [stricter, gate('setuid')] });
+    const after = await until(handle, 'held again', (record) => isHeld(record) && record.failure?.kind === 'gate');
+    expect(after.gates).toMatchObject([
+      { gate: 'licences', digest, verdict: 'refused' },
+      { gate: 'setuid', digest, verdict: 'waived' },
+    ]);
+    const asked = standIns.callsOf(idOf(request), 'gate').map(({ input }) => input as GateInput);
+    expect(asked.at(-1)!.waivers?.map((one) => one.gate)).toEqual(['setuid']);
+    await handle.cancel();
+  });
+
   test('of two that refuse, each is waived by its name', async () => {
     const { standIns, start, until } = house();
     const request = gated('two', { gates: [gate('licences'), gate('setuid'), gate('age')] });

@@ -1,5 +1,6 @@
 /** What a release knows of its gates: what each said, and what people waived. Plain data. */
 import type { Failure } from '../../model/failure/failure.ts';
+import { gateDiff } from '../../model/gate/gate-diff.ts';
 import { waiverOf, type GateVerdict, type Waiver } from '../../model/gate/gate.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import type { Plan } from './plan.ts';
@@ -38,6 +39,13 @@ function verdictsOn(branch: string, gates: GatesState): GateVerdict[] {
 /** `true` when the gates were asked about exactly this, and nothing is refused any more. */
 export function hasPassed(branch: string, of: string, gates: GatesState): boolean {
   return gates.said.get(branch)?.of === of && verdictsOn(branch, gates).every(({ verdict }) => verdict !== 'refused');
+}
+
+/** A person has waived what a gate said, and not what another one will say under its name. */
+export function forgetWaivers({ waivers }: GatesState, before: Plan, next: Plan): void {
+  const { removed, changed } = gateDiff(before.resolved.gates ?? [], next.resolved.gates ?? []);
+  const others = [...removed, ...changed.map(({ to }) => to)].map(({ name }) => name);
+  waivers.splice(0, waivers.length, ...waivers.filter(({ gate }) => !others.includes(gate)));
 }
 
 /** For the record: of what the release made, and of what it took over. */

@@ -2,6 +2,7 @@
 import { releaseStages } from '../../model/release/stage-table.ts';
 import { isOfImage, signingStages } from '../../model/stage/stage.ts';
 import { pinnedGates } from './gates/image-gates.ts';
+import { forgetWaivers } from './gates-state.ts';
 import { keepPlatforms, noImage } from './image-state.ts';
 import { dropLeftOut } from './missing/left-out.ts';
 import { signedTags, type Plan } from './plan.ts';
@@ -28,6 +29,7 @@ export function takeNextPlan(state: ReleaseState): void {
 
 function keepWhatStands(state: ReleaseState, before: Plan, next: Plan): void {
   resetEnd(state);
+  forgetWaivers(state.gates, before, next);
   if (String(before.request.platforms) !== String(next.request.platforms)) dropLeftOut(state, before);
   const late = ({ request }: Plan) => request.enrollment?.binding === 'late';
   // Late binding is no input of an image, and is looked at as it is built.
