@@ -47,7 +47,7 @@ export default verb({
       Promise.all([read(access, before, recordRepository), read(access, next, recordRepository)]),
     );
     const diff = releaseDiff(...both);
-    const lines = format === 'markdown' ? markdownDiff(diff) : renderDiff(diff, output.colour.result);
+    const lines = format === 'markdown' ? markdownDiff(diff) : renderDiff(diff, output.colour.result, output.columns);
     output.result(lines.join('\n'));
     output.document(diff);
     return EXIT.ok;

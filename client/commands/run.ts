@@ -123,7 +123,7 @@ async function showRelease(
       const view = await reader.read();
       output.result(
         [
-          ...renderRelease(view, { colour: output.colour.result, columns: undefined, now: Date.now() }),
+          ...renderRelease(view, { colour: output.colour.result, columns: output.columns, now: Date.now() }),
           `watch it: flightline watch ${reference}`,
         ].join('\n'),
       );

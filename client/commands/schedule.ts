@@ -127,7 +127,7 @@ const show = verb({
       const standing = runs.find(({ standing: tag }) => tag !== null)?.standing ?? null;
       const now = await askComparison(temporal, scheduleInput(description).template, standing);
       const shown = { ...facts, runs, now };
-      output.result(renderSchedule(shown, output.colour.result).join('\n'));
+      output.result(renderSchedule(shown, output.colour.result, output.columns).join('\n'));
       output.document(shown);
       return EXIT.ok;
     });

@@ -36,7 +36,8 @@ async function printRelease(temporal: Temporal, name: string, output: Output): P
   const { record } = view;
   const standing = await (await standingRun(temporal, record))?.read();
   const page = workflowPage(temporal.ui, temporal.namespace, record.release, record.runId);
-  output.result(renderStatus(view, standing, page, { colour: output.colour.result, now: Date.now() }).join('\n'));
+  const { columns, colour } = output;
+  output.result(renderStatus(view, standing, page, { colour: colour.result, columns, now: Date.now() }).join('\n'));
   output.document(record);
   return EXIT.ok;
 }

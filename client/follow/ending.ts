@@ -13,7 +13,9 @@ export function printEnding(
   output: Output,
 ): number {
   const page = workflowPage(temporal.ui, temporal.namespace, record.release, record.runId);
-  output.result(['', ...renderSummary(record, { colour: output.colour.result, ui: temporal.ui, page })].join('\n'));
+  const { colour, columns } = output;
+  const summary = renderSummary(record, { colour: colour.result, ui: temporal.ui, page, columns });
+  output.result(['', ...summary].join('\n'));
   output.document(record);
   return exitCodeOf(record.status);
 }

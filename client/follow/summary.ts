@@ -11,6 +11,8 @@ interface SummaryOptions {
   ui: string | null;
   /** The workflow's page there. */
   page: string | null;
+  /** Characters in a line; undefined where there is no end to it. */
+  columns?: number | undefined;
 }
 
 const FORMS = { artifact: 'artifact', 'container-disk': 'container disk', none: 'not published' } as const;
@@ -38,7 +40,9 @@ export function renderSummary(record: ReleaseRecord, options: SummaryOptions): s
     head,
     ...(complete ? published : []),
     ...(complete ? [`  ${CHECKED[record.status]}: ${isVerified(record) ? paint.green('yes') : paint.red('no')}`] : []),
-    ...renderNotes(record, options.colour).map((line) => `  ${line}`),
+    ...renderNotes(record, options.colour, undefined, options.columns && options.columns - 2).map(
+      (line) => `  ${line}`,
+    ),
     ...(record.failure && !complete ? renderFailure(record.failure, record, options.colour) : []),
     ...(options.ui ? [`  Temporal Web UI: ${options.ui}`] : []),
     ...(options.page ? [`  this release there: ${options.page}`] : []),

@@ -45,7 +45,7 @@ export async function dryRun(
 ): Promise<number> {
   await awaitControlWorker(temporal, signal);
   const plan = await lookAhead(temporal, checked, options.publicContext === true, signal);
-  output.result(renderDryRun(plan, output.colour.result).join('\n'));
+  output.result(renderDryRun(plan, output.colour.result, output.columns).join('\n'));
   output.document(plan);
   return plan.checks.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
 }

@@ -59,7 +59,7 @@ export interface DryRun {
 }
 
 /** The lines of a dry run. */
-export function renderDryRun(plan: DryRun, colour: boolean): string[] {
+export function renderDryRun(plan: DryRun, colour: boolean, columns?: number): string[] {
   const paint = style(colour);
   const { image, inputs } = plan;
   const now = image.existing === null ? 'new' : `now ${image.existing}`;
@@ -85,6 +85,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ...formatTable(
       facts.map(([name = '', text = '']) => [paint.dim(name), plain(text)]),
       '  ',
+      columns,
     ),
     '',
     ...plan.checks.flatMap((check) => renderCheck(check, paint)),
@@ -92,6 +93,7 @@ export function renderDryRun(plan: DryRun, colour: boolean): string[] {
     ...formatTable(
       plan.stages.map(({ name, subject, worker }) => [name, subject, paint.dim(`${worker} worker`)]),
       '  ',
+      columns,
     ),
   ];
 }

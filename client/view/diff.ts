@@ -12,11 +12,11 @@ import { formatTable } from './table.ts';
 const MAX_WORDS = 90;
 
 /** The lines of `flightline diff`. */
-export function renderDiff(diff: ReleaseDiff, colour: boolean): string[] {
+export function renderDiff(diff: ReleaseDiff, colour: boolean, columns?: number): string[] {
   const paint = style(colour);
   return [
     paint.bold(`${diff.from} → ${diff.to}`),
-    ...diff.platforms.flatMap((one) => platformLines(one, paint)),
+    ...diff.platforms.flatMap((one) => platformLines(one, paint, columns)),
     ...diff.onlyFrom.map((platform) => `${platform}: ${paint.red('gone')}`),
     ...diff.onlyTo.map((platform) => `${platform}: ${paint.green('new')}`),
     ...gateLines(diff),
@@ -42,6 +42,7 @@ function gateLines({ gates, waived, unrecorded }: ReleaseDiff): string[] {
 function platformLines(
   { platform, from, to, update, size, layers, configuration, packages }: PlatformDiff,
   paint: Style,
+  columns: number | undefined,
 ): string[] {
   if (from === to) return [`${platform}: the same image ${from}`];
   const row = (mark: string, layer: PlatformDiff['layers']['added'][number]) => [
@@ -55,7 +56,7 @@ function platformLines(
     `  ${paint.dim(`${from} → ${to}`)}`,
     `  an update fetches ${bytesInWords(update.bytes)} (${update.layers} of ${update.of} layers)`,
     `  size: ${bytesInWords(size.from)} → ${bytesInWords(size.to)}`,
-    ...packageLines(packages, paint),
+    ...packageLines(packages, paint, columns),
     `  layers: ${layers.shared} the same, ${layers.removed.length} gone, ${layers.added.length} new`,
     ...formatTable(
       [
@@ -63,6 +64,7 @@ function platformLines(
         ...layers.added.map((layer) => row(paint.green('+'), layer)),
       ],
       '    ',
+      columns,
     ),
     `  configuration: ${configuration.length === 0 ? 'the same' : ''}`.trimEnd(),
     ...configuration.flatMap(({ key, from: old, to: now }) => [
@@ -74,7 +76,7 @@ function platformLines(
 }
 
 /** Packages, and the kernel first. Nothing where they are not known. */
-function packageLines(packages: PackageDiff | null, paint: Style): string[] {
+function packageLines(packages: PackageDiff | null, paint: Style, columns: number | undefined): string[] {
   if (!packages) return [];
   const { added, removed, changed, kernel } = packages;
   const counts = `${changed.length} changed, ${removed.length} gone, ${added.length} new`;
@@ -88,6 +90,7 @@ function packageLines(packages: PackageDiff | null, paint: Style): string[] {
         ...added.map(({ name, version }) => [paint.green('+'), plain(name), plain(version)]),
       ],
       '    ',
+      columns,
     ),
   ];
 }

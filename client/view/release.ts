@@ -11,14 +11,19 @@ import { updatesInWords } from '../../model/oci/update-cost.ts';
 import { elapsedInWords, timeInWords } from '../../model/base/words.ts';
 import { endsSoon } from '../../model/spec/enrollment.ts';
 import { referenceOf, shortRun } from '../temporal/release-name.ts';
-import { formatTable } from './table.ts';
+import { formatTable, GAP, tableRows } from './table.ts';
 import { activitiesByRow, besides, noteOf, type ReleaseView } from './activities.ts';
-import { plain, style, truncate, type Style } from './style.ts';
+import { plain, style, truncate, visibleLength, type Style } from './style.ts';
+
+/** Before the rows of a release. */
+const INDENT = '  ';
+/** Characters by which a disk is told from others. */
+const MIN_SUBJECT = 8;
 
 /** How a view is drawn. */
 interface ViewOptions {
   colour: boolean;
-  /** Characters in a line; longer lines are cut. Undefined where nothing is cut. */
+  /** Characters in a line; undefined where there is no end to it. */
   columns: number | undefined;
   /** Milliseconds since 1970, for what still runs. */
   now: number;
@@ -58,45 +63,61 @@ export interface ReleaseLine {
   text: string;
 }
 
-/** The header and the stage table. */
+/** The header and the stage table. What is wider than a line goes on below. */
 export function renderRelease(view: ReleaseView, options: ViewOptions): string[] {
-  return releaseLines(view, options).map(({ text }) => text);
+  return linesOf(view, options, { width: options.columns ?? Number.POSITIVE_INFINITY }).map(({ text }) => text);
 }
 
-/** The lines of {@link renderRelease}, each with its kind. */
+/** The same for a screen that is drawn again and again, each line with its kind: a row is a line, and is cut. */
 export function releaseLines(view: ReleaseView, options: ViewOptions): ReleaseLine[] {
+  const { columns } = options;
+  const lines = linesOf(view, options, { cut: columns });
+  return columns === undefined ? lines : lines.map(({ kind, text }) => ({ kind, text: truncate(text, columns) }));
+}
+
+/** `width`: what is longer goes on below; `cut`: how many characters of a line will be seen. */
+function linesOf(
+  view: ReleaseView,
+  options: ViewOptions,
+  { width = Number.POSITIVE_INFINITY, cut }: { width?: number; cut?: number | undefined },
+): ReleaseLine[] {
   const { record } = view;
   const paint = style(options.colour);
   const activities = activitiesByRow(view);
-  const table = formatTable(
-    record.stages.map((row) => {
-      const activity = activities.get(row);
-      const note = activity ? noteOf(activity).text : row.attempts > 1 ? `${row.attempts} tries` : '';
-      return [
-        row.name,
-        row.subject,
-        paintStatus(row.status, paint),
-        elapsed(row, options.now),
-        row.host ?? '',
-        paint.dim(note),
-      ];
-    }),
-    '  ',
-  );
+  const cells = record.stages.map((row) => {
+    const activity = activities.get(row);
+    const note = activity ? noteOf(activity).text : row.attempts > 1 ? `${row.attempts} tries` : '';
+    const painted = paintStatus(row.status, paint);
+    return [row.name, row.subject, painted, elapsed(row, options.now), row.host ?? '', paint.dim(note)];
+  });
+  const table = tableRows(cut === undefined ? cells : narrowed(cells, cut - INDENT.length), INDENT, width);
   // The last line of output stands below its row.
   const lines = record.stages.flatMap((row, index): ReleaseLine[] => {
     const activity = activities.get(row);
     const last = activity ? noteOf(activity).line : '';
     const kind = activity ? 'active' : kindOf(row.status);
-    const output = last ? [{ kind: 'output' as const, text: paint.dim(`      ${last}`) }] : [];
-    return [{ kind, text: table[index]! }, ...output];
+    const output = last ? [{ kind: 'output' as const, text: truncate(paint.dim(`      ${last}`), width) }] : [];
+    return [...table[index]!.map((text) => ({ kind, text })), ...output];
   });
-  const total = totalTime(record, options.now);
-  const header = `${paint.bold(record.image.reference)}  ${paintStatus(record.status, paint)}${total && `  ${total}`}`;
+  const stands = [paintStatus(record.status, paint), totalTime(record, options.now)];
+  const { reference } = record.image;
+  const room = cut === undefined ? reference.length : Math.max(2, cut - visibleLength(stands.join(GAP)) - GAP.length);
+  const named = paint.bold(reference.length <= room ? reference : `…${reference.slice(1 - room)}`);
+  const header = formatTable([[named, ...stands]], '', width).map((text): ReleaseLine => ({ kind: 'head', text }));
   const beside = besides(view).map((text): ReleaseLine => ({ kind: 'beside', text: paint.dim(`  ${text}`) }));
-  const all: ReleaseLine[] = [{ kind: 'head', text: header }, ...lines, ...beside];
-  const { columns } = options;
-  return columns === undefined ? all : all.map(({ kind, text }) => ({ kind, text: truncate(text, columns) }));
+  return [...header, ...lines, ...beside];
+}
+
+/** Subjects so short that status and time are seen in lines that are cut to a width. */
+function narrowed(cells: readonly string[][], width: number): string[][] {
+  const widest = (column: number) => Math.max(0, ...cells.map((row) => visibleLength(row[column]!)));
+  // One for the sign that more would follow.
+  const room = width - 1 - [0, 2, 3].reduce((sum, column) => sum + widest(column) + GAP.length, 0);
+  return cells.map(([name = '', subject = '', ...more]) => [
+    name,
+    truncate(subject, Math.max(MIN_SUBJECT, room)),
+    ...more,
+  ]);
 }
 
 function kindOf(status: StageStatus): ReleaseLine['kind'] {
@@ -115,12 +136,13 @@ function totalTime({ status, stages }: ReleaseRecord, now: number): string {
 }
 
 /** The images that podman used, by their digests; before it has built, those that it is expected to use. */
-function renderBases({ inputs }: ReleaseRecord): string[] {
-  return (inputs?.base ?? []).map(({ reference, digest }) => `base: ${plain(reference)} ${digest}`);
+function renderBases({ inputs }: ReleaseRecord, width: number | undefined): string[] {
+  const rows = (inputs?.base ?? []).map(({ reference, digest }) => [`base: ${plain(reference)}`, digest]);
+  return formatTable(rows, INDENT, width);
 }
 
-/** What else is to be known of a release: until when devices can enroll, and warnings. */
-export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Date()): string[] {
+/** What else is to be known of a release: until when devices can enroll, and warnings. `width`: as of a table. */
+export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Date(), width?: number): string[] {
   const paint = style(colour);
   const { certificateEnds, certificateRequest } = record.image;
   return [
@@ -128,7 +150,7 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
     ...missingInWords(record.image.missing).map((text) => `${paint.yellow('without:')} ${plain(text)}`),
     ...updatesInWords(record.image.updates ?? []).map((text) => `update: ${plain(text)}`),
     ...gatesInWords(record.gates).map((text) => `gate: ${plain(text)}`),
-    ...attestedLines(record),
+    ...attestedLines(record, width),
     ...(certificateEnds === undefined
       ? []
       : [
@@ -143,12 +165,12 @@ export function renderNotes(record: ReleaseRecord, colour: boolean, now = new Da
 }
 
 /** What is attested of what, and the digest of each bundle beside it: `attested: provenance  image  sha256:…`. */
-function attestedLines({ image, attestations = [] }: ReleaseRecord): string[] {
+function attestedLines({ image, attestations = [] }: ReleaseRecord, width: number | undefined): string[] {
   const rows = attestations.map(({ subject, of, predicateType, digest }) => {
     const platform = image.platforms?.find((one) => one.digest === of)?.platform;
     return [plain(predicateName(predicateType)), platform ? `${subject} for linux/${platform}` : subject, digest];
   });
-  return formatTable(rows, 'attested: ');
+  return formatTable(rows, 'attested: ', width);
 }
 
 /** What failed, why and what to do next. */
@@ -174,13 +196,15 @@ export function renderStatus(
   view: ReleaseView,
   standing: ReleaseView | undefined,
   page: string | null,
-  { colour, now }: Omit<ViewOptions, 'columns'>,
+  options: ViewOptions,
 ): string[] {
   const { record } = view;
-  const options = { colour, columns: undefined, now };
+  const { colour, columns } = options;
+  const notes = renderNotes(record, colour, undefined, columns && columns - INDENT.length);
   return [
     ...renderRelease(standing ? withoutSkipped(view) : view, options),
-    ...[...renderBases(record), ...renderNotes(record, colour)].map((line) => `  ${line}`),
+    ...renderBases(record, columns),
+    ...notes.map((line) => INDENT + line),
     ...(record.failure ? renderFailure(record.failure, record, colour) : []),
     ...(page ? [page] : []),
     ...(standing ? ['', ...renderStanding(standing, options)] : []),
@@ -200,6 +224,6 @@ function renderStanding(view: ReleaseView, options: ViewOptions): string[] {
   return [
     `what stands is of the run${since}: ${referenceOf(release)}@${shortRun(runId)}`,
     ...renderRelease(view, options),
-    ...renderBases(view.record).map((line) => `  ${line}`),
+    ...renderBases(view.record, options.columns),
   ];
 }

@@ -73,6 +73,7 @@ const WOULD: Record<NowFacts['change'], string> = {
 export function renderSchedule(
   shown: ScheduleFacts & { runs: readonly NightlyRun[]; now: NowFacts },
   colour: boolean,
+  columns?: number,
 ): string[] {
   const paint = style(colour);
   const also = shown.alsoTag.length > 0 ? `, also ${shown.alsoTag.join(', ')}` : '';
@@ -96,8 +97,9 @@ export function renderSchedule(
     ...formatTable(
       facts.map(([name = '', text = '']) => [paint.dim(name), text]),
       '  ',
+      columns,
     ),
-    ...(runs.length > 0 ? ['', ...formatTable(runs)] : ['', 'no runs yet']),
+    ...(runs.length > 0 ? ['', ...formatTable(runs, '', columns)] : ['', 'no runs yet']),
   ];
 }
 

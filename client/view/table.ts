@@ -1,29 +1,38 @@
 /** Tables as text. Pure. */
 import { visibleLength } from './style.ts';
 
-const GAP = '  ';
+/** Between two columns. */
+export const GAP = '  ';
 /** Before what a row has on further lines. */
 const FURTHER = '    ';
 
 /**
  * Columns two spaces apart, each as wide as its widest cell; no spaces at a line's end.
  *
- * @param width characters in a line: columns beyond them stand on a further line of their row
+ * @param width characters in a line: of a row that is longer, columns beyond them stand on further lines
  */
 export function formatTable(
   rows: readonly (readonly string[])[],
   indent = '',
   width = Number.POSITIVE_INFINITY,
 ): string[] {
+  return tableRows(rows, indent, width).flat();
+}
+
+/** The lines of each row of {@link formatTable}. */
+export function tableRows(rows: readonly (readonly string[])[], indent: string, width: number): string[][] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visibleLength(cell));
   }
   const lines = intoLines(widths, width - indent.length);
-  return rows.flatMap((row) => {
+  const below = ' '.repeat(indent.length) + FURTHER;
+  return rows.map((row) => {
     const padded = row.map((cell, index) => cell + ' '.repeat(widths[index]! - visibleLength(cell)));
+    const whole = indent + padded.join(GAP).trimEnd();
+    if (visibleLength(whole) <= width) return [whole];
     const [first, ...further] = lines.map(([from, to]) => padded.slice(from, to).join(GAP).trimEnd());
-    return [indent + first, ...further.filter((text) => text !== '').map((text) => indent + FURTHER + text)];
+    return [indent + first, ...further.filter((text) => text !== '').map((text) => below + text)];
   });
 }
 

@@ -155,7 +155,8 @@ const RESULTS: Record<string, Result> = {
       ],
       { colour, columns, filtered: false },
     ),
-  status: (colour) => renderStatus(unchanged, { record: released, activities: [] }, PAGE, { colour, now: NOW }),
+  status: (colour, columns) =>
+    renderStatus(unchanged, { record: released, activities: [] }, PAGE, { colour, columns, now: NOW }),
   hosts: (colour, columns) => renderHosts(hosts, { colour, columns, now: NOW }),
 };
 

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../../../model/failure/failure.ts';
 import { activitiesByRow, mergeStages, noteOf } from '../../../../client/view/activities.ts';
 import { progressLines } from '../../../../client/follow/progress-lines.ts';
-import { renderFailure, renderRelease, renderNotes, renderStatus } from '../../../../client/view/release.ts';
+import {
+  releaseLines,
+  renderFailure,
+  renderRelease,
+  renderNotes,
+  renderStatus,
+} from '../../../../client/view/release.ts';
 import { renderList } from '../../../../client/view/list.ts';
 import { isVerified, type ReleaseRecord } from '../../../../model/release/record.ts';
 import { renderSummary } from '../../../../client/follow/summary.ts';
@@ -136,8 +142,8 @@ test('the stage table', () => {
     '      writing',
     '  tag         release     waiting',
   ]);
-  const narrow = renderRelease(shown, { colour: false, columns: 20, now: NOW });
-  expect(Math.max(...narrow.map((line) => line.length))).toBe(20);
+  const narrow = releaseLines(shown, { colour: false, columns: 20, now: NOW });
+  expect(Math.max(...narrow.map(({ text }) => text.length))).toBe(20);
 });
 
 test('clean-up is told of below the table', () => {
@@ -346,8 +352,12 @@ test('the images that podman used are told with their digests', () => {
   const base = [{ reference: 'quay.io/a/base:1', digest: DIGEST }];
   const inputs = { image: DIGEST, disks: {}, base, builder: null, context: DIGEST };
   const basesOf = (more: Partial<ReleaseRecord>) =>
-    renderStatus({ record: record(more), activities: [] }, undefined, null, { colour: false, now: NOW }).slice(1);
-  expect(basesOf({ inputs })).toEqual([`  base: quay.io/a/base:1 ${DIGEST}`]);
+    renderStatus({ record: record(more), activities: [] }, undefined, null, {
+      colour: false,
+      columns: undefined,
+      now: NOW,
+    }).slice(1);
+  expect(basesOf({ inputs })).toEqual([`  base: quay.io/a/base:1  ${DIGEST}`]);
   expect(basesOf({})).toEqual([]);
 });
 
