@@ -1,11 +1,14 @@
 /** Disks of one builder run that are published side by side. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { DiskBuildInput } from '../../model/contract/disk.ts';
+import type { DiskBuildInput, PublishInput } from '../../model/contract/disk.ts';
+import { RECORD_QUERY } from '../../model/contract/workflows.ts';
 import { builderRunId } from '../../model/oci/reference.ts';
+import type { ReleaseRecord } from '../../model/release/record.ts';
+import { eventually } from '../support/wait.ts';
 import { idOf, requestFor } from './facts.ts';
 import { useHouse } from './setup.ts';
-import { failed, silent } from './stand-ins.ts';
+import { failed, silent, untilCancelled } from './stand-ins.ts';
 
 const house = useHouse('publications');
 const ALL = { qcow2: 'artifact', vmdk: 'artifact', raw: 'artifact' } as const;
@@ -79,6 +82,68 @@ describe.concurrent('the publications of a builder run', () => {
     fixed = true;
     await retry(handle);
     expect((await handle.result()).status).toBe('released');
+    // Asked again with the same words, a host adopts what it has published: nothing is hashed or sent.
+    const inputs = standIns.callsOf(release, 'publish').map(({ input }) => input as PublishInput);
+    for (const type of ['vmdk', 'raw']) {
+      const [first, again, ...more] = inputs.filter(({ disk }) => disk.type === type);
+      expect([again, more]).toEqual([first, []]);
+    }
+  });
+
+  test('all end when the release is cancelled, before the clean-up; no other begins, and nothing is tagged', async () => {
+    const { client, standIns, start, until } = house();
+    const request = requestFor('cancelled', { disks: { ...ALL, vhd: 'artifact' } });
+    const release = idOf(request);
+    const running = new Set<string>();
+    const left: string[][] = [];
+    standIns.behave(release, {
+      claim: (_, { ordinary }) => ({ ...ordinary(), transfers: 2 }),
+      publish: async ({ disk: { type } }, { ordinary }) => {
+        if (type === 'qcow2') return ordinary();
+        running.add(type);
+        try {
+          return await untilCancelled();
+        } catch (error) {
+          // A push takes its time to end.
+          await pause(300);
+          running.delete(type);
+          throw error;
+        }
+      },
+      cleanUp: (_, { ordinary }) => {
+        left.push([...running]);
+        return ordinary();
+      },
+    });
+    const handle = await start(request);
+    const child = client.workflow.getHandle(builderRunId(release, 'qcow2+raw+vhd+vmdk'));
+    const rows = async () => {
+      const { stages } = await child.query<Pick<ReleaseRecord, 'stages'>>(RECORD_QUERY);
+      return stages.map(({ name, subject, status }) => `${name} ${subject} ${status}`);
+    };
+    await until(handle, 'two are being published', () => running.size === 2);
+    await eventually('one is verified', async () => (await rows()).includes('verify qcow2 done') || undefined);
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+    const record = await handle.query<ReleaseRecord>(RECORD_QUERY);
+    expect(record.status).toBe('cancelled');
+    expect(record.stages.filter(({ status }) => status === 'running' || status === 'held')).toEqual([]);
+    expect(record.stages.find(({ name }) => name === 'tag')?.status).toBe('skipped');
+    expect((await child.describe()).status.name).toBe('CANCELLED');
+    expect((await rows()).filter((one) => /^(?:publish|verify) /.test(one))).toEqual([
+      'publish qcow2 done',
+      'verify qcow2 done',
+      'publish vmdk cancelled',
+      'verify vmdk waiting',
+      'publish raw cancelled',
+      'verify raw waiting',
+      'publish vhd waiting',
+      'verify vhd waiting',
+    ]);
+    expect(left).toEqual([[]]);
+    expect(standIns.callsOf(release, 'tag', 'record')).toEqual([]);
+    const types = standIns.callsOf(release, 'publish').map(({ input }) => (input as PublishInput).disk.type);
+    expect(types.toSorted()).toEqual(['qcow2', 'raw', 'vmdk']);
   });
 
   test('are kept when their host is lost with another', async () => {
