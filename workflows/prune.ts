@@ -8,6 +8,7 @@ import {
   type PruneReport,
   type PruneResult,
 } from '../model/release/prune.ts';
+import { forWebUi } from '../model/base/words.ts';
 import type { PrunePage } from '../model/contract/sign.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './signals-and-queries.ts';
@@ -50,7 +51,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
     const failure = failureFrom(error, null);
     throw toTemporalFailure(failure, failure);
   }
-  setCurrentDetails(details(report));
+  setCurrentDetails(forWebUi(details(report)));
   return { removed: count(report.removed), kept: count(report.kept) };
 }
 

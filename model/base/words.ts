@@ -60,3 +60,11 @@ function zoneOf(at: Date): string {
 function two(value: number): string {
   return String(value).padStart(2, '0');
 }
+
+/**
+ * Markdown for a page of Temporal's Web UI, whose frame is a line lower than the text: the last line is a blank one (a
+ * no-break space, since Markdown leaves out others).
+ */
+export function forWebUi(markdown: string): string {
+  return `${markdown}\n\n\u00A0`;
+}

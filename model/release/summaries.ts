@@ -1,5 +1,6 @@
 /** Summaries and search attributes of a workflow at its start, for the Temporal Web UI and `list`. Pure. */
 import type { SearchAttributePair } from '@temporalio/common';
+import { forWebUi } from '../base/words.ts';
 import type { ReleaseRequest } from '../spec/request.ts';
 import { searchAttribute, type SearchAttributeName } from '../stage/stage.ts';
 
@@ -59,7 +60,7 @@ export function staticDetails(request: ReleaseRequest): string {
       `- ${disk.type}, ${disk.publish === 'none' ? 'not published' : `as ${disk.publish} in \`${disk.repository}\``}` +
       `${disk.compress === 'none' ? '' : ` (${disk.compress})`}`,
   );
-  return [
+  const lines = [
     `**${request.name}** → \`${request.repository}:${request.tag}\``,
     '',
     `- also tagged: ${request.alsoTag.join(', ') || 'nothing'} (policy: ${request.tagPolicy})`,
@@ -73,5 +74,6 @@ export function staticDetails(request: ReleaseRequest): string {
     '',
     // Without the empty line the Web UI takes the list for more of the paragraph.
     ...(disks.length > 0 ? ['**Disks**', '', ...disks] : ['No disks.']),
-  ].join('\n');
+  ];
+  return forWebUi(lines.join('\n'));
 }

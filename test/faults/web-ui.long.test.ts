@@ -101,6 +101,8 @@ it('a promotion that waits for approval says what for, and what to do', async ()
   expect(said).toContain(`flightline approve ${name}:stable`);
   expect(said).toContain(`flightline reject ${name}:stable`);
   expect(said).toMatch(/sha256:[0-9a-f]{64}/);
+  const [down, across] = await ui.overflow();
+  expect(Math.max(down, across), 'nothing is cut').toBeLessThanOrEqual(0);
   await picture('web-ui-waiting-promotion');
 });
 

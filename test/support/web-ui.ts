@@ -8,6 +8,15 @@ import { ROOT } from './flightline.ts';
 
 const SIZE = { width: 1280, height: 900 };
 
+/** What holds text counts, and no blank line at the end. */
+const OVERFLOW = `(() => {
+  const boxes = [...document.body.querySelectorAll('*')]
+    .filter((one) => one.children.length === 0 && one.textContent.trim() !== '')
+    .map((one) => one.getBoundingClientRect());
+  const most = (side) => Math.max(0, ...boxes.map((box) => box[side]));
+  return [most('bottom') - window.innerHeight, most('right') - window.innerWidth];
+})()`;
+
 /** How often a page is opened anew that shows an error of the Web UI itself. */
 const TRIES = 5;
 
@@ -20,6 +29,8 @@ export interface WebUi {
   open(workflowId: string, tab: string): Promise<void>;
   /** Each text of Markdown on the page, in one line. */
   markdown(): Promise<string[]>;
+  /** By how many pixels a text of Markdown is higher and wider than its frame, at most. */
+  overflow(): Promise<[down: number, across: number]>;
   /** Leaves what the page shows where a person finds it after the run. */
   keep(name: string): Promise<void>;
   close(): Promise<void>;
@@ -44,6 +55,8 @@ export async function openWebUi(address: string): Promise<WebUi> {
       if (tries === TRIES) throw new Error(`${url} showed an error of the Web UI ${TRIES} times`);
     }
   };
+  // The Web UI shows each in a frame of its own, and makes those anew now and then.
+  const frames = () => page.frames().filter((frame) => frame.url().includes('/render?'));
   return {
     context,
     page,
@@ -57,10 +70,12 @@ export async function openWebUi(address: string): Promise<WebUi> {
       await goto(`${address}${path.replace(/history$/, tab)}`, page.getByText(workflowId).first());
     },
     async markdown() {
-      // The Web UI shows each in a frame of its own, and makes those anew now and then.
-      const frames = page.frames().filter((frame) => frame.url().includes('/render?'));
-      const texts = await Promise.all(frames.map((frame) => frame.evaluate('document.body.innerText').catch(() => '')));
+      const texts = await Promise.all(frames().map((one) => one.evaluate('document.body.innerText').catch(() => '')));
       return texts.map((text) => String(text).replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
+    },
+    async overflow() {
+      const sizes = await Promise.all(frames().map((one) => one.evaluate<[number, number]>(OVERFLOW)));
+      return [Math.max(...sizes.map(([down]) => down)), Math.max(...sizes.map(([, across]) => across))];
     },
     async keep(name) {
       const directory = join(ROOT, '.flightline/failed-tests');

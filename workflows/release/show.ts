@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { Failure } from '../../model/failure/failure.ts';
 import { counterOf } from '../../model/base/metric.ts';
+import { forWebUi } from '../../model/base/words.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
@@ -41,7 +42,7 @@ export class ShownRelease implements StageBoard {
   changed(): void {
     const { state } = this;
     this.notifications.noticed(recordOf(state), state.request);
-    setCurrentDetails(releaseDetails(state));
+    setCurrentDetails(forWebUi(releaseDetails(state)));
     const pairs: SearchAttributeUpdatePair[] = [
       { key: STAGE, value: shownStage(state) },
       { key: STATUS, value: releaseStatus(state) },

@@ -21,6 +21,7 @@ import { remedyText } from '../../model/failure/remedy-text.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import { PromotionRequest, type PromotedItem, type Promotion, type PromotionPlan } from '../../model/tags/promotion.ts';
 import { counterOf } from '../../model/base/metric.ts';
+import { forWebUi } from '../../model/base/words.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import {
@@ -237,14 +238,12 @@ class PromotionRun {
     const isOpen = change.status === 'held' || change.status === 'running';
     if (isOpen) upsertSearchAttributes([{ key: STATUS, value: change.status! }]);
     const { source, target, status, step, items, failure } = this.state;
-    setCurrentDetails(
-      [
-        `**${source}** → **${target}** is **${status}**: ${step}`,
-        ...(failure ? [`${failure.message}`, `What to do: ${remedyText(failure, 'promotion', target)}`] : []),
-        items
-          .map(({ reference, digest, verified }) => `- \`${reference}\`: \`${digest}\`${verified ? ', verified' : ''}`)
-          .join('\n'),
-      ].join('\n\n'),
-    );
+    const lines = [
+      `**${source}** → **${target}** is **${status}**: ${step}`,
+      ...(failure ? [`${failure.message}`, `What to do: ${remedyText(failure, 'promotion', target)}`] : []),
+      // A digest in a list would be wider than the page.
+      ...items.map((one) => `\`${one.reference}\`${one.verified ? ', verified' : ''}:\n\n\`${one.digest}\``),
+    ];
+    setCurrentDetails(forWebUi(lines.join('\n\n')));
   }
 }

@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
+import { forWebUi } from '../../model/base/words.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import {
   HISTORY_QUERY,
@@ -211,7 +212,7 @@ class SharedTag {
     const lines = this.entries
       .toReversed()
       .map(({ at, digest, kind, why, by }) => `- ${at} \`${digest}\` ${kind}: ${why}${by ? ` (${by})` : ''}`);
-    setCurrentDetails([`**${this.repository}:${this.tag}**, the newest first`, '', ...lines].join('\n'));
+    setCurrentDetails(forWebUi(`**${this.repository}:${this.tag}**, the newest first\n\n${lines.join('\n')}`));
   }
 }
 

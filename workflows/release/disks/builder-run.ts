@@ -14,6 +14,7 @@ import {
 import { z } from 'zod';
 import type { DiskBuildResult, PublishResult } from '../../../model/contract/disk.ts';
 import { BuilderRunInput, type BuilderRunResult } from '../../../model/contract/workflows.ts';
+import { forWebUi } from '../../../model/base/words.ts';
 import { failureOf, type Failure } from '../../../model/failure/failure.ts';
 import type { GateVerdict } from '../../../model/gate/gate.ts';
 import type { RequestedDisk } from '../../../model/spec/request.ts';
@@ -70,7 +71,7 @@ class Run implements StageBoard {
   }
 
   changed(): void {
-    setCurrentDetails(builderRunDetails(this.input.release, this.table, this.failure));
+    setCurrentDetails(forWebUi(builderRunDetails(this.input.release, this.table, this.failure)));
   }
 
   state(): BuilderRunState {
