@@ -1,5 +1,6 @@
 /** One call of the command, from its arguments to its exit code. The only place that maps errors to what is printed. */
 import { CommanderError } from '@commander-js/extra-typings';
+import { codeFiles } from '../activities/tools/package-root.ts';
 import { errorText, explain, UserError, type Explained } from './terminal/errors.ts';
 import { EXIT } from './terminal/exit-codes.ts';
 import { asTyped } from './terminal/as-typed.ts';
@@ -39,20 +40,21 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
       process.stdout.write(said);
       return EXIT.usage;
     }
-    const explained = explain(error instanceof CommanderError ? usageError(error) : error);
+    const explained = explain(error instanceof CommanderError ? usageError(error, helpOf(args)) : error);
     printError(explained, args.includes('--json'), spec);
     return explained.exitCode;
   }
 }
 
-/** commander's error in the form of every other one. */
-export function usageError(error: CommanderError): UserError {
-  const message = error.message.replace(/^error: /, '').trim();
-  return new UserError(
-    'usage',
-    message,
-    '`flightline --help` shows the verbs, `flightline VERB --help` what one takes',
-  );
+/** commander's error in the form of every other one. `help`: where a person finds what is right. */
+export function usageError(error: CommanderError, help: string): UserError {
+  return new UserError('usage', error.message.replace(/^error: /, '').trim(), help);
+}
+
+function helpOf([typed = '']: readonly string[]): string {
+  return codeFiles('client/commands').includes(typed)
+    ? `\`flightline ${typed} --help\` shows what it takes`
+    : '`flightline --help` shows the verbs, `flightline VERB --help` what one takes';
 }
 
 /** With `--json` stdout has the error as a document. stderr has it for people either way. */

@@ -113,7 +113,7 @@ function emptyProgram({ writeErr }: Pick<Handling, 'writeErr'>): Command {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .addHelpText(
       'after',
-      '\nExamples:\n  $ flightline up\n  $ flightline run examples/debian/flightline.yaml\n  $ flightline list\n' +
+      '\nExamples:\n  $ flightline up\n  $ flightline init hello\n  $ flightline run hello\n  $ flightline list\n' +
         '\n`flightline VERB --help` shows what a verb takes.' +
         '\nTemporal is found by the TEMPORAL_* variables and profiles (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ' +
         'TEMPORAL_PROFILE).' +

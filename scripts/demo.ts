@@ -121,13 +121,16 @@ async function releaseExample(
   }
 }
 
+/** Where a person finds what is right. */
+const HELP = '`npm run demo -- --help` shows what it takes';
+
 async function main(args: readonly string[]): Promise<number> {
   try {
     const options = parse(args);
     return await withStop((signal) => demo(options, processOutput(options), signal));
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    const explained = explain(error instanceof CommanderError ? usageError(error) : error);
+    const explained = explain(error instanceof CommanderError ? usageError(error, HELP) : error);
     printError(explained, args.includes('--json'));
     return explained.exitCode;
   }

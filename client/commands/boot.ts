@@ -5,6 +5,7 @@ import { Option, type Command } from '@commander-js/extra-typings';
 import { accelerators, findQemu, qemuArguments } from '../../activities/tools/qemu.ts';
 import { temporaryDirectory } from '../../activities/tools/temporary-directory.ts';
 import { architectureOf } from '../../model/base/host.ts';
+import { parseReference } from '../../model/oci/reference.ts';
 import { DISK_TYPE_NAMES, type DiskType } from '../../model/spec/disk.ts';
 import { runWithConsole, type MachineEnd } from '../fetch/console.ts';
 import { bootableType } from '../fetch/disk-type.ts';
@@ -54,6 +55,13 @@ export default verb({
       (found) => found.isFile(),
       () => false,
     );
+    if (!isFile && !parseReference(named).ok) {
+      throw new UserError(
+        'usage',
+        `there is no file ${named}, and it is no name of a disk in a registry`,
+        'name a file that was fetched, or a disk as REPOSITORY:TAG',
+      );
+    }
     const path = isFile ? resolve(named) : (await fetchNamed(named, options, output)).path;
     const type = bootableType(path, options.type);
     return withStop((signal) => boot({ path, type, user }, options, output, signal));

@@ -74,7 +74,7 @@ export async function readSpec(named: string): Promise<Pick<LoadedSpec, 'file' |
     throw new UserError(
       'spec-not-found',
       code === 'ENOENT' ? `there is no ${file}` : `${file} cannot be read: ${message}`,
-      `name the spec (flightline run path/to/${DEFAULT_SPEC}), or start from a directory of examples/`,
+      `name the spec (flightline run path/to/${DEFAULT_SPEC}), or start a project with \`flightline init\``,
     );
   }
   const parsed = parseYamlFile(text, FlightlineSpec);

@@ -1,5 +1,6 @@
 import { CommanderError } from '@commander-js/extra-typings';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { runCommandLine } from '../../../client/command-line.ts';
 import type { Call } from '../../../client/verb.ts';
 import { createProgram } from '../../../client/verbs.ts';
 
@@ -168,6 +169,18 @@ describe('usage errors', () => {
   ])('%j', async (args) => {
     await expect(parse(...args)).rejects.toBeInstanceOf(CommanderError);
   });
+});
+
+test.each([
+  [['rollback'], 'flightline rollback --help'],
+  [['run', '--nonsense'], 'flightline run --help'],
+  [['nonsense'], 'flightline --help'],
+])('%j is told where it stands what is right', async (args, help) => {
+  let said = '';
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((said += String(text)), true));
+  expect(await runCommandLine(args)).toBe(2);
+  write.mockRestore();
+  expect(said).toContain(`\`${help}\` shows`);
 });
 
 test('every verb has help with an example of its own', async () => {
