@@ -1,16 +1,19 @@
 /** With OpenTelemetry's variables a release is one trace, from the client to each program; without them it is none. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NO_SPANS } from '../../workers/telemetry/traces-wanted.ts';
 import { ROOT, runFlightline } from '../support/flightline.ts';
-import { makeProject, type Project } from '../support/project.ts';
+import { LOGIN } from '../support/own-registry.ts';
+import { makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { startTestStack, withClient, type StackFacts, type TestStack } from '../support/stack.ts';
+import { logInFlightctl, STAND_IN_FLIGHTCTL } from '../support/stand-in-flightctl.ts';
 import { eventually } from '../support/wait.ts';
 
 interface Attribute {
@@ -42,6 +45,14 @@ const collector = createServer((request, response) => {
     response.setHeader('content-type', 'application/json').end('{}');
   });
 });
+/** What is in the message of a failure, which spans have. */
+const CANARY = 'canary-51d0b2f6aa';
+const HELD = 4;
+/** What a build step is given, and the log-in to Flight Control: only this test has them. */
+const BUILD_SECRET = `build-${process.pid}-4c1d9e77`;
+const FLIGHTCTL_TOKEN = `flightctl-${process.pid}-b0aa51d0`;
+const REGISTRY_LOGIN = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64');
+let scratch: string;
 let stack: TestStack;
 let variables: Record<string, string>;
 const projects: Project[] = [];
@@ -50,14 +61,36 @@ beforeAll(async () => {
   await new Promise<void>((done) => void collector.listen(0, '127.0.0.1', done));
   const { port } = collector.address() as AddressInfo;
   variables = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_BSP_SCHEDULE_DELAY: '500' };
+  scratch = await mkdtemp(join(tmpdir(), 'flightline-traces-test-'));
+  const kept = async (name: string, text: string) => {
+    await writeFile(join(scratch, name), text, { mode: 0o600 });
+    return join(scratch, name);
+  };
+  const htpasswd = await kept('htpasswd', `${LOGIN.htpasswd}\n`);
+  const authfile = await kept('auth.json', '{"auths":{}}');
+  const file = await kept('token', BUILD_SECRET);
+  const { directory: configDirectory } = await logInFlightctl(join(scratch, 'flightctl'));
+  await kept('flightctl/client.yaml', `service: {}\nauthentication: { access-token: ${FLIGHTCTL_TOKEN} }\n`);
   Object.assign(process.env, variables);
-  stack = await startTestStack();
+  stack = await startTestStack(
+    {
+      registryAuth: { htpasswd, authfile },
+      configure: (configuration) => {
+        const { repositories } = configuration.keys['release']!;
+        const flightctl = { configDirectory, program: STAND_IN_FLIGHTCTL, repositories, requestTimeout: 60 };
+        return { ...configuration, secrets: { token: { file, repositories } }, flightctl };
+      },
+    },
+    ({ registry }) => writeFile(authfile, JSON.stringify({ auths: { [registry]: { auth: REGISTRY_LOGIN } } })),
+  );
+  variables['REGISTRY_AUTH_FILE'] = authfile;
   for (const name of Object.keys(variables)) delete process.env[name];
 });
 afterAll(async () => {
   await stack?.end();
   for (const project of projects) await project.remove();
   collector.close();
+  await rm(scratch, { recursive: true, force: true });
 });
 
 const spans = () =>
@@ -74,16 +107,35 @@ const services = () => [
 ];
 const has = (span: Span, text: string) => JSON.stringify(span.attributes).includes(text);
 
-async function release(facts: StackFacts, environment: Record<string, string>): Promise<Project> {
+/** Every secret is used: a build step's, the log-in to Flight Control, and the registry's by all that pull and push. */
+const WITH_SECRETS = {
+  lines: [
+    'RUN --mount=type=secret,id=t sha256sum < /run/secrets/t > /usr/share/sum',
+    'RUN mkdir -p /etc/flightctl',
+    'ADD config.yaml /etc/flightctl/',
+  ],
+  spec: {
+    secrets: [{ id: 't', from: 'token' }],
+    enrollment: { binding: 'early', expiration: '30d', signer: 'enrollment' },
+  },
+};
+
+async function release(
+  facts: StackFacts,
+  environment: Record<string, string>,
+  more: Partial<ProjectOptions> & { exitCode?: number } = {},
+): Promise<Project> {
+  const { exitCode = 0, ...options } = more;
   const project = await makeProject({
     registry: facts.registry,
     name: 'traced',
     image: { alsoTag: ['stable'] },
     disks: [{ type: 'qcow2' }],
+    ...options,
   });
   projects.push(project);
   const outcome = await runFlightline(['run', project.spec], { environment });
-  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
+  expect(outcome, outcome.stderr).toMatchObject({ exitCode });
   return project;
 }
 
@@ -91,7 +143,7 @@ const historyOf = (facts: StackFacts, project: Project) =>
   withClient(facts, (client) => client.workflow.getHandle(`release/${project.release}`).fetchHistory());
 
 it('a release is one trace, with a span for each workflow, activity and program', async () => {
-  const project = await release(stack, { ...stack.environment, ...variables });
+  const project = await release(stack, { ...stack.environment, ...variables }, WITH_SECRETS);
   const start = await eventually('the command and the release send their spans', async () => {
     const all = spans();
     const [first] = all.filter(({ name }) => name === 'StartWorkflow:release');
@@ -132,11 +184,6 @@ it('a release is one trace, with a span for each workflow, activity and program'
   // A program's span has nothing that it was told or has said.
   const told = named(/^(?:podman|skopeo)$/).flatMap(({ attributes }) => attributes.map(({ key }) => key));
   expect(new Set(told)).toEqual(new Set(['process.exit.code']));
-  for (const file of [stack.privateKey, stack.passphrase]) {
-    const lines = (await readFile(file, 'utf8')).trim().split('\n');
-    const secret = lines.at(-2) ?? lines[0]!;
-    expect(sent.filter((body) => body.includes(secret)).length, file).toBe(0);
-  }
 
   const history = await historyOf(stack, project);
   expect(JSON.stringify(history)).toContain('_tracer-data');
@@ -144,6 +191,37 @@ it('a release is one trace, with a span for each workflow, activity and program'
     const workflow = `release/${project.release}`;
     await Worker.runReplayHistory({ workflowBundle: { codePath }, sinks: NO_SPANS }, history, workflow);
   }
+});
+
+it('a release that is held has its message there', async () => {
+  const lines = [`RUN --mount=type=secret,id=t cat /run/secrets/t && echo ${CANARY} && false`];
+  const more = {
+    name: 'traced-failing',
+    lines,
+    disks: [],
+    spec: { secrets: WITH_SECRETS.spec.secrets },
+    exitCode: HELD,
+  };
+  const environment = { ...stack.environment, ...variables };
+  const { release: held } = await release(stack, environment, more);
+  expect(await runFlightline(['cancel', held], { environment })).toMatchObject({ exitCode: 0 });
+  await eventually('its spans are sent', async () => {
+    return (
+      spans().some((span) => span.name === 'RunActivity:build' && JSON.stringify(span).includes(CANARY)) || undefined
+    );
+  });
+});
+
+it('nothing that was sent holds a secret: key, passphrase, log-ins, what a build step was given', async () => {
+  const lineOf = async (path: string) => {
+    const lines = (await readFile(path, 'utf8')).trim().split('\n');
+    return lines.at(-2) ?? lines[0]!;
+  };
+  const key = [await lineOf(stack.privateKey), await lineOf(stack.passphrase)];
+  const secrets = [...key, LOGIN.password, REGISTRY_LOGIN, BUILD_SECRET, FLIGHTCTL_TOKEN];
+  // The whole of each request: resources, spans, attributes, events and links.
+  for (const secret of secrets) expect(sent.filter((body) => body.includes(secret)).length, secret).toBe(0);
+  expect(spans().some(({ name }) => name.includes('flightctl'))).toBe(true);
 });
 
 it('what began without traces goes on with them', async () => {
