@@ -69,6 +69,7 @@ const view: ReleaseView = {
   }),
   activities: [activity({ branch: SUBJECT, type: 'diskBuild', progress } as never)],
 };
+const SAME = { onlyFrom: [], onlyTo: [], gates: null, waived: [], unrecorded: [] };
 const slots = { used: 1, limit: 2 };
 const hosts: ListedHost[] = [
   {
@@ -204,8 +205,7 @@ const TABLES: Record<string, (columns: number) => string[]> = {
         schemaVersion: 1,
         from: `${R}:${T}`,
         to: `${R}:10.2026.12.01-nightly`,
-        onlyFrom: [],
-        onlyTo: [],
+        ...SAME,
         platforms: [
           {
             platform: 'linux/arm64',
