@@ -90,7 +90,7 @@ describe.concurrent('the publications of a builder run', () => {
     }
   });
 
-  test('all end when the release is cancelled, before the clean-up; no other begins, and nothing is tagged', async () => {
+  test('end when the release is cancelled, before the clean-up; no other begins, nothing is tagged', async () => {
     const { client, standIns, start, until } = house();
     const request = requestFor('cancelled', { disks: { ...ALL, vhd: 'artifact' } });
     const release = idOf(request);
