@@ -46,7 +46,6 @@ export async function proveSigning({ state, table }: ShownRelease, request: Rele
       ...state.identity,
       key,
       repositories: signedRepositories(request),
-      timing,
     });
     state.proof.repositories = signedRepositories(request).join();
     state.proof.publicKey = publicKey;

@@ -1,11 +1,12 @@
 /** A real key of skopeo's opens in test/e2e/promotion.test.ts, where cosign accepts what it signs. */
-import { generateKeyPairSync, scryptSync } from 'node:crypto';
+import { generateKeyPairSync, scryptSync, verify } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { unlockKey } from '../../../../../activities/trust/attest/private-key.ts';
+import { unlockKey } from '../../../../../activities/trust/signing/private-key.ts';
+import { signerOf } from '../../../../../activities/trust/signing/signer.ts';
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const der = privateKey.export({ type: 'pkcs8', format: 'der' });
@@ -45,6 +46,27 @@ it.each(['COSIGN', 'SIGSTORE'])(
     expect(opened.export({ type: 'pkcs8', format: 'der' }).equals(der)).toBe(true);
   },
 );
+
+it.each([
+  ['P-256', 'sha256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ['Ed25519', null, generateKeyPairSync('ed25519')],
+  ['RSA', 'sha256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+])('a %s key signs, once it is open', async (_, hash, pair) => {
+  const plain = pair.privateKey.export({ type: 'pkcs8', format: 'der' });
+  await writeFile(join(directory, 'signing'), encrypted({ plain }));
+  const sign = signerOf({
+    name: 'release',
+    privateKey: join(directory, 'signing'),
+    passphraseFile: join(directory, 'passphrase'),
+    publicKeyFile: '',
+    publicKey: pair.publicKey,
+  });
+  const bytes = Buffer.from('payload');
+  const signature = await sign(bytes);
+  await rm(join(directory, 'signing'));
+  await sign(bytes);
+  expect(verify(hash, bytes, pair.publicKey, signature)).toBe(true);
+});
 
 it('another passphrase does not open it', async () => {
   await expect(unlock(encrypted(), 'wrong')).rejects.toMatchObject({ failure: { kind: 'key-passphrase' } });
