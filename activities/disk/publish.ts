@@ -9,7 +9,7 @@ import type { PublishInput, PublishResult } from '../../model/contract/disk.ts';
 import type { LogLocation } from '../../model/failure/failure.ts';
 import { diskSubject, logName } from '../../model/stage/stage.ts';
 import { keepFile } from './keep-file.ts';
-import { keepLease } from '../host/leases.ts';
+import { confirmLease, keepLease } from '../host/leases.ts';
 import { preparePublication, publicationFiles, publicationLayout, type Publication } from './publication.ts';
 import type { Task } from '../tools/process/task.ts';
 import { stageLog, withLog } from '../host/logs/stage-log.ts';
@@ -24,7 +24,8 @@ async function publishDisk(whole: HostContext, input: PublishInput, context: Tas
   const log = await stageLog(host, input.release, logName('publish', diskSubject(disk.type, platform)));
   context.report({ host: host.name });
   // The build has returned the slot; the lease still holds the space.
-  const stop = await keepLease(host, input.release, input.branch, input.timing);
+  await confirmLease(host, input.release, input.branch);
+  const stop = keepLease(host, input.release, input.branch, input.timing);
   try {
     return await withLog(log, () => publish(host, input, log, context));
   } finally {

@@ -27,7 +27,7 @@ export async function withLease<Result>(
       `${host.name} no longer has a lease for ${branch}: claim a host again before anything runs there`,
     );
   }
-  const stop = await keepLease(host, release, branch, timing);
+  const stop = keepLease(host, release, branch, timing);
   let comesBack = false;
   try {
     const result = await body();

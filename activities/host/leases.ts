@@ -85,17 +85,16 @@ export async function confirmLease(host: LeaseHost, release: string, branch: str
 }
 
 /**
- * Confirms the lease now, and regularly until the returned function is called. It resolves when no confirmation is
+ * Confirms a confirmed lease again and again until the returned function is called. It resolves when no confirmation is
  * under way.
  */
-export async function keepLease(
+export function keepLease(
   host: LeaseHost,
   release: string,
   branch: string,
   timing: Pick<Timing, 'leaseLifetime'>,
-): Promise<() => Promise<void>> {
-  let last: Promise<unknown> = confirmLease(host, release, branch);
-  await last;
+): () => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
   const timer = setInterval(
     () => {
       // A full disk must not end the build; the next confirmation may succeed.

@@ -103,7 +103,8 @@ describe('leases', () => {
     const one = claim('a');
     await claimLease(host, one, { leaseLifetime: 400 }, space, new Date());
     expect(await confirmLease(host, one.release, 'image')).toBe(false);
-    const stop = await keepLease(host, one.release, one.branch, { leaseLifetime: 400 });
+    await confirmLease(host, one.release, one.branch);
+    const stop = keepLease(host, one.release, one.branch, { leaseLifetime: 400 });
     const first = (await readLeaseFiles(host)).leases[0]!.confirmedAt!;
     await sleep(350);
     await stop();
