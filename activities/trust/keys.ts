@@ -1,6 +1,6 @@
 /** The named keys of the operator's configuration, and the repositories that each may sign for. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, stat } from 'node:fs/promises';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
@@ -105,6 +105,15 @@ export async function readPublicKey(file: string, what = 'the public key'): Prom
   } catch (error) {
     throw new FlightlineError('key-missing', `${what}, ${file}, cannot be used: ${(error as Error).message}`);
   }
+}
+
+/** Names the files of a key as they are now: one that is written to, or replaced, has another name. */
+export async function stampOf({ privateKey, passphraseFile, publicKeyFile }: FileKey): Promise<string> {
+  const stamps = [privateKey, passphraseFile, publicKeyFile].map(async (file) => {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  });
+  return (await Promise.all(stamps)).join('\n');
 }
 
 /** The hash that a key signs; null for Ed25519, which includes it. */

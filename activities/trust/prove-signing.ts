@@ -1,11 +1,10 @@
 /** Proves that signing works, before an hour is spent on a build. */
 import type { ActivityAnswer } from '../../model/contract/activities.ts';
-import { stat } from 'node:fs/promises';
 import type { ProveSigningInput } from '../../model/contract/sign.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { sha256 } from '../../model/base/digest.ts';
 import type { WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
-import { openKey, type FileKey, type OpenedKey } from './keys.ts';
+import { openKey, stampOf, type OpenedKey } from './keys.ts';
 import { signedName } from './signatures.ts';
 import { signerOf } from './signing/signer.ts';
 import { signedPayload } from './signing/write-signatures.ts';
@@ -53,14 +52,6 @@ async function proveOnce(key: OpenedKey): Promise<void> {
 
 /** The files by which this process has proved a key: one that is written to, or replaced, is to be proved again. */
 const proven = new Set<string>();
-
-async function stampOf({ privateKey, passphraseFile, publicKeyFile }: FileKey): Promise<string> {
-  const stamps = [privateKey, passphraseFile, publicKeyFile].map(async (file) => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  });
-  return (await Promise.all(stamps)).join('\n');
-}
 
 /** The name that the proof signs for. It does not exist, and the signature is discarded. */
 const PROOF_NAME = 'flightline.invalid/proof:of-key';

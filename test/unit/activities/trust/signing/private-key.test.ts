@@ -47,25 +47,26 @@ it.each(['COSIGN', 'SIGSTORE'])(
   },
 );
 
-it.each([
-  ['P-256', 'sha256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
-  ['Ed25519', null, generateKeyPairSync('ed25519')],
-  ['RSA', 'sha256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
-])('a %s key signs, once it is open', async (_, hash, pair) => {
-  const plain = pair.privateKey.export({ type: 'pkcs8', format: 'der' });
-  await writeFile(join(directory, 'signing'), encrypted({ plain }));
-  const sign = signerOf({
-    name: 'release',
-    privateKey: join(directory, 'signing'),
-    passphraseFile: join(directory, 'passphrase'),
-    publicKeyFile: '',
-    publicKey: pair.publicKey,
-  });
-  const bytes = Buffer.from('payload');
-  const signature = await sign(bytes);
-  await rm(join(directory, 'signing'));
-  await sign(bytes);
-  expect(verify(hash, bytes, pair.publicKey, signature)).toBe(true);
+const pair = (type: 'ec' | 'ed25519' | 'rsa') => {
+  if (type === 'ec') return generateKeyPairSync(type, { namedCurve: 'P-256' });
+  return type === 'rsa' ? generateKeyPairSync(type, { modulusLength: 2048 }) : generateKeyPairSync(type);
+};
+
+it.each(['ec', 'ed25519', 'rsa'] as const)('a key of the type %s signs, and one that takes its place', async (type) => {
+  const [first, second] = [pair(type), pair(type)];
+  const file = join(directory, type);
+  const place = (one: typeof first) =>
+    writeFile(file, encrypted({ plain: one.privateKey.export({ type: 'pkcs8', format: 'der' }) }));
+  const signsAs = async ({ publicKey }: typeof first) => {
+    const files = { privateKey: file, passphraseFile: join(directory, 'passphrase'), publicKeyFile: directory };
+    const sign = signerOf({ name: 'release', ...files, publicKey });
+    const bytes = Buffer.from('payload');
+    return verify(type === 'ed25519' ? null : 'sha256', bytes, publicKey, await sign(bytes));
+  };
+  await place(first);
+  expect([await signsAs(first), await signsAs(first)]).toEqual([true, true]);
+  await place(second);
+  expect(await signsAs(second)).toBe(true);
 });
 
 it('another passphrase does not open it', async () => {
