@@ -11,6 +11,8 @@ import { RECORD_QUERY } from '../../model/contract/workflows.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import { policyFor } from '../../model/device/signature-policy.ts';
 import { releaseId } from '../../model/oci/reference.ts';
+import { releaseKey } from '../../model/release/inputs.ts';
+import { logName } from '../../model/stage/stage.ts';
 import { emulate, FOREIGN, pushIndex } from '../support/emulation.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { makeProject, type Project } from '../support/project.ts';
@@ -68,15 +70,21 @@ const rowOf = ({ stages }: ReleaseRecord, name: string, subject: string) =>
   stages.find((row) => row.name === name && row.subject === subject)!;
 
 it('loses with a host the platform that it builds, and no other', async () => {
-  const release = startFlightline(['run', project.spec, '--json'], { environment });
+  const release = releaseId(project.repository, 'v1');
+  const running = startFlightline(['run', project.spec, '--json'], { environment });
   await withClient(stack, async (client) => {
-    const handle = client.workflow.getHandle(releaseId(project.repository, 'v1'));
+    const handle = client.workflow.getHandle(release);
     const record = () => handle.query<ReleaseRecord>(RECORD_QUERY).catch(() => undefined);
     const is = async (status: string, name: string, platform: string) => {
       const now = await record();
       return (now && rowOf(now, name, `image-${platform}`).status === status) || undefined;
     };
     await eventually('the emulated platform is built', () => is('running', 'build', FOREIGN));
+    // The host first tries the emulation. Frozen in that, its podman keeps the lock of its storage, and the test's own
+    // podman would wait for it.
+    const log = join(emulating.work, 'logs', releaseKey(release), `${logName('build', `image-${FOREIGN}`)}.log`);
+    const steps = async () => (await readFile(log, 'utf8').catch(() => '')).includes('STEP ') || undefined;
+    await eventually('its steps run', steps);
     await emulating.freeze();
     const own = ARCHITECTURES.find((one) => one !== FOREIGN)!;
     await eventually('the other one is pushed', () => is('done', 'push', own));
@@ -85,7 +93,7 @@ it('loses with a host the platform that it builds, and no other', async () => {
   expect(await tagsOf(project.repository)).toEqual([]);
   await emulating.lose();
   await emulating.start();
-  const { exitCode, stdout, stderr } = await release;
+  const { exitCode, stdout, stderr } = await running;
   const record = recordFrom({ exitCode: exitCode ?? -1, stdout: String(stdout), stderr: String(stderr) });
   expect(record).toMatchObject({ status: 'released', image: { verified: true } });
   for (const one of ARCHITECTURES) {

@@ -1,13 +1,18 @@
-/** An image of this machine's shell and tools, as which every gate of a test runs: its argument is a script. */
+/**
+ * An image of this machine's shell and tools, as which every gate of a test runs: its argument is a script. A release
+ * can be built on it as well.
+ */
 import { execa } from 'execa';
 import { buildSmallImage } from './small-image.ts';
 
 const PROGRAMS = [
   'bash',
   'cat',
+  'cp',
   'env',
   'find',
   'grep',
+  'ln',
   'ls',
   'mknod',
   'mount',
@@ -15,6 +20,7 @@ const PROGRAMS = [
   'sort',
   'stat',
   'touch',
+  'true',
   'chmod',
 ];
 
@@ -27,7 +33,8 @@ const PROGRAMS = [
 export async function publishGateImage(registry: string, files: Record<string, string> = {}): Promise<string> {
   const reference = `${registry}/flightline/gates/tools:1`;
   const programs = PROGRAMS.map((name) => `/usr/bin/${name}`);
-  await buildSmallImage(reference, { programs: ['/bin/sh', ...programs], files, entrypoint: ['/usr/bin/bash', '-c'] });
+  const entrypoint = ['/usr/bin/bash', '-c'];
+  await buildSmallImage(reference, { programs: ['/bin/sh', ...programs], files, entrypoint, bootable: true });
   await execa('podman', ['push', '--quiet', '--tls-verify=false', reference]);
   await execa('podman', ['rmi', reference]);
   return reference;

@@ -16,6 +16,8 @@ export async function buildSmallImage(
     programs?: readonly string[];
     files?: Readonly<Record<string, string | Uint8Array>>;
     entrypoint?: readonly string[];
+    /** So that a release can be built on it. */
+    bootable?: boolean;
   } = {},
 ): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'flightline-small-image-'));
@@ -33,7 +35,8 @@ export async function buildSmallImage(
     }
     await writeFile(join(context, 'root', 'made'), `${process.pid} ${process.hrtime.bigint()}`);
     const command = more.entrypoint ? `ENTRYPOINT ${JSON.stringify(more.entrypoint)}` : `CMD ["${PROGRAM}", "600"]`;
-    const containerfile = `FROM scratch\nCOPY root /\n${command}\n`;
+    const label = more.bootable ? 'LABEL containers.bootc=1\n' : '';
+    const containerfile = `FROM scratch\nCOPY root /\n${label}${command}\n`;
     await writeFile(join(context, 'Containerfile'), containerfile);
     // With layers podman fails when another process removes an image while it looks for a cached one.
     const built = await execa('podman', ['build', '--quiet', '--layers=false', '--tag', name, context]);
