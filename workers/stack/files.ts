@@ -73,7 +73,7 @@ export function registryConfigurationText(options: {
 }): string {
   const content = {
     version: 0.1,
-    log: { level: 'info', accesslog: { disabled: false } },
+    log: { level: 'warn', accesslog: { disabled: false } },
     storage: {
       filesystem: { rootdirectory: options.storage },
       delete: { enabled: true },
