@@ -16,8 +16,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const started: { facts: SharedStack; end: () => Promise<void> }[] = [];
   const end = async () => void (await Promise.all(started.map((one) => one.end())));
   try {
-    // One after the other: the first makes what the others copy, the example images and the registry's contents.
-    while (started.length < lanes) started.push(await startShared());
+    // The first makes what the others copy: the example images and the registry's contents.
+    started.push(await startShared());
+    const others = await Promise.allSettled(Array.from({ length: lanes - 1 }, startShared));
+    for (const one of others) if (one.status === 'fulfilled') started.push(one.value);
+    for (const one of others) if (one.status === 'rejected') throw one.reason;
   } catch (error) {
     await end();
     throw error;

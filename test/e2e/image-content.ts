@@ -74,6 +74,8 @@ export async function filesWith(
   const changed = ['-type', 'f', '-newerct', `@${Math.floor(since / 1000)}`];
   const grep = ['-exec', 'grep', '--files-with-matches', '--fixed-strings', ...patterns, '{}', '+'];
   // Files come and go meanwhile, and grep ends with 1 when nothing matches.
-  const { stdout } = await execa('find', [...existing, ...changed, ...grep], { reject: false });
+  // Bytes are searched several times as fast as letters.
+  const options = { reject: false, env: { LC_ALL: 'C' } };
+  const { stdout } = await execa('find', [...existing, ...changed, ...grep], options);
   return stdout.split('\n').filter((line) => line !== '');
 }
