@@ -1,4 +1,7 @@
-/** What `flightline init` writes is released as it is: for vSphere, and for bare metal with early binding. */
+/**
+ * What `flightline init` writes is released as it is: for vSphere, for OpenShift Virtualization, and for bare metal
+ * with early binding.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +53,14 @@ it('for vSphere', async () => {
     status: 'released',
     image: { verified: true },
     disks: [{ type: 'vmdk', form: 'artifact', verified: true }],
+  });
+});
+
+it('for OpenShift Virtualization', async () => {
+  expect(await released('openshift-virtualization', 'late')).toMatchObject({
+    status: 'released',
+    image: { verified: true },
+    disks: [{ type: 'qcow2', form: 'container-disk', verified: true }],
   });
 });
 

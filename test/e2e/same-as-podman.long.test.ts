@@ -1,6 +1,6 @@
-/** As same-as-podman.test.ts: more of what makes files, and Containerfiles that podman refuses as it reads them. */
+/** As same-as-podman.test.ts: more of what makes files and configurations, and of what podman refuses. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { batches, batchOf, MORE_STAGES, REFUSED_AS_READ } from '../support/containerfiles.ts';
+import { batches, batchOf, inFewFiles, MORE_IMAGES, MORE_STAGES, REFUSED_AS_READ } from '../support/containerfiles.ts';
 import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
 
 let podman: PodmanComparison;
@@ -13,6 +13,10 @@ afterAll(async () => {
 
 it.each(batches(MORE_STAGES))('files are the same: %s', async (_, batch) => {
   expect((await podman.compare(batchOf(batch, podman.since))).differences).toEqual([]);
+});
+
+it.each(inFewFiles(Object.entries(MORE_IMAGES)))('the image is the same: %s', async (_, text) => {
+  expect((await podman.compare(text)).differences).toEqual([]);
 });
 
 it.each(Object.entries(REFUSED_AS_READ))("podman's refusal is told in its own words: %s", async (_, text) => {

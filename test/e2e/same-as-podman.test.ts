@@ -14,7 +14,7 @@ import { makeRequest } from '../../model/spec/make-request.ts';
 import type { PinnedImage } from '../../model/release/record.ts';
 import { runActivity } from '../support/activity.ts';
 import { PROJECTS } from '../support/compared-projects.ts';
-import { batches, batchOf, FROMS, IMAGES, REFUSED, STAGES } from '../support/containerfiles.ts';
+import { batches, batchOf, FROMS, IMAGES, inFewFiles, REFUSED, STAGES } from '../support/containerfiles.ts';
 import { differencesOf } from '../support/random-containerfiles.ts';
 import { openComparison, type ComparedProject, type PodmanComparison } from '../support/podman-comparison.ts';
 
@@ -74,28 +74,6 @@ async function withEnvironment({ reference }: PinnedImage, name: string, environ
 
 interface Mutable {
   config: { digest?: string; size?: number; Env?: string[] };
-}
-
-/**
- * Puts cases into a file together when they have one stage and no instruction in common, so that the configuration
- * holds what each of them sets: every release takes seconds.
- */
-function inFewFiles(cases: readonly [name: string, text: string][]): [names: string, text: string][] {
-  const joint: { names: string; text: string; words: string[] }[] = [];
-  const alone: [string, string][] = [];
-  for (const [name, text] of cases) {
-    const [from, ...rest] = text.split('\n');
-    const body = rest.join('\n');
-    const words = body.match(/^[A-Z]+(?= )/gm) ?? [];
-    if (from !== 'FROM @BASE@' || words.some((word) => ['FROM', 'COPY', 'RUN'].includes(word))) {
-      alone.push([name, text]);
-      continue;
-    }
-    const file = joint.find((one) => !words.some((word) => one.words.includes(word)));
-    if (!file) joint.push({ names: name, text, words });
-    else Object.assign(file, { names: `${file.names}, ${name}`, text: `${file.text}\n${body}` }).words.push(...words);
-  }
-  return [...joint.map(({ names, text }): [string, string] => [names, text]), ...alone];
 }
 
 describe('files are the same', SIDE_BY_SIDE, () => {

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runFlightline, startFlightline } from '../support/flightline.ts';
+import { sha256 } from '../../model/base/digest.ts';
+import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { bootMachines, leftOvers } from '../support/host-state.ts';
 import { makeProject } from '../support/project.ts';
 import { sharedStack } from '../support/shared-stack.ts';
@@ -11,18 +12,33 @@ import { eventually } from '../support/wait.ts';
 const stack = sharedStack();
 const { environment } = stack;
 
-it('a disk comes up to its login prompt, which is what a boot test waits for', async () => {
+it('a disk comes up to its login prompt, which is what a boot test waits for, and is published then', async () => {
   const project = await makeProject({
     registry: stack.registry,
     name: 'login',
     disks: [{ type: 'qcow2', publish: 'container-disk' }],
     spec: { bootTest: { disk: 'qcow2', timeout: '4m' } },
   });
-  const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+  const keep = ['--keep-files', join(project.directory, 'kept')];
+  const outcome = await runFlightline(['run', project.spec, '--json', ...keep], { environment });
   expect(outcome.exitCode, outcome.stderr).toBe(0);
+  const record = recordFrom(outcome);
+  const names = record.stages.map(({ name, subject }) => `${name} ${subject}`);
+  expect(names.indexOf('boot-test qcow2')).toBe(names.indexOf('disk-build qcow2') + 1);
+  const row = record.stages.find(({ name }) => name === 'boot-test')!;
+  expect(row).toMatchObject({ status: 'done', attempts: 1 });
+  const booted = Date.parse(row.startedAt!) + row.durationMs!;
+  const published = record.stages.find(({ name }) => name === 'publish')!;
+  expect(Date.parse(published.startedAt!)).toBeGreaterThanOrEqual(booted);
+  // What the guest wrote while it ran is not in the file.
+  const { file } = record.disks[0]!;
+  expect(sha256(await readFile(file!.path!))).toBe(file!.sha256);
   const log = await runFlightline(['logs', project.release, 'boot-test'], { environment });
   // The kernel may go on to speak on the same line.
   expect(log.stdout).toContain('localhost login:');
+  expect(log.stdout).not.toContain(String.fromCodePoint(27));
+  expect(await leftOvers(stack)).toEqual([]);
+  expect(await bootMachines(stack)).toEqual([]);
   await project.remove();
 });
 
