@@ -16,7 +16,8 @@ import { removeLeftAccess } from '../activities/tools/registry/access.ts';
 import { openHost, openSignDirectory } from './host/open-directories.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { offerHealth } from './telemetry/health.ts';
-import { measureHost, measureReleases } from './telemetry/measure.ts';
+import { credentialEnds } from './telemetry/credentials.ts';
+import { measureCredentials, measureHost, measureReleases } from './telemetry/measure.ts';
 import { interceptedBy, tracesOf } from './telemetry/worker-traces.ts';
 import { planQueues, type QueuePlan } from './queues.ts';
 import { installRuntime } from './telemetry/runtime.ts';
@@ -111,8 +112,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       if (source && configuration.workerVersioning) undo.push(startTakeOver(client, source, logger));
       if (host) undo.push(startJanitor(host, client, logger));
       warmUp(roles, configuration, logger);
-      if (listen !== undefined && host) undo.push(measureHost(host, logger));
-      if (listen !== undefined && roles.includes('control')) undo.push(measureReleases(client, logger));
+      if (listen !== undefined) undo.push(...measures(roles, host, client, logger));
       notices.info(
         {
           event: WORKER_READY,
@@ -128,6 +128,20 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   } finally {
     await undoAll(undo, logger);
   }
+}
+
+/** What the roles of a worker measure until each is undone. */
+function measures(
+  roles: readonly Role[],
+  host: HostContext | undefined,
+  client: Client,
+  logger: Logger,
+): (() => void)[] {
+  return [
+    measureCredentials(credentialEnds(temporalTarget().connectionOptions), logger),
+    ...(host ? [measureHost(host, logger)] : []),
+    ...(roles.includes('control') ? [measureReleases(client, logger)] : []),
+  ];
 }
 
 async function failLeftAttempts(

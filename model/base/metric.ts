@@ -37,6 +37,15 @@ export const METRICS = {
     help: 'Bytes of images and disks pushed, as the registry stores them',
     note: '`what` is `image` or `disk`; layers that the registry already had are counted',
   },
+  flightline_credentials_ending: {
+    kind: 'gauge',
+    role: 'all',
+    labels: ['what'],
+    help: 'Credentials of a worker that end within two weeks, or have ended',
+    note:
+      '`what` is `temporal-certificate` or `temporal-key`, a key that is a JSON Web Token; ' +
+      'as they were when the worker started',
+  },
   flightline_holds_total: {
     kind: 'counter',
     role: 'control',

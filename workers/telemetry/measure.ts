@@ -18,10 +18,14 @@ import { counterOf, METRICS, type GaugeName, type LabelsOf } from '../../model/b
 import { claimQueue, CONTROL_QUEUE, SIGN_QUEUE, type Role } from '../../model/contract/queue.ts';
 import { ARCHITECTURES } from '../../model/base/host.ts';
 import { isFinal, RELEASE_STATUSES, type ReleaseStatus } from '../../model/stage/stage.ts';
+import type { CredentialEnds } from './credentials.ts';
 import { NIGHTS_LOOKED_AT, remembering, newestWell, type Run } from './newest.ts';
 
 /** Pause between two looks (ms): Prometheus mostly asks every 15 s to 60 s. */
 const INTERVAL = 15_000;
+
+/** A credential that ends sooner (ms) is to be renewed. */
+const ENDS_SOON = 14 * 24 * 60 * 60_000;
 
 /** Queues that identify a role: every worker that polls one has the role. */
 const QUEUES: Record<Role, readonly string[]> = {
@@ -48,6 +52,16 @@ function setGauge<Name extends GaugeName>(name: Name, value: number, labels: Lab
 /** Counts what the janitor removed. */
 export function countRemoved(things: number): void {
   counterOf(Runtime.instance().metricMeter, 'flightline_janitor_removed_total').add(things, {});
+}
+
+/** Measures what a worker connects with until the returned function is called. */
+export function measureCredentials(ends: CredentialEnds, logger: Logger): () => void {
+  return repeat(logger, async () => {
+    for (const [what, end] of Object.entries(ends)) {
+      const isEnding = end !== null && end.getTime() < Date.now() + ENDS_SOON;
+      setGauge('flightline_credentials_ending', isEnding ? 1 : 0, { what });
+    }
+  });
 }
 
 /** Measures a build host until the returned function is called. */
