@@ -1,6 +1,8 @@
 /** Starts the embedded stack for `flightline up` and the demo, and says what it does. */
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
+import { webUiList } from '../../model/base/web-ui.ts';
+import { listQuery } from '../temporal/list-filter.ts';
 import type { Output } from './output.ts';
 import { Interrupted } from './pause.ts';
 
@@ -29,9 +31,11 @@ export async function startToldStack(
 
 /** Where everything of a stack is, and what to do with it. */
 export function describeStack(stack: Stack): string[] {
+  const { address, namespace, webUi } = stack.temporal;
   return [
-    `  Temporal     ${stack.temporal.address} (namespace ${stack.temporal.namespace})`,
-    `  Web UI       ${stack.temporal.webUi}`,
+    `  Temporal     ${address} (namespace ${namespace})`,
+    `  Web UI       ${webUi}`,
+    `  what waits   ${webUiList(webUi, namespace, listQuery({ statuses: ['held'] }))}`,
     `  registry     ${stack.registry}`,
     `  signing key  release (public key: ${stack.paths.publicKey})`,
     `  logs         ${stack.paths.logs}`,
