@@ -2,7 +2,6 @@
 import { startStack } from '../../workers/stack/start.ts';
 import type { Stack, StackOptions } from '../../workers/stack/stack.ts';
 import { webUiList } from '../../model/base/web-ui.ts';
-import { listQuery } from '../temporal/list-filter.ts';
 import type { Output } from './output.ts';
 import { Interrupted } from './pause.ts';
 
@@ -29,13 +28,16 @@ export async function startToldStack(
   }
 }
 
+/** Releases and promotions. */
+const HELD = "FlightlineStatus = 'held' AND ExecutionStatus = 'Running'";
+
 /** Where everything of a stack is, and what to do with it. */
 export function describeStack(stack: Stack): string[] {
   const { address, namespace, webUi } = stack.temporal;
   return [
     `  Temporal     ${address} (namespace ${namespace})`,
     `  Web UI       ${webUi}`,
-    `  what waits   ${webUiList(webUi, namespace, listQuery({ statuses: ['held'] }))}`,
+    `  what waits   ${webUiList(webUi, namespace, HELD)}`,
     `  registry     ${stack.registry}`,
     `  signing key  release (public key: ${stack.paths.publicKey})`,
     `  logs         ${stack.paths.logs}`,

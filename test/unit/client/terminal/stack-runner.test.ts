@@ -11,6 +11,5 @@ it('names where the Web UI lists what waits for a person', () => {
   const [url] = describeStack(stack).flatMap((line) => /what waits +(\S+)$/.exec(line)?.slice(1) ?? []);
   const { pathname, searchParams } = new URL(url!);
   expect(pathname).toBe('/namespaces/default/workflows');
-  expect(searchParams.get('query')).toMatch(/WorkflowType = 'release'.*FlightlineStatus = 'held'/);
-  expect(searchParams.get('query')).toMatch(/WorkflowType = 'promotion'/);
+  expect(searchParams.get('query')).toBe("FlightlineStatus = 'held' AND ExecutionStatus = 'Running'");
 });
