@@ -18,11 +18,11 @@ export interface DemoValues {
   tag: string;
   /** Whether Syft can list what is in the image. */
   sbom: boolean;
-  /** The published image of examples/gate; null where the example has none. */
+  /** The published image of examples/gate/setuid; null where the example has none. */
   gate: string | null;
 }
 
-/** What examples/gate lets pass in the example's base: Debian's own. */
+/** What examples/gate/setuid lets pass in the example's base: Debian's own. */
 const ALLOWED = [
   ...['chage', 'chfn', 'chsh', 'expiry', 'gpasswd', 'mount', 'newgrp', 'passwd', 'su', 'umount'].map(
     (name) => `usr/bin/${name}`,

@@ -13,7 +13,7 @@ import { sharedStack } from '../support/shared-stack.ts';
 
 const stack = sharedStack();
 const { environment, registry } = stack;
-const EXAMPLE = join(import.meta.dirname, '../../examples/gate/setuid.sh');
+const EXAMPLE = join(import.meta.dirname, '../../examples/gate/setuid/setuid.sh');
 const COMMENT = 'it stays until the next base';
 
 let project: Project;

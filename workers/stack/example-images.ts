@@ -24,7 +24,7 @@ const MAKE_WITHIN = 20 * 60_000;
 const PUSH_WITHIN = 10 * 60_000;
 const LOOK_WITHIN = 60_000;
 
-/** The example gate (examples/gate) on the example's base: its name in podman's storage and in the registry. */
+/** The example gate (examples/gate/setuid) on the example's base: its name in podman's storage and in the registry. */
 const EXAMPLE_GATE = { local: 'localhost/flightline/gate-setuid:1', path: 'flightline/gates/setuid:1' };
 
 type PublishingStack = Pick<Stack, 'registry' | 'authfile' | 'environment' | 'paths'>;
@@ -57,7 +57,7 @@ export async function publishExampleImages(
  * @throws FlightlineError as of {@link publishExampleImages}, which comes first
  */
 export async function publishExampleGate(stack: PublishingStack, report: (line: string) => void): Promise<string> {
-  const directory = join(packageRoot(), 'examples', 'gate');
+  const directory = join(packageRoot(), 'examples', 'gate', 'setuid');
   const flags = ['--quiet', '--pull=never', `--build-arg=BASE=${EXAMPLE_IMAGES.base.local}`];
   const args = ['build', ...flags, `--tag=${EXAMPLE_GATE.local}`, directory];
   await run(stack, 'building the example gate', 'podman', args, MAKE_WITHIN);
