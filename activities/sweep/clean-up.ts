@@ -19,6 +19,7 @@ import { listContainers, removeContainer } from '../tools/podman/container/conta
 import { removeInspections } from '../tools/builder/remove-builder.ts';
 import { endMachine, machineName } from '../tools/qemu.ts';
 import { unmountBelow } from '../tools/mounts.ts';
+import { allEnded } from '../tools/together.ts';
 import { hostForPlatform, type HostBody, type HostContext } from '../host/work-directory.ts';
 
 /** The part of a host that clean-up needs. */
@@ -39,7 +40,9 @@ async function cleanUpHost(host: CleanUpHost, input: CleanUpInput): Promise<Acti
 export async function cleanUpRelease(host: CleanUpHost, release: string, grace: number): Promise<string[]> {
   const { installation } = host.work;
   const removed: string[] = [];
-  const listed = await listContainers();
+  const machines = [undefined, ...ARCHITECTURES].map((platform) => machineName(installation, release, platform));
+  const [listed, ...ended] = await allEnded([listContainers(), ...machines.map(endMachine)]);
+  removed.push(...ended.filter(Boolean).map(() => 'running boot test'));
   const labelled = listed.filter(
     ({ labels }) => labels[INSTALLATION_LABEL] === installation && labels[RELEASE_LABEL] === release,
   );
@@ -55,9 +58,6 @@ export async function cleanUpRelease(host: CleanUpHost, release: string, grace: 
     if (await isThere(own)) removed.push(...(await endBuild({ installation, release, platform, directory: own })));
     origin ??= await originNameIn(own);
     isPrivate ||= await mayHavePrivateLayers(own);
-  }
-  for (const platform of [undefined, ...ARCHITECTURES]) {
-    if (await endMachine(machineName(installation, release, platform))) removed.push('running boot test');
   }
   const images = namesOfRelease(await listImages({ cleanUp: true }), installation, release, origin);
   // A builder that has just been ended may have left one since.
