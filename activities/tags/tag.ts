@@ -12,6 +12,7 @@ import { isOwnTag } from '../trust/own-tag.ts';
 import { unsignedTags } from '../trust/signatures.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
 import type { StoredManifest } from '../tools/registry/repository.ts';
+import { together } from '../tools/together.ts';
 import { verifyTag } from '../trust/verify.ts';
 import type { WorkerBody } from '../server.ts';
 
@@ -54,12 +55,11 @@ export async function moveTags(
 ): Promise<{ moved: string[]; vanished: string[] }> {
   const vanished = await vanishedDigests(access, moves);
   if (vanished.length > 0) return { moved: [], vanished };
-  const entries: EntryTag[][] = [];
-  for (const move of moves) {
+  const entries = await together(moves, async (move) => {
     await expectUnmoved(access, move);
     await expectSigned(access, key, move);
-    entries.push(await entriesToTag(access, move));
-  }
+    return entriesToTag(access, move);
+  });
   const moved: string[] = [];
   for (const [index, move] of moves.entries()) {
     /** Tags of entries that have moved without the index's own. */
@@ -127,14 +127,11 @@ async function place(
 
 /** Digests that the registry no longer has in full. */
 async function vanishedDigests(access: RegistryAccess, moves: readonly Move[]): Promise<string[]> {
-  const vanished = new Set<string>();
-  const seen = new Set<string>();
-  for (const { repository, digest } of moves) {
-    if (seen.has(`${repository}@${digest}`)) continue;
-    seen.add(`${repository}@${digest}`);
-    if ((await access.repository(repository).missingPart(digest)) !== null) vanished.add(digest);
-  }
-  return [...vanished];
+  const named = new Map(moves.map(({ repository, digest }) => [`${repository}@${digest}`, { repository, digest }]));
+  const gone = await together([...named.values()], async ({ repository, digest }) =>
+    (await access.repository(repository).missingPart(digest)) === null ? [] : [digest],
+  );
+  return [...new Set(gone.flat())];
 }
 
 /** The missing tags of the entries. @throws FlightlineError `tag-moved` when another release has one. */
