@@ -1,9 +1,10 @@
 /** The named keys of the operator's configuration, and the repositories that each may sign for. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { access, constants, readFile, stat } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { isAllowed, type SigningKey, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { registerSecret } from '../tools/process/redact.ts';
+import type { KmsKey } from './kms/sign-bytes.ts';
 
 /** What helps where records cannot be verified. */
 export const LIST_PUBLIC_KEY =
@@ -14,16 +15,6 @@ interface PublicPart {
   name: string;
   publicKeyFile: string;
   publicKey: KeyObject;
-}
-
-/** Where a key is that is no file, and how it is reached. */
-export interface KmsKey {
-  /** `awskms://…`, `gcpkms://…`, `azurekms://…`, `hashivault://…` or `pkcs11:…`. */
-  kms: string;
-  /** File whose first line is the PIN of a PKCS#11 token. */
-  pinFile: string | undefined;
-  /** cosign, by its name on PATH or its path. */
-  program: string;
 }
 
 /** A key in a file. Paths are absolute. */
@@ -105,20 +96,6 @@ export async function readPublicKey(file: string, what = 'the public key'): Prom
   } catch (error) {
     throw new FlightlineError('key-missing', `${what}, ${file}, cannot be used: ${(error as Error).message}`);
   }
-}
-
-/** Names the files of a key as they are now: one that is written to, or replaced, has another name. */
-export async function stampOf({ privateKey, passphraseFile, publicKeyFile }: FileKey): Promise<string> {
-  const stamps = [privateKey, passphraseFile, publicKeyFile].map(async (file) => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return [file, dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  });
-  return (await Promise.all(stamps)).join('\n');
-}
-
-/** The hash that a key signs; null for Ed25519, which includes it. */
-export function hashOf({ asymmetricKeyType }: KeyObject): 'sha256' | null {
-  return asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }
 
 function missing(name: string, what: string, error: unknown): FlightlineError {

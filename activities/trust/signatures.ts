@@ -1,6 +1,6 @@
 /**
- * sigstore signatures beside an image (containers/image `docs/signature-protocols.md`, cosign's SIGNATURE_SPEC): reads
- * them from the `.sig` tag, checks them, and has missing ones written. There is exactly one signature per digest, key
+ * sigstore signatures beside an image (containers/image `docs/signature-protocols.md`, cosign's SIGNATURE_SPEC). skopeo
+ * writes them. This file reads them from the `.sig` tag and checks them. There is exactly one signature per digest, key
  * and name.
  */
 import { verify, type KeyObject } from 'node:crypto';
@@ -8,11 +8,11 @@ import { z } from 'zod';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import { indexEntries, parseManifest } from '../../model/oci/manifest.ts';
 import { signatureTag } from '../../model/oci/reference.ts';
-import { hashOf, type OpenedKey } from './keys.ts';
-import { signerOf } from './signing/signer.ts';
-import { writeSignatures } from './signing/write-signatures.ts';
+import type { OpenedKey } from './keys.ts';
+import { writeSignature } from './kms/write-signature.ts';
 import type { RegistryAccess } from '../tools/registry/access.ts';
 import type { RepositoryReader } from '../tools/registry/reading/manifest-reader.ts';
+import { copyImage } from '../tools/registry/skopeo.ts';
 import { together } from '../tools/together.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -43,7 +43,9 @@ export function signedName(
   digest: string,
 ): string | undefined {
   try {
-    if (!verify(hashOf(publicKey), payload, publicKey, Buffer.from(signature, 'base64'))) return undefined;
+    // Ed25519 includes the hash.
+    const hash = publicKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+    if (!verify(hash, payload, publicKey, Buffer.from(signature, 'base64'))) return undefined;
     const { critical } = Payload.parse(JSON.parse(new TextDecoder().decode(payload)));
     return critical.image['docker-manifest-digest'] === digest ? critical.identity['docker-reference'] : undefined;
   } catch {
@@ -82,6 +84,7 @@ interface Subject {
 /** A digest that needs signatures, for these tags. */
 interface Signed {
   digest: string;
+  isIndex: boolean;
   tags: readonly string[];
 }
 
@@ -98,21 +101,29 @@ async function digestsToSign(
   if (!stored) return null;
   const manifest = parseManifest(stored.bytes);
   const entries = manifest ? indexEntries(manifest, tags) : [];
-  return [...entries.map((entry) => ({ digest: entry.digest, tags: [...tags, ...entry.tags] })), { digest, tags }];
+  return [
+    ...entries.map((entry) => ({ digest: entry.digest, isIndex: false, tags: [...tags, ...entry.tags] })),
+    { digest, isIndex: manifest?.manifests != null, tags },
+  ];
 }
 
-/** The tags of each digest that the key has not signed it for. A digest that has all its signatures is left out. */
+/** A missing signature by the key. */
+interface Missing {
+  digest: string;
+  tag: string;
+}
+
 async function missingSignatures(
   access: RepositoryReader,
   repository: string,
   publicKey: KeyObject,
-  targets: readonly Signed[],
-): Promise<Signed[]> {
+  targets: readonly Pick<Signed, 'digest' | 'tags'>[],
+): Promise<Missing[]> {
   const missing = await together(targets, async ({ digest, tags }) => {
     const names = await signedNames(access, repository, digest, publicKey);
-    return { digest, tags: tags.filter((tag) => !names.includes(`${repository}:${tag}`)) };
+    return tags.filter((tag) => !names.includes(`${repository}:${tag}`)).map((tag) => ({ digest, tag }));
   });
-  return missing.filter(({ tags }) => tags.length > 0);
+  return missing.flat();
 }
 
 /** The tags for which a subject, or an entry of its index, lacks a signature by the key. */
@@ -124,7 +135,34 @@ export async function unsignedTags(
   const { repository, digest, tags } = subject;
   const targets = (await digestsToSign(access, subject)) ?? [{ digest, tags }];
   const missing = await missingSignatures(access, repository, publicKey, targets);
-  return [...new Set(missing.flatMap((one) => one.tags))];
+  return [...new Set(missing.map(({ tag }) => tag))];
+}
+
+/** One run of skopeo, and the digests that it signs for the tag. */
+interface SigningRun {
+  digest: string;
+  tag: string;
+  multiArch: 'all' | 'index-only';
+  signs: readonly string[];
+}
+
+/**
+ * The runs that write missing signatures. A tag that an index and all its entries lack takes one run, since most of the
+ * work is to unlock the key. Existing signatures are not made again. Pure.
+ */
+function signingRuns(targets: readonly Signed[], missing: readonly Missing[]): SigningRun[] {
+  const index = targets.find(({ isIndex }) => isIndex);
+  const lacks = (digest: string, tag: string) => missing.some((one) => one.digest === digest && one.tag === tag);
+  const whole = index?.tags.filter((tag) => targets.every(({ digest }) => lacks(digest, tag))) ?? [];
+  const signs = targets.map(({ digest }) => digest);
+  return [
+    ...whole.map((tag): SigningRun => ({ digest: index!.digest, tag, multiArch: 'all', signs })),
+    ...missing
+      .filter(({ tag }) => !whole.includes(tag))
+      .map(({ digest, tag }): SigningRun => {
+        return { digest, tag, multiArch: digest === index?.digest ? 'index-only' : 'all', signs: [digest] };
+      }),
+  ];
 }
 
 /** A written signature. */
@@ -153,24 +191,39 @@ export async function signDigest(
   if (!targets) {
     throw new FlightlineError('disk-vanished', `${repository}@${digest} is no longer in the registry`);
   }
-  const sign = signerOf(key);
   const signed = new Set<string>();
   for (let round = 0; ; round++) {
     const missing = await missingSignatures(access, repository, key.publicKey, targets);
     if (missing.length === 0) return tags.filter((tag) => signed.has(tag));
     if (round === SIGN_ROUNDS) {
-      const names = missing.flatMap((one) => one.tags.map((tag) => `${repository}:${tag}@${one.digest}`)).join(', ');
+      const names = missing.map((one) => `${repository}:${one.tag}@${one.digest}`).join(', ');
       throw new FlightlineError(
         'registry',
         `the signatures for ${names} were overwritten: something else writes signatures there too`,
       );
     }
-    for (const one of missing) {
-      await writeSignatures(access, sign, { repository, ...one }, options.timeout);
-      for (const tag of one.tags) {
-        await options.written?.({ repository, digest: one.digest, tag });
-        signed.add(tag);
-      }
+    for (const run of signingRuns(targets, missing)) {
+      await signRun(access, key, repository, run, options.timeout);
+      for (const one of run.signs) await options.written?.({ repository, digest: one, tag: run.tag });
+      signed.add(run.tag);
     }
   }
+}
+
+/** Signs with skopeo, or with what reaches a key that is not a file. */
+async function signRun(
+  access: RegistryAccess,
+  key: OpenedKey,
+  repository: string,
+  { digest, tag, multiArch, signs }: SigningRun,
+  timeout: number,
+): Promise<void> {
+  if ('kms' in key) {
+    for (const one of signs) await writeSignature(access, key, { repository, digest: one, tag }, timeout);
+    return;
+  }
+  const name = `docker://${repository}@${digest}`;
+  const { privateKey, passphraseFile } = key;
+  const sign = { privateKey, passphraseFile, identity: `${repository}:${tag}` };
+  await copyImage(access, { source: name, destination: name, multiArch, sign }, { timeout });
 }

@@ -16,6 +16,7 @@ export const ProveSigningInput = ReleaseIdentity.extend({
   key: z.string(),
   /** All repositories in which signatures and tags will be written. */
   repositories: z.array(Repository),
+  timing: TimingSchema,
 });
 export type ProveSigningInput = z.infer<typeof ProveSigningInput>;
 

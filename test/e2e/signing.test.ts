@@ -163,11 +163,11 @@ describe('signing and tagging', () => {
     const audited = logged.filter(({ meta }) => meta?.audit === 'signature' && meta.repository === repository);
     expect(audited.map(({ meta }) => `${meta?.key} ${meta?.tag} ${meta?.digest} ${meta?.release}`)).toEqual(
       [
-        ...['v1', 'latest', 'v1-amd64', 'latest-amd64'].map((tag) => `${tag} ${entry}`),
-        ...['v1', 'latest'].map((tag) => `${tag} ${digest}`),
+        ...['v1', 'latest'].flatMap((tag) => [`${tag} ${entry}`, `${tag} ${digest}`]),
+        ...['v1-amd64', 'latest-amd64'].map((tag) => `${tag} ${entry}`),
         `next ${entry}`,
-        `next-amd64 ${entry}`,
         `next ${digest}`,
+        `next-amd64 ${entry}`,
       ].map((signature) => `release ${signature} release/test:v1`),
     );
   });
@@ -311,7 +311,7 @@ test('a registry that is busy, or refuses a token once, is asked again, and accu
     const always = refuse();
     expect(await failureOf(run(sign, { ...subject, tags: ['v3'] }))).toMatchObject({
       kind: 'registry-login',
-      message: expect.stringMatching(/refuses to push to .*: no login is configured$/) as string,
+      message: expect.stringContaining('a fresh token made no difference') as string,
     });
     expect(always.hits).toBe(2);
   } finally {

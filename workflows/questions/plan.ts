@@ -19,7 +19,7 @@ export async function plan(input: unknown): Promise<PlanWorkflowResult> {
   const repositories = signedRepositories(request);
   const [resolved, signing] = await Promise.all([
     settled(control.plan({ ...identity, request, context })),
-    settled(sign.proveSigning({ ...identity, key, repositories })),
+    settled(sign.proveSigning({ ...identity, key, repositories, timing })),
   ]);
   if (!resolved.ok) {
     const failure = noAnswer(resolved.error, 'resolve');

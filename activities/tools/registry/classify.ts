@@ -59,6 +59,11 @@ const RULES: readonly Rule[] = [
   { kind: 'registry-denied', pattern: /(?<!permission )\bdenied\b/i },
   {
     kind: 'key-missing',
+    pattern: /reading private key from|initializing private key: (?:invalid pem block|unsupported pem type|no key)/i,
+  },
+  { kind: 'key-passphrase', pattern: /initializing private key:.*(?:decrypt|passphrase)/i },
+  {
+    kind: 'key-missing',
     pattern: /image rejected: (?:parsing public key|open .*no such file)/i,
   },
   { kind: 'signature-rejected', pattern: /image rejected|signature was required|rejected by policy/i },
@@ -87,7 +92,7 @@ export function classifyRegistry(output: string): RegistryVerdict | undefined {
 }
 
 /**
- * The failure of a program that used a registry. `what` names the attempt: `verifying quay.io/acme/edge@sha256:…`. A
+ * The failure of a program that used a registry. `what` names the attempt: `signing quay.io/acme/edge@sha256:…`. A
  * timeout is `registry`, an unknown text `unexpected`. Returns other errors unchanged.
  */
 export function registryError(error: unknown, what: string): unknown {

@@ -1,5 +1,5 @@
 /**
- * skopeo: copying between registries and layouts, verifying, making keys. Argument lists are pure functions.
+ * skopeo: copying between registries and layouts, signing, verifying, making keys. Argument lists are pure functions.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,12 +15,25 @@ const COPY_TIMEOUT = 4 * 60_000;
 /** Milliseconds to make a key; its key derivation takes about a second. */
 const KEY_TIMEOUT = 60_000;
 
+/** How a copy is signed. */
+interface CopySignature {
+  /** Paths of the sigstore private key and of a file whose first line is its passphrase. */
+  privateKey: string;
+  passphraseFile: string;
+  /** `repository:tag` that is signed for. */
+  identity: string;
+}
+
 interface Copy {
   /** With its transport: `docker://R@D`, `docker://R:T`, `oci:DIR`, `dir:DIR`. */
   source: string;
   destination: string;
+  /** For an index: `all` (default) copies every entry; `index-only` copies the index, whose entries must exist. */
+  multiArch?: 'all' | 'index-only';
   /** Of an index, copies what is for this architecture alone, as a machine of it pulls. */
   architecture?: Architecture | undefined;
+  /** Adds a signature to those of the digest. Without it a copy has no signatures. */
+  sign?: CopySignature;
   /**
    * A policy.json that the source must satisfy. Without it everything is accepted, even against the machine's policy.
    */
@@ -37,7 +50,7 @@ interface CopyOptions {
   onLine?: (line: string) => void;
 }
 
-/** Arguments of `skopeo copy`. Digests are always preserved, and the copy has no signatures. */
+/** Arguments of `skopeo copy`. Digests are always preserved. */
 export function copyArguments(
   copy: Copy,
   access: Pick<RegistryAccess, 'authfile' | 'registriesDirectory' | 'insecure'>,
@@ -49,12 +62,21 @@ export function copyArguments(
     access.registriesDirectory,
     ...(copy.architecture ? [`--override-arch=${copy.architecture}`, '--override-os=linux'] : []),
     'copy',
-    ...(copy.architecture ? [] : ['--all']),
+    ...(copy.multiArch === 'index-only' ? ['--multi-arch', 'index-only'] : copy.architecture ? [] : ['--all']),
     '--preserve-digests',
     ...(access.authfile === undefined ? [] : ['--authfile', access.authfile]),
     ...tlsArguments('--src-tls-verify=false', copy.source, access),
     ...tlsArguments('--dest-tls-verify=false', copy.destination, access),
-    '--remove-signatures',
+    ...(copy.sign
+      ? [
+          '--sign-by-sigstore-private-key',
+          copy.sign.privateKey,
+          '--sign-passphrase-file',
+          copy.sign.passphraseFile,
+          '--sign-identity',
+          copy.sign.identity,
+        ]
+      : ['--remove-signatures']),
     copy.source,
     copy.destination,
   ];
@@ -106,6 +128,7 @@ async function copyOnce(
 
 function describe(copy: Copy): string {
   const plain = (name: string) => name.replace(/^docker:\/\//, '');
+  if (copy.sign) return `signing ${plain(copy.source)} for ${copy.sign.identity}`;
   if (copy.policy !== undefined) return `verifying ${plain(copy.source)}`;
   return `copying ${plain(copy.source)} to ${plain(copy.destination)}`;
 }

@@ -1,7 +1,11 @@
-/** Tells whose statements envelopes are. */
-import { verify, type KeyObject } from 'node:crypto';
-import { parseEnvelope, signedBytes } from '../../../model/attestation/envelope.ts';
-import { hashOf } from '../keys.ts';
+/** Signs statements, and tells whose statements envelopes are. */
+import { sign, verify, type KeyObject } from 'node:crypto';
+import { envelopeOf, parseEnvelope, signedBytes, type Envelope } from '../../../model/attestation/envelope.ts';
+
+/** A statement in an envelope that the key signed. */
+export function signStatement(statement: Uint8Array, privateKey: KeyObject): Envelope {
+  return envelopeOf(statement, sign(hashOf(privateKey), signedBytes(statement), privateKey));
+}
 
 /** The bytes of the statement in an envelope; undefined unless the key signed it. */
 export function statementOf(envelope: unknown, publicKey: KeyObject): Uint8Array | undefined {
@@ -20,4 +24,9 @@ function isSignedBy(publicKey: KeyObject, bytes: Uint8Array, signature: Uint8Arr
     // It is no signature of such a key.
     return false;
   }
+}
+
+/** Ed25519 includes the hash. */
+function hashOf(key: KeyObject): 'sha256' | null {
+  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }

@@ -46,6 +46,7 @@ export async function proveSigning({ state, table }: ShownRelease, request: Rele
       ...state.identity,
       key,
       repositories: signedRepositories(request),
+      timing,
     });
     state.proof.repositories = signedRepositories(request).join();
     state.proof.publicKey = publicKey;

@@ -28,6 +28,32 @@ describe('copyArguments', () => {
       ],
     ],
     [
+      'signing an index alone',
+      {
+        source: `docker://127.0.0.1:5000/a@${D}`,
+        destination: `docker://127.0.0.1:5000/a@${D}`,
+        multiArch: 'index-only',
+        sign: { privateKey: '/k', passphraseFile: '/p', identity: '127.0.0.1:5000/a:v1' },
+      },
+      [
+        '--insecure-policy',
+        ...common,
+        '--multi-arch',
+        'index-only',
+        '--preserve-digests',
+        '--authfile',
+        '/a/auth.json',
+        '--src-tls-verify=false',
+        '--dest-tls-verify=false',
+        '--sign-by-sigstore-private-key',
+        '/k',
+        '--sign-passphrase-file',
+        '/p',
+        '--sign-identity',
+        '127.0.0.1:5000/a:v1',
+      ],
+    ],
+    [
       'verifying into a directory',
       { source: 'docker://127.0.0.1:5000/a/b:v1', destination: 'dir:/127.0.0.1:5000/x', policy: '/policy.json' },
       [

@@ -1,12 +1,9 @@
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { statementOf } from '../../../../../activities/trust/attest/signed-statement.ts';
-import { envelopeOf, signedBytes } from '../../../../../model/attestation/envelope.ts';
+import { signStatement, statementOf } from '../../../../../activities/trust/attest/signed-statement.ts';
+import { signedBytes } from '../../../../../model/attestation/envelope.ts';
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
-/** As a sign worker does. */
-const signStatement = (bytes: Uint8Array, key: KeyObject) =>
-  envelopeOf(bytes, sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', signedBytes(bytes), key));
 const statement = new TextEncoder().encode('{"_type":"x"}');
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const theirs = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -1,4 +1,4 @@
-/** Opens the private keys of `flightline keygen`, skopeo and cosign. */
+/** Opens the private keys of `flightline keygen`, skopeo and cosign, to sign what skopeo cannot: attestations. */
 import { createPrivateKey, scrypt, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';

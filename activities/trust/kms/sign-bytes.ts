@@ -8,7 +8,16 @@ import { FlightlineError } from '../../../model/failure/failure.ts';
 import { CommandError, lastLines, runCommand } from '../../tools/process/command.ts';
 import { registerSecret } from '../../tools/process/redact.ts';
 import { withTemporaryDirectory } from '../../tools/temporary-directory.ts';
-import type { KmsKey } from '../keys.ts';
+
+/** Where the key is, and how it is reached. */
+export interface KmsKey {
+  /** `awskms://…`, `gcpkms://…`, `azurekms://…`, `hashivault://…` or `pkcs11:…`. */
+  kms: string;
+  /** File whose first line is the PIN of a PKCS#11 token. */
+  pinFile: string | undefined;
+  /** cosign, by its name on PATH or its path. */
+  program: string;
+}
 
 /** Milliseconds for one signature. */
 const TIMEOUT = 120_000;
@@ -22,7 +31,7 @@ const PASSED_ON = /^(?:AWS_|GOOGLE_|CLOUDSDK_|AZURE_|VAULT_|TRANSIT_SECRET_ENGIN
  * @param name of the key, for failures
  * @throws FlightlineError `key-passphrase` when a token is locked or refuses the PIN; `key-missing`; `host-setup`
  */
-export async function signByKms(name: string, key: KmsKey, bytes: Uint8Array): Promise<Buffer> {
+export async function signBytes(name: string, key: KmsKey, bytes: Uint8Array): Promise<Buffer> {
   const environment = await environmentOf(name, key);
   return withTemporaryDirectory('flightline-sign-', async (directory) => {
     const [payload, signature] = [join(directory, 'payload'), join(directory, 'signature')];

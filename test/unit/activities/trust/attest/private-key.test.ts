@@ -1,12 +1,11 @@
 /** A real key of skopeo's opens in test/e2e/promotion.test.ts, where cosign accepts what it signs. */
-import { generateKeyPairSync, scryptSync, verify } from 'node:crypto';
+import { generateKeyPairSync, scryptSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { unlockKey } from '../../../../../activities/trust/signing/private-key.ts';
-import { signerOf } from '../../../../../activities/trust/signing/signer.ts';
+import { unlockKey } from '../../../../../activities/trust/attest/private-key.ts';
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const der = privateKey.export({ type: 'pkcs8', format: 'der' });
@@ -46,28 +45,6 @@ it.each(['COSIGN', 'SIGSTORE'])(
     expect(opened.export({ type: 'pkcs8', format: 'der' }).equals(der)).toBe(true);
   },
 );
-
-const pair = (type: 'ec' | 'ed25519' | 'rsa') => {
-  if (type === 'ec') return generateKeyPairSync(type, { namedCurve: 'P-256' });
-  return type === 'rsa' ? generateKeyPairSync(type, { modulusLength: 2048 }) : generateKeyPairSync(type);
-};
-
-it.each(['ec', 'ed25519', 'rsa'] as const)('a key of the type %s signs, and one that takes its place', async (type) => {
-  const [first, second] = [pair(type), pair(type)];
-  const file = join(directory, type);
-  const place = (one: typeof first) =>
-    writeFile(file, encrypted({ plain: one.privateKey.export({ type: 'pkcs8', format: 'der' }) }));
-  const signsAs = async ({ publicKey }: typeof first) => {
-    const files = { privateKey: file, passphraseFile: join(directory, 'passphrase'), publicKeyFile: directory };
-    const sign = signerOf({ name: 'release', ...files, publicKey });
-    const bytes = Buffer.from('payload');
-    return verify(type === 'ed25519' ? null : 'sha256', bytes, publicKey, await sign(bytes));
-  };
-  await place(first);
-  expect([await signsAs(first), await signsAs(first)]).toEqual([true, true]);
-  await place(second);
-  expect(await signsAs(second)).toBe(true);
-});
 
 it('another passphrase does not open it', async () => {
   await expect(unlock(encrypted(), 'wrong')).rejects.toMatchObject({ failure: { kind: 'key-passphrase' } });
