@@ -13,6 +13,7 @@ import { chooseHostName, loadWorkerConfiguration } from './configuration.ts';
 import { connectToTemporal, temporalTarget } from './temporal/connection.ts';
 import { startJanitor } from './janitor.ts';
 import { removeLeftAccess } from '../activities/tools/registry/access.ts';
+import { version } from '../activities/tools/version.ts';
 import { openHost, openSignDirectory } from './host/open-directories.ts';
 import { chooseLogLevel, createLogger, WORKER_READY, WORKER_STOPPED, type LogSink } from './telemetry/log.ts';
 import { offerHealth } from './telemetry/health.ts';
@@ -225,7 +226,7 @@ function baseOptions(
     connection,
     namespace,
     taskQueue: plan.taskQueue,
-    identity: workerIdentity(plan.role, hostName),
+    identity: workerIdentity(plan.role, hostName, version()),
     maxConcurrentActivityTaskExecutions: plan.slots,
     maxConcurrentActivityTaskPolls: Math.min(plan.slots, 2),
     maxHeartbeatThrottleInterval: options.heartbeatThrottle ?? HEARTBEAT_THROTTLE,

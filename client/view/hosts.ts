@@ -18,7 +18,7 @@ const TITLES = ['HOST', 'ROLES', 'STATE', 'BUILDS FOR', 'BUILD', 'DISK', 'TRANSF
 export function renderHosts(hosts: readonly ListedHost[], { colour, columns, now }: HostsStyle): string[] {
   const paint = style(colour);
   if (hosts.length === 0) return ['no workers: start one with `flightline worker`, or a stack with `flightline up`'];
-  const rows = hosts.map(({ host, roles, state, lastSeen, status }) => [
+  const rows = hosts.map(({ host, roles, state, lastSeen, versions, status }) => [
     host,
     roles.join(', '),
     state === 'silent' ? paint.red(state) : state,
@@ -29,9 +29,9 @@ export function renderHosts(hosts: readonly ListedHost[], { colour, columns, now
             ({ used, limit }) => `${used}/${limit}`,
           ),
           `${bytesInWords(status.disk.free)} of ${bytesInWords(status.disk.total)}`,
-          status.version,
         ]
-      : ['', '', '', '', '', '']),
+      : ['', '', '', '', '']),
+    versions.join(', '),
     lastSeen === null ? 'minutes ago' : seenText(now - Date.parse(lastSeen)),
   ]);
   const doing = hosts.flatMap((host) => doingLines(host).map((line) => `${host.host}: ${line}`));

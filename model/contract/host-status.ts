@@ -57,6 +57,8 @@ export const ListedHost = z.object({
   state: z.enum(['answers', 'silent', 'polls']),
   /** When one of its workers was last heard of, ISO 8601; null when that was minutes ago. */
   lastSeen: z.string().nullable(),
+  /** Versions of its workers, each once; none when they were last heard of minutes ago. */
+  versions: z.array(z.string()),
   /** Its own report; null when it did not answer, and for machines without a build worker. */
   status: HostStatus.omit({ host: true }).nullable(),
 });
@@ -69,12 +71,13 @@ export const HostList = z.object({ hosts: z.array(ListedHost) });
 export interface KnownWorker {
   role: ListedHost['roles'][number];
   host: string;
+  version: string;
   /** ISO 8601; null when the server does not tell. */
   lastSeen: string | null;
 }
 
 /** What is known of a machine before it is asked. */
-export type Machine = Pick<ListedHost, 'host' | 'roles' | 'lastSeen'>;
+export type Machine = Pick<ListedHost, 'host' | 'roles' | 'lastSeen' | 'versions'>;
 
 /** The machines of these workers, and build hosts that have releases but no worker that polls. Pure. */
 export function machinesOf(workers: readonly KnownWorker[], needed: readonly string[]): Machine[] {
@@ -85,7 +88,8 @@ export function machinesOf(workers: readonly KnownWorker[], needed: readonly str
       (role) => own.some((worker) => worker.role === role) || (role === 'build' && needed.includes(host)),
     );
     const seen = own.flatMap(({ lastSeen }) => lastSeen ?? []).toSorted();
-    return { host, roles, lastSeen: seen.at(-1) ?? null };
+    const versions = [...new Set(own.map(({ version }) => version))].toSorted();
+    return { host, roles, lastSeen: seen.at(-1) ?? null, versions };
   });
 }
 

@@ -1,4 +1,5 @@
 /** Task queues, and which role polls which. */
+import { z } from 'zod';
 import { HostName, type Architecture } from '../base/host.ts';
 
 /** Roles of a worker process: `control` runs workflows and reads, `build` owns a host, `sign` holds the keys. */
@@ -19,9 +20,9 @@ export function claimQueue(architecture: Architecture): string {
   return `flightline-build-${architecture}`;
 }
 
-/** A worker's identity at the server: `flightline-build@host-a`. */
-export function workerIdentity(role: Role, host: string): string {
-  return `flightline-${role}@${host}`;
+/** A worker's identity at the server, with the version of its package: `flightline-build@host-a/0.2.0`. */
+export function workerIdentity(role: Role, host: string, version: string): string {
+  return `flightline-${role}@${host}/${version}`;
 }
 
 /** A worker that asked for work within this time (ms) is there: workers ask at least once a minute. */
@@ -32,21 +33,18 @@ export function asksForWork(lastSeen: string | null, now: number): boolean {
   return lastSeen === null || now - Date.parse(lastSeen) < ASKS_WITHIN;
 }
 
-/** Role and host in a worker's identity; `undefined` for other programs that poll. */
-export function workerOfIdentity(identity: string): { role: Role; host: string } | undefined {
-  for (const role of ROLES) {
-    const prefix = workerIdentity(role, '');
-    const host = identity.startsWith(prefix) ? HostName.safeParse(identity.slice(prefix.length)).data : undefined;
-    if (host !== undefined) return { role, host };
-  }
-  return undefined;
+const IDENTITY = /^flightline-(?<role>[a-z]+)@(?<host>[^/]+)\/(?<version>\S+)$/;
+const Identity = z.object({ role: z.enum(ROLES), host: HostName, version: z.string() });
+
+/** What a worker's identity tells; `undefined` for other programs that poll. */
+export function workerOfIdentity(identity: string): z.infer<typeof Identity> | undefined {
+  return Identity.safeParse(IDENTITY.exec(identity)?.groups).data;
 }
 
 /** The host in a build worker's identity; `undefined` for all others. */
 export function hostOfIdentity(identity: string): string | undefined {
-  const prefix = workerIdentity('build', '');
-  const host = identity.startsWith(prefix) ? identity.slice(prefix.length) : '';
-  return HostName.safeParse(host).data;
+  const worker = workerOfIdentity(identity);
+  return worker?.role === 'build' ? worker.host : undefined;
 }
 
 /** The kinds of work of a host. Each has its own queue, so that a long disk build never delays a probe. */

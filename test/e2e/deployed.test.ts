@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReleaseRecord } from '../../model/release/record.ts';
-import type { Role } from '../../model/contract/queue.ts';
+import { version } from '../../activities/tools/version.ts';
+import { workerIdentity, type Role } from '../../model/contract/queue.ts';
 import { roleOf } from '../../model/contract/activities.ts';
 import type { SigningKey } from '../../model/spec/worker-configuration.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
@@ -173,9 +174,7 @@ describe('a release over two build hosts and unprivileged control and sign worke
     const kept = await keptOf(releases.client, `release/${project.release}`);
     const done = kept.flatMap(({ events }) => activitiesOf(events));
     const workerOf = (role: Role, host: string | null) =>
-      ({ control: 'flightline-control@plans', sign: 'flightline-sign@signer', build: `flightline-build@${host}` })[
-        role
-      ];
+      workerIdentity(role, { control: 'plans', sign: 'signer', build: host! }[role], version());
     for (const { name, host } of record.stages) {
       const type = name.replace(/-(.)/, (_, letter: string) => letter.toUpperCase());
       const identities = done.filter((one) => one.type === type).map(({ identity }) => identity);

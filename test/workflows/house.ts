@@ -81,7 +81,7 @@ export interface House {
 function signing(host: string | undefined): Partial<WorkerOptions> {
   return {
     maxConcurrentActivityTaskExecutions: 1,
-    ...(host !== undefined && { identity: workerIdentity('sign', host) }),
+    ...(host !== undefined && { identity: workerIdentity('sign', host, '0.0.0') }),
   };
 }
 

@@ -77,6 +77,7 @@ const hosts: ListedHost[] = [
     roles: ['build'],
     state: 'answers',
     lastSeen: at(125),
+    versions: ['0.2.0'],
     status: {
       architecture: 'arm64',
       architectures: ['amd64', 'arm64'],
@@ -91,7 +92,14 @@ const hosts: ListedHost[] = [
       containers: [],
     },
   },
-  { host: 'sign-1.team.example.com', roles: ['control', 'sign'], state: 'silent', lastSeen: at(1), status: null },
+  {
+    host: 'sign-1.team.example.com',
+    roles: ['control', 'sign'],
+    state: 'silent',
+    lastSeen: at(1),
+    versions: ['0.2.0'],
+    status: null,
+  },
 ];
 const listed = { release: `release/${R}:${T}`, reference: `${R}:${T}`, runId: RUN, hosts: ['build-1', HOST] };
 const schedule = {

@@ -121,6 +121,7 @@ const hosts: ListedHost[] = [
     roles: ['build'],
     state: 'answers',
     lastSeen: at(125),
+    versions: ['1.2.3'],
     status: {
       architecture: 'amd64',
       architectures: ['amd64', 'arm64'],
@@ -135,8 +136,22 @@ const hosts: ListedHost[] = [
       containers: ['flightline-1f0c-disk-qcow2'],
     },
   },
-  { host: 'build-2.acme.example', roles: ['build'], state: 'silent', lastSeen: at(1), status: null },
-  { host: 'sign-1.acme.example', roles: ['control', 'sign'], state: 'polls', lastSeen: at(100), status: null },
+  {
+    host: 'build-2.acme.example',
+    roles: ['build'],
+    state: 'silent',
+    lastSeen: at(1),
+    versions: ['1.2.3'],
+    status: null,
+  },
+  {
+    host: 'sign-1.acme.example',
+    roles: ['control', 'sign'],
+    state: 'polls',
+    lastSeen: at(100),
+    versions: ['1.2.3'],
+    status: null,
+  },
 ];
 const listed = { release: `release/${R}:v1`, runId: RUN, hosts: [HOST], stage: 'disk-build', closedAt: null };
 

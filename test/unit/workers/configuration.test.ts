@@ -175,9 +175,9 @@ describe('task queues', () => {
   });
 
   it('name their worker', () => {
-    expect(workerIdentity('build', 'host-a')).toBe('flightline-build@host-a');
-    expect(hostOfIdentity('flightline-build@host-a')).toBe('host-a');
-    expect(hostOfIdentity('flightline-sign@host-a')).toBeUndefined();
+    expect(workerIdentity('build', 'host-a', '0.2.0')).toBe('flightline-build@host-a/0.2.0');
+    expect(hostOfIdentity('flightline-build@host-a/0.2.0')).toBe('host-a');
+    expect(hostOfIdentity('flightline-sign@host-a/0.2.0')).toBeUndefined();
     expect(hostOfIdentity('123@somebody')).toBeUndefined();
   });
 });

@@ -11,23 +11,25 @@ const NOW = new Date('2026-11-23T12:00:00.000Z');
 const ago = (milliseconds: number) => new Date(NOW.getTime() - milliseconds).toISOString();
 
 test.each([
-  ['flightline-build@host-a', { role: 'build', host: 'host-a' }],
-  ['flightline-sign@host-a', { role: 'sign', host: 'host-a' }],
-  ['flightline-control@a.example', { role: 'control', host: 'a.example' }],
-  ['flightline-build@', undefined],
+  ['flightline-build@host-a/0.2.0', { role: 'build', host: 'host-a', version: '0.2.0' }],
+  ['flightline-sign@host-a/0.2.0', { role: 'sign', host: 'host-a', version: '0.2.0' }],
+  ['flightline-control@a.example/0.2.0', { role: 'control', host: 'a.example', version: '0.2.0' }],
+  ['flightline-build@/0.2.0', undefined],
+  ['flightline-cook@host-a/0.2.0', undefined],
+  ['flightline-build@host-a', undefined],
   ['1234@laptop', undefined],
 ])('the worker %s', (identity, worker) => expect(workerOfIdentity(identity)).toEqual(worker));
 
 test('machines are those that poll, and build hosts that releases are on', () => {
   const workers = [
-    { role: 'control', host: 'one', lastSeen: ago(60_000) },
-    { role: 'sign', host: 'one', lastSeen: ago(2_000) },
-    { role: 'build', host: 'host-a', lastSeen: null },
+    { role: 'control', host: 'one', version: '0.2.0', lastSeen: ago(60_000) },
+    { role: 'sign', host: 'one', version: '0.1.0', lastSeen: ago(2_000) },
+    { role: 'build', host: 'host-a', version: '0.2.0', lastSeen: null },
   ] as const;
   expect(machinesOf(workers, ['host-a', 'gone'])).toEqual([
-    { host: 'gone', roles: ['build'], lastSeen: null },
-    { host: 'host-a', roles: ['build'], lastSeen: null },
-    { host: 'one', roles: ['control', 'sign'], lastSeen: ago(2_000) },
+    { host: 'gone', roles: ['build'], lastSeen: null, versions: [] },
+    { host: 'host-a', roles: ['build'], lastSeen: null, versions: ['0.2.0'] },
+    { host: 'one', roles: ['control', 'sign'], lastSeen: ago(2_000), versions: ['0.1.0', '0.2.0'] },
   ]);
 });
 
@@ -112,11 +114,11 @@ describe('the list', () => {
     containers: ['flightline-0123456789ab'],
   };
   const listed: ListedHost[] = [
-    { host: 'host-a', roles: ['build', 'sign'], state: 'answers', lastSeen: ago(0), status },
-    { host: 'host-b', roles: ['build'], state: 'silent', lastSeen: ago(125_000), status: null },
-    { host: 'one', roles: ['control'], state: 'polls', lastSeen: ago(30_000), status: null },
-    { host: 'gone', roles: ['sign'], state: 'silent', lastSeen: ago(125_000), status: null },
-    { host: 'old', roles: ['build'], state: 'silent', lastSeen: null, status: null },
+    { host: 'host-a', roles: ['build', 'sign'], state: 'answers', lastSeen: ago(0), versions: ['1.2.3'], status },
+    { host: 'host-b', roles: ['build'], state: 'silent', lastSeen: ago(125_000), versions: [], status: null },
+    { host: 'one', roles: ['control'], state: 'polls', lastSeen: ago(30_000), versions: ['1.2.2'], status: null },
+    { host: 'gone', roles: ['sign'], state: 'silent', lastSeen: ago(125_000), versions: [], status: null },
+    { host: 'old', roles: ['build'], state: 'silent', lastSeen: null, versions: [], status: null },
   ];
 
   test('shows each host, then what it does', () => {
@@ -124,7 +126,7 @@ describe('the list', () => {
       'HOST    ROLES        STATE    BUILDS FOR    BUILD  DISK  TRANSFER  FREE             VERSION  LAST SEEN',
       'host-a  build, sign  answers  amd64, arm64  1/2    0/1   0/2       21 GB of 100 GB  1.2.3    now',
       'host-b  build        silent                                                                  2:05 ago',
-      'one     control      polls                                                                   30 s ago',
+      'one     control      polls                                                          1.2.2    30 s ago',
       'gone    sign         silent                                                                  2:05 ago',
       'old     build        silent                                                                  minutes ago',
       '',

@@ -76,7 +76,7 @@ describe('the visibility query', () => {
 /** Every key of a document, as docs/operations.md lists them. */
 const KEYS = {
   list: ['release', 'runId', 'reference', 'status', 'stage', 'hosts', 'startedAt', 'closedAt'],
-  hosts: ['host', 'roles', 'state', 'lastSeen', 'status'],
+  hosts: ['host', 'roles', 'state', 'lastSeen', 'versions', 'status'],
   status: [
     'architecture',
     'architectures',
