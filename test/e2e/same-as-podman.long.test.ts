@@ -1,6 +1,6 @@
 /** As same-as-podman.test.ts: more of what makes files and configurations, and of what podman refuses. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { batches, batchOf, inFewFiles, MORE_IMAGES, MORE_STAGES, REFUSED_AS_READ } from '../support/containerfiles.ts';
+import { batches, batchOf, inFewFiles, MORE_IMAGES, MORE_STAGES, MORE_REFUSED } from '../support/containerfiles.ts';
 import { openComparison, type PodmanComparison } from '../support/podman-comparison.ts';
 
 let podman: PodmanComparison;
@@ -19,7 +19,7 @@ it.each(inFewFiles(Object.entries(MORE_IMAGES)))('the image is the same: %s', as
   expect((await podman.compare(text)).differences).toEqual([]);
 });
 
-it.each(Object.entries(REFUSED_AS_READ))("podman's refusal is told in its own words: %s", async (_, text) => {
+it.each(Object.entries(MORE_REFUSED))("podman's refusal is told in its own words: %s", async (_, text) => {
   const { own, failure } = await podman.refusal(text);
   expect(own).not.toBe('');
   expect(failure).toMatchObject({ type: 'containerfile', nonRetryable: true });

@@ -1,4 +1,4 @@
-/** A boot test on the real QEMU whose worker is killed, and whose release is cancelled. */
+/** Boot tests on the real QEMU: that pass, fail, lose their worker, and are cancelled. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { sha256 } from '../../model/base/digest.ts';
 import { recordFrom, runFlightline, startFlightline } from '../support/flightline.ts';
 import { bootMachines, leftOvers } from '../support/host-state.ts';
 import { makeProject } from '../support/project.ts';
+import { tagsOf } from '../support/registry.ts';
 import { sharedStack } from '../support/shared-stack.ts';
 import { eventually } from '../support/wait.ts';
 
@@ -37,6 +38,32 @@ it('a disk comes up to its login prompt, which is what a boot test waits for, an
   // The kernel may go on to speak on the same line.
   expect(log.stdout).toContain('localhost login:');
   expect(log.stdout).not.toContain(String.fromCodePoint(27));
+  expect(await leftOvers(stack)).toEqual([]);
+  expect(await bootMachines(stack)).toEqual([]);
+  await project.remove();
+});
+
+it('a disk whose line never appears fails its release with the console, before any tag moves', async () => {
+  const project = await makeProject({
+    registry: stack.registry,
+    name: 'does-not-boot',
+    disks: [{ type: 'qcow2', publish: 'container-disk' }],
+    spec: { bootTest: { disk: 'qcow2', expect: 'never printed', timeout: '25s' } },
+  });
+  const outcome = await runFlightline(['run', project.spec, '--json'], { environment });
+  expect(outcome.exitCode).toBe(1);
+  const record = recordFrom(outcome);
+  expect(record).toMatchObject({ status: 'failed', failure: { kind: 'boot-test', stage: 'boot-test' } });
+  const { message, log } = record.failure!;
+  expect(message).toMatch(/^"never printed" did not appear on the serial console of the qcow2 disk within 25s/);
+  // The firmware speaks first, then the kernel.
+  expect(message).toMatch(/BdsDxe|Linux version|systemd|\[ {2,}\d+\.\d+\]/);
+  expect(log!.path).toMatch(/boot-test-qcow2\.log$/);
+  const console = await readFile(log!.path, 'utf8');
+  expect(console.length).toBeGreaterThan(message.length - 500);
+  expect((await tagsOf(project.repository)).filter((tag) => !tag.endsWith('.sig'))).toEqual([]);
+  expect(await tagsOf(`${project.repository}/diskimage-qcow2`)).toEqual([]);
+  expect(record.stages.find(({ name }) => name === 'publish')).toMatchObject({ status: 'skipped' });
   expect(await leftOvers(stack)).toEqual([]);
   expect(await bootMachines(stack)).toEqual([]);
   await project.remove();

@@ -188,23 +188,16 @@ export const FROMS: Readonly<Record<string, readonly [before: string, stage: str
 export const IMAGES: Readonly<Record<string, string>> = {
   'ENV forms': 'FROM @BASE@\nENV A=1\nENV B="two words" C=\'three\' D=fo\\ ur\nENV E old form\nENV F=$A${B}',
   'LABEL forms': 'FROM @BASE@\nLABEL a="x,y" \\\n  b=v c="l1 \\\nl2"\nLABEL "k e y"=v e=esc\\ aped\nLABEL d e',
-  'LABEL of a stage': 'FROM @BASE@ AS one\nLABEL from=one\nFROM one\nLABEL own=two',
   'CMD by shell': 'FROM @BASE@\nCMD echo $HOME',
-  'CMD as JSON': 'FROM @BASE@\nCMD ["a", "b c"]',
   'ENTRYPOINT by shell': 'FROM @BASE@\nENTRYPOINT exec top -b',
-  'ENTRYPOINT as JSON, then CMD': 'FROM @BASE@\nENTRYPOINT ["/bin/sh"]\nCMD ["-c", "true"]',
   'EXPOSE forms': 'FROM @BASE@\nEXPOSE 80 443/tcp\nEXPOSE 53/udp\nARG P=99\nEXPOSE $P',
   'USER forms': 'FROM @BASE@\nUSER 5\nUSER 6:7',
   'WORKDIR relative': 'FROM @BASE@\nWORKDIR /a\nWORKDIR b\nWORKDIR ../c',
   'VOLUME forms': 'FROM @BASE@\nVOLUME /a /b\nVOLUME ["/c d"]',
   STOPSIGNAL: 'FROM @BASE@\nSTOPSIGNAL SIGRTMIN+3',
   HEALTHCHECK: 'FROM @BASE@\nHEALTHCHECK --interval=5m --timeout=3s --retries=2 CMD true',
-  'HEALTHCHECK NONE': 'FROM @BASE@\nHEALTHCHECK NONE',
   ONBUILD: 'FROM @BASE@\nONBUILD COPY a.txt /x\nONBUILD RUN false',
-  'instructions in lower case': 'from @BASE@ as x\nenv a=b\nlabel c=d\nfrom x',
-  'DOS line ends': 'FROM @BASE@\r\nENV A=b\r\n',
   'a stage that nobody uses': 'FROM @OTHER@ AS unused\nCOPY a.txt /x\nFROM @BASE@\nENV A=b',
-  'a stage further up twice': 'FROM @BASE@ AS a\nCOPY a.txt /x\nFROM a AS b\nFROM a\nCOPY --from=b /x /y',
   scratch: 'FROM scratch\nLABEL containers.bootc=1\nCOPY a.txt /',
   'labels that flightline writes':
     'FROM @BASE@\nLABEL org.opencontainers.image.title=mine org.opencontainers.image.licenses=MIT',
@@ -212,6 +205,13 @@ export const IMAGES: Readonly<Record<string, string>> = {
 
 /** More of them, whose text podman alone reads. */
 export const MORE_IMAGES: Readonly<Record<string, string>> = {
+  'CMD as JSON': 'FROM @BASE@\nCMD ["a", "b c"]',
+  'ENTRYPOINT as JSON, then CMD': 'FROM @BASE@\nENTRYPOINT ["/bin/sh"]\nCMD ["-c", "true"]',
+  'LABEL of a stage': 'FROM @BASE@ AS one\nLABEL from=one\nFROM one\nLABEL own=two',
+  'instructions in lower case': 'from @BASE@ as x\nenv a=b\nlabel c=d\nfrom x',
+  'DOS line ends': 'FROM @BASE@\r\nENV A=b\r\n',
+  'a stage further up twice': 'FROM @BASE@ AS a\nCOPY a.txt /x\nFROM a AS b\nFROM a\nCOPY --from=b /x /y',
+  'HEALTHCHECK NONE': 'FROM @BASE@\nHEALTHCHECK NONE',
   'LABEL with variables': 'FROM @BASE@\nARG V=1\nENV W=2\nLABEL v=$V w="${W}" s=\'$W\'',
   'ENTRYPOINT twice': 'FROM @BASE@\nENTRYPOINT ["a"]\nENTRYPOINT ["b"]',
   'USER by variable': 'FROM @BASE@\nARG U=8\nUSER $U:9',
@@ -253,16 +253,16 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'no FROM': 'RUN true\n',
   'stage-copies-from-itself': 'FROM @BASE@ AS b\nCOPY --from=b /x /y\n',
   'a RUN that fails': 'FROM @BASE@\nRUN echo the very cause >&2; exit 3\n',
-  'a RUN that ends itself as the kernel would':
-    "FROM @BASE@\nRUN echo 'Out of memory: Killed process 7' >&2; sh -c 'kill -9 $$'; exit $?\n",
-  "a RUN that prints podman's notes": `FROM @BASE@\nRUN ${NOTES}; exit 1\n`,
-  'from-oci-directory':
-    'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
   'a RUN that speaks of a full disk': 'FROM @BASE@\nRUN echo "Error: no space left on device" >&2; exit 143\n',
 };
 
-/** More of them, most of which podman refuses as it reads the file. */
-export const REFUSED_AS_READ: Readonly<Record<string, string>> = {
+/** More of them. */
+export const MORE_REFUSED: Readonly<Record<string, string>> = {
+  'a RUN that ends itself as the kernel would':
+    "FROM @BASE@\nRUN echo 'Out of memory: Killed process 7' >&2; sh -c 'kill -9 $$'; exit $?\n",
+  'from-oci-directory':
+    'FROM @BASE@ AS one\nRUN --mount=type=bind,rw,source=.,target=/m mkdir /m/out.oci\nFROM oci:./out.oci\nENV A=1\n',
+  "a RUN that prints podman's notes": `FROM @BASE@\nRUN ${NOTES}; exit 1\n`,
   'a file that is not there': 'FROM @BASE@\nCOPY none /x\n',
   'a heredoc without end': 'FROM @BASE@\nRUN <<END\ntrue\n',
   'ENV without value': 'FROM @BASE@\nENV A\n',

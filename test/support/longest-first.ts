@@ -4,16 +4,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST = [
   'e2e/same-as-podman',
   'e2e/enrollment',
-  'faults/worker-killed',
-  'e2e/release',
-  'e2e/boot-test',
-  'e2e/clean-up',
   'e2e/promotion',
-  'faults/servers',
-  'e2e/ignore-rules',
-  'e2e/prune',
+  'faults/worker-killed',
   'e2e/bad-input',
+  'e2e/release',
+  'faults/servers',
+  'e2e/prune',
   'e2e/device',
+  'e2e/signing',
+  'e2e/nightly',
+  'e2e/deployed',
+  'e2e/clean-up',
 ];
 
 /** Others follow in the order that Vitest gives them: as long as they took last time, else as large as they are. */
