@@ -1,11 +1,11 @@
-/** A release that is signed by a key in the transit engine of a Vault, through cosign 3: Debian's knows no Vault. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+/** Releases that are signed by a key in the transit engine of a Vault, by cosign 3 and 2: Debian's knows no Vault. */
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordFrom, runFlightline } from '../support/flightline.ts';
-import { cosign3 } from '../support/go-program.ts';
+import { cosign2, cosign3 } from '../support/go-program.ts';
 import { startVault, type VaultKey } from '../support/openbao.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { digestOf } from '../support/registry.ts';
@@ -18,7 +18,10 @@ let project: Project;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'flightline-vault-'));
-  const cosign = await cosign3();
+  await cosign2();
+  // What it points at is another version later.
+  const cosign = join(directory, 'cosign');
+  await symlink(await cosign3(), cosign);
   vault = await startVault(directory);
   Object.assign(process.env, vault.environment);
   stack = await startTestStack({
@@ -70,4 +73,16 @@ it('is held while the Vault is sealed, then whole: signatures, provenance and re
   const texts = await Promise.all((await readdir(logs)).map((name) => readFile(join(logs, name), 'utf8')));
   expect(texts.join('\n')).toContain('"audit":"signature"');
   expect(texts.join('\n')).not.toContain(vault.environment.VAULT_TOKEN);
+});
+
+it('is whole with cosign 2 as well', async () => {
+  const { environment } = stack;
+  await rm(join(directory, 'cosign'));
+  await symlink(await cosign2(), join(directory, 'cosign'));
+  const run = await runFlightline(['run', project.spec, '--tag', 'v2', '--json'], { environment });
+  expect(run.exitCode, run.stderr).toBe(0);
+  for (const name of [`${project.repository}:v2`, `${project.repository}/release:v2`]) {
+    const { exitCode, stderr } = await runFlightline(['verify', name, '--key', vault.publicKey], { environment: {} });
+    expect(exitCode, stderr).toBe(0);
+  }
 });

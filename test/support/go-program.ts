@@ -19,10 +19,15 @@ const COSIGN: GoProgram = {
   module: 'github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3',
   tags: 'pkcs11key',
 };
+/** The last of the versions before; it signs by key services. */
+const COSIGN_2: GoProgram = { name: 'cosign', module: 'github.com/sigstore/cosign/v2/cmd/cosign@v2.6.5' };
 const ORAS: GoProgram = { name: 'oras', module: 'oras.land/oras/cmd/oras@v1.3.6' };
 
 /** Path of cosign 3. To build it takes minutes. */
 export const cosign3 = (): Promise<string> => goProgram(COSIGN);
+
+/** Path of cosign 2. To build it takes minutes. */
+export const cosign2 = (): Promise<string> => goProgram(COSIGN_2);
 
 /** Path of oras 1.3. */
 export const oras = (): Promise<string> => goProgram(ORAS);
