@@ -1,6 +1,6 @@
 /** The `prune` workflow: removes old releases from a repository, or reports which it would remove. */
 import { ActivityFailure } from '@temporalio/common';
-import { setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { setHandler, workflowInfo } from '@temporalio/workflow';
 import {
   PRUNE_REASONS,
   PruneRequest,
@@ -8,11 +8,11 @@ import {
   type PruneReport,
   type PruneResult,
 } from '../model/release/prune.ts';
-import { forWebUi } from '../model/base/words.ts';
 import type { PrunePage } from '../model/contract/sign.ts';
 import { failureFrom, parseInput, toTemporalFailure } from './failure.ts';
 import { pruneReportQuery } from './signals-and-queries.ts';
 import { activities } from './activities.ts';
+import { showDetails } from './details.ts';
 
 /** Prunes. Returns the counts; a query returns the whole report. */
 export async function prune(input: PruneRequest): Promise<PruneResult> {
@@ -51,7 +51,7 @@ export async function prune(input: PruneRequest): Promise<PruneResult> {
     const failure = failureFrom(error, null);
     throw toTemporalFailure(failure, failure);
   }
-  setCurrentDetails(forWebUi(details(report)));
+  showDetails(details(report));
   return { removed: count(report.removed), kept: count(report.kept) };
 }
 

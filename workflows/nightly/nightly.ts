@@ -6,7 +6,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  setCurrentDetails,
   setHandler,
   sleep,
   startChild,
@@ -39,6 +38,7 @@ import type { release } from '../release/release.ts';
 import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
 import { releaseAttributes, releaseSummary } from '../../model/release/summaries.ts';
+import { showDetails } from '../details.ts';
 
 /** Set by the server on what a schedule starts (Temporal documentation, "Schedule", search attributes). */
 const SCHEDULED_AT = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');
@@ -195,6 +195,6 @@ class Nightly {
   }
 
   private show(text: string): void {
-    setCurrentDetails(text);
+    showDetails(text);
   }
 }

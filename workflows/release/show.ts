@@ -1,15 +1,8 @@
 /** Shows a release as it changes: current details, search attributes, metrics, log and webhooks. */
 import type { SearchAttributeUpdatePair } from '@temporalio/common';
-import {
-  log,
-  metricMeter,
-  setCurrentDetails,
-  upsertSearchAttributes,
-  type CancellationScope,
-} from '@temporalio/workflow';
+import { log, metricMeter, upsertSearchAttributes, type CancellationScope } from '@temporalio/workflow';
 import type { Failure } from '../../model/failure/failure.ts';
 import { counterOf } from '../../model/base/metric.ts';
-import { forWebUi } from '../../model/base/words.ts';
 import type { ReleaseRecord } from '../../model/release/record.ts';
 import type { StageTable } from '../../model/release/stage-table.ts';
 import { searchAttribute, type ReleaseStatus } from '../../model/stage/stage.ts';
@@ -17,6 +10,7 @@ import { Notifications } from '../notification.ts';
 import type { StageBoard } from '../run-stage.ts';
 import { releaseStatus, type ReleaseState } from './state.ts';
 import { shownStage, recordOf, releaseDetails } from './record.ts';
+import { showDetails } from '../details.ts';
 
 const STAGE = searchAttribute('FlightlineStage');
 const STATUS = searchAttribute('FlightlineStatus');
@@ -42,7 +36,7 @@ export class ShownRelease implements StageBoard {
   changed(): void {
     const { state } = this;
     this.notifications.noticed(recordOf(state), state.request);
-    setCurrentDetails(forWebUi(releaseDetails(state)));
+    showDetails(releaseDetails(state));
     const pairs: SearchAttributeUpdatePair[] = [
       { key: STAGE, value: shownStage(state) },
       { key: STATUS, value: releaseStatus(state) },

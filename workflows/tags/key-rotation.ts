@@ -1,6 +1,6 @@
 /** The `keyRotation` workflow: signs what is live in a repository with another key as well, or says what it would. */
 import { ActivityFailure } from '@temporalio/common';
-import { setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { setHandler, workflowInfo } from '@temporalio/workflow';
 import {
   isRotated,
   ROTATION_REASONS,
@@ -11,6 +11,7 @@ import {
 import { activities } from '../activities.ts';
 import { failureFrom, parseInput, toTemporalFailure } from '../failure.ts';
 import { rotationReportQuery } from '../signals-and-queries.ts';
+import { showDetails } from '../details.ts';
 
 /** Rotates. Returns whether it is complete; a query returns the whole report. */
 export async function keyRotation(input: RotationRequest): Promise<Pick<RotationReport, 'complete'>> {
@@ -53,7 +54,7 @@ export async function keyRotation(input: RotationRequest): Promise<Pick<Rotation
     const failure = failureFrom(error, null);
     throw toTemporalFailure(failure, failure);
   }
-  setCurrentDetails(details(report));
+  showDetails(details(report));
   return { complete: report.complete };
 }
 

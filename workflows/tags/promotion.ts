@@ -9,7 +9,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  setCurrentDetails,
   metricMeter,
   setHandler,
   upsertSearchAttributes,
@@ -21,7 +20,6 @@ import { remedyText } from '../../model/failure/remedy-text.ts';
 import { failureOf, type Failure } from '../../model/failure/failure.ts';
 import { PromotionRequest, type PromotedItem, type Promotion, type PromotionPlan } from '../../model/tags/promotion.ts';
 import { counterOf } from '../../model/base/metric.ts';
-import { forWebUi } from '../../model/base/words.ts';
 import { searchAttribute } from '../../model/stage/stage.ts';
 import { MAX_WORDS } from '../../model/tags/shared-tag.ts';
 import {
@@ -38,6 +36,7 @@ import { activities } from '../activities.ts';
 import { settled } from '../run-stage.ts';
 import { promotionQuery } from '../signals-and-queries.ts';
 import { tellRecorded } from './shared-tag.ts';
+import { showDetails } from '../details.ts';
 
 const STATUS = searchAttribute('FlightlineStatus');
 const NOT_IN_TIME: Remedy = { action: 'have it approved in time', then: 'start again' };
@@ -244,6 +243,6 @@ class PromotionRun {
       // A digest in a list would be wider than the page.
       ...items.map((one) => `\`${one.reference}\`${one.verified ? ', verified' : ''}:\n\n\`${one.digest}\``),
     ];
-    setCurrentDetails(forWebUi(lines.join('\n\n')));
+    showDetails(lines.join('\n\n'));
   }
 }

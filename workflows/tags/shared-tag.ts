@@ -9,12 +9,10 @@ import {
   defineUpdate,
   getExternalWorkflowHandle,
   isCancellation,
-  setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import { forWebUi } from '../../model/base/words.ts';
 import { failureOf } from '../../model/failure/failure.ts';
 import {
   HISTORY_QUERY,
@@ -39,6 +37,7 @@ import type { Timing } from '../../model/base/timing.ts';
 import { failureFrom, parseInput, toTemporalFailure } from '../failure.ts';
 import { activities } from '../activities.ts';
 import { entryBefore, keptEntries } from './tag-entries.ts';
+import { showDetails } from '../details.ts';
 
 const moveUpdate = defineUpdate<MoveResult, [MoveInput]>(MOVE_UPDATE);
 const rollbackUpdate = defineUpdate<RollbackResult, [RollbackInput]>(ROLLBACK_UPDATE);
@@ -212,7 +211,7 @@ class SharedTag {
     const lines = this.entries
       .toReversed()
       .map(({ at, digest, kind, why, by }) => `- ${at} \`${digest}\` ${kind}: ${why}${by ? ` (${by})` : ''}`);
-    setCurrentDetails(forWebUi(`**${this.repository}:${this.tag}**, the newest first\n\n${lines.join('\n')}`));
+    showDetails(`**${this.repository}:${this.tag}**, the newest first\n\n${lines.join('\n')}`);
   }
 }
 

@@ -7,14 +7,12 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   log,
-  setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { DiskBuildResult, PublishResult } from '../../../model/contract/disk.ts';
 import { BuilderRunInput, type BuilderRunResult } from '../../../model/contract/workflows.ts';
-import { forWebUi } from '../../../model/base/words.ts';
 import { failureOf, type Failure } from '../../../model/failure/failure.ts';
 import type { GateVerdict } from '../../../model/gate/gate.ts';
 import type { RequestedDisk } from '../../../model/spec/request.ts';
@@ -28,6 +26,7 @@ import { signAndVerify } from '../../signing.ts';
 import { builderRunStages, StageTable } from '../../../model/release/stage-table.ts';
 import { builderRunDetails } from '../record.ts';
 import { bootDisk, passDisks, publishDisk } from './disk-stages.ts';
+import { showDetails } from '../../details.ts';
 
 /** One builder run with all its disks. Fails with {@link BuilderRunFailure} in the details. */
 export async function builderRun(input: BuilderRunInput): Promise<BuilderRunResult> {
@@ -71,7 +70,7 @@ class Run implements StageBoard {
   }
 
   changed(): void {
-    setCurrentDetails(forWebUi(builderRunDetails(this.input.release, this.table, this.failure)));
+    showDetails(builderRunDetails(this.input.release, this.table, this.failure));
   }
 
   state(): BuilderRunState {
