@@ -113,7 +113,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       if (source && configuration.workerVersioning) undo.push(startTakeOver(client, source, logger));
       if (host) undo.push(startJanitor(host, client, logger));
       warmUp(roles, configuration, logger);
-      if (listen !== undefined) undo.push(...measures(roles, host, client, logger));
+      if (listen !== undefined) undo.push(...measures(roles, { host, client, target }, logger));
       notices.info(
         {
           event: WORKER_READY,
@@ -134,12 +134,15 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
 /** What the roles of a worker measure until each is undone. */
 function measures(
   roles: readonly Role[],
-  host: HostContext | undefined,
-  client: Client,
+  {
+    host,
+    client,
+    target,
+  }: { host: HostContext | undefined; client: Client; target: ReturnType<typeof temporalTarget> },
   logger: Logger,
 ): (() => void)[] {
   return [
-    measureCredentials(credentialEnds(temporalTarget().connectionOptions), logger),
+    measureCredentials(credentialEnds(target.connectionOptions), logger),
     ...(host ? [measureHost(host, logger)] : []),
     ...(roles.includes('control') ? [measureReleases(client, logger)] : []),
   ];
