@@ -1,6 +1,6 @@
 /** Compares a release with an earlier one's record: decides `unchanged`, and what is made again. Pure. */
 import { dirname } from 'node:path';
-import { canonicalJson, sha256 } from '../../model/base/digest.ts';
+import { shortDigest } from '../../model/base/digest.ts';
 import { pulledRepositories } from '../../model/device/signature-policy.ts';
 import type { Architecture } from '../../model/base/host.ts';
 import type { ContextSummary } from '../../model/contract/dry-run.ts';
@@ -45,11 +45,6 @@ export interface Current {
   gates?: readonly RecordedGate[] | undefined;
   /** The operator wants a person's approval, whatever the request says. */
   approval: boolean;
-}
-
-/** As model/release/record.ts wants it. */
-export function shortDigest(value: unknown): string {
-  return sha256(canonicalJson(value)).slice(0, 16);
 }
 
 /** The inputs that a record keeps for {@link changeSince}. The request's git context is at its commit. */

@@ -1,4 +1,5 @@
 /** Looks up what image names of a spec or Containerfile point at now. */
+import { shortDigest } from '../../model/base/digest.ts';
 import { requireBuilderOptions } from '../../model/spec/disk.ts';
 import { FlightlineError } from '../../model/failure/failure.ts';
 import type { RecordedGate, RequestedGate } from '../../model/gate/gate.ts';
@@ -7,7 +8,6 @@ import { parseReference, type Reference } from '../../model/oci/reference.ts';
 import type { ReleaseRequest } from '../../model/spec/request.ts';
 import { isAllowed, type WorkerConfiguration } from '../../model/spec/worker-configuration.ts';
 import { withRegistryAccess, type RegistryAccess } from '../tools/registry/access.ts';
-import { shortDigest } from './change.ts';
 
 /** Parses a name. @throws FlightlineError `invalid-input` */
 export function referenceFrom(image: string): Reference {

@@ -23,3 +23,8 @@ export function canonicalJson(value: unknown): string {
 export function digestOf(value: unknown): string {
   return `sha256:${sha256(canonicalJson(value))}`;
 }
+
+/** The first 16 hexadecimal digits of a value's digest, of which a record keeps many. Equal values have equal ones. */
+export function shortDigest(value: unknown): string {
+  return sha256(canonicalJson(value)).slice(0, 16);
+}

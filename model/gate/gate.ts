@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ARCHITECTURES } from '../base/host.ts';
 import { durationBetween, parseDuration } from '../base/duration.ts';
-import { Digest, ImageReference } from '../oci/reference.ts';
+import { Digest, ImageReference, ShortDigest } from '../oci/reference.ts';
 import { isOfImage } from '../stage/stage.ts';
 
 /** Most gates of a spec, so that a record of six disks with all verdicts fits into a payload. */
@@ -76,8 +76,8 @@ export const RecordedGate = RequestedGate.pick({ name: true, on: true, network: 
   /** Its image as the spec names it, and what that pointed at. */
   reference: z.string(),
   digest: Digest,
-  /** The first 16 hexadecimal digits of a sha256 over its arguments, for which a record has no room. */
-  arguments: z.string().regex(/^[0-9a-f]{16}$/),
+  /** Of its arguments, for which a record has no room. */
+  arguments: ShortDigest,
 });
 export type RecordedGate = z.infer<typeof RecordedGate>;
 

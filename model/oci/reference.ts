@@ -47,6 +47,9 @@ export const Tag = z
 /** A sha256 digest, `sha256:` and 64 hexadecimal digits. */
 export const Digest = z.string().regex(DIGEST, 'is not a digest of the form sha256:<64 hexadecimal digits>');
 
+/** The first 16 hexadecimal digits of a sha256, which are enough to tell a difference. */
+export const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
+
 /** A parsed image reference. Has a tag, a digest, both or neither. */
 export interface Reference {
   /** Registry and path, such as `quay.io/acme/edge-camera`. */

@@ -5,7 +5,7 @@ import { DISK_TYPE_NAMES, PUBLISH_FORMS } from '../spec/disk.ts';
 import { Failure, LogLocation } from '../failure/failure.ts';
 import { ARCHITECTURES } from '../base/host.ts';
 import { GateVerdict, RecordedGate } from '../gate/gate.ts';
-import { Digest } from '../oci/reference.ts';
+import { Digest, ShortDigest } from '../oci/reference.ts';
 import { UpdateCost } from '../oci/update-cost.ts';
 import { RELEASE_STATUSES, STAGES, STAGE_STATUSES } from '../stage/stage.ts';
 
@@ -78,9 +78,6 @@ export type DiskRecord = z.infer<typeof DiskRecord>;
 /** The logs of one host as an artifact (model/stage/logs.ts), tagged `sha256-<hex>`. */
 export const KeptLogs = z.object({ host: z.string(), repository: z.string(), digest: Digest });
 export type KeptLogs = z.infer<typeof KeptLogs>;
-
-/** The first 16 hexadecimal digits of a sha256, which are enough to tell a difference. */
-const ShortDigest = z.string().regex(/^[0-9a-f]{16}$/);
 
 /**
  * Digests of the parts of the inputs, with which `rebuild: when-changed` names what has changed without reading the
